@@ -1,0 +1,9 @@
+"""The real-time protocol of DungeonLab as data, and what reads it.
+
+`Catalogue.load()` gives the events and requirements; `validate` judges one payload.
+"""
+
+from dungeonlab_spec.catalogue import Catalogue, Event, Level, Requirement
+from dungeonlab_spec.validation import Direction, Violation, accepts, validate
+
+__all__ = ["Catalogue", "Direction", "Event", "Level", "Requirement", "Violation", "accepts", "validate"]
