@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["request", "ack", "emission"]
 
-_BASE = "dungeonlab:/"
+_BASE = "https://dungeonlab.invalid/"  # never fetched; a base that relative references resolve against
 _DEEPEST = 64  # levels the explaining validator is given; it recurses, and the deciding one does not
 _SHOWN = 200  # characters of a value that a message repeats
 
