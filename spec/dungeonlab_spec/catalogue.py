@@ -64,7 +64,9 @@ class Requirement:
 SELECTORS: Mapping[str, Callable[[Event], bool]] = MappingProxyType(
     {
         "request": lambda e: e.request is not None,
-        "request-with-required": lambda e: e.request is not None and bool(_definition(e.request).get("required")),
+        "request-with-required": lambda e: (
+            e.request is not None and bool(_definition(e.request).get("required"))
+        ),
         "other-request": lambda e: e.request is not None and "encounter" not in e.needs,
         "operation": lambda e: "joined" in e.needs,
         "direct": lambda e: e.request is not None and e.scope == "direct",
@@ -146,13 +148,17 @@ def resolve(reference: str, within: str = "") -> tuple[Any, str]:
 
 
 def examples(
-    event: str, kind: Literal["valid", "invalid"], direction: Literal["request", "ack", "emission"] = "request"
+    event: str,
+    kind: Literal["valid", "invalid"],
+    direction: Literal["request", "ack", "emission"] = "request",
 ) -> Mapping[str, Any]:
-    """Return an event's examples by the name of their one fault (or of what is special), in order of names."""
+    """Return an event's examples in order of names: the one fault, or what is special, of each."""
     folder = DATA / "examples" / event.replace(":", "-") / kind
     found = sorted(entry.name for entry in folder.iterdir() if entry.name.startswith(f"{direction}."))
     return {
-        name.removeprefix(f"{direction}.").removesuffix(".json"): json.loads((folder / name).read_text("utf-8"))
+        name.removeprefix(f"{direction}.").removesuffix(".json"): json.loads(
+            (folder / name).read_text("utf-8")
+        )
         for name in found
     }
 

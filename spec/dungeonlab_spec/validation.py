@@ -7,13 +7,15 @@ the network: references are relative, and the registry holds every schema there 
 from __future__ import annotations
 
 import datetime
+import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from dungeonlab_spec.catalogue import Catalogue, schemas
+from dungeonlab_spec.catalogue import Catalogue, resolve, schemas
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -24,6 +26,7 @@ Direction = Literal["request", "ack", "emission"]
 _BASE = "https://dungeonlab.invalid/"  # never fetched; a base that relative references resolve against
 _DEEPEST = 64  # levels the explaining validator is given; it recurses, and the deciding one does not
 _SHOWN = 200  # characters of a value that a message repeats
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,16 @@ class Violation:
 
 
 def accepts(reference: str, payload: object) -> bool:
-    """Say whether the payload is valid against the schema at `reference`; never raises on bad payloads."""
+    """Say whether the payload is JSON and valid against the schema at `reference`; no payload makes it raise.
+
+    Raises `KeyError` for a reference that leads nowhere.
+    """
+    decider = _decider(reference)
     try:
-        return _decider(reference).is_valid(payload)
+        # The decider looks only where the schema does; the rest (a token's `data`) must be JSON all the same.
+        return decider.is_valid(payload) and bool(_ENCODE(payload).encode())
     except (ValueError, TypeError, RecursionError, OverflowError):
-        return False  # not JSON at all: binary data, a lone surrogate (UnicodeEncodeError), endless nesting
+        return False  # not JSON: binary data, NaN, a lone surrogate (UnicodeEncodeError), endless nesting
 
 
 def validate(event: str, payload: object, direction: Direction) -> list[Violation]:
@@ -74,7 +82,7 @@ def violations(reference: str, payload: object) -> list[Violation]:
         return []
     if (unfit := _not_json(payload)) is not None:
         return [unfit]
-    explained = [_explain(error) for error in _leaves(explainer(reference).iter_errors(payload))]
+    explained = [_explain(error) for error in _leaves(explainer(reference).iter_errors(cast("Any", payload)))]
     return sorted(explained, key=lambda v: v.path) or [
         Violation("$", f"a payload valid against {reference}", _show(payload))
     ]
@@ -84,6 +92,7 @@ def violations(reference: str, payload: object) -> list[Violation]:
 def _decider(reference: str) -> jsonschema_rs.Validator:
     import jsonschema_rs
 
+    resolve(reference)
     registry = jsonschema_rs.Registry([(_BASE + name, schema) for name, schema in schemas().items()])
     return jsonschema_rs.Draft202012Validator(
         {"$ref": _BASE + reference}, registry=registry, offline=True, validate_formats=True
@@ -92,7 +101,7 @@ def _decider(reference: str) -> jsonschema_rs.Validator:
 
 @cache
 def explainer(reference: str) -> Validator:
-    """Return the second opinion: a jsonschema validator that reads patterns and times as JSON Schema means them."""
+    """Return the second opinion: jsonschema, reading patterns and times as JSON Schema means them."""
     from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
@@ -104,14 +113,19 @@ def explainer(reference: str) -> Validator:
 
     times = FormatChecker(formats=())
     times.checks("date-time", raises=ValueError)(
-        lambda value: not isinstance(value, str) or bool(datetime.datetime.fromisoformat(value))
+        lambda value: not isinstance(value, str) or bool(_time(value))
     )
     registry: Registry[Any] = Registry().with_resources(
         (_BASE + name, DRAFT202012.create_resource(schema)) for name, schema in schemas().items()
     )
-    kind = validators.extend(Draft202012Validator, {"pattern": pattern})
+    kind = cast("Any", validators.extend)(Draft202012Validator, {"pattern": pattern})
     made: Validator = kind({"$ref": _BASE + reference}, registry=registry, format_checker=times)
     return made
+
+
+def _time(text: str) -> datetime.datetime:
+    # RFC 3339 has a year 0, Python has not; the year 2000 has the same days.
+    return datetime.datetime.fromisoformat("2000" + text[4:] if text.startswith("0000") else text)
 
 
 def _leaves(errors: Iterator[Any]) -> Iterator[Any]:
@@ -163,17 +177,19 @@ def _not_json(payload: object) -> Violation | None:
     while ahead:
         path, value, depth = ahead.pop()
         if depth > _DEEPEST:
-            return Violation(path, f"at most {_DEEPEST} levels", "more")
-        if isinstance(value, Mapping):
+            return Violation(path, f"at most {_DEEPEST} levels, to explain what is wrong", "more")
+        if isinstance(value, dict):
             for key, inner in value.items():
-                if not isinstance(key, str):
-                    return Violation(path, "property names that are text", _show(key))
+                if not isinstance(key, str) or not _encodable(key):
+                    return Violation(path, "property names in Unicode text", repr(key))
                 ahead.append((f"{path}.{key}", inner, depth + 1))
         elif isinstance(value, list | tuple):
             ahead.extend((f"{path}[{i}]", inner, depth + 1) for i, inner in enumerate(value))
         elif isinstance(value, str):
             if not _encodable(value):
                 return Violation(path, "text in Unicode", "a lone surrogate")
+        elif isinstance(value, float) and not math.isfinite(value):
+            return Violation(path, "a finite number", repr(value))
         elif not isinstance(value, int | float | None):
             return Violation(path, "a JSON value", type(value).__name__)
     return None
@@ -192,7 +208,7 @@ def _kind(value: object) -> str:
         case int() | float():
             return "number"
         case str():
-            return "text"
+            return "string"
         case list() | tuple():
             return "array"
         case _:
@@ -200,5 +216,5 @@ def _kind(value: object) -> str:
 
 
 def _show(value: object) -> str:
-    text = repr(value) if not isinstance(value, str) else f'"{value}"'
+    text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -1,0 +1,1 @@
+"""Judges any server URL against the real-time protocol of DungeonLab, over a real Socket.IO connection."""

@@ -1,0 +1,419 @@
+"""One real Socket.IO connection with a name and a memory. Knows the protocol's envelopes, no requirement.
+
+The only file that knows python-socketio's client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import socketio
+from socketio.exceptions import SocketIOError
+
+from dungeonlab_conformance.journal import Journal, Observation, Said, Seat, carries
+from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
+
+_CONNECTIONS = itertools.count(1)
+
+# Round trips that need no session. Any answer will do, a refusal too.
+_FENCES: tuple[tuple[str, tuple[Any, ...]], ...] = (("get-user-data", ({},)), ("join-session", ({},)))
+
+
+class Refused(Exception):  # noqa: N818 - what the server said, not an error of ours
+    """The server refused the connection. `reason` is the CONNECT_ERROR payload, if there was one."""
+
+    def __init__(self, reason: Any, status: int | None = None) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+        self.status = status
+
+
+class Unanswered(Unjudged):
+    """A request with a callback got no answer, from a server that answers other things meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The acknowledgement of one request, read leniently: its exact shape is an invariant's business."""
+
+    said: Said
+    args: tuple[Any, ...]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The envelope, or an empty one if the answer is no object."""
+        return self.args[0] if self.args and isinstance(self.args[0], dict) else {}
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the answer says yes; an envelope without `success` says no if it names an error."""
+        flag = self.body.get("success")
+        if isinstance(flag, bool):
+            return flag
+        return bool(self.args) and not {"error", "code"} & set(self.body) and self.args[0] is not None
+
+    @property
+    def code(self) -> str | None:
+        """The code of a refusal."""
+        code = self.body.get("code")
+        return code if isinstance(code, str) else None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What an acceptance carries; where `data` is left out, the envelope itself."""
+        data = self.body.get("data", self.body)
+        return data if isinstance(data, dict) else {}
+
+
+@dataclass(eq=False)
+class Actor:
+    """A user's connection, seen from the user's end.
+
+    Several actors may be one user: the user's other tab has an identity in common and a connection of its own.
+    """
+
+    name: str
+    identity: Identity | None
+    target: Target
+    journal: Journal
+    checks: tuple[str, ...] = ()
+    connection: int = field(default_factory=lambda: next(_CONNECTIONS))
+    closed: bool = True
+    seat: Seat | None = None
+    _client: Any = None
+    _http: aiohttp.ClientSession | None = None
+    _refusal: Any = None
+
+    @property
+    def user(self) -> str | None:
+        """The user's id, as the server under test calls it."""
+        return self.identity.user if self.identity else None
+
+    # -- connecting ----------------------------------------------------------------------------------
+
+    async def connect(self, *, transport: str | None = None, headers: dict[str, str] | None = None) -> None:
+        """Connect to the default namespace.
+
+        Raises `Refused` if the server says no, `Gone` if it cannot be reached, `Unjudged` if it takes too long.
+        """
+        limit = self.target.limits.answer
+        self._http = self.target.http_session(self.identity)
+        # request_timeout also bounds each long poll, which lasts as long as the server's ping interval
+        self._client = socketio.AsyncClient(
+            reconnection=False,
+            handle_sigint=False,
+            http_session=self._http,
+            ssl_verify=self.target.verify,
+            request_timeout=limit + 60,
+        )
+        self._client.on("*", self._hear)
+        self._client.on("disconnect", self._close)
+        self._client.on("connect_error", self._refuse)
+        transports = [transport or self.target.transport]
+        if transports == ["upgrade"]:
+            transports = ["polling", "websocket"]
+        try:
+            async with asyncio.timeout(2 * limit):
+                await self._client.connect(
+                    self.target.url,
+                    headers=dict(headers or {}),
+                    transports=transports,
+                    socketio_path=self.target.path,
+                    wait_timeout=2 * limit,
+                )
+        except TimeoutError:
+            await self.leave_stage()
+            raise Unjudged(f"{self.name}'s connection took longer than {2 * limit:.1f} s") from None
+        except (SocketIOError, aiohttp.ClientError, OSError, ValueError) as error:
+            await self.leave_stage()
+            raise await self._why_not(error) from None
+        self.closed = False
+        self.journal.users[self.connection] = self.user
+        self.journal.write(self.name, self.connection, "connects", transports[0])
+
+    async def _why_not(self, error: Exception) -> Exception:
+        """Tell a refusal from a server that is not there; only a second look at the HTTP side can."""
+        if isinstance(self._refusal, dict):
+            self.journal.write(self.name, self.connection, "is refused", "connect", (self._refusal,))
+            return Refused(self._refusal)
+        answer = await self.target.handshake(self.identity)
+        if answer.status in (400, 401, 403):
+            self.journal.write(self.name, self.connection, "is refused", f"HTTP {answer.status}", (answer.text,))
+            return Refused(answer.text, answer.status)
+        if self._refusal is not None and answer.status == 200:
+            self.journal.write(self.name, self.connection, "is refused", "connect", (self._refusal,))
+            return Refused(self._refusal)
+        return Gone(f"{self.name} could not connect: {error}")
+
+    def _hear(self, event: str, *args: Any) -> None:
+        self.journal.write(self.name, self.connection, "hears", event, args)
+
+    def _refuse(self, reason: Any = None, *_: Any) -> None:
+        self._refusal = reason
+
+    def _close(self, *_: Any) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        seen = self.journal.write(self.name, self.connection, "is closed", "disconnect")
+        if self.seat and self.seat.until is None:
+            self.seat.until, self.seat.why = seen.at, "closed"
+
+    async def disconnect(self) -> None:
+        """Close this connection in an orderly way, as a client does that leaves the page."""
+        self._close()
+        if self._client is not None:
+            await self._client.eio.disconnect(abort=True)
+        if self._http is not None:
+            await self._http.close()
+
+    async def leave_stage(self) -> None:
+        """Close whatever is left of the connection; never raises on what the server does meanwhile."""
+        try:
+            async with asyncio.timeout(2):
+                await self.disconnect()
+        except (TimeoutError, SocketIOError, aiohttp.ClientError, OSError):
+            pass
+
+    async def come_back(self) -> None:
+        """Connect again as the same user, on a new connection, and sit down where the old one sat."""
+        seat = self.seat
+        await self.leave_stage()
+        self.connection = next(_CONNECTIONS)
+        self.seat = None
+        await self.connect()
+        if seat and seat.why == "closed":
+            await self.joins(seat.session)
+
+    # -- speaking ------------------------------------------------------------------------------------
+
+    async def asks(self, said: Said) -> Answer:
+        """Send a request with a callback and return its answer.
+
+        A server may disconnect whoever it refused; then this comes back and asks once more. Raises
+        `Unanswered` if a server that is demonstrably there does not answer, `Unjudged` or `Gone` otherwise.
+        """
+        if self.closed:
+            await self.come_back()
+        args = await self.attempt(said)
+        if args is None and self.closed and self._was_refused_before():
+            await self.come_back()
+            args = await self.attempt(said)
+        if args is None:
+            if self.closed:
+                raise Gone(f"{self.name}'s connection was closed before {said.event} was answered")
+            if not await self._is_alive():
+                raise Unjudged(f"{said.event} was not answered in time, and neither was anything else")
+            raise Unanswered(f"{said.event} was not answered in {self.target.limits.answer:.1f} s, other requests were")
+        answer = Answer(said, args)
+        said.fate = "accepted" if answer.accepted else "refused"
+        if answer.code == "RATE_LIMITED":
+            raise Unjudged("the server's rate limit was reached; raise it for the run")
+        return answer
+
+    async def tells(self, said: Said) -> None:
+        """Send a request without a callback."""
+        if self.closed:
+            await self.come_back()
+        self._note(said)
+        await self._emit(said)
+
+    async def fence(self) -> bool:
+        """Make a round trip: whatever was sent to this connection before has arrived when it returns.
+
+        Returns False if the connection is closed. Raises `Unjudged` if there is no answer in time.
+        """
+        for event, args in _FENCES:
+            if self.closed:
+                return False
+            if await self.attempt(Said(event, args, None, None)) is not None:
+                return True
+        if self.closed:
+            return False
+        raise Unjudged(f"{self.name}'s round trip was not answered in {self.target.limits.answer:.1f} s")
+
+    async def attempt(self, said: Said) -> tuple[Any, ...] | None:
+        """Send a request with a callback, once; return the answer's arguments, or None if none came in time."""
+        answered: asyncio.Future[tuple[Any, ...]] = asyncio.get_running_loop().create_future()
+
+        def on_answer(*args: Any) -> None:
+            self.journal.write(self.name, self.connection, "is answered", said.event, args)
+            if not answered.done():
+                answered.set_result(args)
+
+        def on_close(seen: Observation) -> None:
+            if seen.act == "is closed" and seen.connection == self.connection and not answered.done():
+                answered.set_exception(Gone("closed"))
+
+        self._note(said)
+        unsubscribe = self.journal.subscribe(on_close)
+        try:
+            await self._emit(said, on_answer)
+            return await asyncio.wait_for(answered, self.target.limits.answer)
+        except (TimeoutError, Gone):
+            return None
+        finally:
+            unsubscribe()
+            answered.cancel()
+
+    async def _emit(self, said: Said, callback: Callable[..., None] | None = None) -> None:
+        try:
+            await self._client.emit(said.event, said.args, callback=callback)
+        except (SocketIOError, aiohttp.ClientError, OSError) as error:
+            raise Gone(f"{self.name} could not send {said.event}: {error}") from None
+
+    def _note(self, said: Said) -> None:
+        said.actor, said.user, said.connection, said.checks = (
+            self.name,
+            self.user,
+            self.connection,
+            self.checks,
+        )
+        said.at = self.journal.write(self.name, self.connection, "sends", said.event, said.args).at
+        if said.mark is not None:
+            self.journal.said.append(said)
+
+    def _was_refused_before(self) -> bool:
+        answers = [o for o in self.journal.observations if o.connection == self.connection and o.act == "is answered"]
+        return bool(answers) and not Answer(Said("", (), None, None), answers[-1].args).accepted
+
+    async def _is_alive(self) -> bool:
+        """Whether the server answers at all: this connection's round trip, or else a new connection."""
+        try:
+            return await self.fence()
+        except Unjudged:
+            other = Actor(f"{self.name} (once more)", self.identity, self.target, self.journal)
+            try:
+                await other.connect()
+            except (Unjudged, Refused):
+                return False
+            await other.leave_stage()
+            return True
+
+    async def does(self, said: Said) -> Answer:
+        """Send a request as a preparation: a refusal leaves the scene unjudged."""
+        answer = await self.asks(said)
+        if not answer.accepted:
+            raise Unjudged(f"{self.name}'s {said.event} was refused: {answer.args}")
+        return answer
+
+    async def is_allowed(self, said: Said) -> Answer:
+        """Send a request that must be accepted."""
+        answer = await self.asks(said)
+        if not answer.accepted:
+            raise Broken(f"{self.name}'s {said.event} to be accepted", f"{answer.args}")
+        return answer
+
+    async def is_refused(self, said: Said) -> Answer:
+        """Send a request that must be refused."""
+        answer = await self.asks(said)
+        if answer.accepted:
+            raise Broken(f"{self.name}'s {said.event} to be refused", f"{answer.args}")
+        return answer
+
+    # -- joining and leaving -------------------------------------------------------------------------
+
+    async def tries_to_join(self, session: str) -> Answer:
+        """Ask to join, and keep book of where this connection sits."""
+        before = self.seat
+        seat = Seat(self.connection, session, 0.0, certain=False)
+        said = Said("join-session", ({"sessionId": session},), None, session)
+        self.journal.seats.append(seat)
+        try:
+            answer = await self.asks(said)
+        finally:
+            seat.since, seat.connection = said.at, said.connection
+        seat.certain = True
+        if answer.accepted:
+            if before and before.until is None:
+                if before.session == session:
+                    self.journal.seats.remove(seat)
+                    return answer
+                before.until, before.why = self._now(), "switched"
+            self.seat = seat
+            for other in self.journal.seats:  # a server should move these out, and says nothing of when
+                if other.session != session and self.journal.users.get(other.connection) == self.user:
+                    other.certain = other.connection == self.connection
+        else:
+            self.journal.seats.remove(seat)
+            self.journal.refused_joins.append((self.connection, session))
+        return answer
+
+    async def joins(self, session: str) -> Answer:
+        """Join a session, as a preparation: a refusal leaves the scene unjudged."""
+        answer = await self.tries_to_join(session)
+        if not answer.accepted:
+            raise Unjudged(f"{self.name} could not be seated: join-session was refused ({answer.args})")
+        return answer
+
+    async def leaves(self) -> Answer:
+        """Leave the joined session, as a preparation."""
+        seat = self.seat
+        if seat is None:
+            raise Unjudged(f"{self.name} has not joined")
+        answer = await self.asks(Said("leave-session", ({"sessionId": seat.session},), None, seat.session))
+        if not answer.accepted:
+            raise Unjudged(f"{self.name} could not leave: leave-session was refused ({answer.args})")
+        seat.until, seat.why = self._now(), "left"
+        self.seat = None
+        return answer
+
+    def _now(self) -> float:
+        return self.journal.observations[-1].at
+
+    # -- listening -----------------------------------------------------------------------------------
+
+    def sightings(self, said: Said) -> list[Observation]:
+        """Return every delivery of what was said to this connection, so far."""
+        return [o for o in self.journal.heard(self.connection) if carries(o, said)]
+
+    async def sees(self, wanted: Callable[[Observation], bool]) -> Observation | None:
+        """Wait for something this connection hears, or has heard already; None if it does not come in time."""
+        found: asyncio.Future[Observation] = asyncio.get_running_loop().create_future()
+
+        def look(seen: Observation) -> None:
+            if seen.connection == self.connection and wanted(seen) and not found.done():
+                found.set_result(seen)
+
+        for seen in list(self.journal.observations):
+            look(seen)
+        unsubscribe = self.journal.subscribe(look)
+        try:
+            return await asyncio.wait_for(found, self.target.limits.answer)
+        except TimeoutError:
+            return None
+        finally:
+            unsubscribe()
+            found.cancel()
+
+    async def hears(self, said: Said) -> Observation:
+        """Wait until this connection is sent what was said. Raises `Broken` if it never is."""
+        seen = await self.sees(lambda o: o.act == "hears" and carries(o, said))
+        if seen is not None:
+            return seen
+        if not await self.fence():
+            raise Gone(f"{self.name}'s connection was closed")
+        late = self.sightings(said)
+        if late:
+            return late[0]
+        raise Broken(f"{self.name} to hear {said.actor}'s {said.event}", "nothing")
+
+    async def witnesses(self, said: Said) -> Observation:
+        """Like `hears`, as a preparation: without a witness, silence elsewhere shows nothing."""
+        try:
+            return await self.hears(said)
+        except Broken as broken:
+            raise Unjudged(f"no witness: {broken}") from None
+
+    async def hears_nothing_of(self, said: Said) -> None:
+        """Make sure this connection was not sent what was said: its own round trip, then a look back."""
+        await self.fence()
+        found = self.sightings(said)
+        if found:
+            raise Broken(f"{self.name} to hear nothing of {said.actor}'s {said.event}", f"{found[0].args}")

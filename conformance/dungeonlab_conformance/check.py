@@ -1,0 +1,63 @@
+"""A check: a scene, and the requirements it judges. Registering and finding checks, nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+Scene = Callable[..., Awaitable[None]]
+
+_REGISTRY: list[Check] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One scene and what it judges.
+
+    `alone` scenes send what may bring a server down: they are played last, one at a time. The stage of a
+    scene that `lingers` stays up for a while, for what comes late.
+    """
+
+    name: str
+    requirements: tuple[str, ...]
+    scene: Scene
+    claim: str
+    per_event: bool
+    alone: bool
+    lingers: bool
+
+
+def check(*requirements: str, alone: bool = False, lingers: bool = False) -> Callable[[Scene], Scene]:
+    """Register a scene under the requirements it judges.
+
+    A scene takes the stage, and the event if its requirements are judged for each event. One that judges a
+    single requirement just raises `Broken`; one that judges several calls `stage.judge` for each.
+    """
+
+    def register(scene: Scene) -> Scene:
+        _REGISTRY.append(
+            Check(
+                scene.__name__,
+                requirements,
+                scene,
+                inspect.getdoc(scene) or "",
+                len(inspect.signature(scene).parameters) > 1,
+                alone,
+                lingers,
+            )
+        )
+        return scene
+
+    return register
+
+
+def all_checks() -> tuple[Check, ...]:
+    """Return every check of every area."""
+    package: Any = importlib.import_module("dungeonlab_conformance.checks")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return tuple(_REGISTRY)

@@ -1,0 +1,170 @@
+"""Answers: that there is one, one only, of the right shape, and where it goes without a callback."""
+
+from dungeonlab_conformance.actor import Actor, Answer, Unanswered
+from dungeonlab_conformance.check import check
+from dungeonlab_conformance.journal import Observation, Said
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.verdict import Broken, Unjudged
+from dungeonlab_spec import Event, validate
+
+
+async def _one_who_may(stage: Stage, event: Event) -> Actor:
+    """Return alice: connected if the event is how one joins, joined otherwise."""
+    actor: Actor = await (stage.connected if event.name == "join-session" else stage.joined)("alice")
+    return actor
+
+
+def malformed(event: Event) -> Said:
+    """Return a request that no server may accept."""
+    return Said(event.name, ("not an object",), None, None, legal=False)
+
+
+@check("acks/success-shape")
+async def an_accepted_request_is_answered_in_shape(stage: Stage, event: Event) -> None:
+    """Alice does it and is told success, with the documented data."""
+    alice = await _one_who_may(stage, event)
+    answer = await alice.asks(await stage.request(event))
+    if answer.accepted or "success" not in answer.body:
+        _valid(event, answer)
+    else:
+        raise Unjudged(f"alice's {event.name} was refused: {answer.args}")
+
+
+@check("acks/failure-shape")
+async def a_refused_request_is_answered_in_shape(stage: Stage, event: Event) -> None:
+    """Alice sends a text in place of an object and is told failure, with an error and a code."""
+    alice = await _one_who_may(stage, event)
+    answer = await alice.asks(malformed(event))
+    if answer.accepted:
+        raise Unjudged("the malformed request was accepted")
+    if answer.body.get("success") is not False:
+        raise Broken("success to be false", f"{answer.args}", "$.success")
+    _valid(event, answer)
+
+
+def _valid(event: Event, answer: Answer) -> None:
+    if len(answer.args) != 1:
+        raise Broken("one argument", f"{len(answer.args)}: {answer.args}")
+    for found in validate(event.name, answer.args[0], "ack"):
+        if event.name == "get-user-data" and found.expected == "no such property":
+            continue  # direct/no-secrets says so
+        raise Broken(found.expected, found.got, found.path)
+
+
+@check("acks/every-token-operation-answers")
+async def every_token_operation_is_answered(stage: Stage, event: Event) -> None:
+    """Alice does it right, then wrong, then mallory tries; each is answered."""
+    await _each_is_answered(stage, event)
+
+
+@check("acks/every-other-request-answers")
+async def every_other_request_is_answered(stage: Stage, event: Event) -> None:
+    """Alice does it right, then wrong, then mallory tries; each is answered."""
+    await _each_is_answered(stage, event)
+
+
+async def _each_is_answered(stage: Stage, event: Event) -> None:
+    mallory, alice = await stage.connected("mallory"), await _one_who_may(stage, event)
+    right, foreign = await stage.request(event), await stage.request(event, fresh=True)
+    for actor, said in ((mallory, foreign), (alice, malformed(event)), (alice, right)):
+        try:
+            await actor.asks(said)
+        except Unanswered as none:
+            raise Broken(f"{actor.name}'s {event.name} to be answered", str(none)) from None
+
+
+@check("acks/exactly-one-answer", lingers=True)
+async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
+    """Alice does it right and wrong by bare frames; for each there is one ACK frame, then and later."""
+    alice = await stage.raw("alice")
+    if event.name != "join-session":
+        await alice.joins(stage.session)
+    for said in (await stage.request(event), malformed(event)):
+        prefix = await alice.emit(said)
+        await alice.receive(prefix)
+        await alice.asks(Said("get-user-data", ({},), None, None))
+        if alice.count(prefix) != 1:
+            raise Broken(f"one answer to {event.name}", f"{alice.count(prefix)} ACK frames")
+
+
+@check("acks/code-names-the-cause")
+async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
+    """A malformed request, and each other cause of refusal the catalogue lists for it, has its own code."""
+    alice = await _one_who_may(stage, event)
+    await _refused_as(alice, malformed(event), {"VALIDATION_ERROR"})
+    hidden = {"PERMISSION_DENIED"}  # a server need not confirm that something foreign exists
+    if "PERMISSION_DENIED" in event.refusals:
+        mallory = await stage.connected("mallory")
+        said = await stage.request(event, fresh=True)
+        if event.name == "get-user-data":
+            dave = await stage.cast.identity("dave")
+            said.args[0]["userId"] = dave.user
+        await _refused_as(mallory, said, {"PERMISSION_DENIED"})
+    if "SESSION_NOT_FOUND" in event.refusals:
+        said = await stage.request(event)
+        said.args[0]["sessionId"] = "no-such-session"
+        await _refused_as(alice, said, {"SESSION_NOT_FOUND"} | hidden)
+    if "encounter" in event.needs:
+        said = await stage.request(event, fresh=True)
+        said.args[0]["encounterId"] = "no-such-encounter"
+        await _refused_as(alice, said, {"ENCOUNTER_NOT_FOUND", "TOKEN_NOT_FOUND"} & set(event.refusals) | hidden)
+    if "token" in event.needs:
+        said = await stage.request(event)
+        said.args[0]["tokenId"] = "no-such-token"
+        await _refused_as(alice, said, {"TOKEN_NOT_FOUND"} | hidden)
+
+
+async def _refused_as(actor: Actor, said: Said, codes: set[str]) -> None:
+    answer = await actor.asks(said)
+    if not answer.accepted and answer.body.get("code") not in codes:
+        raise Broken(" or ".join(sorted(codes)), f"{answer.body.get('code')!r}", "$.code")
+
+
+@check("acks/failure-without-callback-emits-error")
+async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, event: Event) -> None:
+    """Alice sends a malformed request without a callback and is sent an error event that names it."""
+    alice = await _one_who_may(stage, event)
+    await alice.tells(malformed(event))
+    if await alice.sees(_is_error) is None:
+        await alice.fence()
+        if not any(_is_error(o) for o in stage.journal.heard(alice.connection)):
+            raise Broken(f"an error event after a refused {event.name}", "nothing")
+    told = next(o for o in stage.journal.heard(alice.connection) if _is_error(o))
+    body = told.args[0] if told.args and isinstance(told.args[0], dict) else {}
+    if body.get("event", event.name) != event.name:
+        raise Broken(f"the error to name {event.name}", f"{body.get('event')!r}", "$.event")
+
+
+@check("acks/error-event-reaches-only-the-sender")
+async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> None:
+    """Alice's malformed request earns her an error event; bob and her other tab are sent none."""
+    bob, alice = await stage.joined("bob"), await _one_who_may(stage, event)
+    tab = await stage.other_tab(alice)
+    await tab.joins(stage.session)
+    await alice.tells(malformed(event))
+    if await alice.sees(_is_error) is None:
+        raise Unjudged("no error event was sent at all")
+    await alice.asks(malformed(event))
+    for other in (bob, tab):
+        await other.fence()
+        told = [o for o in stage.journal.heard(other.connection) if _is_error(o)]
+        if told:
+            raise Broken(f"{other.name} to be told nothing of alice's error", f"{told[0].args}")
+
+
+@check("acks/success-without-callback-is-silent")
+async def a_success_without_callback_is_silent(stage: Stage, event: Event) -> None:
+    """Alice does it without a callback; bob hears it, and she is sent neither an error nor an echo."""
+    alice, bob = await stage.joined("alice", "bob")
+    said = await stage.request(event)
+    before = len(stage.journal.heard(alice.connection))
+    await alice.tells(said)
+    await bob.hears(said)
+    await alice.fence()
+    told = [o for o in stage.journal.heard(alice.connection)[before:] if _is_error(o)]
+    if told:
+        raise Broken("alice to be told nothing", f"{told[0].event} {told[0].args}")
+
+
+def _is_error(seen: Observation) -> bool:
+    return seen.act == "hears" and seen.event == "error"

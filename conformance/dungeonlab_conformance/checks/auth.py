@@ -1,0 +1,175 @@
+"""The cookie: who is let in, who is not, and whose word counts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from dungeonlab_conformance.actor import Actor, Refused
+from dungeonlab_conformance.check import check
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.target import Identity
+from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
+from dungeonlab_spec import Catalogue, Event
+from dungeonlab_spec.validation import violations
+
+
+async def _refusal(actor: Actor, what: str, **options: Any) -> Refused:
+    """Return how a connection was refused that must be."""
+    try:
+        await actor.connect(**options)
+    except Refused as refused:
+        return refused
+    try:
+        served = await actor.fence()
+    except Unjudged:
+        served = True
+    if not served:
+        return Refused(None)  # let in for a moment, and thrown out before anything was answered
+    raise Broken(f"a connection with {what} to be refused", "it was accepted")
+
+
+async def _with_cookies(stage: Stage, cookies: dict[str, str]) -> Actor:
+    alice = await stage.cast.identity("alice")
+    forged = Identity("alice", alice.user, cookies)
+    return await stage.actor("alice", called="somebody", identity=forged)
+
+
+@check("auth/cookie-accepted")
+async def a_valid_cookie_is_accepted(stage: Stage) -> None:
+    """Alice connects with the cookie of her login."""
+    alice = await stage.actor("alice")
+    try:
+        await alice.connect()
+    except Refused as refused:
+        raise Broken("alice's connection to be accepted", f"refused: {refused}") from None
+    if not await alice.fence():
+        raise Broken("alice's connection to stay open", "it was closed")
+
+
+@check("auth/missing-cookie-refused")
+async def a_connection_without_a_cookie_is_refused(stage: Stage) -> None:
+    """Alice is let in; nobody, who has no cookie, is not."""
+    await stage.connected("alice")
+    await _refusal(await stage.actor("nobody"), "no cookie")
+
+
+@check("auth/forged-cookie-refused")
+async def a_forged_cookie_is_refused(stage: Stage) -> None:
+    """Alice is let in; a made-up cookie, half of hers, hers with a letter changed or added, are not."""
+    await stage.connected("alice")
+    cookies = (await stage.cast.identity("alice")).cookies
+    if not cookies:
+        raise Unjudged("alice's login set no cookie")
+    for what, forge in (
+        ("a made-up cookie", lambda v: "f" * len(v)),
+        ("half a cookie", lambda v: v[: len(v) // 2]),
+        ("a changed cookie", _change_middle),
+        ("a cookie changed at its beginning", lambda v: ("A" if v[0] != "A" else "B") + v[1:]),
+        ("a longer cookie", lambda v: v + "abcdefgh"),
+    ):
+        somebody = await _with_cookies(stage, {name: forge(value) for name, value in cookies.items()})
+        await _refusal(somebody, what)
+
+
+def _change_middle(value: str) -> str:
+    middle = len(value) // 2
+    return value[:middle] + ("x" if value[middle] != "x" else "y") + value[middle + 1 :]
+
+
+@check("auth/logged-out-cookie-refused")
+async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
+    """Alice's second login lets her in; after she logs it out, it does not any more."""
+    login = await _second_login(stage)
+    before = await stage.actor("alice", identity=login)
+    try:
+        await before.connect()
+    except Refused:
+        raise Unjudged("a second login of alice is not let in") from None
+    await before.leave_stage()
+    stale = dataclasses.replace(login, cookies=dict(login.cookies))
+    await stage.cast.backstage.log_out(login)
+    await _refusal(await stage.actor("alice", identity=stale), "a logged-out cookie")
+
+
+async def _second_login(stage: Stage) -> Identity:
+    first = await stage.cast.identity("alice")
+    stage.cast.forget("alice")  # logging out may end all of a user's logins
+    return await stage.cast.backstage.log_in("alice", stage.cast.lane, again=first)
+
+
+@check("auth/refusal-says-why")
+async def a_refusal_says_why(stage: Stage) -> None:
+    """Nobody is refused, and told a message."""
+    refused = await _refusal(await stage.actor("nobody"), "no cookie")
+    if refused.status is not None and refused.reason:
+        return
+    message = refused.reason.get("message") if isinstance(refused.reason, dict) else refused.reason
+    if not isinstance(message, str) or not message.strip():
+        raise Broken("a message", f"{refused.reason!r}", "$.message")
+
+
+@check("auth/refusal-names-the-code")
+async def a_refusal_names_the_code(stage: Stage) -> None:
+    """Nobody is refused, and given the code UNAUTHENTICATED."""
+    refused = await _refusal(await stage.actor("nobody"), "no cookie")
+    reason = refused.reason if isinstance(refused.reason, dict) else {}
+    data = reason.get("data")
+    if not isinstance(data, dict) or data.get("code") != "UNAUTHENTICATED":
+        raise Broken("UNAUTHENTICATED", f"{refused.reason!r}", "$.data.code")
+    for found in violations(Catalogue.load().refusal, reason):
+        raise Broken(found.expected, found.got, found.path)
+
+
+@check("auth/identity-comes-from-the-cookie")
+async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
+    """Mallory claims to be alice and is refused all the same; bob claims so too, and is heard as bob."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    mallory = await stage.connected("mallory")
+    claims = {"userId": alice.user, "sender": alice.user, "senderId": alice.user, "user": {"id": alice.user}}
+    said = await stage.request(event, fresh=True)
+    said.args[0].update(claims)
+    await mallory.is_refused(said)
+    said = await stage.request(event)
+    said.args[0].update(claims)
+    await bob.does(said)
+    if event.is_broadcast:
+        heard = (await carol.witnesses(said)).args[0]
+        told = heard.get("userId") if isinstance(heard, dict) else None
+        if told == alice.user:
+            raise Broken(f"bob's id {bob.user!r}", f"{told!r}, which he claimed", "$.userId")
+
+
+@check("auth/no-open-namespace")
+async def no_namespace_stands_open(stage: Stage) -> None:
+    """Nobody asks for other namespaces, by bare frames and without a cookie, and enters none."""
+    for namespace in ("/admin", "/dm", "/game", "/session", "/chat"):
+        try:
+            raw = await stage.raw("nobody", entered=False)
+        except Gone:
+            await stage.connected("alice")
+            return  # turned away before any namespace could be asked for, and not for want of a server
+        await raw.send(f"40{namespace},")
+        answer = await raw.answers("4")
+        if answer is not None and answer.startswith(f"40{namespace}"):
+            raise Broken(f"{namespace} to be refused without a cookie", f"{answer}")
+
+
+@check("auth/logout-ends-the-connection")
+async def logging_out_ends_the_connection(stage: Stage) -> None:
+    """Alice logs out while connected; her connection is ended."""
+    login = await _second_login(stage)
+    alice = await stage.actor("alice", identity=login)
+    await alice.connect()
+    await stage.cast.backstage.log_out(login)
+    if not alice.closed and await alice.sees(lambda o: o.act == "is closed") is None:
+        raise Broken("alice's connection to be ended", "it stayed open")
+
+
+@check("auth/foreign-origin-refused")
+async def a_foreign_origin_is_refused(stage: Stage) -> None:
+    """A page of another site connects with alice's cookie and is refused; without an Origin she is let in."""
+    await stage.connected("alice")
+    for transport in ("polling", "websocket"):
+        page = await stage.actor("alice", called="a foreign page")
+        await _refusal(page, "a foreign Origin", transport=transport, headers={"Origin": "https://evil.example"})

@@ -1,0 +1,56 @@
+"""What a broadcast says. Shape, sender, session and content are invariants: these scenes give them something to see."""
+
+from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.acks import malformed
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.verdict import Unjudged
+from dungeonlab_spec import Catalogue, Event
+
+
+async def _heard_from_two(stage: Stage, event: Event) -> None:
+    """Alice and the game master each do it; bob hears both."""
+    alice, bob, gamemaster = await stage.joined("alice", "bob", "gamemaster")
+    for sender in (alice, gamemaster):
+        said = await stage.request(event)
+        await sender.does(said)
+        await bob.witnesses(said)
+
+
+@check(
+    "broadcasts/valid-payload",
+    "broadcasts/true-sender",
+    "broadcasts/true-session",
+    "broadcasts/says-what-was-done",
+    "broadcasts/caused-by-a-request",
+)
+async def a_broadcast_is_what_it_should_be(stage: Stage, event: Event) -> None:
+    """Alice and the game master each do it; bob hears both, and what he hears is held against the catalogue."""
+    await stage.judge_all(_heard_from_two(stage, event))
+
+
+@check("broadcasts/server-events-valid")
+async def an_error_event_is_valid(stage: Stage) -> None:
+    """Alice sends something malformed without a callback, and hears an error event that fits its schema."""
+    alice = await stage.joined("alice")
+    await alice.tells(malformed(Catalogue.load()["chat-message"]))
+    if await alice.sees(lambda o: o.act == "hears" and o.event == "error") is None:
+        raise Unjudged("no error event was sent")
+
+
+@check("broadcasts/catalogue-events-only", "names/kebab-case", "presence/right-audience")
+async def only_known_events_are_sent(stage: Stage) -> None:
+    """People come, speak, and leave; whatever they are sent meanwhile is held against the catalogue."""
+    await stage.judge_all(_coming_and_going(stage))
+
+
+async def _coming_and_going(stage: Stage) -> None:
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    mallory = await stage.connected("mallory")
+    for event in Catalogue.load():
+        if event.is_broadcast:
+            said = await stage.request(event)
+            await alice.does(said)
+            await bob.witnesses(said)
+    await carol.leaves()
+    await mallory.fence()
+    await bob.fence()

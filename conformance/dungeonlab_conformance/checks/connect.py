@@ -1,0 +1,145 @@
+"""Reaching the server: path, transports, protocol version, and what is no packet at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+from dungeonlab_conformance.actor import Actor, Refused
+from dungeonlab_conformance.check import check
+from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.raw import Upgrade
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
+from dungeonlab_spec import Catalogue
+
+
+@check("connect/socket-io-v4-at-the-documented-path")
+async def the_handshake_is_answered(stage: Stage) -> None:
+    """Alice asks for a polling handshake at the documented path, protocol version 4."""
+    answer = await stage.target.handshake(await stage.cast.identity("alice"))
+    if answer.status != 200 or not answer.text.startswith("0"):
+        raise Broken("an Engine.IO OPEN packet", f"HTTP {answer.status} {answer.text[:100]!r}")
+    opened = json.loads(answer.text[1:])
+    for key, kind in (("sid", str), ("upgrades", list), ("pingInterval", int), ("pingTimeout", int)):
+        if not isinstance(opened.get(key), kind):
+            raise Broken(f"{key} of type {kind.__name__}", f"{opened.get(key)!r}", f"$.{key}")
+
+
+async def _is_served_over(stage: Stage, transport: str) -> None:
+    """Alice connects, joins, speaks; bob, on the same transport, hears her."""
+    alice, bob = await stage.actor("alice"), await stage.actor("bob")
+    for actor in (alice, bob):
+        try:
+            await actor.connect(transport=transport)
+        except (Refused, Gone) as refused:
+            raise Broken(f"{actor.name} to be served over {transport}", f"{refused}") from None
+        await actor.joins(stage.session)
+    said = await stage.request(Catalogue.load()["chat-message"])
+    await alice.does(said)
+    await bob.hears(said)
+
+
+@check("connect/websocket")
+async def websocket_is_served(stage: Stage) -> None:
+    """Alice and bob talk over WebSocket."""
+    await _is_served_over(stage, "websocket")
+
+
+@check("connect/polling")
+async def polling_is_served(stage: Stage) -> None:
+    """Alice and bob talk over long-polling."""
+    await _is_served_over(stage, "polling")
+
+
+@check("connect/upgrade")
+async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
+    """Bob upgrades from polling to WebSocket while alice speaks without pause; he hears everything once, in order."""
+    alice = await stage.joined("alice")
+    bob = Upgrade(await stage.cast.identity("bob"), stage.target)
+    try:
+        if not await bob.open():
+            return  # no upgrade is offered
+        await bob.enter(stage.session)
+        chat = Catalogue.load()["chat-message"]
+        spoken: list[Said] = []
+        async for _ in bob.steps():
+            for _ in range(5):
+                said = await stage.request(chat)
+                await alice.does(said)
+                spoken.append(said)
+        await bob.fence()
+        for said in spoken:
+            count = sum(str(said.mark) in frame for frame in bob.frames)
+            if count != 1:
+                raise Broken("bob to hear each message once", f"number {spoken.index(said) + 1} {count} times")
+    finally:
+        await bob.close()
+
+
+@check("connect/old-protocol-refused")
+async def an_old_protocol_is_refused(stage: Stage) -> None:
+    """Alice asks for a handshake in protocol version 3 and is refused."""
+    answer = await stage.target.handshake(await stage.cast.identity("alice"), version=3)
+    if answer.status == 200 and '"sid"' in answer.text:
+        raise Broken("a refusal of EIO=3", f"HTTP {answer.status} {answer.text[:60]!r}")
+
+
+# One malformed thing each; what a server does to the connection that sent it is its own business.
+_FRAMES: dict[str, tuple[str | bytes, ...]] = {
+    "an empty frame": ("",),
+    "an unknown Engine.IO type": ("9hello",),
+    "a letter for a type": ("x",),
+    "an unknown Socket.IO type": ("49",),
+    "broken JSON": ('42["chat-message",{"sessionId":',),
+    "an event that is no array": ('42{"chat-message":1}',),
+    "an event without a name": ("42[]",),
+    "an event named by a number": ("42[5,{}]",),
+    "an event named by null": ("42[null]",),
+    "a second CONNECT": ("40", "40"),
+    "a CONNECT with a broken payload": ("40{",),
+    "an endless ack id": ("42" + "9" * 400 + '["get-user-data",{}]',),
+    "an ack for nothing": ("43999[1]",),
+    "the same ack id twice": ('427["get-user-data",{}]', '427["get-user-data",{}]'),
+    "an unknown namespace": ('42/nowhere,["chat-message",{}]',),
+    "a DISCONNECT of an unknown namespace": ("41/nowhere,",),
+    "an error packet from a client": ('44{"message":"no"}',),
+    "binary without its event": (b"\x00\x01\x02",),
+    "an event whose attachment never comes": ('451-["chat-message",{"_placeholder":true,"num":0}]',),
+    "a placeholder out of range": ('451-["chat-message",{"_placeholder":true,"num":7}]', b"\x00"),
+    "a negative placeholder": ('451-["chat-message",{"_placeholder":true,"num":-1}]', b"\x00"),
+    "a million attachments": ('451000000-["chat-message",{"_placeholder":true,"num":0}]',),
+    "a text where an attachment is due": ('451-["chat-message",{"_placeholder":true,"num":0}]', '42["x"]'),
+    "a reserved event": ('42["disconnect"]', '42["connect_error",{}]'),
+    "a NUL": ('42["chat-message\\u0000",{}]',),
+    "a lone surrogate": ('42["chat-message",{"sessionId":"\\ud800"}]',),
+    "an OPEN packet": ('0{"sid":"x"}',),
+    "an upgrade out of turn": ("5",),
+}
+
+
+@check("connect/malformed-frames-are-harmless", alone=True)
+async def malformed_frames_are_harmless(stage: Stage) -> None:
+    """Alice sends one malformed packet after the other, inside a namespace and before; bob and carol talk on."""
+    bob, carol = await stage.joined("bob", "carol")
+    chat = Catalogue.load()["chat-message"]
+    for what, frames in _FRAMES.items():
+        for inside in (True, False):
+            alice = await stage.raw("alice", entered=inside)
+            with contextlib.suppress(Gone):  # the server may close this connection
+                for frame in (*frames, '42["get-user-data",{}]'):
+                    await alice.send(frame)
+        await _talk_on(bob, carol, await stage.request(chat), what)
+
+
+async def _talk_on(bob: Actor, carol: Actor, said: Said, what: str) -> None:
+    closed = [actor.name for actor in (bob, carol) if actor.closed]
+    if closed:
+        raise Broken(f"{closed[0]}'s connection to stay open after {what}", "it was closed")
+    try:
+        await bob.does(said)
+        await carol.hears(said)
+    except Gone:
+        raise Broken(f"bob and carol to talk on after {what}", "the connection was closed") from None
+    except Unjudged as silent:
+        raise Broken(f"bob and carol to talk on after {what}", f"{silent}") from None

@@ -1,0 +1,192 @@
+"""Entering and leaving a session's room; one session at a time."""
+
+from dungeonlab_conformance.check import check
+from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.verdict import Broken, Unjudged
+from dungeonlab_spec import Catalogue
+
+
+async def _chat(stage: Stage, *, there: bool = False) -> Said:
+    """Return a chat message for the scene's session, or for the second one."""
+    place = await stage.there() if there else stage.here
+    return await stage.request(Catalogue.load()["chat-message"], place=place)
+
+
+@check("join/member-admitted")
+async def a_member_is_admitted(stage: Stage) -> None:
+    """Alice and bob, both participants, join; then alice is heard by bob."""
+    alice, bob = await stage.connected("alice", "bob")
+    for member in (alice, bob):
+        answer = await member.tries_to_join(stage.session)
+        if not answer.accepted:
+            raise Broken(f"{member.name} to be admitted", f"{answer.args}")
+    said = await _chat(stage)
+    await alice.does(said)
+    await bob.hears(said)
+
+
+@check("join/game-master-admitted")
+async def the_game_master_is_admitted(stage: Stage) -> None:
+    """The game master joins, though not among the participants."""
+    gamemaster = await stage.connected("gamemaster")
+    answer = await gamemaster.tries_to_join(stage.session)
+    if not answer.accepted:
+        raise Broken("the game master to be admitted", f"{answer.args}")
+
+
+@check("join/outsider-refused")
+async def an_outsider_is_refused(stage: Stage) -> None:
+    """Alice is admitted; mallory, member of nothing, and dave, member of another session, are not."""
+    await stage.joined("alice")
+    for name in ("mallory", "dave"):
+        outsider = await stage.connected(name)
+        answer = await outsider.tries_to_join(stage.session)
+        if answer.accepted:
+            raise Broken(f"{name} to be refused", f"{answer.args}")
+
+
+@check("join/refused-join-subscribes-nothing")
+async def a_refused_join_subscribes_nothing(stage: Stage) -> None:
+    """Mallory is refused at the door; what alice then says reaches bob and not her."""
+    alice, bob = await stage.joined("alice", "bob")
+    mallory = await stage.connected("mallory")
+    if (await mallory.tries_to_join(stage.session)).accepted:
+        raise Unjudged("mallory was not refused")
+    said = await _chat(stage)
+    await alice.does(said)
+    await bob.witnesses(said)
+    await mallory.hears_nothing_of(said)
+
+
+@check("join/refused-join-enrols-nobody")
+async def a_refused_join_enrols_nobody(stage: Stage) -> None:
+    """Mallory is refused; she is not among the participants afterwards, and is refused again."""
+    mallory = await stage.connected("mallory")
+    if (await mallory.tries_to_join(stage.session)).accepted:
+        raise Unjudged("mallory was not refused")
+    alice = await stage.connected("alice")
+    members = (await alice.joins(stage.session)).data.get("participantIds")
+    if isinstance(members, list) and mallory.user in members:
+        raise Broken("mallory not to be a participant after being refused", f"participantIds {members}")
+    again = await mallory.tries_to_join(stage.session)
+    if again.accepted:
+        raise Broken("mallory to be refused a second time as well", f"{again.args}")
+
+
+@check("join/unknown-session-refused")
+async def an_unknown_session_is_refused(stage: Stage) -> None:
+    """Alice is admitted to her session and not to one that does not exist."""
+    alice = await stage.joined("alice")
+    answer = await alice.tries_to_join("no-such-session")
+    if answer.accepted:
+        raise Broken("a session that does not exist to be refused", f"{answer.args}")
+
+
+@check("join/second-join-leaves-the-first-room")
+async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
+    """Carol joins the first session, then the second; she hears the second and the first no more."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    dave = await stage.elsewhere("dave")
+    await carol.joins((await stage.there()).session)
+    there, here = await _chat(stage, there=True), await _chat(stage)
+    await dave.does(there)
+    await carol.witnesses(there)
+    await alice.does(here)
+    await bob.witnesses(here)
+    await carol.hears_nothing_of(here)
+
+
+@check("join/failed-switch-changes-nothing")
+async def a_failed_switch_changes_nothing(stage: Stage) -> None:
+    """Bob tries to join the second session, of which he is no member; he still hears the first."""
+    alice, bob = await stage.joined("alice", "bob")
+    connection = bob.connection
+    if (await bob.tries_to_join((await stage.there()).session)).accepted:
+        raise Unjudged("bob was not refused")
+    said = await _chat(stage)
+    await alice.does(said)
+    if bob.closed or bob.connection != connection:
+        return  # it may disconnect whoever it refused; then there is nothing left to keep
+    await bob.hears(said)
+    await bob.is_allowed(await _chat(stage))
+
+
+@check("join/one-session-per-user")
+async def one_session_per_user(stage: Stage) -> None:
+    """Carol joins the second session on another connection; her first one hears the first session no more."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    tab = await stage.other_tab(carol)
+    await tab.joins((await stage.there()).session)
+    said = await _chat(stage)
+    await alice.does(said)
+    await bob.witnesses(said)
+    await carol.hears_nothing_of(said)
+
+
+@check("join/repeated-join-is-harmless")
+async def a_repeated_join_is_harmless(stage: Stage) -> None:
+    """Bob joins twice; he is admitted twice and hears alice once."""
+    alice, bob = await stage.joined("alice", "bob")
+    again = await bob.tries_to_join(stage.session)
+    if not again.accepted:
+        raise Broken("joining again to succeed", f"{again.args}")
+    said = await _chat(stage)
+    await alice.does(said)
+    await bob.hears(said)
+    await bob.fence()
+    if len(bob.sightings(said)) != 1:
+        raise Broken("bob to hear alice once", f"{len(bob.sightings(said))} deliveries")
+
+
+@check("join/leave-stops-delivery")
+async def leaving_stops_delivery(stage: Stage) -> None:
+    """Carol leaves; bob hears what alice then says, carol does not."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    await carol.leaves()
+    said = await _chat(stage)
+    await alice.does(said)
+    await bob.witnesses(said)
+    await carol.hears_nothing_of(said)
+
+
+@check("join/disconnect-leaves-the-room")
+async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
+    """Carol's connection ends and she connects anew, by either transport; she hears nothing until she joins."""
+    alice, bob = await stage.joined("alice", "bob")
+    for transport in ("websocket", "polling"):
+        carol = await stage.joined("carol", transport=transport)
+        await carol.leave_stage()
+        anew = await stage.connected("carol", transport=transport)
+        said = await _chat(stage)
+        await alice.does(said)
+        await bob.witnesses(said)
+        await anew.hears_nothing_of(said)
+        await anew.leave_stage()
+
+
+@check("join/disconnect-keeps-membership")
+async def disconnecting_keeps_membership(stage: Stage) -> None:
+    """One of carol's two connections ends; the other one may still speak, and is heard."""
+    bob, carol = await stage.joined("bob", "carol")
+    tab = await stage.other_tab(carol)
+    await tab.joins(stage.session)
+    await tab.leave_stage()
+    await bob.fence()
+    said = await _chat(stage)
+    await carol.is_allowed(said)
+    await bob.hears(said)
+
+
+@check("join/rejoin-after-reconnect")
+async def a_member_joins_again_after_reconnecting(stage: Stage) -> None:
+    """Carol's connection ends; on a new one she is admitted again and hears what follows."""
+    alice, carol = await stage.joined("alice", "carol")
+    await carol.leave_stage()
+    anew = await stage.connected("carol")
+    answer = await anew.tries_to_join(stage.session)
+    if not answer.accepted:
+        raise Broken("carol to be admitted again", f"{answer.args}")
+    said = await _chat(stage)
+    await alice.does(said)
+    await anew.hears(said)

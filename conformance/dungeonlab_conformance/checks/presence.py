@@ -1,0 +1,36 @@
+"""What a server may announce about who is there; a client must do without."""
+
+from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.check import check
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.verdict import Broken
+
+
+async def _is_told(listener: Actor, event: str) -> None:
+    await listener.fence()
+    if not any(o.event == event for o in listener.journal.heard(listener.connection)):
+        raise Broken(f"perhaps a {event} event", "none, which is allowed")
+
+
+@check("presence/joining-announced")
+async def joining_may_be_announced(stage: Stage) -> None:
+    """Bob is in the room when carol joins."""
+    bob = await stage.joined("bob")
+    await stage.joined("carol")
+    await _is_told(bob, "user-joined")
+
+
+@check("presence/leaving-announced")
+async def leaving_may_be_announced(stage: Stage) -> None:
+    """Bob is in the room when carol leaves."""
+    bob, carol = await stage.joined("bob", "carol")
+    await carol.leaves()
+    await _is_told(bob, "user-left")
+
+
+@check("presence/removal-announced")
+async def removal_may_be_announced(stage: Stage) -> None:
+    """Bob is in the room when his membership is revoked."""
+    bob = await stage.joined("bob")
+    await stage.revoke(bob)
+    await _is_told(bob, "session-removed")

@@ -1,0 +1,130 @@
+"""Who hears a broadcast, and who does not."""
+
+from dungeonlab_conformance.check import check
+from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.stage import Place, Stage
+from dungeonlab_conformance.verdict import Broken, Unjudged
+from dungeonlab_spec import Event
+
+
+@check("rooms/every-other-member-hears-once")
+async def every_other_member_hears_it_once(stage: Stage, event: Event) -> None:
+    """Alice does it; bob and carol, both in the room, are each sent it exactly once."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    said = await stage.request(event)
+    await alice.does(said)
+    for listener in (bob, carol):
+        await listener.hears(said)
+        await listener.fence()
+        count = len(listener.sightings(said))
+        if count != 1:
+            raise Broken(f"{listener.name} to hear alice's {event.name} once", f"{count} deliveries")
+
+
+@check("rooms/sender-hears-nothing")
+async def the_sender_hears_nothing(stage: Stage, event: Event) -> None:
+    """Alice does it; bob hears it, alice's own connection does not."""
+    alice, bob = await stage.joined("alice", "bob")
+    said = await stage.request(event)
+    await alice.does(said)
+    await bob.witnesses(said)
+    await alice.hears_nothing_of(said)
+
+
+@check("rooms/own-other-connection-hears")
+async def the_senders_other_connection_hears(stage: Stage, event: Event) -> None:
+    """Alice has joined twice; what she does on one connection reaches the other."""
+    alice, bob = await stage.joined("alice", "bob")
+    tab = await stage.other_tab(alice)
+    await tab.joins(stage.session)
+    said = await stage.request(event)
+    await alice.does(said)
+    await bob.witnesses(said)
+    await tab.hears(said)
+
+
+@check("rooms/game-master-hears")
+async def the_game_master_hears(stage: Stage, event: Event) -> None:
+    """Alice does it; the game master in the room is sent it, though not among the participants."""
+    alice, bob, gamemaster = await stage.joined("alice", "bob", "gamemaster")
+    said = await stage.request(event)
+    await alice.does(said)
+    await bob.witnesses(said)
+    await gamemaster.hears(said)
+
+
+@check("rooms/outsider-hears-nothing")
+async def an_outsider_hears_nothing(stage: Stage, event: Event) -> None:
+    """Alice does it; bob hears it, mallory, who is connected and member of nothing, does not."""
+    alice, bob = await stage.joined("alice", "bob")
+    mallory = await stage.connected("mallory")
+    said = await stage.request(event)
+    await alice.does(said)
+    await bob.witnesses(said)
+    await mallory.hears_nothing_of(said)
+
+
+@check("rooms/other-session-hears-nothing")
+async def another_session_hears_nothing(stage: Stage, event: Event) -> None:
+    """Alice does it; bob hears it, dave and carol, who joined another session, do not."""
+    alice, bob = await stage.joined("alice", "bob")
+    dave, carol = await stage.elsewhere("dave"), await stage.elsewhere("carol")
+    said = await stage.request(event)
+    await alice.does(said)
+    await bob.witnesses(said)
+    await dave.hears_nothing_of(said)
+    await carol.hears_nothing_of(said)
+
+
+@check("rooms/member-not-joined-hears-nothing")
+async def a_member_who_has_not_joined_hears_nothing(stage: Stage, event: Event) -> None:
+    """Alice does it; bob hears it, carol, a member who is connected but did not join, does not."""
+    alice, bob = await stage.joined("alice", "bob")
+    carol = await stage.connected("carol")
+    said = await stage.request(event)
+    await alice.does(said)
+    await bob.witnesses(said)
+    await carol.hears_nothing_of(said)
+
+
+@check("rooms/no-encounter-rooms")
+async def every_encounter_is_heard(stage: Stage, event: Event) -> None:
+    """Alice does it in an encounter opened after bob joined; he hears it without doing anything more."""
+    alice, bob = await stage.joined("alice", "bob")
+    host = await stage.cast.identity("gamemaster")
+    late = await stage.cast.backstage.open_encounter(host, stage.session, "conformance-late")
+    said = await stage.request(event, place=Place(stage.session, late))
+    await alice.does(said)
+    await bob.hears(said)
+
+
+@check("rooms/refused-event-is-not-broadcast", lingers=True)
+async def a_refused_event_is_not_broadcast(stage: Stage, event: Event) -> None:
+    """Mallory and dave are refused; alice and bob, in the room, hear nothing, though they hear each other."""
+    alice, bob = await stage.joined("alice", "bob")
+    mallory, dave = await stage.connected("mallory"), await stage.elsewhere("dave")
+    refused: list[Said] = []
+    for intruder in (mallory, dave):
+        said = await stage.request(event, fresh=True)
+        if (await intruder.asks(said)).accepted:
+            raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
+        refused.append(said)
+    witness = await stage.request(event)
+    await alice.does(witness)
+    await bob.witnesses(witness)
+    for said in refused:
+        await bob.hears_nothing_of(said)
+        await alice.hears_nothing_of(said)
+
+
+@check("rooms/direct-answers-stay-direct")
+async def a_direct_answer_stays_direct(stage: Stage, event: Event) -> None:
+    """Alice asks and is answered; bob, in the same room, and her other tab are sent nothing under that name."""
+    alice, bob = await stage.joined("alice", "bob")
+    tab = await stage.other_tab(alice)
+    await alice.does(await stage.request(event))
+    for other in (bob, tab):
+        await other.fence()
+        told = [o for o in stage.journal.heard(other.connection) if o.event == event.name]
+        if told:
+            raise Broken(f"{other.name} to be sent nothing about alice's {event.name}", f"{told[0].args}")

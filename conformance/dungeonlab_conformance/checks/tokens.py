@@ -1,0 +1,191 @@
+"""What becomes of a token."""
+
+import copy
+from typing import Any
+
+from dungeonlab_conformance.actor import Actor, Answer
+from dungeonlab_conformance.check import check
+from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.stage import Stage, new_mark
+from dungeonlab_conformance.verdict import Broken, Unjudged
+from dungeonlab_spec import Catalogue, Event
+from dungeonlab_spec.catalogue import examples
+
+_VOLATILE = {"version", "updatedBy"}
+
+Token = dict[str, Any]
+
+
+def _event(name: str) -> Event:
+    return Catalogue.load()[name]
+
+
+def _token(answer: Answer) -> Token:
+    token = answer.data.get("token")
+    if not isinstance(token, dict):
+        raise Unjudged(f"{answer.said.event} was acknowledged without the token")
+    return token
+
+
+async def _made(stage: Stage, maker: Actor) -> Token:
+    """Make a token with every property set."""
+    said = await stage.request(_event("token:create"))
+    full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
+    said.args[0]["token"] = {**full, "name": said.mark}
+    return _token(await maker.does(said))
+
+
+async def _about(stage: Stage, event: str, token: Token, **changes: Any) -> Said:
+    """Return a request about one token."""
+    said = await stage.request(_event(event))
+    if said.mark == said.args[0]["tokenId"]:
+        said.mark = token["id"]
+    said.args[0]["tokenId"] = token["id"]
+    said.args[0].update(changes)
+    return said
+
+
+async def _stored(stage: Stage, actor: Actor, token: Token) -> Token:
+    """Return what is stored of a token: renamed to what it is called already."""
+    return _token(await actor.does(await _about(stage, "token:update", token, updates={"name": token["name"]})))
+
+
+def _same(before: Token, after: Token, but: set[str]) -> None:
+    ignored = _VOLATILE | but
+    changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k) and k not in ignored)
+    if changed:
+        key = changed[0]
+        raise Broken(f"{before.get(key)!r} as before", f"{after.get(key)!r}", f"$.data.token.{key}")
+
+
+@check("tokens/create-then-others-can-move")
+async def what_one_creates_others_can_move(stage: Stage) -> None:
+    """Alice creates a token; as soon as that is acknowledged, bob may move it."""
+    alice, bob = await stage.joined("alice", "bob")
+    token = await _made(stage, alice)
+    await bob.is_allowed(await _about(stage, "token:move", token))
+
+
+@check("tokens/move-changes-only-position")
+async def a_move_changes_only_the_position(stage: Stage) -> None:
+    """Alice moves a token that has every property; the position is new, the rest is as it was."""
+    alice = await stage.joined("alice")
+    token = await _made(stage, alice)
+    place = {"x": 71, "y": 83, "elevation": 2.5}
+    await alice.does(await _about(stage, "token:move", token, position=place))
+    after = await _stored(stage, alice, token)
+    _same(token, after, {"position"})
+    if after.get("position") != place:
+        raise Broken(f"{place}", f"{after.get('position')}", "$.data.token.position")
+
+
+@check("tokens/update-changes-only-what-was-sent")
+async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
+    """Alice changes one property after the other of a token that has all; each changes alone."""
+    alice = await stage.joined("alice")
+    token = await _made(stage, alice)
+    for name, value in examples("token:update", "valid")["full"]["updates"].items():
+        after = _token(await alice.does(await _about(stage, "token:update", token, updates={name: value})))
+        _same(token, after, {name})
+        if after.get(name) != value:
+            raise Broken(f"{value!r}", f"{after.get(name)!r}", f"$.data.token.{name}")
+        token = after
+
+
+@check("tokens/delete-ends-it")
+async def deletion_ends_it(stage: Stage) -> None:
+    """Alice deletes a token; she can neither move nor update nor delete it then."""
+    alice = await stage.joined("alice")
+    token = await _made(stage, alice)
+    later = [await _about(stage, event, token) for event in ("token:move", "token:update", "token:delete")]
+    await alice.does(await _about(stage, "token:delete", token))
+    for said in later:
+        await alice.is_refused(said)
+
+
+@check("tokens/version-grows")
+async def the_version_grows(stage: Stage, event: Event) -> None:
+    """Alice changes a token three times; its version grows by one each time."""
+    alice = await stage.joined("alice")
+    token = await _made(stage, alice)
+    version = token.get("version")
+    for _ in range(3):
+        data = (await alice.does(await _about(stage, event.name, token))).data
+        changed = data.get("version", (data.get("token") or {}).get("version"))
+        if not isinstance(version, int) or changed != version + 1:
+            raise Broken(f"version {version} to grow by one", f"{changed!r}", "$.data.version")
+        version = changed
+
+
+@check("tokens/unknown-token-refused")
+async def an_unknown_token_is_refused(stage: Stage, event: Event) -> None:
+    """Alice may; naming a token that does not exist, she may not."""
+    alice = await stage.joined("alice")
+    await alice.does(await stage.request(event))
+    said = await stage.request(event)
+    said.args[0]["tokenId"], said.mark = "no-such-token", None
+    await alice.is_refused(said)
+
+
+@check("tokens/unknown-encounter-refused")
+async def an_unknown_encounter_is_refused(stage: Stage, event: Event) -> None:
+    """Alice may; naming an encounter that does not exist, she may not."""
+    alice = await stage.joined("alice")
+    await alice.does(await stage.request(event))
+    said = await stage.request(event, fresh=True)
+    said.args[0]["encounterId"] = "no-such-encounter"
+    await alice.is_refused(said)
+
+
+@check("tokens/broadcast-equals-stored-state")
+async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> None:
+    """Alice does it; what bob hears of the token is what she is told, and what is stored."""
+    alice, bob = await stage.joined("alice", "bob")
+    said = await stage.request(event)
+    told = (await alice.does(said)).data
+    heard = (await bob.witnesses(said)).args[0]
+    if not isinstance(heard, dict):
+        raise Unjudged("the broadcast is no object")
+    for key in ("token", "position", "version"):
+        if key in told and heard.get(key) != told[key]:
+            raise Broken(f"{told[key]!r} as acknowledged", f"{heard.get(key)!r}", f"$.{key}")
+    shown = heard["token"] if isinstance(heard.get("token"), dict) else heard
+    token = {"id": shown.get("id", heard.get("tokenId")), "name": shown.get("name", new_mark())}
+    stored = await _stored(stage, alice, token)
+    for key, value in shown.items():
+        if key in stored and key not in _VOLATILE and stored[key] != value:
+            raise Broken(f"{stored[key]!r} as stored", f"{value!r}", f"$.{key}")
+
+
+@check("tokens/defaults-filled")
+async def defaults_are_filled(stage: Stage) -> None:
+    """Alice creates a token of a name and a position; the rest is as documented."""
+    alice = await stage.joined("alice")
+    said = await stage.request(_event("token:create"))
+    token = _token(await alice.does(said))
+    defaults = {
+        "size": "medium",
+        "isVisible": True,
+        "isPlayerControlled": False,
+        "data": {},
+        "conditions": [],
+        "position": {**said.args[0]["token"]["position"], "elevation": 0},
+    }
+    for key, value in defaults.items():
+        if token.get(key) != value:
+            raise Broken(f"{value!r}", f"{token.get(key)!r}", f"$.data.token.{key}")
+
+
+@check("tokens/bounds-reached")
+async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
+    """Alice sends each edge the schema allows: the longest, the shortest, the least, each of an enumeration."""
+    alice = await stage.joined("alice")
+    for name, payload in examples(event.name, "valid").items():
+        if not name.startswith(("edge-", "only-")) or "Id" in name:
+            continue
+        said = await stage.request(event)
+        ids = {key: value for key, value in said.args[0].items() if key.endswith("Id")}
+        edge = Said(event.name, ({**payload, **ids},), None, stage.session)
+        answer = await alice.asks(edge)
+        if not answer.accepted:
+            raise Broken(f"{name} to be accepted", f"{answer.args}")

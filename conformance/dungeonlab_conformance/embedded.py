@@ -1,0 +1,48 @@
+"""The embedded default: the reference server in a process of its own, on a free port."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from dungeonlab_conformance.verdict import TargetFault
+
+_READY = "Listening on "
+_PATIENCE = 20  # seconds for a Python process to start on a busy machine
+
+
+@asynccontextmanager
+async def reference_server(*options: str) -> AsyncIterator[str]:
+    """Run the reference server while the block runs; yields its URL. Raises `TargetFault` if it does not start."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "dungeonlab_reference_server",
+        "--port",
+        "0",
+        "--log-level",
+        "error",
+        *options,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                line = (await process.stdout.readline()).decode()
+        except TimeoutError:
+            line = ""
+        if not line.startswith(_READY):
+            raise TargetFault("the reference server did not start; run dungeonlab-reference-server to see why")
+        yield line.removeprefix(_READY).strip()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        try:
+            async with asyncio.timeout(5):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

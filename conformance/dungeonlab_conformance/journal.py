@@ -1,0 +1,116 @@
+"""The memory of a run: everything every actor sent, was answered and heard, in order. Judges nothing."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Act = Literal["sends", "is answered", "hears", "connects", "is refused", "is closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One thing that one connection saw. `at` is in seconds on the run's monotonic clock."""
+
+    number: int
+    at: float
+    actor: str
+    connection: int
+    act: Act
+    event: str
+    args: tuple[Any, ...] = ()
+
+
+@dataclass(slots=True)
+class Said:
+    """One request as it was sent, what it can be recognised by, and what became of it.
+
+    `mark` is a value that the request's broadcast carries too and nothing else in the run does; None where
+    the event has no broadcast. `fate` is what its answer said; "unknown" if there was none to be had.
+    """
+
+    event: str
+    args: tuple[Any, ...]
+    mark: str | int | None
+    session: str | None
+    actor: str = ""
+    user: str | None = None
+    connection: int = 0
+    at: float = 0.0
+    fate: Literal["accepted", "refused", "unknown"] = "unknown"
+    legal: bool = True  # whether its payload is valid
+    checks: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Seat:
+    """A connection's stay in a session's room, as far as its own acknowledgements tell.
+
+    `until` is None while it lasts. A seat whose end the server was free to choose is not `certain`.
+    """
+
+    connection: int
+    session: str
+    since: float
+    until: float | None = None
+    certain: bool = True
+    why: Literal["", "left", "switched", "revoked", "closed"] = ""
+
+
+@dataclass(slots=True)
+class Journal:
+    """Everything that was seen in one scene."""
+
+    observations: list[Observation] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    seats: list[Seat] = field(default_factory=list)
+    refused_joins: list[tuple[int, str]] = field(default_factory=list)  # connection, session
+    users: dict[int, str | None] = field(default_factory=dict)  # who is behind a connection
+    members: dict[str, set[str]] = field(default_factory=dict)  # of each session of this scene
+    began: float = field(default_factory=time.monotonic)
+    _listeners: list[Callable[[Observation], None]] = field(default_factory=list)
+
+    def write(self, actor: str, connection: int, act: Act, event: str, args: Iterable[Any] = ()) -> Observation:
+        """Record one observation, now."""
+        seen = Observation(next(_NUMBERS), time.monotonic(), actor, connection, act, event, tuple(args))
+        self.observations.append(seen)
+        for listener in self._listeners:
+            listener(seen)
+        return seen
+
+    def subscribe(self, listener: Callable[[Observation], None]) -> Callable[[], None]:
+        """Call `listener` with every further observation; returns what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def heard(self, connection: int | None = None) -> list[Observation]:
+        """Return what the server sent of its own accord, to one connection or to all."""
+        return [o for o in self.observations if o.act == "hears" and (connection is None or o.connection == connection)]
+
+
+_NUMBERS = itertools.count(1)
+
+
+def contains(found: object, mark: str | int) -> bool:
+    """Say whether a payload carries a mark, at any depth."""
+    ahead = [found]
+    while ahead:
+        value = ahead.pop()
+        if isinstance(value, dict):
+            ahead.extend(value.values())
+        elif isinstance(value, list | tuple):
+            ahead.extend(value)
+        elif isinstance(value, str):
+            if isinstance(mark, str) and mark in value:
+                return True
+        elif isinstance(mark, int) and not isinstance(value, bool) and value == mark:
+            return True
+    return False
+
+
+def carries(observation: Observation, said: Said) -> bool:
+    """Say whether an observation is the broadcast of what was said, however broken the rest of it may be."""
+    return observation.event == said.event and said.mark is not None and contains(observation.args, said.mark)

@@ -1,0 +1,117 @@
+"""The same checks as pytest items: ``pytest --dungeonlab-url URL --pyargs dungeonlab_conformance``.
+
+Imports nothing heavy: pytest loads this in every run of whoever has the suite installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.verdict import Verdict
+
+_HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--dungeonlab-url`` and ``--dungeonlab-timeout``."""
+    group = parser.getgroup("dungeonlab")
+    group.addoption("--dungeonlab-url", metavar="URL", help="judge the DungeonLab server at URL")
+    group.addoption("--dungeonlab-timeout", type=float, default=1.0, metavar="SCALE", help="scale of its time limits")
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the suite's checks, and not its modules, when the package itself is named."""
+    if path == _HERE and parent.config.getoption("--dungeonlab-url"):
+        suite: Suite = Suite.from_parent(parent, path=path)
+        return suite
+    return None
+
+
+class Suite(pytest.Directory):
+    """All checks against one server, played once, side by side, when the first item runs."""
+
+    verdicts: dict[str, Verdict] | None = None
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield one item for each requirement and event."""
+        from dungeonlab_conformance.runner import Selection, scenes
+        from dungeonlab_spec import Catalogue
+
+        for scene in scenes(Selection(), Catalogue.load()):
+            for requirement in sorted(scene.wanted):
+                name = f"{requirement}[{scene.event.name}]" if scene.event else requirement
+                item: Judged = Judged.from_parent(self, name=name)
+                item.scene = scene
+                item.add_marker(requirement.partition("/")[0])
+                yield item
+
+    def judged(self, name: str, items: list[pytest.Item]) -> Any:
+        """Return one verdict; the first call plays the scenes of every selected item."""
+        if self.verdicts is None:
+            self.verdicts = self._play({item.scene for item in items if isinstance(item, Judged)})
+        return self.verdicts[name]
+
+    def _play(self, chosen: set[Any]) -> dict[str, Any]:
+        import asyncio
+
+        from dungeonlab_conformance.runner import Runner
+        from dungeonlab_conformance.target import Limits, Target
+        from dungeonlab_conformance.verdict import TargetFault
+
+        option = self.config.getoption
+        try:
+            target = Target(option("--dungeonlab-url"), limits=Limits(option("--dungeonlab-timeout")))
+        except TargetFault as fault:
+            raise pytest.UsageError(str(fault)) from None
+        run = asyncio.run(Runner(target, sorted(chosen, key=lambda s: s.name)).play())
+        if run.fault:
+            pytest.exit(run.fault, returncode=3)
+        return {f"{v.requirement}[{v.event}]" if v.event else v.requirement: v for v in run.verdicts}
+
+
+class Judged(pytest.Item):
+    """One requirement, for one event where it is judged per event."""
+
+    scene: Any
+
+    def runtest(self) -> None:
+        """Raise, skip or warn as the verdict says."""
+        from dungeonlab_conformance.verdict import Outcome
+        from dungeonlab_spec import Catalogue
+
+        assert isinstance(self.parent, Suite)
+        verdict = self.parent.judged(self.name, self.session.items)
+        self.user_properties.append(("requirement", verdict.requirement))
+        self.user_properties.append(("level", verdict.level))
+        if verdict.outcome in (Outcome.FAIL, Outcome.UNJUDGED, Outcome.ERROR):
+            raise NotConformant(Catalogue.load().requirements[verdict.requirement].sentence, verdict)
+        if verdict.outcome in (Outcome.SKIPPED, Outcome.NOTE):
+            pytest.skip(verdict.reason or "optional, and not there")
+        if verdict.outcome is Outcome.WARN:
+            found = verdict.findings[0]
+            self.warn(pytest.PytestWarning(f"{self.name}: expected {found.expected}; got {found.got}"))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show the finding, never a stack trace of the suite."""
+        from dungeonlab_conformance.report.words import finding_lines
+
+        if not isinstance(excinfo.value, NotConformant):
+            return super().repr_failure(excinfo, style)
+        sentence, verdict = excinfo.value.args
+        lines = [f"{verdict.outcome}: {sentence}", *([verdict.reason] if verdict.reason else [])]
+        for finding in verdict.findings:
+            lines += finding_lines(finding)
+        return "\n".join(lines)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Name the item by its requirement."""
+        return _HERE, None, self.name
+
+
+class NotConformant(Exception):  # noqa: N818
+    """Carries a requirement's sentence and its verdict to pytest."""

@@ -1,0 +1,1 @@
+"""One file per format. Each reads a `Run`; none of them judges."""

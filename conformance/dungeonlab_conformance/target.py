@@ -1,0 +1,171 @@
+"""Which server is judged, and what is known about it: address, transports, time limits, steps for its stage.
+
+Only data and what follows from it; `backstage` carries the steps out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from dungeonlab_conformance.verdict import TargetFault
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One HTTP request that sets a part of the stage.
+
+    `capture` maps a variable to a JSON pointer into the answer's body, e.g. ``{"session": "/id"}``.
+    """
+
+    method: str
+    path: str
+    json: Any = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    expect: tuple[int, ...] = (200, 201, 204)
+    capture: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Identity:
+    """A logged-in user: the id by which the server calls the user, and what proves it on each request."""
+
+    name: str
+    user: str
+    cookies: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Limits:
+    """How long to wait, in seconds: a base that users scale, and more for a link that proved to be slow."""
+
+    scale: float = 1.0
+    round_trip: float = 0.0
+
+    @property
+    def answer(self) -> float:
+        """How long an answer or a delivery may take."""
+        return self.scale * (4.0 + 40 * self.round_trip)
+
+    @property
+    def scene(self) -> float:
+        """How long a whole scene may take."""
+        return 12 * self.answer
+
+    @property
+    def sweep(self) -> float:
+        """How long the recorders stay on after the last scene, for what comes late."""
+        return 0.5 * max(1.0, self.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What the documented path answered to a polling handshake."""
+
+    status: int
+    text: str
+
+
+# How a stage is set on a server that has the HTTP side of the protocol's section 16.
+OUR_HTTP_SIDE: Mapping[str, tuple[Step, ...]] = {
+    "register": (
+        Step(
+            "POST",
+            "/api/auth/register",
+            json={"username": "{username}", "password": "{password}", "displayName": "{actor}"},
+            capture={"user": "/id"},
+        ),
+    ),
+    "login": (
+        Step(
+            "POST",
+            "/api/auth/login",
+            json={"username": "{username}", "password": "{password}"},
+            capture={"user": "/id"},
+        ),
+    ),
+    "logout": (Step("POST", "/api/auth/logout"),),
+    "open-session": (Step("POST", "/api/game-sessions", json={"name": "{label}"}, capture={"session": "/id"}),),
+    "close-session": (Step("DELETE", "/api/game-sessions/{session}"),),
+    "enrol": (Step("PUT", "/api/game-sessions/{session}/participants/{member}"),),
+    "revoke": (Step("DELETE", "/api/game-sessions/{session}/participants/{member}"),),
+    "open-encounter": (
+        Step(
+            "POST",
+            "/api/game-sessions/{session}/encounters",
+            json={"name": "{label}"},
+            capture={"encounter": "/id"},
+        ),
+    ),
+}
+
+
+@dataclass
+class Target:
+    """The server under test."""
+
+    url: str
+    path: str = "/socket.io/"
+    transport: str = "websocket"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    verify: bool = True
+    steps: Mapping[str, tuple[Step, ...]] = field(default_factory=lambda: OUR_HTTP_SIDE)
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise TargetFault(f"{self.url!r} is no server URL; give one such as http://127.0.0.1:3000")
+        self.url = self.url.rstrip("/")
+
+    def http_session(self, identity: Identity | None) -> aiohttp.ClientSession:
+        """Return a new HTTP session with a cookie jar of its own, holding the identity's cookies."""
+        jar = aiohttp.CookieJar(unsafe=True)  # cookies of servers addressed by IP too
+        if identity:
+            jar.update_cookies(identity.cookies, URL(self.url))
+        verify: bool | ssl.SSLContext = True if self.verify else _anything_goes()
+        return aiohttp.ClientSession(
+            cookie_jar=jar,
+            headers=dict(self.headers),
+            connector=aiohttp.TCPConnector(ssl=verify, limit=0),
+        )
+
+    async def handshake(
+        self, identity: Identity | None, *, version: int = 4, headers: Mapping[str, str] | None = None
+    ) -> Handshake:
+        """Ask for a polling handshake. Raises `TargetFault` if nothing answers at that address."""
+        url = f"{self.url}{self.path}?EIO={version}&transport=polling"
+        try:
+            async with (
+                asyncio.timeout(self.limits.answer),
+                self.http_session(identity) as http,
+                http.get(url, headers=dict(headers or {}), allow_redirects=False) as answer,
+            ):
+                return Handshake(answer.status, await answer.text(errors="replace"))
+        except TimeoutError:
+            raise TargetFault(
+                f"{self.url} did not answer within {self.limits.answer:.0f} s; is it the right server?"
+            ) from None
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            raise TargetFault(f"{self.url} cannot be reached ({_short(error)}); is the server running?") from None
+
+
+def _anything_goes() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _short(error: BaseException) -> str:
+    reason = getattr(error, "os_error", None) or error
+    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__

@@ -1,0 +1,33 @@
+"""What each actor sent and heard in a scene, in order, for people to read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dungeonlab_conformance.journal import Journal, Observation
+from dungeonlab_conformance.verdict import Line
+
+_LONGEST = 600  # characters of a payload that are shown
+_LINES = 80  # the last ones; a finding stands at the end of its transcript
+
+
+def transcript(journal: Journal, upto: Observation | None = None) -> tuple[Line, ...]:
+    """Return the lines of a scene, up to an observation if one is named."""
+    lines = []
+    for seen in journal.observations:
+        at = round((seen.at - journal.began) * 1000, 1)
+        lines.append(Line(at, seen.actor, seen.act, seen.event, body(seen.args)))
+        if seen is upto:
+            break
+    return tuple(lines[-_LINES:])
+
+
+def body(args: tuple[Any, ...]) -> str:
+    """Return arguments as JSON, shortened; what JSON cannot hold, as Python writes it."""
+    try:
+        text = ", ".join(json.dumps(arg, ensure_ascii=False) for arg in args)
+    except (TypeError, ValueError, RecursionError):
+        text = ", ".join(type(arg).__name__ for arg in args)
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

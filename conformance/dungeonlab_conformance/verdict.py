@@ -1,0 +1,120 @@
+"""What a check can come to, and the exceptions by which a scene says so.
+
+    Outcome     of one requirement, for one event where it is judged per event
+    Broken      the server broke a requirement
+    Unjudged    nothing could be shown either way, for the stated reason
+    Missing     the target lacks a part that the check needs; a kind of Unjudged with its own outcome
+    TargetFault the target could not be tested at all (unreachable, login refused, ...)
+
+Any other exception out of a scene is the suite's own fault, never a finding about the server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dungeonlab_spec import Level
+
+
+class Outcome(StrEnum):
+    """What became of one requirement."""
+
+    PASS = "pass"
+    FAIL = "fail"  # a MUST was broken
+    WARN = "warn"  # a SHOULD was broken
+    NOTE = "note"  # a MAY was not taken up
+    SKIPPED = "skipped"  # the target lacks a capability, which is named
+    UNJUDGED = "unjudged"  # nothing could be shown, with the reason
+    ERROR = "error"  # the suite's own fault
+
+
+BROKEN: dict[Level, Outcome] = {"MUST": Outcome.FAIL, "SHOULD": Outcome.WARN, "MAY": Outcome.NOTE}
+
+
+class Broken(Exception):  # noqa: N818 - a finding, not an error of ours
+    """The server broke a requirement: what was expected, what came, and where in the payload."""
+
+    def __init__(self, expected: str, got: str, path: str | None = None) -> None:
+        super().__init__(f"expected {expected}; got {got}")
+        self.expected = expected
+        self.got = got
+        self.path = path
+
+
+class Unjudged(Exception):  # noqa: N818
+    """The scene could not show anything, for the stated reason."""
+
+
+class Missing(Unjudged):
+    """The target has no such capability."""
+
+
+class TargetFault(Exception):  # noqa: N818
+    """The target cannot be tested; the message is one sentence that says why and what to do."""
+
+
+class Gone(Unjudged):
+    """The server, or one connection to it, is not there any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a transcript: `at` in milliseconds since the scene began."""
+
+    at: float
+    actor: str
+    act: str  # sends, is answered, hears, connects, is refused, is closed
+    event: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One way in which a requirement was broken, with all its author needs to see it."""
+
+    expected: str
+    got: str
+    path: str | None = None
+    scene: str = ""
+    transcript: tuple[Line, ...] = ()
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one requirement for one event (or for none, if it is judged once).
+
+    `seconds` is how long the scene took that judged it; several requirements may share a scene.
+    """
+
+    requirement: str
+    event: str | None
+    level: Level
+    outcome: Outcome
+    reason: str = ""
+    findings: list[Finding] = field(default_factory=list)
+    scene: str = ""
+    seconds: float = 0.0
+
+    def convict(self, finding: Finding) -> None:
+        """Add a finding; whatever the verdict was, it is broken now."""
+        self.findings.append(finding)
+        if self.outcome is not Outcome.ERROR:
+            self.outcome = BROKEN[self.level]
+            self.reason = ""
+
+
+EXIT_OK, EXIT_BROKEN, EXIT_USAGE, EXIT_TARGET, EXIT_SUITE, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+def exit_code(verdicts: list[Verdict], *, interrupted: bool = False, fault: str | None = None) -> int:
+    """Say how a run ends: the suite's own fault first, then what was proved, then what could not be."""
+    outcomes = {v.outcome for v in verdicts}
+    if Outcome.ERROR in outcomes:
+        return EXIT_SUITE
+    if interrupted:
+        return EXIT_INTERRUPTED
+    if Outcome.FAIL in outcomes:
+        return EXIT_BROKEN
+    unshown = any(v.outcome is Outcome.UNJUDGED and v.level == "MUST" for v in verdicts)
+    return EXIT_TARGET if fault or unshown else EXIT_OK
