@@ -64,9 +64,7 @@ class Requirement:
 SELECTORS: Mapping[str, Callable[[Event], bool]] = MappingProxyType(
     {
         "request": lambda e: e.request is not None,
-        "request-with-required": lambda e: (
-            e.request is not None and bool(_definition(e.request).get("required"))
-        ),
+        "request-with-required": lambda e: e.request is not None and bool(_definition(e.request).get("required")),
         "other-request": lambda e: e.request is not None and "encounter" not in e.needs,
         "operation": lambda e: "joined" in e.needs,
         "direct": lambda e: e.request is not None and e.scope == "direct",
@@ -90,9 +88,7 @@ class Catalogue:
         self.name: str = events["name"]
         self.events: Mapping[str, Event] = MappingProxyType(
             {
-                row["name"]: Event(
-                    **{**row, "needs": tuple(row["needs"]), "refusals": tuple(row["refusals"])}
-                )
+                row["name"]: Event(**{**row, "needs": tuple(row["needs"]), "refusals": tuple(row["refusals"])})
                 for row in events["events"]
             }
         )
@@ -156,9 +152,7 @@ def examples(
     folder = DATA / "examples" / event.replace(":", "-") / kind
     found = sorted(entry.name for entry in folder.iterdir() if entry.name.startswith(f"{direction}."))
     return {
-        name.removeprefix(f"{direction}.").removesuffix(".json"): json.loads(
-            (folder / name).read_text("utf-8")
-        )
+        name.removeprefix(f"{direction}.").removesuffix(".json"): json.loads((folder / name).read_text("utf-8"))
         for name in found
     }
 

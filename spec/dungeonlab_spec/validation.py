@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Direction = Literal["request", "ack", "emission"]
 
 _BASE = "https://dungeonlab.invalid/"  # never fetched; a base that relative references resolve against
-_DEEPEST = 64  # levels the explaining validator is given; it recurses, and the deciding one does not
+_DEEPEST = 64  # levels within which a refusal is explained; the explaining validator recurses
 _SHOWN = 200  # characters of a value that a message repeats
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
@@ -82,7 +82,7 @@ def violations(reference: str, payload: object) -> list[Violation]:
         return []
     if (unfit := _not_json(payload)) is not None:
         return [unfit]
-    explained = [_explain(error) for error in _leaves(explainer(reference).iter_errors(cast("Any", payload)))]
+    explained = [_explain(error) for error in explainer(reference).iter_errors(cast("Any", payload))]
     return sorted(explained, key=lambda v: v.path) or [
         Violation("$", f"a payload valid against {reference}", _show(payload))
     ]
@@ -112,9 +112,7 @@ def explainer(reference: str) -> Validator:
             yield ValidationError(f"{value!r} does not match {wanted!r}")
 
     times = FormatChecker(formats=())
-    times.checks("date-time", raises=ValueError)(
-        lambda value: not isinstance(value, str) or bool(_time(value))
-    )
+    times.checks("date-time", raises=ValueError)(lambda value: not isinstance(value, str) or bool(_time(value)))
     registry: Registry[Any] = Registry().with_resources(
         (_BASE + name, DRAFT202012.create_resource(schema)) for name, schema in schemas().items()
     )
@@ -126,14 +124,6 @@ def explainer(reference: str) -> Validator:
 def _time(text: str) -> datetime.datetime:
     # RFC 3339 has a year 0, Python has not; the year 2000 has the same days.
     return datetime.datetime.fromisoformat("2000" + text[4:] if text.startswith("0000") else text)
-
-
-def _leaves(errors: Iterator[Any]) -> Iterator[Any]:
-    for error in errors:
-        if error.context and error.validator != "anyOf":
-            yield from _leaves(iter(error.context))
-        else:
-            yield error
 
 
 def _explain(error: Any) -> Violation:
