@@ -1,0 +1,237 @@
+"""The judging of a payload explains itself, and withstands whatever is thrown at it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from tests.spec.payloads import Payload, payloads
+
+from dungeonlab_spec import Violation, accepts, validate
+from dungeonlab_spec.catalogue import examples
+from dungeonlab_spec.validation import violations
+
+CREATE = "token.json#/$defs/TokenCreateRequest"
+
+
+def changed(event: str, direction: Any, path: str, value: object = ...) -> Any:
+    """Return a fresh copy of an event's full example with one value set, or taken away."""
+    found = examples(event, "valid", direction)
+    payload = json.loads(json.dumps(found.get("full", found.get("minimal", found.get("typical")))))
+    *way, last = path.split(".")
+    here = payload
+    for part in way:
+        here = here[int(part)] if part.isdigit() else here[part]
+    if value is ...:
+        del here[last]
+    elif isinstance(here, list):
+        here[int(last)] = value
+    else:
+        here[last] = value
+    return payload
+
+
+@pytest.mark.parametrize(
+    ("event", "direction", "path", "value", "expected", "got"),
+    [
+        ("token:create", "request", "token.name", ..., "a value", "nothing"),
+        ("token:create", "ack", "data.token.secret", 7, "no such property", "7"),
+        ("token:create", "request", "token.position.x", "3", "type integer", 'string "3"'),
+        ("token:create", "request", "token.position.x", None, "type integer", "null null"),
+        ("token:create", "request", "token.position.x", True, "type integer", "boolean true"),
+        ("token:create", "request", "token.position.x", 1.5, "type integer", "number 1.5"),
+        ("token:create", "request", "token.data", [1], "type object", "array [1]"),
+        ("token:create", "request", "token.name", {}, "type string", "object {}"),
+        ("token:create", "request", "token.name", "", "at least 1 characters", '0: ""'),
+        ("token:create", "request", "token.position.x", -1, "at least 0", "-1"),
+        ("token:create", "request", "token.conditions[0].duration", -1, "at least 0", "-1"),
+        ("token:create", "request", "token.size", "vast", "one of tiny, small, medium", '"vast"'),
+        ("chat-message", "request", "sessionId", "a b", "text that matches ^[A-Za-z0-9_-]+$", '"a b"'),
+        ("chat-message", "emission", "timestamp", "2026-02-30T00:00:00Z", "a date-time", "2026-02-30"),
+        ("chat-message", "ack", "success", 1, "true", "1"),
+        ("validate-action", "ack", "data.errors", ["no"], "at most 0 items", '1: ["no"]'),
+        ("validate-action", "ack", "data.valid", False, "at least 1 items", "0: []"),
+        ("join-session", "ack", "data.participantIds", ["a", "a"], "uniqueItems", '["a", "a"]'),
+        (
+            "token:update",
+            "request",
+            "updates",
+            {},
+            "at least one of name, imageUrl, size, isVisible, data",
+            "{}",
+        ),
+    ],
+)
+def test_a_violation_says_where_what_and_instead(
+    event: str, direction: Any, path: str, value: object, expected: str, got: str
+) -> None:
+    """Each kind of violation names the JSON path, what was expected there, and what came."""
+    payload = changed(event, direction, path.replace("[", ".").replace("]", ""), value)
+    (violation,) = validate(event, payload, direction)
+    told = "data.errors" if path == "data.valid" else path
+    assert violation.path == f"$.{told}"
+    assert expected in violation.expected
+    assert got in violation.got
+    assert str(violation) == f"$.{told}: expected {violation.expected}, got {violation.got}"
+
+
+def test_all_violations_are_told() -> None:
+    """Two faults give two violations, in order of their paths."""
+    payload = changed("token:create", "request", "token.name")
+    payload["encounterId"] = 7
+    assert [v.path for v in validate("token:create", payload, "request")] == ["$.encounterId", "$.token.name"]
+
+
+def test_a_long_value_is_cut_short() -> None:
+    """A message does not repeat more of a payload than a reader can take in."""
+    (violation,) = validate("chat-message", changed("chat-message", "request", "message", "x" * 5000), "request")
+    assert violation.expected == "at most 2000 characters"
+    assert len(violation.got) < 250
+
+
+@pytest.mark.parametrize("payload", payloads(), ids=str)
+def test_each_invalid_example_is_explained(payload: Payload) -> None:
+    """No refusal falls back on naming the schema alone."""
+    for name, example in payload.invalid().items():
+        told = violations(payload.reference, example)
+        assert told, name
+        assert all(isinstance(v, Violation) and "valid against" not in v.expected for v in told), name
+
+
+def test_a_failure_is_held_against_the_failure_envelope() -> None:
+    """An acknowledgement that says it failed is judged as a failure, whatever the event."""
+    failure = {"success": False, "error": "Not here", "code": "NOT_JOINED"}
+    assert validate("token:move", failure, "ack") == []
+    (violation,) = validate("token:move", {**failure, "code": "WHATEVER"}, "ack")
+    assert violation.path == "$.code"
+
+
+def circular() -> Any:
+    """Return a list that holds itself, twice."""
+    inner: list[Any] = []
+    inner += [inner, inner]
+    return inner
+
+
+def nested(levels: int) -> Any:
+    """Return so many lists, one in the other."""
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+ODD: dict[str, Callable[[], Any]] = {
+    "bytes": lambda: b"\x00\xff",
+    "bytearray": lambda: bytearray(b"x"),
+    "lone surrogate": lambda: "\ud800",
+    "NaN": lambda: float("nan"),
+    "infinity": lambda: float("-inf"),
+    "nested 2000 levels": lambda: nested(2000),
+    "nested 200000 levels": lambda: nested(200_000),
+    "circular": circular,
+    "number as key": lambda: {1: {b"x": 2}, "y": set()},
+    "bytes as key": lambda: {b"x": 1},
+    "surrogate as key": lambda: {"\udfff": 1},
+    "set": lambda: {1},
+    "mapping that is no dict": lambda: MappingProxyType({}),
+    "object": object,
+    "class": lambda: dict,
+    "complex": lambda: 1j,
+}
+odd = pytest.mark.parametrize("kind", ODD)
+
+
+@odd
+@pytest.mark.parametrize("event", ["token:create", "chat-message", "get-user-data"])
+def test_a_payload_that_is_not_json_is_refused(event: str, kind: str) -> None:
+    """What JSON cannot hold is refused with a reason that can be printed; nothing is raised."""
+    told = validate(event, ODD[kind](), "request")
+    assert told
+    assert "\n".join(map(str, told)).encode()
+
+
+@odd
+def test_not_even_free_data_may_hold_what_is_not_json(kind: str) -> None:
+    """The schema leaves a token's data free, and still it must be JSON: it is stored and sent to others."""
+    told = validate("token:create", changed("token:create", "request", "token.data", {"x": ODD[kind]()}), "request")
+    assert told
+    assert "\n".join(map(str, told)).encode()
+
+
+@odd
+def test_an_odd_value_in_place_of_a_typed_one_is_refused(kind: str) -> None:
+    """The same values are refused where the schema does look."""
+    told = validate("token:create", changed("token:create", "request", "token.name", ODD[kind]()), "request")
+    assert told
+    assert all(v.path.startswith("$.token.name") for v in told)
+
+
+def test_what_is_deep_yet_sound_is_accepted() -> None:
+    """Depth alone is no fault where the schema leaves the value free."""
+    payload = changed("token:create", "request", "token.data", {"x": nested(200)})
+    assert validate("token:create", payload, "request") == []
+
+
+def test_what_is_deep_and_wrong_says_so() -> None:
+    """A payload too deep to be explained is refused all the same."""
+    payload = changed("token:create", "request", "token.data", {"x": nested(200)})
+    del payload["token"]["name"]
+    (violation,) = validate("token:create", payload, "request")
+    assert violation.expected.startswith("at most 64 levels")
+
+
+def test_wide_payloads_are_judged() -> None:
+    """A hundred thousand values beside each other are no trouble."""
+    payload = changed("token:create", "request", "token.data", {"x": list(range(100_000))})
+    assert validate("token:create", payload, "request") == []
+    payload["token"]["name"] = None
+    assert [v.path for v in validate("token:create", payload, "request")] == ["$.token.name"]
+
+
+def test_an_unknown_event_is_a_key_error() -> None:
+    """The caller's mistake, not the payload's."""
+    with pytest.raises(KeyError, match="tokenMove"):
+        validate("tokenMove", {}, "request")
+
+
+def test_a_direction_an_event_does_not_travel_in_is_a_lookup_error() -> None:
+    """`error` is never acknowledged, `join-session` never told to others."""
+    with pytest.raises(LookupError, match="error has no ack"):
+        validate("error", {}, "ack")
+    with pytest.raises(LookupError, match="join-session has no emission"):
+        validate("join-session", {}, "emission")
+
+
+def test_an_unknown_schema_is_a_key_error() -> None:
+    """A reference that leads nowhere is not taken for an invalid payload."""
+    with pytest.raises(KeyError):
+        accepts("token.json#/$defs/Nobody", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "sound"),
+    [
+        ("2026-01-02T03:04:05Z", True),
+        ("2026-01-02T03:04:05.123456789Z", True),
+        ("2024-02-29T00:00:00Z", True),
+        ("0000-02-29T00:00:00Z", True),
+        ("2023-02-29T00:00:00Z", False),
+        ("2026-01-02T03:04:05", False),
+        ("2026-01-02T03:04:05+00:00", False),
+        ("2026-01-02t03:04:05z", False),
+        ("2026-01-02T24:00:00Z", False),
+        ("2026-01-02T03:04:05Z\n", False),
+        ("٢٠٢٦-01-02T03:04:05Z", False),
+    ],
+)
+def test_both_validators_read_a_time_alike(text: str, sound: bool) -> None:
+    """RFC 3339 in UTC with a Z, on a day that exists."""
+    from dungeonlab_spec.validation import explainer
+
+    reference = "identifiers.json#/$defs/Timestamp"
+    assert accepts(reference, text) is sound
+    assert explainer(reference).is_valid(text) is sound
