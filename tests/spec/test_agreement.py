@@ -19,8 +19,7 @@ from tests.spec.payloads import Payload, payloads, whole
 from dungeonlab_spec import accepts
 from dungeonlab_spec.validation import explainer
 
-
-# Of the invalid ones, about one in seven is no JSON at all (bytes), and is not counted.
+# Of the invalid ones, up to a third are no JSON at all (bytes), and not counted.
 EXAMPLES = {GenerationMode.POSITIVE: 132, GenerationMode.NEGATIVE: 100}
 ENOUGH = 200
 
