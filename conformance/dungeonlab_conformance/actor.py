@@ -132,17 +132,17 @@ class Actor:
             raise Unjudged(f"{self.name}'s connection took longer than {2 * limit:.1f} s") from None
         except (SocketIOError, aiohttp.ClientError, OSError, ValueError) as error:
             await self.leave_stage()
-            raise await self._why_not(error) from None
+            raise await self._why_not(error, headers) from None
         self.closed = False
         self.journal.users[self.connection] = self.user
         self.journal.write(self.name, self.connection, "connects", transports[0])
 
-    async def _why_not(self, error: Exception) -> Exception:
+    async def _why_not(self, error: Exception, headers: dict[str, str] | None) -> Exception:
         """Tell a refusal from a server that is not there; only a second look at the HTTP side can."""
         if isinstance(self._refusal, dict):
             self.journal.write(self.name, self.connection, "is refused", "connect", (self._refusal,))
             return Refused(self._refusal)
-        answer = await self.target.handshake(self.identity)
+        answer = await self.target.handshake(self.identity, headers=headers)
         if answer.status in (400, 401, 403):
             self.journal.write(self.name, self.connection, "is refused", f"HTTP {answer.status}", (answer.text,))
             return Refused(answer.text, answer.status)

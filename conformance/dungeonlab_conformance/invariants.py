@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from dungeonlab_conformance.journal import Journal, Observation, Said
+from dungeonlab_conformance.content import differences
+from dungeonlab_conformance.journal import Journal, Observation
 from dungeonlab_conformance.ledger import Ledger
 from dungeonlab_conformance.verdict import Broken
 from dungeonlab_spec import Catalogue, Violation, validate
@@ -107,7 +107,7 @@ def _delivery(seen: Observation, journal: Journal, ledger: Ledger) -> Iterator[B
             claimed = f"{body[key]!r}"
             yield Breach(requirement, seen.event, Broken(f"{true!r}", claimed, f"$.{key}"), seen)
     if cause.fate == "accepted" and cause.legal:
-        for path, asked, came in _differences(seen.event, cause, body):
+        for path, asked, came in differences(cause, seen):
             yield Breach("broadcasts/says-what-was-done", seen.event, Broken(asked, came, path), seen)
     blamed = ledger.blame(seen, cause, journal)
     if blamed is not None:
@@ -122,31 +122,6 @@ def _presence(seen: Observation, journal: Journal) -> Iterator[Breach]:
         return
     expected = f"{seen.event} to reach only connections in the session it names"
     yield Breach("presence/right-audience", None, Broken(expected, f"{seen.actor}, who never joined it"), seen)
-
-
-def _differences(event: str, cause: Said, body: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    asked = {("token" if key == "updates" else key): value for key, value in cause.args[0].items()}
-    reference = Catalogue.load()[event].emission
-    if reference is not None:
-        yield from _lacking(asked, body, resolve(reference), "$")
-
-
-def _lacking(asked: Any, came: Any, schema: tuple[Any, str], path: str) -> Iterator[tuple[str, str, str]]:
-    """Yield what was asked for, is known to the schema, and did not come as it was."""
-    properties, file = _properties(schema)
-    if isinstance(asked, dict) and isinstance(came, dict) and properties:
-        for key, value in asked.items():
-            if key in properties:
-                yield from _lacking(value, came.get(key), (properties[key], file), f"{path}.{key}")
-    elif asked != came and not (isinstance(asked, list) and properties):
-        yield path, f"{asked!r}", f"{came!r}"
-
-
-def _properties(schema: tuple[Any, str]) -> tuple[dict[str, Any], str]:
-    definition, file = schema
-    while "$ref" in definition:
-        definition, file = resolve(definition["$ref"], file)
-    return definition.get("properties", {}), file
 
 
 def _broken(found: Violation) -> Broken:

@@ -114,9 +114,9 @@ async def a_refused_request_changes_nothing(stage: Stage, event: Event) -> None:
     if changed:
         raise Broken(f"the token to be untouched by mallory's {event.name}", f"changed: {', '.join(changed)}")
     if isinstance(before, dict) and isinstance(after, dict):
-        versions = before.get("version"), after.get("version")
-        if all(isinstance(v, int) for v in versions) and versions[1] - versions[0] > 1:
-            raise Broken(f"the token's version untouched by mallory's {event.name}", f"{versions[0]} to {versions[1]}")
+        old, new = before.get("version"), after.get("version")
+        if isinstance(old, int) and isinstance(new, int) and new - old > 1:
+            raise Broken(f"the token's version untouched by mallory's {event.name}", f"{old} became {new}")
 
 
 def _keys(before: object, after: object) -> set[str]:

@@ -178,18 +178,22 @@ def _adorn(payload: dict[str, Any]) -> None:
 async def nothing_brings_the_server_down(stage: Stage, event: Event) -> None:
     """Alice sends the worst there is, with a callback and without; the server answers on, and bob notices nothing."""
     alice, bob, valid = await _prepared(stage, event)
-    await stage.judge("payloads/very-deep", _digests(alice, _said(event, _deep(valid), valid=valid)))
+    await stage.judge("payloads/very-deep", _digests(alice, _deep(await stage.request(event))))
     await stage.judge("payloads/very-long", _digests(alice, _said(event, _long(valid), valid=valid)))
     await stage.judge("payloads/missing-callback-is-harmless", _survives_without_callback(stage, event, valid))
     await stage.judge("payloads/server-survives", _still_answers(stage))
     await stage.judge("payloads/others-notice-nothing", _unmoved(bob))
 
 
-def _deep(valid: Said) -> dict[str, Any]:
+def _deep(valid: Said) -> Said:
+    """Nest something deep into every object of a request; where an object may hold anything, that is valid."""
     nested: Any = "bottom"
     for _ in range(_DEPTH):
         nested = {"deeper": nested}
-    return {**valid.args[0], "data": nested, "token": nested, "updates": {"data": nested}}
+    for part in (valid.args[0], *valid.args[0].values()):
+        if isinstance(part, dict):
+            part["data"] = nested
+    return valid
 
 
 def _long(valid: Said) -> dict[str, Any]:
@@ -198,7 +202,6 @@ def _long(valid: Said) -> dict[str, Any]:
 
 async def _digests(alice: Actor, said: Said) -> None:
     """An answer of either kind will do, and so will a closed connection to whoever sent it."""
-    said.mark = None
     try:
         await alice.asks(said)
     except Gone:

@@ -38,9 +38,7 @@ async def _made(stage: Stage, maker: Actor) -> Token:
 async def _about(stage: Stage, event: str, token: Token, **changes: Any) -> Said:
     """Return a request about one token."""
     said = await stage.request(_event(event))
-    if said.mark == said.args[0]["tokenId"]:
-        said.mark = token["id"]
-    said.args[0]["tokenId"] = token["id"]
+    said.args[0]["tokenId"] = said.mark = token["id"]
     said.args[0].update(changes)
     return said
 

@@ -1,0 +1,42 @@
+"""Whether a broadcast carries what its request asked for. Pure; reads the schemas for what either may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dungeonlab_conformance.journal import Observation, Said
+from dungeonlab_spec import Catalogue
+from dungeonlab_spec.catalogue import resolve
+
+Difference = tuple[str, str, str]  # JSON path in the broadcast, what was asked for, what came
+
+
+def differences(said: Said, seen: Observation) -> list[Difference]:
+    """Return what a request asked for and its broadcast lacks or has otherwise."""
+    request = Catalogue.load()[said.event].request
+    came = seen.args[0] if seen.args else None
+    if request is None or not said.args or not isinstance(said.args[0], dict) or not isinstance(came, dict):
+        return []
+    if "updates" in said.args[0]:
+        came = {**came, "updates": came.get("token")}  # what was updated is told as part of the whole token
+    asked = {key: value for key, value in said.args[0].items() if key != "sessionId"}  # that has its own invariant
+    return list(_lacking(asked, came, resolve(request), "$"))
+
+
+def _lacking(asked: Any, came: Any, schema: tuple[Any, str], path: str) -> Iterator[Difference]:
+    """Yield what was asked for, in properties that a request may have, and did not come as it was."""
+    properties, file = _properties(schema)
+    if isinstance(asked, dict) and isinstance(came, dict) and properties:
+        for key, value in asked.items():
+            if key in properties:
+                yield from _lacking(value, came.get(key), (properties[key], file), f"{path}.{key}")
+    elif asked != came and not (isinstance(asked, list) and properties):
+        yield path, f"{asked!r}", f"{came!r}"
+
+
+def _properties(schema: tuple[Any, str]) -> tuple[dict[str, Any], str]:
+    definition, file = schema
+    while "$ref" in definition:
+        definition, file = resolve(definition["$ref"], file)
+    return definition.get("properties", {}), file
