@@ -143,6 +143,7 @@ def resolve(reference: str, within: str = "") -> tuple[Any, str]:
     return found, file
 
 
+@cache
 def examples(
     event: str,
     kind: Literal["valid", "invalid"],
