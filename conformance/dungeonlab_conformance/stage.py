@@ -41,18 +41,20 @@ class Cast:
     backstage: Backstage
     busy_until: float = 0.0
     _identities: dict[str, Identity] = field(default_factory=dict)
+    _stale: dict[str, Identity] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def identity(self, name: str) -> Identity:
         """Return who somebody is, logged in."""
         async with self._locks.setdefault(name, asyncio.Lock()):
             if name not in self._identities:
-                self._identities[name] = await self.backstage.log_in(name, self.lane)
+                stale = self._stale.pop(name, None)
+                self._identities[name] = await self.backstage.log_in(name, self.lane, again=stale)
             return self._identities[name]
 
     def forget(self, name: str) -> None:
         """Log somebody in anew before the next scene: this login may be dead."""
-        self._identities.pop(name, None)
+        self._stale[name] = self._identities.pop(name)
 
 
 @dataclass(eq=False)

@@ -1,0 +1,82 @@
+"""The command line of the reference server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+import click
+
+from dungeonlab_reference_server.settings import Settings
+
+_LEVELS = ["debug", "info", "warning", "error"]
+_DEFAULT = Settings()
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
+@click.option("--origin", "origins", multiple=True, help="Accept pages of this origin too; repeatable.")
+@click.option(
+    "--rate-limit",
+    type=click.IntRange(0),
+    default=_DEFAULT.rate_limit,
+    show_default=True,
+    help="Events per minute and user; 0 for no limit.",
+)
+@click.option(
+    "--largest-message",
+    type=click.IntRange(1000),
+    default=_DEFAULT.largest_message,
+    show_default=True,
+    help="In bytes; a larger one ends its connection.",
+)
+@click.option(
+    "--deepest-payload",
+    type=click.IntRange(8, 500),
+    default=_DEFAULT.deepest_payload,
+    show_default=True,
+    help="In levels of nesting.",
+)
+@click.option("--check-outgoing", is_flag=True, help="Hold everything sent against the schemas (for debugging).")
+@click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
+def main(
+    host: str,
+    port: int,
+    origins: tuple[str, ...],
+    rate_limit: int,
+    largest_message: int,
+    deepest_payload: int,
+    check_outgoing: bool,
+    log_level: str,
+) -> None:
+    """Serve the real-time protocol of DungeonLab, with all state in memory, until Ctrl-C or SIGTERM."""
+    logging.basicConfig(
+        level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
+    )
+    for chatty in ("asyncio", "engineio", "engineio.server", "socketio.server"):
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    settings = Settings(origins, rate_limit, largest_message, deepest_payload, check_outgoing)
+    try:
+        asyncio.run(_serve(host, port, settings))
+    except OSError as error:
+        click.echo(f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port", err=True)
+        raise SystemExit(2) from None
+
+
+async def _serve(host: str, port: int, settings: Settings) -> None:
+    from dungeonlab_reference_server.app import make_app, serve
+
+    runner, taken = await serve(make_app(settings), host, port)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Listening on http://{shown}:{taken}", flush=True)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    main()

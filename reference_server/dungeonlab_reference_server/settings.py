@@ -1,0 +1,21 @@
+"""What can be configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Limits and switches.
+
+    `origins` are accepted beside the server's own. `rate_limit` is in events per minute and user, 0 for none.
+    `largest_message` is in bytes. `deepest_payload` is in levels of nesting. `check_outgoing` holds everything
+    the server sends against the schemas.
+    """
+
+    origins: tuple[str, ...] = ()
+    rate_limit: int = 60_000
+    largest_message: int = 1_000_000
+    deepest_payload: int = 64
+    check_outgoing: bool = False

@@ -1,0 +1,358 @@
+"""The only file that knows Socket.IO: judge a request, carry it out, tell the others, answer.
+
+One pipeline for every event, driven by the catalogue. Each step is a method of its own. Rooms are Socket.IO's;
+who sits where is remembered beside them, by connection.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+import socketio
+from socketio.exceptions import ConnectionRefusedError as Turned
+
+from dungeonlab_reference_server.rate import RateLimit
+from dungeonlab_reference_server.rules import EFFECTS, Command, Emission, Payload, Refusal, Session, question_errors
+from dungeonlab_reference_server.settings import Settings
+from dungeonlab_reference_server.store import Store
+from dungeonlab_spec import Catalogue, Event, validate
+from dungeonlab_spec.validation import accepts
+
+COOKIE = "dungeonlab_session"
+
+log = logging.getLogger("dungeonlab")
+
+
+class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
+    """python-socketio's server with two seams it does not offer in public.
+
+    A handler there cannot tell whether the client wants an acknowledgement, and an exception in one, or in
+    the decoding of a packet, is nobody's business. Here every event reaches `wire` with its acknowledgement
+    id, and a packet that cannot be read ends the connection that sent it.
+    """
+
+    def __init__(self, wire: Wire, settings: Settings) -> None:
+        super().__init__(
+            async_mode="aiohttp",
+            async_handlers=False,  # one connection's events in the order they came
+            cors_allowed_origins=wire.is_own_origin,
+            max_http_buffer_size=settings.largest_message,
+            namespaces=["/"],
+        )
+        self.wire = wire
+
+    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002
+        connection = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
+        if connection is not None:
+            await self.wire.on_event(connection, data, None if id is None else (eio_sid, id))
+
+    async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except Exception as error:  # whatever a hostile packet provokes, it must end here
+            log.warning("unreadable packet error=%s", type(error).__name__)
+            await self.eio.disconnect(eio_sid)
+
+    async def answer(self, where: tuple[str, int], envelope: Payload) -> None:
+        """Send an acknowledgement."""
+        eio_sid, number = where
+        packet = self.packet_class(3, namespace="/", id=number, data=[envelope])
+        await self._send_packet(eio_sid, packet)
+
+
+class Wire:
+    """What happens between a packet that comes in and those that go out."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
+        self.settings = settings
+        self.catalogue = Catalogue.load()
+        self.effects = dict(EFFECTS)
+        self.rate = RateLimit(settings.rate_limit)
+        self.users: dict[str, str] = {}  # by connection
+        self.seats: dict[str, str] = {}  # session by connection
+        self.sockets = Sockets(self, settings)
+        self.sockets.on("connect", self.on_connect)
+        self.sockets.on("disconnect", self.on_disconnect)
+        self.own: Mapping[str, Callable[[str, str, Payload], Awaitable[Payload]]] = {
+            "join-session": self.join,
+            "leave-session": self.leave,
+            "get-user-data": self.user_data,
+            "validate-action": self.validate_action,
+        }
+
+    # -- connections ---------------------------------------------------------------------------------
+
+    def is_own_origin(self, origin: str, environ: Mapping[str, Any]) -> bool:
+        """Say whether a page of that origin may connect: the server's own, or a configured one."""
+        host = environ.get("HTTP_X_FORWARDED_HOST") or environ.get("HTTP_HOST")
+        return urlsplit(origin).netloc == host or origin in self.settings.origins
+
+    async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
+        """Return the user whose cookie a connection carries."""
+        try:
+            cookies = SimpleCookie(environ.get("HTTP_COOKIE", ""))
+        except CookieError:
+            return None
+        found = cookies.get(COOKIE)
+        return await self.store.login(found.value) if found else None
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
+        """Let a logged-in user's connection in; refuse every other."""
+        user = await self.authenticate(environ)
+        if user is None:
+            raise Turned("log in first: this connection carries no valid session cookie", {"code": "UNAUTHENTICATED"})
+        self.users[connection] = user
+        log.info("connected user=%s connection=%s", user, connection)
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        """Forget where a connection sat. Membership is no matter of connections."""
+        await self.leave_room(connection, "disconnected")
+        user = self.users.pop(connection, None)
+        log.info("disconnected user=%s connection=%s reason=%s", user, connection, reason)
+
+    async def end_user(self, user: str) -> None:
+        """Close every connection of a user who logged out."""
+        for connection in self.connections_of(user):
+            await self.sockets.disconnect(connection)
+
+    async def remove_member(self, user: str, session: str) -> None:
+        """Take a user who is no member any more out of the session's room, and say so."""
+        for connection in self.connections_of(user):
+            if self.seats.get(connection) == session:
+                await self.throw_out(connection, "removed")
+
+    async def close_session(self, session: str) -> None:
+        """Take everybody out of the room of a session that is no more."""
+        for connection in [c for c, s in self.seats.items() if s == session]:
+            await self.throw_out(connection, "removed")
+
+    async def throw_out(self, connection: str, reason: str) -> None:
+        """Take one connection out of its room, and tell it."""
+        session = self.seats.get(connection)
+        await self.leave_room(connection, reason)
+        await self.tell(connection, "session-removed", {"sessionId": session, "reason": reason})
+
+    def connections_of(self, user: str) -> list[str]:
+        """Return the open connections of a user."""
+        return [connection for connection, owner in self.users.items() if owner == user]
+
+    # -- the pipeline --------------------------------------------------------------------------------
+
+    async def on_event(self, connection: str, data: Sequence[Any], where: tuple[str, int] | None) -> None:
+        """Carry one request out or refuse it, and answer; `where` is None if no answer is wanted."""
+        name = data[0] if data and isinstance(data[0], str) else ""
+        try:
+            answer = await self.perform(connection, name, data[1:])
+            envelope = {"success": True, "data": answer}
+        except Refusal as refusal:
+            log.info("refused event=%s user=%s code=%s", name, self.users.get(connection), refusal.code)
+            envelope = {"success": False, "error": refusal.text, "code": refusal.code}
+        except Exception:  # a fault of ours must not leave the client without an answer
+            log.exception("fault event=%s", name)
+            envelope = {"success": False, "error": "something went wrong here", "code": "INTERNAL_ERROR"}
+        await self.acknowledge(connection, name, envelope, where)
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        """Judge one request in the protocol's order, then carry it out; return the answer's data."""
+        user = self.users.get(connection)
+        if user is None:
+            raise Refusal("PERMISSION_DENIED", "this connection has ended")
+        if not self.rate.allows(user, time.monotonic()):
+            raise Refusal("RATE_LIMITED", f"more than {self.settings.rate_limit} events in a minute")
+        event = self.catalogue.events.get(name)
+        if event is None or event.request is None:
+            raise Refusal("VALIDATION_ERROR", "there is no such event")
+        payload = self.check_shape(event, args)
+        token = await self.check_rights(event, payload, user, connection)
+        if name in self.own:
+            return await self.own[name](connection, user, payload)
+        return await self.take_effect(self.command(event, payload, user, token), connection)
+
+    def check_shape(self, event: Event, args: Sequence[Any]) -> Payload:
+        """Return the request's one object, or refuse."""
+        if len(args) != 1:
+            raise Refusal("VALIDATION_ERROR", f"expected exactly one object, got {len(args)} arguments")
+        payload = args[0]
+        if _depth(payload) > self.settings.deepest_payload:
+            raise Refusal("VALIDATION_ERROR", f"nested deeper than {self.settings.deepest_payload} levels")
+        assert event.request is not None
+        if not accepts(event.request, payload):
+            raise Refusal("VALIDATION_ERROR", "; ".join(map(str, validate(event.name, payload, "request")[:5])))
+        checked: Payload = payload
+        return checked
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        """Check what the catalogue says this event needs, in its order; return the token it names, if it does."""
+        if "membership" in event.needs:
+            await self.check_membership(event, payload["sessionId"], user)
+        if "joined" in event.needs:
+            self.check_joined(event, payload["sessionId"], connection)
+        return await self.check_things(event, payload)
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Session:  # noqa: ARG002
+        """Return the session, if it exists and the user is its member."""
+        session = await self.store.session(session_id)
+        if session is None:
+            raise Refusal("SESSION_NOT_FOUND", "there is no such session")
+        if not session.has_member(user):
+            raise Refusal("PERMISSION_DENIED", "you are no member of this session")
+        return session
+
+    def check_joined(self, event: Event, session_id: str, connection: str) -> None:  # noqa: ARG002
+        """Refuse a connection that does not sit in the session's room."""
+        if self.seats.get(connection) != session_id:
+            raise Refusal("NOT_JOINED", "join the session first")
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        """Check the encounter and the token that an event names; return the token."""
+        if "encounter" in event.needs:
+            owner = await self.store.encounter_session(payload["encounterId"])
+            if owner != payload["sessionId"]:
+                raise Refusal("ENCOUNTER_NOT_FOUND", "there is no such encounter in this session")
+        if "token" not in event.needs:
+            return None
+        token = await self.store.token(payload["tokenId"])
+        if token is None or token["encounterId"] != payload["encounterId"]:
+            raise Refusal("TOKEN_NOT_FOUND", "there is no such token in this encounter")
+        return token
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        """Put together what the rules need to know."""
+        return Command(event.name, payload, user, now(), secrets.token_urlsafe(9), token)
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        """Apply the event's rule: store first, then tell the others; return the answer's data."""
+        effect = self.effects[command.event](command)
+        if effect.saved is not None:
+            await self.store.save_token(effect.saved)
+        if effect.deleted is not None:
+            await self.store.delete_token(effect.deleted)
+        await self.broadcast(effect.emission, connection)
+        return effect.answer
+
+    # -- events that concern the connection itself ---------------------------------------------------
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        """Switch to a session's room; the user's connections in other sessions are moved out of theirs."""
+        session = await self.store.session(payload["sessionId"])
+        assert session is not None
+        if self.seats.get(connection) != session.id:
+            await self.leave_room(connection, "switched")
+            await self.enter_room(connection, session.id)
+        for other in self.connections_of(user):
+            if self.seats.get(other) not in (None, session.id):
+                await self.throw_out(other, "switched")
+        return {
+            "sessionId": session.id,
+            "gameMasterId": session.game_master,
+            "participantIds": list(session.participants),
+        }
+
+    async def leave(self, connection: str, user: str, payload: Payload) -> Payload:  # noqa: ARG002
+        """Leave the room."""
+        await self.leave_room(connection, "left")
+        return {"sessionId": payload["sessionId"]}
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:  # noqa: ARG002
+        """Return a profile: one's own, or that of somebody one shares a session with."""
+        wanted = payload.get("userId", user)
+        if wanted != user and not await self.store.share_session(user, wanted):
+            raise Refusal("PERMISSION_DENIED", "you share no session with this user")
+        found = await self.store.user(wanted)
+        assert found is not None
+        return {"user": found.profile()}
+
+    async def validate_action(self, connection: str, user: str, payload: Payload) -> Payload:  # noqa: ARG002
+        """Say whether an action would be accepted, and why not."""
+        errors = question_errors(payload)
+        if not errors:
+            try:
+                action = payload["action"]
+                await self.check_things(self.catalogue[action["type"]], action["payload"])
+            except Refusal as refusal:
+                errors.append(refusal.text)
+        return {"valid": not errors, "errors": errors}
+
+    # -- rooms ---------------------------------------------------------------------------------------
+
+    def room(self, session: str) -> str:
+        """Return the name of a session's room."""
+        return f"session:{session}"
+
+    async def enter_room(self, connection: str, session: str) -> None:
+        """Seat a connection; the others hear of it if it is the user's first."""
+        user = self.users[connection]
+        first = not self._sits(user, session)
+        self.seats[connection] = session
+        await self.sockets.enter_room(connection, self.room(session))
+        if first:
+            await self.announce("user-joined", connection, session, {})
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        """Unseat a connection, if it sits; the others hear of it if it was the user's last."""
+        session = self.seats.pop(connection, None)
+        if session is None:
+            return
+        await self.sockets.leave_room(connection, self.room(session))
+        if not self._sits(self.users[connection], session):
+            await self.announce("user-left", connection, session, {"reason": reason})
+
+    def _sits(self, user: str, session: str) -> bool:
+        return any(self.seats.get(connection) == session for connection in self.connections_of(user))
+
+    # -- what goes out -------------------------------------------------------------------------------
+
+    async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
+        """Tell a room who came or went."""
+        told = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
+        await self.broadcast(Emission(event, session, told), connection)
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        """Tell everybody in the room but the sending connection."""
+        self._check(self.catalogue[emission.event].emission, emission.payload)
+        await self.sockets.emit(emission.event, emission.payload, room=self.room(emission.session), skip_sid=sender)
+
+    async def tell(self, connection: str, event: str, payload: Payload) -> None:
+        """Tell one connection."""
+        self._check(self.catalogue[event].emission, payload)
+        await self.sockets.emit(event, payload, to=connection)
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: tuple[str, int] | None) -> None:
+        """Answer, or tell a failure by an error event where no answer is wanted."""
+        if where is not None:
+            if name in self.catalogue:
+                self._check(self.catalogue[name].ack if envelope["success"] else self.catalogue.failure, envelope)
+            await self.sockets.answer(where, envelope)
+        elif not envelope["success"]:
+            error = {"event": name, "error": envelope["error"], "code": envelope["code"]}
+            await self.tell(connection, "error", error)
+
+    def _check(self, reference: str | None, payload: Payload) -> None:
+        if self.settings.check_outgoing and (reference is None or not accepts(reference, payload)):
+            raise AssertionError(f"about to send what does not fit {reference}")
+
+
+def now() -> str:
+    """Return the time as the protocol writes it, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _depth(payload: object) -> int:
+    deepest = 0
+    ahead = [(payload, 1)]
+    while ahead:
+        value, depth = ahead.pop()
+        deepest = max(deepest, depth)
+        if isinstance(value, dict):
+            ahead.extend((inner, depth + 1) for inner in value.values())
+        elif isinstance(value, list):
+            ahead.extend((inner, depth + 1) for inner in value)
+    return deepest
