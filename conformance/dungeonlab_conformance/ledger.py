@@ -17,7 +17,7 @@ class Ledger:
     """The causes of all deliveries in a run."""
 
     def __init__(self, journals: Iterable[Journal]) -> None:
-        self._said: dict[str, list[Said]] = {}
+        self._said: dict[tuple[str, str], list[Said]] = {}  # by session and event
         self._sessions: set[str] = set()
         self._members: dict[str, set[str]] = {}
         self._elsewhere: dict[int, list[Seat]] = {}
@@ -26,7 +26,7 @@ class Ledger:
             self._members.update(journal.members)
             self._sessions.update(journal.members)
             for said in journal.said:
-                self._said.setdefault(said.session or "", []).append(said)
+                self._said.setdefault((said.session or "", said.event), []).append(said)
             for seat in journal.seats:
                 self._elsewhere.setdefault(seat.connection, []).append(seat)
 
@@ -42,7 +42,7 @@ class Ledger:
     def _candidates(self, seen: Observation) -> list[Said]:
         """Return the requests whose mark a delivery carries: as a rule one, several for one token's changes."""
         body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
-        named = [said for said in self._said.get(str(body.get("sessionId")), ()) if carries(seen, said)]
+        named = [said for said in self._said.get((str(body.get("sessionId")), seen.event), ()) if carries(seen, said)]
         if named:
             return named
         others = (said for session in self._said.values() for said in session)

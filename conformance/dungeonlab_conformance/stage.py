@@ -59,11 +59,13 @@ class Cast:
 
 @dataclass(eq=False)
 class Place:
-    """A game session and one encounter in it."""
+    """A game session, with what has been set up in it so far."""
 
     session: str
-    encounter: str
+    members: tuple[str, ...] = ()  # who belongs here; each is enrolled when first needed
+    encounter: str | None = None
     token: str | None = None
+    enrolled: set[str] = field(default_factory=set)
 
 
 @dataclass(eq=False)
@@ -122,23 +124,39 @@ class Stage:
         return self.here.session
 
     async def set(self) -> None:
-        """Open the session, enrol its members, open an encounter."""
+        """Open the session. Members and an encounter follow when they are needed."""
         self._here = await self._open("alice", "bob", "carol")
 
     async def there(self) -> Place:
         """Return the second session, with carol and dave; opened when first needed."""
         if self._there is None:
             self._there = await self._open("carol", "dave")
+            await asyncio.gather(*map(self.member, self._there.members))
         return self._there
 
     async def _open(self, *members: str) -> Place:
-        backstage = self.cast.backstage
-        host, *others = await asyncio.gather(*map(self.cast.identity, ("gamemaster", *members)))
-        session = await backstage.open_session(host, "conformance")
-        encounter = asyncio.ensure_future(backstage.open_encounter(host, session, "conformance"))
-        await asyncio.gather(encounter, *(backstage.enrol(host, session, member) for member in others))
-        self.journal.members[session] = {who.user for who in (host, *others)}
-        return Place(session, encounter.result())
+        host = await self.cast.identity("gamemaster")
+        session = await self.cast.backstage.open_session(host, "conformance")
+        self.journal.members[session] = {host.user}
+        return Place(session, members)
+
+    async def member(self, name: str) -> Identity:
+        """Return who somebody is, enrolled wherever they belong."""
+        identity = await self.cast.identity(name)
+        host = await self.cast.identity("gamemaster")
+        for place in (self._here, self._there):
+            if place and name in place.members and name not in place.enrolled:
+                place.enrolled.add(name)
+                await self.cast.backstage.enrol(host, place.session, identity)
+                self.journal.members[place.session].add(identity.user)
+        return identity
+
+    async def encounter(self, place: Place) -> str:
+        """Return the encounter of a place; opened when first needed."""
+        if place.encounter is None:
+            host = await self.cast.identity("gamemaster")
+            place.encounter = await self.cast.backstage.open_encounter(host, place.session, "conformance")
+        return place.encounter
 
     async def revoke(self, actor: Actor) -> None:
         """Take an actor's membership of this scene's session away."""
@@ -164,7 +182,7 @@ class Stage:
     async def actor(self, name: str, *, called: str | None = None, identity: Identity | None = None) -> Actor:
         """Return somebody who has not connected yet."""
         if identity is None and name != "nobody":
-            identity = await self.cast.identity(name)
+            identity = await self.member(name)
         actor = Actor(called or name, identity, self.target, self.journal)
         self.actors.append(actor)
         return actor
@@ -178,8 +196,7 @@ class Stage:
     async def joined(self, *names: str, transport: str | None = None) -> Any:
         """Connect each of the named and seat them in this scene's session."""
         actors = await asyncio.gather(*map(self.actor, names))
-        for actor in actors:
-            await _connects(actor, transport)
+        await asyncio.gather(*(_connects(actor, transport) for actor in actors))
         await asyncio.gather(*(actor.joins(self.session) for actor in actors))
         return actors[0] if len(actors) == 1 else actors
 
@@ -198,7 +215,7 @@ class Stage:
 
     async def raw(self, name: str, *, entered: bool = True) -> RawConnection:
         """Connect somebody by bare frames, into the default namespace unless told otherwise."""
-        identity = None if name == "nobody" else await self.cast.identity(name)
+        identity = None if name == "nobody" else await self.member(name)
         raw = RawConnection(name, identity, self.target, self.journal)
         self.raws.append(raw)
         await (raw.connect() if entered else raw.open())
@@ -213,7 +230,9 @@ class Stage:
         """
         place = place or self.here
         payload = copy.deepcopy(examples(event.name, "valid")["minimal"])
-        known: dict[str, str] = {"sessionId": place.session, "encounterId": place.encounter}
+        known: dict[str, str] = {"sessionId": place.session}
+        if _names(payload, "encounterId"):
+            known["encounterId"] = await self.encounter(place)
         if _names(payload, "tokenId"):
             known["tokenId"] = await self._token(place, anew=fresh or event.effect == "removes-token")
         _settle(payload, known)

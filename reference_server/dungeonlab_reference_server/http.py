@@ -17,6 +17,7 @@ from aiohttp import web
 from dungeonlab_reference_server.rules import Session
 from dungeonlab_reference_server.store import Store, User
 from dungeonlab_reference_server.wire import COOKIE, Wire
+from dungeonlab_spec import Catalogue
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -191,6 +192,11 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return answer
     except (ConnectionResetError, asyncio.CancelledError):
         raise
+    except ValueError as error:
+        if not request.path.startswith(Catalogue.load().path):
+            raise
+        log.warning("unreadable packet error=%s", error)
+        return _problem(400, "this is no Engine.IO packet", "VALIDATION_ERROR")
     except Exception:  # a fault of ours is told as JSON too
         log.exception("fault path=%s", request.path)
         return _problem(500, "something went wrong here", "INTERNAL_ERROR")

@@ -22,8 +22,8 @@ from dungeonlab_reference_server.rate import RateLimit
 from dungeonlab_reference_server.rules import EFFECTS, Command, Emission, Payload, Refusal, Session, question_errors
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import Store
-from dungeonlab_spec import Catalogue, Event, validate
-from dungeonlab_spec.validation import accepts
+from dungeonlab_spec import Catalogue, Event
+from dungeonlab_spec.validation import accepts, complaint
 
 COOKIE = "dungeonlab_session"
 
@@ -185,7 +185,7 @@ class Wire:
             raise Refusal("VALIDATION_ERROR", f"nested deeper than {self.settings.deepest_payload} levels")
         assert event.request is not None
         if not accepts(event.request, payload):
-            raise Refusal("VALIDATION_ERROR", "; ".join(map(str, validate(event.name, payload, "request")[:5])))
+            raise Refusal("VALIDATION_ERROR", complaint(event.request, payload))
         checked: Payload = payload
         return checked
 

@@ -88,6 +88,18 @@ def violations(reference: str, payload: object) -> list[Violation]:
     ]
 
 
+def complaint(reference: str, payload: object) -> str:
+    """Return what is wrong with a payload, in one phrase, fast: for an answer to a client, not for a report."""
+    try:
+        first = next(_decider(reference).iter_errors(payload), None)
+    except (ValueError, TypeError, RecursionError, OverflowError):
+        first = None
+    if first is None:
+        return "this is not JSON"
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first.instance_path)
+    return f"${path}: {first.message}"[:_SHOWN]
+
+
 @cache
 def _decider(reference: str) -> jsonschema_rs.Validator:
     import jsonschema_rs
@@ -186,7 +198,11 @@ def _not_json(payload: object) -> Violation | None:
 
 
 def _encodable(text: str) -> bool:
-    return not any("\ud800" <= c <= "\udfff" for c in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _kind(value: object) -> str:

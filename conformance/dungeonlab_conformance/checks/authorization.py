@@ -75,7 +75,7 @@ async def an_encounter_of_another_session_is_refused(stage: Stage, event: Event)
     await carol.does(await stage.request(event))
     own = await stage.request(event)
     there = await stage.there()
-    own.args[0]["encounterId"] = there.encounter
+    own.args[0]["encounterId"] = await stage.encounter(there)
     await carol.is_refused(own)
 
 
@@ -88,7 +88,7 @@ async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> N
     await alice.does(await stage.request(event))
     await carol.is_refused(foreign)
     mixed = await _foreign(stage, event, await stage.there())
-    mixed.args[0]["encounterId"] = stage.here.encounter
+    mixed.args[0]["encounterId"] = await stage.encounter(stage.here)
     await alice.is_refused(mixed)
     own = await stage.request(event, place=await stage.there())
     if not (await dave.asks(own)).accepted:

@@ -56,7 +56,7 @@ async def polling_is_served(stage: Stage) -> None:
 async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
     """Bob upgrades from polling to WebSocket while alice speaks without pause; he hears everything once, in order."""
     alice = await stage.joined("alice")
-    bob = Upgrade(await stage.cast.identity("bob"), stage.target)
+    bob = Upgrade(await stage.member("bob"), stage.target)
     try:
         if not await bob.open():
             return  # no upgrade is offered

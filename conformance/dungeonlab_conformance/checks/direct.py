@@ -26,7 +26,7 @@ async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
     """Alice asks for bob's and for the game master's, with whom she shares a session."""
     alice = await stage.connected("alice")
     for name in ("bob", "gamemaster"):
-        wanted = (await stage.cast.identity(name)).user
+        wanted = (await stage.member(name)).user
         user = (await alice.is_allowed(_profile_of(wanted))).data.get("user")
         told = user.get("id") if isinstance(user, dict) else None
         if told != wanted:
@@ -37,7 +37,7 @@ async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
 async def a_profile_holds_no_secrets(stage: Stage) -> None:
     """Alice asks for her own profile and for bob's; neither holds more than the schema names."""
     alice = await stage.connected("alice")
-    bob = await stage.cast.identity("bob")
+    bob = await stage.member("bob")
     for said in (_profile_of(None), _profile_of(bob.user)):
         user = (await alice.does(said)).data.get("user")
         if not isinstance(user, dict):
@@ -51,7 +51,7 @@ async def a_profile_holds_no_secrets(stage: Stage) -> None:
 async def a_strangers_profile_is_refused(stage: Stage) -> None:
     """Alice may see bob's profile; mallory, who shares no session with him, may not."""
     alice, mallory = await stage.connected("alice", "mallory")
-    bob = await stage.cast.identity("bob")
+    bob = await stage.member("bob")
     await alice.does(_profile_of(bob.user))
     await mallory.is_refused(_profile_of(bob.user))
 

@@ -93,7 +93,7 @@ async def every_encounter_is_heard(stage: Stage, event: Event) -> None:
     alice, bob = await stage.joined("alice", "bob")
     host = await stage.cast.identity("gamemaster")
     late = await stage.cast.backstage.open_encounter(host, stage.session, "conformance-late")
-    said = await stage.request(event, place=Place(stage.session, late))
+    said = await stage.request(event, place=Place(stage.session, encounter=late))
     await alice.does(said)
     await bob.hears(said)
 
