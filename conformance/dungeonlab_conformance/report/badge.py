@@ -1,0 +1,85 @@
+"""The run as a badge: JSON for the endpoint of shields.io, or an SVG of our own. Claims no more than was judged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from dungeonlab_conformance.report.judged import areas
+from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.verdict import Outcome
+from dungeonlab_spec import Catalogue
+
+COLOURS = {
+    "brightgreen": "#2b7a4b",
+    "yellowgreen": "#63731a",
+    "blue": "#2a6296",
+    "orange": "#a2580f",
+    "red": "#b3362b",
+    "lightgrey": "#62686e",
+}  # shields' name, and our own fill, dark enough for white text
+_LETTER, _PAD = 6.6, 7  # px
+
+
+def write(run: Run, file: Path) -> None:
+    """Write SVG to a file whose name ends in ``.svg``, the endpoint's JSON to any other."""
+    content = svg(run) if file.suffix == ".svg" else json.dumps(endpoint(run)) + "\n"
+    file.write_text(content, "utf-8")
+
+
+def endpoint(run: Run) -> dict[str, Any]:
+    """Return what https://shields.io/badges/endpoint-badge expects."""
+    message, colour = claim(run)
+    return {"schemaVersion": 1, "label": _label(), "message": message, "color": colour}
+
+
+def claim(run: Run) -> tuple[str, str]:
+    """Return the message and the name of its colour. Green is only for a run that judged all there is."""
+    judged = [row for area in areas(run) for row in area.judged]
+    outcomes = [row.worst for row in judged]
+    fails = sum(any(v.outcome is Outcome.FAIL for v in row.verdicts) for row in judged)
+    if Outcome.ERROR in outcomes:
+        return "suite error", "lightgrey"
+    if fails:
+        return f"{fails} of {len(judged)} broken", "red"
+    if run.fault or run.interrupted:
+        return "cut short", "lightgrey"
+    unshown = outcomes.count(Outcome.UNJUDGED)
+    if unshown:
+        return f"{unshown} of {len(judged)} not shown", "orange"
+    catalogue = Catalogue.load()
+    there = [r for r in catalogue.requirements.values() if not r.untestable]
+    wanted = {(r.id, event.name if event else None) for r in there for event in catalogue.events_for(r)}
+    seen = {(v.requirement, v.event) for v in run.verdicts if v.outcome is not Outcome.SKIPPED}
+    if not wanted <= seen:
+        return f"{len({name for name, _ in seen})} of {len(there)} judged", "blue"
+    warnings = sum(row.worst is Outcome.WARN for row in judged)
+    if warnings:
+        return f"conformant, {warnings} to improve", "yellowgreen"
+    return "conformant", "brightgreen"
+
+
+def svg(run: Run) -> str:
+    """Return the badge as an SVG document; it loads nothing."""
+    label, (message, colour) = _label(), claim(run)
+    left, right = (round(len(part) * _LETTER) + 2 * _PAD for part in (label, message))
+    wide, spoken = left + right, escape(f"{label}: {message}")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="20" role="img" aria-label="{spoken}">'
+        f"<title>{spoken}</title>"
+        f'<clipPath id="round"><rect width="{wide}" height="20" rx="4"/></clipPath>'
+        f'<g clip-path="url(#round)"><rect width="{left}" height="20" fill="#3b4248"/>'
+        f'<rect x="{left}" width="{right}" height="20" fill="{COLOURS[colour]}"/></g>'
+        f'<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">'
+        f"{_text(label, left / 2, left)}{_text(message, left + right / 2, right)}</g></svg>\n"
+    )
+
+
+def _text(words: str, middle: float, width: int) -> str:
+    return f'<text x="{middle:g}" y="14" textLength="{width - 2 * _PAD}">{escape(words)}</text>'
+
+
+def _label() -> str:
+    return f"DungeonLab {Catalogue.load().version}"

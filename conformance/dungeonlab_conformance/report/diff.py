@@ -1,0 +1,91 @@
+"""What changed between two results. Reads the JSON documents, so that results of older suites can be compared too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dungeonlab_conformance.report.judged import WORST_FIRST
+from dungeonlab_conformance.report.printable import one_line
+from dungeonlab_conformance.report.result import FORMAT
+from dungeonlab_conformance.verdict import Outcome
+
+_HELD = (Outcome.PASS, Outcome.NOTE)
+_BROKEN = (Outcome.FAIL, Outcome.WARN, Outcome.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One verdict that is not what it was. None stands for: not in that result."""
+
+    requirement: str
+    event: str | None
+    before: Outcome | None
+    after: Outcome | None
+
+    @property
+    def worse(self) -> bool:
+        """Whether it needs to be looked at.
+
+        A new verdict is worse if it is broken, a vanished one if it held before: what is no longer judged is not
+        known to hold. Otherwise it is worse if the outcome is; a MAY that is taken up or not never is.
+        """
+        if self.after is None:
+            return self.before in _HELD
+        if self.before is None:
+            return self.after in _BROKEN
+        return _rank(self.after) < _rank(self.before)
+
+    @property
+    def better(self) -> bool:
+        """Whether it holds now and did not before."""
+        return self.before is not None and self.before not in _HELD and self.after in _HELD
+
+    def __str__(self) -> str:
+        name = f"{self.requirement} [{self.event}]" if self.event else self.requirement
+        return f"{one_line(name)}: {self.before or 'absent'} -> {self.after or 'absent'}"
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """Return the verdicts whose outcome changed, appeared or vanished; what got worse first.
+
+    Raises `ValueError` if either document is no result of this suite.
+    """
+    before, after = _outcomes(old), _outcomes(new)
+    keys = [*after, *(key for key in before if key not in after)]
+    found = [Change(*key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+    return sorted(found, key=lambda change: (not change.worse, change.better))
+
+
+def text(found: list[Change]) -> str:
+    """Return the changes for a terminal, one a line under three headings; one line if there are none."""
+    return "\n".join(_lines(found))
+
+
+def exit_code(found: list[Change]) -> int:
+    """Return 1 if anything got worse, 0 if not; 2, wrong usage, is the caller's for a document that is no result."""
+    return int(any(change.worse for change in found))
+
+
+def _lines(found: list[Change]) -> Iterator[str]:
+    if not found:
+        yield "nothing changed"
+    for heading, some in (
+        ("worse", [c for c in found if c.worse]),
+        ("changed", [c for c in found if not c.worse and not c.better]),
+        ("better", [c for c in found if c.better]),
+    ):
+        if some:
+            yield f"{heading} ({len(some)})"
+            yield from (f"  {change}" for change in some)
+
+
+def _outcomes(document: Mapping[str, Any]) -> dict[tuple[str, str | None], Outcome]:
+    if document.get("format") != FORMAT:
+        raise ValueError(f"not a result in format {FORMAT} of this suite")
+    return {(row["requirement"], row["event"]): Outcome(row["outcome"]) for row in document["verdicts"]}
+
+
+def _rank(outcome: Outcome) -> int:
+    return WORST_FIRST.index(Outcome.PASS if outcome is Outcome.NOTE else outcome)

@@ -1,0 +1,85 @@
+"""The run for GitHub Actions: annotations as workflow commands, and the job summary. Prints nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from dungeonlab_conformance.report import markdown
+from dungeonlab_conformance.report.headline import headline
+from dungeonlab_conformance.report.judged import Judged, broken
+from dungeonlab_conformance.report.printable import printable, shortened
+from dungeonlab_conformance.report.words import repeat
+from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.verdict import Outcome
+
+_SHOWN = 9  # of each kind; GitHub shows ten of a step, and the tenth counts the rest
+_LONGEST = 2000  # characters of a message
+_SUMMARY = 1 << 20  # bytes that GitHub takes of one step
+
+
+def commands(run: Run) -> str:
+    """Return the annotations, one workflow command a line: an error for each broken MUST, a warning for each SHOULD.
+
+    A run that failed without breaking anything (unreachable, interrupted) is one error.
+    """
+    return "\n".join(_commands(run))
+
+
+def append_summary(run: Run, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Append the run as Markdown to the file that GITHUB_STEP_SUMMARY names; None if it names none.
+
+    What is in the file already counts towards GitHub's limit, so less is written then.
+    """
+    name = environment.get("GITHUB_STEP_SUMMARY")
+    if not name:
+        return None
+    file = Path(name)
+    there = file.stat().st_size if file.exists() else 0
+    content = markdown.text(run, min(markdown.LIMIT, _SUMMARY - there - 1024))
+    with file.open("a", encoding="utf-8", newline="\n") as summary:
+        summary.write(content + "\n")
+    return file
+
+
+def command(kind: str, title: str, message: str) -> str:
+    """Return one workflow command, escaped as the runner expects it."""
+    return f"::{kind} title={_property(title)}::{_data(message)}"
+
+
+def _commands(run: Run) -> Iterator[str]:
+    rows = broken(run)
+    for kind, level in (("error", "MUST"), ("warning", "SHOULD")):
+        some = [judged for judged in rows if judged.requirement.level == level]
+        for judged in some[:_SHOWN]:
+            yield command(kind, judged.requirement.id, _message(judged, run))
+        if len(some) > _SHOWN:
+            more = f"{len(some) - _SHOWN} more requirements are broken; the job summary has them all."
+            yield command(kind, "DungeonLab conformance", more)
+    errors = [v for v in run.verdicts if v.outcome is Outcome.ERROR]
+    fault = run.fault or (errors[0].reason if errors else "")
+    if fault or (run.exit_code and not rows):
+        yield command("error", "DungeonLab conformance", f"{headline(run)}\n{fault}".strip())
+
+
+def _message(judged: Judged, run: Run) -> str:
+    verdict = next(v for v in judged.verdicts if v.findings)
+    finding = verdict.findings[0]
+    events = [v.event for v in judged.verdicts if v.findings and v.event]
+    lines = [judged.requirement.sentence]
+    if events:
+        lines.append(f"Broken for {', '.join(events)}.")
+    where = f" at {finding.path}" if finding.path else ""
+    lines += [f"expected{where}: {finding.expected}", f"got: {shortened(finding.got, 500)}"]
+    lines.append(f"again: {repeat(verdict, run.target)}")
+    return shortened("\n".join(lines), _LONGEST)
+
+
+def _data(text: str) -> str:
+    text = printable(text)
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,31 @@
+"""What a run came to, in one plain sentence; colour and counts are for others."""
+
+from __future__ import annotations
+
+from dungeonlab_conformance.report.judged import broken
+from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.verdict import Outcome
+
+
+def headline(run: Run) -> str:
+    """Return the sentence a report opens with. What was not shown never reads as if it held."""
+    errors = sum(v.outcome is Outcome.ERROR for v in run.verdicts)
+    if errors:
+        return f"The suite itself failed in {counted(errors, 'verdict')}"
+    musts = sum(any(v.outcome is Outcome.FAIL for v in judged.verdicts) for judged in broken(run))
+    early = ", and the run was cut short" if run.fault or run.interrupted else ""
+    if musts:
+        return f"{counted(musts, 'requirement')} {'is' if musts == 1 else 'are'} broken{early}"
+    if early:
+        return "The run was interrupted" if run.interrupted else "The run was cut short"
+    unshown = sum(v.outcome is Outcome.UNJUDGED and v.level == "MUST" for v in run.verdicts)
+    if unshown:
+        return f"Nothing is broken, but {counted(unshown, 'verdict')} could not be reached"
+    if not any(v.outcome is Outcome.PASS for v in run.verdicts):
+        return "Nothing was shown to hold"
+    return "Every MUST that was judged held"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 verdict`` or ``2 verdicts``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,202 @@
+"""The run as one HTML file that needs nothing else: no network, no second file. The page itself is in `page/`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from dungeonlab_conformance.report import diagram
+from dungeonlab_conformance.report.headline import headline
+from dungeonlab_conformance.report.judged import WORST_FIRST, Area, Judged, areas, broken
+from dungeonlab_conformance.report.printable import one_line, printable, shortened
+from dungeonlab_conformance.report.result import counts
+from dungeonlab_conformance.report.words import finding_lines, repeat, title
+from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.verdict import Finding, Outcome, Verdict
+from dungeonlab_spec import Catalogue
+
+MARKS = {
+    Outcome.PASS: "✓",
+    Outcome.FAIL: "✗",
+    Outcome.WARN: "!",
+    Outcome.NOTE: "i",
+    Outcome.SKIPPED: "-",
+    Outcome.UNJUDGED: "?",
+    Outcome.ERROR: "‼",
+}
+MEANINGS = {
+    Outcome.PASS: "the requirement was shown to hold",
+    Outcome.FAIL: "a MUST was broken",
+    Outcome.WARN: "a SHOULD was broken",
+    Outcome.NOTE: "a MAY was not taken up",
+    Outcome.SKIPPED: "the target lacks what it takes",
+    Outcome.UNJUDGED: "nothing could be shown either way",
+    Outcome.ERROR: "the suite's own fault",
+}
+_OPEN = 8  # broken requirements that are open from the start; with more, the list above them is the way in
+_LONGEST = 4000  # characters of what was expected or got
+
+
+def write(run: Run, file: Path) -> None:
+    """Write the run to a file."""
+    file.write_text(page(run), "utf-8")
+
+
+def page(run: Run) -> str:
+    """Return the page. The same run gives the same text."""
+    import jinja2
+    from markupsafe import Markup
+
+    folder = files("dungeonlab_conformance.report") / "page"
+    source, style, script = ((folder / f"page.{end}").read_text("utf-8") for end in ("html.jinja", "css", "js"))
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    found, rows = areas(run), broken(run)
+    anchors = _Anchors()
+    open_all = len(rows) <= _OPEN
+    catalogue = Catalogue.load()
+    return environment.from_string(source).render(
+        run=run,
+        headline=headline(run),
+        tone=_tone(run),
+        suite=version("dungeonlab-conformance"),
+        protocol=catalogue.version,
+        counts=counts(run.verdicts),
+        requirements=sum(len(area.judged) for area in found),
+        areas=[_area(area, anchors, run.target, open_all=open_all) for area in found],
+        broken=[_mend(judged, anchors) for judged in rows],
+        levels=("MUST", "SHOULD", "MAY"),
+        untested=[r for r in catalogue.requirements.values() if r.untestable],
+        worst_first=WORST_FIRST,
+        marks=MARKS,
+        meanings=MEANINGS,
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+class _Anchors:
+    """The names that links lead to: ``area/name`` of a requirement, ``area/name--event`` of one verdict."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, str | None], str] = {}
+
+    def __call__(self, requirement: str, event: str | None = None) -> str:
+        """Return the anchor of a pair: always the same one, and never that of another pair."""
+        if (requirement, event) not in self._names:
+            name = re.sub(r"[^\w/:.-]", "_", requirement if event is None else f"{requirement}--{event}")
+            while name in self._names.values():
+                name += "_"
+            self._names[requirement, event] = name
+        return self._names[requirement, event]
+
+
+def _area(area: Area, anchors: _Anchors, target: str, *, open_all: bool) -> dict[str, Any]:
+    worst_first = sorted(area.verdicts, key=lambda v: WORST_FIRST.index(v.outcome))
+    return {
+        "name": area.name,
+        "anchor": re.sub(r"\W", "_", area.name),
+        "counts": counts(area.verdicts),
+        "cells": [
+            {"outcome": v.outcome, "anchor": anchors(v.requirement, v.event), "title": title(v)} for v in worst_first
+        ],
+        "rows": [_row(judged, anchors, target, open_all=open_all) for judged in area.judged],
+    }
+
+
+def _row(judged: Judged, anchors: _Anchors, target: str, *, open_all: bool) -> dict[str, Any]:
+    requirement = judged.requirement
+    first = next((v for v in judged.verdicts if v.outcome in (Outcome.FAIL, Outcome.WARN)), None)
+    return {
+        "id": requirement.id,
+        "anchor": anchors(requirement.id),
+        "level": requirement.level,
+        "sentence": requirement.sentence,
+        "section": requirement.section,
+        "source": requirement.source,
+        "hint": requirement.hint,
+        "worst": judged.worst,
+        "open": judged.broken and open_all,
+        "tally": _tally(judged),
+        "verdicts": [_verdict(v, anchors, target, opened=v is first) for v in judged.verdicts],
+    }
+
+
+def _verdict(verdict: Verdict, anchors: _Anchors, target: str, *, opened: bool) -> dict[str, Any]:
+    return {
+        "title": title(verdict),
+        "event": verdict.event,
+        "anchor": anchors(verdict.requirement, verdict.event) if verdict.event is not None else None,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "time": f"{verdict.seconds * 1000:.0f} ms" if verdict.seconds else "",
+        "open": opened,
+        "brief": shortened(one_line(verdict.findings[0].got), 70) if verdict.findings else "",
+        "findings": list(_findings(verdict)),
+        "again": repeat(verdict, target),
+    }
+
+
+def _findings(verdict: Verdict) -> Iterator[dict[str, Any]]:
+    from markupsafe import Markup
+
+    drawn: dict[object, int] = {}
+    for number, finding in enumerate(verdict.findings, 1):
+        same_as = drawn.setdefault(finding.transcript, number) if finding.transcript else number
+        fresh = bool(finding.transcript) and same_as == number
+        yield {
+            "expected": shortened(finding.expected, _LONGEST),
+            "got": shortened(finding.got, _LONGEST),
+            "path": finding.path,
+            "scene": finding.scene,
+            "same_as": None if same_as == number else same_as,
+            "diagram": Markup(diagram.draw(finding.transcript)) if fresh else None,
+            "text": _text(finding) if fresh else "",
+        }
+
+
+def _text(finding: Finding) -> str:
+    lines = list(finding_lines(finding))[-len(finding.transcript) :]
+    return "\n".join(one_line(line.strip()) for line in lines)
+
+
+def _mend(judged: Judged, anchors: _Anchors) -> dict[str, Any]:
+    events = [v.event for v in judged.verdicts if v.event and v.findings]
+    return {
+        "id": judged.requirement.id,
+        "anchor": anchors(judged.requirement.id),
+        "sentence": judged.requirement.sentence,
+        "worst": judged.worst,
+        "broken_for": ", ".join(events),
+    }
+
+
+def _tally(judged: Judged) -> str:
+    """Say for how many events it holds; nothing where it is judged once."""
+    if judged.verdicts[0].event is None:
+        return ""
+    held = sum(v.outcome is Outcome.PASS for v in judged.verdicts)
+    return f"holds for {held} of {len(judged.verdicts)}"
+
+
+def _tone(run: Run) -> Outcome:
+    """Return the outcome whose colour the headline takes."""
+    for outcome in (Outcome.ERROR, Outcome.FAIL):
+        if any(v.outcome is outcome for v in run.verdicts):
+            return outcome
+    return Outcome.PASS if run.exit_code == 0 and run.verdicts else Outcome.UNJUDGED
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

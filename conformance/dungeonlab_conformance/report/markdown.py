@@ -1,0 +1,114 @@
+"""The run as Markdown, for job summaries and comments: the sum, then what is broken and how to see it again."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from dungeonlab_conformance.report.headline import counted, headline
+from dungeonlab_conformance.report.judged import Judged, areas, broken
+from dungeonlab_conformance.report.printable import one_line, shortened
+from dungeonlab_conformance.report.result import counts
+from dungeonlab_conformance.report.words import finding_lines, repeat
+from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.verdict import Outcome, Verdict
+from dungeonlab_spec import Catalogue
+
+LIMIT = 900_000  # bytes; GitHub takes 1 MiB per step
+_LONGEST, _LINES = 800, 30  # characters of what came, lines of a transcript
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@&])")
+
+
+def write(run: Run, file: Path) -> None:
+    """Write the run to a file."""
+    file.write_text(text(run), "utf-8")
+
+
+def text(run: Run, limit: int = LIMIT) -> str:
+    """Return the run in at most `limit` bytes of UTF-8; what is left out is counted at the end."""
+    rows = broken(run)
+    parts, size = [_head(run)], len(_head(run).encode()) + 200
+    for number, judged in enumerate(rows):
+        part = "\n".join(_requirement(judged, run.target))
+        size += len(part.encode()) + 1
+        if size > limit:
+            parts.append(f"{counted(len(rows) - number, 'broken requirement')} more did not fit here.\n")
+            break
+        parts.append(part)
+    return "\n".join(parts)
+
+
+def _head(run: Run) -> str:
+    lines = [f"## {_plain(headline(run))}", ""]
+    lines += [f"{_code(run.target)}, DungeonLab protocol {Catalogue.load().version}: {_sum(run)}", ""]
+    if run.fault:
+        lines += [f"**Cut short:** {_plain(shortened(run.fault, _LONGEST))}", ""]
+    if run.leftovers:
+        lines += [f"**Not cleared away:** {counted(len(run.leftovers), 'session')}", ""]
+    if run.verdicts:
+        there = [outcome for outcome in Outcome if any(v.outcome is outcome for v in run.verdicts)]
+        lines += [f"| area | {' | '.join(there)} |", f"|---|{'--:|' * len(there)}"]
+        for area in areas(run):
+            found = counts(area.verdicts)
+            lines.append(f"| {_plain(area.name)} | {' | '.join(str(found[o] or '') for o in there)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _sum(run: Run) -> str:
+    requirements = len({v.requirement for v in run.verdicts})
+    return f"{counted(requirements, 'requirement')}, {counted(len(run.verdicts), 'verdict')} in {run.seconds:.1f} s."
+
+
+def _requirement(judged: Judged, target: str) -> Iterator[str]:
+    requirement = judged.requirement
+    yield f"### {judged.worst.upper()} {_code(requirement.id)}"
+    yield ""
+    yield f"{_plain(requirement.sentence)} (section {_plain(requirement.section)})"
+    yield ""
+    yield f"*Usually:* {_plain(requirement.hint)}"
+    yield ""
+    for verdict in judged.verdicts:
+        if verdict.findings:
+            yield from _verdict(verdict, target)
+
+
+def _verdict(verdict: Verdict, target: str) -> Iterator[str]:
+    first = verdict.findings[0]
+    if verdict.event:
+        yield f"**{_plain(verdict.event)}**"
+        yield ""
+    where = f" at {_code(first.path)}" if first.path else ""
+    yield f"- expected{where}: {_code(first.expected)}"
+    yield f"- got: {_code(first.got)}"
+    if len(verdict.findings) > 1:
+        yield f"- and {len(verdict.findings) - 1} more like it"
+    yield f"- again: {_code(repeat(verdict, target))}"
+    yield ""
+    if first.transcript:
+        lines = [shortened(one_line(line), 300) for line in finding_lines(first)][-len(first.transcript) :][-_LINES:]
+        fence = _ticks("\n".join(lines), 3)
+        yield f"<details><summary>Transcript of {html.escape(one_line(first.scene))}</summary>\n\n{fence}text"
+        yield from lines
+        yield f"{fence}\n\n</details>\n"
+
+
+def _plain(words: str) -> str:
+    """Return words in which Markdown sees no markup."""
+    return _SPECIAL.sub(r"\\\1", one_line(words))
+
+
+def _code(words: str) -> str:
+    """Return words as a code span, whatever backticks they hold."""
+    words = shortened(one_line(words), _LONGEST)
+    ticks = _ticks(words, 1)
+    pad = " " if words[:1] in ("`", " ", "") or words[-1:] == "`" else ""
+    return f"{ticks}{pad}{words}{pad}{ticks}"
+
+
+def _ticks(words: str, least: int) -> str:
+    """Return a run of backticks longer than any in the words."""
+    longest = max((len(run) for run in re.findall("`+", words)), default=0)
+    return "`" * max(least, longest + 1)

@@ -1,0 +1,30 @@
+"""Text from a server made fit to be shown: nothing invisible, nothing that reorders a line. Escapes no markup."""
+
+from __future__ import annotations
+
+import re
+
+_UNSHOWN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+
+
+def printable(text: str) -> str:
+    """Return the text with controls as their pictures (U+2400...), and others that cannot be seen as ``U+202E``."""
+    return _UNSHOWN.sub(lambda match: _picture(ord(match[0])), text)
+
+
+def one_line(text: str) -> str:
+    """Return the printable text with its line breaks and tabs as pictures too."""
+    return printable(text).replace("\n", "\u240a").replace("\t", "\u2409")
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return at most `longest` characters; an ellipsis stands for the rest."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _picture(code: int) -> str:
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else f"U+{code:04X}"
