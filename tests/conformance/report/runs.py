@@ -1,0 +1,65 @@
+"""Runs written by hand, for the reports to show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dungeonlab_conformance.report.result import from_json
+from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.verdict import Finding, Line, Outcome, Verdict
+from dungeonlab_spec import Catalogue
+
+NASTY = (
+    "</script><script>alert(1)</script><img src=https://evil.invalid/x onerror=alert(2)>"
+    " & \"'` \x00\x1b[31m\u202e\ud800"
+)
+ECHO = "rooms/sender-hears-nothing"
+ACTS = ("connects", "sends", "is answered", "hears", "is refused", "is closed")
+
+
+def broken_document() -> dict[str, Any]:
+    """Return some of a real result of a server that echoes, lets strangers in and forgets to leave rooms."""
+    found: dict[str, Any] = json.loads(Path(__file__).with_name("broken.json").read_text("utf-8"))
+    return found
+
+
+def broken_run() -> Run:
+    """Return the same as a run."""
+    return from_json(broken_document())
+
+
+def passing_run() -> Run:
+    """Return a run in which everything that can be judged held."""
+    run = Run("http://127.0.0.1:3000", scenes=3, seconds=1.5, concurrency=8)
+    catalogue = Catalogue.load()
+    for requirement in catalogue.requirements.values():
+        if not requirement.untestable:
+            for event in catalogue.events_for(requirement):
+                name = event.name if event else None
+                run.verdicts.append(Verdict(requirement.id, name, requirement.level, Outcome.PASS, scene="s"))
+    return run
+
+
+def nasty_run() -> Run:
+    """Return a run in which every text that a server has a hand in is meant to do harm."""
+    lines = tuple(Line(i * 1.5, f"alice{NASTY}", act, f"{NASTY}", f'{{"a": "{NASTY}"}}') for i, act in enumerate(ACTS))
+    finding = Finding(NASTY, NASTY, f"$.{NASTY}", NASTY, lines)
+    run = Run(f"http://127.0.0.1:3000/{NASTY}", scenes=1, fault=NASTY, leftovers=[NASTY])
+    run.verdicts = [
+        Verdict(ECHO, "token:move", "MUST", Outcome.FAIL, findings=[finding, finding], scene=NASTY),
+        Verdict(ECHO, NASTY, "MUST", Outcome.UNJUDGED, NASTY),
+        Verdict("presence/joined-is-told", None, "MAY", Outcome.ERROR, NASTY),
+        Verdict(f"made-up/{NASTY}", None, "MUST", Outcome.SKIPPED, NASTY),
+    ]
+    return run
+
+
+def failing(requirement: str, event: str | None = None, *findings: Finding) -> Verdict:
+    """Return a broken verdict."""
+    level = Catalogue.load().requirements[requirement].level
+    verdict = Verdict(requirement, event, level, Outcome.PASS, scene="scene")
+    for finding in findings or (Finding("silence", "an echo", "$.code", "scene"),):
+        verdict.convict(finding)
+    return verdict
