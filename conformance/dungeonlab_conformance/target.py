@@ -17,6 +17,8 @@ from yarl import URL
 
 from dungeonlab_conformance.verdict import TargetFault
 
+EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -1,0 +1,24 @@
+"""The command line: parses, calls, prints and exits. What a command needs is imported inside it."""
+
+from __future__ import annotations
+
+import click
+
+from dungeonlab_conformance.cli.payload import validate
+from dungeonlab_conformance.cli.probe import probe
+from dungeonlab_conformance.cli.requirements import explain, list_
+from dungeonlab_conformance.cli.run import run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="dungeonlab-conformance")
+def main() -> None:
+    """Judge any server against the real-time protocol of DungeonLab.
+
+    Exit codes: 0 every MUST held; 1 at least one was broken; 2 wrong usage; 3 the target could not be tested;
+    4 the suite's own fault; 130 interrupted.
+    """
+
+
+for command in (run, list_, explain, probe, validate):
+    main.add_command(command)

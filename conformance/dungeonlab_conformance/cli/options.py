@@ -1,0 +1,57 @@
+"""Options that several commands share, and what they are turned into."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.runner import Scene, Selection
+    from dungeonlab_conformance.target import Target
+
+
+def selecting(command: Any) -> Any:
+    """Add the options by which requirements are selected."""
+    for option in (
+        click.option(
+            "--level",
+            "levels",
+            multiple=True,
+            type=click.Choice(["must", "should", "may"]),
+            help="Only requirements of this level.",
+        ),
+        click.option(
+            "--event",
+            "events",
+            multiple=True,
+            metavar="NAME",
+            help="Only verdicts about this event; globs allowed.",
+        ),
+        click.option("--except", "without", multiple=True, metavar="ID", help="Not this area, id or glob."),
+        click.option("--only", multiple=True, metavar="ID", help="Only this area, id or glob; repeatable."),
+    ):
+        command = option(command)
+    return command
+
+
+def chosen_scenes(selection: Selection) -> list[Scene]:
+    """Return the scenes of a selection; selecting none is wrong usage."""
+    from dungeonlab_conformance.runner import scenes
+    from dungeonlab_spec import Catalogue
+
+    chosen = scenes(selection, Catalogue.load())
+    if not chosen:
+        raise click.UsageError("this selects no check at all; `dungeonlab-conformance list` shows what there is")
+    return chosen
+
+
+def make_target(url: str | None, transport: str, scale: float) -> Target:
+    """Return the target that a command was given."""
+    from dungeonlab_conformance.target import EMBEDDED, Limits, Target
+    from dungeonlab_conformance.verdict import TargetFault
+
+    try:
+        return Target(url or EMBEDDED, transport=transport, limits=Limits(scale))
+    except TargetFault as fault:
+        raise click.UsageError(str(fault)) from None

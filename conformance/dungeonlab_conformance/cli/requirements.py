@@ -1,0 +1,69 @@
+"""`list` and `explain`: what is demanded, and how it is judged. Needs no server."""
+
+from __future__ import annotations
+
+import click
+
+from dungeonlab_conformance.cli.options import selecting
+
+
+@click.command("list")
+@selecting
+def list_(only: tuple[str, ...], without: tuple[str, ...], events: tuple[str, ...], levels: tuple[str, ...]) -> None:
+    """List the requirements, with level, events and the checks that judge them."""
+    from dungeonlab_conformance.runner import Selection
+    from dungeonlab_spec import Catalogue
+
+    catalogue, judges = Catalogue.load(), _judges()
+    selection = Selection(only, without, events, tuple(level.upper() for level in levels))
+    shown = 0
+    for requirement in catalogue.requirements.values():
+        names = [e.name if e else "" for e in catalogue.events_for(requirement) if selection.takes(requirement, e)]
+        if not names:
+            continue
+        shown += 1
+        click.echo(f"{requirement.level:<6} {requirement.id}")
+        click.echo(f"       {requirement.sentence}")
+        if any(names):
+            click.echo(f"       for each of {', '.join(names)}")
+        click.echo(f"       {', '.join(judges.get(requirement.id, [])) or requirement.untestable}")
+    if not shown:
+        raise click.UsageError("this selects no requirement")
+
+
+@click.command()
+@click.argument("requirement_id", metavar="ID")
+def explain(requirement_id: str) -> None:
+    """Explain one requirement: what it says, where it comes from, how it is checked, what usually goes wrong."""
+    from dungeonlab_conformance.check import all_checks
+    from dungeonlab_spec import Catalogue
+
+    catalogue = Catalogue.load()
+    requirement = catalogue.requirements.get(requirement_id)
+    if requirement is None:
+        near = [name for name in catalogue.requirements if requirement_id.rpartition("/")[2] in name]
+        hint = f"did you mean {', '.join(near[:3])}?" if near else "`dungeonlab-conformance list` shows all"
+        raise click.UsageError(f"there is no requirement {requirement_id!r}; {hint}")
+    events = [event.name for event in catalogue.events_for(requirement) if event]
+    click.echo(f"{requirement.id}  ({requirement.level}, since protocol {requirement.since})\n")
+    click.echo(f"  {requirement.sentence}\n")
+    click.echo(f"section   {requirement.section} of spec/protocol.md")
+    click.echo(f"source    {requirement.source}")
+    if events:
+        click.echo(f"events    {', '.join(events)}")
+    if requirement.untestable:
+        click.echo(f"untested  {requirement.untestable}")
+    for check in all_checks():
+        if requirement.id in check.requirements:
+            click.echo(f"checked   {check.name}: {check.claim}")
+    click.echo(f"usually   {requirement.hint}")
+
+
+def _judges() -> dict[str, list[str]]:
+    from dungeonlab_conformance.check import all_checks
+
+    found: dict[str, list[str]] = {}
+    for check in all_checks():
+        for requirement in check.requirements:
+            found.setdefault(requirement, []).append(check.name)
+    return found
