@@ -1,0 +1,66 @@
+"""What a faulty server is: a fault, stated in one sentence, in the smallest seam of the reference server."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from dungeonlab_reference_server.http import HttpSide
+from dungeonlab_reference_server.store import MemoryStore
+from dungeonlab_reference_server.wire import Wire
+
+Seam = Wire | HttpSide | MemoryStore
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One faulty server.
+
+    `breaks` are the requirement ids that must be found broken. `also` are ids (or globs) that may be found
+    broken besides, each with the reason why no server could have the fault and keep them.
+    """
+
+    name: str
+    claim: str
+    breaks: frozenset[str]
+    seams: tuple[type[Seam], ...]
+    also: Mapping[str, str] = field(default_factory=dict)
+
+    def allows(self, requirement: str) -> bool:
+        """Whether a requirement may be found broken."""
+        return requirement in self.breaks or any(fnmatch.fnmatchcase(requirement, glob) for glob in self.also)
+
+    def seam(self, kind: type[Seam]) -> type[Seam]:
+        """Return the faulty class of one kind, or the right one."""
+        return next((seam for seam in self.seams if issubclass(seam, kind)), kind)
+
+
+_FAULTS: dict[str, Fault] = {}
+
+
+def faulty(
+    *breaks: str, also: Mapping[str, str] | None = None, beside: tuple[type[Seam], ...] = ()
+) -> Callable[[type[Seam]], type[Seam]]:
+    """Register a class as a faulty server; `beside` are further classes that make up the same fault."""
+
+    def register(seam: type[Seam]) -> type[Seam]:
+        if seam.__name__ in _FAULTS:
+            raise ValueError(f"there are two faulty servers called {seam.__name__}")
+        claim = inspect.getdoc(seam) or ""
+        _FAULTS[seam.__name__] = Fault(seam.__name__, claim, frozenset(breaks), (seam, *beside), also or {})
+        return seam
+
+    return register
+
+
+def all_faults() -> Mapping[str, Fault]:
+    """Return every faulty server by its name, in order of names."""
+    package = importlib.import_module("tests.faulty")
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name.startswith("in_"):
+            importlib.import_module(f"{package.__name__}.{module.name}")
+    return dict(sorted(_FAULTS.items()))

@@ -1,0 +1,97 @@
+"""Serves one faulty server in a process of its own, and has the whole suite judge it.
+
+From the shell, for one server or for all: ``python -m tests.faulty.judging [NAME ...]``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.connection import Connection
+
+from dungeonlab_conformance.playing import play
+from dungeonlab_conformance.runner import Run, Selection, scenes
+from dungeonlab_conformance.target import Limits, Target
+from dungeonlab_reference_server import http
+from dungeonlab_reference_server.app import make_app, serve
+from dungeonlab_reference_server.http import HttpSide
+from dungeonlab_reference_server.settings import Settings
+from dungeonlab_reference_server.store import MemoryStore
+from dungeonlab_reference_server.wire import Wire
+from dungeonlab_spec import Catalogue
+from tests.faulty.fault import Fault, all_faults
+
+SCALE = 0.3  # of every time limit: what is never answered is waited for, and loopback is fast
+AT_ONCE = 3  # servers judged side by side, a process for each and one for its judge
+
+
+def judge(name: str, only: tuple[str, ...] = ()) -> Run:
+    """Judge one faulty server with the whole suite, or with what is selected."""
+    fault = all_faults()[name]
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.get_context("fork").Process(target=_serve, args=(fault, theirs), daemon=True)
+    server.start()
+    try:
+        target = Target(f"http://127.0.0.1:{ours.recv()}", limits=Limits(SCALE))
+        return play(target, scenes(Selection(only=only), Catalogue.load()))
+    finally:
+        server.kill()
+        server.join()
+
+
+def judge_all(names: Iterable[str]) -> Iterator[tuple[str, Run]]:
+    """Judge many, some at a time; yields each as it is done, in the order of the names."""
+    names = list(names)
+    with ProcessPoolExecutor(AT_ONCE, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from zip(names, pool.map(judge, names), strict=True)
+
+
+def broken(run: Run) -> set[str]:
+    """Return the ids of the MUSTs and SHOULDs that a run found broken."""
+    return {v.requirement for v in run.verdicts if v.outcome in ("fail", "warn")}
+
+
+def _serve(fault: Fault, told: Connection) -> None:
+    logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever interrupts the judge has it end this process
+    http._scrypt = lambda password, salt: (salt + password.encode())[:64]  # a slow hash would prove nothing here
+
+    async def forever() -> None:
+        app = make_app(
+            Settings(),
+            store=fault.seam(MemoryStore)(),
+            wire_class=fault.seam(Wire),
+            http_class=fault.seam(HttpSide),
+        )
+        _, port = await serve(app, "127.0.0.1", 0)
+        told.send(port)
+        await asyncio.Event().wait()
+
+    asyncio.run(forever())
+
+
+def main() -> None:
+    """Judge the servers named on the command line and print what broke, beside what should."""
+    faults = all_faults()
+    for name, run in judge_all(sys.argv[1:] or faults):
+        fault, found = faults[name], broken(run)
+        missed = sorted(fault.breaks - found)
+        blamed = sorted(r for r in found if not fault.allows(r))
+        print(f"{'ok ' if not missed + blamed else 'NO '} {name} ({run.seconds:.1f} s) {run.fault or ''}")
+        for title, rows in (("missed", missed), ("wrongly blamed", blamed)):
+            for row in rows:
+                print(f"      {title}: {row}")
+        for verdict in run.verdicts:
+            if verdict.outcome == "error" or (verdict.requirement in blamed and verdict.findings):
+                print(f"        {verdict.requirement} [{verdict.event}] {verdict.reason}")
+                for f in verdict.findings[:1]:
+                    print(f"          {f.scene}: expected {f.expected}; got {f.got}")
+
+
+if __name__ == "__main__":
+    main()
