@@ -36,7 +36,7 @@ async def the_game_master_is_admitted(stage: Stage) -> None:
 
 
 @check("join/outsider-refused")
-async def an_outsider_is_refused(stage: Stage) -> None:
+async def an_outsider_is_not_admitted(stage: Stage) -> None:
     """Alice is admitted; mallory, member of nothing, and dave, member of another session, are not."""
     await stage.joined("alice")
     for name in ("mallory", "dave"):
