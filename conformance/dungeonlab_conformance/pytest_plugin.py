@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from dungeonlab_conformance.target import Target
     from dungeonlab_conformance.verdict import Verdict
 
 _HERE = Path(__file__).parent
+_TARGET: pytest.StashKey[Target] = pytest.StashKey()
+_WARNED: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,10 +27,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dungeonlab-timeout", type=float, default=1.0, metavar="SCALE", help="scale of its time limits")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Look at the URL before anything is collected."""
+    if config.getoption("--dungeonlab-url"):
+        from dungeonlab_conformance.target import Limits, Target
+        from dungeonlab_conformance.verdict import TargetFault
+
+        try:
+            limits = Limits(config.getoption("--dungeonlab-timeout"))
+            config.stash[_TARGET] = Target(config.getoption("--dungeonlab-url"), limits=limits)
+        except TargetFault as fault:
+            raise pytest.UsageError(str(fault)) from None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """List every broken SHOULD: it fails no test, and is no warning that somebody's configuration makes an error."""
+    for line in config.stash.get(_WARNED, ()):
+        terminalreporter.write_line(f"SHOULD broken: {line}", yellow=True)
+
+
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect the suite's checks, and not its modules, when the package itself is named."""
     if path == _HERE and parent.config.getoption("--dungeonlab-url"):
-        suite: Suite = Suite.from_parent(parent, path=path)
+        suite: Suite = Suite.from_parent(parent, path=path, nodeid=_HERE.name)
         return suite
     return None
 
@@ -47,7 +69,6 @@ class Suite(pytest.Directory):
                 name = f"{requirement}[{scene.event.name}]" if scene.event else requirement
                 item: Judged = Judged.from_parent(self, name=name)
                 item.scene = scene
-                item.add_marker(requirement.partition("/")[0])
                 yield item
 
     def judged(self, name: str, items: list[pytest.Item]) -> Any:
@@ -60,15 +81,8 @@ class Suite(pytest.Directory):
         import asyncio
 
         from dungeonlab_conformance.runner import Runner
-        from dungeonlab_conformance.target import Limits, Target
-        from dungeonlab_conformance.verdict import TargetFault
 
-        option = self.config.getoption
-        try:
-            target = Target(option("--dungeonlab-url"), limits=Limits(option("--dungeonlab-timeout")))
-        except TargetFault as fault:
-            raise pytest.UsageError(str(fault)) from None
-        run = asyncio.run(Runner(target, sorted(chosen, key=lambda s: s.name)).play())
+        run = asyncio.run(Runner(self.config.stash[_TARGET], sorted(chosen, key=lambda s: s.name)).play())
         if run.fault:
             pytest.exit(run.fault, returncode=3)
         return {f"{v.requirement}[{v.event}]" if v.event else v.requirement: v for v in run.verdicts}
@@ -80,7 +94,7 @@ class Judged(pytest.Item):
     scene: Any
 
     def runtest(self) -> None:
-        """Raise, skip or warn as the verdict says."""
+        """Raise, skip or take note as the verdict says; a MUST that could not be judged is not passed."""
         from dungeonlab_conformance.verdict import Outcome
         from dungeonlab_spec import Catalogue
 
@@ -88,13 +102,16 @@ class Judged(pytest.Item):
         verdict = self.parent.judged(self.name, self.session.items)
         self.user_properties.append(("requirement", verdict.requirement))
         self.user_properties.append(("level", verdict.level))
-        if verdict.outcome in (Outcome.FAIL, Outcome.UNJUDGED, Outcome.ERROR):
+        self.user_properties.append(("outcome", str(verdict.outcome)))
+        unshown = verdict.outcome is Outcome.UNJUDGED
+        if verdict.outcome in (Outcome.FAIL, Outcome.ERROR) or (unshown and verdict.level == "MUST"):
             raise NotConformant(Catalogue.load().requirements[verdict.requirement].sentence, verdict)
-        if verdict.outcome in (Outcome.SKIPPED, Outcome.NOTE):
+        if unshown or verdict.outcome in (Outcome.SKIPPED, Outcome.NOTE):
             pytest.skip(verdict.reason or "optional, and not there")
         if verdict.outcome is Outcome.WARN:
             found = verdict.findings[0]
-            self.warn(pytest.PytestWarning(f"{self.name}: expected {found.expected}; got {found.got}"))
+            line = f"{self.name}: expected {found.expected}; got {found.got}"
+            self.config.stash.setdefault(_WARNED, []).append(line)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show the finding, never a stack trace of the suite."""

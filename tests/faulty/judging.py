@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 from dungeonlab_conformance.playing import play
@@ -30,18 +31,24 @@ SCALE = 0.3  # of every time limit: what is never answered is waited for, and lo
 AT_ONCE = 3  # servers judged side by side, a process for each and one for its judge
 
 
-def judge(name: str, only: tuple[str, ...] = ()) -> Run:
-    """Judge one faulty server with the whole suite, or with what is selected."""
-    fault = all_faults()[name]
+@contextmanager
+def served(name: str) -> Iterator[str]:
+    """Serve one faulty server while the block runs; yields its URL."""
     ours, theirs = multiprocessing.Pipe()
+    fault = all_faults()[name]
     server = multiprocessing.get_context("fork").Process(target=_serve, args=(fault, theirs), daemon=True)
     server.start()
     try:
-        target = Target(f"http://127.0.0.1:{ours.recv()}", limits=Limits(SCALE))
-        return play(target, scenes(Selection(only=only), Catalogue.load()))
+        yield f"http://127.0.0.1:{ours.recv()}"
     finally:
         server.kill()
         server.join()
+
+
+def judge(name: str, only: tuple[str, ...] = ()) -> Run:
+    """Judge one faulty server with the whole suite, or with what is selected."""
+    with served(name) as url:
+        return play(Target(url, limits=Limits(SCALE)), scenes(Selection(only=only), Catalogue.load()))
 
 
 def judge_all(names: Iterable[str]) -> Iterator[tuple[str, Run]]:

@@ -1,0 +1,91 @@
+"""The checks as pytest items, in somebody else's folder, under somebody else's configuration."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from tests.faulty.judging import served
+
+SOME = "rooms and chat"
+HOSTILE = """
+import pytest
+
+@pytest.fixture(autouse=True)
+def trap():
+    raise RuntimeError("a fixture of the user's own")
+"""
+
+
+def run(folder: Path, url: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest as a user does; the asyncio plugin has demands of its own on that user's configuration."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:asyncio", "-p", "no:cacheprovider"]
+    command += ["-p", "no:schemathesis", "-p", "no:hypothesispytest"]  # slow to start, and not ours to test
+    command += ["--dungeonlab-url", url, "--pyargs", "dungeonlab_conformance", *options]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a project whose configuration makes the most of every warning, marker and fixture."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n", "utf-8")
+    (tmp_path / "conftest.py").write_text(HOSTILE, "utf-8")
+    return tmp_path
+
+
+def test_a_selection_passes(folder: Path, reference_url: str) -> None:
+    """`-k` picks verdicts by area and event; JUnit XML names requirement, level and outcome."""
+    told = run(folder, reference_url, "-k", SOME, "--junit-xml", "found.xml")
+    assert told.returncode == 0, told.stdout
+    cases = ElementTree.parse(folder / "found.xml").findall(".//testcase")
+    assert len(cases) == 8
+    assert {case.get("classname") for case in cases} == {"dungeonlab_conformance"}
+    first = {p.get("name"): p.get("value") for p in cases[0].iter("property")}
+    assert first == {"requirement": "rooms/every-other-member-hears-once", "level": "MUST", "outcome": "pass"}
+
+
+def test_a_broken_requirement_fails_with_its_transcript(folder: Path) -> None:
+    """The failure tells what the command line tells, and `-x` stops there; our stack is never shown."""
+    with served("EchoesToTheSender") as url:
+        told = run(folder, url, "-x", "-k", "sender-hears-nothing")
+    assert told.returncode == 1, told.stdout
+    assert "A broadcast MUST NOT reach the connection that caused it." in told.stdout
+    assert "transcript of the_sender_hears_nothing[chat-message]" in told.stdout
+    assert "1 failed" in told.stdout
+    assert "Traceback" not in told.stdout
+    assert "pytest_plugin.py" not in told.stdout
+
+
+def test_a_server_that_is_not_there_ends_the_session(folder: Path) -> None:
+    """One sentence, and exit code 3 as on the command line."""
+    told = run(folder, "http://127.0.0.1:1", "-k", SOME)
+    assert told.returncode == 3
+    assert "cannot be reached" in told.stdout + told.stderr
+    assert "Traceback" not in told.stdout + told.stderr
+
+
+def test_what_is_no_url_is_wrong_usage(folder: Path) -> None:
+    """Pytest's own exit code for wrong usage, before anything is collected."""
+    told = run(folder, "nonsense")
+    assert told.returncode == 4
+    assert "is no server URL" in told.stderr
+
+
+def test_without_a_url_nothing_of_ours_is_collected(folder: Path) -> None:
+    """Whoever has the suite installed notices nothing of it in other runs."""
+    (folder / "conftest.py").unlink()
+    (folder / "test_theirs.py").write_text("def test_theirs():\n    pass\n", "utf-8")
+    command = [sys.executable, "-X", "importtime", "-m", "pytest", "-p", "no:asyncio", "-p", "no:schemathesis"]
+    told = subprocess.run(
+        [*command, "-p", "no:hypothesispytest"], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert "1 passed" in told.stdout
+    assert "socketio" not in told.stderr
+    assert "dungeonlab_spec" not in told.stderr
