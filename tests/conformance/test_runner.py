@@ -1,0 +1,146 @@
+"""What a run comes to, whatever the order, the number of lanes, or the accidents on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from tests.faulty.judging import served
+
+from dungeonlab_conformance import runner as room
+from dungeonlab_conformance.check import Check
+from dungeonlab_conformance.runner import Run, Runner, Scene, Selection, reach, scenes
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.target import Limits, Target
+from dungeonlab_conformance.verdict import Broken, Missing, Outcome, TargetFault, Unjudged
+from dungeonlab_spec import Catalogue
+
+ECHO = "rooms/sender-hears-nothing"
+
+
+def chosen(*only: str, events: tuple[str, ...] = ()) -> list[Scene]:
+    return scenes(Selection(only=only, events=events), Catalogue.load())
+
+
+async def played(url: str, picked: Sequence[Scene], concurrency: int = 4, *, fail_fast: bool = False) -> Run:
+    target = Target(url, limits=Limits(0.5))
+    return await Runner(target, picked, concurrency=concurrency, fail_fast=fail_fast).play()
+
+
+def outcomes(run: Run) -> dict[tuple[str, str | None], Outcome]:
+    return {(v.requirement, v.event): v.outcome for v in run.verdicts}
+
+
+async def test_the_reference_server_conforms(reference_url: str) -> None:
+    """At least 60 requirements and 150 verdicts, none of them anything but passed."""
+    run = await played(reference_url, chosen(), 8)
+    assert {v.outcome for v in run.verdicts} == {Outcome.PASS}
+    assert len({v.requirement for v in run.verdicts}) >= 60
+    assert len(run.verdicts) >= 150
+    assert run.exit_code == 0
+    assert run.leftovers == []
+
+
+async def test_one_lane_gives_the_same_verdicts_as_many() -> None:
+    """Against a server with a fault, side by side or one after the other."""
+    with served("EchoesToTheSender") as url:
+        many = await played(url, chosen("rooms", "join"), 8)
+        one = await played(url, chosen("rooms", "join"), 1)
+    assert outcomes(many) == outcomes(one)
+    assert Outcome.FAIL in outcomes(one).values()
+
+
+async def test_fail_fast_stops_at_the_first_broken_must() -> None:
+    """What was not played any more is unjudged, and the run still fails."""
+    with served("EchoesToTheSender") as url:
+        run = await played(url, chosen("rooms"), 1, fail_fast=True)
+    found = list(outcomes(run).values())
+    assert found.count(Outcome.FAIL) == 1
+    assert Outcome.UNJUDGED in found
+    assert run.exit_code == 1
+
+
+def test_a_selection_combines_its_conditions() -> None:
+    """Ids, areas and globs select, exceptions take away, events and levels narrow."""
+    catalogue = Catalogue.load()
+
+    def ids(selection: Selection) -> set[tuple[str, str | None]]:
+        return {
+            (name, scene.event.name if scene.event else None)
+            for scene in scenes(selection, catalogue)
+            for name in scene.wanted
+        }
+
+    assert ids(Selection(only=(ECHO,), events=("chat-message",))) == {(ECHO, "chat-message")}
+    assert {name for name, _ in ids(Selection(only=("rooms",), without=("rooms/*-hears-nothing",)))} == {
+        name for name in catalogue.requirements if name.startswith("rooms/") and not name.endswith("-hears-nothing")
+    }
+    assert {catalogue.requirements[name].level for name, _ in ids(Selection(levels=("SHOULD",)))} == {"SHOULD"}
+    assert ids(Selection(only=("no-such-area",))) == set()
+    assert ids(Selection(events=("token:*",), only=(ECHO,))) == {
+        (ECHO, f"token:{verb}") for verb in ("create", "move", "update", "delete")
+    }
+
+
+def scripted(raised: Exception | None) -> Scene:
+    """Return a scene that judges one requirement by raising what it is told to."""
+
+    async def a_scripted_scene(_: Stage) -> None:
+        if raised:
+            raise raised
+
+    check = Check("scripted", ("join/member-admitted",), a_scripted_scene, "", False, False, False)
+    return Scene(check, None, frozenset(check.requirements))
+
+
+@pytest.mark.parametrize(
+    ("raised", "outcome", "code"),
+    [
+        (None, Outcome.PASS, 0),
+        (Broken("this", "that"), Outcome.FAIL, 1),
+        (Unjudged("too slow"), Outcome.UNJUDGED, 3),
+        (Missing("revoke"), Outcome.SKIPPED, 0),
+        (RuntimeError("a slip of ours"), Outcome.ERROR, 4),
+        (TargetFault("login refused"), Outcome.UNJUDGED, 3),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+async def test_what_a_scene_raises_decides_its_outcome(
+    reference_url: str, raised: Exception | None, outcome: Outcome, code: int
+) -> None:
+    """A finding, no judgement, a missing part, the suite's own fault and an untestable target are kept apart."""
+    run = await played(reference_url, [scripted(raised)])
+    assert [v.outcome for v in run.verdicts] == [outcome]
+    assert run.exit_code == code
+
+
+async def test_a_session_that_cannot_be_cleared_away_is_told_apart(
+    reference_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed clean-up is no verdict about the server."""
+
+    async def strike(_: Stage) -> None:
+        raise Unjudged("DELETE answered 500")
+
+    monkeypatch.setattr(room.Stage, "strike", strike)
+    run = await played(reference_url, [scripted(None)])
+    assert run.exit_code == 0
+    assert run.leftovers
+    assert "DELETE answered 500" in run.leftovers[0]
+
+
+async def test_nothing_is_said_of_a_server_that_is_not_there() -> None:
+    """Every verdict is unjudged, and the fault says what to do."""
+    run = await played("http://127.0.0.1:1", chosen("join"))
+    assert run.fault is not None
+    assert "is the server running?" in run.fault
+    assert {v.outcome for v in run.verdicts} == {Outcome.UNJUDGED}
+    assert run.exit_code == 3
+
+
+async def test_reaching_measures_the_round_trip(reference_url: str) -> None:
+    """Time limits grow with a slow link."""
+    target = Target(reference_url)
+    await reach(target)
+    assert target.limits.round_trip > 0
+    assert target.limits.answer > Limits().answer
