@@ -5,27 +5,22 @@ From the shell, for one server or for all: ``python -m tests.faulty.judging [NAM
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import multiprocessing
-import signal
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
 
 from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.runner import Run, Selection, scenes
 from dungeonlab_conformance.target import Limits, Target
-from dungeonlab_reference_server import http
-from dungeonlab_reference_server.app import make_app, serve
 from dungeonlab_reference_server.http import HttpSide
-from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore
 from dungeonlab_reference_server.wire import Wire
 from dungeonlab_spec import Catalogue
-from tests.faulty.fault import Fault, all_faults
+from tests import serving
+from tests.faulty.fault import all_faults
+from tests.serving import Variant
 
 SCALE = 0.3  # of every time limit: what is never answered is waited for, and loopback is fast
 AT_ONCE = 3  # servers judged side by side, a process for each and one for its judge
@@ -34,15 +29,10 @@ AT_ONCE = 3  # servers judged side by side, a process for each and one for its j
 @contextmanager
 def served(name: str) -> Iterator[str]:
     """Serve one faulty server while the block runs; yields its URL."""
-    ours, theirs = multiprocessing.Pipe()
     fault = all_faults()[name]
-    server = multiprocessing.get_context("fork").Process(target=_serve, args=(fault, theirs), daemon=True)
-    server.start()
-    try:
-        yield f"http://127.0.0.1:{ours.recv()}"
-    finally:
-        server.kill()
-        server.join()
+    variant = Variant(store=fault.seam(MemoryStore), wire=fault.seam(Wire), http=fault.seam(HttpSide))
+    with serving.served(variant) as url:
+        yield url
 
 
 def judge(name: str, only: tuple[str, ...] = ()) -> Run:
@@ -61,25 +51,6 @@ def judge_all(names: Iterable[str]) -> Iterator[tuple[str, Run]]:
 def broken(run: Run) -> set[str]:
     """Return the ids of the MUSTs and SHOULDs that a run found broken."""
     return {v.requirement for v in run.verdicts if v.outcome in ("fail", "warn")}
-
-
-def _serve(fault: Fault, told: Connection) -> None:
-    logging.disable(logging.CRITICAL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever interrupts the judge has it end this process
-    http._scrypt = lambda password, salt: (salt + password.encode())[:64]  # a slow hash would prove nothing here
-
-    async def forever() -> None:
-        app = make_app(
-            Settings(),
-            store=fault.seam(MemoryStore)(),
-            wire_class=fault.seam(Wire),
-            http_class=fault.seam(HttpSide),
-        )
-        _, port = await serve(app, "127.0.0.1", 0)
-        told.send(port)
-        await asyncio.Event().wait()
-
-    asyncio.run(forever())
 
 
 def main() -> None:

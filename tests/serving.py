@@ -1,0 +1,64 @@
+"""Serves a variant of the reference server in a process of its own, for as long as somebody judges it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+
+from dungeonlab_reference_server import http
+from dungeonlab_reference_server.app import make_app, serve
+from dungeonlab_reference_server.http import HttpSide
+from dungeonlab_reference_server.settings import Settings
+from dungeonlab_reference_server.store import MemoryStore
+from dungeonlab_reference_server.wire import Wire
+
+Door = Callable[[int], Awaitable[int]]  # puts something before a port; returns the port to be used instead
+
+
+async def _open(port: int) -> int:
+    return port
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What a server is put together from; each part may be somebody's own."""
+
+    settings: Settings = field(default_factory=Settings)
+    store: type[MemoryStore] = MemoryStore
+    wire: type[Wire] = Wire
+    http: type[HttpSide] = HttpSide
+    door: Door = _open
+
+
+@contextmanager
+def served(variant: Variant) -> Iterator[str]:
+    """Serve while the block runs; yields the URL."""
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.get_context("fork").Process(target=_serve, args=(variant, theirs), daemon=True)
+    server.start()
+    theirs.close()  # so that a server that dies at once is not waited for
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}"
+    finally:
+        server.kill()
+        server.join()
+
+
+def _serve(variant: Variant, told: Connection) -> None:
+    logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever interrupts the judge has it end this process
+    http._scrypt = lambda password, salt: (salt + password.encode())[:64]  # a slow hash would prove nothing here
+
+    async def forever() -> None:
+        app = make_app(variant.settings, store=variant.store(), wire_class=variant.wire, http_class=variant.http)
+        _, port = await serve(app, "127.0.0.1", 0)
+        told.send(await variant.door(port))
+        await asyncio.Event().wait()
+
+    asyncio.run(forever())
