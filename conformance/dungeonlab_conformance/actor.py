@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import socketio
+from engineio.payload import Payload
 from socketio.exceptions import SocketIOError
 
 from dungeonlab_conformance.journal import Journal, Observation, Said, Seat, carries
@@ -20,6 +21,9 @@ from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 
 _CONNECTIONS = itertools.count(1)
+
+# One answer to a poll holds whatever has gathered since the last; the library hangs up above 16 packets.
+Payload.max_decode_packets = 10_000
 
 # Round trips that need no session. Any answer will do, a refusal too.
 _FENCES: tuple[tuple[str, tuple[Any, ...]], ...] = (("get-user-data", ({},)), ("join-session", ({},)))
@@ -154,8 +158,9 @@ class Actor:
     def _hear(self, event: str, *args: Any) -> None:
         self.journal.write(self.name, self.connection, "hears", event, args)
 
-    def _refuse(self, reason: Any = None, *_: Any) -> None:
+    async def _refuse(self, reason: Any = None, *_: Any) -> None:
         self._refusal = reason
+        await self._client.eio.disconnect(abort=True)  # or it would wait for a server that may leave its poll open
 
     def _close(self, *_: Any) -> None:
         if self.closed:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import socketio
+from engineio.payload import Payload as Polled
 from socketio.exceptions import ConnectionRefusedError as Turned
 
 from dungeonlab_reference_server.rate import RateLimit
@@ -26,6 +27,7 @@ from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.validation import accepts, complaint
 
 COOKIE = "dungeonlab_session"
+Polled.max_decode_packets = 10_000  # a polling client posts what has gathered; the size is limited anyhow
 
 log = logging.getLogger("dungeonlab")
 
