@@ -86,6 +86,11 @@ class Journal:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    def heard_last(self) -> float:
+        """Return when the server was last heard of, or when the scene began."""
+        heard = (seen.at for seen in reversed(self.observations) if seen.act != "sends")
+        return next(heard, self.began)
+
     def heard(self, connection: int | None = None) -> list[Observation]:
         """Return what the server sent of its own accord, to one connection or to all."""
         return [o for o in self.observations if o.act == "hears" and (connection is None or o.connection == connection)]

@@ -20,35 +20,42 @@ def play(
     concurrency: int | None = None,
     fail_fast: bool = False,
     on_scene: Callable[[Scene, list[Verdict]], None] = lambda *_: None,
+    run: Run | None = None,
 ) -> Run:
     """Judge a target; the embedded reference server is started for the purpose, and stopped again.
 
-    Returns what the run came to, also when the server cannot be tested or Ctrl-C or SIGTERM cuts it short.
+    Returns what the run came to, also when the server cannot be tested, when Ctrl-C or SIGTERM cuts it short, or
+    when the suite itself fails.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
     gc.freeze()  # what was imported stays; a run remembers much, and looking through it again and again is slow
     gc.set_threshold(50_000, 20, 50)
-
-    async def whole() -> Run:
-        runner = Runner(target, chosen, concurrency=concurrency, fail_fast=fail_fast, on_scene=on_scene)
-        if target.url != EMBEDDED:
-            return await _until_interrupted(runner)
-        try:
-            async with reference_server() as url:
-                target.url = runner.run.target = url
-                return await _until_interrupted(runner)
-        except TargetFault as fault:
-            return Run("the embedded reference server", fault=str(fault))
-
-    return asyncio.run(whole())
+    runner = Runner(target, chosen, concurrency=concurrency, fail_fast=fail_fast, on_scene=on_scene, run=run)
+    return asyncio.run(_until_interrupted(runner))
 
 
 async def _until_interrupted(runner: Runner) -> Run:
-    """Play, and on Ctrl-C or SIGTERM stop and still return what was found."""
-    task = asyncio.ensure_future(runner.play())
+    """Play, and on Ctrl-C or SIGTERM stop and still return what was found; a second one leaves off clearing away."""
+    task = asyncio.ensure_future(_whole(runner))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
-    result: Run = await task
-    return result
+    try:
+        await task
+    except asyncio.CancelledError:
+        runner.run.interrupted = True
+    runner.settle()
+    return runner.run
+
+
+async def _whole(runner: Runner) -> None:
+    if runner.target.url != EMBEDDED:
+        await runner.play()
+        return
+    try:
+        async with reference_server() as url:
+            runner.target.url = runner.run.target = url
+            await runner.play()
+    except TargetFault as fault:
+        runner.run.target, runner.run.fault = "the embedded reference server", str(fault)

@@ -6,11 +6,13 @@ Set the stage, play, keep the recorders on, judge. Prints nothing: whoever wants
 from __future__ import annotations
 
 import asyncio
+import datetime
 import fnmatch
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.check import Check, all_checks
@@ -20,6 +22,7 @@ from dungeonlab_conformance.stage import Cast, Stage
 from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.transcript import transcript
 from dungeonlab_conformance.verdict import (
+    EXIT_SUITE,
     Broken,
     Finding,
     Gone,
@@ -30,24 +33,27 @@ from dungeonlab_conformance.verdict import (
     Verdict,
     exit_code,
 )
-from dungeonlab_spec import Catalogue, Event, Requirement
+from dungeonlab_spec import Catalogue, Event, Level, Requirement
 
+_LOG = logging.getLogger(__name__)
 _FINDINGS = 3  # of one verdict that are kept; the rest would say the same again
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which requirements, for which events; each a list of globs, empty for all."""
+    """Which requirements, for which events; each a list of globs, empty for all. `version` is None for the newest."""
 
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
+    version: str | None = None
 
     def takes(self, requirement: Requirement, event: Event | None) -> bool:
         """Whether a requirement is selected for an event."""
         return (
-            (not self.only or _matches(requirement, self.only))
+            (self.version is None or requirement.holds_in(self.version))
+            and (not self.only or _matches(requirement, self.only))
             and not _matches(requirement, self.without)
             and (not self.levels or requirement.level in self.levels)
             and (not self.events or (event is not None and _any(event.name, self.events)))
@@ -70,7 +76,12 @@ class Scene:
 
 @dataclass(slots=True)
 class Run:
-    """What a run came to. `fault` says in one sentence why it ended early, if it did."""
+    """What a run came to.
+
+    `fault` says in one sentence why it ended early, if it did; `own_fault` what the suite itself failed at;
+    `stale` what the list of known failures has wrong; `claim` what may be said of the server, if anything.
+    `began` is when, in RFC 3339; `again` the command that repeats the run, to which a selection can be added.
+    """
 
     target: str
     verdicts: list[Verdict] = field(default_factory=list)
@@ -78,13 +89,29 @@ class Run:
     seconds: float = 0.0
     concurrency: int = 1
     fault: str | None = None
+    own_fault: str = ""
     interrupted: bool = False
     leftovers: list[str] = field(default_factory=list)
+    protocol: str = field(default_factory=lambda: Catalogue.load().version)
+    fail_on: Level = "MUST"
+    stale: list[str] = field(default_factory=list)
+    claim: str = ""
+    began: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    again: str = "dungeonlab-conformance run"
+    suite: str = field(default_factory=lambda: version("dungeonlab-conformance"))
 
     @property
     def exit_code(self) -> int:
         """How the process should end."""
-        return exit_code(self.verdicts, interrupted=self.interrupted, fault=self.fault)
+        if self.own_fault:
+            return EXIT_SUITE
+        return exit_code(
+            self.verdicts,
+            interrupted=self.interrupted,
+            fault=self.fault,
+            fail_on=self.fail_on,
+            stale=bool(self.stale),
+        )
 
 
 def scenes(selection: Selection, catalogue: Catalogue) -> list[Scene]:
@@ -112,7 +139,9 @@ class Runner:
         concurrency: int | None = None,
         fail_fast: bool = False,
         on_scene: Callable[[Scene, list[Verdict]], None] = lambda *_: None,
+        run: Run | None = None,
     ) -> None:
+        """`run` is what to fill in, if its settings are not the usual ones."""
         self.target = target
         self.chosen = chosen
         self.concurrency = concurrency
@@ -120,11 +149,12 @@ class Runner:
         self.on_scene = on_scene
         self.catalogue = Catalogue.load()
         self.backstage = Backstage(target)
-        self.run = Run(target.url)
+        self.run = run or Run(target.url)
         self._stages: list[tuple[Scene, Stage]] = []
         self._up: dict[int, Stage] = {}  # the stage that still stands, by lane
         self._verdicts: dict[tuple[str, str | None], Verdict] = {}
         self._over = asyncio.Event()
+        self._patience: set[asyncio.Timeout] = set()  # of the scenes that are being played
 
     async def play(self) -> Run:
         """Play all scenes and return what they came to, also when cut short."""
@@ -137,11 +167,20 @@ class Runner:
             self.run.interrupted = True
         except TargetFault as fault:
             self.run.fault = str(fault)
+        except Exception as fault:  # the suite's own, wherever it is: what was found until then is told all the same
+            self._blame_the_suite(fault)
         finally:
-            self._settle()
+            self.settle()
+            self.run.seconds = time.monotonic() - began
             await asyncio.shield(self._clear())
             self.run.seconds = time.monotonic() - began
         return self.run
+
+    def _blame_the_suite(self, fault: BaseException) -> None:
+        while isinstance(fault, BaseExceptionGroup):
+            fault = fault.exceptions[0]
+        self.run.own_fault = f"{type(fault).__name__}: {fault}"
+        _LOG.debug("the run", exc_info=fault)
 
     async def _play(self) -> None:
         await reach(self.target)
@@ -151,11 +190,38 @@ class Runner:
         ordinary = [s for s in self.chosen if not s.check.alone and not s.check.lingers]
         lingering = [s for s in self.chosen if s.check.lingers]
         alone = [s for s in self.chosen if s.check.alone]
-        await self._side_by_side(ordinary, casts)
-        await self._side_by_side(lingering, casts[1:] or casts)
-        await self._side_by_side(alone, casts[:1])
+        watch = asyncio.create_task(self._watch())
+        try:
+            await self._side_by_side(ordinary, casts)
+            await self._side_by_side(lingering, casts[1:] or casts)
+            await self._side_by_side(alone, casts[:1])
+        finally:
+            watch.cancel()
         if self._up:
             await asyncio.sleep(self.target.limits.sweep)
+
+    async def _watch(self) -> None:
+        """End the run if nothing at all is heard of the server any more; one that hangs closes no connection."""
+        asked = time.monotonic()
+        while True:
+            await asyncio.sleep(self.target.limits.answer / 4)
+            heard = max((stage.journal.heard_last() for stage in self._up.values()), default=asked)
+            if time.monotonic() - max(heard, asked) > self.target.limits.answer:
+                for _ in range(2):
+                    try:
+                        await reach(self.target)
+                    except TargetFault:
+                        continue
+                    break
+                else:
+                    self._give_up("all scenes")
+                asked = time.monotonic()
+
+    def _give_up(self, when: str) -> None:
+        self.run.fault = f"{self.target.url} stopped answering during the run ({when})"
+        self._over.set()
+        for patience in self._patience:
+            patience.reschedule(0)
 
     async def _side_by_side(self, waiting: Iterable[Scene], casts: Sequence[Cast]) -> None:
         queue = iter(waiting)
@@ -182,12 +248,16 @@ class Runner:
         began = time.monotonic()
         error = ""
         try:
-            async with asyncio.timeout(self.target.limits.scene):
-                await stage.set()
-                await _act(scene, stage)
+            async with asyncio.timeout(self.target.limits.scene) as patience:
+                self._patience.add(patience)
+                try:
+                    await stage.set()
+                    await _act(scene, stage)
+                finally:
+                    self._patience.discard(patience)
             reason: Unjudged | None = None
         except TimeoutError:
-            reason = Unjudged(f"the scene took longer than {self.target.limits.scene:.0f} s")
+            reason = Unjudged(self.run.fault or f"the scene took longer than {self.target.limits.scene:.0f} s")
         except Unjudged as unjudged:
             reason = unjudged
         except TargetFault as fault:
@@ -195,7 +265,7 @@ class Runner:
             self._over.set()
         except Exception as fault:  # the suite's own fault, whatever it is, must not pass for a finding
             reason, error = None, f"{type(fault).__name__}: {fault}"
-            logging.getLogger(__name__).debug("scene %s", scene.name, exc_info=True)
+            _LOG.debug("scene %s", scene.name, exc_info=True)
         if scene.check.lingers:
             cast.busy_until = time.monotonic() + self.target.limits.sweep
         if any(isinstance(r, Gone) for found in stage.judged.values() for r in found) or isinstance(reason, Gone):
@@ -207,8 +277,7 @@ class Runner:
         try:
             await reach(self.target)
         except TargetFault:
-            self.run.fault = f"{self.target.url} stopped answering during the run ({scene.name})"
-            self._over.set()
+            self._give_up(scene.name)
 
     def _put_down(self, scene: Scene, stage: Stage, reason: Unjudged | None, error: str, seconds: float) -> None:
         made: list[Verdict] = []
@@ -254,17 +323,14 @@ class Runner:
     def _finding(self, broken: Broken, scene: Scene, stage: Stage) -> Finding:
         return Finding(broken.expected, broken.got, broken.path, scene.name, transcript(stage.journal))
 
-    def _settle(self) -> None:
-        """Hold everything that was seen in the run against the invariants, then close the verdicts."""
-        ledger = Ledger(stage.journal for _, stage in self._stages)
-        for scene, stage in self._stages:
-            for breach in breaches(stage.journal, ledger, self.catalogue):
-                verdict = self._verdicts.get((breach.requirement, breach.event))
-                if verdict is None or len(verdict.findings) >= _FINDINGS:
-                    continue
-                broken = breach.broken
-                lines = transcript(stage.journal, upto=breach.seen)
-                verdict.convict(Finding(broken.expected, broken.got, broken.path, scene.name, lines))
+    def settle(self) -> None:
+        """Close the verdicts of all that was chosen, held against the invariants; whatever else went wrong."""
+        if self.run.verdicts:
+            return
+        try:
+            self._hold_against_the_invariants()
+        except Exception as fault:  # as in `play`
+            self._blame_the_suite(fault)
         for scene in self.chosen:
             for name in sorted(scene.wanted):
                 event = scene.event.name if scene.event else None
@@ -276,6 +342,17 @@ class Runner:
                     )
         order = {name: i for i, name in enumerate(self.catalogue.requirements)}
         self.run.verdicts = sorted(self._verdicts.values(), key=lambda v: (order[v.requirement], v.event or ""))
+
+    def _hold_against_the_invariants(self) -> None:
+        ledger = Ledger(stage.journal for _, stage in self._stages)
+        for scene, stage in self._stages:
+            for breach in breaches(stage.journal, ledger, self.catalogue):
+                verdict = self._verdicts.get((breach.requirement, breach.event))
+                if verdict is None or len(verdict.findings) >= _FINDINGS:
+                    continue
+                broken = breach.broken
+                lines = transcript(stage.journal, upto=breach.seen)
+                verdict.convict(Finding(broken.expected, broken.got, broken.path, scene.name, lines))
 
     async def _strike(self, stage: Stage) -> None:
         try:

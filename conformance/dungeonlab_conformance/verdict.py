@@ -84,7 +84,8 @@ class Finding:
 class Verdict:
     """What became of one requirement for one event (or for none, if it is judged once).
 
-    `seconds` is how long the scene took that judged it; several requirements may share a scene.
+    `seconds` is how long the scene took that judged it; several requirements may share a scene. `known` is the
+    reason why a failure is accepted, if it is.
     """
 
     requirement: str
@@ -95,6 +96,7 @@ class Verdict:
     findings: list[Finding] = field(default_factory=list)
     scene: str = ""
     seconds: float = 0.0
+    known: str = ""
 
     def convict(self, finding: Finding) -> None:
         """Add a finding; whatever the verdict was, it is broken now."""
@@ -107,14 +109,32 @@ class Verdict:
 EXIT_OK, EXIT_BROKEN, EXIT_USAGE, EXIT_TARGET, EXIT_SUITE, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
-def exit_code(verdicts: list[Verdict], *, interrupted: bool = False, fault: str | None = None) -> int:
-    """Say how a run ends: the suite's own fault first, then what was proved, then what could not be."""
-    outcomes = {v.outcome for v in verdicts}
-    if Outcome.ERROR in outcomes:
+LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
+
+
+def fails(verdict: Verdict, fail_on: Level = "MUST") -> bool:
+    """Whether a verdict fails a run, unless it is known: broken or not shown, at a level that counts."""
+    counted = LEVELS[: LEVELS.index(fail_on) + 1]
+    return verdict.level in counted and verdict.outcome in (*BROKEN.values(), Outcome.UNJUDGED)
+
+
+def exit_code(
+    verdicts: list[Verdict],
+    *,
+    interrupted: bool = False,
+    fault: str | None = None,
+    fail_on: Level = "MUST",
+    stale: bool = False,
+) -> int:
+    """Say how a run ends: the suite's own fault first, then what was proved, then what could not be.
+
+    `stale` is whether the list of known failures has something wrong.
+    """
+    if any(v.outcome is Outcome.ERROR for v in verdicts):
         return EXIT_SUITE
     if interrupted:
         return EXIT_INTERRUPTED
-    if Outcome.FAIL in outcomes:
+    failing = {v.outcome for v in verdicts if fails(v, fail_on) and not v.known}
+    if failing - {Outcome.UNJUDGED} or stale:
         return EXIT_BROKEN
-    unshown = any(v.outcome is Outcome.UNJUDGED and v.level == "MUST" for v in verdicts)
-    return EXIT_TARGET if fault or unshown else EXIT_OK
+    return EXIT_TARGET if fault or failing else EXIT_OK

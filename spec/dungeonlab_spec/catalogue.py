@@ -59,6 +59,15 @@ class Requirement:
         """What stands before the slash."""
         return self.id.partition("/")[0]
 
+    def holds_in(self, version: str) -> bool:
+        """Whether this is demanded by a version of the protocol."""
+        return version_number(self.since) <= version_number(version)
+
+
+def version_number(version: str) -> tuple[int, ...]:
+    """Return a version as what it can be compared by: 1.10 comes after 1.9."""
+    return tuple(map(int, version.split(".")))
+
 
 # What a requirement's `each` stands for. A new catalogue row is picked up by these alone.
 SELECTORS: Mapping[str, Callable[[Event], bool]] = MappingProxyType(
@@ -101,6 +110,12 @@ class Catalogue:
     def load(cls) -> Catalogue:
         """Return the catalogue that comes with this package."""
         return cls(_json("events.json"), _json("requirements.json"))
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Every version of the protocol whose requirements are known, the oldest first."""
+        found = {self.version, *(r.since for r in self.requirements.values())}
+        return tuple(sorted(found, key=version_number))
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events.values())

@@ -30,9 +30,23 @@ def selecting(command: Any) -> Any:
         ),
         click.option("--except", "without", multiple=True, metavar="ID", help="Not this area, id or glob."),
         click.option("--only", multiple=True, metavar="ID", help="Only this area, id or glob; repeatable."),
+        click.option(
+            "--protocol-version",
+            metavar="VERSION",
+            callback=_known_version,
+            help="Only what this version of the protocol demands.  [default: the newest]",
+        ),
     ):
         command = option(command)
     return command
+
+
+def _known_version(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    from dungeonlab_spec import Catalogue
+
+    if value is not None and value not in Catalogue.load().versions:
+        raise click.BadParameter(f"there is no version {value!r}; there is {', '.join(Catalogue.load().versions)}")
+    return value
 
 
 def chosen_scenes(selection: Selection) -> list[Scene]:

@@ -9,13 +9,19 @@ from dungeonlab_conformance.cli.options import selecting
 
 @click.command("list")
 @selecting
-def list_(only: tuple[str, ...], without: tuple[str, ...], events: tuple[str, ...], levels: tuple[str, ...]) -> None:
+def list_(
+    only: tuple[str, ...],
+    without: tuple[str, ...],
+    events: tuple[str, ...],
+    levels: tuple[str, ...],
+    protocol_version: str | None,
+) -> None:
     """List the requirements, with level, events and the checks that judge them."""
     from dungeonlab_conformance.runner import Selection
     from dungeonlab_spec import Catalogue
 
     catalogue, judges = Catalogue.load(), _judges()
-    selection = Selection(only, without, events, tuple(level.upper() for level in levels))
+    selection = Selection(only, without, events, tuple(level.upper() for level in levels), protocol_version)
     shown = 0
     for requirement in catalogue.requirements.values():
         names = [e.name if e else "" for e in catalogue.events_for(requirement) if selection.takes(requirement, e)]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from dungeonlab_conformance.cli import reports
 from dungeonlab_conformance.cli.options import chosen_scenes, make_target, selecting
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.runner import Run
+    from dungeonlab_conformance.known import Known
+    from dungeonlab_conformance.runner import Run, Scene
+    from dungeonlab_conformance.verdict import Verdict
 
 
 @click.command()
@@ -27,8 +32,29 @@ if TYPE_CHECKING:
 )
 @click.option("--transport", type=click.Choice(["websocket", "polling"]), default="websocket", show_default=True)
 @click.option("--fail-fast", is_flag=True, help="Stop at the first broken MUST.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result as JSON.")
-@click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["must", "should", "may"]),
+    default="must",
+    show_default=True,
+    help="The weakest level that fails the run.",
+)
+@click.option(
+    "--known-failures",
+    "known_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Accept the failures listed in FILE; complain of those listed that hold.",
+)
+@click.option(
+    "--write-known-failures",
+    "listing_file",
+    type=reports.FILE,
+    metavar="FILE",
+    help="List what fails in FILE, for you to give the reasons; what is listed there already is kept.",
+)
+@reports.reporting
+@click.option("--ndjson", "ndjson_file", type=reports.FILE, metavar="FILE", help="Stream each verdict as a JSON line.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the last line only.")
 @click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what passed.")
 def run(
@@ -37,44 +63,95 @@ def run(
     without: tuple[str, ...],
     events: tuple[str, ...],
     levels: tuple[str, ...],
+    protocol_version: str | None,
     concurrency: int | None,
     scale: float,
     transport: str,
     fail_fast: bool,
-    json_file: Path | None,
-    junit_file: Path | None,
+    fail_on: str,
+    known_file: Path | None,
+    listing_file: Path | None,
+    ndjson_file: Path | None,
     quiet: bool,
     verbose: bool,
+    **files: Path | None,
 ) -> None:
     """Judge the server at URL; without one, the reference server, started for the purpose."""
     from rich.console import Console
 
     from dungeonlab_conformance.playing import play
     from dungeonlab_conformance.report import terminal
-    from dungeonlab_conformance.runner import Selection
+    from dungeonlab_conformance.report.ndjson import Stream
+    from dungeonlab_conformance.runner import Run, Selection
+    from dungeonlab_conformance.verdict import LEVELS
 
-    for file in (json_file, junit_file):
-        _can_be_written(file)
-    chosen = chosen_scenes(Selection(only, without, events, tuple(level.upper() for level in levels)))
+    reports.make_sure_of({**files, "ndjson": ndjson_file, "listing": listing_file})
+    known = _known(known_file)
+    before = _known(listing_file if listing_file and listing_file.exists() else None, needs_reasons=False)
+    chosen = chosen_scenes(Selection(only, without, events, tuple(map(str.upper, levels)), protocol_version))
     target = make_target(url, transport, scale)
     console = Console(highlight=False)
-    with terminal.Following(Console(stderr=True), len(chosen)) as following:
-        result = play(target, chosen, concurrency, fail_fast, following.on_scene)
-    _write(result, json_file, junit_file)
+    started = Run(target.url, again=_again(url, transport, scale, protocol_version))
+    started.fail_on = next(level for level in LEVELS if level == fail_on.upper())
+    started.protocol = protocol_version or started.protocol
+    with ExitStack() as stack:
+        following = stack.enter_context(terminal.Following(Console(stderr=True), len(chosen)))
+        stream = stack.enter_context(Stream(ndjson_file, started, len(chosen))) if ndjson_file else None
+
+        def on_scene(scene: Scene, verdicts: list[Verdict]) -> None:
+            following.on_scene(scene, verdicts)
+            if stream:
+                stream.on_scene(scene, verdicts)
+
+        result = play(target, chosen, concurrency, fail_fast, on_scene, started)
+        _conclude(result, known)
+        if stream:
+            stream.finish()
+    problems = reports.write(result, files)
+    problems += [stream.problem] if stream and stream.problem else []
+    if listing_file:
+        problems += _list(result, listing_file, before)
     terminal.show(result, console, verbosity=-1 if quiet else int(verbose))
-    raise SystemExit(result.exit_code)
+    reports.tell_github(result)
+    for problem in problems:
+        click.echo(problem, err=True)
+    raise SystemExit(result.exit_code or (2 if problems else 0))
 
 
-def _can_be_written(file: Path | None) -> None:
-    if file is not None and not file.absolute().parent.is_dir():
-        raise click.UsageError(f"{file} cannot be written: there is no folder {file.absolute().parent}")
+def _known(file: Path | None, *, needs_reasons: bool = True) -> list[Known]:
+    from dungeonlab_conformance.known import load
+
+    try:
+        return load(file, needs_reasons=needs_reasons) if file else []
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
-def _write(result: Run, json_file: Path | None, junit_file: Path | None) -> None:
-    from dungeonlab_conformance.report import junit
-    from dungeonlab_conformance.report import result as as_json
+def _conclude(result: Run, known: list[Known]) -> None:
+    from dungeonlab_conformance.claim import claim
+    from dungeonlab_conformance.known import hold_against
 
-    if json_file:
-        as_json.write(result, json_file)
-    if junit_file:
-        junit.write(result, junit_file)
+    hold_against(result, known)
+    result.claim = claim(result)
+
+
+def _list(result: Run, file: Path, before: list[Known]) -> list[str]:
+    from dungeonlab_conformance.report import known_failures
+
+    if result.fault or result.interrupted:
+        return [f"{file} was not written: the run was cut short, and what it did not reach is no failure"]
+    try:
+        missing = known_failures.write(result, file, before)
+    except OSError as error:
+        return [f"{file} could not be written: {error.strerror}"]
+    if missing:
+        click.echo(f"{file} lists what fails; give each entry a reason ({missing} without)", err=True)
+    return []
+
+
+def _again(url: str | None, transport: str, scale: float, version: str | None) -> str:
+    words = ["dungeonlab-conformance", "run", *([url] if url else [])]
+    words += ["--transport", transport] if transport != "websocket" else []
+    words += ["--timeout", f"{scale:g}"] if scale != 1 else []
+    words += ["--protocol-version", version] if version else []
+    return shlex.join(words)

@@ -1,6 +1,6 @@
 """The run as a stream: one JSON object a line, written and flushed while the run goes on.
 
-    {"line": "run", ...}       first: format, suite, protocol, target, how many scenes are to be played
+    {"line": "run", ...}       first: format, suite, protocol, target, ..., and how many scenes are to be played
     {"line": "verdict", ...}   as in the result; of two about the same requirement and event, the later counts
     {"line": "summary", ...}   last: `complete`, and if not, `reason`; then counts and exit code as in the result
 
@@ -10,28 +10,35 @@ A stream without a summary was cut off by force: the verdicts before that stand,
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dungeonlab_conformance.report.result import to_json
+from dungeonlab_conformance.report.result import to_json, verdict_to_json
 from dungeonlab_conformance.runner import Run, Scene
-from dungeonlab_conformance.verdict import Verdict
+from dungeonlab_conformance.verdict import Outcome, Verdict
 
 
 class Stream:
     """Writes a run to a file as it goes on. Use it as a context manager, so that the last line is never missing."""
 
-    def __init__(self, file: Path, target: str, scenes: int) -> None:
-        """Open the file and write the first line; `scenes` is how many are to be played."""
+    def __init__(self, file: Path, run: Run, scenes: int) -> None:
+        """Open the file and write the first line of a run that begins; `scenes` is how many are to be played.
+
+        Raises `OSError` if the file cannot be opened. What cannot be written later is put down in `problem`.
+        """
+        self.problem = ""
         self._file = file.open("w", encoding="utf-8", newline="\n")
+        self._run = run
         self._scenes = scenes
-        self._run = Run(target)
+        self._played = 0
         self._written: dict[tuple[str, str | None], dict[str, Any]] = {}
         self._over = False
-        document = to_json(self._run)
-        self._write("run", {name: document[name] for name in ("format", "suite", "protocol", "target")}, scenes=scenes)
+        document = to_json(run)
+        first = ("format", "suite", "protocol", "began", "target", "again")
+        self._write("run", {name: document[name] for name in first}, scenes=scenes)
 
     def __enter__(self) -> Stream:
         return self
@@ -41,46 +48,49 @@ class Stream:
     ) -> None:
         if not self._over:
             why = f"{type(error).__name__}: {error}".rstrip(": ") if error else "the run was never finished"
-            self._summary(self._run, why)
+            self._summary(why, exitCode=None, claim="", counts=self._counts())
         self._file.close()
 
     def on_scene(self, _: Scene, verdicts: list[Verdict]) -> None:
         """Write the verdicts of one scene; made to be handed to the runner."""
-        self._run.scenes += 1
+        self._played += 1
         self._verdicts(verdicts)
 
-    def finish(self, run: Run) -> None:
+    def finish(self) -> None:
         """Write what changed since, such as verdicts that an invariant convicted, then the summary."""
-        self._verdicts(run.verdicts)
-        self._summary(run, self._cut_short(run))
+        self._verdicts(self._run.verdicts)
+        self._summary(self._cut_short())
 
-    def _cut_short(self, run: Run) -> str | None:
-        if run.fault:
-            return run.fault
+    def _cut_short(self) -> str | None:
+        run = self._run
+        if run.fault or run.own_fault:
+            return run.own_fault or run.fault
         if run.interrupted:
             return "interrupted"
-        return None if run.scenes >= self._scenes else f"ended after {run.scenes} of {self._scenes} scenes"
+        return None if self._played >= self._scenes else f"ended after {self._played} of {self._scenes} scenes"
 
     def _verdicts(self, verdicts: Iterable[Verdict]) -> None:
-        for row in to_json(Run("", list(verdicts)))["verdicts"]:
-            key = row["requirement"], row["event"]
+        for verdict in verdicts:
+            key, row = (verdict.requirement, verdict.event), verdict_to_json(verdict)
             if self._written.get(key) != row:
                 self._written[key] = row
                 self._write("verdict", row)
 
-    def _summary(self, run: Run, reason: str | None) -> None:
-        document = to_json(run)
-        for name in ("format", "suite", "protocol", "verdicts"):
+    def _counts(self) -> dict[str, int]:
+        found = Counter(row["outcome"] for row in self._written.values())
+        return {str(outcome): found[outcome] for outcome in Outcome}
+
+    def _summary(self, reason: str | None, **instead: Any) -> None:
+        document = to_json(self._run) | {"scenes": self._played} | instead
+        for name in ("format", "suite", "protocol", "began", "again", "verdicts"):
             del document[name]
-        if run is self._run:  # no result was handed over: count what was written, claim nothing
-            document["exitCode"] = None
-            document["counts"] = {
-                outcome: sum(row["outcome"] == outcome for row in self._written.values())
-                for outcome in document["counts"]
-            }
         self._write("summary", {"complete": reason is None, "reason": reason}, **document)
         self._over = True
 
     def _write(self, kind: str, row: dict[str, Any], **more: Any) -> None:
-        self._file.write(json.dumps({"line": kind} | row | more, ensure_ascii=True) + "\n")
-        self._file.flush()
+        if not self.problem:
+            try:
+                self._file.write(json.dumps({"line": kind} | row | more, ensure_ascii=True) + "\n")
+                self._file.flush()
+            except OSError as error:
+                self.problem = f"{self._file.name} could not be written: {error.strerror}"

@@ -5,34 +5,45 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance.report.result_schema import validator
 from dungeonlab_conformance.runner import Run
 from dungeonlab_conformance.verdict import Finding, Line, Outcome, Verdict
 from dungeonlab_spec import Catalogue
 
 FORMAT = 1
+_FIELDS = {  # of a Run, and where they stand in the document
+    **{name: name for name in ("suite", "protocol", "began", "again", "claim", "fault", "interrupted", "seconds")},
+    **{name: name for name in ("scenes", "concurrency", "stale", "leftovers")},
+    "fail_on": "failOn",
+    "own_fault": "ownFault",
+}
 
 
 def to_json(run: Run) -> dict[str, Any]:
     """Return the run as one JSON object; times are in seconds, those of transcripts in milliseconds."""
-    catalogue = Catalogue.load()
     return {
         "format": FORMAT,
-        "suite": version("dungeonlab-conformance"),
-        "protocol": catalogue.version,
+        "suite": run.suite,
+        "protocol": run.protocol,
+        "began": run.began,
         "target": run.target,
+        "again": run.again,
         "exitCode": run.exit_code,
+        "failOn": run.fail_on,
+        "claim": run.claim,
         "fault": run.fault,
+        "ownFault": run.own_fault,
         "interrupted": run.interrupted,
         "seconds": round(run.seconds, 3),
         "scenes": run.scenes,
         "concurrency": run.concurrency,
         "counts": counts(run.verdicts),
+        "stale": run.stale,
         "leftovers": run.leftovers,
-        "verdicts": [_verdict(v, catalogue) for v in run.verdicts],
+        "verdicts": [verdict_to_json(v) for v in run.verdicts],
     }
 
 
@@ -42,43 +53,28 @@ def counts(verdicts: list[Verdict]) -> dict[str, int]:
     return {str(outcome): found[outcome] for outcome in Outcome}
 
 
-def from_json(document: dict[str, Any]) -> Run:
+def from_json(document: Any) -> Run:
     """Return the run that was written. Raises `ValueError` if the document is no result of this suite."""
-    if document.get("format") != FORMAT:
-        raise ValueError(f"not a result in format {FORMAT} of this suite")
-    run = Run(
-        document["target"],
-        scenes=document["scenes"],
-        seconds=document["seconds"],
-        concurrency=document["concurrency"],
-        fault=document["fault"],
-        interrupted=document["interrupted"],
-        leftovers=list(document["leftovers"]),
-    )
-    for row in document["verdicts"]:
-        findings = [
-            Finding(
-                f["expected"],
-                f["got"],
-                f["path"],
-                f["scene"],
-                tuple(Line(**line) for line in f["transcript"]),
-            )
-            for f in row["findings"]
-        ]
-        run.verdicts.append(
-            Verdict(
-                row["requirement"],
-                row["event"],
-                row["level"],
-                Outcome(row["outcome"]),
-                row["reason"],
-                findings,
-                row["scene"],
-                row["seconds"],
-            )
-        )
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f"no result of this suite in format {FORMAT}")
+    problem = next(validator().iter_errors(document), None)
+    if problem is not None:
+        raise ValueError(f"no result of this suite: at {problem.json_path}, {problem.message[:200]}")
+    run = Run(document["target"])
+    for field, name in _FIELDS.items():
+        setattr(run, field, document[name])
+    run.verdicts = [_verdict(row) for row in document["verdicts"]]
     return run
+
+
+def load(file: Path) -> Run:
+    """Read a file that `write` wrote. Raises `ValueError` with one sentence if it is none."""
+    try:
+        return from_json(json.loads(file.read_text("utf-8")))
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is {error if str(error).startswith('no result') else f'no JSON: {error}'}") from None
 
 
 def write(run: Run, file: Path) -> None:
@@ -86,10 +82,21 @@ def write(run: Run, file: Path) -> None:
     file.write_text(json.dumps(to_json(run), indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def _verdict(verdict: Verdict, catalogue: Catalogue) -> dict[str, Any]:
-    requirement = catalogue.requirements[verdict.requirement]
+def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+    """Return one verdict as a JSON object, with its requirement's sentence and section."""
+    requirement = Catalogue.load().requirements.get(verdict.requirement)
     row = dataclasses.asdict(verdict)
     row["seconds"] = round(verdict.seconds, 4)
-    row["sentence"] = requirement.sentence
-    row["section"] = requirement.section
+    row["sentence"] = requirement.sentence if requirement else ""
+    row["section"] = requirement.section if requirement else ""
     return row
+
+
+def _verdict(row: dict[str, Any]) -> Verdict:
+    known = {name: value for name, value in row.items() if name not in ("sentence", "section", "findings")}
+    known["outcome"] = Outcome(row["outcome"])
+    return Verdict(**known, findings=[_finding(found) for found in row["findings"]])
+
+
+def _finding(row: dict[str, Any]) -> Finding:
+    return Finding(**{**row, "transcript": tuple(Line(**line) for line in row["transcript"])})

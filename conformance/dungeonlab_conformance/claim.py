@@ -1,0 +1,48 @@
+"""What may be said of a server after a run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.verdict import Outcome
+from dungeonlab_spec import Catalogue
+
+_WHAT = {
+    None: "not selected",
+    Outcome.FAIL: "broken",
+    Outcome.UNJUDGED: "could not be judged",
+    Outcome.SKIPPED: "skipped, for what the target lacks",
+}
+
+
+def claim(run: Run) -> str:
+    """Return the claim of conformance, or nothing if anything stands in its way."""
+    return "" if any(obstacles(run)) else f"conformant to version {run.protocol} of the DungeonLab protocol"
+
+
+def obstacles(run: Run) -> Iterator[str]:
+    """Yield what keeps a run from a claim: every MUST of its version must have been judged, and have held."""
+    if run.interrupted or run.fault:
+        yield "the run was cut short"
+    outcomes = {(v.requirement, v.event): v.outcome for v in run.verdicts}
+    found = [outcomes.get(pair) for pair in musts(run.protocol)]
+    for outcome in dict.fromkeys(found):
+        if outcome is not Outcome.PASS:
+            what = _WHAT.get(outcome, str(outcome))
+            yield f"{found.count(outcome)} of {len(found)} verdicts on a MUST: {what}"
+    if not found:
+        yield f"version {run.protocol} has no MUST"
+    if run.own_fault or any(v.outcome is Outcome.ERROR for v in run.verdicts):
+        yield "the suite itself failed"
+
+
+def musts(version: str) -> list[tuple[str, str | None]]:
+    """Return every MUST of a version that can be judged, for each event that it is judged for."""
+    catalogue = Catalogue.load()
+    return [
+        (requirement.id, event.name if event else None)
+        for requirement in catalogue.requirements.values()
+        if requirement.level == "MUST" and not requirement.untestable and requirement.holds_in(version)
+        for event in catalogue.events_for(requirement)
+    ]

@@ -1,0 +1,150 @@
+"""The known failures of a server, which work both ways: a listed failure is accepted, a listed success is not.
+
+The file is TOML, one table for each entry:
+
+    [[known]]
+    id = "rooms/sender-hears-nothing"    # a requirement, or a glob over their ids
+    event = "token:delete"               # optional, a glob too; without it, every event of the requirement
+    reason = "Echoes, see ticket 41."    # required: why this is accepted for now
+    expires = 2027-03-01                 # optional: the last day on which it is
+    flaky = true                         # optional: it is no error if it holds
+"""
+
+from __future__ import annotations
+
+import datetime
+import fnmatch
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.verdict import Outcome, Verdict, fails
+from dungeonlab_spec import Catalogue
+
+ACCEPTED = (Outcome.FAIL, Outcome.WARN, Outcome.NOTE, Outcome.UNJUDGED)  # what an entry can stand for
+_KEYS = {"id": str, "event": str, "reason": str, "expires": datetime.date, "flaky": bool}
+_SHAPES = {str: "a text", datetime.date: "a date such as 2027-03-01", bool: "true or false"}
+_HEADER = re.compile(r"^\s*\[\[\s*known\s*\]\]", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One entry. `where` is its file and line, for messages."""
+
+    id: str
+    reason: str
+    event: str | None = None
+    expires: datetime.date | None = None
+    flaky: bool = False
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.id} [{self.event}]" if self.event else self.id
+
+    def names(self, requirement: str, event: str | None) -> bool:
+        """Whether the entry is about a requirement, judged for an event or for none."""
+        return fnmatch.fnmatchcase(requirement, self.id) and (
+            self.event is None or (event is not None and fnmatch.fnmatchcase(event, self.event))
+        )
+
+    def expired(self, today: datetime.date) -> bool:
+        """Whether the entry's last day is over."""
+        return self.expires is not None and self.expires < today
+
+
+def load(file: Path, *, needs_reasons: bool = True) -> list[Known]:
+    """Read a file. Raises `ValueError` with one sentence, file and line if it is not as it should be."""
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{file} is no TOML: {error}") from None
+    rows = document.get("known", [])
+    strange = [key for key in document if key != "known"]
+    if strange or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        what = repr(strange[0]) if strange else "'known' as something else"
+        raise ValueError(f"{file} holds [[known]] tables and nothing else, but has {what}")
+    lines = [text.count("\n", 0, found.start()) + 1 + found[0].count("\n") for found in _HEADER.finditer(text)]
+    numbered = lines if len(lines) == len(rows) else [0] * len(rows)
+    entries = [_entry(row, f"{file}:{line}" if line else str(file)) for row, line in zip(rows, numbered, strict=True)]
+    for entry in entries:
+        if needs_reasons and not entry.reason.strip():
+            raise ValueError(f"{entry.where}: {entry} has no reason; write down why this failure is accepted")
+    return entries
+
+
+def _entry(row: dict[str, Any], where: str) -> Known:
+    for key, value in row.items():
+        if key not in _KEYS:
+            raise ValueError(f"{where}: a known failure has no {key!r}; it has {', '.join(_KEYS)}")
+        if not isinstance(value, _KEYS[key]) or isinstance(value, datetime.datetime):
+            raise ValueError(f"{where}: {key} is {value!r}, and should be {_SHAPES[_KEYS[key]]}")
+    if not row.get("id"):
+        raise ValueError(f"{where}: a known failure needs an id")
+    return Known(**{"reason": "", **row}, where=where)
+
+
+def hold_against(run: Run, known: Sequence[Known], today: datetime.date | None = None) -> None:
+    """Mark what is listed as accepted, and put down in `run.stale` what the list has wrong."""
+    today = today or datetime.datetime.now(datetime.UTC).date()
+    standing = [entry for entry in known if not entry.expired(today)]
+    for verdict in run.verdicts:
+        if verdict.outcome in ACCEPTED:
+            verdict.known = next((e.reason for e in standing if e.names(verdict.requirement, verdict.event)), "")
+    there = _judgeable()
+    for entry in known:
+        named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
+        held = [v for v in named if v.outcome is Outcome.PASS]
+        if not any(entry.names(*pair) for pair in there):
+            run.stale.append(f"{entry.where}: {entry} is listed and matches no requirement that is judged")
+        elif named and entry.expired(today):
+            run.stale.append(f"{entry.where}: {entry} was accepted until {entry.expires}; mend it, or decide again")
+        elif held and not entry.flaky:
+            events = ", ".join(_name(v) for v in held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "")
+            run.stale.append(f"{entry.where}: {entry} is listed as failing, but {events} held; take it off the list")
+
+
+def _judgeable() -> list[tuple[str, str | None]]:
+    catalogue = Catalogue.load()
+    return [
+        (requirement.id, event.name if event else None)
+        for requirement in catalogue.requirements.values()
+        if not requirement.untestable
+        for event in catalogue.events_for(requirement)
+    ]
+
+
+def _name(verdict: Verdict) -> str:
+    return f"{verdict.requirement} [{verdict.event}]" if verdict.event else verdict.requirement
+
+
+def listed(run: Run, before: Iterable[Known] = ()) -> list[tuple[Known, Verdict | None]]:
+    """Return the entries that a run calls for, each with a verdict it stands for.
+
+    What `before` lists stays as it is, unless the run shows that it matches nothing, or that part of it holds.
+    New entries have no reason yet: that is for a person to give.
+    """
+    there = _judgeable()
+    kept: list[tuple[Known, Verdict | None]] = []
+    for entry in before:
+        named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
+        outlived = any(v.outcome is Outcome.PASS for v in named) and not entry.flaky
+        if any(entry.names(*pair) for pair in there) and not outlived:
+            kept.append((entry, next((v for v in named if v.outcome in ACCEPTED), None)))
+    fresh: dict[str, list[Verdict]] = {}
+    for verdict in run.verdicts:
+        listed_already = any(entry.names(verdict.requirement, verdict.event) for entry, _ in kept)
+        if not listed_already and fails(verdict, run.fail_on):
+            fresh.setdefault(verdict.requirement, []).append(verdict)
+    for name, verdicts in fresh.items():
+        whole = {v.event for v in verdicts} == {event for known, event in there if known == name}
+        shown = verdicts[:1] if whole else verdicts
+        kept += [(Known(name, verdict.known, None if whole else verdict.event), verdict) for verdict in shown]
+    return kept
