@@ -90,6 +90,7 @@ class Actor:
     connection: int = field(default_factory=lambda: next(_CONNECTIONS))
     closed: bool = True
     seat: Seat | None = None
+    _returning: asyncio.Lock = field(default_factory=asyncio.Lock)
     _client: Any = None
     _http: aiohttp.ClientSession | None = None
     _refusal: Any = None
@@ -188,11 +189,14 @@ class Actor:
 
     async def come_back(self) -> None:
         """Connect again as the same user, on a new connection, and sit down where the old one sat."""
-        seat = self.seat
-        await self.leave_stage()
-        self.connection = next(_CONNECTIONS)
-        self.seat = None
-        await self.connect()
+        async with self._returning:
+            if not self.closed:
+                return  # another request of this actor has seen to it
+            seat = self.seat
+            await self.leave_stage()
+            self.connection = next(_CONNECTIONS)
+            self.seat = None
+            await self.connect()
         if seat and seat.why == "closed":
             await self.joins(seat.session)
 
@@ -206,16 +210,22 @@ class Actor:
         """
         if self.closed:
             await self.come_back()
-        args = await self.attempt(said)
-        if args is None and self.closed and self._was_refused_before():
+        connection = self.connection
+        pending = await self._ask(said)
+        args = await self._in_time(pending)
+        if args is None and pending.done() and self._was_refused_before(connection):
             await self.come_back()
-            args = await self.attempt(said)
-        if args is None:
-            if self.closed:
-                raise Gone(f"{self.name}'s connection was closed before {said.event} was answered")
+            pending = await self._ask(said)
+            args = await self._in_time(pending)
+        if args is None and not pending.done():
             if not await self._is_alive():
                 raise Unjudged(f"{said.event} was not answered in time, and neither was anything else")
-            raise Unanswered(f"{said.event} was not answered in {self.target.limits.answer:.1f} s, other requests were")
+            args = await self._in_time(pending)  # a late answer is one: only silence is none
+        if args is None and pending.done():
+            raise Gone(f"{self.name}'s connection was closed before {said.event} was answered")
+        if args is None:
+            waited = 2 * self.target.limits.answer
+            raise Unanswered(f"{said.event} was not answered in {waited:.1f} s, other requests were")
         answer = Answer(said, args)
         said.fate = "accepted" if answer.accepted else "refused"
         if answer.code == "RATE_LIMITED":
@@ -245,27 +255,32 @@ class Actor:
 
     async def attempt(self, said: Said) -> tuple[Any, ...] | None:
         """Send a request with a callback, once; return the answer's arguments, or None if none came in time."""
-        answered: asyncio.Future[tuple[Any, ...]] = asyncio.get_running_loop().create_future()
+        return await self._in_time(await self._ask(said))
+
+    async def _ask(self, said: Said) -> asyncio.Future[tuple[Any, ...] | None]:
+        """Send a request with a callback; the future will hold its answer, or None once the connection is closed."""
+        pending: asyncio.Future[tuple[Any, ...] | None] = asyncio.get_running_loop().create_future()
+        connection = self.connection
 
         def on_answer(*args: Any) -> None:
-            self.journal.write(self.name, self.connection, "is answered", said.event, args)
-            if not answered.done():
-                answered.set_result(args)
+            self.journal.write(self.name, connection, "is answered", said.event, args)
+            if not pending.done():
+                pending.set_result(args)
 
         def on_close(seen: Observation) -> None:
-            if seen.act == "is closed" and seen.connection == self.connection and not answered.done():
-                answered.set_exception(Gone("closed"))
+            if seen.act == "is closed" and seen.connection == connection and not pending.done():
+                pending.set_result(None)
 
         self._note(said)
         unsubscribe = self.journal.subscribe(on_close)
-        try:
-            await self._emit(said, on_answer)
-            return await asyncio.wait_for(answered, self.target.limits.answer)
-        except (TimeoutError, Gone):
-            return None
-        finally:
-            unsubscribe()
-            answered.cancel()
+        pending.add_done_callback(lambda _: unsubscribe())
+        await self._emit(said, on_answer)
+        return pending
+
+    async def _in_time(self, pending: asyncio.Future[tuple[Any, ...] | None]) -> tuple[Any, ...] | None:
+        """Wait for an answer for as long as one may take; None if there is none by then."""
+        await asyncio.wait([pending], timeout=self.target.limits.answer)
+        return pending.result() if pending.done() else None
 
     async def _emit(self, said: Said, callback: Callable[..., None] | None = None) -> None:
         try:
@@ -284,8 +299,8 @@ class Actor:
         if said.mark is not None:
             self.journal.said.append(said)
 
-    def _was_refused_before(self) -> bool:
-        answers = [o for o in self.journal.observations if o.connection == self.connection and o.act == "is answered"]
+    def _was_refused_before(self, connection: int) -> bool:
+        answers = [o for o in self.journal.observations if o.connection == connection and o.act == "is answered"]
         return bool(answers) and not Answer(Said("", (), None, None), answers[-1].args).accepted
 
     async def _is_alive(self) -> bool:
@@ -397,24 +412,31 @@ class Actor:
             unsubscribe()
             found.cancel()
 
+    async def notices(self, wanted: Callable[[Observation], bool]) -> Observation | None:
+        """Like `sees`, where None is to convict: after a round trip, what is late is waited for once more."""
+        seen = await self.sees(wanted)
+        if seen is None and await self.fence():
+            seen = await self.sees(wanted)
+        return seen
+
     async def hears(self, said: Said) -> Observation:
         """Wait until this connection is sent what was said. Raises `Broken` if it never is."""
-        seen = await self.sees(lambda o: o.act == "hears" and carries(o, said))
-        if seen is not None:
-            return seen
-        if not await self.fence():
+        seen = await self.notices(lambda o: o.act == "hears" and carries(o, said))
+        if seen is None and self.closed:
             raise Gone(f"{self.name}'s connection was closed")
-        late = self.sightings(said)
-        if late:
-            return late[0]
-        raise Broken(f"{self.name} to hear {said.actor}'s {said.event}", "nothing")
+        if seen is None:
+            raise Broken(f"{self.name} to hear {said.actor}'s {said.event}", "nothing")
+        return seen
 
     async def witnesses(self, said: Said) -> Observation:
         """Like `hears`, as a preparation: without a witness, silence elsewhere shows nothing."""
-        try:
-            return await self.hears(said)
-        except Broken as broken:
-            raise Unjudged(f"no witness: {broken}") from None
+        seen = await self.sees(lambda o: o.act == "hears" and carries(o, said))
+        if seen is None and not await self.fence():
+            raise Gone(f"{self.name}'s connection was closed")
+        heard = [seen] if seen else self.sightings(said)
+        if not heard:
+            raise Unjudged(f"no witness: {self.name} did not hear {said.actor}'s {said.event}")
+        return heard[0]
 
     async def hears_nothing_of(self, said: Said) -> None:
         """Make sure this connection was not sent what was said: its own round trip, then a look back."""

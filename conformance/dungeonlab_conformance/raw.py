@@ -48,7 +48,7 @@ class RawConnection:
         """Open the transport and enter the default namespace."""
         await self.open()
         await self.send("40")
-        answer = await self.receive("4")
+        answer = await self.receive("40", "44")
         if not answer.startswith("40"):
             raise Unjudged(f"{self.name} was not let into the namespace: {answer}")
 
@@ -93,27 +93,27 @@ class RawConnection:
         """Count the frames received so far that begin so."""
         return sum(isinstance(frame, str) and frame.startswith(prefix) for frame in self.frames)
 
-    async def answers(self, prefix: str) -> str | None:
-        """Wait for a frame that begins so; None if the connection is closed instead."""
+    async def answers(self, *prefixes: str) -> str | None:
+        """Wait for a frame that begins so, or so; None if the connection is closed instead."""
         try:
-            return await self.receive(prefix)
+            return await self.receive(*prefixes)
         except Gone:
             return None
 
-    async def receive(self, prefix: str) -> str:
-        """Wait for a frame that begins so. Raises `Gone` if the connection is closed, `Unjudged` if it is late."""
+    async def receive(self, *prefixes: str) -> str:
+        """Wait for a frame that begins so, or so. Raises `Gone` if the connection closes, `Unjudged` if it is late."""
         try:
             async with asyncio.timeout(self.target.limits.answer):
                 while True:
                     for frame in self.frames:
-                        if isinstance(frame, str) and frame.startswith(prefix):
+                        if isinstance(frame, str) and frame.startswith(prefixes):
                             return frame
                     if self.closed:
                         raise Gone(f"{self.name}'s connection was closed")
                     self._arrived.clear()
                     await self._arrived.wait()
         except TimeoutError:
-            raise Unjudged(f"{self.name} received no {prefix}… in time") from None
+            raise Unjudged(f"{self.name} received no {'… or '.join(prefixes)}… in time") from None
 
     async def close(self) -> None:
         """Close the connection, whatever state it is in."""

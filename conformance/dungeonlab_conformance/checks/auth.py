@@ -150,7 +150,7 @@ async def no_namespace_stands_open(stage: Stage) -> None:
             await stage.connected("alice")
             return  # turned away before any namespace could be asked for, and not for want of a server
         await raw.send(f"40{namespace},")
-        answer = await raw.answers("4")
+        answer = await raw.answers(f"40{namespace}", "44")
         if answer is not None and answer.startswith(f"40{namespace}"):
             raise Broken(f"{namespace} to be refused without a cookie", f"{answer}")
 
@@ -162,7 +162,7 @@ async def logging_out_ends_the_connection(stage: Stage) -> None:
     alice = await stage.actor("alice", identity=login)
     await alice.connect()
     await stage.cast.backstage.log_out(login)
-    if not alice.closed and await alice.sees(lambda o: o.act == "is closed") is None:
+    if not alice.closed and await alice.notices(lambda o: o.act == "is closed") is None and not alice.closed:
         raise Broken("alice's connection to be ended", "it stayed open")
 
 
