@@ -1,0 +1,67 @@
+"""What goes on beside a run: other users, or something that burns a processor."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from dungeonlab_conformance.backstage import Backstage
+from dungeonlab_conformance.stage import Cast, Stage
+from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.verdict import TargetFault, Unjudged
+from dungeonlab_spec import Catalogue
+
+_TABLES = 3  # games going on
+_BREATH = 0.005  # seconds between one thing that somebody does and the next
+
+
+@contextmanager
+def beside(work: Callable[[str], None], url: str) -> Iterator[None]:
+    """Have a process of its own do something while the block runs."""
+    process = multiprocessing.get_context("fork").Process(target=work, args=(url,), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def play_on(url: str) -> None:
+    """Play several games on a server, without end; a server that goes away ends them."""
+    asyncio.run(_games(url))
+
+
+async def _games(url: str) -> None:
+    target = Target(url)
+    backstage = Backstage(target)
+    await asyncio.gather(*(_game(Cast(1000 + table, backstage), target) for table in range(_TABLES)))
+
+
+async def _game(cast: Cast, target: Target) -> None:
+    events = [event for event in Catalogue.load() if event.is_broadcast]
+    try:
+        while True:
+            stage = Stage(cast, target)
+            await stage.set()
+            players = await stage.joined("gamemaster", "alice", "bob")
+            for _ in range(20):
+                for event in events:
+                    for player in players:
+                        await player.asks(await stage.request(event))
+                        await asyncio.sleep(_BREATH)
+            await stage.strike()
+    except (Unjudged, TargetFault, OSError):
+        return
+
+
+def burn(_: str) -> None:
+    """Keep every processor busy that the others are not bound to; all of them if they are bound to none."""
+    free = set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0)
+    if free:
+        os.sched_setaffinity(0, free)
+    while True:
+        pass

@@ -1,0 +1,87 @@
+"""A slow network on loopback: a TCP proxy that delays and throttles what goes through, and keeps its order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+_CHUNK = 1024  # bytes that travel together, about one packet
+_BUFFER = 64  # chunks under way before the sender must wait, as in a router
+
+Chunk = tuple[float, bytes]  # when it arrives, on the loop's clock; empty at the end
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a connection is like, in each direction: `latency` and `jitter` in seconds, `rate` in bytes a second."""
+
+    latency: float = 0.0
+    jitter: float = 0.0
+    rate: float = 0.0  # 0 for no limit
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A link for everybody, and one of their own for whoever says `mark` in the head of the first request."""
+
+    link: Link
+    mark: bytes = b""
+    special: Link = Link()
+
+    async def before(self, port: int) -> int:
+        """Open the network before a port of this machine; returns the port at its far end."""
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._connection(port, reader, writer)
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        found: int = server.sockets[0].getsockname()[1]
+        _OPEN.add(server)
+        return found
+
+    async def _connection(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers = [writer]
+        try:
+            first = await reader.read(4 * _CHUNK)
+            link = self.special if self.mark and self.mark in first else self.link
+            there, back = await asyncio.open_connection("127.0.0.1", port)
+            writers.append(back)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_carry(link, reader, back, first))
+                both.create_task(_carry(link, there, writer))
+        except* (OSError, EOFError):
+            pass  # one end has gone, and takes the other along
+        finally:
+            for end in writers:
+                end.close()
+
+
+_OPEN: set[asyncio.Server] = set()
+
+
+async def _carry(link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes = b"") -> None:
+    """Carry what comes from `reader` to `writer`, each chunk no earlier than the link allows."""
+    under_way: asyncio.Queue[Chunk] = asyncio.Queue(_BUFFER)
+    async with asyncio.TaskGroup() as ends:
+        ends.create_task(_deliver(under_way, writer))
+        now = asyncio.get_running_loop().time
+        free = arrival = 0.0  # when the line is free again; when the last chunk arrives
+        data = first or await reader.read(_CHUNK)
+        while data:
+            free = max(free, now()) + (len(data) / link.rate if link.rate else 0.0)
+            arrival = max(arrival, free + link.latency + random.uniform(0, link.jitter))
+            await under_way.put((arrival, data))
+            data = await reader.read(_CHUNK)
+        await under_way.put((arrival, b""))
+
+
+async def _deliver(under_way: asyncio.Queue[Chunk], writer: asyncio.StreamWriter) -> None:
+    while True:
+        arrival, data = await under_way.get()
+        await asyncio.sleep(arrival - asyncio.get_running_loop().time())
+        if not data:
+            writer.write_eof()
+            return
+        writer.write(data)
+        await writer.drain()
