@@ -29,11 +29,11 @@ Payload.max_decode_packets = 10_000
 _FENCES: tuple[tuple[str, tuple[Any, ...]], ...] = (("get-user-data", ({},)), ("join-session", ({},)))
 
 
-class Refused(Exception):  # noqa: N818 - what the server said, not an error of ours
+class Refused(Unjudged):
     """The server refused the connection. `reason` is the CONNECT_ERROR payload, if there was one."""
 
     def __init__(self, reason: Any, status: int | None = None) -> None:
-        super().__init__(str(reason))
+        super().__init__(f"the connection was refused: {reason}")
         self.reason = reason
         self.status = status
 
@@ -86,7 +86,6 @@ class Actor:
     identity: Identity | None
     target: Target
     journal: Journal
-    checks: tuple[str, ...] = ()
     connection: int = field(default_factory=lambda: next(_CONNECTIONS))
     closed: bool = True
     seat: Seat | None = None
@@ -94,6 +93,7 @@ class Actor:
     _client: Any = None
     _http: aiohttp.ClientSession | None = None
     _refusal: Any = None
+    _ended: bool = False  # by ourselves; whatever is still under way is not for us any more
 
     @property
     def user(self) -> str | None:
@@ -117,8 +117,19 @@ class Actor:
             ssl_verify=self.target.verify,
             request_timeout=limit + 60,
         )
-        self._client.on("*", self._hear)
-        self._client.on("disconnect", self._close)
+        connection = self.connection  # what an earlier one still has to say does not concern the next
+
+        def hear(event: str, *args: Any) -> None:
+            if connection == self.connection and not self._ended:
+                self.journal.write(self.name, connection, "hears", event, args)
+
+        def close(*_: Any) -> None:
+            if connection == self.connection:
+                self._close()
+
+        self._ended = False
+        self._client.on("*", hear)
+        self._client.on("disconnect", close)
         self._client.on("connect_error", self._refuse)
         transports = [transport or self.target.transport]
         if transports == ["upgrade"]:
@@ -156,14 +167,11 @@ class Actor:
             return Refused(self._refusal)
         return Gone(f"{self.name} could not connect: {error}")
 
-    def _hear(self, event: str, *args: Any) -> None:
-        self.journal.write(self.name, self.connection, "hears", event, args)
-
     async def _refuse(self, reason: Any = None, *_: Any) -> None:
         self._refusal = reason
         await self._client.eio.disconnect(abort=True)  # or it would wait for a server that may leave its poll open
 
-    def _close(self, *_: Any) -> None:
+    def _close(self) -> None:
         if self.closed:
             return
         self.closed = True
@@ -174,6 +182,7 @@ class Actor:
     async def disconnect(self) -> None:
         """Close this connection in an orderly way, as a client does that leaves the page."""
         self._close()
+        self._ended = True
         if self._client is not None:
             await self._client.eio.disconnect(abort=True)
         if self._http is not None:
@@ -289,15 +298,9 @@ class Actor:
             raise Gone(f"{self.name} could not send {said.event}: {error}") from None
 
     def _note(self, said: Said) -> None:
-        said.actor, said.user, said.connection, said.checks = (
-            self.name,
-            self.user,
-            self.connection,
-            self.checks,
-        )
+        said.actor, said.user, said.connection = self.name, self.user, self.connection
         said.at = self.journal.write(self.name, self.connection, "sends", said.event, said.args).at
-        if said.mark is not None:
-            self.journal.said.append(said)
+        self.journal.said.append(said)
 
     def _was_refused_before(self, connection: int) -> bool:
         answers = [o for o in self.journal.observations if o.connection == connection and o.act == "is answered"]
@@ -311,7 +314,7 @@ class Actor:
             other = Actor(f"{self.name} (once more)", self.identity, self.target, self.journal)
             try:
                 await other.connect()
-            except (Unjudged, Refused):
+            except Unjudged:
                 return False
             await other.leave_stage()
             return True
@@ -354,6 +357,7 @@ class Actor:
             if before and before.until is None:
                 if before.session == session:
                     self.journal.seats.remove(seat)
+                    before.repeats += 1
                     return answer
                 before.until, before.why = self._now(), "switched"
             self.seat = seat
@@ -424,9 +428,22 @@ class Actor:
         seen = await self.notices(lambda o: o.act == "hears" and carries(o, said))
         if seen is None and self.closed:
             raise Gone(f"{self.name}'s connection was closed")
+        other = self._garbled(said)
+        if seen is None and other:
+            raise Unjudged(f"{self.name} heard a {said.event} that says something else: {other[0].args}")
         if seen is None:
             raise Broken(f"{self.name} to hear {said.actor}'s {said.event}", "nothing")
         return seen
+
+    def _garbled(self, said: Said) -> list[Observation]:
+        """Return what may be meant for a broadcast of what was said, but carries the mark of no request."""
+        return [
+            seen
+            for seen in self.journal.heard(self.connection)
+            if seen.event == said.event
+            and seen.at >= said.at
+            and not any(carries(seen, request) for request in self.journal.said)
+        ]
 
     async def witnesses(self, said: Said) -> Observation:
         """Like `hears`, as a preparation: without a witness, silence elsewhere shows nothing."""
@@ -438,9 +455,17 @@ class Actor:
             raise Unjudged(f"no witness: {self.name} did not hear {said.actor}'s {said.event}")
         return heard[0]
 
-    async def hears_nothing_of(self, said: Said) -> None:
-        """Make sure this connection was not sent what was said: its own round trip, then a look back."""
+    async def hears_nothing_of(self, said: Said, *, unlike: Actor | None = None) -> None:
+        """Make sure this connection was not sent what was said: its own round trip, then a look back.
+
+        What reaches even `unlike`, who never had to do with the room, leaks to everybody: another requirement's
+        matter, so that this one is left unjudged.
+        """
         await self.fence()
         found = self.sightings(said)
+        if found and unlike is not None:
+            await unlike.fence()
+            if unlike.sightings(said):
+                raise Unjudged(f"{said.event} is sent to {unlike.name} too, who never joined")
         if found:
             raise Broken(f"{self.name} to hear nothing of {said.actor}'s {said.event}", f"{found[0].args}")

@@ -6,122 +6,143 @@ An invariant can only say no. That there was something to look at is shown by a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dungeonlab_conformance.content import differences
-from dungeonlab_conformance.journal import Journal, Observation
+from dungeonlab_conformance.journal import Journal, Observation, Said
 from dungeonlab_conformance.ledger import Ledger
+from dungeonlab_conformance.presence import misplaced
 from dungeonlab_conformance.verdict import Broken
 from dungeonlab_spec import Catalogue, Violation, validate
 from dungeonlab_spec.catalogue import resolve
 
 _SERVER_EVENTS = "broadcasts/server-events-valid"
-_PRESENCE = {"user-joined", "user-left", "session-removed"}
+
+Found = tuple[str, str | None, Broken]  # a requirement, its event if judged per event, and how it was broken
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One observation that breaks one requirement, of one event if the requirement is judged per event."""
+    """One observation that breaks one requirement, of one event if the requirement is judged per event.
+
+    `journal` is that of the scene to which it goes back, which need not be the one in which it was seen.
+    """
 
     requirement: str
     event: str | None
     broken: Broken
     seen: Observation
+    journal: Journal
 
 
 def breaches(journal: Journal, ledger: Ledger, catalogue: Catalogue) -> Iterator[Breach]:
     """Hold everything one scene's connections were sent against the catalogue."""
     for seen in journal.observations:
+        found: Iterable[Found] = ()
+        cause = None
         if seen.act == "is answered":
-            yield from _answer(seen, catalogue)
+            found = _answer(seen, catalogue)
         elif seen.act == "hears" and seen.connection:
-            yield from _name(seen, catalogue)
-            yield from _emission(seen, journal, ledger, catalogue)
+            delivery = ledger.delivery(seen)
+            cause = delivery.cause if delivery else None
+            found = (*_name(seen, journal, catalogue), *_emission(seen, ledger, catalogue))
+        for requirement, event, broken in found:
+            yield Breach(requirement, event, broken, seen, ledger.journal_of(cause) if cause else journal)
 
 
-def _answer(seen: Observation, catalogue: Catalogue) -> Iterator[Breach]:
+def _answer(seen: Observation, catalogue: Catalogue) -> Iterator[Found]:
     if seen.event not in catalogue:
         return
     body = seen.args[0] if seen.args else None
     failed = isinstance(body, dict) and (body.get("success") is False or ("success" not in body and "error" in body))
     requirement = "acks/failure-shape" if failed else "acks/success-shape"
     if len(seen.args) != 1:
-        yield Breach(requirement, seen.event, Broken("one argument", f"{len(seen.args)}: {seen.args}"), seen)
+        yield requirement, seen.event, Broken("one argument", f"{len(seen.args)}: {seen.args}")
         return
     for found in validate(seen.event, body, "ack"):
-        yield Breach(_secret(found, seen.event) or requirement, _event(found, seen.event), _broken(found), seen)
+        if _is_secret(found, seen.event):
+            yield "direct/no-secrets", None, _broken(found)
+        else:
+            yield requirement, seen.event, _broken(found)
 
 
-def _secret(found: Violation, event: str) -> str | None:
-    leaked = event == "get-user-data" and found.path.startswith("$.data.user.") and found.expected == "no such property"
-    return "direct/no-secrets" if leaked else None
+def _is_secret(found: Violation, event: str) -> bool:
+    return event == "get-user-data" and found.path.startswith("$.data.user.") and found.expected == "no such property"
 
 
-def _event(found: Violation, event: str) -> str | None:
-    return None if _secret(found, event) else event
-
-
-def _name(seen: Observation, catalogue: Catalogue) -> Iterator[Breach]:
+def _name(seen: Observation, journal: Journal, catalogue: Catalogue) -> Iterator[Found]:
+    """Judge a name: its grammar, whether the catalogue knows it, and whether it is an answer gone astray."""
     grammar = resolve(catalogue.name)[0]["pattern"]
+    meant = seen.event
     if not re.fullmatch(grammar, seen.event):
-        yield Breach("names/kebab-case", None, Broken("a kebab-case event name", seen.event), seen)
-    if seen.event not in catalogue or catalogue[seen.event].emission is None:
-        yield Breach(
-            "broadcasts/catalogue-events-only",
-            None,
-            Broken("only events that the catalogue says a server sends", seen.event),
-            seen,
-        )
+        meant = _in_kebab_case(seen.event)
+        yield "names/kebab-case", None, Broken("a kebab-case event name", seen.event)
+    event = catalogue.events.get(meant)
+    if event is not None and event.emission is not None:
+        return
+    if event is not None and event.scope == "direct" and not _has_asked(seen, journal):
+        expected = f"the answer to {event.name} to reach whoever asked"
+        yield "rooms/direct-answers-stay-direct", event.name, Broken(expected, f"{seen.actor} heard it too")
+        return
+    expected = "only events that the catalogue says a server sends"
+    yield "broadcasts/catalogue-events-only", None, Broken(expected, seen.event)
 
 
-def _emission(seen: Observation, journal: Journal, ledger: Ledger, catalogue: Catalogue) -> Iterator[Breach]:
+def _in_kebab_case(name: str) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
+    return re.sub(r"[^a-z0-9:]+", "-", words.lower()).strip("-")
+
+
+def _has_asked(seen: Observation, journal: Journal) -> bool:
+    return any(said.event == seen.event and said.connection == seen.connection for said in journal.said)
+
+
+def _emission(seen: Observation, ledger: Ledger, catalogue: Catalogue) -> Iterator[Found]:
     event = catalogue.events.get(seen.event)
     if event is None or event.emission is None:
         return
     shape, about = ("broadcasts/valid-payload", event.name) if event.is_broadcast else (_SERVER_EVENTS, None)
     if len(seen.args) != 1:
-        yield Breach(shape, about, Broken("one argument", f"{len(seen.args)}: {seen.args}"), seen)
+        yield shape, about, Broken("one argument", f"{len(seen.args)}: {seen.args}")
         return
     for found in validate(event.name, seen.args[0], "emission"):
-        yield Breach(shape, about, _broken(found), seen)
+        yield shape, about, _broken(found)
     if event.is_broadcast:
-        yield from _delivery(seen, journal, ledger)
-    elif event.name in _PRESENCE:
-        yield from _presence(seen, journal)
+        yield from _delivery(seen, ledger)
+    else:
+        for broken in misplaced(seen, ledger.attendance):
+            yield "presence/right-audience", None, broken
 
 
-def _delivery(seen: Observation, journal: Journal, ledger: Ledger) -> Iterator[Breach]:
+def _delivery(seen: Observation, ledger: Ledger) -> Iterator[Found]:
     body = seen.args[0] if isinstance(seen.args[0], dict) else {}
-    cause = ledger.cause(seen)
-    if cause is None:
+    delivery = ledger.delivery(seen)
+    if delivery is None:
         if ledger.is_ours(body.get("sessionId")):
             expected = f"every {seen.event} to be caused by a request"
-            yield Breach("broadcasts/caused-by-a-request", seen.event, Broken(expected, f"{body}"), seen)
+            yield "broadcasts/caused-by-a-request", seen.event, Broken(expected, f"{body}")
         return
+    cause = delivery.cause
     for key, requirement, true in (
         ("userId", "broadcasts/true-sender", cause.user),
         ("sessionId", "broadcasts/true-session", cause.session),
     ):
         if key in body and body[key] != true:
-            claimed = f"{body[key]!r}"
-            yield Breach(requirement, seen.event, Broken(f"{true!r}", claimed, f"$.{key}"), seen)
+            believed = key == "userId" and _claims(cause, body[key])
+            blamed = "auth/identity-comes-from-the-cookie" if believed else requirement
+            yield blamed, seen.event, Broken(f"{true!r}", f"{body[key]!r}", f"$.{key}")
     if cause.fate == "accepted" and cause.legal:
         for path, asked, came in differences(cause, seen):
-            yield Breach("broadcasts/says-what-was-done", seen.event, Broken(asked, came, path), seen)
-    blamed = ledger.blame(seen, cause, journal)
-    if blamed is not None:
-        requirement, broken = blamed
-        yield Breach(requirement, seen.event, broken, seen)
+            yield "broadcasts/says-what-was-done", seen.event, Broken(asked, came, path)
+    if (blamed_for := ledger.blame(delivery)) is not None:
+        requirement, broken = blamed_for
+        yield requirement, seen.event, broken
 
 
-def _presence(seen: Observation, journal: Journal) -> Iterator[Breach]:
-    body = seen.args[0] if isinstance(seen.args[0], dict) else {}
-    session = body.get("sessionId")
-    if any(s.connection == seen.connection and s.session == session for s in journal.seats):
-        return
-    expected = f"{seen.event} to reach only connections in the session it names"
-    yield Breach("presence/right-audience", None, Broken(expected, f"{seen.actor}, who never joined it"), seen)
+def _claims(cause: Said, user: object) -> bool:
+    """Whether a request says of itself that it is somebody's."""
+    return isinstance(user, str) and isinstance(cause.args[0], dict) and user in cause.args[0].values()
 
 
 def _broken(found: Violation) -> Broken:

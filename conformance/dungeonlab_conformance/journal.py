@@ -42,14 +42,14 @@ class Said:
     at: float = 0.0
     fate: Literal["accepted", "refused", "unknown"] = "unknown"
     legal: bool = True  # whether its payload is valid
-    checks: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Seat:
     """A connection's stay in a session's room, as far as its own acknowledgements tell.
 
-    `until` is None while it lasts. A seat whose end the server was free to choose is not `certain`.
+    `since` is when it was asked for, on the run's clock; `until` is None while it lasts. A seat whose end the
+    server was free to choose is not `certain`.
     """
 
     connection: int
@@ -58,6 +58,7 @@ class Seat:
     until: float | None = None
     certain: bool = True
     why: Literal["", "left", "switched", "revoked", "closed"] = ""
+    repeats: int = 0  # how often it was joined again while it lasted
 
 
 @dataclass(slots=True)

@@ -6,86 +6,169 @@ Pure: from the journals of all scenes to a cause and, where nothing entitles the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from dungeonlab_conformance.attendance import Attendance
 from dungeonlab_conformance.content import differences
-from dungeonlab_conformance.journal import Journal, Observation, Said, Seat, carries
+from dungeonlab_conformance.journal import Journal, Observation, Said, carries
 from dungeonlab_conformance.verdict import Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One broadcast that one connection was sent: `count` of the same so far, of as many as were `asked` for."""
+
+    seen: Observation
+    cause: Said
+    count: int = 1
+    asked: int = 1
 
 
 class Ledger:
     """The causes of all deliveries in a run."""
 
     def __init__(self, journals: Iterable[Journal]) -> None:
+        journals = list(journals)
+        self.attendance = Attendance(journals)
         self._said: dict[tuple[str, str], list[Said]] = {}  # by session and event
-        self._sessions: set[str] = set()
-        self._members: dict[str, set[str]] = {}
-        self._elsewhere: dict[int, list[Seat]] = {}
-        self._times: Counter[tuple[str, object, int]] = Counter()  # deliveries of one request to one connection
+        self._journals: dict[int, Journal] = {}  # in which a request was said
         for journal in journals:
-            self._members.update(journal.members)
-            self._sessions.update(journal.members)
             for said in journal.said:
                 self._said.setdefault((said.session or "", said.event), []).append(said)
-            for seat in journal.seats:
-                self._elsewhere.setdefault(seat.connection, []).append(seat)
+                self._journals[id(said)] = journal
+        self._asked = {event for _, event in self._said}
+        self._deliveries: dict[int, Delivery] = {}  # by number of observation
+        self._times: Counter[tuple[int, int]] = Counter()  # deliveries of a request to a connection
+        self._account(journals)
+        self._leaky = {d.cause.event for d in self._deliveries.values() if self._is_stranger(d)}
+
+    def _account(self, journals: Sequence[Journal]) -> None:
+        """Find the cause of each delivery: by its mark, or by what it says, or else by what is still owed."""
+        unexplained: list[tuple[Journal, Observation]] = []
+        for journal in journals:
+            for seen in journal.observations:
+                if seen.act == "hears" and seen.connection and seen.event in self._asked:
+                    found = self._marked(seen) or self._alike(seen, journal)
+                    if found:
+                        self._enter(seen, found)
+                    else:
+                        unexplained.append((journal, seen))
+        for journal, seen in unexplained:
+            owed = [
+                said
+                for said in self._in_session(seen, journal)
+                if said.fate == "accepted" and said.at <= seen.at and not self._times[id(said), seen.connection]
+            ]
+            if owed:
+                self._enter(seen, owed[:1])
+
+    def _enter(self, seen: Observation, found: list[Said]) -> None:
+        allowed = [said for said in found if said.fate != "refused"]
+        key = id(found[0]), seen.connection
+        self._times[key] += 1
+        if self._times[key] > len(allowed) and len(allowed) < len(found):
+            cause = next(said for said in found if said.fate == "refused")
+        elif len(allowed) == 1:
+            cause = allowed[0]
+        else:
+            cause = next((said for said in allowed if not differences(said, seen)), (allowed or found)[0])
+        self._deliveries[seen.number] = Delivery(seen, cause, self._times[key], len(allowed))
+
+    def _marked(self, seen: Observation) -> list[Said]:
+        """Return the requests whose mark a delivery carries: as a rule one, several for one token's changes."""
+        named = [said for said in self._said.get((_session(seen), seen.event), ()) if carries(seen, said)]
+        if named:
+            return named
+        others = (said for (_, event), session in self._said.items() if event == seen.event for said in session)
+        return [said for said in others if isinstance(said.mark, str) and carries(seen, said)]
+
+    def _alike(self, seen: Observation, journal: Journal) -> list[Said]:
+        """Return the requests without a mark that ask for just what a delivery says."""
+        return [
+            said
+            for said in self._in_session(seen, journal)
+            if said.mark is None and said.at <= seen.at and _is_object(said) and not differences(said, seen)
+        ]
+
+    def _in_session(self, seen: Observation, journal: Journal) -> Sequence[Said]:
+        if self.is_ours(_session(seen)):
+            return self._said.get((_session(seen), seen.event), ())
+        return [said for said in journal.said if said.event == seen.event]
 
     def is_ours(self, session: object) -> bool:
         """Whether a session was opened by this run, so that nobody else speaks in it."""
-        return session in self._sessions
+        return session in self.attendance.members
 
-    def cause(self, seen: Observation) -> Said | None:
-        """Return the request that a delivery goes back to, if this run sent one."""
-        found = self._candidates(seen)
-        return next((said for said in found if not differences(said, seen)), found[0] if found else None)
+    def delivery(self, seen: Observation) -> Delivery | None:
+        """Return how a broadcast came about, if a request of this run caused it."""
+        return self._deliveries.get(seen.number)
 
-    def _candidates(self, seen: Observation) -> list[Said]:
-        """Return the requests whose mark a delivery carries: as a rule one, several for one token's changes."""
-        body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
-        named = [said for said in self._said.get((str(body.get("sessionId")), seen.event), ()) if carries(seen, said)]
-        if named:
-            return named
-        others = (said for session in self._said.values() for said in session)
-        return [said for said in others if isinstance(said.mark, str) and carries(seen, said)]
+    def journal_of(self, said: Said) -> Journal:
+        """Return the journal of the scene in which a request was said."""
+        return self._journals[id(said)]
 
-    def blame(self, seen: Observation, cause: Said, journal: Journal) -> tuple[str, Broken] | None:
+    def blame(self, delivery: Delivery) -> tuple[str, Broken] | None:
         """Return the requirement that a delivery breaks, or None if its listener was entitled to it."""
-        key = (cause.event, cause.mark, seen.connection)
-        self._times[key] += 1
+        seen, cause = delivery.seen, delivery.cause
         what = f"{cause.actor}'s {cause.event}"
         if cause.fate == "refused":
             requirement = "rooms/refused-event-is-not-broadcast" if cause.legal else "payloads/refused-not-broadcast"
             return requirement, Broken(f"{what}, which was refused, not to be broadcast", f"{seen.actor} heard it")
         if seen.connection == cause.connection:
             return "rooms/sender-hears-nothing", Broken(f"{cause.actor} not to hear {what}", "an echo")
-        if not self._entitled(seen, cause):
-            requirement = self._trespass(seen, cause, journal)
-            return requirement, Broken(f"{seen.actor} to hear nothing of {what}", "it was delivered")
-        if self._times[key] > len(self._candidates(seen)):
-            expected = f"{seen.actor} to hear {what} once"
-            return "rooms/every-other-member-hears-once", Broken(expected, f"{self._times[key]} deliveries")
+        if not self._is_entitled(delivery):
+            return self._trespass(delivery), Broken(f"{seen.actor} to hear nothing of {what}", "it was delivered")
+        if delivery.count > delivery.asked:
+            seats = self.attendance.seats(seen.connection, cause.session or "")
+            repeated = any(seat.repeats for seat in seats)
+            requirement = "join/repeated-join-is-harmless" if repeated else "rooms/every-other-member-hears-once"
+            return requirement, Broken(f"{seen.actor} to hear {what} once", f"{delivery.count} deliveries")
         return None
 
-    def _entitled(self, seen: Observation, cause: Said) -> bool:
-        return any(
-            seat.session == cause.session
-            and (not seat.certain or (seat.since <= seen.at and (seat.until is None or seat.until >= cause.at)))
-            for seat in self._elsewhere.get(seen.connection, ())
-        )
+    def _is_entitled(self, delivery: Delivery) -> bool:
+        seen, cause = delivery.seen, delivery.cause
+        return self.attendance.sits(seen.connection, cause.session or "", caused=cause.at, heard=seen.at)
 
-    def _trespass(self, seen: Observation, cause: Said, journal: Journal) -> str:
+    def _is_stranger(self, delivery: Delivery) -> bool:
+        """Whether what was done reached a connection that never had to do with its room."""
+        own = delivery.seen.connection == delivery.cause.connection
+        return not own and not self._is_entitled(delivery) and self._history(delivery) is None
+
+    def _trespass(self, delivery: Delivery) -> str:
+        """Name the rule that kept a listener out: by its past in the room, unless strangers hear as much."""
+        history = self._history(delivery)
+        if history is not None and delivery.cause.event not in self._leaky:
+            return history
+        seen, cause = delivery.seen, delivery.cause
         session = cause.session or ""
-        left = [s for s in self._elsewhere.get(seen.connection, ()) if s.session == session]
-        if left:
+        if self.attendance.sits_elsewhere(seen.connection, session, caused=cause.at, heard=seen.at):
+            return "rooms/other-session-hears-nothing"
+        if self.attendance.is_member(seen.connection, session):
+            return "rooms/member-not-joined-hears-nothing"
+        return "rooms/outsider-hears-nothing"
+
+    def _history(self, delivery: Delivery) -> str | None:
+        connection, session = delivery.seen.connection, delivery.cause.session or ""
+        past = [s for s in self.attendance.seats(connection, session) if s.since <= delivery.seen.at]
+        if past:
             return {
                 "left": "join/leave-stops-delivery",
                 "switched": "join/second-join-leaves-the-first-room",
                 "revoked": "authorization/removed-member-hears-nothing",
-            }.get(left[-1].why, "join/disconnect-leaves-the-room")
-        if (seen.connection, session) in journal.refused_joins:
+            }.get(past[-1].why, "join/disconnect-leaves-the-room")
+        if self.attendance.was_refused(connection, session):
             return "join/refused-join-subscribes-nothing"
-        if any(s.until is None or s.until >= cause.at for s in self._elsewhere.get(seen.connection, ())):
-            return "rooms/other-session-hears-nothing"
-        if journal.users.get(seen.connection) in self._members.get(session, ()):
-            return "rooms/member-not-joined-hears-nothing"
-        return "rooms/outsider-hears-nothing"
+        before = self.attendance.seats_of(self.attendance.users.get(connection), session)
+        if any(seat.why == "closed" and (seat.until or 0.0) <= delivery.seen.at for seat in before):
+            return "join/disconnect-leaves-the-room"
+        return None
+
+
+def _session(seen: Observation) -> str:
+    body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
+    return str(body.get("sessionId"))
+
+
+def _is_object(said: Said) -> bool:
+    return len(said.args) == 1 and isinstance(said.args[0], dict)

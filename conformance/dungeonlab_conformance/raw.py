@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,8 +74,8 @@ class RawConnection:
         """Send a request that asks for an acknowledgement; return the prefix of its answer's frame."""
         number = next(self._ids)
         said.actor, said.user = self.name, self.identity.user if self.identity else None
-        if said.mark is not None:
-            self.journal.said.append(said)
+        said.at = time.monotonic()
+        self.journal.said.append(said)
         await self.send(f"42{number}" + json.dumps([said.event, *said.args]))
         return f"43{number}["
 

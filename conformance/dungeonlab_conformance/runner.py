@@ -345,14 +345,16 @@ class Runner:
 
     def _hold_against_the_invariants(self) -> None:
         ledger = Ledger(stage.journal for _, stage in self._stages)
-        for scene, stage in self._stages:
+        played = {id(stage.journal): scene.name for scene, stage in self._stages}
+        for _, stage in self._stages:
             for breach in breaches(stage.journal, ledger, self.catalogue):
                 verdict = self._verdicts.get((breach.requirement, breach.event))
                 if verdict is None or len(verdict.findings) >= _FINDINGS:
                     continue
                 broken = breach.broken
-                lines = transcript(stage.journal, upto=breach.seen)
-                verdict.convict(Finding(broken.expected, broken.got, broken.path, scene.name, lines))
+                lines = transcript(breach.journal, upto=breach.seen)
+                name = played[id(breach.journal)]
+                verdict.convict(Finding(broken.expected, broken.got, broken.path, name, lines))
 
     async def _strike(self, stage: Stage) -> None:
         try:

@@ -190,20 +190,20 @@ class Stage:
     async def connected(self, *names: str, transport: str | None = None) -> Any:
         """Connect each of the named; returns the actor, or a list if there are several."""
         actors = await asyncio.gather(*map(self.actor, names))
-        await asyncio.gather(*(_connects(actor, transport) for actor in actors))
+        await asyncio.gather(*(actor.connect(transport=transport) for actor in actors))
         return actors[0] if len(actors) == 1 else actors
 
     async def joined(self, *names: str, transport: str | None = None) -> Any:
         """Connect each of the named and seat them in this scene's session."""
         actors = await asyncio.gather(*map(self.actor, names))
-        await asyncio.gather(*(_connects(actor, transport) for actor in actors))
+        await asyncio.gather(*(actor.connect(transport=transport) for actor in actors))
         await asyncio.gather(*(actor.joins(self.session) for actor in actors))
         return actors[0] if len(actors) == 1 else actors
 
     async def other_tab(self, actor: Actor) -> Actor:
         """Connect the same user once more."""
         other = await self.actor(actor.name, called=f"{actor.name}'s other tab", identity=actor.identity)
-        await _connects(other, None)
+        await other.connect()
         return other
 
     async def elsewhere(self, name: str) -> Actor:
@@ -265,15 +265,6 @@ class Stage:
             return await self.elsewhere("dave")
         maker: Actor = await self.joined("gamemaster")
         return maker
-
-
-async def _connects(actor: Actor, transport: str | None) -> None:
-    from dungeonlab_conformance.actor import Refused
-
-    try:
-        await actor.connect(transport=transport)
-    except Refused as refused:
-        raise Unjudged(f"{actor.name}'s connection was refused: {refused}") from None
 
 
 def _names(payload: object, key: str) -> bool:

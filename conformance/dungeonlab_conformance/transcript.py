@@ -13,14 +13,15 @@ _LINES = 80  # the last ones; a finding stands at the end of its transcript
 
 
 def transcript(journal: Journal, upto: Observation | None = None) -> tuple[Line, ...]:
-    """Return the lines of a scene, up to an observation if one is named."""
-    lines = []
-    for seen in journal.observations:
-        at = round((seen.at - journal.began) * 1000, 1)
-        lines.append(Line(at, seen.actor, seen.act, seen.event, body(seen.args)))
-        if seen is upto:
-            break
-    return tuple(lines[-_LINES:])
+    """Return the lines of a scene, up to an observation if one is named, be it the last or seen in another scene."""
+    shown = [seen for seen in journal.observations if upto is None or seen.number < upto.number]
+    if upto is not None:
+        shown.append(upto)
+    return tuple(_line(seen, journal.began) for seen in shown[-_LINES:])
+
+
+def _line(seen: Observation, began: float) -> Line:
+    return Line(round((seen.at - began) * 1000, 1), seen.actor, seen.act, seen.event, body(seen.args))
 
 
 def body(args: tuple[Any, ...]) -> str:

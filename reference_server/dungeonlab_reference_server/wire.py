@@ -315,10 +315,14 @@ class Wire:
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
         """Tell a room who came or went."""
         told = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
-        await self.broadcast(Emission(event, session, told), connection)
+        await self.tell_others(Emission(event, session, told), connection)
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
-        """Tell everybody in the room but the sending connection."""
+        """Tell the room of a request that was carried out."""
+        await self.tell_others(emission, sender)
+
+    async def tell_others(self, emission: Emission, sender: str) -> None:
+        """Tell everybody in the room but one connection."""
         self._check(self.catalogue[emission.event].emission, emission.payload)
         await self.sockets.emit(emission.event, emission.payload, room=self.room(emission.session), skip_sid=sender)
 

@@ -9,7 +9,7 @@ from tests.faulty.fault import faulty
 
 @faulty("rooms/sender-hears-nothing")
 class EchoesToTheSender(Wire):
-    """The sender hears its own broadcast."""
+    """Whoever sends something hears it back."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
         await self.sockets.emit(emission.event, emission.payload, room=self.room(emission.session))
