@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from dungeonlab_conformance.actor import Refused
 from dungeonlab_conformance.backstage import Backstage
+from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.runner import reach
 from dungeonlab_conformance.stage import Cast, Stage
 from dungeonlab_conformance.target import Target

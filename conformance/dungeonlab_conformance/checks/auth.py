@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from dungeonlab_conformance.actor import Actor, Refused
+from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Identity
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 
-from dungeonlab_conformance.actor import Actor, Refused
+from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.raw import Upgrade
 from dungeonlab_conformance.stage import Stage

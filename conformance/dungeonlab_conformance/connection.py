@@ -1,0 +1,165 @@
+"""One real Socket.IO connection: opening and closing it, and what comes in. Knows no request and no answer.
+
+The only file that knows python-socketio's client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import socketio
+from engineio.payload import Payload
+from socketio.exceptions import SocketIOError
+
+from dungeonlab_conformance.journal import Journal, Said, Seat
+from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.verdict import Gone, Unjudged
+
+# One answer to a poll holds whatever has gathered since the last; the library hangs up above 16 packets.
+Payload.max_decode_packets = 10_000
+
+_NUMBERS = itertools.count(1)
+
+
+class Refused(Unjudged):
+    """The server refused the connection. `reason` is the CONNECT_ERROR payload, if there was one."""
+
+    def __init__(self, reason: Any, status: int | None = None) -> None:
+        super().__init__(f"the connection was refused: {reason}")
+        self.reason = reason
+        self.status = status
+
+
+@dataclass(eq=False)
+class Connection:
+    """A user's connection, seen from the user's end. `connection` is its number in the run, a new one each time."""
+
+    name: str
+    identity: Identity | None
+    target: Target
+    journal: Journal
+    connection: int = field(default_factory=lambda: next(_NUMBERS))
+    closed: bool = True
+    seat: Seat | None = None
+    _client: Any = None
+    _http: aiohttp.ClientSession | None = None
+    _refusal: Any = None
+    _ended: bool = False  # by ourselves; whatever is still under way is not for us any more
+
+    @property
+    def user(self) -> str | None:
+        """The user's id, as the server under test calls it."""
+        return self.identity.user if self.identity else None
+
+    async def connect(self, *, transport: str | None = None, headers: dict[str, str] | None = None) -> None:
+        """Connect to the default namespace.
+
+        Raises `Refused` if the server says no, `Gone` if it cannot be reached, `Unjudged` if it takes too long.
+        """
+        limit = self.target.limits.answer
+        self._http = self.target.http_session(self.identity)
+        # request_timeout also bounds each long poll, which lasts as long as the server's ping interval
+        self._client = socketio.AsyncClient(
+            reconnection=False,
+            handle_sigint=False,
+            http_session=self._http,
+            ssl_verify=self.target.verify,
+            request_timeout=limit + 60,
+        )
+        connection = self.connection  # what an earlier one still has to say does not concern the next
+
+        def hear(event: str, *args: Any) -> None:
+            if connection == self.connection and not self._ended:
+                self.journal.write(self.name, connection, "hears", event, args)
+
+        def close(*_: Any) -> None:
+            if connection == self.connection:
+                self._close()
+
+        self._ended = False
+        self._client.on("*", hear)
+        self._client.on("disconnect", close)
+        self._client.on("connect_error", self._refuse)
+        transports = [transport or self.target.transport]
+        if transports == ["upgrade"]:
+            transports = ["polling", "websocket"]
+        try:
+            async with asyncio.timeout(2 * limit):
+                await self._client.connect(
+                    self.target.url,
+                    headers=dict(headers or {}),
+                    transports=transports,
+                    socketio_path=self.target.path,
+                    wait_timeout=2 * limit,
+                )
+        except TimeoutError:
+            await self.leave_stage()
+            raise Unjudged(f"{self.name}'s connection took longer than {2 * limit:.1f} s") from None
+        except (SocketIOError, aiohttp.ClientError, OSError, ValueError) as error:
+            await self.leave_stage()
+            raise await self._why_not(error, headers) from None
+        self.closed = False
+        self.journal.users[self.connection] = self.user
+        self.journal.write(self.name, self.connection, "connects", transports[0])
+
+    async def _why_not(self, error: Exception, headers: dict[str, str] | None) -> Exception:
+        """Tell a refusal from a server that is not there; only a second look at the HTTP side can."""
+        if isinstance(self._refusal, dict):
+            self.journal.write(self.name, self.connection, "is refused", "connect", (self._refusal,))
+            return Refused(self._refusal)
+        answer = await self.target.handshake(self.identity, headers=headers)
+        if answer.status in (400, 401, 403):
+            self.journal.write(self.name, self.connection, "is refused", f"HTTP {answer.status}", (answer.text,))
+            return Refused(answer.text, answer.status)
+        if self._refusal is not None and answer.status == 200:
+            self.journal.write(self.name, self.connection, "is refused", "connect", (self._refusal,))
+            return Refused(self._refusal)
+        return Gone(f"{self.name} could not connect: {error}")
+
+    async def _refuse(self, reason: Any = None, *_: Any) -> None:
+        self._refusal = reason
+        await self._client.eio.disconnect(abort=True)  # or it would wait for a server that may leave its poll open
+
+    def _close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        seen = self.journal.write(self.name, self.connection, "is closed", "disconnect")
+        if self.seat and self.seat.until is None:
+            self.seat.until, self.seat.why = seen.at, "closed"
+
+    async def disconnect(self) -> None:
+        """Close this connection in an orderly way, as a client does that leaves the page."""
+        self._close()
+        self._ended = True
+        if self._client is not None:
+            await self._client.eio.disconnect(abort=True)
+        if self._http is not None:
+            await self._http.close()
+
+    async def leave_stage(self) -> None:
+        """Close whatever is left of the connection; never raises on what the server does meanwhile."""
+        try:
+            async with asyncio.timeout(2):
+                await self.disconnect()
+        except (TimeoutError, SocketIOError, aiohttp.ClientError, OSError):
+            pass
+
+    async def renew(self) -> None:
+        """Give this connection up, and connect again as the same user: a new one, which sits nowhere."""
+        await self.leave_stage()
+        self.connection = next(_NUMBERS)
+        self.seat = None
+        await self.connect()
+
+    async def emit(self, said: Said, callback: Callable[..., None] | None = None) -> None:
+        """Send a request as it is. Raises `Gone` if the connection cannot carry it any more."""
+        try:
+            await self._client.emit(said.event, said.args, callback=callback)
+        except (SocketIOError, aiohttp.ClientError, OSError) as error:
+            raise Gone(f"{self.name} could not send {said.event}: {error}") from None
