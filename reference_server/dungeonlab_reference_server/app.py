@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from dungeonlab_reference_server.http import HttpSide, errors_as_json
+from dungeonlab_reference_server.origins import guard
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore, Store
 from dungeonlab_reference_server.wire import Wire
@@ -22,14 +23,12 @@ def make_app(
     settings = settings or Settings()
     store = store or MemoryStore()
     wire = wire_class(store, settings)
-    app = web.Application(middlewares=[errors_as_json])
+    app = web.Application(middlewares=[guard(wire.is_own_origin), errors_as_json])
     app.add_routes(http_class(store, wire).routes())
     wire.sockets.attach(app, socketio_path=Catalogue.load().path.strip("/"))
 
     async def say_goodbye(_: web.Application) -> None:
-        for socket in list(wire.sockets.eio.sockets.values()):
-            await socket.close(wait=False, abort=True)
-        await wire.sockets.shutdown()
+        await wire.close()
 
     app.on_shutdown.append(say_goodbye)
     return app

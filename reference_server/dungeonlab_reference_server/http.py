@@ -10,14 +10,15 @@ import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from aiohttp import web
 
+from dungeonlab_reference_server.origins import own_url
 from dungeonlab_reference_server.rules import Session
 from dungeonlab_reference_server.store import Store, User
 from dungeonlab_reference_server.wire import COOKIE, Wire
-from dungeonlab_spec import Catalogue
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -88,15 +89,16 @@ class HttpSide:
         cookie = secrets.token_urlsafe(32)
         await self.store.open_login(cookie, user.id)
         response = web.json_response(user.profile(), status=status)
-        secure = request.secure or request.headers.get("X-Forwarded-Proto") == "https"
+        secure = own_url(request).scheme == "https"
         response.set_cookie(COOKIE, cookie, httponly=True, samesite="Lax", secure=secure, path="/")
         return response
 
     async def log_out(self, request: web.Request) -> web.Response:
         """End a login, and with it the user's connections."""
         user = await self._user(request)
-        await self.store.close_login(request.cookies[COOKIE])
-        await self.wire.end_user(user.id)
+        async with self.store.turn(user.id):
+            await self.store.close_login(request.cookies[COOKIE])
+            await self.wire.end_user(user.id)
         response = web.Response(status=204)
         response.del_cookie(COOKIE, path="/")
         return response
@@ -130,34 +132,42 @@ class HttpSide:
 
     async def delete_session(self, request: web.Request) -> web.Response:
         """Forget a game session and empty its room."""
-        session = await self._mastered(request)
-        await self.store.delete_session(session.id)
-        await self.wire.close_session(session.id)
+        async with self._turn(request):
+            session = await self._mastered(request)
+            await self.store.delete_session(session.id)
+            await self.wire.close_session(session.id)
         return web.Response(status=204)
 
     async def enrol(self, request: web.Request) -> web.Response:
         """Make a user a participant."""
-        session = await self._mastered(request)
-        if await self.store.user(request.match_info["user"]) is None:
-            raise Problem(404, "there is no such user")
-        await self.store.enrol(session.id, request.match_info["user"])
+        async with self._turn(request):
+            session = await self._mastered(request)
+            if await self.store.user(request.match_info["user"]) is None:
+                raise Problem(404, "there is no such user")
+            await self.store.enrol(session.id, request.match_info["user"])
         return web.Response(status=204)
 
     async def revoke(self, request: web.Request) -> web.Response:
         """End a user's membership, at once and in the room too."""
-        session, user = await self._mastered(request), request.match_info["user"]
-        await self.store.revoke(session.id, user)
-        if user != session.game_master:
-            await self.wire.remove_member(user, session.id)
+        async with self._turn(request):
+            session, user = await self._mastered(request), request.match_info["user"]
+            await self.store.revoke(session.id, user)
+            if user != session.game_master:
+                await self.wire.remove_member(user, session.id)
         return web.Response(status=204)
 
     async def open_encounter(self, request: web.Request) -> web.Response:
         """Open an encounter in a session."""
-        session = await self._mastered(request)
-        name = _text(await _body(request), "name", 255)
-        encounter = secrets.token_urlsafe(9)
-        await self.store.save_encounter(encounter, session.id)
+        await self._user(request)
+        body = await _body(request)  # which may arrive slowly: nobody else waits for it
+        async with self._turn(request):
+            session = await self._mastered(request)
+            name, encounter = _text(body, "name", 255), secrets.token_urlsafe(9)
+            await self.store.save_encounter(encounter, session.id)
         return web.json_response({"id": encounter, "sessionId": session.id, "name": name}, status=201)
+
+    def _turn(self, request: web.Request) -> AbstractAsyncContextManager[object]:
+        return self.store.turn(request.match_info["session"])
 
     async def _session(self, request: web.Request) -> Session:
         session = await self.store.session(request.match_info["session"])
@@ -192,11 +202,6 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return answer
     except (ConnectionResetError, asyncio.CancelledError):
         raise
-    except ValueError as error:
-        if not request.path.startswith(Catalogue.load().path):
-            raise
-        log.warning("unreadable packet error=%s", error)
-        return _problem(400, "this is no Engine.IO packet", "VALIDATION_ERROR")
     except Exception:  # a fault of ours is told as JSON too
         log.exception("fault path=%s", request.path)
         return _problem(500, "something went wrong here", "INTERNAL_ERROR")
@@ -235,11 +240,8 @@ def _problem(status: int, text: str, code: str) -> web.Response:
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
-    raw = await request.content.read(_LARGEST_BODY + 1)
-    if len(raw) > _LARGEST_BODY:
-        raise Problem(413, f"the body is larger than {_LARGEST_BODY} bytes", "TOO_LARGE")
     try:
-        body = json.loads(raw)
+        body = json.loads(await request.clone(client_max_size=_LARGEST_BODY).read())
     except (ValueError, RecursionError):
         raise Problem(400, "the body is no JSON") from None
     if not isinstance(body, dict):

@@ -1,14 +1,18 @@
 """Where state lives. `Store` is the interface, `MemoryStore` the default: gone when the process ends.
 
-Nothing mutable is shared across the interface: what goes in and comes out is a copy or frozen.
+Nothing mutable is shared across the interface: what goes in and comes out is a copy or frozen. Any method may take
+its time; who reads, decides and writes does so within a `turn`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import dataclasses
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from dungeonlab_reference_server.rules import Payload, Session
 
@@ -30,6 +34,12 @@ class User:
 
 class Store(Protocol):
     """Everything the server remembers."""
+
+    def turn(self, key: str) -> AbstractAsyncContextManager[object]:
+        """Be alone with a session or a user, named by its id, for as long as the block lasts.
+
+        Whoever needs both takes the session first. A turn is not to be taken twice by one task.
+        """
 
     async def add_user(self, user: User) -> bool:
         """Keep an account; False if the username is taken."""
@@ -56,10 +66,10 @@ class Store(Protocol):
         """Return a game session."""
 
     async def enrol(self, session_id: str, user_id: str) -> None:
-        """Make a user a participant."""
+        """Make a user a participant of a session, if there is such a session."""
 
     async def revoke(self, session_id: str, user_id: str) -> None:
-        """Make a user a participant no more."""
+        """Make a user a participant no more, if there is such a session."""
 
     async def delete_session(self, session_id: str) -> None:
         """Forget a game session with its encounters and their tokens."""
@@ -94,6 +104,11 @@ class MemoryStore:
         self._encounters: dict[str, str] = {}
         self._tokens: dict[str, Payload] = {}
         self._memberships: dict[str, set[str]] = {}  # user to sessions
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # those in use
+
+    def turn(self, key: str) -> AbstractAsyncContextManager[object]:
+        """See `Store`."""
+        return self._turns.setdefault(key, asyncio.Lock())
 
     async def add_user(self, user: User) -> bool:
         """See `Store`."""
@@ -134,13 +149,15 @@ class MemoryStore:
 
     async def enrol(self, session_id: str, user_id: str) -> None:
         """See `Store`."""
-        session = self._sessions[session_id]
-        if user_id not in session.participants:
+        session = self._sessions.get(session_id)
+        if session is not None and user_id not in session.participants:
             await self.save_session(dataclasses.replace(session, participants=(*session.participants, user_id)))
 
     async def revoke(self, session_id: str, user_id: str) -> None:
         """See `Store`."""
-        session = self._sessions[session_id]
+        session = self._sessions.get(session_id)
+        if session is None:
+            return
         left = tuple(p for p in session.participants if p != user_id)
         self._sessions[session_id] = dataclasses.replace(session, participants=left)
         if user_id != session.game_master:

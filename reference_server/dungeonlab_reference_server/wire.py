@@ -1,7 +1,11 @@
-"""The only file that knows Socket.IO: judge a request, carry it out, tell the others, answer.
+"""What happens on a connection: judge a request, carry it out, tell the others, answer.
 
 One pipeline for every event, driven by the catalogue. Each step is a method of its own. Rooms are Socket.IO's;
 who sits where is remembered beside them, by connection.
+
+The store may take its time, and meanwhile the world changes. What a session's requests read and write is theirs
+alone as long as `Store.turn` says so; a connection that ends waits for nobody, and is asked about again right
+before it is seated or obeyed.
 """
 
 from __future__ import annotations
@@ -9,64 +13,27 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
 
-import socketio
-from engineio.payload import Payload as Polled
+from aiohttp import web
 from socketio.exceptions import ConnectionRefusedError as Turned
 
+from dungeonlab_reference_server.origins import is_own
 from dungeonlab_reference_server.rate import RateLimit
 from dungeonlab_reference_server.rules import EFFECTS, Command, Emission, Payload, Refusal, Session, question_errors
 from dungeonlab_reference_server.settings import Settings
+from dungeonlab_reference_server.sockets import Sockets, Where
 from dungeonlab_reference_server.store import Store
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.validation import accepts, complaint
 
 COOKIE = "dungeonlab_session"
-Polled.max_decode_packets = 10_000  # a polling client posts what has gathered; the size is limited anyhow
 
 log = logging.getLogger("dungeonlab")
-
-
-class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
-    """python-socketio's server with two seams it does not offer in public.
-
-    A handler there cannot tell whether the client wants an acknowledgement, and an exception in one, or in
-    the decoding of a packet, is nobody's business. Here every event reaches `wire` with its acknowledgement
-    id, and a packet that cannot be read ends the connection that sent it.
-    """
-
-    def __init__(self, wire: Wire, settings: Settings) -> None:
-        super().__init__(
-            async_mode="aiohttp",
-            async_handlers=False,  # one connection's events in the order they came
-            cors_allowed_origins=wire.is_own_origin,
-            max_http_buffer_size=settings.largest_message,
-            namespaces=["/"],
-        )
-        self.wire = wire
-
-    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002
-        connection = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
-        if connection is not None:
-            await self.wire.on_event(connection, data, None if id is None else (eio_sid, id))
-
-    async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
-        try:
-            await super()._handle_eio_message(eio_sid, data)
-        except Exception as error:  # whatever a hostile packet provokes, it must end here
-            log.warning("unreadable packet error=%s", type(error).__name__)
-            await self.eio.disconnect(eio_sid)
-
-    async def answer(self, where: tuple[str, int], envelope: Payload) -> None:
-        """Send an acknowledgement."""
-        eio_sid, number = where
-        packet = self.packet_class(3, namespace="/", id=number, data=[envelope])
-        await self._send_packet(eio_sid, packet)
 
 
 class Wire:
@@ -81,8 +48,6 @@ class Wire:
         self.users: dict[str, str] = {}  # by connection
         self.seats: dict[str, str] = {}  # session by connection
         self.sockets = Sockets(self, settings)
-        self.sockets.on("connect", self.on_connect)
-        self.sockets.on("disconnect", self.on_disconnect)
         self.own: Mapping[str, Callable[[str, str, Payload], Awaitable[Payload]]] = {
             "join-session": self.join,
             "leave-session": self.leave,
@@ -92,38 +57,46 @@ class Wire:
 
     # -- connections ---------------------------------------------------------------------------------
 
-    def is_own_origin(self, origin: str, environ: Mapping[str, Any]) -> bool:
-        """Say whether a page of that origin may connect: the server's own, or a configured one."""
-        host = environ.get("HTTP_X_FORWARDED_HOST") or environ.get("HTTP_HOST")
-        return urlsplit(origin).netloc == host or origin in self.settings.origins
+    def is_own_origin(self, origin: str, request: web.Request) -> bool:
+        """Say whether a page of that origin may use this server: its own, or a configured one."""
+        return origin in self.settings.origins or is_own(origin, request)
 
     async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
         """Return the user whose cookie a connection carries."""
-        try:
-            cookies = SimpleCookie(environ.get("HTTP_COOKIE", ""))
-        except CookieError:
-            return None
-        found = cookies.get(COOKIE)
-        return await self.store.login(found.value) if found else None
+        request: web.Request = environ["aiohttp.request"]
+        return await self.store.login(request.cookies.get(COOKIE, ""))
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
         """Let a logged-in user's connection in; refuse every other."""
         user = await self.authenticate(environ)
-        if user is None:
-            raise Turned("log in first: this connection carries no valid session cookie", {"code": "UNAUTHENTICATED"})
-        self.users[connection] = user
-        log.info("connected user=%s connection=%s", user, connection)
+        if user is not None:
+            async with self.store.turn(user):  # a logout comes before this or after it, and then finds it
+                if await self.authenticate(environ) == user:
+                    self.users[connection] = user
+                    log.info("connected user=%s connection=%s", user, connection)
+                    return
+        refusal = {"message": "log in first: no valid session cookie came with this connection"}
+        more = {"code": "UNAUTHENTICATED"}
+        self._check(self.catalogue.refusal, {**refusal, "data": more})
+        raise Turned(refusal["message"], more)
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
         """Forget where a connection sat. Membership is no matter of connections."""
-        await self.leave_room(connection, "disconnected")
-        user = self.users.pop(connection, None)
-        log.info("disconnected user=%s connection=%s reason=%s", user, connection, reason)
+        try:
+            await self.leave_room(connection, "disconnected")
+        finally:
+            user = self.users.pop(connection, None)
+            log.info("disconnected user=%s connection=%s reason=%s", user, connection, reason)
 
     async def end_user(self, user: str) -> None:
         """Close every connection of a user who logged out."""
         for connection in self.connections_of(user):
-            await self.sockets.disconnect(connection)
+            await self.sockets.end(connection)
+
+    async def close(self) -> None:
+        """Close every connection: the server stops."""
+        self.seats.clear()  # there is nobody left to be told who leaves
+        await self.sockets.close()
 
     async def remove_member(self, user: str, session: str) -> None:
         """Take a user who is no member any more out of the session's room, and say so."""
@@ -148,35 +121,59 @@ class Wire:
 
     # -- the pipeline --------------------------------------------------------------------------------
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: tuple[str, int] | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
         """Carry one request out or refuse it, and answer; `where` is None if no answer is wanted."""
         name = data[0] if data and isinstance(data[0], str) else ""
+        await self._answer(connection, name, self.perform(connection, name, data[1:]), where)
+
+    async def on_unreadable(self, connection: str, why: str, where: Where | None) -> None:
+        """Refuse what could not be made out."""
+
+        async def refuse() -> Payload:
+            self.check_limit(self.check_open(connection))
+            raise Refusal("VALIDATION_ERROR", why)
+
+        await self._answer(connection, "", refuse(), where)
+
+    async def _answer(self, connection: str, name: str, act: Awaitable[Payload], where: Where | None) -> None:
+        known = name if name in self.catalogue else "unknown"  # a log is no place for what clients write
         try:
-            answer = await self.perform(connection, name, data[1:])
-            envelope = {"success": True, "data": answer}
+            envelope = {"success": True, "data": await act}
+            self._check(self.catalogue[name].ack, envelope)
         except Refusal as refusal:
-            log.info("refused event=%s user=%s code=%s", name, self.users.get(connection), refusal.code)
+            log.info("refused event=%s user=%s code=%s", known, self.users.get(connection), refusal.code)
             envelope = {"success": False, "error": refusal.text, "code": refusal.code}
-        except Exception:  # a fault of ours must not leave the client without an answer
-            log.exception("fault event=%s", name)
+            self._check(self.catalogue.failure, envelope)
+        except Exception as fault:  # a fault of ours must not leave the client without an answer
+            told = "".join(traceback.format_tb(fault.__traceback__))  # without its message, which may quote a payload
+            log.error("fault event=%s error=%s\n%s", known, type(fault).__name__, told)
             envelope = {"success": False, "error": "something went wrong here", "code": "INTERNAL_ERROR"}
         await self.acknowledge(connection, name, envelope, where)
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
         """Judge one request in the protocol's order, then carry it out; return the answer's data."""
-        user = self.users.get(connection)
-        if user is None:
-            raise Refusal("PERMISSION_DENIED", "this connection has ended")
-        if not self.rate.allows(user, time.monotonic()):
-            raise Refusal("RATE_LIMITED", f"more than {self.settings.rate_limit} events in a minute")
+        user = self.check_open(connection)
+        self.check_limit(user)
         event = self.catalogue.events.get(name)
         if event is None or event.request is None:
             raise Refusal("VALIDATION_ERROR", "there is no such event")
         payload = self.check_shape(event, args)
-        token = await self.check_rights(event, payload, user, connection)
-        if name in self.own:
-            return await self.own[name](connection, user, payload)
-        return await self.take_effect(self.command(event, payload, user, token), connection)
+        async with self.store.turn(payload["sessionId"]) if "membership" in event.needs else nullcontext():
+            token = await self.check_rights(event, payload, user, connection)
+            if name in self.own:
+                return await self.own[name](connection, user, payload)
+            return await self.take_effect(self.command(event, payload, user, token), connection)
+
+    def check_open(self, connection: str) -> str:
+        """Return whose connection this is; refuse one that has ended, such as by a logout."""
+        if not self.sockets.is_open(connection):
+            raise Refusal("PERMISSION_DENIED", "this connection has ended")
+        return self.users[connection]
+
+    def check_limit(self, user: str) -> None:
+        """Count one event of a user, and refuse one too many."""
+        if not self.rate.allows(user, time.monotonic()):
+            raise Refusal("RATE_LIMITED", f"more than {self.settings.rate_limit} events in a minute")
 
     def check_shape(self, event: Event, args: Sequence[Any]) -> Payload:
         """Return the request's one object, or refuse."""
@@ -197,7 +194,11 @@ class Wire:
             await self.check_membership(event, payload["sessionId"], user)
         if "joined" in event.needs:
             self.check_joined(event, payload["sessionId"], connection)
-        return await self.check_things(event, payload)
+        token = await self.check_things(event, payload)
+        self.check_open(connection)
+        if "joined" in event.needs:
+            self.check_joined(event, payload["sessionId"], connection)  # it may have been thrown out meanwhile
+        return token
 
     async def check_membership(self, event: Event, session_id: str, user: str) -> Session:  # noqa: ARG002
         """Return the session, if it exists and the user is its member."""
@@ -244,14 +245,15 @@ class Wire:
 
     async def join(self, connection: str, user: str, payload: Payload) -> Payload:
         """Switch to a session's room; the user's connections in other sessions are moved out of theirs."""
-        session = await self.store.session(payload["sessionId"])
-        assert session is not None
-        if self.seats.get(connection) != session.id:
-            await self.leave_room(connection, "switched")
-            await self.enter_room(connection, session.id)
-        for other in self.connections_of(user):
-            if self.seats.get(other) not in (None, session.id):
-                await self.throw_out(other, "switched")
+        async with self.store.turn(user):  # of two joins at once, one is the newest
+            session = await self.store.session(payload["sessionId"])
+            assert session is not None
+            if self.seats.get(connection) != session.id:
+                await self.leave_room(connection, "switched")
+                await self.enter_room(connection, session.id)
+            for other in self.connections_of(user):
+                if self.seats.get(other) not in (None, session.id):
+                    await self.throw_out(other, "switched")
         return {
             "sessionId": session.id,
             "gameMasterId": session.game_master,
@@ -291,7 +293,7 @@ class Wire:
 
     async def enter_room(self, connection: str, session: str) -> None:
         """Seat a connection; the others hear of it if it is the user's first."""
-        user = self.users[connection]
+        user = self.check_open(connection)
         first = not self._sits(user, session)
         self.seats[connection] = session
         await self.sockets.enter_room(connection, self.room(session))
@@ -331,18 +333,17 @@ class Wire:
         self._check(self.catalogue[event].emission, payload)
         await self.sockets.emit(event, payload, to=connection)
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: tuple[str, int] | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
         """Answer, or tell a failure by an error event where no answer is wanted."""
         if where is not None:
-            if name in self.catalogue:
-                self._check(self.catalogue[name].ack if envelope["success"] else self.catalogue.failure, envelope)
             await self.sockets.answer(where, envelope)
         elif not envelope["success"]:
-            error = {"event": name, "error": envelope["error"], "code": envelope["code"]}
-            await self.tell(connection, "error", error)
+            told = name if name.isprintable() else ""  # half a surrogate pair is no text that could be sent
+            await self.tell(connection, "error", {"event": told, "error": envelope["error"], "code": envelope["code"]})
 
     def _check(self, reference: str | None, payload: Payload) -> None:
         if self.settings.check_outgoing and (reference is None or not accepts(reference, payload)):
+            log.error("about to send what does not fit schema=%s", reference)
             raise AssertionError(f"about to send what does not fit {reference}")
 
 

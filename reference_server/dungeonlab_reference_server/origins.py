@@ -1,0 +1,59 @@
+"""Which pages may use the server, on both its sides: those of its own origin, and those configured.
+
+A browser sends the cookie along for any page that asks, but it says which page that is. Behind a proxy the
+server's own origin is what `X-Forwarded-Proto` and `X-Forwarded-Host` say: no page can make a browser send those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from yarl import URL
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Admits = Callable[[str, web.Request], bool]
+
+
+def own_url(request: web.Request) -> URL:
+    """Return the scheme, host and port under which the server was called."""
+    scheme = _first(request, "X-Forwarded-Proto", request.scheme)
+    return URL.build(scheme=scheme.lower(), authority=_first(request, "X-Forwarded-Host", request.host))
+
+
+def is_own(origin: str, request: web.Request) -> bool:
+    """Say whether `origin` is the server's own. That of a sandboxed page or a file, ``null``, never is."""
+    try:
+        return URL(origin).origin() == own_url(request).origin()
+    except ValueError:
+        return False
+
+
+def guard(admits: Admits) -> Any:
+    """Return a middleware that turns foreign pages away, and lets browsers know of those that may come."""
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return await handler(request)
+        if not admits(origin, request):
+            told = {"error": "pages of this origin may not use this server", "code": "PERMISSION_DENIED"}
+            return web.json_response(told, status=403)
+        asks_first = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        response = web.Response(status=204) if asks_first else await handler(request)
+        if not response.prepared:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Allow-Credentials"] = "true"
+            response.headers["Vary"] = "Origin"
+        if asks_first:
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
+            response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        return response
+
+    return guarded
+
+
+def _first(request: web.Request, header: str, otherwise: str) -> str:
+    return request.headers.get(header, otherwise).partition(",")[0].strip()
