@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import fnmatch
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -37,6 +38,11 @@ from dungeonlab_spec import Catalogue, Event, Level, Requirement
 
 _LOG = logging.getLogger(__name__)
 _FINDINGS = 3  # of one verdict that are kept; the rest would say the same again
+_NEAR, _FAR = (8, 24), (24, 64)  # lanes to begin with, and at most, for a near server and for a far one
+_IDLE = 0.35  # of a processor; with less than that to do, the judge waits most of the time, and may do more at once
+_WINDOW = 0.4  # seconds over which that is measured
+_LIMITED = "the server's rate limit was reached (RATE_LIMITED); raise it for the run"
+_ONE_BY_ONE = 3.0  # seconds for scenes that are played alone; then those of one check are played together
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,27 @@ def scenes(selection: Selection, catalogue: Catalogue) -> list[Scene]:
     return found
 
 
+@dataclass(slots=True)
+class Played:
+    """What came of playing a scene: why it ended early, if it did, and whether that was for want of an account."""
+
+    stage: Stage
+    reason: Unjudged | None = None
+    error: str = ""
+    stranded: bool = False
+    seconds: float = 0.0
+
+    @property
+    def limited(self) -> bool:
+        """Whether the server refused something for being too much in too short a time."""
+        return any(
+            isinstance(arg, dict) and arg.get("code") == "RATE_LIMITED"
+            for seen in self.stage.journal.observations
+            if seen.act in ("hears", "is answered")
+            for arg in seen.args
+        )
+
+
 class Runner:
     """Plays scenes against one target."""
 
@@ -154,6 +181,12 @@ class Runner:
         self._up: dict[int, Stage] = {}  # the stage that still stands, by lane
         self._verdicts: dict[tuple[str, str | None], Verdict] = {}
         self._over = asyncio.Event()
+        self._lanes = itertools.count()
+        self._casts: list[Cast] = []
+        self._most = 1  # lanes
+        self._measured = (0.0, 0.0)  # when, and the processor time used by then
+        self._was_idle = False
+        self._renewable = self.backstage.offers("register")  # whether there are new accounts to be had
         self._patience: set[asyncio.Timeout] = set()  # of the scenes that are being played
 
     async def play(self) -> Run:
@@ -184,17 +217,18 @@ class Runner:
 
     async def _play(self) -> None:
         await reach(self.target)
-        lanes = self.concurrency or (8 if self.target.limits.round_trip < 0.02 else 24)
-        self.run.concurrency = lanes
-        casts = [Cast(lane, self.backstage) for lane in range(lanes)]
+        lanes, self._most = (self.concurrency,) * 2 if self.concurrency else _FAR if self.target.limits.far else _NEAR
         ordinary = [s for s in self.chosen if not s.check.alone and not s.check.lingers]
         lingering = [s for s in self.chosen if s.check.lingers]
         alone = [s for s in self.chosen if s.check.alone]
         watch = asyncio.create_task(self._watch())
         try:
-            await self._side_by_side(ordinary, casts)
-            await self._side_by_side(lingering, casts[1:] or casts)
-            await self._side_by_side(alone, casts[:1])
+            await self._side_by_side(ordinary, lanes)
+            await self._side_by_side(lingering, lanes)
+            began = time.monotonic()
+            for _, same in itertools.groupby(alone, lambda scene: scene.check):
+                slow = self.target.limits.far or time.monotonic() - began > _ONE_BY_ONE
+                await self._side_by_side(same, lanes if slow else 1, growing=slow)
         finally:
             watch.cancel()
         if self._up:
@@ -223,22 +257,55 @@ class Runner:
         for patience in self._patience:
             patience.reschedule(0)
 
-    async def _side_by_side(self, waiting: Iterable[Scene], casts: Sequence[Cast]) -> None:
+    def _cast(self, number: int) -> Cast:
+        while len(self._casts) <= number:
+            self._casts.append(Cast(next(self._lanes), self.backstage))
+        return self._casts[number]
+
+    async def _side_by_side(self, waiting: Iterable[Scene], lanes: int, *, growing: bool = True) -> None:
+        """Play scenes in so many lanes; in more, one after the other, while the judge has little to do."""
         queue = iter(waiting)
 
-        async def lane(cast: Cast) -> None:
+        async def lane(number: int) -> None:
+            nonlocal lanes
             for scene in queue:
                 if self._over.is_set():
                     return
-                await self._one(scene, cast)
+                await self._on(scene, number)
+                if growing and lanes < self._most and self._is_idle():
+                    group.create_task(lane(lanes))
+                    lanes += 1
 
+        self._measured = time.monotonic(), time.process_time()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(lane(cast)) for cast in casts]
-        del tasks
+            for number in range(lanes):
+                group.create_task(lane(number))
+        self.run.concurrency = max(self.run.concurrency, lanes)
         if self.run.fault:
             raise TargetFault(self.run.fault)
 
-    async def _one(self, scene: Scene, cast: Cast) -> None:
+    def _is_idle(self) -> bool:
+        now, used = time.monotonic(), time.process_time()
+        since, before = self._measured
+        if now - since < _WINDOW:
+            return self._was_idle
+        self._measured = now, used
+        self._was_idle = (used - before) / (now - since) < _IDLE
+        return self._was_idle
+
+    async def _on(self, scene: Scene, number: int) -> None:
+        """Play one scene in one lane; once more with new accounts if a rate limit got in its way."""
+        played = await self._one(scene, self._cast(number))
+        if played.limited and self._renewable and not self._over.is_set():
+            fresh = Cast(next(self._lanes), self.backstage)
+            again = await self._one(scene, fresh, renewed=True)
+            self._renewable = not again.stranded
+            if self._renewable:
+                played, self._casts[number] = again, fresh
+        self._put_down(scene, played)
+
+    async def _one(self, scene: Scene, cast: Cast, *, renewed: bool = False) -> Played:
+        """Play one scene; `renewed` if its accounts are an attempt to get round a limit, which may fail."""
         await asyncio.sleep(max(0.0, cast.busy_until - time.monotonic()))
         if (before := self._up.pop(cast.lane, None)) is not None:
             await self._strike(before)
@@ -246,7 +313,7 @@ class Runner:
         self._stages.append((scene, stage))
         self._up[cast.lane] = stage
         began = time.monotonic()
-        error = ""
+        played = Played(stage)
         try:
             async with asyncio.timeout(self.target.limits.scene) as patience:
                 self._patience.add(patience)
@@ -255,22 +322,26 @@ class Runner:
                     await _act(scene, stage)
                 finally:
                     self._patience.discard(patience)
-            reason: Unjudged | None = None
         except TimeoutError:
-            reason = Unjudged(self.run.fault or f"the scene took longer than {self.target.limits.scene:.0f} s")
+            played.reason = Unjudged(self.run.fault or f"the scene took longer than {self.target.limits.scene:.0f} s")
         except Unjudged as unjudged:
-            reason = unjudged
+            played.reason = unjudged
         except TargetFault as fault:
-            reason, self.run.fault = Unjudged(str(fault)), str(fault)
-            self._over.set()
+            played.reason = Unjudged(str(fault))
+            played.stranded = renewed
+            if not renewed:
+                self.run.fault = str(fault)
+                self._over.set()
         except Exception as fault:  # the suite's own fault, whatever it is, must not pass for a finding
-            reason, error = None, f"{type(fault).__name__}: {fault}"
+            played.error = f"{type(fault).__name__}: {fault}"
             _LOG.debug("scene %s", scene.name, exc_info=True)
         if scene.check.lingers:
             cast.busy_until = time.monotonic() + self.target.limits.sweep
-        if any(isinstance(r, Gone) for found in stage.judged.values() for r in found) or isinstance(reason, Gone):
+        found = [result for results in stage.judged.values() for result in results]
+        if any(isinstance(result, Gone) for result in (*found, played.reason)):
             await self._look_after(scene)
-        self._put_down(scene, stage, reason, error, time.monotonic() - began)
+        played.seconds = time.monotonic() - began
+        return played
 
     async def _look_after(self, scene: Scene) -> None:
         """Find out whether one connection is gone or the whole server; the latter ends the run."""
@@ -279,46 +350,36 @@ class Runner:
         except TargetFault:
             self._give_up(scene.name)
 
-    def _put_down(self, scene: Scene, stage: Stage, reason: Unjudged | None, error: str, seconds: float) -> None:
-        made: list[Verdict] = []
-        limited = any(
-            isinstance(arg, dict) and arg.get("code") == "RATE_LIMITED"
-            for seen in stage.journal.observations
-            for arg in seen.args
-            if seen.act in ("hears", "is answered")
-        )
-        for name in sorted(scene.wanted):
-            requirement = self.catalogue.requirements[name]
-            verdict = Verdict(
-                name,
-                scene.event.name if scene.event else None,
-                requirement.level,
-                Outcome.PASS,
-                scene=scene.name,
-                seconds=seconds,
-            )
-            found = stage.judged.get(name)
-            if error:
-                verdict.outcome, verdict.reason = Outcome.ERROR, error
-            elif found is None or (reason is not None and not any(isinstance(f, Broken) for f in found)):
-                why = reason or Unjudged("the scene ended before this was judged")
-                verdict.outcome = Outcome.SKIPPED if isinstance(why, Missing) else Outcome.UNJUDGED
-                verdict.reason = f"the target offers no {why}" if isinstance(why, Missing) else str(why)
-            for result in () if error else found or ():
-                if isinstance(result, Broken) and not limited and not (self.run.fault and not scene.check.alone):
-                    if len(verdict.findings) < _FINDINGS:
-                        verdict.convict(self._finding(result, scene, stage))
-                elif verdict.outcome is Outcome.PASS:
-                    verdict.outcome = Outcome.SKIPPED if isinstance(result, Missing) else Outcome.UNJUDGED
-                    verdict.reason = (
-                        "the server's rate limit was reached; raise it for the run" if limited else str(result)
-                    )
-            made.append(verdict)
-            self._verdicts[name, verdict.event] = verdict
+    def _put_down(self, scene: Scene, played: Played) -> None:
+        made = [self._verdict(scene, name, played) for name in sorted(scene.wanted)]
+        for verdict in made:
+            self._verdicts[verdict.requirement, verdict.event] = verdict
             if self.fail_fast and verdict.outcome is Outcome.FAIL:
                 self._over.set()
         self.run.scenes += 1
         self.on_scene(scene, made)
+
+    def _verdict(self, scene: Scene, name: str, played: Played) -> Verdict:
+        """Say what a scene showed about one requirement."""
+        event = scene.event.name if scene.event else None
+        level = self.catalogue.requirements[name].level
+        verdict = Verdict(name, event, level, Outcome.PASS, scene=scene.name, seconds=played.seconds)
+        found = played.stage.judged.get(name)
+        if played.error:
+            verdict.outcome, verdict.reason = Outcome.ERROR, played.error
+            return verdict
+        if played.limited:
+            verdict.outcome, verdict.reason = Outcome.UNJUDGED, _LIMITED
+            return verdict
+        if found is None or (played.reason is not None and not any(isinstance(f, Broken) for f in found)):
+            _leave_open(verdict, played.reason or Unjudged("the scene ended before this was judged"))
+        for result in found or ():
+            if isinstance(result, Broken) and not (self.run.fault and not scene.check.alone):
+                if len(verdict.findings) < _FINDINGS:
+                    verdict.convict(self._finding(result, scene, played.stage))
+            elif verdict.outcome is Outcome.PASS:
+                _leave_open(verdict, result)
+        return verdict
 
     def _finding(self, broken: Broken, scene: Scene, stage: Stage) -> Finding:
         return Finding(broken.expected, broken.got, broken.path, scene.name, transcript(stage.journal))
@@ -369,6 +430,12 @@ class Runner:
         await self.backstage.close()
 
 
+def _leave_open(verdict: Verdict, why: Exception) -> None:
+    missing = isinstance(why, Missing)
+    verdict.outcome = Outcome.SKIPPED if missing else Outcome.UNJUDGED
+    verdict.reason = f"the target offers no {why}" if missing else str(why)
+
+
 async def _act(scene: Scene, stage: Stage) -> None:
     act = scene.check.scene(stage, scene.event) if scene.check.per_event else scene.check.scene(stage)
     if len(scene.check.requirements) == 1:
@@ -391,7 +458,8 @@ async def reach(target: Target) -> None:
             f"{target.url}{target.path} answered HTTP {answer.status} and no Socket.IO v4 handshake; "
             "is the path right, and is it a Socket.IO server?"
         )
-    target.limits.round_trip = max(target.limits.round_trip, time.monotonic() - began)
+    if not target.limits.round_trip:  # later on it would tell of a server that is busy with us
+        target.limits.round_trip = time.monotonic() - began
 
 
 def _matches(requirement: Requirement, patterns: Iterable[str]) -> bool:

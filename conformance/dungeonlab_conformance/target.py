@@ -56,7 +56,12 @@ class Limits:
     @property
     def answer(self) -> float:
         """How long an answer or a delivery may take."""
-        return self.scale * (4.0 + 40 * self.round_trip)
+        return self.scale * (4.0 + 40 * min(self.round_trip, 1.0))
+
+    @property
+    def far(self) -> bool:
+        """Whether a round trip takes so long that many must be under way at once."""
+        return self.round_trip > 0.03
 
     @property
     def scene(self) -> float:
@@ -66,7 +71,7 @@ class Limits:
     @property
     def sweep(self) -> float:
         """How long the recorders stay on after the last scene, for what comes late."""
-        return 0.5 * max(1.0, self.scale)
+        return 0.5 * max(1.0, self.scale) + 2 * min(self.round_trip, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
