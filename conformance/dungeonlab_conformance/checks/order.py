@@ -57,7 +57,7 @@ async def concurrent_moves_converge(stage: Stage) -> None:
         raise Unjudged("a move was refused")
     for said in burst:
         await bob.witnesses(said)
-    last = [o for o in stage.journal.heard(bob.connection) if o.event == "token:move"][-1].args[0]
+    last = max((o for said in burst for o in bob.sightings(said)), key=lambda seen: seen.number).args[0]
     look = await stage.request(events["token:update"])
     token = (await alice.does(look)).data.get("token")
     if not isinstance(token, dict) or not isinstance(last, dict):
