@@ -1,0 +1,144 @@
+"""Serves a peer, a program of another stack, and has the whole suite judge it: plain, or with one of its faults.
+
+From the shell: ``python -m tests.peers.judging [NAME ...]`` for faults, ``--clean N`` for N runs on each transport.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dungeonlab_conformance.playing import play
+from dungeonlab_conformance.runner import Run, Selection, scenes
+from dungeonlab_conformance.target import Limits, Target
+from dungeonlab_spec import Catalogue
+from tests.faulty.judging import AT_ONCE, SCALE, broken
+
+NODE = Path(__file__).parent / "node"
+TRANSPORTS = ("websocket", "polling")
+_READY = "Listening on "
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFault:
+    """A fault that a peer can be started with, as `tests.faulty.fault.Fault` has it.
+
+    It is judged on the one transport on which it shows.
+    """
+
+    name: str
+    claim: str
+    breaks: frozenset[str]
+    also: Mapping[str, str] = field(default_factory=dict)
+    transport: str = "websocket"
+
+    def allows(self, requirement: str) -> bool:
+        """Whether a requirement may be found broken."""
+        return requirement in self.breaks or any(fnmatch.fnmatchcase(requirement, glob) for glob in self.also)
+
+
+def why_not() -> str | None:
+    """Say what is missing to run the peers, and how to get it; None if nothing is."""
+    if shutil.which("node") is None:
+        return (
+            "Node.js is not there; install it (apt-get install nodejs npm), then run: npm ci --prefix tests/peers/node"
+        )
+    if not (NODE / "node_modules").is_dir():
+        return "the peers' packages are not there; run: npm ci --prefix tests/peers/node"
+    return None
+
+
+def is_required() -> bool:
+    """Whether a run without the peers is a failed one."""
+    return bool(os.environ.get("CI") or os.environ.get("DUNGEONLAB_REQUIRE_NODE"))
+
+
+@contextmanager
+def served(program: str = "server.mjs", *options: str) -> Iterator[str]:
+    """Run a peer while the block runs; yields its URL."""
+    command = ["node", str(NODE / program), "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line.startswith(_READY):
+            raise RuntimeError(f"{' '.join(command)} did not start")
+        try:
+            yield line.removeprefix(_READY).strip()
+        finally:
+            process.kill()
+
+
+@cache
+def all_faults() -> Mapping[str, PeerFault]:
+    """Return every fault that the peer can be started with, by its name."""
+    listed = subprocess.run(["node", NODE / "server.mjs", "--list-faults"], check=True, capture_output=True, text=True)
+    rows: dict[str, dict[str, Any]] = json.loads(listed.stdout)
+    return {name: PeerFault(name, **{**row, "breaks": frozenset(row["breaks"])}) for name, row in rows.items()}
+
+
+def judge(transport: str, fault: str | None = None) -> Run:
+    """Judge the peer with the whole suite on one transport; with one of its faults, if one is named."""
+    options, scale = (("--fault", fault), SCALE) if fault else ((), 1.0)
+    with served("server.mjs", *options) as url:
+        return play(Target(url, transport=transport, limits=Limits(scale)), scenes(Selection(), Catalogue.load()))
+
+
+def judge_clean(times: int) -> Iterator[tuple[str, Run]]:
+    """Judge the peer without a fault so many times on each transport; yields the transport, and the run."""
+    for transport in TRANSPORTS:
+        for run in _in_processes([(transport, None)] * times, at_once=1):
+            yield transport, run
+
+
+def judge_faulty(names: Iterable[str]) -> Iterator[tuple[str, Run]]:
+    """Judge the peer with each of these faults, some at a time; yields name and run, in the order of the names."""
+    names = list(names)
+    jobs = [(all_faults()[name].transport, name) for name in names]
+    yield from zip(names, _in_processes(jobs, at_once=AT_ONCE), strict=True)
+
+
+def red(run: Run) -> list[str]:
+    """Return what in a run is neither a pass nor a note, one line each."""
+    lines = [f"{v.outcome}: {v.requirement} [{v.event}] {v.reason} {v.findings[:1]}" for v in run.verdicts]
+    return [line for line in lines if not line.startswith(("pass:", "note:"))] + ([run.fault] if run.fault else [])
+
+
+def _in_processes(jobs: Iterable[tuple[str, str | None]], *, at_once: int) -> Iterator[Run]:
+    with ProcessPoolExecutor(at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(judge, *zip(*jobs, strict=True))
+
+
+def main() -> None:
+    """Judge what the command line says and print what was wrong."""
+    if sys.argv[1:2] == ["--clean"]:
+        for transport, run in judge_clean(int(sys.argv[2])):
+            print(f"{'NO ' if red(run) else 'ok '} {transport} ({run.seconds:.1f} s)", *red(run)[:5], sep="\n      ")
+        return
+    for name, run in judge_faulty(sys.argv[1:] or all_faults()):
+        fault, found = all_faults()[name], broken(run)
+        missed = sorted(fault.breaks - found)
+        blamed = sorted(r for r in found if not fault.allows(r))
+        print(f"{'NO ' if missed + blamed else 'ok '} {name} ({run.seconds:.1f} s) {run.fault or ''}")
+        print(
+            *[f"      missed: {r}" for r in missed], *[f"      wrongly blamed: {r}" for r in blamed], sep="\n", end="\n"
+        )
+        for verdict in run.verdicts:
+            if verdict.outcome == "error" or (verdict.requirement in blamed and verdict.findings):
+                said = [f"{f.scene}: expected {f.expected}; got {f.got}"[:300] for f in verdict.findings[:1]]
+                print(f"        {verdict.requirement} [{verdict.event}] {verdict.reason}", *said)
+
+
+if __name__ == "__main__":
+    main()

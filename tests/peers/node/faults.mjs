@@ -1,0 +1,405 @@
+// Faults that come naturally to this stack, one at a time: `node server.mjs --fault NAME`.
+//
+// Each entry says what is wrong, which requirements that breaks, which others (ids or globs, with the reason)
+// may be found broken besides, and, where it shows on one transport only, on which.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { events, Refusal, validator } from "./protocol.mjs";
+
+const jitter = () => sleep(Math.random() * 4); // ms; as long as a query may take
+
+const LEAKS_EVERYWHERE = "whoever should hear nothing after leaving, switching, or being turned away, hears it too";
+const DEAF = "a scene that waits for the room to hear something finds that it does not";
+const GONE = "the server is gone; what was asked of it then went unanswered";
+
+export const faults = {
+  "io-to": {
+    claim: "io.to(room) where socket.to(room) is meant: the sender hears its own broadcast.",
+    breaks: ["rooms/sender-hears-nothing"],
+    on: (Peer) =>
+      new (class extends Peer {
+        broadcast(_, event, sessionId, payload) {
+          this.io.to(this.room(sessionId)).emit(event, { sessionId, ...payload });
+        }
+      })(),
+  },
+
+  "socket-broadcast": {
+    claim: "socket.broadcast.emit, which knows no rooms: everybody who is connected hears everything.",
+    breaks: [
+      "rooms/outsider-hears-nothing",
+      "rooms/other-session-hears-nothing",
+      "rooms/member-not-joined-hears-nothing",
+      "join/leave-stops-delivery",
+      "join/second-join-leaves-the-first-room",
+      "join/refused-join-subscribes-nothing",
+      "join/disconnect-leaves-the-room",
+    ],
+    also: {
+      "join/one-session-per-user": LEAKS_EVERYWHERE,
+      "authorization/removed-member-hears-nothing": LEAKS_EVERYWHERE,
+    },
+    on: (Peer) =>
+      new (class extends Peer {
+        broadcast(socket, event, sessionId, payload) {
+          socket.broadcast.emit(event, { sessionId, ...payload });
+        }
+      })(),
+  },
+
+  "other-room-left": {
+    claim: "join enters room session:<id>, leave leaves room <id>.",
+    breaks: ["join/leave-stops-delivery"],
+    on: (Peer) =>
+      new (class extends Peer {
+        async "leave-session"(socket, { sessionId }) {
+          socket.leave(sessionId);
+          return { sessionId };
+        }
+      })(),
+  },
+
+  "other-room-told": {
+    claim: "token events go to room <id>, while everybody sits in session:<id>.",
+    breaks: [
+      "rooms/every-other-member-hears-once",
+      "rooms/game-master-hears",
+      "rooms/own-other-connection-hears",
+      "rooms/no-encounter-rooms",
+    ],
+    also: { "acks/success-without-callback-is-silent": DEAF },
+    on: (Peer) =>
+      new (class extends Peer {
+        tell(socket, event, sessionId, payload) {
+          const told = { sessionId, ...payload, userId: socket.data.userId, timestamp: new Date().toISOString() };
+          socket.to(sessionId).emit(event, told);
+        }
+      })(),
+  },
+
+  "old-room-kept": {
+    claim: "join enters the new room and leaves none.",
+    breaks: ["join/second-join-leaves-the-first-room", "join/one-session-per-user"],
+    on: (Peer) =>
+      new (class extends Peer {
+        async "join-session"(socket, { sessionId }, { session }) {
+          socket.join(this.room(sessionId));
+          return { sessionId, gameMasterId: session.gameMasterId, participantIds: session.participantIds };
+        }
+      })(),
+  },
+
+  "join-races": {
+    claim: "join looks where the connection sits, awaits the database, then enters: two joins at once enter twice.",
+    breaks: ["join/second-join-leaves-the-first-room"],
+    on: (Peer) =>
+      new (class extends Peer {
+        inOrder(socket, work) {
+          return work();
+        }
+
+        async "join-session"(socket, { sessionId }, { session }) {
+          const before = [...socket.rooms].filter((room) => room.startsWith("session:"));
+          await sleep(5);
+          for (const room of before) socket.leave(room);
+          return super["join-session"](Object.create(socket, { rooms: { value: new Set() } }), { sessionId }, { session });
+        }
+
+        connectionsIn(room) {
+          return room.startsWith("user:") ? [] : super.connectionsIn(room);
+        }
+      })(),
+  },
+
+  "change-races": {
+    claim: "A token is read, awaited, and written back by two at once: one of the changes is lost.",
+    breaks: ["tokens/version-grows"],
+    also: { "order/concurrent-moves-converge": "which of two changes is lost may differ between store and room" },
+    on: (Peer) =>
+      new (class extends Peer {
+        oneAtATime(_, work) {
+          return work();
+        }
+      })(),
+  },
+
+  "handlers-overtake": {
+    claim: "Each handler awaits its queries on its own: what one connection sends is done in any order.",
+    breaks: ["order/one-sender-in-order", "order/answers-in-order"],
+    on: (Peer) =>
+      new (class extends Peer {
+        async inOrder(_, work) {
+          await jitter();
+          return work();
+        }
+      })(),
+  },
+
+  "unhandled-rejection": {
+    claim: "An async handler destructures a payload that is not there; the rejection, unhandled, ends the process.",
+    breaks: ["payloads/no-argument"],
+    also: { "payloads/*": GONE, "connect/malformed-frames-are-harmless": GONE },
+    on: (Peer) =>
+      new (class extends Peer {
+        async receive(socket, event, args) {
+          const [{ sessionId }] = args;
+          return super.receive(socket, event, args, sessionId);
+        }
+      })(),
+  },
+
+  "callback-assumed": {
+    claim: "The callback is called without looking: a request without one ends the process.",
+    breaks: ["payloads/missing-callback-is-harmless"],
+    also: { "*": GONE },
+    on: (Peer) =>
+      new (class extends Peer {
+        receive(socket, event, args) {
+          const callback = args.pop();
+          const told = (answer) => queueMicrotask(() => callback(answer));
+          return super.receive(socket, event, [...args, told]);
+        }
+      })(),
+  },
+
+  "open-admin": {
+    claim: "io.use guards the default namespace only; /admin stands open.",
+    breaks: ["auth/no-open-namespace"],
+    on: (Peer) =>
+      new (class extends Peer {
+        constructor() {
+          super();
+          this.io.of("/admin").on("connection", () => {});
+        }
+      })(),
+  },
+
+  "cookie-on-upgrade-only": {
+    claim: "The cookie is checked where WebSockets are upgraded, and long-polling is forgotten.",
+    breaks: ["auth/missing-cookie-refused", "auth/forged-cookie-refused", "auth/logged-out-cookie-refused"],
+    on: (Peer) =>
+      new (class extends Peer {
+        authenticate(socket, next) {
+          if (socket.conn.transport.name !== "polling") return super.authenticate(socket, next);
+          socket.data.userId = this.httpSide.userOf(socket.request) ?? "guest";
+          next();
+        }
+
+        welcome(socket) {
+          if (socket.data.userId !== "guest") super.welcome(socket);
+        }
+      })(),
+  },
+
+  "handlers-come-late": {
+    claim: "The connection handler awaits the user's record before it listens: the first request finds nobody.",
+    breaks: ["acks/every-other-request-answers"],
+    also: { "*": "hardly anybody can be seated" },
+    on: (Peer) =>
+      new (class extends Peer {
+        async welcome(socket) {
+          await sleep(30);
+          super.welcome(socket);
+        }
+      })(),
+  },
+
+  "answers-by-event": {
+    claim: "token:delete is answered by an event of its own where a callback is expected.",
+    breaks: ["acks/every-token-operation-answers", "broadcasts/catalogue-events-only"],
+    also: { "acks/failure-shape": "there is no acknowledgement to have a shape" },
+    on: (Peer) =>
+      new (class extends Peer {
+        receive(socket, event, args) {
+          if (event.name !== "token:delete" || typeof args.at(-1) !== "function") {
+            return super.receive(socket, event, args);
+          }
+          return super.receive(socket, event, [
+            ...args.slice(0, -1),
+            (answer) => socket.emit("token:delete-result", answer),
+          ]);
+        }
+      })(),
+  },
+
+  "identity-from-the-payload": {
+    claim: "The sender is whoever the payload says it is.",
+    breaks: ["auth/identity-comes-from-the-cookie", "broadcasts/true-sender"],
+    on: (Peer) =>
+      new (class extends Peer {
+        perform(socket, event, args) {
+          const userId = args[0]?.userId;
+          if (typeof userId !== "string" || event.name === "get-user-data") return super.perform(socket, event, args);
+          const data = { ...socket.data, userId };
+          return super.perform(new Proxy(socket, { get: (s, key) => (key === "data" ? data : bound(s, key)) }), event, args);
+        }
+      })(),
+  },
+
+  "recovers-state": {
+    claim: "connectionStateRecovery puts a new connection into its old room, and replays what it missed.",
+    breaks: ["join/disconnect-leaves-the-room"],
+    also: { "broadcasts/valid-payload": "each broadcast carries its offset as a second argument" },
+    on: (Peer) => new Peer({ connectionStateRecovery: {} }),
+  },
+
+  "binary-passes": {
+    claim: "typeof finds a Buffer to be an object, and a schema without required properties finds nothing wrong.",
+    breaks: ["payloads/binary"],
+    on: (Peer) =>
+      new (class extends Peer {
+        checkShape(event, args) {
+          const [fault] = args.length === 1 ? this.faultsOf(event, args[0]) : ["expected exactly one object"];
+          if (fault) throw new Refusal("VALIDATION_ERROR", fault);
+          return args[0];
+        }
+      })(),
+  },
+
+  "types-coerced": {
+    claim: "ajv's coerceTypes turns whatever comes into what the schema asks for.",
+    breaks: ["payloads/wrong-type"],
+    also: { "payloads/refused-not-*": "what should be refused is carried out" },
+    on: (Peer) => Object.assign(new Peer(), { ajv: validator({ coerceTypes: true }) }),
+  },
+
+  "length-in-code-units": {
+    claim: "message.length counts UTF-16 code units: 1500 dragons are too many.",
+    breaks: ["chat/longest-accepted"],
+    on: (Peer) =>
+      new (class extends Peer {
+        checkShape(event, args) {
+          const payload = super.checkShape(event, args);
+          if (event.name !== "chat-message" || payload.message.length <= 2000) return payload;
+          throw new Refusal("VALIDATION_ERROR", "the message is longer than 2000");
+        }
+      })(),
+  },
+
+  "refuses-and-goes-on": {
+    claim: "callback({success: false}) without a return: the refused request is carried out all the same.",
+    breaks: ["rooms/refused-event-is-not-broadcast", "authorization/refusal-precedes-effect"],
+    on: (Peer) =>
+      new (class extends Peer {
+        receive(socket, event, args) {
+          this.refused = undefined;
+          return super.receive(socket, event, args);
+        }
+
+        async perform(socket, event, args) {
+          const [payload] = args;
+          try {
+            return await super.perform(socket, event, args);
+          } catch (error) {
+            if (error.code === "PERMISSION_DENIED" && event.emission) {
+              const token = await this.checkThings(event, payload).catch(() => undefined);
+              if (token || !event.needs.includes("token")) await this[event.name](socket, payload, { token });
+            }
+            throw error;
+          }
+        }
+      })(),
+  },
+
+  "handlers-pile-up": {
+    claim: "Handlers are registered on joining: after a second join everything is done twice.",
+    breaks: ["join/repeated-join-is-harmless"],
+    also: {
+      "rooms/every-other-member-hears-once": "whoever joined twice is heard twice",
+      "tokens/version-grows": "whoever joined twice changes twice",
+    },
+    on: (Peer) =>
+      new (class extends Peer {
+        async "join-session"(socket, payload, found) {
+          const answer = await super["join-session"](socket, payload, found);
+          socket.data.joins = (socket.data.joins ?? 0) + 1;
+          if (socket.data.joins > 1) {
+            const event = events["chat-message"];
+            socket.on(event.name, (...args) => this.receive(socket, event, args));
+          }
+          return answer;
+        }
+      })(),
+  },
+
+  volatile: {
+    claim: "Broadcasts are volatile: whoever's poll is just on its way misses them.",
+    transport: "polling",
+    breaks: ["rooms/every-other-member-hears-once"],
+    also: {
+      "rooms/*-hears": DEAF,
+      "rooms/no-encounter-rooms": DEAF,
+      "acks/success-without-callback-is-silent": DEAF,
+      "chat/*": DEAF,
+      "connect/polling": DEAF,
+      "join/*": DEAF,
+    },
+    on: (Peer) =>
+      new (class extends Peer {
+        broadcast(socket, event, sessionId, payload) {
+          socket.volatile.to(this.room(sessionId)).emit(event, { sessionId, ...payload });
+        }
+      })(),
+  },
+
+  "membership-asked-once": {
+    claim: "socket.rooms.has(room) stands in for asking the database: who is in stays in.",
+    breaks: ["authorization/checked-on-every-operation", "authorization/removed-member-hears-nothing"],
+    on: (Peer) =>
+      new (class extends Peer {
+        async checkMembership(socket, sessionId) {
+          if (socket.rooms.has(this.room(sessionId))) return { id: sessionId, ...(await this.sessions.get(sessionId)) };
+          return super.checkMembership(socket, sessionId);
+        }
+
+        throwOut() {}
+      })(),
+  },
+
+  "unknown-event-looked-up": {
+    claim: "socket.onAny calls handlers[event], which for an unknown one is undefined: a TypeError ends the process.",
+    breaks: ["payloads/unknown-event-is-harmless"],
+    also: { "payloads/*": GONE, "connect/malformed-frames-are-harmless": "a stray event ends the process as well" },
+    on: (Peer) =>
+      new (class extends Peer {
+        welcome(socket) {
+          super.welcome(socket);
+          socket.onAny((event) => this[event].name);
+        }
+      })(),
+  },
+
+  "error-to-everyone": {
+    claim: "io.emit('error') where socket.emit is meant: everybody is told of everybody's mistakes.",
+    breaks: ["acks/error-event-reaches-only-the-sender"],
+    also: { "acks/success-without-callback-is-silent": "an error of somebody else comes in between" },
+    on: (Peer) =>
+      new (class extends Peer {
+        refuse(socket, event, callback, { code = "INTERNAL_ERROR", message }) {
+          if (callback) callback({ success: false, error: message, code });
+          else this.io.emit("error", { event: event.name, error: message, code });
+        }
+      })(),
+  },
+
+  "disconnects-first": {
+    claim: "socket.disconnect(true) comes before the callback, and takes the answer with it.",
+    breaks: ["authorization/refusal-precedes-disconnection"],
+    also: {
+      "authorization/*": "an outsider is disconnected without an answer",
+      "acks/*": "an outsider is disconnected without an answer",
+    },
+    on: (Peer) =>
+      new (class extends Peer {
+        refuse(socket, event, callback, error) {
+          if (error.code === "PERMISSION_DENIED") socket.disconnect(true);
+          super.refuse(socket, event, callback, error);
+        }
+      })(),
+  },
+};
+
+function bound(object, key) {
+  const value = object[key];
+  return typeof value === "function" ? value.bind(object) : value;
+}
