@@ -83,15 +83,15 @@ class Actor(Connection):
             await self.come_back()
         connection = self.connection
         pending = await self._ask(said)
-        args = await self._in_time(pending)
+        args = await self._in_time(pending, said)
         if args is None and pending.done() and self._was_refused_before(connection):
             await self.come_back()
             pending = await self._ask(said)
-            args = await self._in_time(pending)
+            args = await self._in_time(pending, said)
         if args is None and not pending.done():
             if not await self._is_alive():
                 raise Unjudged(f"{said.event} was not answered in time, and neither was anything else")
-            args = await self._in_time(pending)  # a late answer is one: only silence is none
+            args = await self._in_time(pending, said)  # a late answer is one: only silence is none
         if args is None and pending.done():
             raise Gone(f"{self.name}'s connection was closed before {said.event} was answered")
         if args is None:
@@ -126,7 +126,7 @@ class Actor(Connection):
 
     async def attempt(self, said: Said) -> tuple[Any, ...] | None:
         """Send a request with a callback, once; return the answer's arguments, or None if none came in time."""
-        return await self._in_time(await self._ask(said))
+        return await self._in_time(await self._ask(said), said)
 
     async def _ask(self, said: Said) -> asyncio.Future[tuple[Any, ...] | None]:
         """Send a request with a callback; the future will hold its answer, or None once the connection is closed."""
@@ -148,9 +148,9 @@ class Actor(Connection):
         await self.emit(said, on_answer)
         return pending
 
-    async def _in_time(self, pending: asyncio.Future[tuple[Any, ...] | None]) -> tuple[Any, ...] | None:
+    async def _in_time(self, pending: asyncio.Future[tuple[Any, ...] | None], said: Said) -> tuple[Any, ...] | None:
         """Wait for an answer for as long as one may take; None if there is none by then."""
-        await asyncio.wait([pending], timeout=self.target.limits.answer)
+        await asyncio.wait([pending], timeout=self.target.limits.answer_to(said.args))
         return pending.result() if pending.done() else None
 
     def _note(self, said: Said) -> None:

@@ -46,6 +46,9 @@ class Identity:
     variables: dict[str, str] = field(default_factory=dict)
 
 
+_SLOWEST = 4_000  # bytes a second that a far link is trusted to carry
+
+
 @dataclass(slots=True)
 class Limits:
     """How long to wait, in seconds: a base that users scale, and more for a link that proved to be slow."""
@@ -62,6 +65,15 @@ class Limits:
     def far(self) -> bool:
         """Whether a round trip takes so long that many must be under way at once."""
         return self.round_trip > 0.03
+
+    @property
+    def together(self) -> int:
+        """How many requests of one connection may be under way, where a scene sends many."""
+        return 10 if self.far else 1
+
+    def answer_to(self, args: tuple[Any, ...]) -> float:
+        """How long the answer to a request may take, which must get to the server first."""
+        return self.answer + (self.scale * len(repr(args)) / _SLOWEST if self.far else 0.0)
 
     @property
     def scene(self) -> float:
