@@ -15,6 +15,7 @@ import aiohttp
 import socketio
 from engineio.payload import Payload
 from socketio.exceptions import SocketIOError
+from yarl import URL
 
 from dungeonlab_conformance.journal import Journal, Said, Seat
 from dungeonlab_conformance.target import Identity, Target
@@ -56,8 +57,17 @@ class Connection:
         """The user's id, as the server under test calls it."""
         return self.identity.user if self.identity else None
 
-    async def connect(self, *, transport: str | None = None, headers: dict[str, str] | None = None) -> None:
+    async def connect(
+        self,
+        *,
+        transport: str | None = None,
+        headers: dict[str, str] | None = None,
+        claims: dict[str, Any] | None = None,
+    ) -> None:
         """Connect to the default namespace.
+
+        `claims` are sent along in the handshake's query and in the CONNECT packet, as clients do that
+        authenticate otherwise than by the cookie.
 
         Raises `Refused` if the server says no, `Gone` if it cannot be reached, `Unjudged` if it takes too long.
         """
@@ -91,8 +101,9 @@ class Connection:
         try:
             async with asyncio.timeout(2 * limit):
                 await self._client.connect(
-                    self.target.url,
+                    str(URL(self.target.url).with_query(_texts(claims))),
                     headers=dict(headers or {}),
+                    auth=claims,
                     transports=transports,
                     socketio_path=self.target.path,
                     wait_timeout=2 * limit,
@@ -102,17 +113,17 @@ class Connection:
             raise Unjudged(f"{self.name}'s connection took longer than {2 * limit:.1f} s") from None
         except (SocketIOError, aiohttp.ClientError, OSError, ValueError) as error:
             await self.leave_stage()
-            raise await self._why_not(error, headers) from None
+            raise await self._why_not(error, transports[0], headers) from None
         self.closed = False
         self.journal.users[self.connection] = self.user
         self.journal.write(self.name, self.connection, "connects", transports[0])
 
-    async def _why_not(self, error: Exception, headers: dict[str, str] | None) -> Exception:
+    async def _why_not(self, error: Exception, transport: str, headers: dict[str, str] | None) -> Exception:
         """Tell a refusal from a server that is not there; only a second look at the HTTP side can."""
         if isinstance(self._refusal, dict):
             self.journal.write(self.name, self.connection, "is refused", "connect", (self._refusal,))
             return Refused(self._refusal)
-        answer = await self.target.handshake(self.identity, headers=headers)
+        answer = await self.target.handshake(self.identity, transport=transport, headers=headers)
         if answer.status in (400, 401, 403):
             self.journal.write(self.name, self.connection, "is refused", f"HTTP {answer.status}", (answer.text,))
             return Refused(answer.text, answer.status)
@@ -163,3 +174,7 @@ class Connection:
             await self._client.emit(said.event, said.args, callback=callback)
         except (SocketIOError, aiohttp.ClientError, OSError) as error:
             raise Gone(f"{self.name} could not send {said.event}: {error}") from None
+
+
+def _texts(claims: dict[str, Any] | None) -> dict[str, str]:
+    return {key: value for key, value in (claims or {}).items() if isinstance(value, str)}

@@ -231,6 +231,15 @@ class Upgrade:
         while not any(frame.startswith(prefix) for frame in self.frames):
             await self._poll()
 
+    async def polls(self, mark: str) -> None:
+        """Poll until something arrives that carries a mark. Raises `Unjudged` if it does not in time."""
+        try:
+            async with asyncio.timeout(self.target.limits.answer):
+                while not any(mark in frame for frame in self.frames):
+                    await self._poll()
+        except TimeoutError:
+            raise Unjudged("nothing is heard over polling, even without an upgrade") from None
+
     async def _until(self, prefix: str) -> None:
         assert self._socket is not None
         try:

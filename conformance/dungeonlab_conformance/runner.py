@@ -451,9 +451,12 @@ async def reach(target: Target) -> None:
     """
     began = time.monotonic()
     answer = await target.handshake(None)
+    if not answer.opened and answer.status not in (401, 403):  # it may serve WebSocket all the same
+        by_websocket = await target.handshake(None, transport="websocket")
+        answer = by_websocket if by_websocket.opened or by_websocket.status in (401, 403) else answer
     if answer.status in (401, 403):
         return
-    if answer.status != 200 or not answer.text.startswith('0{"'):
+    if not answer.opened:
         raise TargetFault(
             f"{target.url}{target.path} answered HTTP {answer.status} and no Socket.IO v4 handshake; "
             "is the path right, and is it a Socket.IO server?"

@@ -88,10 +88,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """What the documented path answered to a polling handshake."""
+    """What the documented path answered to a handshake: HTTP status, and the body or the first frame."""
 
     status: int
     text: str
+
+    @property
+    def opened(self) -> bool:
+        """Whether this is an Engine.IO OPEN packet."""
+        return self.status == 200 and self.text.startswith('0{"')
 
 
 # How a stage is set on a server that has the HTTP side of the protocol's section 16.
@@ -159,23 +164,39 @@ class Target:
         )
 
     async def handshake(
-        self, identity: Identity | None, *, version: int = 4, headers: Mapping[str, str] | None = None
+        self,
+        identity: Identity | None,
+        *,
+        transport: str = "polling",
+        version: int = 4,
+        headers: Mapping[str, str] | None = None,
     ) -> Handshake:
-        """Ask for a polling handshake. Raises `TargetFault` if nothing answers at that address."""
-        url = f"{self.url}{self.path}?EIO={version}&transport=polling"
+        """Ask for an Engine.IO handshake. Raises `TargetFault` if nothing answers at that address."""
+        url = f"{self.url}{self.path}?EIO={version}&transport={transport}"
+        ask = _ask_by_websocket if transport == "websocket" else _ask_by_polling
         try:
-            async with (
-                asyncio.timeout(self.limits.answer),
-                self.http_session(identity) as http,
-                http.get(url, headers=dict(headers or {}), allow_redirects=False) as answer,
-            ):
-                return Handshake(answer.status, await answer.text(errors="replace"))
+            async with asyncio.timeout(self.limits.answer), self.http_session(identity) as http:
+                return await ask(http, url, dict(headers or {}))
         except TimeoutError:
             raise TargetFault(
                 f"{self.url} did not answer within {self.limits.answer:.0f} s; is it the right server?"
             ) from None
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             raise TargetFault(f"{self.url} cannot be reached ({_short(error)}); is the server running?") from None
+
+
+async def _ask_by_polling(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
+    async with http.get(url, headers=headers, allow_redirects=False) as answer:
+        return Handshake(answer.status, await answer.text(errors="replace"))
+
+
+async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
+    try:
+        async with http.ws_connect(url, headers=headers, timeout=aiohttp.ClientWSTimeout(ws_close=1.0)) as socket:
+            first = await socket.receive()
+            return Handshake(200, first.data if isinstance(first.data, str) else "")
+    except aiohttp.WSServerHandshakeError as refused:
+        return Handshake(refused.status, refused.message)
 
 
 def _anything_goes() -> ssl.SSLContext:

@@ -58,8 +58,9 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
     that cannot be decoded, of an upgrade that is begun only, and of a connection lost while it is let in.
     """
 
-    def __init__(self, hearer: Hearer, settings: Settings) -> None:
+    def __init__(self, hearer: Hearer, settings: Settings, **options: Any) -> None:
         super().__init__(
+            **options,
             async_mode="aiohttp",
             async_handlers=False,  # one connection's events in the order they came
             cors_allowed_origins=[],  # of no concern to the library: `origins` guards both sides

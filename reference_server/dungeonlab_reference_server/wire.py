@@ -39,6 +39,8 @@ log = logging.getLogger("dungeonlab")
 class Wire:
     """What happens between a packet that comes in and those that go out."""
 
+    sockets_class: type[Sockets] = Sockets
+
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
         self.settings = settings
@@ -47,7 +49,7 @@ class Wire:
         self.rate = RateLimit(settings.rate_limit)
         self.users: dict[str, str] = {}  # by connection
         self.seats: dict[str, str] = {}  # session by connection
-        self.sockets = Sockets(self, settings)
+        self.sockets = self.sockets_class(self, settings)
         self.own: Mapping[str, Callable[[str, str, Payload], Awaitable[Payload]]] = {
             "join-session": self.join,
             "leave-session": self.leave,
@@ -75,10 +77,13 @@ class Wire:
                     self.users[connection] = user
                     log.info("connected user=%s connection=%s", user, connection)
                     return
-        refusal = {"message": "log in first: no valid session cookie came with this connection"}
+        self.turn_away("log in first: no valid session cookie came with this connection")
+
+    def turn_away(self, message: str) -> None:
+        """Refuse a connection; it learns why, and the code."""
         more = {"code": "UNAUTHENTICATED"}
-        self._check(self.catalogue.refusal, {**refusal, "data": more})
-        raise Turned(refusal["message"], more)
+        self._check(self.catalogue.refusal, {"message": message, "data": more})
+        raise Turned(message, more)
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
         """Forget where a connection sat. Membership is no matter of connections."""

@@ -8,12 +8,16 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from dungeonlab_reference_server.http import HttpSide
+from dungeonlab_reference_server.sockets import Sockets
 from dungeonlab_reference_server.store import MemoryStore
 from dungeonlab_reference_server.wire import Wire
+from tests.serving import Variant
 
-Seam = Wire | HttpSide | MemoryStore
+S = TypeVar("S", Wire, Sockets, HttpSide, MemoryStore)
+Seam = Wire | Sockets | HttpSide | MemoryStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,14 @@ class Fault:
         """Whether a requirement may be found broken."""
         return requirement in self.breaks or any(fnmatch.fnmatchcase(requirement, glob) for glob in self.also)
 
-    def seam(self, kind: type[Seam]) -> type[Seam]:
-        """Return the faulty class of one kind, or the right one."""
+    @property
+    def variant(self) -> Variant:
+        """The server that has this fault."""
+        wire, sockets = self._seam(Wire), self._seam(Sockets)
+        wire = type(wire.__name__, (wire,), {"sockets_class": sockets})
+        return Variant(store=self._seam(MemoryStore), wire=wire, http=self._seam(HttpSide))
+
+    def _seam(self, kind: type[S]) -> type[S]:
         return next((seam for seam in self.seams if issubclass(seam, kind)), kind)
 
 

@@ -14,13 +14,9 @@ from contextlib import contextmanager
 from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.runner import Run, Selection, scenes
 from dungeonlab_conformance.target import Limits, Target
-from dungeonlab_reference_server.http import HttpSide
-from dungeonlab_reference_server.store import MemoryStore
-from dungeonlab_reference_server.wire import Wire
 from dungeonlab_spec import Catalogue
 from tests import serving
 from tests.faulty.fault import all_faults
-from tests.serving import Variant
 
 SCALE = 0.3  # of every time limit: what is never answered is waited for, and loopback is fast
 AT_ONCE = 3  # servers judged side by side, a process for each and one for its judge
@@ -29,9 +25,7 @@ AT_ONCE = 3  # servers judged side by side, a process for each and one for its j
 @contextmanager
 def served(name: str) -> Iterator[str]:
     """Serve one faulty server while the block runs; yields its URL."""
-    fault = all_faults()[name]
-    variant = Variant(store=fault.seam(MemoryStore), wire=fault.seam(Wire), http=fault.seam(HttpSide))
-    with serving.served(variant) as url:
+    with serving.served(all_faults()[name].variant) as url:
         yield url
 
 

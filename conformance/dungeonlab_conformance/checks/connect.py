@@ -11,15 +11,26 @@ from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.raw import Upgrade
 from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.target import Handshake
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec import Catalogue
 
 
+async def _handshake(stage: Stage, *, version: int = 4) -> Handshake:
+    """Return what alice's handshake is answered, by the first transport that answers it well."""
+    alice = await stage.cast.identity("alice")
+    answer = await stage.target.handshake(alice, version=version)
+    if not answer.opened:
+        by_websocket = await stage.target.handshake(alice, transport="websocket", version=version)
+        return by_websocket if by_websocket.opened else answer
+    return answer
+
+
 @check("connect/socket-io-v4-at-the-documented-path")
 async def the_handshake_is_answered(stage: Stage) -> None:
-    """Alice asks for a polling handshake at the documented path, protocol version 4."""
-    answer = await stage.target.handshake(await stage.cast.identity("alice"))
-    if answer.status != 200 or not answer.text.startswith("0"):
+    """Alice asks for a handshake at the documented path, protocol version 4."""
+    answer = await _handshake(stage)
+    if not answer.opened:
         raise Broken("an Engine.IO OPEN packet", f"HTTP {answer.status} {answer.text[:100]!r}")
     opened = json.loads(answer.text[1:])
     for key, kind in (("sid", str), ("upgrades", list), ("pingInterval", int), ("pingTimeout", int)):
@@ -28,16 +39,24 @@ async def the_handshake_is_answered(stage: Stage) -> None:
 
 
 async def _is_served_over(stage: Stage, transport: str) -> None:
-    """Alice connects, joins, speaks; bob, on the same transport, hears her."""
-    alice, bob = await stage.actor("alice"), await stage.actor("bob")
+    """Alice connects, joins, speaks; bob, on the same transport, hears her, as carol does on the other one."""
+    alice, bob, carol = await stage.actor("alice"), await stage.actor("bob"), await stage.actor("carol")
+    with contextlib.suppress(Refused, Gone):  # that one has a requirement of its own
+        await carol.connect(transport="polling" if transport == "websocket" else "websocket")
     for actor in (alice, bob):
         try:
             await actor.connect(transport=transport)
         except (Refused, Gone) as refused:
+            if carol.closed:
+                raise Unjudged(f"nobody is served over any transport: {refused}") from None
             raise Broken(f"{actor.name} to be served over {transport}", f"{refused}") from None
+    witnesses = [] if carol.closed else [carol]
+    for actor in (alice, bob, *witnesses):
         await actor.joins(stage.session)
     said = await stage.request(Catalogue.load()["chat-message"])
     await alice.does(said)
+    for witness in witnesses:
+        await witness.witnesses(said)
     await bob.hears(said)
 
 
@@ -55,14 +74,17 @@ async def polling_is_served(stage: Stage) -> None:
 
 @check("connect/upgrade")
 async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
-    """Bob upgrades from polling to WebSocket while alice speaks without pause; he hears everything once, in order."""
-    alice = await stage.joined("alice")
+    """Bob moves from polling to WebSocket while alice speaks without pause; he hears it all once, as carol does."""
+    alice, carol = await stage.joined("alice", "carol")
     bob = Upgrade(await stage.member("bob"), stage.target)
     try:
         if not await bob.open():
             return  # no upgrade is offered
         await bob.enter(stage.session)
         chat = Catalogue.load()["chat-message"]
+        first = await stage.request(chat)
+        await alice.does(first)
+        await bob.polls(str(first.mark))  # else there is nothing that an upgrade could lose
         spoken: list[Said] = []
         async for _ in bob.steps():
             for _ in range(5):
@@ -70,10 +92,13 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
                 await alice.does(said)
                 spoken.append(said)
         await bob.fence()
-        for said in spoken:
+        await carol.witnesses(spoken[-1])
+        for number, said in enumerate(spoken, 1):
             count = sum(str(said.mark) in frame for frame in bob.frames)
+            if len(carol.sightings(said)) != 1:
+                raise Unjudged("carol, who upgraded nothing, does not hear everything once either")
             if count != 1:
-                raise Broken("bob to hear each message once", f"number {spoken.index(said) + 1} {count} times")
+                raise Broken("bob to hear each message once", f"number {number} {count} times")
     finally:
         await bob.close()
 
@@ -81,8 +106,10 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
 @check("connect/old-protocol-refused")
 async def an_old_protocol_is_refused(stage: Stage) -> None:
     """Alice asks for a handshake in protocol version 3 and is refused."""
-    answer = await stage.target.handshake(await stage.cast.identity("alice"), version=3)
-    if answer.status == 200 and '"sid"' in answer.text:
+    if not (await _handshake(stage)).opened:
+        raise Unjudged("a handshake in version 4 is refused too")
+    answer = await _handshake(stage, version=3)
+    if answer.opened:
         raise Broken("a refusal of EIO=3", f"HTTP {answer.status} {answer.text[:60]!r}")
 
 
@@ -124,6 +151,7 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
     """Alice sends one malformed packet after the other, inside a namespace and before; bob and carol talk on."""
     bob, carol = await stage.joined("bob", "carol")
     chat = Catalogue.load()["chat-message"]
+    before = bob.connection, carol.connection
     for what, frames in _FRAMES.items():
         for inside in (True, False):
             alice = await stage.raw("alice", entered=inside)
@@ -131,12 +159,12 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
                 for frame in (*frames, '42["get-user-data",{}]'):
                     await alice.send(frame)
         await _talk_on(bob, carol, await stage.request(chat), what)
+        for actor, connection in zip((bob, carol), before, strict=True):
+            if actor.closed or actor.connection != connection:
+                raise Broken(f"{actor.name}'s connection to stay open after {what}", "it was closed")
 
 
 async def _talk_on(bob: Actor, carol: Actor, said: Said, what: str) -> None:
-    closed = [actor.name for actor in (bob, carol) if actor.closed]
-    if closed:
-        raise Broken(f"{closed[0]}'s connection to stay open after {what}", "it was closed")
     try:
         await bob.does(said)
         await carol.hears(said)

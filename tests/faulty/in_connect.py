@@ -1,0 +1,120 @@
+"""Faults in how the server is reached: handshake, transports, what is no packet at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from engineio.packet import Packet
+
+from dungeonlab_reference_server.rules import Emission
+from dungeonlab_reference_server.settings import Settings
+from dungeonlab_reference_server.sockets import Hearer, Sockets
+from dungeonlab_reference_server.wire import Wire
+from tests.faulty.fault import faulty
+
+
+class _TextForNumbers:
+    """Writes JSON, but the numbers of an Engine.IO handshake as text."""
+
+    loads = staticmethod(json.loads)
+
+    @staticmethod
+    def dumps(value: Any, **options: Any) -> str:
+        if isinstance(value, dict) and "pingInterval" in value:
+            value = {key: str(part) if isinstance(part, int) else part for key, part in value.items()}
+        return json.dumps(value, **options)
+
+
+@faulty("connect/socket-io-v4-at-the-documented-path")
+class SaysTheIntervalsAsText(Sockets):
+    """The handshake gives ping interval and timeout as text instead of numbers."""
+
+    def __init__(self, hearer: Hearer, settings: Settings) -> None:
+        super().__init__(hearer, settings, json=_TextForNumbers)
+
+
+@faulty("connect/websocket")
+class ServesPollingOnly(Sockets):
+    """WebSocket is switched off."""
+
+    def __init__(self, hearer: Hearer, settings: Settings) -> None:
+        super().__init__(hearer, settings, transports=["polling"])
+
+
+@faulty("connect/polling")
+class ServesWebSocketOnly(Sockets):
+    """Long-polling is switched off."""
+
+    def __init__(self, hearer: Hearer, settings: Settings) -> None:
+        super().__init__(hearer, settings, transports=["websocket"])
+
+
+@faulty("connect/polling")
+class ForgetsWhoPolls(Wire):
+    """Broadcasts go to WebSocket connections only."""
+
+    async def tell_others(self, emission: Emission, sender: str) -> None:
+        for connection in [c for c, session in self.seats.items() if session == emission.session and c != sender]:
+            if self.sockets.transport(connection) == "websocket":
+                await self.tell(connection, emission.event, emission.payload)
+
+
+class _Upgrading(Sockets):
+    """Knows whether a connection is in the middle of its upgrade."""
+
+    def moves(self, eio_sid: str) -> bool:
+        return eio_sid in self.eio.sockets and bool(self.eio.sockets[eio_sid].upgrading)
+
+
+@faulty("connect/upgrade")
+class LosesWhatIsSaidDuringTheUpgrade(_Upgrading):
+    """What is sent while a connection moves from polling to WebSocket is lost."""
+
+    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Packet) -> None:
+        if not self.moves(eio_sid):
+            await super()._send_eio_packet(eio_sid, eio_pkt)
+
+
+@faulty("connect/upgrade")
+class RepeatsWhatIsSaidDuringTheUpgrade(_Upgrading):
+    """What is sent while a connection moves from polling to WebSocket is sent over both."""
+
+    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Packet) -> None:
+        await super()._send_eio_packet(eio_sid, eio_pkt)
+        if self.moves(eio_sid):
+            await super()._send_eio_packet(eio_sid, eio_pkt)
+
+
+@faulty("connect/old-protocol-refused")
+class SpeaksTheOldProtocolToo(Sockets):
+    """A handshake in protocol version 3 is answered as if it were version 4."""
+
+    async def _translate(self, request: Any) -> dict[str, Any]:
+        environ = await super()._translate(request)
+        return {**environ, "QUERY_STRING": environ["QUERY_STRING"].replace("EIO=3", "EIO=4")}
+
+
+@faulty("connect/malformed-frames-are-harmless")
+class PanicsAtABadPacket(Sockets):
+    """A packet that cannot be read closes every connection there is."""
+
+    async def _take(self, eio_sid: str, data: object) -> None:
+        try:
+            await super()._take(eio_sid, data)
+        except Exception:
+            for each in list(self.eio.sockets):
+                await self._hang_up(each)
+            raise
+
+
+@faulty("connect/malformed-frames-are-harmless")
+class DiesOfABadPacket(Sockets):
+    """A packet that cannot be read ends the whole process."""
+
+    async def _take(self, eio_sid: str, data: object) -> None:
+        try:
+            await super()._take(eio_sid, data)
+        except Exception:
+            os._exit(1)
