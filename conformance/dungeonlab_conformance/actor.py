@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from dungeonlab_conformance.arguments import Arguments
 from dungeonlab_conformance.connection import Connection
 from dungeonlab_conformance.journal import Observation, Said, Seat, carries
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
@@ -24,7 +25,7 @@ class Answer:
     """The acknowledgement of one request, read leniently: its exact shape is an invariant's business."""
 
     said: Said
-    args: tuple[Any, ...]
+    args: Arguments
 
     @property
     def body(self) -> dict[str, Any]:
@@ -107,7 +108,7 @@ class Actor(Connection):
         """Send a request without a callback."""
         if self.closed:
             await self.come_back()
-        self._note(said)
+        self._note(said, "tells")
         await self.emit(said)
 
     async def fence(self) -> bool:
@@ -124,38 +125,38 @@ class Actor(Connection):
             return False
         raise Unjudged(f"{self.name}'s round trip was not answered in {self.target.limits.answer:.1f} s")
 
-    async def attempt(self, said: Said) -> tuple[Any, ...] | None:
+    async def attempt(self, said: Said) -> Arguments | None:
         """Send a request with a callback, once; return the answer's arguments, or None if none came in time."""
         return await self._in_time(await self._ask(said), said)
 
-    async def _ask(self, said: Said) -> asyncio.Future[tuple[Any, ...] | None]:
+    async def _ask(self, said: Said) -> asyncio.Future[Arguments | None]:
         """Send a request with a callback; the future will hold its answer, or None once the connection is closed."""
-        pending: asyncio.Future[tuple[Any, ...] | None] = asyncio.get_running_loop().create_future()
+        pending: asyncio.Future[Arguments | None] = asyncio.get_running_loop().create_future()
         connection = self.connection
 
         def on_answer(*args: Any) -> None:
             self.journal.write(self.name, connection, "is answered", said.event, args)
             if not pending.done():
-                pending.set_result(args)
+                pending.set_result(Arguments(args))
 
         def on_close(seen: Observation) -> None:
-            if seen.act == "is closed" and seen.connection == connection and not pending.done():
+            if seen.act in ("is closed", "disconnects") and seen.connection == connection and not pending.done():
                 pending.set_result(None)
 
-        self._note(said)
+        self._note(said, "sends")
         unsubscribe = self.journal.subscribe(on_close)
         pending.add_done_callback(lambda _: unsubscribe())
         await self.emit(said, on_answer)
         return pending
 
-    async def _in_time(self, pending: asyncio.Future[tuple[Any, ...] | None], said: Said) -> tuple[Any, ...] | None:
+    async def _in_time(self, pending: asyncio.Future[Arguments | None], said: Said) -> Arguments | None:
         """Wait for an answer for as long as one may take; None if there is none by then."""
         await asyncio.wait([pending], timeout=self.target.limits.answer_to(said.args))
         return pending.result() if pending.done() else None
 
-    def _note(self, said: Said) -> None:
+    def _note(self, said: Said, act: Literal["sends", "tells"]) -> None:
         said.actor, said.user, said.connection = self.name, self.user, self.connection
-        said.at = self.journal.write(self.name, self.connection, "sends", said.event, said.args).at
+        said.at = self.journal.write(self.name, self.connection, act, said.event, said.args).at
         self.journal.said.append(said)
 
     def _was_refused_before(self, connection: int) -> bool:

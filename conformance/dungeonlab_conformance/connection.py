@@ -9,7 +9,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import socketio
@@ -87,9 +87,9 @@ class Connection:
             if connection == self.connection and not self._ended:
                 self.journal.write(self.name, connection, "hears", event, args)
 
-        def close(*_: Any) -> None:
+        def close(reason: str = "") -> None:
             if connection == self.connection:
-                self._close()
+                self._close("is closed", reason)
 
         self._ended = False
         self._client.on("*", hear)
@@ -116,7 +116,7 @@ class Connection:
             raise await self._why_not(error, transports[0], headers) from None
         self.closed = False
         self.journal.users[self.connection] = self.user
-        self.journal.write(self.name, self.connection, "connects", transports[0])
+        self.journal.write(self.name, self.connection, "connects", transports[0], (headers,) if headers else ())
 
     async def _why_not(self, error: Exception, transport: str, headers: dict[str, str] | None) -> Exception:
         """Tell a refusal from a server that is not there; only a second look at the HTTP side can."""
@@ -136,17 +136,17 @@ class Connection:
         self._refusal = reason
         await self._client.eio.disconnect(abort=True)  # or it would wait for a server that may leave its poll open
 
-    def _close(self) -> None:
+    def _close(self, act: Literal["is closed", "disconnects"], reason: str = "") -> None:
         if self.closed:
             return
         self.closed = True
-        seen = self.journal.write(self.name, self.connection, "is closed", "disconnect")
+        seen = self.journal.write(self.name, self.connection, act, reason)
         if self.seat and self.seat.until is None:
             self.seat.until, self.seat.why = seen.at, "closed"
 
     async def disconnect(self) -> None:
         """Close this connection in an orderly way, as a client does that leaves the page."""
-        self._close()
+        self._close("disconnects")
         self._ended = True
         if self._client is not None:
             await self._client.eio.disconnect(abort=True)

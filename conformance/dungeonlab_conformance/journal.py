@@ -8,7 +8,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Act = Literal["sends", "is answered", "hears", "connects", "is refused", "is closed"]
+from dungeonlab_conformance.arguments import Arguments
+
+Act = Literal[
+    "sends",  # and waits for an answer
+    "tells",  # sends without a callback
+    "is answered",
+    "hears",
+    "connects",
+    "is refused",
+    "is closed",  # by the server
+    "disconnects",
+    "is removed",  # loses the membership
+]
+OWN_ACTS = ("sends", "tells", "disconnects", "is removed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +34,7 @@ class Observation:
     connection: int
     act: Act
     event: str
-    args: tuple[Any, ...] = ()
+    args: Arguments = field(default_factory=Arguments)
 
 
 @dataclass(slots=True)
@@ -76,7 +89,7 @@ class Journal:
 
     def write(self, actor: str, connection: int, act: Act, event: str, args: Iterable[Any] = ()) -> Observation:
         """Record one observation, now."""
-        seen = Observation(next(_NUMBERS), time.monotonic(), actor, connection, act, event, tuple(args))
+        seen = Observation(next(_NUMBERS), time.monotonic(), actor, connection, act, event, Arguments(args))
         self.observations.append(seen)
         for listener in self._listeners:
             listener(seen)
@@ -89,7 +102,7 @@ class Journal:
 
     def heard_last(self) -> float:
         """Return when the server was last heard of, or when the scene began."""
-        heard = (seen.at for seen in reversed(self.observations) if seen.act != "sends")
+        heard = (seen.at for seen in reversed(self.observations) if seen.act not in OWN_ACTS)
         return next(heard, self.began)
 
     def heard(self, connection: int | None = None) -> list[Observation]:

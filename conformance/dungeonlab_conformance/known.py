@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome, Verdict, fails
 from dungeonlab_spec import Catalogue
 

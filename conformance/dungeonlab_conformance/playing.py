@@ -9,7 +9,8 @@ import signal
 from collections.abc import Callable, Sequence
 
 from dungeonlab_conformance.embedded import reference_server
-from dungeonlab_conformance.runner import Run, Runner, Scene
+from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.runner import Runner, Scene
 from dungeonlab_conformance.target import EMBEDDED, Target
 from dungeonlab_conformance.verdict import TargetFault, Verdict
 

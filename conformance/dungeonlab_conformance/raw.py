@@ -61,7 +61,7 @@ class RawConnection:
     async def send(self, frame: str | bytes) -> None:
         """Send one frame as it is."""
         assert self._socket is not None
-        self.journal.write(self.name, 0, "sends", "a frame", (_short(frame),))
+        self.journal.write(self.name, 0, "sends", "a frame", (frame,))
         try:
             if isinstance(frame, bytes):
                 await self._socket.send_bytes(frame)
@@ -138,15 +138,10 @@ class RawConnection:
             if message.data == "2":  # the server's ping
                 await self._socket.send_str("3")
                 continue
-            self.journal.write(self.name, 0, "hears", "a frame", (_short(message.data),))
+            self.journal.write(self.name, 0, "hears", "a frame", (message.data,))
             self.frames.append(message.data)
             self._arrived.set()
         self._arrived.set()
-
-
-def _short(frame: str | bytes) -> str:
-    text = repr(frame) if isinstance(frame, bytes) else frame
-    return text if len(text) <= 300 else text[:300] + "…"
 
 
 class Upgrade:

@@ -6,24 +6,23 @@ Set the stage, play, keep the recorders on, judge. Prints nothing: whoever wants
 from __future__ import annotations
 
 import asyncio
-import datetime
 import fnmatch
 import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from dataclasses import dataclass
 
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.check import Check, all_checks
 from dungeonlab_conformance.invariants import breaches
+from dungeonlab_conformance.journal import Observation
 from dungeonlab_conformance.ledger import Ledger
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.stage import Cast, Stage
 from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.transcript import transcript
 from dungeonlab_conformance.verdict import (
-    EXIT_SUITE,
     Broken,
     Finding,
     Gone,
@@ -32,9 +31,8 @@ from dungeonlab_conformance.verdict import (
     TargetFault,
     Unjudged,
     Verdict,
-    exit_code,
 )
-from dungeonlab_spec import Catalogue, Event, Level, Requirement
+from dungeonlab_spec import Catalogue, Event, Requirement
 
 _LOG = logging.getLogger(__name__)
 _FINDINGS = 3  # of one verdict that are kept; the rest would say the same again
@@ -78,46 +76,6 @@ class Scene:
     def name(self) -> str:
         """The check's name, with the event it is played for."""
         return f"{self.check.name}[{self.event.name}]" if self.event else self.check.name
-
-
-@dataclass(slots=True)
-class Run:
-    """What a run came to.
-
-    `fault` says in one sentence why it ended early, if it did; `own_fault` what the suite itself failed at;
-    `stale` what the list of known failures has wrong; `claim` what may be said of the server, if anything.
-    `began` is when, in RFC 3339; `again` the command that repeats the run, to which a selection can be added.
-    """
-
-    target: str
-    verdicts: list[Verdict] = field(default_factory=list)
-    scenes: int = 0
-    seconds: float = 0.0
-    concurrency: int = 1
-    fault: str | None = None
-    own_fault: str = ""
-    interrupted: bool = False
-    leftovers: list[str] = field(default_factory=list)
-    protocol: str = field(default_factory=lambda: Catalogue.load().version)
-    fail_on: Level = "MUST"
-    stale: list[str] = field(default_factory=list)
-    claim: str = ""
-    began: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-    again: str = "dungeonlab-conformance run"
-    suite: str = field(default_factory=lambda: version("dungeonlab-conformance"))
-
-    @property
-    def exit_code(self) -> int:
-        """How the process should end."""
-        if self.own_fault:
-            return EXIT_SUITE
-        return exit_code(
-            self.verdicts,
-            interrupted=self.interrupted,
-            fault=self.fault,
-            fail_on=self.fail_on,
-            stale=bool(self.stale),
-        )
 
 
 def scenes(selection: Selection, catalogue: Catalogue) -> list[Scene]:
@@ -376,13 +334,10 @@ class Runner:
         for result in found or ():
             if isinstance(result, Broken) and not (self.run.fault and not scene.check.alone):
                 if len(verdict.findings) < _FINDINGS:
-                    verdict.convict(self._finding(result, scene, played.stage))
+                    verdict.convict(_finding(result, scene, played.stage))
             elif verdict.outcome is Outcome.PASS:
                 _leave_open(verdict, result)
         return verdict
-
-    def _finding(self, broken: Broken, scene: Scene, stage: Stage) -> Finding:
-        return Finding(broken.expected, broken.got, broken.path, scene.name, transcript(stage.journal))
 
     def settle(self) -> None:
         """Close the verdicts of all that was chosen, held against the invariants; whatever else went wrong."""
@@ -406,16 +361,13 @@ class Runner:
 
     def _hold_against_the_invariants(self) -> None:
         ledger = Ledger(stage.journal for _, stage in self._stages)
-        played = {id(stage.journal): scene.name for scene, stage in self._stages}
+        played = {id(stage.journal): (scene, stage) for scene, stage in self._stages}
         for _, stage in self._stages:
             for breach in breaches(stage.journal, ledger, self.catalogue):
                 verdict = self._verdicts.get((breach.requirement, breach.event))
                 if verdict is None or len(verdict.findings) >= _FINDINGS:
                     continue
-                broken = breach.broken
-                lines = transcript(breach.journal, upto=breach.seen)
-                name = played[id(breach.journal)]
-                verdict.convict(Finding(broken.expected, broken.got, broken.path, name, lines))
+                verdict.convict(_finding(breach.broken, *played[id(breach.journal)], breach.seen))
 
     async def _strike(self, stage: Stage) -> None:
         try:
@@ -434,6 +386,14 @@ def _leave_open(verdict: Verdict, why: Exception) -> None:
     missing = isinstance(why, Missing)
     verdict.outcome = Outcome.SKIPPED if missing else Outcome.UNJUDGED
     verdict.reason = f"the target offers no {why}" if missing else str(why)
+
+
+def _finding(broken: Broken, scene: Scene, stage: Stage, upto: Observation | None = None) -> Finding:
+    """Return what an author is told: all that a report says of a broken requirement is put together here."""
+    lines = transcript(stage.journal, upto)
+    people = [(a.name, a.identity) for a in stage.actors] + [(r.name, r.identity) for r in stage.raws]
+    cast = {name: identity.name if identity else None for name, identity in people}
+    return Finding(broken.expected, broken.got, broken.path, scene.name, lines, stage.ids(), cast)
 
 
 async def _act(scene: Scene, stage: Stage) -> None:

@@ -52,6 +52,10 @@ class Cast:
                 self._identities[name] = await self.backstage.log_in(name, self.lane, again=stale)
             return self._identities[name]
 
+    def known(self) -> dict[str, Identity]:
+        """Return everybody who has been logged in so far."""
+        return dict(self._identities)
+
     def forget(self, name: str) -> None:
         """Log somebody in anew before the next scene: this login may be dead."""
         self._stale[name] = self._identities.pop(name)
@@ -163,7 +167,7 @@ class Stage:
         host = await self.cast.identity("gamemaster")
         assert actor.identity is not None
         await self.cast.backstage.revoke(host, self.session, actor.identity)
-        now = self.journal.write(actor.name, actor.connection, "is closed", "membership").at
+        now = self.journal.write(actor.name, actor.connection, "is removed", "").at
         self.journal.members[self.session].discard(actor.identity.user)
         for seat in self.journal.seats:
             if self.journal.users.get(seat.connection) == actor.user and seat.until is None:
@@ -176,6 +180,18 @@ class Stage:
         if places:
             host = await self.cast.identity("gamemaster")
             await asyncio.gather(*(self.cast.backstage.close_session(host, p.session) for p in places))
+
+    def ids(self) -> dict[str, str]:
+        """Return the ids of all that was set up, by what they are of."""
+        found = {name: who.user for name, who in self.cast.known().items()}
+        for place, prefix in ((self._here, ""), (self._there, "other-")):
+            if place:
+                found[f"{prefix}session"] = place.session
+                if place.encounter:
+                    found[f"{prefix}encounter"] = place.encounter
+                if place.token:
+                    found[f"{prefix}token"] = place.token
+        return found
 
     # -- the cast ------------------------------------------------------------------------------------
 

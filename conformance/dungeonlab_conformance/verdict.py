@@ -11,6 +11,7 @@ Any other exception out of a scene is the suite's own fault, never a finding abo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -60,24 +61,35 @@ class Gone(Unjudged):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a transcript: `at` in milliseconds since the scene began."""
+    """One line of a transcript: `at` in milliseconds since the scene began, the arguments as JSON.
+
+    `cut` says that the body is not whole. `act` is one of `journal.Act`.
+    """
 
     at: float
     actor: str
-    act: str  # sends, is answered, hears, connects, is refused, is closed
+    act: str
     event: str
     body: str
+    connection: int = 0
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One way in which a requirement was broken, with all its author needs to see it."""
+    """One way in which a requirement was broken, with all its author needs to see it.
+
+    `ids` are the ids of the scene's stage, by what they are of, and `cast` who each actor is logged in as: what it
+    takes to play the transcript again on another stage.
+    """
 
     expected: str
     got: str
     path: str | None = None
     scene: str = ""
     transcript: tuple[Line, ...] = ()
+    ids: Mapping[str, str] = field(default_factory=dict)
+    cast: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from tests.conformance.report.runs import ECHO, failing, passing_run
 
 from dungeonlab_conformance.known import Known, hold_against, load
 from dungeonlab_conformance.report import known_failures
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import EXIT_BROKEN, EXIT_OK, EXIT_TARGET, Finding, Outcome, Verdict
 
 TODAY = datetime.date(2027, 3, 1)

@@ -9,7 +9,8 @@ from tests.faulty.judging import served
 
 from dungeonlab_conformance import runner as room
 from dungeonlab_conformance.check import Check
-from dungeonlab_conformance.runner import Run, Runner, Scene, Selection, reach, scenes
+from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.runner import Runner, Scene, Selection, reach, scenes
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Limits, Target
 from dungeonlab_conformance.verdict import Broken, Missing, Outcome, TargetFault, Unjudged

@@ -12,7 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 from dungeonlab_conformance.playing import play
-from dungeonlab_conformance.runner import Run, Selection, scenes
+from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.runner import Selection, scenes
 from dungeonlab_conformance.target import Limits, Target
 from dungeonlab_spec import Catalogue
 from tests import serving

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from tests.faulty.fault import all_faults
 from tests.faulty.judging import broken, judge_all
 

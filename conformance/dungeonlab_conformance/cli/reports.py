@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.runner import Run
+    from dungeonlab_conformance.run import Run
 
 FORMATS = {  # option, module, help
     "json": ("result", "Write the result as JSON, from which `report` makes any other format later."),

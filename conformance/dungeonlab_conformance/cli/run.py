@@ -14,7 +14,8 @@ from dungeonlab_conformance.cli.options import chosen_scenes, make_target, selec
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.known import Known
-    from dungeonlab_conformance.runner import Run, Scene
+    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.runner import Scene
     from dungeonlab_conformance.verdict import Verdict
 
 
@@ -82,7 +83,8 @@ def run(
     from dungeonlab_conformance.playing import play
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.report.ndjson import Stream
-    from dungeonlab_conformance.runner import Run, Selection
+    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.runner import Selection
     from dungeonlab_conformance.verdict import LEVELS
 
     reports.make_sure_of({**files, "ndjson": ndjson_file, "listing": listing_file})

@@ -8,7 +8,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from dungeonlab_conformance.report.judged import areas
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome
 from dungeonlab_spec import Catalogue
 

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from dungeonlab_conformance.report.printable import one_line, shortened
+from dungeonlab_conformance.report.words import spoken
 from dungeonlab_conformance.verdict import Line
 
 _HEAD, _TAIL = 4, 30  # lines kept of a long transcript; a finding stands at its end
 _TIME, _ROW, _TOP, _NOTE = 72, 34, 30, 92  # px: time column, row, heads of the lifelines, room for half a note
 _LETTER = 6.9  # px of one character of a label
 _BODY = 60  # characters of a payload that are shown; all of it is in the title
-_ARROWS = {"sends": "sends", "is answered": "answered", "hears": "hears"}
+_ARROWS = {"sends": "sends", "tells": "tells", "is answered": "answered", "hears": "hears"}
 _KEY = re.compile(r'"(\w+)": ')
 
 
@@ -49,11 +50,11 @@ def draw(lines: Sequence[Line]) -> str:
 def _line(svg: ET.Element, line: Line, x: int, server: int, y: int) -> None:
     kind = _ARROWS.get(line.act, line.act.rpartition(" ")[2])
     group = _add(svg, "g", None, f"line {kind}")
-    _add(group, "title", one_line(f"{line.at:.1f} ms: {line.actor} {line.act} {line.event} {line.body}".rstrip()))
+    _add(group, "title", one_line(f"{line.at:.1f} ms: {spoken(line, 1000)}"))
     _add(group, "rect", None, "ground", x=0, y=y - 24, width=server + 24 + round(_BODY * 6.7), height=_ROW)
     _add(group, "text", f"{line.at:.1f} ms", "time", x=_TIME - 8, y=y)
     if line.act in _ARROWS:
-        _arrow(group, x, server, y, to_server=line.act == "sends")
+        _arrow(group, x, server, y, to_server=line.act in ("sends", "tells"))
         label = shortened(one_line(line.event), int((server - x - 20) / _LETTER))
         _add(group, "text", label, "event", x=x + 12, y=y - 6)
     else:

@@ -11,7 +11,7 @@ from dungeonlab_conformance.report.headline import headline
 from dungeonlab_conformance.report.judged import Judged, broken
 from dungeonlab_conformance.report.printable import printable, shortened
 from dungeonlab_conformance.report.words import repeat
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome
 
 _SHOWN = 9  # of each kind; GitHub shows ten of a step, and the tenth counts the rest
@@ -72,7 +72,7 @@ def _message(judged: Judged, run: Run) -> str:
         lines.append(f"Broken for {', '.join(events)}.")
     where = f" at {finding.path}" if finding.path else ""
     lines += [f"expected{where}: {finding.expected}", f"got: {shortened(finding.got, 500)}"]
-    lines.append(f"again: {repeat(verdict, run.target)}")
+    lines.append(f"again: {repeat(verdict, run)}")
     return shortened("\n".join(lines), _LONGEST)
 
 

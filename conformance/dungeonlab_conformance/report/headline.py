@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dungeonlab_conformance.report.judged import broken
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome
 
 

@@ -17,7 +17,7 @@ from dungeonlab_conformance.report.judged import WORST_FIRST, Area, Judged, area
 from dungeonlab_conformance.report.printable import one_line, printable, shortened
 from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import finding_lines, repeat, title
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Finding, Outcome, Verdict
 from dungeonlab_spec import Catalogue
 
@@ -72,7 +72,7 @@ def page(run: Run) -> str:
         protocol=catalogue.version,
         counts=counts(run.verdicts),
         requirements=sum(len(area.judged) for area in found),
-        areas=[_area(area, anchors, run.target, open_all=open_all) for area in found],
+        areas=[_area(area, anchors, run, open_all=open_all) for area in found],
         broken=[_mend(judged, anchors) for judged in rows],
         levels=("MUST", "SHOULD", "MAY"),
         untested=[r for r in catalogue.requirements.values() if r.untestable],
@@ -102,7 +102,7 @@ class _Anchors:
         return self._names[requirement, event]
 
 
-def _area(area: Area, anchors: _Anchors, target: str, *, open_all: bool) -> dict[str, Any]:
+def _area(area: Area, anchors: _Anchors, run: Run, *, open_all: bool) -> dict[str, Any]:
     worst_first = sorted(area.verdicts, key=lambda v: WORST_FIRST.index(v.outcome))
     return {
         "name": area.name,
@@ -111,11 +111,11 @@ def _area(area: Area, anchors: _Anchors, target: str, *, open_all: bool) -> dict
         "cells": [
             {"outcome": v.outcome, "anchor": anchors(v.requirement, v.event), "title": title(v)} for v in worst_first
         ],
-        "rows": [_row(judged, anchors, target, open_all=open_all) for judged in area.judged],
+        "rows": [_row(judged, anchors, run, open_all=open_all) for judged in area.judged],
     }
 
 
-def _row(judged: Judged, anchors: _Anchors, target: str, *, open_all: bool) -> dict[str, Any]:
+def _row(judged: Judged, anchors: _Anchors, run: Run, *, open_all: bool) -> dict[str, Any]:
     requirement = judged.requirement
     first = next((v for v in judged.verdicts if v.outcome in (Outcome.FAIL, Outcome.WARN)), None)
     return {
@@ -129,11 +129,11 @@ def _row(judged: Judged, anchors: _Anchors, target: str, *, open_all: bool) -> d
         "worst": judged.worst,
         "open": judged.broken and open_all,
         "tally": _tally(judged),
-        "verdicts": [_verdict(v, anchors, target, opened=v is first) for v in judged.verdicts],
+        "verdicts": [_verdict(v, anchors, run, opened=v is first) for v in judged.verdicts],
     }
 
 
-def _verdict(verdict: Verdict, anchors: _Anchors, target: str, *, opened: bool) -> dict[str, Any]:
+def _verdict(verdict: Verdict, anchors: _Anchors, run: Run, *, opened: bool) -> dict[str, Any]:
     return {
         "title": title(verdict),
         "event": verdict.event,
@@ -144,7 +144,7 @@ def _verdict(verdict: Verdict, anchors: _Anchors, target: str, *, opened: bool) 
         "open": opened,
         "brief": shortened(one_line(verdict.findings[0].got), 70) if verdict.findings else "",
         "findings": list(_findings(verdict)),
-        "again": repeat(verdict, target),
+        "again": repeat(verdict, run),
     }
 
 

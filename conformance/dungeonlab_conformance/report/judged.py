@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue, Requirement
 
@@ -55,7 +55,7 @@ def areas(run: Run) -> list[Area]:
     """Return the areas of a run in the catalogue's order, as the run has them."""
     found: dict[str, list[Judged]] = {}
     for name, verdicts in itertools.groupby(run.verdicts, key=lambda v: v.requirement):
-        judged = Judged(_requirement(name), tuple(verdicts))
+        judged = Judged(requirement_of(name), tuple(verdicts))
         found.setdefault(judged.requirement.area, []).append(judged)
     return [Area(name, tuple(rows)) for name, rows in found.items()]
 
@@ -66,7 +66,7 @@ def broken(run: Run) -> list[Judged]:
     return sorted(rows, key=lambda judged: judged.requirement.level != "MUST")
 
 
-def _requirement(name: str) -> Requirement:
+def requirement_of(name: str) -> Requirement:
     """Return a requirement of the catalogue; a stand-in for one that a later result brings along."""
     known = Catalogue.load().requirements.get(name)
     gone = "This version of the catalogue does not have this requirement."

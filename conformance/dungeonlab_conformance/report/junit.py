@@ -8,7 +8,7 @@ from pathlib import Path
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
 from dungeonlab_conformance.report.words import finding_lines
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue
 

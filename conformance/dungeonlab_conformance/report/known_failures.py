@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dungeonlab_conformance.known import Known, listed
 from dungeonlab_conformance.report.printable import one_line, shortened
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Verdict
 from dungeonlab_spec import Catalogue
 

@@ -12,7 +12,7 @@ from dungeonlab_conformance.report.judged import Judged, areas, broken
 from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import finding_lines, repeat
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue
 
@@ -31,7 +31,7 @@ def text(run: Run, limit: int = LIMIT) -> str:
     rows = broken(run)
     parts, size = [_head(run)], len(_head(run).encode()) + 200
     for number, judged in enumerate(rows):
-        part = "\n".join(_requirement(judged, run.target))
+        part = "\n".join(_requirement(judged, run))
         size += len(part.encode()) + 1
         if size > limit:
             parts.append(f"{counted(len(rows) - number, 'broken requirement')} more did not fit here.\n")
@@ -62,7 +62,7 @@ def _sum(run: Run) -> str:
     return f"{counted(requirements, 'requirement')}, {counted(len(run.verdicts), 'verdict')} in {run.seconds:.1f} s."
 
 
-def _requirement(judged: Judged, target: str) -> Iterator[str]:
+def _requirement(judged: Judged, run: Run) -> Iterator[str]:
     requirement = judged.requirement
     yield f"### {judged.worst.upper()} {_code(requirement.id)}"
     yield ""
@@ -72,10 +72,10 @@ def _requirement(judged: Judged, target: str) -> Iterator[str]:
     yield ""
     for verdict in judged.verdicts:
         if verdict.findings:
-            yield from _verdict(verdict, target)
+            yield from _verdict(verdict, run)
 
 
-def _verdict(verdict: Verdict, target: str) -> Iterator[str]:
+def _verdict(verdict: Verdict, run: Run) -> Iterator[str]:
     first = verdict.findings[0]
     if verdict.event:
         yield f"**{_plain(verdict.event)}**"
@@ -85,7 +85,7 @@ def _verdict(verdict: Verdict, target: str) -> Iterator[str]:
     yield f"- got: {_code(first.got)}"
     if len(verdict.findings) > 1:
         yield f"- and {len(verdict.findings) - 1} more like it"
-    yield f"- again: {_code(repeat(verdict, target))}"
+    yield f"- again: {_code(repeat(verdict, run))}"
     yield ""
     if first.transcript:
         lines = [shortened(one_line(line), 300) for line in finding_lines(first)][-len(first.transcript) :][-_LINES:]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.report.result_schema import validator
-from dungeonlab_conformance.runner import Run
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Finding, Line, Outcome, Verdict
 from dungeonlab_spec import Catalogue
 

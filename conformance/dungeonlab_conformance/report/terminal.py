@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
 from types import TracebackType
 
 from rich.console import Console
@@ -9,11 +11,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from dungeonlab_conformance.report.headline import counted
+from dungeonlab_conformance.report.judged import broken, requirement_of
+from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import repeat, title
-from dungeonlab_conformance.runner import Run, Scene
+from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.runner import Scene
 from dungeonlab_conformance.verdict import Finding, Outcome, Verdict
-from dungeonlab_spec import Catalogue
 
 STYLE = {
     Outcome.PASS: "green",
@@ -24,8 +29,11 @@ STYLE = {
     Outcome.UNJUDGED: "magenta",
     Outcome.ERROR: "bold magenta",
 }
-_SHOWN = (Outcome.NOTE, Outcome.SKIPPED, Outcome.UNJUDGED, Outcome.ERROR, Outcome.WARN, Outcome.FAIL)
+_SHOWN = (Outcome.NOTE, Outcome.SKIPPED, Outcome.UNJUDGED, Outcome.ERROR)  # those that have no more than a reason
+_ORDER = (*_SHOWN, Outcome.WARN, Outcome.FAIL)
 _TRANSCRIPT = 14  # the last lines, unless more are asked for
+_LONGEST = {False: 300, True: 4000}  # characters of a payload, and with -v
+_ALIKE = 4  # verdicts with one reason that are worth a line each
 
 
 class Following:
@@ -61,77 +69,135 @@ class Following:
 
 
 def show(run: Run, console: Console, *, verbosity: int = 0) -> None:
-    """Print the run: `verbosity` -1 for the last line only, 1 for whole transcripts and what passed."""
-    if verbosity >= 0:
-        for outcome in _SHOWN if verbosity else _SHOWN[1:]:
-            for verdict in run.verdicts:
-                if verdict.outcome is outcome:
-                    _one(verdict, run, console, whole=verbosity > 0)
+    """Print the run: `verbosity` -1 for the last lines only, 1 for whole transcripts and what passed."""
+    if verbosity >= 0 and _anything_judged(run):
         if verbosity > 0:
             for verdict in run.verdicts:
                 if verdict.outcome is Outcome.PASS:
-                    console.print(f"[green]pass[/]  {escape(title(verdict))}", highlight=False)
+                    _say(console, f"[green]PASS[/]  {escape(title(verdict))}")
+        _without_findings(run, console, whole=verbosity > 0)
+        for judged in reversed(broken(run)):  # what matters most stands last, where a terminal shows it
+            _broken([v for v in judged.verdicts if v.findings and not v.known], run, console, whole=verbosity > 0)
         _areas(run, console)
-    for leftover in run.leftovers:
-        console.print(f"[yellow]not cleared away:[/] {escape(leftover)}", highlight=False)
-    if run.fault:
-        console.print(f"[bold magenta]cut short:[/] {escape(run.fault)}", highlight=False, soft_wrap=True)
-    console.print(sentence(run), highlight=False, soft_wrap=True)
+    _conclusion(run, console)
 
 
 def sentence(run: Run) -> str:
-    """Return the whole run in one line."""
+    """Return the whole run in one line of rich's markup."""
     found = counts(run.verdicts)
     ids = len({v.requirement for v in run.verdicts})
     said = ", ".join(
         f"[{STYLE[Outcome(name)]}]{n} {name}[/]" for name, n in found.items() if n or name in ("pass", "fail")
     )
-    return f"{ids} requirements, {len(run.verdicts)} verdicts in {run.seconds:.1f} s: {said}"
+    known = sum(bool(v.known) for v in run.verdicts)
+    return f"{counted(ids, 'requirement')}, {counted(len(run.verdicts), 'verdict')} in {run.seconds:.1f} s: {said}" + (
+        f" ({known} known)" if known else ""
+    )
 
 
-def _one(verdict: Verdict, run: Run, console: Console, *, whole: bool) -> None:
-    requirement = Catalogue.load().requirements[verdict.requirement]
-    mark = f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]"
-    if not verdict.findings:
-        console.print(f"{mark}  {escape(title(verdict))}: {escape(verdict.reason)}", highlight=False, soft_wrap=True)
-        return
-    console.print()
-    console.print(f"{mark}  [bold]{escape(title(verdict))}[/]", highlight=False)
-    console.print(f"  {escape(requirement.sentence)} [dim](section {requirement.section})[/]", highlight=False)
-    for finding in verdict.findings if whole else verdict.findings[:1]:
-        _finding(finding, console, whole=whole)
-    if len(verdict.findings) > 1 and not whole:
-        console.print(f"  [dim]and {len(verdict.findings) - 1} more like it (-v shows them)[/]")
-    console.print(f"  [dim]usually:[/] {escape(requirement.hint)}", highlight=False)
-    console.print(f"  [dim]again:[/]   {escape(repeat(verdict, run.target))}", highlight=False, soft_wrap=True)
+def _anything_judged(run: Run) -> bool:
+    return any(v.outcome is not Outcome.UNJUDGED for v in run.verdicts) or not (run.fault or run.interrupted)
+
+
+def _conclusion(run: Run, console: Console) -> None:
+    for leftover, times in Counter(run.leftovers).items():
+        _say(console, f"[yellow]not cleared away:[/] {_shown(leftover)}" + (f" ({times} times)" if times > 1 else ""))
+    for stale in run.stale:
+        _say(console, f"[bold red]known failures:[/] {_shown(stale)}")
+    if run.fault:
+        _say(console, f"[bold magenta]cut short:[/] {_shown(run.fault)}")
+    if run.interrupted:
+        _say(console, "[bold magenta]interrupted:[/] what was not reached is unjudged")
+    if run.own_fault:
+        _say(console, f"[bold magenta]the suite itself failed:[/] {_shown(run.own_fault)}; please report it")
+    if _anything_judged(run):
+        _say(console, sentence(run))
+    if run.claim:
+        _say(console, f"[bold green]{escape(run.claim)}[/]")
+
+
+def _without_findings(run: Run, console: Console, *, whole: bool) -> None:
+    """Print a line for each verdict that says no more than its reason; one for many that share it."""
+    groups: dict[tuple[int, str, str], list[Verdict]] = {}
+    for verdict in run.verdicts:
+        if verdict.known:
+            said = f"[{STYLE[verdict.outcome]}]KNOWN[/]", verdict.known
+        elif verdict.outcome in _SHOWN[0 if whole else 1 :]:
+            said = f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]", verdict.reason or _got(verdict)
+        else:
+            continue
+        groups.setdefault((_ORDER.index(verdict.outcome), *said), []).append(verdict)
+    for (_, mark, reason), verdicts in sorted(groups.items(), key=lambda item: item[0][0]):
+        if len(verdicts) > _ALIKE and not whole:
+            _say(console, f"{mark}  {len(verdicts)} verdicts (-v names them): {_shown(reason)}")
+        else:
+            for verdict in verdicts:
+                _say(console, f"{mark}  {escape(title(verdict))}: {_shown(reason)}")
+
+
+def _got(verdict: Verdict) -> str:
+    return verdict.findings[0].got if verdict.findings else ""
+
+
+def _broken(verdicts: list[Verdict], run: Run, console: Console, *, whole: bool) -> None:
+    """Print one requirement: its first verdict with all it takes to mend it, the others in short."""
+    for number, verdict in enumerate(verdicts):
+        if number and not whole:
+            got = shortened(_got(verdict), 200)
+            _say(console, f"  [bold]and for {escape(verdict.event or '')}[/]: [red]got[/] {_shown(got)}")
+        else:
+            mark = f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]"
+            requirement = requirement_of(verdict.requirement)
+            _say(console, f"\n{mark}  [bold]{escape(title(verdict))}[/]")
+            _paragraph(console, f"{requirement.sentence} (section {requirement.section})")
+            for finding in verdict.findings if whole else verdict.findings[:1]:
+                _finding(finding, console, whole=whole)
+            if len(verdict.findings) > 1 and not whole:
+                _say(console, f"  [dim]and {len(verdict.findings) - 1} more like it (-v shows them)[/]")
+            _paragraph(console, f"usually: {requirement.hint}")
+        _say(console, f"  [dim]again:[/] {_shown(repeat(verdict, run))}")
 
 
 def _finding(finding: Finding, console: Console, *, whole: bool) -> None:
+    longest = _LONGEST[whole]
     where = f" at {finding.path}" if finding.path else ""
-    console.print(f"  [green]expected[/]{escape(where)}: {escape(finding.expected)}", highlight=False)
-    console.print(f"  [red]got[/]: {escape(finding.got)}", highlight=False)
+    _say(console, f"  [green]expected[/]{_shown(where)}: {_shown(shortened(finding.expected, longest))}")
+    _say(console, f"  [red]got[/]: {_shown(shortened(finding.got, longest))}")
     lines = finding.transcript if whole else finding.transcript[-_TRANSCRIPT:]
     if len(lines) < len(finding.transcript):
-        console.print(f"  [dim]… {len(finding.transcript) - len(lines)} earlier lines (-v shows them)[/]")
+        _say(console, f"  [dim]… {len(finding.transcript) - len(lines)} earlier lines (-v shows them)[/]")
     for line in lines:
-        text = f"  [dim]{line.at:8.1f} ms[/]  [bold]{escape(line.actor)}[/] {line.act} {escape(line.event)} "
-        console.print(
-            text + f"[dim]{escape(line.body)}[/]",
-            highlight=False,
-            soft_wrap=whole,
-            overflow="ellipsis",
-            no_wrap=not whole,
-        )
+        act = f"[bold]{_shown(line.actor)}[/] {line.act} {_shown(line.event)}".rstrip()
+        text = f"  [dim]{line.at:8.1f} ms[/]  {act} [dim]{_shown(shortened(line.body, longest))}[/]"
+        if console.is_terminal and not whole:
+            console.print(text, no_wrap=True, overflow="ellipsis")
+        else:
+            _say(console, text)
+
+
+def _paragraph(console: Console, text: str) -> None:
+    for line in textwrap.wrap(one_line(text), console.width - 2):
+        _say(console, f"  {escape(line)}")
+
+
+def _say(console: Console, markup: str) -> None:
+    """Print one line, left to the terminal to wrap, so that what is copied from it is whole."""
+    console.print(markup, soft_wrap=True)
+
+
+def _shown(text: str) -> str:
+    return escape(one_line(text))
 
 
 def _areas(run: Run, console: Console) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("area")
-    for outcome in Outcome:
+    there = [outcome for outcome in Outcome if any(v.outcome is outcome for v in run.verdicts)]
+    for outcome in there:
         table.add_column(outcome.value, justify="right")
     for area in dict.fromkeys(v.requirement.partition("/")[0] for v in run.verdicts):
         found = counts([v for v in run.verdicts if v.requirement.partition("/")[0] == area])
-        cells = [f"[{STYLE[Outcome(name)]}]{n}[/]" if n else "[dim]·[/]" for name, n in found.items()]
+        cells = [f"[{STYLE[outcome]}]{found[outcome]}[/]" if found[outcome] else "[dim]·[/]" for outcome in there]
         table.add_row(area, *cells)
     console.print()
     console.print(table)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
-from dungeonlab_conformance.verdict import Finding, Verdict
+from dungeonlab_conformance.report.printable import shortened
+from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.verdict import Finding, Line, Verdict
+from dungeonlab_spec import Catalogue
+
+LONGEST = 2000  # characters of a line of a transcript, and of what came, in reports that are text
 
 
 def title(verdict: Verdict) -> str:
@@ -12,17 +18,45 @@ def title(verdict: Verdict) -> str:
     return f"{verdict.requirement} [{verdict.event}]" if verdict.event else verdict.requirement
 
 
-def repeat(verdict: Verdict, target: str) -> str:
-    """Return the command that judges exactly this verdict again."""
-    event = f" --event {verdict.event}" if verdict.event else ""
-    return f"dungeonlab-conformance run {target} --only {verdict.requirement}{event}"
+def repeat(verdict: Verdict, run: Run) -> str:
+    """Return the command that judges exactly this verdict again.
+
+    What an invariant saw in the scene of another requirement is seen again only if that is played, too.
+    """
+    wanted, events = [verdict.requirement], [verdict.event] if verdict.event else []
+    scene = next((f.scene for f in verdict.findings), verdict.scene)
+    if scene != verdict.scene:
+        name, _, event = scene.partition("[")
+        judges = _judges(name)
+        wanted += judges
+        if event and events and judges:
+            events = list(dict.fromkeys([*events, event.rstrip("]")]))
+        elif judges:
+            events = []
+    words = [f"--only {shlex.quote(name)}" for name in dict.fromkeys(wanted)]
+    words += [f"--event {shlex.quote(event)}" for event in events if event]
+    return " ".join([run.again, *words])
+
+
+def _judges(scene: str) -> tuple[str, ...]:
+    """Return the requirements that a scene judges; none if this version of the suite does not have it."""
+    from dungeonlab_conformance.check import all_checks
+
+    known = Catalogue.load().requirements
+    found = (check.requirements for check in all_checks() if check.name == scene)
+    return tuple(name for name in next(found, ()) if name in known)
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:
     """Yield expected, got and transcript, one line each."""
     where = f" at {finding.path}" if finding.path else ""
-    yield f"expected{where}: {finding.expected}"
-    yield f"got: {finding.got}"
+    yield f"expected{where}: {shortened(finding.expected, LONGEST)}"
+    yield f"got: {shortened(finding.got, LONGEST)}"
     yield f"transcript of {finding.scene} (milliseconds, actor):"
     for line in finding.transcript:
-        yield f"  {line.at:9.1f}  {line.actor} {line.act} {line.event} {line.body}".rstrip()
+        yield f"  {line.at:9.1f}  {spoken(line)}"
+
+
+def spoken(line: Line, longest: int = LONGEST) -> str:
+    """Return one line of a transcript as a sentence: who does what."""
+    return f"{line.actor} {line.act} {line.event} {shortened(line.body, longest)}".rstrip()

@@ -1,0 +1,59 @@
+"""The arguments of an event: written as JSON, for messages and transcripts, and read back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+LONGEST = 1 << 16  # characters of a payload that are kept; the rest of a longer one would fill files with one letter
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Arguments(tuple[Any, ...]):
+    """What came with an event; in a message it reads as JSON."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return body(self)[0] or "no argument"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+def body(args: Sequence[Any]) -> tuple[str, bool]:
+    """Return arguments as JSON, comma between them, and whether anything of them is missing.
+
+    Bytes are `{"$binary": "<base64>"}`. What JSON cannot hold is named by its type.
+    """
+    try:
+        text = ", ".join(json.dumps(arg, ensure_ascii=False, default=_binary) for arg in args)
+    except (TypeError, ValueError, RecursionError):
+        return ", ".join(type(arg).__name__ for arg in args), True
+    text = _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return (text, False) if len(text) <= LONGEST else (text[:LONGEST] + "…", True)
+
+
+def arguments(body: str) -> list[Any]:
+    """Return what `body` was made of. Raises `ValueError` if it is not whole."""
+    return [_restored(arg) for arg in json.loads(f"[{body}]")]
+
+
+def _binary(value: object) -> dict[str, str]:
+    if isinstance(value, bytes | bytearray):
+        return {"$binary": base64.b64encode(value).decode()}
+    raise TypeError(type(value).__name__)
+
+
+def _restored(value: Any) -> Any:
+    match value:
+        case {"$binary": str(text)} if len(value) == 1:
+            return base64.b64decode(text)
+        case dict():
+            return {key: _restored(inner) for key, inner in value.items()}
+        case list():
+            return [_restored(inner) for inner in value]
+    return value

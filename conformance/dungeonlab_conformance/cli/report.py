@@ -1,0 +1,60 @@
+"""`report` and `diff`: what can be made of earlier results. Need no server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dungeonlab_conformance.cli import reports
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.run import Run
+
+RESULT = click.Path(dir_okay=False, path_type=Path)
+
+
+def loaded(file: Path) -> Run:
+    """Return an earlier run; what is no result is wrong usage."""
+    from dungeonlab_conformance.report.result import load
+
+    try:
+        return load(file)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@click.command()
+@click.argument("result", type=RESULT)
+@reports.reporting
+@click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what passed.")
+def report(result: Path, verbose: bool, **files: Path | None) -> None:
+    """Make reports of RESULT, which an earlier run wrote with --json or --ndjson; print it if none is asked for."""
+    from rich.console import Console
+
+    from dungeonlab_conformance.report import terminal
+
+    reports.make_sure_of(files)
+    run = loaded(result)
+    problems = reports.write(run, files)
+    if not any(files.values()):
+        terminal.show(run, Console(highlight=False), verbosity=int(verbose))
+    for problem in problems:
+        click.echo(problem, err=True)
+    raise SystemExit(2 if problems else 0)
+
+
+@click.command()
+@click.argument("old", type=RESULT)
+@click.argument("new", type=RESULT)
+def diff(old: Path, new: Path) -> None:
+    """Show what changed from one result to another.
+
+    Exit codes: 0 nothing got worse; 1 something did; 2 one of the files is no result.
+    """
+    from dungeonlab_conformance.report import diff as changed
+
+    found = changed.changes(loaded(old), loaded(new))
+    click.echo(changed.text(found))
+    raise SystemExit(changed.exit_code(found))

@@ -1,0 +1,50 @@
+"""What a run came to. Only data, and what follows from it."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from dungeonlab_conformance.verdict import EXIT_SUITE, Verdict, exit_code
+from dungeonlab_spec import Catalogue, Level
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run came to.
+
+    `fault` says in one sentence why it ended early, if it did; `own_fault` what the suite itself failed at;
+    `stale` what the list of known failures has wrong; `claim` what may be said of the server, if anything.
+    `began` is when, in RFC 3339; `again` the command that repeats the run, to which a selection can be added.
+    """
+
+    target: str
+    verdicts: list[Verdict] = field(default_factory=list)
+    scenes: int = 0
+    seconds: float = 0.0
+    concurrency: int = 1
+    fault: str | None = None
+    own_fault: str = ""
+    interrupted: bool = False
+    leftovers: list[str] = field(default_factory=list)
+    protocol: str = field(default_factory=lambda: Catalogue.load().version)
+    fail_on: Level = "MUST"
+    stale: list[str] = field(default_factory=list)
+    claim: str = ""
+    began: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    again: str = "dungeonlab-conformance run"
+    suite: str = field(default_factory=lambda: version("dungeonlab-conformance"))
+
+    @property
+    def exit_code(self) -> int:
+        """How the process should end."""
+        if self.own_fault:
+            return EXIT_SUITE
+        return exit_code(
+            self.verdicts,
+            interrupted=self.interrupted,
+            fault=self.fault,
+            fail_on=self.fail_on,
+            stale=bool(self.stale),
+        )
