@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import click
 
+from dungeonlab_conformance.cli.export import export
 from dungeonlab_conformance.cli.payload import validate
 from dungeonlab_conformance.cli.probe import probe
+from dungeonlab_conformance.cli.report import diff, report
 from dungeonlab_conformance.cli.requirements import explain, list_
 from dungeonlab_conformance.cli.run import run
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Ends as a run does when it is interrupted, also before a run has begun."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(130)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="dungeonlab-conformance")
 def main() -> None:
     """Judge any server against the real-time protocol of DungeonLab.
@@ -20,5 +32,5 @@ def main() -> None:
     """
 
 
-for command in (run, list_, explain, probe, validate):
+for command in (run, report, diff, list_, explain, probe, validate, export):
     main.add_command(command)

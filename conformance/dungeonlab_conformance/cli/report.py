@@ -17,7 +17,7 @@ RESULT = click.Path(dir_okay=False, path_type=Path)
 
 def loaded(file: Path) -> Run:
     """Return an earlier run; what is no result is wrong usage."""
-    from dungeonlab_conformance.report.result import load
+    from dungeonlab_conformance.report.loading import load
 
     try:
         return load(file)

@@ -1,14 +1,13 @@
-"""What changed between two results. Reads the JSON documents, so that results of older suites can be compared too."""
+"""What changed between two runs, verdict by verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from dungeonlab_conformance.report.judged import WORST_FIRST
 from dungeonlab_conformance.report.printable import one_line
-from dungeonlab_conformance.report.result import FORMAT
+from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome
 
 _HELD = (Outcome.PASS, Outcome.NOTE)
@@ -47,11 +46,8 @@ class Change:
         return f"{one_line(name)}: {self.before or 'absent'} -> {self.after or 'absent'}"
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """Return the verdicts whose outcome changed, appeared or vanished; what got worse first.
-
-    Raises `ValueError` if either document is no result of this suite.
-    """
+def changes(old: Run, new: Run) -> list[Change]:
+    """Return the verdicts whose outcome changed, appeared or vanished; what got worse first."""
     before, after = _outcomes(old), _outcomes(new)
     keys = [*after, *(key for key in before if key not in after)]
     found = [Change(*key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
@@ -81,10 +77,8 @@ def _lines(found: list[Change]) -> Iterator[str]:
             yield from (f"  {change}" for change in some)
 
 
-def _outcomes(document: Mapping[str, Any]) -> dict[tuple[str, str | None], Outcome]:
-    if document.get("format") != FORMAT:
-        raise ValueError(f"not a result in format {FORMAT} of this suite")
-    return {(row["requirement"], row["event"]): Outcome(row["outcome"]) for row in document["verdicts"]}
+def _outcomes(run: Run) -> dict[tuple[str, str | None], Outcome]:
+    return {(v.requirement, v.event): v.outcome for v in run.verdicts}
 
 
 def _rank(outcome: Outcome) -> int:

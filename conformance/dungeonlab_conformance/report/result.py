@@ -67,16 +67,6 @@ def from_json(document: Any) -> Run:
     return run
 
 
-def load(file: Path) -> Run:
-    """Read a file that `write` wrote. Raises `ValueError` with one sentence if it is none."""
-    try:
-        return from_json(json.loads(file.read_text("utf-8")))
-    except OSError as error:
-        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is {error if str(error).startswith('no result') else f'no JSON: {error}'}") from None
-
-
 def write(run: Run, file: Path) -> None:
     """Write the run to a file."""
     file.write_text(json.dumps(to_json(run), indent=1, ensure_ascii=False) + "\n", "utf-8")

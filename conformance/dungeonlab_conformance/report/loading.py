@@ -1,0 +1,45 @@
+"""Reads an earlier run back: from a result, or from a stream, even one that was cut off."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dungeonlab_conformance.report.result import from_json, to_json
+from dungeonlab_conformance.run import Run
+
+_CUT_OFF = "the stream of this run ends before the run did"
+
+
+def load(file: Path) -> Run:
+    """Return the run that `--json` or `--ndjson` wrote. Raises `ValueError` with one sentence if there is none."""
+    try:
+        text = file.read_text("utf-8")
+        return from_json(_stream(text) if text.startswith('{"line":') else json.loads(text))
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError, KeyError, AttributeError) as error:
+        reason = str(error) if str(error).startswith("no result") else f"no result of this suite: {error}"
+        raise ValueError(f"{file} is {reason}") from None
+
+
+def _stream(text: str) -> dict[str, Any]:
+    """Return the result that a stream amounts to; of two verdicts about the same, the later counts."""
+    whole = text[: text.rfind("\n") + 1]  # a last line without an end was cut off by force
+    rows: list[dict[str, Any]] = [json.loads(line) for line in whole.splitlines()]
+    kinds: dict[str, list[dict[str, Any]]] = {"run": [], "verdict": [], "summary": []}
+    for row in rows:
+        kinds[row.pop("line")].append(row)
+    [head] = kinds["run"]
+    del head["scenes"]  # how many there were to be; the result says how many were played
+    verdicts = {(row["requirement"], row["event"]): row for row in kinds["verdict"]}
+    made = to_json(Run(head["target"])) | head | {"verdicts": list(verdicts.values())}
+    if not kinds["summary"]:
+        return made | {"fault": _CUT_OFF, "exitCode": 3}
+    [summary] = kinds["summary"]
+    reason = summary.pop("reason")
+    del summary["complete"]
+    if summary["exitCode"] is None:  # the suite itself did not come to an end
+        summary |= {"ownFault": reason, "exitCode": 4}
+    return made | summary
