@@ -45,13 +45,20 @@ class RawConnection:
             raise Gone(f"{self.name} could not open a WebSocket: {error}") from None
         self._reader = asyncio.create_task(self._read())
 
-    async def connect(self) -> None:
-        """Open the transport and enter the default namespace."""
+    async def connect(self, **auth: object) -> None:
+        """Open the transport and enter the default namespace, with what a client may show on entering."""
         await self.open()
-        await self.send("40")
+        await self.send("40" + (json.dumps(auth) if auth else ""))
         answer = await self.receive("40", "44")
         if not answer.startswith("40"):
             raise Unjudged(f"{self.name} was not let into the namespace: {answer}")
+
+    @property
+    def entered(self) -> dict[str, Any]:
+        """What the server told on entering the default namespace."""
+        told = next((f for f in self.frames if isinstance(f, str) and f.startswith("40{")), "40{}")
+        found: dict[str, Any] = json.loads(told[2:])
+        return found
 
     @property
     def closed(self) -> bool:

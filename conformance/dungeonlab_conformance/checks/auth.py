@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,9 +56,11 @@ async def a_valid_cookie_is_accepted(stage: Stage) -> None:
 
 @check("auth/missing-cookie-refused")
 async def a_connection_without_a_cookie_is_refused(stage: Stage) -> None:
-    """Alice is let in; nobody, who has no cookie, is not, not even claiming to be alice in the handshake."""
+    """Alice is let in; nobody, who has no cookie, is not, over either transport, nor claiming to be alice."""
     alice = await stage.connected("alice")
-    await _refusal(await stage.actor("nobody"), "no cookie")
+    for transport in ("websocket", "polling"):
+        with contextlib.nullcontext() if transport == stage.target.transport else contextlib.suppress(Gone):
+            await _refusal(await stage.actor("nobody"), f"no cookie, over {transport},", transport=transport)
     await _refusal(await stage.actor("nobody"), "no cookie and a claim", claims=_claims(alice))
 
 

@@ -1,7 +1,12 @@
 """Entering and leaving a session's room; one session at a time."""
 
+import asyncio
+import json
+
+from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.raw import RawConnection
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Unjudged
 from dungeonlab_spec import Catalogue
@@ -85,7 +90,10 @@ async def an_unknown_session_is_refused(stage: Stage) -> None:
 
 @check("join/second-join-leaves-the-first-room")
 async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
-    """Carol joins the first session, then the second; she hears the second and the first no more."""
+    """Carol joins the first session, then the second; she hears the second and the first no more.
+
+    Then she asks for both at once; in whichever she ends up, it is one.
+    """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     dave = await stage.elsewhere("dave")
     await carol.joins((await stage.there()).session)
@@ -95,6 +103,15 @@ async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
     await alice.does(here)
     await bob.witnesses(here)
     await carol.hears_nothing_of(here)
+    both = await asyncio.gather(*map(carol.tries_to_join, (stage.session, (await stage.there()).session)))
+    if not all(answer.accepted for answer in both):
+        return
+    there, here = await _chat(stage, there=True), await _chat(stage)
+    await asyncio.gather(alice.does(here), dave.does(there))
+    await bob.witnesses(here)
+    await carol.fence()
+    if carol.sightings(here) and carol.sightings(there):
+        raise Broken("carol to be in one session after joining two at once", "she hears both")
 
 
 @check("join/failed-switch-changes-nothing")
@@ -126,7 +143,7 @@ async def one_session_per_user(stage: Stage) -> None:
 
 @check("join/repeated-join-is-harmless")
 async def a_repeated_join_is_harmless(stage: Stage) -> None:
-    """Bob joins twice; he is admitted twice and hears alice once."""
+    """Bob joins twice; he is admitted twice, hears alice once, and is heard once by her."""
     alice, bob = await stage.joined("alice", "bob")
     again = await bob.tries_to_join(stage.session)
     if not again.accepted:
@@ -137,6 +154,12 @@ async def a_repeated_join_is_harmless(stage: Stage) -> None:
     await bob.fence()
     if len(bob.sightings(said)) != 1:
         raise Broken("bob to hear alice once", f"{len(bob.sightings(said))} deliveries")
+    said = await _chat(stage)
+    await bob.does(said)
+    await alice.hears(said)
+    await alice.fence()
+    if len(alice.sightings(said)) != 1:
+        raise Broken("alice to hear bob once", f"{len(alice.sightings(said))} deliveries")
 
 
 @check("join/leave-stops-delivery")
@@ -152,7 +175,10 @@ async def leaving_stops_delivery(stage: Stage) -> None:
 
 @check("join/disconnect-leaves-the-room")
 async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
-    """Carol's connection ends and she connects anew, by either transport; she hears nothing until she joins."""
+    """Carol's connection ends and she connects anew, by either transport; she hears nothing until she joins.
+
+    Nor does she if she shows the id by which Socket.IO would have her connection's state recovered.
+    """
     alice, bob = await stage.joined("alice", "bob")
     for transport in ("websocket", "polling"):
         carol = await stage.joined("carol", transport=transport)
@@ -163,6 +189,24 @@ async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
         await bob.witnesses(said)
         await anew.hears_nothing_of(said)
         await anew.leave_stage()
+    raw = await stage.raw("carol")
+    if pid := raw.entered.get("pid"):
+        await _nothing_is_recovered(stage, alice, raw, pid)
+
+
+async def _nothing_is_recovered(stage: Stage, alice: Actor, raw: RawConnection, pid: str) -> None:
+    await raw.joins(stage.session)
+    heard, missed, later = [await _chat(stage) for _ in range(3)]
+    await alice.does(heard)
+    offset = json.loads((await raw.receive(f'42["{heard.event}"'))[2:])[-1]
+    await raw.close()
+    await alice.does(missed)
+    anew = await stage.raw("carol", entered=False)
+    await anew.connect(pid=pid, offset=offset)
+    await alice.does(later)
+    await anew.asks(Said("get-user-data", ({},), None, None))
+    if any(str(said.mark) in str(frame) for said in (missed, later) for frame in anew.frames):
+        raise Broken("carol to be in no room and to be told nothing she missed", "both were recovered")
 
 
 @check("join/disconnect-keeps-membership")

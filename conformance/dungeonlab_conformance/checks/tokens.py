@@ -1,5 +1,6 @@
 """What becomes of a token."""
 
+import asyncio
 import copy
 from typing import Any
 
@@ -11,6 +12,7 @@ from dungeonlab_conformance.verdict import Broken, Unjudged
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
 
+AT_ONCE = 10  # changes sent without waiting for an answer in between
 _VOLATILE = {"version", "updatedBy"}
 
 Token = dict[str, Any]
@@ -103,8 +105,8 @@ async def deletion_ends_it(stage: Stage) -> None:
 
 @check("tokens/version-grows")
 async def the_version_grows(stage: Stage, event: Event) -> None:
-    """Alice changes a token three times; its version grows by one each time."""
-    alice = await stage.joined("alice")
+    """Alice changes a token three times; its version grows by one each time. Then she and bob change it at once."""
+    alice, bob = await stage.joined("alice", "bob")
     token = await _made(stage, alice)
     version = token.get("version")
     for _ in range(3):
@@ -113,6 +115,12 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
         if not isinstance(version, int) or changed != version + 1:
             raise Broken(f"version {version} to grow by one", f"{changed!r}", "$.data.version")
         version = changed
+    burst = [await _about(stage, event.name, token) for _ in range(AT_ONCE)]
+    answers = await asyncio.gather(*(a.asks(said) for said, a in zip(burst, [alice, bob] * AT_ONCE, strict=False)))
+    changes = sum(answer.accepted for answer in answers)
+    after = (await _stored(stage, alice, token)).get("version")
+    if after != version + changes + 1:
+        raise Broken(f"version {version} to grow by {changes + 1}", f"{after!r}", "$.data.token.version")
 
 
 @check("tokens/unknown-token-refused")
