@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from dungeonlab_conformance.claim import musts
 from dungeonlab_conformance.report.judged import areas
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome
-from dungeonlab_spec import Catalogue
 
 COLOURS = {
     "brightgreen": "#2b7a4b",
@@ -31,16 +31,16 @@ def write(run: Run, file: Path) -> None:
 
 def endpoint(run: Run) -> dict[str, Any]:
     """Return what https://shields.io/badges/endpoint-badge expects."""
-    message, colour = claim(run)
-    return {"schemaVersion": 1, "label": _label(), "message": message, "color": colour}
+    message, colour = state(run)
+    return {"schemaVersion": 1, "label": _label(run), "message": message, "color": colour}
 
 
-def claim(run: Run) -> tuple[str, str]:
-    """Return the message and the name of its colour. Green is only for a run that judged all there is."""
+def state(run: Run) -> tuple[str, str]:
+    """Return the message and the name of its colour. Green is only for a run that may claim conformance."""
     judged = [row for area in areas(run) for row in area.judged]
     outcomes = [row.worst for row in judged]
     fails = sum(any(v.outcome is Outcome.FAIL for v in row.verdicts) for row in judged)
-    if Outcome.ERROR in outcomes:
+    if Outcome.ERROR in outcomes or run.own_fault:
         return "suite error", "lightgrey"
     if fails:
         return f"{fails} of {len(judged)} broken", "red"
@@ -49,12 +49,12 @@ def claim(run: Run) -> tuple[str, str]:
     unshown = outcomes.count(Outcome.UNJUDGED)
     if unshown:
         return f"{unshown} of {len(judged)} not shown", "orange"
-    catalogue = Catalogue.load()
-    there = [r for r in catalogue.requirements.values() if not r.untestable]
-    wanted = {(r.id, event.name if event else None) for r in there for event in catalogue.events_for(r)}
-    seen = {(v.requirement, v.event) for v in run.verdicts if v.outcome is not Outcome.SKIPPED}
-    if not wanted <= seen:
-        return f"{len({name for name, _ in seen})} of {len(there)} judged", "blue"
+    if not run.claim:
+        held = {(v.requirement, v.event) for v in run.verdicts if v.outcome is Outcome.PASS}
+        wanted = musts(run.protocol)
+        missing = {name for name, event in wanted if (name, event) not in held}
+        every = len({name for name, _ in wanted})
+        return f"{every - len(missing)} of {every} MUSTs shown", "blue"
     warnings = sum(row.worst is Outcome.WARN for row in judged)
     if warnings:
         return f"conformant, {warnings} to improve", "yellowgreen"
@@ -63,7 +63,7 @@ def claim(run: Run) -> tuple[str, str]:
 
 def svg(run: Run) -> str:
     """Return the badge as an SVG document; it loads nothing."""
-    label, (message, colour) = _label(), claim(run)
+    label, (message, colour) = _label(run), state(run)
     left, right = (round(len(part) * _LETTER) + 2 * _PAD for part in (label, message))
     wide, spoken = left + right, escape(f"{label}: {message}")
     return (
@@ -81,5 +81,5 @@ def _text(words: str, middle: float, width: int) -> str:
     return f'<text x="{middle:g}" y="14" textLength="{width - 2 * _PAD}">{escape(words)}</text>'
 
 
-def _label() -> str:
-    return f"DungeonLab {Catalogue.load().version}"
+def _label(run: Run) -> str:
+    return f"DungeonLab {run.protocol}"

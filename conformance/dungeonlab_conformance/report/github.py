@@ -49,7 +49,7 @@ def command(kind: str, title: str, message: str) -> str:
 
 
 def _commands(run: Run) -> Iterator[str]:
-    rows = broken(run)
+    rows = [judged for judged in broken(run) if any(v.findings and not v.known for v in judged.verdicts)]
     for kind, level in (("error", "MUST"), ("warning", "SHOULD")):
         some = [judged for judged in rows if judged.requirement.level == level]
         for judged in some[:_SHOWN]:
@@ -57,16 +57,18 @@ def _commands(run: Run) -> Iterator[str]:
         if len(some) > _SHOWN:
             more = f"{len(some) - _SHOWN} more requirements are broken; the job summary has them all."
             yield command(kind, "DungeonLab conformance", more)
-    errors = [v for v in run.verdicts if v.outcome is Outcome.ERROR]
-    fault = run.fault or (errors[0].reason if errors else "")
+    for stale in run.stale[:_SHOWN]:
+        yield command("error", "Known failures", stale)
+    errors = [v.reason for v in run.verdicts if v.outcome is Outcome.ERROR]
+    fault = run.own_fault or run.fault or (errors[0] if errors else "")
     if fault or (run.exit_code and not rows):
         yield command("error", "DungeonLab conformance", f"{headline(run)}\n{fault}".strip())
 
 
 def _message(judged: Judged, run: Run) -> str:
-    verdict = next(v for v in judged.verdicts if v.findings)
-    finding = verdict.findings[0]
-    events = [v.event for v in judged.verdicts if v.findings and v.event]
+    told = [v for v in judged.verdicts if v.findings and not v.known]
+    verdict, finding = told[0], told[0].findings[0]
+    events = [v.event for v in told if v.event]
     lines = [judged.requirement.sentence]
     if events:
         lines.append(f"Broken for {', '.join(events)}.")

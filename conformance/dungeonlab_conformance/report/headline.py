@@ -10,20 +10,27 @@ from dungeonlab_conformance.verdict import Outcome
 def headline(run: Run) -> str:
     """Return the sentence a report opens with. What was not shown never reads as if it held."""
     errors = sum(v.outcome is Outcome.ERROR for v in run.verdicts)
+    if run.own_fault:
+        return "The suite itself failed"
     if errors:
         return f"The suite itself failed in {counted(errors, 'verdict')}"
-    musts = sum(any(v.outcome is Outcome.FAIL for v in judged.verdicts) for judged in broken(run))
+    musts = sum(any(v.outcome is Outcome.FAIL and not v.known for v in judged.verdicts) for judged in broken(run))
     early = ", and the run was cut short" if run.fault or run.interrupted else ""
     if musts:
         return f"{counted(musts, 'requirement')} {'is' if musts == 1 else 'are'} broken{early}"
+    if run.stale:
+        return f"The list of known failures is out of date{early}"
     if early:
         return "The run was interrupted" if run.interrupted else "The run was cut short"
     unshown = sum(v.outcome is Outcome.UNJUDGED and v.level == "MUST" for v in run.verdicts)
+    known = sum(v.outcome is Outcome.FAIL for v in run.verdicts)
+    if known:
+        return f"Nothing is broken but what is known: {counted(known, 'verdict')}"
     if unshown:
         return f"Nothing is broken, but {counted(unshown, 'verdict')} could not be reached"
     if not any(v.outcome is Outcome.PASS for v in run.verdicts):
         return "Nothing was shown to hold"
-    return "Every MUST that was judged held"
+    return f"Conformant: every MUST of version {run.protocol} held" if run.claim else "Every MUST that was judged held"
 
 
 def counted(number: int, noun: str) -> str:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -68,8 +67,7 @@ def page(run: Run) -> str:
         run=run,
         headline=headline(run),
         tone=_tone(run),
-        suite=version("dungeonlab-conformance"),
-        protocol=catalogue.version,
+        protocol=run.protocol,
         counts=counts(run.verdicts),
         requirements=sum(len(area.judged) for area in found),
         areas=[_area(area, anchors, run, open_all=open_all) for area in found],
@@ -140,6 +138,7 @@ def _verdict(verdict: Verdict, anchors: _Anchors, run: Run, *, opened: bool) -> 
         "anchor": anchors(verdict.requirement, verdict.event) if verdict.event is not None else None,
         "outcome": verdict.outcome,
         "reason": verdict.reason,
+        "known": verdict.known,
         "time": f"{verdict.seconds * 1000:.0f} ms" if verdict.seconds else "",
         "open": opened,
         "brief": shortened(one_line(verdict.findings[0].got), 70) if verdict.findings else "",

@@ -7,26 +7,48 @@ from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
-from dungeonlab_conformance.report.words import finding_lines
+from dungeonlab_conformance.report.judged import requirement_of
+from dungeonlab_conformance.report.printable import shortened
+from dungeonlab_conformance.report.words import LONGEST, finding_lines, repeat
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Outcome, Verdict
-from dungeonlab_spec import Catalogue
+from dungeonlab_conformance.verdict import Outcome, Verdict, fails
 
 
 def write(run: Run, file: Path) -> None:
-    """Write the run to a file. A warning passes, and says so in its output; what was unjudged is an error."""
+    """Write the run to a file.
+
+    What fails the run is a failure, or an error if it could not be judged. What is broken and does not fail it, a
+    SHOULD as a rule, passes and says so in its output; what is known is skipped, with the reason.
+    """
     document = JUnitXml("dungeonlab-conformance")
     for area, verdicts in itertools.groupby(run.verdicts, key=lambda v: v.requirement.partition("/")[0]):
         suite = TestSuite(area)
+        for key, value in (("target", run.target), ("protocol", run.protocol), ("claim", run.claim)):
+            if value:
+                suite.add_property(key, _printable(value))
         for verdict in verdicts:
-            suite.add_testcase(_case(verdict))
+            suite.add_testcase(_case(verdict, run))
         document.add_testsuite(suite)
+    troubles = [("fault", run.fault), ("suite", run.own_fault), *(("known failures", stale) for stale in run.stale)]
+    if any(what for _, what in troubles):
+        document.add_testsuite(_run_suite(troubles))
     document.update_statistics()  # type: ignore[no-untyped-call]
     document.write(str(file), pretty=True)
 
 
-def _case(verdict: Verdict) -> TestCase:
-    requirement = Catalogue.load().requirements[verdict.requirement]
+def _run_suite(troubles: list[tuple[str, str | None]]) -> TestSuite:
+    """Return what is wrong with the run as a whole, so that no viewer shows it green."""
+    suite = TestSuite("run")
+    for name, what in troubles:
+        if what:
+            case = TestCase(name, "dungeonlab.run", 0)
+            case.result = [_result(Error(_printable(what)), _printable(what))]
+            suite.add_testcase(case)
+    return suite
+
+
+def _case(verdict: Verdict, run: Run) -> TestCase:
+    requirement = requirement_of(verdict.requirement)
     area, _, name = verdict.requirement.partition("/")
     case = TestCase(f"{name}[{verdict.event}]" if verdict.event else name, f"dungeonlab.{area}", verdict.seconds)
     properties = Properties()  # type: ignore[no-untyped-call]
@@ -34,21 +56,30 @@ def _case(verdict: Verdict) -> TestCase:
         ("requirement", verdict.requirement),
         ("level", verdict.level),
         ("section", requirement.section),
+        ("outcome", str(verdict.outcome)),
+        ("event", verdict.event or ""),
+        ("again", repeat(verdict, run) if verdict.findings else ""),
     ):
-        properties.add_property(Property(key, value))
+        if not value:
+            continue
+
+        properties.add_property(Property(key, _printable(value)))
     case.append(properties)  # type: ignore[no-untyped-call]
     text = "\n".join(line for finding in verdict.findings for line in finding_lines(finding))
     text = _printable(f"{requirement.sentence}\n{text}")
-    match verdict.outcome:
-        case Outcome.FAIL:
-            first = verdict.findings[0]
-            case.result = [_result(Failure(_printable(f"expected {first.expected}; got {first.got}")), text)]
-        case Outcome.WARN:
-            case.system_out = text
-        case Outcome.SKIPPED | Outcome.NOTE:
-            case.result = [Skipped(_printable(verdict.reason or "optional, and not there"))]
-        case Outcome.UNJUDGED | Outcome.ERROR:
-            case.result = [_result(Error(_printable(f"{verdict.outcome}: {verdict.reason}")), text)]
+    found = "; ".join(f"expected {f.expected}; got {f.got}" for f in verdict.findings[:1]) or verdict.reason
+    said = _printable(shortened(found, LONGEST))
+    if verdict.known:
+        case.result = [Skipped(_printable(f"known: {verdict.known}"))]
+        case.system_out = text
+    elif verdict.outcome is Outcome.ERROR or (verdict.outcome is Outcome.UNJUDGED and fails(verdict, run.fail_on)):
+        case.result = [_result(Error(f"{verdict.outcome}: {said}"), text)]
+    elif fails(verdict, run.fail_on):
+        case.result = [_result(Failure(said), text)]
+    elif verdict.outcome is Outcome.WARN:
+        case.system_out = text
+    elif verdict.outcome is not Outcome.PASS:
+        case.result = [Skipped(said or "optional, and not there")]
     return case
 
 

@@ -14,7 +14,6 @@ from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import finding_lines, repeat
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome, Verdict
-from dungeonlab_spec import Catalogue
 
 LIMIT = 900_000  # bytes; GitHub takes 1 MiB per step
 _LONGEST, _LINES = 800, 30  # characters of what came, lines of a transcript
@@ -42,7 +41,13 @@ def text(run: Run, limit: int = LIMIT) -> str:
 
 def _head(run: Run) -> str:
     lines = [f"## {_plain(headline(run))}", ""]
-    lines += [f"{_code(run.target)}, DungeonLab protocol {Catalogue.load().version}: {_sum(run)}", ""]
+    lines += [f"{_code(run.target)}, DungeonLab protocol {_plain(run.protocol)}: {_sum(run)}", ""]
+    if run.claim:
+        lines += [f"**{_plain(run.claim.capitalize())}.**", ""]
+    for stale in run.stale:
+        lines += [f"**Known failures:** {_plain(stale)}", ""]
+    if run.own_fault:
+        lines += [f"**The suite itself failed:** {_plain(shortened(run.own_fault, _LONGEST))}", ""]
     if run.fault:
         lines += [f"**Cut short:** {_plain(shortened(run.fault, _LONGEST))}", ""]
     if run.leftovers:
@@ -79,6 +84,9 @@ def _verdict(verdict: Verdict, run: Run) -> Iterator[str]:
     first = verdict.findings[0]
     if verdict.event:
         yield f"**{_plain(verdict.event)}**"
+        yield ""
+    if verdict.known:
+        yield f"*Known:* {_plain(verdict.known)}"
         yield ""
     where = f" at {_code(first.path)}" if first.path else ""
     yield f"- expected{where}: {_code(first.expected)}"
