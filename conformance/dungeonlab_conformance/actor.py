@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.arguments import Arguments
 from dungeonlab_conformance.connection import Connection
 from dungeonlab_conformance.journal import Observation, Said, Seat, carries
-from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
+from dungeonlab_conformance.verdict import Broken, Gone, TargetFault, Unjudged
 
 # Round trips that need no session. Any answer will do, a refusal too.
 _FENCES: tuple[tuple[str, tuple[Any, ...]], ...] = (("get-user-data", ({},)), ("join-session", ({},)))
@@ -20,37 +21,12 @@ class Unanswered(Unjudged):
     """A request with a callback got no answer, from a server that answers other things meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The acknowledgement of one request, read leniently: its exact shape is an invariant's business."""
+class Unreadable(Unjudged):
+    """A request was answered by something that says neither yes nor no: no object. `came` is the answer."""
 
-    said: Said
-    args: Arguments
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The envelope, or an empty one if the answer is no object."""
-        return self.args[0] if self.args and isinstance(self.args[0], dict) else {}
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the answer says yes; an envelope without `success` says no if it names an error."""
-        flag = self.body.get("success")
-        if isinstance(flag, bool):
-            return flag
-        return bool(self.args) and not {"error", "code"} & set(self.body) and self.args[0] is not None
-
-    @property
-    def code(self) -> str | None:
-        """The code of a refusal."""
-        code = self.body.get("code")
-        return code if isinstance(code, str) else None
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """What an acceptance carries; where `data` is left out, the envelope itself."""
-        data = self.body.get("data", self.body)
-        return data if isinstance(data, dict) else {}
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"{answer.said.event} was answered neither yes nor no: {answer.args}")
+        self.came = answer
 
 
 @dataclass(eq=False)
@@ -68,7 +44,10 @@ class Actor(Connection):
             if not self.closed:
                 return  # another request of this actor has seen to it
             seat = self.seat
-            await self.renew()
+            try:
+                await self.renew()
+            except TargetFault as fault:
+                raise Gone(f"{self.name} could not come back: {fault}") from None
         if seat and seat.why == "closed":
             await self.joins(seat.session)
 
@@ -99,6 +78,8 @@ class Actor(Connection):
             waited = 2 * self.target.limits.answer
             raise Unanswered(f"{said.event} was not answered in {waited:.1f} s, other requests were")
         answer = Answer(said, args)
+        if not answer.readable:
+            raise Unreadable(answer)
         said.fate = "accepted" if answer.accepted else "refused"
         if answer.code == "RATE_LIMITED":
             raise Unjudged("the server's rate limit was reached; raise it for the run")
@@ -135,7 +116,7 @@ class Actor(Connection):
         connection = self.connection
 
         def on_answer(*args: Any) -> None:
-            self.journal.write(self.name, connection, "is answered", said.event, args)
+            self.journal.write(self.name, connection, "is answered", said.event, args, said)
             if not pending.done():
                 pending.set_result(Arguments(args))
 

@@ -18,8 +18,9 @@ _REGISTRY: list[Check] = []
 class Check:
     """One scene and what it judges.
 
-    `alone` scenes send what may bring a server down: they are played last, one at a time. The stage of a
-    scene that `lingers` stays up for a while, for what comes late.
+    `alone` scenes send what may bring a server down: they are played one at a time, after all others but the `late`
+    ones, which send such things too, in passing. The stage of a scene that `lingers` stays up for a while, for
+    what comes late.
     """
 
     name: str
@@ -28,10 +29,13 @@ class Check:
     claim: str
     per_event: bool
     alone: bool
+    late: bool
     lingers: bool
 
 
-def check(*requirements: str, alone: bool = False, lingers: bool = False) -> Callable[[Scene], Scene]:
+def check(
+    *requirements: str, alone: bool = False, late: bool = False, lingers: bool = False
+) -> Callable[[Scene], Scene]:
     """Register a scene under the requirements it judges.
 
     A scene takes the stage, and the event if its requirements are judged for each event. One that judges a
@@ -47,6 +51,7 @@ def check(*requirements: str, alone: bool = False, lingers: bool = False) -> Cal
                 inspect.getdoc(scene) or "",
                 len(inspect.signature(scene).parameters) > 1,
                 alone,
+                late,
                 lingers,
             )
         )

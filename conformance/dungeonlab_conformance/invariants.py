@@ -6,20 +6,21 @@ An invariant can only say no. That there was something to look at is shown by a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.content import differences
 from dungeonlab_conformance.journal import Journal, Observation, Said
 from dungeonlab_conformance.ledger import Ledger
 from dungeonlab_conformance.presence import misplaced
+from dungeonlab_conformance.shapes import Found, answer_faults, broadcast_faults
 from dungeonlab_conformance.verdict import Broken
-from dungeonlab_spec import Catalogue, Violation, validate
+from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import resolve
 
 _SERVER_EVENTS = "broadcasts/server-events-valid"
-
-Found = tuple[str, str | None, Broken]  # a requirement, its event if judged per event, and how it was broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +42,17 @@ def breaches(journal: Journal, ledger: Ledger, catalogue: Catalogue) -> Iterator
     for seen in journal.observations:
         found: Iterable[Found] = ()
         cause = None
-        if seen.act == "is answered":
-            found = _answer(seen, catalogue)
+        if seen.act == "is answered" and seen.said is not None and seen.event in catalogue:
+            found = answer_faults(Answer(seen.said, seen.args))
+        elif seen.act == "is answered again":
+            again = Broken(f"one answer to {seen.event}", "another one")
+            found = (("acks/exactly-one-answer", seen.event, again),)
         elif seen.act == "hears" and seen.connection:
             delivery = ledger.delivery(seen)
             cause = delivery.cause if delivery else None
             found = (*_name(seen, journal, catalogue), *_emission(seen, ledger, catalogue))
         for requirement, event, broken in found:
             yield Breach(requirement, event, broken, seen, ledger.journal_of(cause) if cause else journal)
-
-
-def _answer(seen: Observation, catalogue: Catalogue) -> Iterator[Found]:
-    if seen.event not in catalogue:
-        return
-    body = seen.args[0] if seen.args else None
-    failed = isinstance(body, dict) and (body.get("success") is False or ("success" not in body and "error" in body))
-    requirement = "acks/failure-shape" if failed else "acks/success-shape"
-    if len(seen.args) != 1:
-        yield requirement, seen.event, Broken("one argument", f"{len(seen.args)}: {seen.args}")
-        return
-    for found in validate(seen.event, body, "ack"):
-        if _is_secret(found, seen.event):
-            yield "direct/no-secrets", None, _broken(found)
-        else:
-            yield requirement, seen.event, _broken(found)
-
-
-def _is_secret(found: Violation, event: str) -> bool:
-    return event == "get-user-data" and found.path.startswith("$.data.user.") and found.expected == "no such property"
 
 
 def _name(seen: Observation, journal: Journal, catalogue: Catalogue) -> Iterator[Found]:
@@ -102,28 +86,36 @@ def _emission(seen: Observation, ledger: Ledger, catalogue: Catalogue) -> Iterat
     event = catalogue.events.get(seen.event)
     if event is None or event.emission is None:
         return
-    shape, about = ("broadcasts/valid-payload", event.name) if event.is_broadcast else (_SERVER_EVENTS, None)
+    if event.is_broadcast:
+        yield from _broadcast(event, seen, ledger)
+        return
     if len(seen.args) != 1:
-        yield shape, about, Broken("one argument", f"{len(seen.args)}: {seen.args}")
+        yield _SERVER_EVENTS, None, Broken("one argument", f"{len(seen.args)}: {seen.args}")
         return
     for found in validate(event.name, seen.args[0], "emission"):
-        yield shape, about, _broken(found)
-    if event.is_broadcast:
-        yield from _delivery(seen, ledger)
-    else:
-        for broken in misplaced(seen, ledger.attendance):
-            yield "presence/right-audience", None, broken
+        yield _SERVER_EVENTS, None, Broken(found.expected, found.got, found.path)
+    for broken in misplaced(seen, ledger.attendance):
+        yield "presence/right-audience", None, broken
 
 
-def _delivery(seen: Observation, ledger: Ledger) -> Iterator[Found]:
-    body = seen.args[0] if isinstance(seen.args[0], dict) else {}
+def _broadcast(event: Event, seen: Observation, ledger: Ledger) -> Iterator[Found]:
     delivery = ledger.delivery(seen)
+    yield from broadcast_faults(event, seen.args, delivery.cause if delivery else None)
+    body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
     if delivery is None:
         if ledger.is_ours(body.get("sessionId")):
             expected = f"every {seen.event} to be caused by a request"
             yield "broadcasts/caused-by-a-request", seen.event, Broken(expected, f"{body}")
         return
     cause = delivery.cause
+    if cause.legal:
+        yield from _content(cause, seen, body)
+    if (blamed_for := ledger.blame(delivery)) is not None:
+        requirement, broken = blamed_for
+        yield requirement, _event(requirement, seen), broken
+
+
+def _content(cause: Said, seen: Observation, body: Mapping[str, Any]) -> Iterator[Found]:
     for key, requirement, true in (
         ("userId", "broadcasts/true-sender", cause.user),
         ("sessionId", "broadcasts/true-session", cause.session),
@@ -132,18 +124,16 @@ def _delivery(seen: Observation, ledger: Ledger) -> Iterator[Found]:
             believed = key == "userId" and _claims(cause, body[key])
             blamed = "auth/identity-comes-from-the-cookie" if believed else requirement
             yield blamed, seen.event, Broken(f"{true!r}", f"{body[key]!r}", f"$.{key}")
-    if cause.fate == "accepted" and cause.legal:
+    if cause.fate == "accepted":
+        about = cause.about or "broadcasts/says-what-was-done"
         for path, asked, came in differences(cause, seen):
-            yield "broadcasts/says-what-was-done", seen.event, Broken(asked, came, path)
-    if (blamed_for := ledger.blame(delivery)) is not None:
-        requirement, broken = blamed_for
-        yield requirement, seen.event, broken
+            yield about, _event(about, seen), Broken(asked, came, path)
+
+
+def _event(requirement: str, seen: Observation) -> str | None:
+    return None if Catalogue.load().requirements[requirement].each is None else seen.event
 
 
 def _claims(cause: Said, user: object) -> bool:
     """Whether a request says of itself that it is somebody's."""
     return isinstance(user, str) and isinstance(cause.args[0], dict) and user in cause.args[0].values()
-
-
-def _broken(found: Violation) -> Broken:
-    return Broken(found.expected, found.got, found.path)

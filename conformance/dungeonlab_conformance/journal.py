@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from dungeonlab_conformance.arguments import Arguments
 
@@ -14,6 +15,7 @@ Act = Literal[
     "sends",  # and waits for an answer
     "tells",  # sends without a callback
     "is answered",
+    "is answered again",
     "hears",
     "connects",
     "is refused",
@@ -26,7 +28,10 @@ OWN_ACTS = ("sends", "tells", "disconnects", "is removed")
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One thing that one connection saw. `at` is in seconds on the run's monotonic clock."""
+    """One thing that one connection saw. `at` is in seconds on the run's monotonic clock.
+
+    `said` is the request that an answer belongs to.
+    """
 
     number: int
     at: float
@@ -35,6 +40,7 @@ class Observation:
     act: Act
     event: str
     args: Arguments = field(default_factory=Arguments)
+    said: Said | None = None
 
 
 @dataclass(slots=True)
@@ -42,7 +48,8 @@ class Said:
     """One request as it was sent, what it can be recognised by, and what became of it.
 
     `mark` is a value that the request's broadcast carries too and nothing else in the run does; None where
-    the event has no broadcast. `fate` is what its answer said; "unknown" if there was none to be had.
+    the event has no broadcast. `fate` is what its answer said; "unknown" if there was none to be had. `about` is
+    the requirement that is broken if its broadcast says something else, or exists at all where it should not.
     """
 
     event: str
@@ -55,6 +62,7 @@ class Said:
     at: float = 0.0
     fate: Literal["accepted", "refused", "unknown"] = "unknown"
     legal: bool = True  # whether its payload is valid
+    about: str | None = None
 
 
 @dataclass(slots=True)
@@ -87,9 +95,11 @@ class Journal:
     began: float = field(default_factory=time.monotonic)
     _listeners: list[Callable[[Observation], None]] = field(default_factory=list)
 
-    def write(self, actor: str, connection: int, act: Act, event: str, args: Iterable[Any] = ()) -> Observation:
+    def write(
+        self, actor: str, connection: int, act: Act, event: str, args: Iterable[Any] = (), said: Said | None = None
+    ) -> Observation:
         """Record one observation, now."""
-        seen = Observation(next(_NUMBERS), time.monotonic(), actor, connection, act, event, Arguments(args))
+        seen = Observation(next(_NUMBERS), time.monotonic(), actor, connection, act, event, Arguments(args), said)
         self.observations.append(seen)
         for listener in self._listeners:
             listener(seen)
@@ -111,6 +121,17 @@ class Journal:
 
 
 _NUMBERS = itertools.count(1)
+_MARKS = itertools.count(1)
+_SALT = secrets.token_hex(2)
+
+
+@overload
+def new_mark(like: int) -> int: ...
+@overload
+def new_mark(like: str = "") -> str: ...
+def new_mark(like: str | int = "") -> str | int:
+    """Return a value that occurs nowhere else in the run: a text, or a number if it is to stand for one."""
+    return 100_000 + next(_MARKS) if isinstance(like, int) else f"mark-{_SALT}-{next(_MARKS)}."
 
 
 def contains(found: object, mark: str | int) -> bool:

@@ -113,8 +113,10 @@ class Ledger:
         seen, cause = delivery.seen, delivery.cause
         what = f"{cause.actor}'s {cause.event}"
         if cause.fate == "refused":
-            requirement = "rooms/refused-event-is-not-broadcast" if cause.legal else "payloads/refused-not-broadcast"
-            return requirement, Broken(f"{what}, which was refused, not to be broadcast", f"{seen.actor} heard it")
+            usual = "rooms/refused-event-is-not-broadcast" if cause.legal else "payloads/refused-not-broadcast"
+            return cause.about or usual, Broken(
+                f"{what}, which was refused, not to be broadcast", f"{seen.actor} heard it"
+            )
         if seen.connection == cause.connection:
             return "rooms/sender-hears-nothing", Broken(f"{cause.actor} not to hear {what}", "an echo")
         if not self._is_entitled(delivery):

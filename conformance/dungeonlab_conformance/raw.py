@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from dungeonlab_conformance.journal import Journal, Said
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Gone, Unjudged
 
+_ACK = re.compile(r"43\d+\[")
+
 
 @dataclass(eq=False)
 class RawConnection:
@@ -26,6 +29,7 @@ class RawConnection:
     target: Target
     journal: Journal
     frames: list[str | bytes] = field(default_factory=list)
+    _asked: dict[str, Said] = field(default_factory=dict)  # by the prefix of the answer's frame
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _http: aiohttp.ClientSession | None = None
@@ -83,8 +87,10 @@ class RawConnection:
         said.actor, said.user = self.name, self.identity.user if self.identity else None
         said.at = time.monotonic()
         self.journal.said.append(said)
+        prefix = f"43{number}["
+        self._asked[prefix] = said
         await self.send(f"42{number}" + json.dumps([said.event, *said.args]))
-        return f"43{number}["
+        return prefix
 
     async def asks(self, said: Said) -> list[Any]:
         """Send a request and return the arguments of its acknowledgement."""
@@ -146,9 +152,16 @@ class RawConnection:
                 await self._socket.send_str("3")
                 continue
             self.journal.write(self.name, 0, "hears", "a frame", (message.data,))
+            self._look_for_another_answer(message.data)
             self.frames.append(message.data)
             self._arrived.set()
         self._arrived.set()
+
+    def _look_for_another_answer(self, frame: str | bytes) -> None:
+        prefix = _ACK.match(frame) if isinstance(frame, str) else None
+        if prefix and prefix.group() in self._asked and self.count(prefix.group()):
+            said = self._asked[prefix.group()]
+            self.journal.write(self.name, 0, "is answered again", said.event, (frame,), said)
 
 
 class Upgrade:

@@ -176,17 +176,19 @@ class Runner:
     async def _play(self) -> None:
         await reach(self.target)
         lanes, self._most = (self.concurrency,) * 2 if self.concurrency else _FAR if self.target.limits.far else _NEAR
-        ordinary = [s for s in self.chosen if not s.check.alone and not s.check.lingers]
-        lingering = [s for s in self.chosen if s.check.lingers]
         alone = [s for s in self.chosen if s.check.alone]
+        early, late = (
+            [s for s in self.chosen if not s.check.alone and s.check.late is is_late] for is_late in (False, True)
+        )
         watch = asyncio.create_task(self._watch())
         try:
-            await self._side_by_side(ordinary, lanes)
-            await self._side_by_side(lingering, lanes)
+            await self._side_by_side([s for s in early if not s.check.lingers], lanes)
+            await self._side_by_side([s for s in early if s.check.lingers], lanes)
             began = time.monotonic()
             for _, same in itertools.groupby(alone, lambda scene: scene.check):
                 slow = self.target.limits.far or time.monotonic() - began > _ONE_BY_ONE
                 await self._side_by_side(same, lanes if slow else 1, growing=slow)
+            await self._side_by_side(sorted(late, key=lambda s: s.check.lingers), lanes)
         finally:
             watch.cancel()
         if self._up:

@@ -9,28 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import itertools
-import secrets
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.backstage import Backstage
-from dungeonlab_conformance.journal import Journal, Said
+from dungeonlab_conformance.journal import Journal, Said, new_mark
 from dungeonlab_conformance.raw import RawConnection
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
-
-_MARKS = itertools.count(1)
-_SALT = secrets.token_hex(2)
-
-
-def new_mark() -> str:
-    """Return a text that occurs nowhere else in the run."""
-    return f"mark-{_SALT}-{next(_MARKS)}."
 
 
 @dataclass(eq=False)
@@ -302,6 +292,6 @@ def _put_mark(payload: Any, pointer: str) -> str | int:
     *path, last = pointer.strip("/").split("/")
     for part in path:
         payload = payload[part]
-    mark: str | int = 100_000 + next(_MARKS) if isinstance(payload[last], int) else new_mark()
-    payload[last] = mark
+    payload[last] = new_mark(payload[last])
+    mark: str | int = payload[last]
     return mark

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.verdict import TargetFault
+from dungeonlab_conformance.verdict import TargetFault, Unreachable
 
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
 
@@ -182,7 +182,7 @@ class Target:
                 f"{self.url} did not answer within {self.limits.answer:.0f} s; is it the right server?"
             ) from None
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            raise TargetFault(f"{self.url} cannot be reached ({_short(error)}); is the server running?") from None
+            raise Unreachable(f"{self.url} cannot be reached ({_short(error)}); is the server running?") from None
 
 
 async def _ask_by_polling(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:

@@ -55,6 +55,10 @@ class TargetFault(Exception):  # noqa: N818
     """The target cannot be tested; the message is one sentence that says why and what to do."""
 
 
+class Unreachable(TargetFault):
+    """Nothing listens at the target's address."""
+
+
 class Gone(Unjudged):
     """The server, or one connection to it, is not there any more."""
 

@@ -90,7 +90,9 @@ def scripted(raised: Exception | None) -> Scene:
         if raised:
             raise raised
 
-    check = Check("scripted", ("join/member-admitted",), a_scripted_scene, "", False, False, False)
+    check = Check(
+        "scripted", ("join/member-admitted",), a_scripted_scene, "", False, alone=False, late=False, lingers=False
+    )
     return Scene(check, None, frozenset(check.requirements))
 
 

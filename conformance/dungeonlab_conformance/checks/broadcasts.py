@@ -28,7 +28,7 @@ async def a_broadcast_is_what_it_should_be(stage: Stage, event: Event) -> None:
     await stage.judge_all(_heard_from_two(stage, event))
 
 
-@check("broadcasts/server-events-valid")
+@check("broadcasts/server-events-valid", late=True)
 async def an_error_event_is_valid(stage: Stage) -> None:
     """Alice sends something malformed without a callback, and hears an error event that fits its schema."""
     alice = await stage.joined("alice")

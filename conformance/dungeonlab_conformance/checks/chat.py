@@ -2,8 +2,8 @@
 
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.journal import Said
-from dungeonlab_conformance.stage import Stage, new_mark
+from dungeonlab_conformance.journal import Said, new_mark
+from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken
 from dungeonlab_spec import Catalogue
 

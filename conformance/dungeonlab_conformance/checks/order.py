@@ -1,7 +1,9 @@
 """In which order things arrive."""
 
 import asyncio
+from typing import Any
 
+from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.stage import Stage
@@ -17,8 +19,7 @@ async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> 
     alice, bob = await stage.joined("alice", "bob")
     burst = [await stage.request(event) for _ in range(BURST)]
     start = len(stage.journal.heard(bob.connection))
-    for said in burst:
-        await alice.tells(said)
+    await asyncio.gather(*(alice.does(said) for said in burst))
     for said in burst:
         await bob.witnesses(said)
     heard = stage.journal.heard(bob.connection)[start:]
@@ -30,19 +31,29 @@ async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> 
 
 @check("order/answers-in-order")
 async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
-    """Alice moves a token many times without waiting; its version grows in the order of her moves."""
-    alice, bob = await stage.joined("alice", "bob")
-    move = Catalogue.load()["token:move"]
-    burst = [await stage.request(move) for _ in range(BURST)]
-    answers = await asyncio.gather(*(alice.asks(said) for said in burst))
-    if not all(answer.accepted for answer in answers):
-        raise Unjudged("a move was refused")
-    versions = [answer.data.get("version") for answer in answers]
-    if not all(isinstance(v, int) for v in versions):
-        raise Unjudged("the moves were acknowledged without a version")
+    """Alice moves and updates a token in turn without waiting, and deletes it last; each takes effect in turn."""
+    alice = await stage.joined("alice")
+    changes = [Catalogue.load()[name] for name in ("token:move", "token:update")]
+    last = await stage.request(Catalogue.load()["token:delete"])
+    burst = [await stage.request(changes[i % 2]) for i in range(BURST)]
+    for said in burst:
+        said.args[0]["tokenId"] = last.args[0]["tokenId"]
+    answers = await asyncio.gather(*(alice.asks(said) for said in (*burst, last)))
+    versions = [_version(answer) for answer in answers[:-1]]
+    if not answers[-1].accepted:
+        raise Unjudged(f"the deletion was refused: {answers[-1].args}")
+    late = sum(answer.code == "TOKEN_NOT_FOUND" for answer in answers)
+    if late:
+        raise Broken(f"{BURST} changes before the deletion that was sent after them", f"{late} came too late")
+    if not all(isinstance(version, int) for version in versions):
+        raise Unjudged("a change was refused, or acknowledged without a version")
     if versions != sorted(versions):
         raise Broken("versions that grow in the order sent", f"{versions}")
-    await bob.fence()
+
+
+def _version(answer: Answer) -> Any:
+    token = answer.data.get("token")
+    return answer.data.get("version", token.get("version") if isinstance(token, dict) else None)
 
 
 @check("order/concurrent-moves-converge")
@@ -62,5 +73,8 @@ async def concurrent_moves_converge(stage: Stage) -> None:
     token = (await alice.does(look)).data.get("token")
     if not isinstance(token, dict) or not isinstance(last, dict):
         raise Unjudged("token:update was acknowledged without the token")
-    if last.get("position") != token.get("position"):
-        raise Broken(f"bob's last sight {last.get('position')} to be stored", f"{token.get('position')}")
+    seen, stored = (found.get("position") for found in (last, token))
+    if not isinstance(seen, dict) or not isinstance(stored, dict):
+        raise Unjudged("a position is no object")
+    if seen.get("x") != stored.get("x"):  # each move went to an x of its own
+        raise Broken(f"bob's last sight {seen} to be stored", f"{stored}")

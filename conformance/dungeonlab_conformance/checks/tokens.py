@@ -4,10 +4,11 @@ import asyncio
 import copy
 from typing import Any
 
-from dungeonlab_conformance.actor import Actor, Answer
+from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.journal import Said
-from dungeonlab_conformance.stage import Stage, new_mark
+from dungeonlab_conformance.journal import Said, new_mark
+from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Unjudged
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples

@@ -18,7 +18,13 @@ _HEAD, _TAIL = 4, 30  # lines kept of a long transcript; a finding stands at its
 _TIME, _ROW, _TOP, _NOTE = 72, 34, 30, 92  # px: time column, row, heads of the lifelines, room for half a note
 _LETTER = 6.9  # px of one character of a label
 _BODY = 60  # characters of a payload that are shown; all of it is in the title
-_ARROWS = {"sends": "sends", "tells": "tells", "is answered": "answered", "hears": "hears"}
+_ARROWS = {
+    "sends": "sends",
+    "tells": "tells",
+    "is answered": "answered",
+    "is answered again": "answered",
+    "hears": "hears",
+}
 _KEY = re.compile(r'"(\w+)": ')
 
 

@@ -1,0 +1,141 @@
+"""Every way of getting a request wrong, one fault each: the examples of the specification, and what no example can say.
+
+Sends nothing and judges nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dungeonlab_conformance.journal import Said, contains, new_mark
+from dungeonlab_spec import Event, accepts
+from dungeonlab_spec.catalogue import examples
+
+# What an example file's name begins with, and the requirement that forbids it; the first that fits.
+_FAULTS = {
+    "missing-": "payloads/required-field-missing",
+    "wrong-type-": "payloads/wrong-type",
+    "null-": "payloads/wrong-type",
+    "fraction-": "payloads/wrong-type",
+    "out-of-bounds-message-blank": "chat/blank-refused",
+    "out-of-bounds-message-too-long": "chat/too-long-refused",
+    "out-of-bounds-": "payloads/bound-broken",
+    "not-an-object-null": "payloads/null",
+    "not-an-object-array": "payloads/array",
+    "not-an-object-text": "payloads/text",
+    "not-an-object-number": "payloads/number",
+}
+SHAPES = (
+    *(r for r in dict.fromkeys(_FAULTS.values()) if r.startswith("payloads/")),
+    "payloads/no-argument",
+    "payloads/binary",
+    "payloads/extra-arguments",
+)
+_HOMELESS = {"sessionId": "session-1", "encounterId": "encounter-1", "tokenId": "token-1"}  # as the examples have them
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One request with one fault: the requirement that forbids it, and a name for people."""
+
+    requirement: str
+    name: str
+    said: Said
+
+
+def invalid_requests(event: Event, valid: Said) -> Iterator[Wrong]:
+    """Yield each way of getting this event wrong, with the ids and, where it has room for one, a mark of its own.
+
+    `valid` is a request that the stage would accept; an id or a marked value that is itself the fault stays as it is.
+    """
+    for name, example in examples(event.name, "invalid").items():
+        requirement = next(r for start, r in _FAULTS.items() if name.startswith(start))
+        if requirement in SHAPES:
+            yield Wrong(requirement, name, _marked(event, _at_home(example, valid.args[0]), valid))
+    assert event.request is not None
+    for path, value in _integers(valid.args[0]):
+        changed = _with(valid.args[0], path, True)
+        if not accepts(event.request, changed):
+            yield Wrong("payloads/wrong-type", f"true as {path[-1]}, which was {value}", _said(event, valid, changed))
+    for requirement, name, args in _beyond_examples(valid.args[0]):
+        yield Wrong(requirement, name, _said(event, valid, *args))
+
+
+def _beyond_examples(whole: dict[str, Any]) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
+    """Yield what examples, one JSON value each, do not hold, and what a lenient reader would take for the object."""
+    yield "payloads/no-argument", "no argument", ()
+    yield "payloads/text", "the object as JSON text", (json.dumps(whole),)
+    yield "payloads/text", "an empty text", ("",)
+    if "sessionId" in whole:
+        yield "payloads/text", "a bare session id", (whole["sessionId"],)
+    yield "payloads/number", "zero", (0,)
+    yield "payloads/array", "an empty array", ([],)
+    yield "payloads/array", "an array around the object", ([whole],)
+    yield "payloads/binary", "binary data", (b"\x00\x01\xff",)
+    yield "payloads/binary", "the object as binary JSON", (json.dumps(whole).encode(),)
+    yield "payloads/extra-arguments", "two objects", (whole, whole)
+    yield "payloads/extra-arguments", "an object and a text", (whole, "more")
+    yield "payloads/extra-arguments", "an object and null", (whole, None)
+
+
+def _said(event: Event, valid: Said, *args: Any) -> Said:
+    """Return a request about to be refused; its mark is the valid one's if it still carries that."""
+    mark = valid.mark if valid.mark is not None and contains(args, valid.mark) else None
+    return Said(event.name, args, mark, valid.session, legal=False)
+
+
+def _marked(event: Event, example: Any, valid: Said) -> Said:
+    """Put a new mark where the event is marked, unless what stands there is what is wrong."""
+    said = _said(event, valid, example)
+    if event.mark is None or said.mark is not None:
+        return said
+    usual = [_at(event.mark, whole) for whole in examples(event.name, "valid").values()]
+    there = _at(event.mark, example)
+    if isinstance(there, str | int) and not isinstance(there, bool) and there in usual:
+        *path, last = event.mark.strip("/").split("/")
+        said.mark = new_mark(there if isinstance(there, int) else "")
+        said.args = (_with(example, (*path, last), said.mark),)
+    return said
+
+
+def _at(pointer: str, payload: Any) -> Any:
+    for part in pointer.strip("/").split("/"):
+        payload = payload.get(part) if isinstance(payload, dict) else None
+    return payload
+
+
+def _with(payload: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(payload)
+    place = changed
+    for part in path[:-1]:
+        place = place[part]
+    place[path[-1]] = value
+    return changed
+
+
+def _integers(payload: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    if isinstance(payload, dict):
+        for key, value in payload.items():
+            yield from _integers(value, (*at, key))
+    elif isinstance(payload, int) and not isinstance(payload, bool):
+        yield at, payload
+
+
+def _at_home(example: Any, valid: Any) -> Any:
+    """Put this stage's ids into an example, wherever the example still has the ids it was written with."""
+    if isinstance(example, dict):
+        return {key: _at_home(value, valid) for key, value in example.items()}
+    if isinstance(example, list):
+        return [_at_home(value, valid) for value in example]
+    ids = {written: _find(valid, key) or written for key, written in _HOMELESS.items()}
+    return ids.get(example, example) if isinstance(example, str) else example
+
+
+def _find(payload: Any, key: str) -> Any:
+    if isinstance(payload, dict):
+        return payload.get(key) or next((f for v in payload.values() if (f := _find(v, key)) is not None), None)
+    return None

@@ -1,0 +1,107 @@
+"""What is wrong with the shape of what a server sent, and which requirement that breaks. Pure.
+
+As a rule a wrong shape breaks the rule about that shape; where it plainly comes of breaking another rule, that one is
+named and no other. What a server makes of an invalid request that it accepted is put down to the acceptance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+from dungeonlab_conformance.answer import Answer
+from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.verdict import Broken
+from dungeonlab_spec import Event, Violation, validate
+from dungeonlab_spec.catalogue import schemas
+
+_UNKNOWN = "payloads/unknown-properties-ignored"
+_DEFAULTS = "tokens/defaults-filled"
+
+Found = tuple[str, str | None, Broken]  # a requirement, its event if judged per event, and how it was broken
+
+
+def answer_faults(answer: Answer) -> Iterator[Found]:
+    """Return what is wrong with an acknowledgement.
+
+    One that says neither yes nor no counts as a failure's if its request was invalid, and otherwise as nothing:
+    only whoever knows what it should have been can tell.
+    """
+    said, came = answer.said, answer.args
+    if not answer.readable:
+        if not said.legal:
+            yield "acks/failure-shape", said.event, Broken("one failure envelope", f"{came}")
+        return
+    shape = "acks/success-shape" if answer.accepted else "acks/failure-shape"
+    if answer.accepted and not said.legal:
+        return
+    if len(came) != 1:
+        yield shape, said.event, Broken("one argument", f"{len(came)}: {came}")
+        return
+    for found in validate(said.event, came[0], "ack"):
+        if said.event == "get-user-data" and _is_extra(found) and found.path.startswith("$.data.user."):
+            yield "direct/no-secrets", None, _broken(found)
+        elif said.event == "validate-action" and found.path == "$.data.errors" and "items" in found.expected:
+            continue  # a matter of direct/validate-action-says-no-and-why, which has a scene for each kind of action
+        else:
+            yield _attributed(found, said, shape)
+
+
+def broadcast_faults(event: Event, args: tuple[Any, ...], cause: Said | None) -> Iterator[Found]:
+    """Return what is wrong with a broadcast; nothing, if what it goes back to was invalid or refused."""
+    if cause is not None and (cause.fate == "refused" or not cause.legal):
+        return
+    if len(args) != 1:
+        broken = Broken("one argument", f"{len(args)}: {args}")
+        yield "broadcasts/valid-payload", event.name, broken
+        return
+    for found in validate(event.name, args[0], "emission"):
+        if cause is None:
+            yield "broadcasts/valid-payload", event.name, _broken(found)
+        else:
+            yield _attributed(found, cause, "broadcasts/valid-payload")
+
+
+def _attributed(found: Violation, said: Said, shape: str) -> Found:
+    name = found.path.rpartition(".")[2]
+    asked = set(_names(said.args))
+    if _is_extra(found) and name in asked:
+        return _UNKNOWN, said.event, _broken(found)
+    if (found.expected, found.got) == ("a value", "nothing") and name in _defaulted() and name not in asked:
+        return _DEFAULTS, None, _broken(found)
+    return shape, said.event, _broken(found)
+
+
+def _is_extra(found: Violation) -> bool:
+    return found.expected == "no such property"
+
+
+def _broken(found: Violation) -> Broken:
+    return Broken(found.expected, found.got, found.path)
+
+
+def _names(payload: Any) -> Iterator[str]:
+    """Yield the name of every property in a payload, at any depth."""
+    ahead = [payload]
+    while ahead:
+        value = ahead.pop()
+        if isinstance(value, dict):
+            yield from (name for name in value if isinstance(name, str))
+            ahead.extend(value.values())
+        elif isinstance(value, list | tuple):
+            ahead.extend(value)
+
+
+@cache
+def _defaulted() -> frozenset[str]:
+    """Return the names of all properties for which a request's schema states a default."""
+    return frozenset(_with_default(schemas().values()))
+
+
+def _with_default(nodes: Iterable[Any]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, dict):
+            stated = node.get("properties", {})
+            yield from (name for name, schema in stated.items() if isinstance(schema, dict) and "default" in schema)
+            yield from _with_default(node.values())
