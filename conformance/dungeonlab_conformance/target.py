@@ -67,6 +67,11 @@ class Limits:
         return self.round_trip > 0.03
 
     @property
+    def moment(self) -> float:
+        """How long to look whether a server reacts to what it need not react to."""
+        return 0.03 * max(1.0, self.scale) + 3 * min(self.round_trip, 1.0)
+
+    @property
     def together(self) -> int:
         """How many requests of one connection may be under way, where a scene sends many."""
         return 10 if self.far else 1

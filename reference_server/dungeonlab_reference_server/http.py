@@ -200,8 +200,10 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
         return answer
-    except (ConnectionResetError, asyncio.CancelledError):
+    except asyncio.CancelledError:
         raise
+    except ConnectionResetError:  # broken off by the client in the middle of an upload; nobody reads this
+        return _problem(400, "the request broke off", _CODES[400])
     except Exception:  # a fault of ours is told as JSON too
         log.exception("fault path=%s", request.path)
         return _problem(500, "something went wrong here", "INTERNAL_ERROR")

@@ -1,11 +1,10 @@
-"""Reaching the server: path, transports, protocol version, and what is no packet at all."""
+"""Reaching the server: path, transports, protocol version."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 
-from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.journal import Said
@@ -111,64 +110,3 @@ async def an_old_protocol_is_refused(stage: Stage) -> None:
     answer = await _handshake(stage, version=3)
     if answer.opened:
         raise Broken("a refusal of EIO=3", f"HTTP {answer.status} {answer.text[:60]!r}")
-
-
-# One malformed thing each; what a server does to the connection that sent it is its own business.
-_FRAMES: dict[str, tuple[str | bytes, ...]] = {
-    "an empty frame": ("",),
-    "an unknown Engine.IO type": ("9hello",),
-    "a letter for a type": ("x",),
-    "an unknown Socket.IO type": ("49",),
-    "broken JSON": ('42["chat-message",{"sessionId":',),
-    "an event that is no array": ('42{"chat-message":1}',),
-    "an event without a name": ("42[]",),
-    "an event named by a number": ("42[5,{}]",),
-    "an event named by null": ("42[null]",),
-    "a second CONNECT": ("40", "40"),
-    "a CONNECT with a broken payload": ("40{",),
-    "an endless ack id": ("42" + "9" * 400 + '["get-user-data",{}]',),
-    "an ack for nothing": ("43999[1]",),
-    "the same ack id twice": ('427["get-user-data",{}]', '427["get-user-data",{}]'),
-    "an unknown namespace": ('42/nowhere,["chat-message",{}]',),
-    "a DISCONNECT of an unknown namespace": ("41/nowhere,",),
-    "an error packet from a client": ('44{"message":"no"}',),
-    "binary without its event": (b"\x00\x01\x02",),
-    "an event whose attachment never comes": ('451-["chat-message",{"_placeholder":true,"num":0}]',),
-    "a placeholder out of range": ('451-["chat-message",{"_placeholder":true,"num":7}]', b"\x00"),
-    "a negative placeholder": ('451-["chat-message",{"_placeholder":true,"num":-1}]', b"\x00"),
-    "a million attachments": ('451000000-["chat-message",{"_placeholder":true,"num":0}]',),
-    "a text where an attachment is due": ('451-["chat-message",{"_placeholder":true,"num":0}]', '42["x"]'),
-    "a reserved event": ('42["disconnect"]', '42["connect_error",{}]'),
-    "a NUL": ('42["chat-message\\u0000",{}]',),
-    "a lone surrogate": ('42["chat-message",{"sessionId":"\\ud800"}]',),
-    "an OPEN packet": ('0{"sid":"x"}',),
-    "an upgrade out of turn": ("5",),
-}
-
-
-@check("connect/malformed-frames-are-harmless", alone=True)
-async def malformed_frames_are_harmless(stage: Stage) -> None:
-    """Alice sends one malformed packet after the other, inside a namespace and before; bob and carol talk on."""
-    bob, carol = await stage.joined("bob", "carol")
-    chat = Catalogue.load()["chat-message"]
-    before = bob.connection, carol.connection
-    for what, frames in _FRAMES.items():
-        for inside in (True, False):
-            alice = await stage.raw("alice", entered=inside)
-            with contextlib.suppress(Gone):  # the server may close this connection
-                for frame in (*frames, '42["get-user-data",{}]'):
-                    await alice.send(frame)
-        await _talk_on(bob, carol, await stage.request(chat), what)
-        for actor, connection in zip((bob, carol), before, strict=True):
-            if actor.closed or actor.connection != connection:
-                raise Broken(f"{actor.name}'s connection to stay open after {what}", "it was closed")
-
-
-async def _talk_on(bob: Actor, carol: Actor, said: Said, what: str) -> None:
-    try:
-        await bob.does(said)
-        await carol.hears(said)
-    except Gone:
-        raise Broken(f"bob and carol to talk on after {what}", "the connection was closed") from None
-    except Unjudged as silent:
-        raise Broken(f"bob and carol to talk on after {what}", f"{silent}") from None

@@ -1,0 +1,248 @@
+"""What is no packet at all, or comes when it should not: whoever else is connected may not feel it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+
+from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.check import check
+from dungeonlab_conformance.polling import polled
+from dungeonlab_conformance.raw import RawConnection
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.tcp import Bytes, bare
+from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
+from dungeonlab_spec import Catalogue
+
+_SIGN_OF_LIFE = '424711["get-user-data",{}]'  # sent after each; whether it is answered is the server's business
+_ANSWER = "434711["
+_OVERSIZE = 2_000_000  # bytes; twice what Engine.IO servers usually take
+
+# One malformed thing each, as frames of one connection.
+_FRAMES: dict[str, tuple[str | bytes, ...]] = {
+    "an empty frame": ("",),
+    "an unknown Engine.IO type": ("9hello",),
+    "a letter for a type": ("x",),
+    "a type that is no ASCII": ("\u0664",),
+    "an Engine.IO type and nothing else": ("4",),
+    "an unknown Socket.IO type": ("49",),
+    "a Socket.IO type that is no digit": ("4x",),
+    "broken JSON": ('42["chat-message",{"sessionId":',),
+    "JSON with something behind it": ('42["chat-message",{}]]',),
+    "words that are no JSON": ('42["chat-message",{"sessionId":NaN}]', '42["chat-message",undefined]'),
+    "a packet cut in two": ('42["chat-mess', 'age",{}]'),
+    "an event that is no array": ('42{"chat-message":1}',),
+    "an event without a name": ("42[]",),
+    "an event without a body": ("42",),
+    "an event named by a number": ("42[5,{}]",),
+    "an event named by null": ("42[null]",),
+    "an event named by an array": ('42[["chat-message"],{}]',),
+    "a second CONNECT": ("40", "40"),
+    "a CONNECT with a broken payload": ("40{",),
+    "a CONNECT with an array": ("40[1]",),
+    "an endless ack id": ("42" + "9" * 400 + '["get-user-data",{}]',),
+    "an ack id beyond 64 bits": ('4218446744073709551616["get-user-data",{}]',),
+    "a negative ack id": ('42-1["get-user-data",{}]',),
+    "an ack for nothing": ("43999[1]",),
+    "an ack without an id": ("43[1]",),
+    "an ack that is no array": ('431{"a":1}',),
+    "the same ack id twice": ('427["get-user-data",{}]', '427["get-user-data",{}]'),
+    "an unknown namespace": ('42/nowhere,["chat-message",{}]',),
+    "a namespace without an end": ("42/nowhere",),
+    "a DISCONNECT of an unknown namespace": ("41/nowhere,",),
+    "an event after DISCONNECT": ("41", '42["get-user-data",{}]'),
+    "an error packet from a client": ('44{"message":"no"}',),
+    "binary without its event": (b"\x00\x01\x02",),
+    "empty binary": (b"",),
+    "an event whose attachment never comes": ('451-["chat-message",{"_placeholder":true,"num":0}]',),
+    "an event with one attachment of two": ('452-["chat-message",{"_placeholder":true,"num":0}]', b"\x00"),
+    "an attachment too many": ('451-["chat-message",{"_placeholder":true,"num":0}]', b"\x00", b"\x01"),
+    "a placeholder out of range": ('451-["chat-message",{"_placeholder":true,"num":7}]', b"\x00"),
+    "a negative placeholder": ('451-["chat-message",{"_placeholder":true,"num":-1}]', b"\x00"),
+    "a placeholder that is no number": ('451-["chat-message",{"_placeholder":true,"num":"x"}]', b"\x00"),
+    "a million attachments": ('451000000-["chat-message",{"_placeholder":true,"num":0}]',),
+    "a binary event that counts none": ('45["chat-message",{}]', '45-["chat-message",{}]'),
+    "a binary ack for nothing": ('461-999[{"_placeholder":true,"num":0}]', b"\x00"),
+    "a text where an attachment is due": ('451-["chat-message",{"_placeholder":true,"num":0}]', '42["x"]'),
+    "a reserved event": ('42["disconnect"]', '42["disconnecting"]', '42["connect_error",{}]', '42["error","x"]'),
+    "names of JavaScript": ('42["__proto__",{}]', '42["chat-message",{"__proto__":{"sessionId":"x"}}]'),
+    "a NUL": ('42["chat-message\\u0000",{}]',),
+    "a lone surrogate": ('42["chat-message",{"sessionId":"\\ud800"}]',),
+    "an OPEN packet": ('0{"sid":"x"}',),
+    "a pong that nobody asked for": ("3", "3probe"),
+    "an upgrade out of turn": ("5", "2probe"),
+    "a CLOSE with something behind it": ("1x", '42["get-user-data",{}]'),
+}
+
+# Bodies of a POST over long-polling, with their content type.
+_TEXT = "text/plain;charset=UTF-8"
+_BODIES: dict[str, tuple[str | bytes, str]] = {
+    "an empty body": ("", _TEXT),
+    "a body of separators": ("\x1e\x1e\x1e", _TEXT),
+    "a body of a thousand packets": ("\x1e".join(["3"] * 1000), _TEXT),
+    "a body that is no packet": ("hello, is anybody there?", _TEXT),
+    "a body of JSON": ('{"event":"chat-message"}', "application/json"),
+    "a body of bytes": (bytes(range(256)), "application/octet-stream"),
+    "a body that is no UTF-8": (b'42["chat-message",{"sessionId":"\xff\xfe"}]', _TEXT),
+    "a form": ("d=42%5B%22chat-message%22%5D", "application/x-www-form-urlencoded"),
+    "a body in the manner of protocol 3": ('19:42["chat-message",1]', _TEXT),
+    "base64 that is none": ("b%%%", _TEXT),
+    "a content type that is none": ("40", "; ; ;"),
+    "a good packet before a bad one": ('42["get-user-data",{}]\x1e42["chat-message",{', _TEXT),
+}
+
+# Bytes after the head of a WebSocket that the server has accepted; it may not wait for the rest, for it never comes.
+_MASK = b"\x00\x00\x00\x00"
+_BYTES: dict[str, bytes] = {
+    "a WebSocket frame broken off in mid-upload": b"\x81\xfe\x10\x00" + _MASK + b'42["chat-message",',
+    "the first half of a WebSocket message": b"\x01\x82" + _MASK + b"42",
+    "a WebSocket frame without a mask": b"\x81\x0240",
+    "a WebSocket frame with a reserved opcode": b"\x83\x82" + _MASK + b"40",
+    "a WebSocket text that is no UTF-8": b"\x81\x83" + _MASK + b"4\xff\xfe",
+    "a WebSocket frame of endless length": b"\x82\xff\x7f" + b"\xff" * 7 + _MASK + b"0",
+    "a WebSocket continuation of nothing": b"\x80\x81" + _MASK + b"4",
+    "a WebSocket CLOSE with a code that is none": b"\x88\x82" + _MASK + b"\x00\x01",
+}
+
+Way = Callable[[Stage], Awaitable[None]]
+
+
+def ways() -> Iterator[tuple[str, Way]]:
+    """Yield each thing that is sent, by what it is."""
+    for what, frames in _FRAMES.items():
+        yield what, partial(_framed, frames)
+    for what, (body, kind) in _BODIES.items():
+        yield what, partial(_posted, body, kind)
+    yield "a body far too large", _oversize
+    yield "a POST broken off in mid-upload", _broken_off_post
+    yield "long-polling as nobody does it", _odd_requests
+    for what, data in _BYTES.items():
+        yield what, partial(_over_tcp, data)
+    yield "half a request line", _half_a_line
+
+
+@check("connect/malformed-frames-are-harmless", alone=True)
+async def malformed_frames_are_harmless(stage: Stage) -> None:
+    """Alice sends one malformed thing after the other, in many ways; bob and carol talk on.
+
+    Then she and nobody, who has no cookie, send good events without having entered; bob and carol hear none.
+    """
+    company = bob, carol = await stage.joined("bob", "carol")
+    before = [actor.connection for actor in company]
+    todo = list(ways())
+    together = stage.target.limits.together
+    for start in range(0, len(todo), together):
+        some = todo[start : start + together]
+        await asyncio.gather(*(way(stage) for _, way in some))
+        what = " or ".join(what for what, _ in some)
+        await _talk_on(stage, bob, carol, what)
+        for actor, connection in zip(company, before, strict=True):
+            if actor.closed or actor.connection != connection:
+                raise Broken(f"{actor.name}'s connection to stay open after {what}", "it was closed")
+    for name in ("alice", "nobody"):
+        await _unentered(stage, name, bob, carol)
+    await _talk_on(stage, bob, carol, "events of connections that never entered")
+
+
+async def _framed(frames: tuple[str | bytes, ...], stage: Stage) -> None:
+    """Send frames on a connection that has entered the namespace, and on one that has not."""
+    await asyncio.gather(*(_sent(stage, entered, frames) for entered in (True, False)))
+
+
+async def _sent(stage: Stage, entered: bool, frames: tuple[str | bytes, ...]) -> None:
+    alice = await stage.raw("alice", entered=entered)
+    with contextlib.suppress(Gone):  # the server may close this connection
+        for frame in (*frames, _SIGN_OF_LIFE):
+            await alice.send(frame)
+    await _reaction(alice)
+    await alice.close()
+
+
+async def _reaction(alice: RawConnection) -> None:
+    """Wait until the server has dealt with what was sent, as far as that can be told."""
+    with contextlib.suppress(Unjudged, TimeoutError):
+        async with asyncio.timeout(alice.target.limits.moment):
+            await alice.receive(_ANSWER)
+
+
+async def _posted(body: str | bytes, kind: str, stage: Stage) -> None:
+    async with polled(stage.target, await stage.member("alice")) as alice:
+        await alice.request("POST", body, kind=kind)
+
+
+async def _oversize(stage: Stage) -> None:
+    if not stage.target.limits.far:  # where it would take minutes
+        await _posted("4" + "2" * _OVERSIZE, _TEXT, stage)
+
+
+async def _broken_off_post(stage: Stage) -> None:
+    identity = await stage.member("alice")
+    async with polled(stage.target, identity) as alice, bare(stage.target, identity) as connection:
+        head = connection.head("POST", f"transport=polling&sid={alice.sid}", Content_Type=_TEXT, Content_Length="90000")
+        await connection.say(head + b'42["chat-message",')
+        await connection.wait(stage.target.limits.moment)
+
+
+async def _odd_requests(stage: Stage) -> None:
+    """Ask for what is not there, by methods that are none, and twice at the same time."""
+    moment = stage.target.limits.moment
+    async with polled(stage.target, await stage.member("alice")) as alice:
+        await asyncio.gather(alice.request("GET", patience=moment), alice.request("GET", patience=moment))
+        for method in ("PUT", "DELETE", "PATCH"):
+            await alice.request(method, patience=moment)
+        await alice.request("GET", sid="no-such-sid")
+        await alice.request("POST", "40", sid="no-such-sid")
+        await alice.request("GET", transport="pigeon")
+
+
+async def _over_tcp(data: bytes, stage: Stage) -> None:
+    async with bare(stage.target, await stage.member("alice")) as connection:
+        await connection.say(connection.upgrade())
+        await connection.hears_a_head()
+        await connection.say(data)
+        await connection.wait(stage.target.limits.moment)
+
+
+async def _half_a_line(stage: Stage) -> None:
+    async with bare(stage.target, await stage.member("alice")) as connection:
+        await connection.say(_half(connection))
+        await connection.wait(stage.target.limits.moment)
+
+
+def _half(connection: Bytes) -> bytes:
+    head = connection.upgrade()
+    return head[: len(head) // 2]
+
+
+async def _unentered(stage: Stage, name: str, bob: Actor, carol: Actor) -> None:
+    """Join and speak without CONNECT, and as nobody after being refused; a server that will not listen is right."""
+    said = await stage.request(Catalogue.load()["chat-message"])
+    try:
+        raw = await stage.raw(name, entered=False)
+        if name == "nobody":
+            await raw.send("40")
+            await raw.answers("40", "44")
+        await raw.send("421" + json.dumps(["join-session", {"sessionId": stage.session}]))
+        await raw.emit(said)
+        await raw.send(_SIGN_OF_LIFE)
+    except (Gone, Unjudged):
+        return
+    await _reaction(raw)
+    for listener in (bob, carol):
+        await listener.fence()
+        if listener.sightings(said):
+            raise Broken(f"{listener.name} to hear nothing of {name}, who has not entered", f"{said.args}")
+
+
+async def _talk_on(stage: Stage, bob: Actor, carol: Actor, what: str) -> None:
+    said = await stage.request(Catalogue.load()["chat-message"])
+    try:
+        await bob.does(said)
+        await carol.hears(said)
+    except Gone:
+        raise Broken(f"bob and carol to talk on after {what}", "the connection was closed") from None
+    except Unjudged as silent:
+        raise Broken(f"bob and carol to talk on after {what}", f"{silent}") from None

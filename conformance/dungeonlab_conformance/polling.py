@@ -1,0 +1,83 @@
+"""Bare HTTP long-polling: bodies and addresses that no polite client sends."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.verdict import Gone, Unjudged
+
+
+class Polling:
+    """One Engine.IO session over long-polling; `sid` is its id once it is open."""
+
+    def __init__(self, target: Target, identity: Identity | None) -> None:
+        self.target = target
+        self.sid = ""
+        self._http = target.http_session(identity)
+
+    async def open(self) -> None:
+        """Shake hands, and enter the default namespace. Raises `Gone` or `Unjudged` if the server would not."""
+        status, text = await self.request("GET")
+        if status != 200 or not text.startswith("0{"):
+            raise Unjudged(f"a polling handshake was answered HTTP {status}")
+        self.sid = json.loads(text[1:].split("\x1e")[0])["sid"]
+        await self.request("POST", "40")
+        await self.request("GET")
+
+    async def request(
+        self,
+        method: str,
+        body: str | bytes | None = None,
+        *,
+        kind: str = "text/plain;charset=UTF-8",
+        transport: str = "polling",
+        sid: str | None = None,
+        patience: float | None = None,
+    ) -> tuple[int, str]:
+        """Make one request to the documented path; returns status and text, status 0 if it got no answer."""
+        query = f"?EIO=4&transport={transport}"
+        if sid or self.sid:
+            query += f"&sid={sid or self.sid}"
+        data = None if body is None else io.BytesIO(body.encode() if isinstance(body, str) else body)
+        headers = {} if body is None else {"Content-Type": kind}
+        limit = self.target.limits.answer if patience is None else patience
+        try:
+            async with (
+                asyncio.timeout(limit),
+                self._http.request(
+                    method,
+                    self.target.url + self.target.path + query,
+                    data=data,
+                    headers=headers,
+                    allow_redirects=False,
+                ) as answer,
+            ):
+                return answer.status, await answer.text(errors="replace")
+        except TimeoutError:
+            return 0, ""
+        except aiohttp.ClientConnectorError as error:
+            raise Gone(f"no connection could be had: {error}") from None
+        except (aiohttp.ClientError, OSError, ValueError):
+            return 0, ""
+
+    async def close(self) -> None:
+        """Close the HTTP connections; the server finds out for itself."""
+        await self._http.close()
+
+
+@asynccontextmanager
+async def polled(target: Target, identity: Identity | None) -> AsyncIterator[Polling]:
+    """Hold a polling connection in the default namespace while the block runs."""
+    connection = Polling(target, identity)
+    try:
+        await connection.open()
+        yield connection
+    finally:
+        await connection.close()

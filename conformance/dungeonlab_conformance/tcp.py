@@ -1,0 +1,106 @@
+"""Bare bytes over TCP: what breaks off in the middle, and what no HTTP or WebSocket library lets out of the house."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import secrets
+import ssl
+from collections.abc import AsyncIterator
+
+from yarl import URL
+
+from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.verdict import Gone, Unjudged
+
+_HEAD = 65_536  # bytes that an answer's head may take
+
+
+class Bytes:
+    """One TCP connection to the target, spoken to byte by byte and broken off at the end."""
+
+    def __init__(self, target: Target, identity: Identity | None) -> None:
+        self.target = target
+        self.identity = identity
+        self._url = URL(target.url)
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter
+
+    async def open(self) -> None:
+        """Connect. Raises `Gone` if nobody is there, `Unjudged` if it takes too long."""
+        context = _context(self.target) if self._url.scheme == "https" else None
+        try:
+            async with asyncio.timeout(self.target.limits.answer):
+                self._reader, self._writer = await asyncio.open_connection(
+                    self._url.host, self._url.port, ssl=context, limit=_HEAD
+                )
+        except TimeoutError:
+            raise Unjudged("a TCP connection took too long") from None
+        except OSError as error:
+            raise Gone(f"no TCP connection could be had: {error}") from None
+
+    def head(self, method: str, query: str, **headers: str) -> bytes:
+        """Return the head of a request to the documented path, with the identity's cookies."""
+        cookies = "; ".join(f"{key}={value}" for key, value in (self.identity.cookies if self.identity else {}).items())
+        lines = {"Host": f"{self._url.host}:{self._url.port}", **self.target.headers}
+        if cookies:
+            lines["Cookie"] = cookies
+        lines.update({name.replace("_", "-"): value for name, value in headers.items()})
+        first = f"{method} {self.target.path}?EIO=4&{query} HTTP/1.1\r\n"
+        return (first + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n").encode()
+
+    def upgrade(self) -> bytes:
+        """Return the head that asks for a WebSocket."""
+        return self.head(
+            "GET",
+            "transport=websocket",
+            Connection="Upgrade",
+            Upgrade="websocket",
+            Sec_WebSocket_Version="13",
+            Sec_WebSocket_Key=base64.b64encode(secrets.token_bytes(16)).decode(),
+        )
+
+    async def say(self, data: bytes) -> None:
+        """Send bytes; a connection that the server has closed meanwhile takes them as well."""
+        with contextlib.suppress(OSError):
+            self._writer.write(data)
+            await self._writer.drain()
+
+    async def hears_a_head(self) -> bytes:
+        """Wait for the head of an answer; empty if the connection is closed instead, or nothing comes."""
+        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(self.target.limits.answer):
+                return await self._reader.readuntil(b"\r\n\r\n")
+        return b""
+
+    async def wait(self, seconds: float) -> None:
+        """Read on until the server closes the connection, for so long at most."""
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(seconds):
+                while await self._reader.read(_HEAD):
+                    pass
+
+    def break_off(self) -> None:
+        """End the connection at once, whatever is under way."""
+        self._writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def bare(target: Target, identity: Identity | None) -> AsyncIterator[Bytes]:
+    """Hold a TCP connection while the block runs."""
+    connection = Bytes(target, identity)
+    await connection.open()
+    try:
+        yield connection
+    finally:
+        connection.break_off()
+
+
+def _context(target: Target) -> ssl.SSLContext:
+    authorities = target.verify if isinstance(target.verify, str) else None
+    context = ssl.create_default_context(cafile=authorities)
+    if target.verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
