@@ -17,6 +17,7 @@ from dungeonlab_spec.catalogue import resolve
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOCOL = "spec/protocol.md"
+MEASURED = "docs/measured"  # written by tools/measure.py
 NOTICE = "<!-- Made by tools/generate_docs.py; do not edit. -->"
 AUDIENCES = {
     "room-except-sender": "the room, but for the connection that caused it",
@@ -97,9 +98,20 @@ def requirements() -> str:
     return "\n".join([*lines, ""])
 
 
+def readme() -> str:
+    """Return the README with what was measured put between its markers: ``<!-- measured NAME -->``."""
+    return re.sub(
+        r"(<!-- measured ([a-z]+) -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}```\n{(ROOT / MEASURED / f'{found[2]}.txt').read_text('utf-8')}```\n{found[3]}",
+        (ROOT / "README.md").read_text("utf-8"),
+        flags=re.DOTALL,
+    )
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/events.md": events,
     "docs/requirements.md": requirements,
+    "README.md": readme,
 }
 
 

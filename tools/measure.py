@@ -1,0 +1,112 @@
+"""Measures what the README claims, and writes it down: ``python -m tools.measure [--runs N] [--write]``.
+
+What the suite can see (faulty servers, the Node.js peer's faults), what it never says wrongly (the peer, the
+weathers), and how its output looks. Prints each line as it is known. With ``--write`` the figures go to
+``docs/measured/``, from where tools/generate_docs.py puts them into the README. Exits with 1 if anything was
+not as it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from tests.faulty import judging as faulty
+from tests.faulty.fault import all_faults
+from tests.peers import judging as peers
+from tests.weather.forecast import WEATHERS, climates
+from tools.generate_docs import MEASURED, ROOT
+
+from dungeonlab_spec import Catalogue
+
+ECHO = "EchoesToTheSender"
+Line = tuple[str, str, bool]  # what, how many of how many, and whether that is all of them
+
+
+def teeth(runs: int) -> Iterator[Line]:
+    """Yield one line for each claim."""
+    yield from _faulty()
+    yield from _peer(runs)
+    yield from _weather(runs)
+
+
+def _faulty() -> Iterator[Line]:
+    faults = all_faults()
+    demanded = {r.id for r in Catalogue.load().requirements.values() if r.level != "MAY" and not r.untestable}
+    covered = demanded & {name for fault in faults.values() for name in fault.breaks}
+    yield _of("requirements with a faulty server", len(covered), len(demanded))
+    caught = exact = 0
+    for name, run in faulty.judge_all(faults):
+        found = faulty.broken(run)
+        caught += bool(found & faults[name].breaks)
+        exact += faults[name].breaks <= found and all(map(faults[name].allows, found))
+    yield _of("faulty servers caught", caught, len(faults))
+    yield _of("faulty servers blamed exactly", exact, len(faults))
+
+
+def _peer(runs: int) -> Iterator[Line]:
+    clean: dict[str, int] = dict.fromkeys(peers.TRANSPORTS, 0)
+    for transport, run in peers.judge_clean(runs):
+        clean[transport] += not peers.red(run)
+    for transport, count in clean.items():
+        yield _of(f"Node.js peer, clean runs over {transport}", count, runs)
+    faults = peers.all_faults()
+    judged = {name: faulty.broken(run) for name, run in peers.judge_faulty(faults)}
+    exact = sum(faults[n].breaks <= found and all(map(faults[n].allows, found)) for n, found in judged.items())
+    yield _of("Node.js peer, faults caught and blamed exactly", exact, len(faults))
+
+
+def _weather(runs: int) -> Iterator[Line]:
+    for name, climate in climates(WEATHERS, runs).items():
+        yield _of(f"clean runs when {WEATHERS[name].claim}", climate.clean, len(climate.days))
+
+
+def _of(what: str, count: int, whole: int) -> Line:
+    return what, f"{count} of {whole}", count == whole
+
+
+def samples() -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each sample of the command line's output, as it comes out of a pipe."""
+    yield "conformant", _told("dungeonlab-conformance run")
+    with faulty.served(ECHO) as url:
+        only = "--only rooms/sender-hears-nothing --event chat-message"
+        yield "broken", _told(f"dungeonlab-conformance run {url} {only}")
+
+
+def _told(command: str) -> str:
+    environment = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS")}
+    told = subprocess.run(
+        command.split(), capture_output=True, text=True, check=False, env={**environment, "COLUMNS": "100"}
+    )
+    lines = [line.rstrip() for line in told.stdout.strip("\n").splitlines()]
+    return "\n".join([f"$ {command}", *lines, ""])
+
+
+def main() -> int:
+    """Measure, print, and write if asked to; return the exit code."""
+    parser = argparse.ArgumentParser(description="Measure what the README claims.")
+    parser.add_argument("--runs", type=int, default=20, help="of each peer, transport and weather  [default: 20]")
+    parser.add_argument("--write", action="store_true", help=f"write the figures to {MEASURED}/")
+    parser.add_argument("--samples", action="store_true", help="write only the samples of the output")
+    asked = parser.parse_args()
+    told: dict[str, str] = {}
+    good = True
+    if not asked.samples:
+        lines = []
+        for what, figures, whole in teeth(asked.runs):
+            print(f"{what}: {figures}{'' if whole else '  <--'}", flush=True)
+            lines.append((what, figures))
+            good = good and whole
+        width = max(len(what) for what, _ in lines) + 2
+        told["teeth"] = "".join(f"{what:<{width}}{figures}\n" for what, figures in lines)
+    if asked.write or asked.samples:
+        for name, text in (told | dict(samples())).items():
+            (ROOT / MEASURED / f"{name}.txt").write_text(text, "utf-8")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
