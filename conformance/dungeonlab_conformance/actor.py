@@ -98,6 +98,8 @@ class Actor(Connection):
         Returns False if the connection is closed. Raises `Unjudged` if there is no answer in time.
         """
         for event, args in _FENCES:
+            if event in self.target.absent:
+                continue
             if self.closed:
                 return False
             if await self.attempt(Said(event, args, None, None)) is not None:
@@ -115,8 +117,11 @@ class Actor(Connection):
         pending: asyncio.Future[Arguments | None] = asyncio.get_running_loop().create_future()
         connection = self.connection
 
-        def on_answer(*args: Any) -> None:
-            self.journal.write(self.name, connection, "is answered", said.event, args, said)
+        wire, _ = self.target.on_the_wire(said.event, said.args)
+
+        def on_answer(*came: Any) -> None:
+            args = self.target.dialect.answer(came)
+            self.journal.write(self.name, connection, "is answered", said.event, args, said, wire=(wire, came))
             if not pending.done():
                 pending.set_result(Arguments(args))
 
@@ -136,8 +141,9 @@ class Actor(Connection):
         return pending.result() if pending.done() else None
 
     def _note(self, said: Said, act: Literal["sends", "tells"]) -> None:
+        wire = self.target.on_the_wire(said.event, said.args)
         said.actor, said.user, said.connection = self.name, self.user, self.connection
-        said.at = self.journal.write(self.name, self.connection, act, said.event, said.args).at
+        said.at = self.journal.write(self.name, self.connection, act, said.event, said.args, wire=wire).at
         self.journal.said.append(said)
 
     def _was_refused_before(self, connection: int) -> bool:

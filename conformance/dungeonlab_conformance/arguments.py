@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 LONGEST = 1 << 16  # characters of a payload that are kept; the rest of a longer one would fill files with one letter
@@ -24,16 +24,17 @@ class Arguments(tuple[Any, ...]):
         return format(str(self), spec)
 
 
-def body(args: Sequence[Any]) -> tuple[str, bool]:
+def body(args: Sequence[Any], clean: Callable[[str], str] = str) -> tuple[str, bool]:
     """Return arguments as JSON, comma between them, and whether anything of them is missing.
 
-    Bytes are `{"$binary": "<base64>"}`. What JSON cannot hold is named by its type.
+    `clean` takes out of the whole text what is not to be seen, before that is shortened. Bytes are
+    `{"$binary": "<base64>"}`. What JSON cannot hold is named by its type.
     """
     try:
         text = ", ".join(json.dumps(arg, ensure_ascii=False, default=_binary) for arg in args)
     except (TypeError, ValueError, RecursionError):
         return ", ".join(type(arg).__name__ for arg in args), True
-    text = _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    text = clean(_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
     return (text, False) if len(text) <= LONGEST else (text[:LONGEST] + "…", True)
 
 

@@ -13,12 +13,14 @@ class Attendance:
     def __init__(self, journals: Iterable[Journal]) -> None:
         self.users: dict[int, str | None] = {}
         self.members: dict[str, set[str]] = {}
+        self.shared: set[str] = set()  # sessions in which others may come and go
         self._seats: dict[int, list[Seat]] = {}
         self._by_user: dict[tuple[str | None, str], list[Seat]] = {}
         self._refused: set[tuple[int, str]] = set()
         for journal in journals:
             self.users.update(journal.users)
             self.members.update(journal.members)
+            self.shared.update(journal.shared)
             self._refused.update(journal.refused_joins)
             for seat in journal.seats:
                 self._seats.setdefault(seat.connection, []).append(seat)

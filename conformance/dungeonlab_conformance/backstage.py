@@ -1,161 +1,257 @@
-"""Carries out the steps that set a stage: logging in, opening sessions, enrolling, revoking. Judges nothing."""
+"""What happens on a target before and after a scene: logging in, opening sessions, enrolling, revoking. Judges nothing.
+
+Each act is done by the target's adapter if that defines it, and otherwise by the steps of the target's file.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import re
+import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
+from dungeonlab_conformance.adapter import defines
+from dungeonlab_conformance.stepping import Stepping, StepRefused
+from dungeonlab_conformance.target import Account, Identity, Target
+from dungeonlab_conformance.templates import Undefined, fill
+from dungeonlab_conformance.verdict import Missing, TargetFault, Unjudged
 
-from dungeonlab_conformance.target import Identity, Step, Target
-from dungeonlab_conformance.verdict import Gone, Missing, TargetFault, Unjudged
-
-_VARIABLE = re.compile(r"\{([a-z]+)\}")
-
-
-class StepRefused(Exception):  # noqa: N818
-    """A step was answered otherwise than expected; the message says by what."""
+# What an adapter may do in place of the steps of that name.
+ACTS = {
+    "login": "log_in",
+    "logout": "log_out",
+    "session.open": "open_session",
+    "session.close": "close_session",
+    "membership.add": "add_member",
+    "membership.remove": "remove_member",
+    "encounter.open": "open_encounter",
+    "encounter.close": "close_encounter",
+}
 
 
 class Backstage:
-    """What happens on a target before and after a scene, over its HTTP side."""
+    """The acts that set a stage on one target, and the record of what they made."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.run = secrets.token_hex(3)
-        self._https: dict[int, aiohttp.ClientSession] = {}
+        self.adapter = target.adapter(target) if target.adapter else None
+        self._steps = Stepping(target)
+        self._made: list[Identity] = []
+        self.opened = 0  # sessions
 
     def offers(self, name: str) -> bool:
         """Whether the target says how to do this."""
-        return bool(self.target.steps.get(name))
+        return bool(self.target.steps.get(name)) or (name in ACTS and defines(self.adapter, ACTS[name]))
 
-    async def log_in(self, actor: str, lane: int, *, again: Identity | None = None) -> Identity:
-        """Make an account for an actor and log it in; or log an identity in once more, with a cookie of its own.
+    # -- accounts ------------------------------------------------------------------------------------
+
+    async def log_in(self, name: str, lane: int, *, again: Identity | None = None) -> Identity:
+        """Log an account in, made for the purpose if the target's file names none; or once more, after a logout.
 
         Raises `TargetFault` if the server refuses.
         """
-        variables = (
-            dict(again.variables)
-            if again
-            else {
-                "actor": actor,
-                "run": self.run,
-                "username": f"{actor}-{self.run}-{lane}",
-                "password": secrets.token_urlsafe(12),
-            }
-        )
-        identity = Identity(actor, "", {}, variables)
-        name = "login" if again else "register"
+        account = self.target.accounts[name]
+        if again is not None:
+            variables = dict(again.variables)
+        else:
+            variables = {"actor": name, "run": self.target.run, **self._credentials(name, lane, account)}
+        identity = Identity(name, account.user if account else "", {}, variables)
         try:
-            identity.user = (await self._carry_out(name, identity, variables))["user"]
-        except StepRefused as refused:
-            raise TargetFault(f"{actor} could not be logged in: {refused}") from None
-        except KeyError:
-            raise TargetFault(f"the step {name!r} captures no 'user', the id of who logged in") from None
-        http = self._http(identity)
-        identity.cookies = {c.key: c.value for c in http.cookie_jar}
+            await self._log_in(identity, account, new=account is None and again is None)
+            if not identity.user:
+                identity.user = await self._whoami(identity)
+        except (StepRefused, Unjudged) as refused:
+            raise TargetFault(f"{name} could not be logged in: {refused}") from None
+        variables["user"] = identity.user
+        for value in identity.cookies.values():
+            self.target.secrets.add(value)
+        if account is None and again is None:
+            self._made.append(identity)
         return identity
+
+    async def log_in_once_more(self, first: Identity) -> Identity:
+        """Log an account in with a second cookie. Raises `Missing` if the target offers but one."""
+        account = self.target.accounts[first.name]
+        if (account is not None and account.cookie) or not (self.offers("login") or self.target.login_command):
+            raise Missing(self.target.advice("login"))
+        return await self.log_in(first.name, 0, again=first)
+
+    def _credentials(self, name: str, lane: int, account: Account | None) -> dict[str, str]:
+        if account is not None:
+            return {"username": account.username or name, "password": account.password}
+        password = secrets.token_urlsafe(12)
+        self.target.secrets.add(password)
+        return {"username": f"{name}-{self.target.run}-{lane}", "password": password}
+
+    async def _log_in(self, identity: Identity, account: Account | None, *, new: bool) -> None:
+        if account is not None and account.cookie:
+            identity.cookies = parse_cookies(account.cookie)
+            self._steps.take_cookies(identity)
+        elif defines(self.adapter, "log_in"):
+            await self._adapted("log_in", identity, account)
+            self._steps.take_cookies(identity)
+        elif self.target.login_command:
+            identity.cookies = parse_cookies(await self._command(identity))
+            self._steps.take_cookies(identity)
+        else:
+            found = await self._steps.carry_out("register" if new else "login", identity, {})
+            identity.user = found.pop("user", identity.user)
+            for value in found.values():
+                self.target.secrets.add(value)
+            identity.variables.update(found)
+            identity.cookies = self._steps.cookies(identity)
+
+    async def _whoami(self, identity: Identity) -> str:
+        if not self.offers("whoami"):
+            raise StepRefused("nothing says by which id the server calls its user; capture `user`, or add [whoami]")
+        return (await self._steps.carry_out("whoami", identity, {}))["user"]
+
+    async def _command(self, identity: Identity) -> str:
+        """Run the command that prints a cookie, in the folder of the target's file."""
+        try:
+            command = fill(self.target.login_command, identity.variables)
+        except Undefined as undefined:
+            raise TargetFault(f"login: {undefined}") from None
+        folder = os.path.dirname(self.target.file or "") or "."  # noqa: PTH120 - asyncio wants no file system
+        patience = 10 * self.target.limits.answer
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            )
+        except OSError as error:
+            raise TargetFault(f"the login command {command[0]!r} could not be run: {error.strerror}") from None
+        try:
+            async with asyncio.timeout(patience):
+                printed, complained = await process.communicate()
+        except TimeoutError:
+            raise StepRefused(f"the login command did not end within {patience:.0f} s") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode or not printed.strip():
+            said = complained.decode(errors="replace").strip().splitlines()
+            why = f"ended with {process.returncode}" if process.returncode else "printed no cookie"
+            raise StepRefused(
+                self.target.secrets.redact(f"the login command {why}" + (f": {said[-1]}" if said else ""))
+            )
+        return printed.decode(errors="replace")
 
     async def log_out(self, identity: Identity) -> None:
         """End an identity's login on the server."""
-        await self._setting("logout", identity, {})
+        if defines(self.adapter, "log_out"):
+            await self._adapted("log_out", identity)
+        else:
+            await self._setting("logout", identity, {})
 
-    async def open_session(self, host: Identity, label: str) -> str:
-        """Open a game session of which `host` is game master; return its id."""
-        return (await self._setting("open-session", host, {"label": f"{label}-{self.run}"}))["session"]
+    # -- sessions ------------------------------------------------------------------------------------
 
-    async def close_session(self, host: Identity, session: str) -> None:
+    async def open_session(self, host: Identity, label: str) -> dict[str, str]:
+        """Open a game session of which `host` is game master; return its id as ``session``, with other captures."""
+        label = f"{label}-{self.target.run}"
+        self.opened += 1
+        if defines(self.adapter, "open_session"):
+            return dict(await self._adapted("open_session", host, label))
+        return await self._setting("session.open", host, {"label": label})
+
+    async def close_session(self, host: Identity, session: str, place: Mapping[str, str]) -> None:
         """Clear a session away, if the target says how."""
-        if self.offers("close-session"):
-            await self._setting("close-session", host, {"session": session})
+        if defines(self.adapter, "close_session"):
+            await self._adapted("close_session", host, session, place)
+        elif self.offers("session.close"):
+            await self._setting("session.close", host, {**place, "session": session})
 
-    async def enrol(self, host: Identity, session: str, member: Identity) -> None:
+    async def add_member(self, host: Identity, session: str, member: Identity, place: Mapping[str, str]) -> None:
         """Make somebody a participant."""
-        await self._setting("enrol", host, {"session": session, "member": member.user})
+        if defines(self.adapter, "add_member"):
+            await self._adapted("add_member", host, session, member, place)
+        else:
+            await self._about_member("membership.add", host, session, member, place)
 
-    async def revoke(self, host: Identity, session: str, member: Identity) -> None:
+    async def remove_member(self, host: Identity, session: str, member: Identity, place: Mapping[str, str]) -> None:
         """Take somebody's membership away."""
-        await self._setting("revoke", host, {"session": session, "member": member.user})
+        if defines(self.adapter, "remove_member"):
+            await self._adapted("remove_member", host, session, member, place)
+        else:
+            await self._about_member("membership.remove", host, session, member, place)
 
-    async def open_encounter(self, host: Identity, session: str, label: str) -> str:
+    async def open_encounter(self, host: Identity, session: str, label: str, place: Mapping[str, str]) -> str:
         """Open an encounter in a session; return its id."""
-        found = await self._setting("open-encounter", host, {"session": session, "label": label})
+        label = f"{label}-{self.target.run}"
+        if defines(self.adapter, "open_encounter"):
+            return str(await self._adapted("open_encounter", host, session, label, place))
+        found = await self._setting("encounter.open", host, {**place, "session": session, "label": label})
         return found["encounter"]
 
-    async def close(self) -> None:
-        """Close every HTTP session."""
-        await asyncio.gather(*(http.close() for http in self._https.values()))
+    async def close_encounter(self, host: Identity, session: str, encounter: str, place: Mapping[str, str]) -> None:
+        """Clear an encounter away, if the target says how."""
+        if defines(self.adapter, "close_encounter"):
+            await self._adapted("close_encounter", host, session, encounter, place)
+        elif self.offers("encounter.close"):
+            known = {**place, "session": session, "encounter": encounter}
+            await self._setting("encounter.close", host, known)
 
-    async def _setting(self, name: str, who: Identity, variables: Mapping[str, str]) -> dict[str, str]:
+    async def clear(self) -> list[str]:
+        """Take away the accounts that were made, if the target says how; returns what could not be."""
+        if not self.offers("unregister"):
+            return []
+        left = []
+        for identity in list(self._made):
+            try:
+                alive = await self.log_in(identity.name, 0, again=identity)  # what it logged in by may be dead by now
+                await self._setting("unregister", alive, {})
+            except (Unjudged, TargetFault) as why:
+                left.append(f"the account {identity.variables['username']} could not be cleared away: {why}")
+        return left
+
+    async def close(self) -> None:
+        """Let go of every HTTP session, and of the adapter."""
+        await self._steps.close()
+        if defines(self.adapter, "close"):
+            await self._adapted("close")
+
+    # -- how -----------------------------------------------------------------------------------------
+
+    async def _about_member(
+        self, name: str, host: Identity, session: str, member: Identity, place: Mapping[str, str]
+    ) -> None:
+        known = {**place, "session": session, "member": member.user, "member-name": member.variables["username"]}
+        await self._setting(name, host, known, member)
+
+    async def _setting(
+        self, name: str, who: Identity, variables: Mapping[str, str], member: Identity | None = None
+    ) -> dict[str, str]:
         if not self.offers(name):
-            raise Missing(name)
+            raise Missing(self.target.advice(name))
         try:
-            return await self._carry_out(name, who, {**who.variables, **variables})
+            return await self._steps.carry_out(name, who, variables, member)
         except StepRefused as refused:
             raise Unjudged(f"the stage could not be set: {refused}") from None
 
-    async def _carry_out(self, name: str, who: Identity, variables: Mapping[str, str]) -> dict[str, str]:
-        known = dict(variables)
-        for step in self.target.steps[name]:
-            known.update(await self._one(name, step, who, known))
-        return known
-
-    async def _one(self, name: str, step: Step, who: Identity, known: Mapping[str, str]) -> dict[str, str]:
-        url = self.target.url + fill(step.path, known)
-        try:
-            async with (
-                asyncio.timeout(2 * self.target.limits.answer),
-                self._http(who).request(
-                    step.method,
-                    url,
-                    json=fill(step.json, known) if step.json is not None else None,
-                    data=fill(step.form, known) if step.form is not None else None,
-                    headers=fill(dict(step.headers), known),
-                ) as answer,
-            ):
-                if answer.status not in step.expect:
-                    said = (await answer.text(errors="replace"))[:200]
-                    raise StepRefused(f"{name}: {step.method} {fill(step.path, known)} answered {answer.status} {said}")
-                body = await answer.json(content_type=None) if step.capture else None
-        except TimeoutError:
-            raise Unjudged(f"{name}: {step.method} {step.path} was not answered in time") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise Gone(f"{name}: {step.method} {step.path} failed: {error}") from None
-        except ValueError:
-            raise StepRefused(f"{name}: {step.method} {step.path} answered no JSON") from None
-        return {variable: _pick(name, body, pointer) for variable, pointer in step.capture.items()}
-
-    def _http(self, who: Identity) -> aiohttp.ClientSession:
-        if id(who) not in self._https:
-            self._https[id(who)] = self.target.http_session(who)
-        return self._https[id(who)]
+    async def _adapted(self, act: str, *arguments: Any) -> Any:
+        async with _somebody_elses_code(act, self.target):
+            doing: Awaitable[Any] = getattr(self.adapter, act)(*arguments)
+            return await doing
 
 
-def fill(template: Any, known: Mapping[str, str]) -> Any:
-    """Put variables into every text of a template. Raises `TargetFault` for one that nothing defines."""
-    if isinstance(template, dict):
-        return {key: fill(value, known) for key, value in template.items()}
-    if isinstance(template, list):
-        return [fill(value, known) for value in template]
-    if not isinstance(template, str):
-        return template
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in known:
-            raise TargetFault(f"{template!r} names {{{match[1]}}}, which nothing defines")
-        return known[match[1]]
-
-    return _VARIABLE.sub(value, template)
+@asynccontextmanager
+async def _somebody_elses_code(act: str, target: Target) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(10 * target.limits.answer):
+            yield
+    except (Unjudged, TargetFault):
+        raise
+    except Exception as error:  # whatever an adapter raises, it is no fault of ours and no finding about the server
+        told = target.secrets.redact(f"{type(error).__name__}: {error}")
+        raise Unjudged(f"the stage could not be set: the adapter's {act} raised {told}") from None
 
 
-def _pick(name: str, body: Any, pointer: str) -> str:
-    found = body
-    for part in pointer.strip("/").split("/"):
-        try:
-            found = found[int(part)] if isinstance(found, list) else found[part]
-        except (KeyError, IndexError, TypeError, ValueError):
-            raise StepRefused(f"{name}: the answer has nothing at {pointer}") from None
-    return str(found)
+def parse_cookies(text: str) -> dict[str, str]:
+    """Return the cookies of ``name=value; other=value``. Raises `TargetFault` if there are none."""
+    pairs = (part.strip().partition("=") for part in text.strip().removeprefix("Cookie:").split(";"))
+    found = {name: value for name, equals, value in pairs if name and equals}
+    if not found:
+        raise TargetFault("a cookie is written name=value, or name=value; other=value")
+    return found

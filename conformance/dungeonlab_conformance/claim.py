@@ -25,6 +25,8 @@ def obstacles(run: Run) -> Iterator[str]:
     """Yield what keeps a run from a claim: every MUST of its version must have been judged, and have held."""
     if run.interrupted or run.fault:
         yield "the run was cut short"
+    if run.dialect:
+        yield "the server was judged in a dialect of its own, which others do not speak"
     outcomes = {(v.requirement, v.event): v.outcome for v in run.verdicts}
     found = [outcomes.get(pair) for pair in musts(run.protocol)]
     for outcome in dict.fromkeys(found):

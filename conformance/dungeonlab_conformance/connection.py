@@ -71,6 +71,7 @@ class Connection:
 
         Raises `Refused` if the server says no, `Gone` if it cannot be reached, `Unjudged` if it takes too long.
         """
+        transports = self.target.transports_for(transport)
         limit = self.target.limits.answer
         self._http = self.target.http_session(self.identity)
         # request_timeout also bounds each long poll, which lasts as long as the server's ping interval
@@ -78,14 +79,15 @@ class Connection:
             reconnection=False,
             handle_sigint=False,
             http_session=self._http,
-            ssl_verify=self.target.verify,
+            ssl_verify=self.target.verify is not False,  # a file of authorities is in the HTTP session
             request_timeout=limit + 60,
         )
         connection = self.connection  # what an earlier one still has to say does not concern the next
 
         def hear(event: str, *args: Any) -> None:
             if connection == self.connection and not self._ended:
-                self.journal.write(self.name, connection, "hears", event, args)
+                name, translated = self.target.dialect.heard(event, args)
+                self.journal.write(self.name, connection, "hears", name, translated, wire=(event, args))
 
         def close(reason: str = "") -> None:
             if connection == self.connection:
@@ -95,9 +97,6 @@ class Connection:
         self._client.on("*", hear)
         self._client.on("disconnect", close)
         self._client.on("connect_error", self._refuse)
-        transports = [transport or self.target.transport]
-        if transports == ["upgrade"]:
-            transports = ["polling", "websocket"]
         try:
             async with asyncio.timeout(2 * limit):
                 await self._client.connect(
@@ -169,9 +168,10 @@ class Connection:
         await self.connect()
 
     async def emit(self, said: Said, callback: Callable[..., None] | None = None) -> None:
-        """Send a request as it is. Raises `Gone` if the connection cannot carry it any more."""
+        """Send a request, in the server's dialect. Raises `Gone` if the connection cannot carry it any more."""
+        event, args = self.target.on_the_wire(said.event, said.args)
         try:
-            await self._client.emit(said.event, said.args, callback=callback)
+            await self._client.emit(event, args, callback=callback)
         except (SocketIOError, aiohttp.ClientError, OSError) as error:
             raise Gone(f"{self.name} could not send {said.event}: {error}") from None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
@@ -41,6 +42,7 @@ class Observation:
     event: str
     args: Arguments = field(default_factory=Arguments)
     said: Said | None = None
+    wire: tuple[str, Sequence[Any]] | None = None  # name and arguments as they went over it, if a dialect differs
 
 
 @dataclass(slots=True)
@@ -92,14 +94,26 @@ class Journal:
     refused_joins: list[tuple[int, str]] = field(default_factory=list)  # connection, session
     users: dict[int, str | None] = field(default_factory=dict)  # who is behind a connection
     members: dict[str, set[str]] = field(default_factory=dict)  # of each session of this scene
+    shared: set[str] = field(default_factory=set)  # sessions in which others may speak who are none of ours
     began: float = field(default_factory=time.monotonic)
     _listeners: list[Callable[[Observation], None]] = field(default_factory=list)
 
     def write(
-        self, actor: str, connection: int, act: Act, event: str, args: Iterable[Any] = (), said: Said | None = None
+        self,
+        actor: str,
+        connection: int,
+        act: Act,
+        event: str,
+        args: Iterable[Any] = (),
+        said: Said | None = None,
+        *,
+        wire: tuple[str, Sequence[Any]] | None = None,
     ) -> Observation:
-        """Record one observation, now."""
-        seen = Observation(next(_NUMBERS), time.monotonic(), actor, connection, act, event, Arguments(args), said)
+        """Record one observation, now; `wire` is how it went over it, and is kept if that differs."""
+        if wire == (event, args):
+            wire = None
+        at = time.monotonic()
+        seen = Observation(next(_NUMBERS), at, actor, connection, act, event, Arguments(args), said, wire)
         self.observations.append(seen)
         for listener in self._listeners:
             listener(seen)
@@ -122,7 +136,13 @@ class Journal:
 
 _NUMBERS = itertools.count(1)
 _MARKS = itertools.count(1)
-_SALT = secrets.token_hex(2)
+_SALT = secrets.token_hex(3)  # in the marks of what is no run
+_RUN: ContextVar[str] = ContextVar("_RUN", default=_SALT)
+
+
+def name_marks_after(run: str) -> None:
+    """Put the name of a run into every mark that is made in this context from now on."""
+    _RUN.set(run)
 
 
 @overload
@@ -131,7 +151,7 @@ def new_mark(like: int) -> int: ...
 def new_mark(like: str = "") -> str: ...
 def new_mark(like: str | int = "") -> str | int:
     """Return a value that occurs nowhere else in the run: a text, or a number if it is to stand for one."""
-    return 100_000 + next(_MARKS) if isinstance(like, int) else f"mark-{_SALT}-{next(_MARKS)}."
+    return 100_000 + next(_MARKS) if isinstance(like, int) else f"mark-{_RUN.get()}-{next(_MARKS)}."
 
 
 def contains(found: object, mark: str | int) -> bool:

@@ -55,6 +55,8 @@ class Ledger:
                     else:
                         unexplained.append((journal, seen))
         for journal, seen in unexplained:
+            if _session(seen) in self.attendance.shared:
+                continue  # others may have caused it
             owed = [
                 said
                 for said in self._in_session(seen, journal)
@@ -98,7 +100,7 @@ class Ledger:
 
     def is_ours(self, session: object) -> bool:
         """Whether a session was opened by this run, so that nobody else speaks in it."""
-        return session in self.attendance.members
+        return session in self.attendance.members and session not in self.attendance.shared
 
     def delivery(self, seen: Observation) -> Delivery | None:
         """Return how a broadcast came about, if a request of this run caused it."""

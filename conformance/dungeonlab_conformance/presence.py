@@ -28,6 +28,8 @@ def misplaced(seen: Observation, attendance: Attendance) -> Iterator[Broken]:
         acts = [act for act in _acts(seen, attendance, session, user) if act <= seen.at]
         if not own:
             yield Broken(expected, f"{seen.actor}, who had not joined it")
+        elif session in attendance.shared:
+            return
         elif user == attendance.users.get(seen.connection) and not acts:
             yield Broken(f"{seen.event} not to reach the connection it is about", f"{seen.actor} heard it")
         elif not any(_sat(seat, seen, acts) for seat in own):

@@ -1,50 +1,148 @@
-"""A walk through everything a run needs of its target, one step at a time. Judges nothing."""
+"""A walk through everything a run needs of its target, one step at a time. Judges nothing.
+
+A step that fails is told with what to change; what depends on it is told as not tried, and the rest goes on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from dungeonlab_conformance.backstage import Backstage
-from dungeonlab_conformance.connection import Refused
+from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.runner import reach
-from dungeonlab_conformance.stage import Cast, Stage
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.sweeping import sweep
 from dungeonlab_conformance.target import Target
-from dungeonlab_conformance.verdict import Broken, TargetFault, Unjudged
+from dungeonlab_conformance.verdict import Broken, Missing, TargetFault, Unjudged
 
-NAMES = ("gamemaster", "alice", "bob", "carol", "dave", "mallory")
+State = Literal["done", "failed", "missing", "not tried"]
+Act = Callable[[], Awaitable[object]]
+Planned = tuple[str, str, Act, str, tuple[str, ...]]  # key, name, act, hint, keys of what it needs
 
 
-async def probing(target: Target) -> AsyncIterator[tuple[str, str]]:
-    """Yield each step's name, and what is wrong with it (or nothing); ends at the first that fails."""
-    backstage = Backstage(target)
-    stage = Stage(Cast(0, backstage), target)
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the walk: how it went, what was in its way, and what to change then."""
 
-    async def distinct() -> None:
-        users = [(await stage.cast.identity(name)).user for name in NAMES]
-        if len(set(users)) != len(users):
-            raise TargetFault(f"several accounts have one id: {users}")
+    name: str
+    state: State
+    problem: str = ""
+    hint: str = ""
 
-    async def revoking() -> None:
-        await stage.revoke(stage.actors[-1])
 
-    steps: list[tuple[str, Callable[[], Awaitable[object]]]] = [
-        (f"{target.url}{target.path} answers a Socket.IO v4 handshake", lambda: reach(target)),
-        *((f"{name} logs in", lambda name=name: stage.cast.identity(name)) for name in NAMES),
-        ("each is somebody else", distinct),
-        ("a session is opened, with members and an encounter", stage.set),
-        ("alice connects and joins it", lambda: stage.joined("alice")),
-        ("her membership is revoked", revoking),
-        ("everything is cleared away", stage.strike),
-    ]
+async def probing(target: Target) -> AsyncIterator[Step]:
+    """Yield each step as it is done. Whatever was made is cleared away before the last."""
+    walk = _Walk(target)
     try:
-        for name, act in steps:
-            try:
-                await act()
-            except (TargetFault, Unjudged, Broken, Refused) as problem:
-                yield name, str(problem)
-                return
-            yield name, ""
+        async for step in walk.steps():
+            yield step
     finally:
-        for actor in stage.actors:
-            await actor.leave_stage()
-        await backstage.close()
+        await walk.end()
+
+
+class _Walk:
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.backstage = Backstage(target)
+        self.cast = Cast(0, self.backstage)
+        self.stage = Stage(self.cast, target)
+        self.failed: set[str] = set()
+
+    async def steps(self) -> AsyncIterator[Step]:
+        for key, name, act, hint, needs in (*self._reaching(), *self._accounts(), *self._acting()):
+            yield await self._step(key, name, act, hint, needs)
+
+    def _look_at(self, section: str) -> str:
+        file = self.target.file
+        if file:
+            return f"look at {section} in {file}"
+        return f"without a target file that says otherwise ({section}), the server must offer the protocol's section 16"
+
+    def _reaching(self) -> Iterator[Planned]:
+        where = self.target.secrets.redact(f"{self.target.url}{self.target.path}")
+        yield "reach", f"{where} can be reached", self._reach, "is the address right, and does the server run?", ()
+        handshake = "is the path right, and is it a Socket.IO v4 server?"
+        yield "handshake", "it answers a Socket.IO v4 handshake", partial(reach, self.target), handshake, ("reach",)
+
+    def _accounts(self) -> Iterator[Planned]:
+        for name, account in self.target.accounts.items():
+            section = f"[actors.{name}] and [login]" if account else "[register]"
+            yield name, f"{name} logs in", partial(self.cast.identity, name), self._look_at(section), ("handshake",)
+        everybody = tuple(self.target.accounts)
+        yield "distinct", "each is somebody else", self._distinct, self._look_at("what captures user"), everybody
+
+    def _acting(self) -> Iterator[Planned]:
+        look, stage = self._look_at, self.stage
+        yield "session", "a session is opened", stage.set, look("[session.open]"), ("distinct",)
+        yield "members", "members are enrolled", self._enrol, look("[membership.add]"), ("session",)
+        cookie = "does the login set the cookie that the socket asks for?"
+        yield "connect", "alice connects with her cookie", partial(stage.connected, "alice"), cookie, ("members",)
+        event = "is she a member of it, and is the event called join-session? If not, see [dialect.events]"
+        yield "join", "she joins the session", self._join, event, ("connect",)
+        yield "encounter", "an encounter is opened", self._encounter, look("[encounter.open]"), ("session",)
+        yield "revoke", "her membership is revoked", self._revoke, look("[membership.remove]"), ("join",)
+        yield "clear", "everything is cleared away", self._clear, look("[session.close]"), ("handshake",)
+
+    async def _step(self, key: str, name: str, act: Act, hint: str, needs: tuple[str, ...]) -> Step:
+        if self.failed & set(needs):
+            self.failed.add(key)
+            return Step(name, "not tried")
+        try:
+            async with asyncio.timeout(self.target.limits.scene):
+                await act()
+        except Missing as missing:
+            return Step(name, "missing", self.target.secrets.redact(f"the target offers no {missing}"))
+        except (TargetFault, Unjudged, Broken, TimeoutError) as problem:
+            self.failed.add(key)
+            said = self.target.secrets.redact(str(problem) or "it took too long")
+            return Step(name, "failed", said, hint)
+        return Step(name, "done")
+
+    async def _reach(self) -> None:
+        await self.target.handshake(None)
+
+    async def _distinct(self) -> None:
+        users: dict[str, str] = {}
+        for name in self.target.accounts:
+            user = (await self.cast.identity(name)).user
+            if user in users:
+                raise TargetFault(f"{users[user]} and {name} have the same id, {user!r}")
+            users[user] = name
+
+    async def _enrol(self) -> None:
+        for role in ("alice", "bob"):
+            await self.stage.member(role)
+
+    async def _join(self) -> None:
+        await self.stage.actors[-1].joins(self.stage.session)
+
+    async def _encounter(self) -> None:
+        await self.stage.encounter(self.stage.here)
+
+    async def _revoke(self) -> None:
+        await self.stage.revoke(self.stage.actors[-1])
+
+    async def _clear(self) -> None:
+        self.failed.add("cleared")
+        await self.stage.strike()
+        left = await sweep(self.target, self.cast, [self.stage.journal])
+        left += await self.backstage.clear()
+        if left:
+            raise Unjudged("; ".join(left))
+        if self.backstage.opened and not self.backstage.offers("session.close"):
+            raise Missing(self.target.advice("session.close"))
+
+    async def end(self) -> None:
+        """Clear away what is left if the walk was cut short, and let go of everything."""
+        try:
+            if "cleared" not in self.failed:
+                async with asyncio.timeout(self.target.limits.answer):
+                    await self._clear()
+        except (TargetFault, Unjudged, TimeoutError):
+            pass  # whoever cut it short is not there to be told
+        finally:
+            await self.backstage.close()

@@ -38,6 +38,7 @@ class RawConnection:
 
     async def open(self) -> None:
         """Open the transport and read frames from now on; the namespace is not entered yet."""
+        self.target.transports_for("websocket")
         self._http = self.target.http_session(self.identity)
         url = f"{self.target.url}{self.target.path}?EIO=4&transport=websocket"
         try:
@@ -83,13 +84,14 @@ class RawConnection:
 
     async def emit(self, said: Said) -> str:
         """Send a request that asks for an acknowledgement; return the prefix of its answer's frame."""
+        event, args = self.target.on_the_wire(said.event, said.args)
         number = next(self._ids)
         said.actor, said.user = self.name, self.identity.user if self.identity else None
         said.at = time.monotonic()
         self.journal.said.append(said)
         prefix = f"43{number}["
         self._asked[prefix] = said
-        await self.send(f"42{number}" + json.dumps([said.event, *said.args]))
+        await self.send(f"42{number}" + json.dumps([event, *args]))
         return prefix
 
     async def asks(self, said: Said) -> list[Any]:
@@ -185,7 +187,8 @@ class Upgrade:
         """Enter the namespace and join a session, over polling."""
         await self._post("40")
         await self._await("40")
-        await self._post("421" + json.dumps(["join-session", {"sessionId": session}]))
+        event, args = self.target.on_the_wire("join-session", ({"sessionId": session},))
+        await self._post("421" + json.dumps([event, *args]))
         await self._await("431[")
 
     async def steps(self) -> AsyncIterator[str]:
@@ -208,7 +211,8 @@ class Upgrade:
     async def fence(self) -> None:
         """Make a round trip over the WebSocket."""
         assert self._socket is not None
-        await self._socket.send_str('429["get-user-data",{}]')
+        event, args = self.target.on_the_wire("get-user-data", ({},))
+        await self._socket.send_str("429" + json.dumps([event, *args]))
         await self._until("439[")
 
     async def close(self) -> None:

@@ -32,6 +32,7 @@ class Run:
     fail_on: Level = "MUST"
     stale: list[str] = field(default_factory=list)
     claim: str = ""
+    dialect: bool = False  # whether the server was judged in a dialect of its own
     began: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     again: str = "dungeonlab-conformance run"
     suite: str = field(default_factory=lambda: version("dungeonlab-conformance"))

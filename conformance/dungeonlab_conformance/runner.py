@@ -10,16 +10,20 @@ import fnmatch
 import itertools
 import logging
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dungeonlab_conformance.backstage import Backstage
+from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.check import Check, all_checks
+from dungeonlab_conformance.dialect import deviations
 from dungeonlab_conformance.invariants import breaches
-from dungeonlab_conformance.journal import Observation
+from dungeonlab_conformance.journal import Observation, name_marks_after
 from dungeonlab_conformance.ledger import Ledger
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.stage import Cast, Stage
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.sweeping import clear_away
 from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.transcript import transcript
 from dungeonlab_conformance.verdict import (
@@ -134,13 +138,17 @@ class Runner:
         self.on_scene = on_scene
         self.catalogue = Catalogue.load()
         self.backstage = Backstage(target)
+        self._hide = target.secrets.redact  # nothing goes into the run that has not passed through this
         self.run = run or Run(target.url)
+        self.run.target = self._hide(self.run.target)
+        self.run.dialect = bool(target.dialect)
         self._stages: list[tuple[Scene, Stage]] = []
         self._up: dict[int, Stage] = {}  # the stage that still stands, by lane
         self._verdicts: dict[tuple[str, str | None], Verdict] = {}
         self._over = asyncio.Event()
         self._lanes = itertools.count()
         self._casts: list[Cast] = []
+        self._all_casts: list[Cast] = []  # those with spent accounts too
         self._most = 1  # lanes
         self._measured = (0.0, 0.0)  # when, and the processor time used by then
         self._was_idle = False
@@ -150,6 +158,7 @@ class Runner:
     async def play(self) -> Run:
         """Play all scenes and return what they came to, also when cut short."""
         began = time.monotonic()
+        name_marks_after(self.target.run)
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a client's tasks choke on broken packets
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         try:
@@ -157,7 +166,7 @@ class Runner:
         except asyncio.CancelledError:
             self.run.interrupted = True
         except TargetFault as fault:
-            self.run.fault = str(fault)
+            self.run.fault = self._hide(str(fault))
         except Exception as fault:  # the suite's own, wherever it is: what was found until then is told all the same
             self._blame_the_suite(fault)
         finally:
@@ -170,12 +179,17 @@ class Runner:
     def _blame_the_suite(self, fault: BaseException) -> None:
         while isinstance(fault, BaseExceptionGroup):
             fault = fault.exceptions[0]
-        self.run.own_fault = f"{type(fault).__name__}: {fault}"
-        _LOG.debug("the run", exc_info=fault)
+        self.run.own_fault = self._hide(f"{type(fault).__name__}: {fault}")
+        self._log("the run", fault)
+
+    def _log(self, what: str, fault: BaseException) -> None:
+        _LOG.debug("%s: %s", what, self._hide("".join(traceback.format_exception(fault))))
 
     async def _play(self) -> None:
         await reach(self.target)
         lanes, self._most = (self.concurrency,) * 2 if self.concurrency else _FAR if self.target.limits.far else _NEAR
+        if self.target.lanes is not None:
+            lanes, self._most = min(lanes, self.target.lanes), min(self._most, self.target.lanes)
         alone = [s for s in self.chosen if s.check.alone]
         early, late = (
             [s for s in self.chosen if not s.check.alone and s.check.late is is_late] for is_late in (False, True)
@@ -212,15 +226,19 @@ class Runner:
                 asked = time.monotonic()
 
     def _give_up(self, when: str) -> None:
-        self.run.fault = f"{self.target.url} stopped answering during the run ({when})"
+        self.run.fault = self._hide(f"{self.target.url} stopped answering during the run ({when})")
         self._over.set()
         for patience in self._patience:
             patience.reschedule(0)
 
     def _cast(self, number: int) -> Cast:
         while len(self._casts) <= number:
-            self._casts.append(Cast(next(self._lanes), self.backstage))
+            self._casts.append(self._new_cast())
         return self._casts[number]
+
+    def _new_cast(self) -> Cast:
+        self._all_casts.append(Cast(next(self._lanes), self.backstage))
+        return self._all_casts[-1]
 
     async def _side_by_side(self, waiting: Iterable[Scene], lanes: int, *, growing: bool = True) -> None:
         """Play scenes in so many lanes; in more, one after the other, while the judge has little to do."""
@@ -257,7 +275,7 @@ class Runner:
         """Play one scene in one lane; once more with new accounts if a rate limit got in its way."""
         played = await self._one(scene, self._cast(number))
         if played.limited and self._renewable and not self._over.is_set():
-            fresh = Cast(next(self._lanes), self.backstage)
+            fresh = self._new_cast()
             again = await self._one(scene, fresh, renewed=True)
             self._renewable = not again.stranded
             if self._renewable:
@@ -290,11 +308,11 @@ class Runner:
             played.reason = Unjudged(str(fault))
             played.stranded = renewed
             if not renewed:
-                self.run.fault = str(fault)
+                self.run.fault = self._hide(str(fault))
                 self._over.set()
         except Exception as fault:  # the suite's own fault, whatever it is, must not pass for a finding
             played.error = f"{type(fault).__name__}: {fault}"
-            _LOG.debug("scene %s", scene.name, exc_info=True)
+            self._log(f"scene {scene.name}", fault)
         if scene.check.lingers:
             cast.busy_until = time.monotonic() + self.target.limits.sweep
         found = [result for results in stage.judged.values() for result in results]
@@ -326,7 +344,7 @@ class Runner:
         verdict = Verdict(name, event, level, Outcome.PASS, scene=scene.name, seconds=played.seconds)
         found = played.stage.judged.get(name)
         if played.error:
-            verdict.outcome, verdict.reason = Outcome.ERROR, played.error
+            verdict.outcome, verdict.reason = Outcome.ERROR, self._hide(played.error)
             return verdict
         if played.limited:
             verdict.outcome, verdict.reason = Outcome.UNJUDGED, _LIMITED
@@ -339,6 +357,7 @@ class Runner:
                     verdict.convict(_finding(result, scene, played.stage))
             elif verdict.outcome is Outcome.PASS:
                 _leave_open(verdict, result)
+        verdict.reason = self._hide(verdict.reason)
         return verdict
 
     def settle(self) -> None:
@@ -370,18 +389,35 @@ class Runner:
                 if verdict is None or len(verdict.findings) >= _FINDINGS:
                     continue
                 verdict.convict(_finding(breach.broken, *played[id(breach.journal)], breach.seen))
+        self._report_the_dialect()
+
+    def _report_the_dialect(self) -> None:
+        """Report each difference of the server's dialect once: it was translated, and is a fault all the same."""
+        told = set()
+        for scene, stage in self._stages:
+            for deviation in deviations(self.target.dialect, stage.journal.observations):
+                what = deviation.requirement, deviation.event, deviation.broken.expected
+                verdict = self._verdicts.get(what[:2])
+                if verdict is not None and what not in told:
+                    told.add(what)
+                    verdict.convict(_finding(deviation.broken, scene, stage, deviation.seen))
 
     async def _strike(self, stage: Stage) -> None:
         try:
             async with asyncio.timeout(self.target.limits.answer):
                 await stage.strike()
         except (TimeoutError, Unjudged, TargetFault) as why:
-            self.run.leftovers.append(f"a session could not be cleared away: {why}")
+            self.run.leftovers.append(self._hide(f"a session could not be cleared away: {why or 'it took too long'}"))
 
     async def _clear(self) -> None:
+        """Clear everything away, however the run ended; what cannot be is told, and counts against nobody."""
         await asyncio.gather(*map(self._strike, self._up.values()))
         self._up.clear()
-        await self.backstage.close()
+        journals = [stage.journal for _, stage in self._stages]
+        left = await clear_away(self.backstage, self._all_casts, journals)
+        self.run.leftovers += map(self._hide, left)
+        if self.run.leftovers:
+            self.run.leftovers.append(f"whatever is left of this run has {self.target.run} in its name")
 
 
 def _leave_open(verdict: Verdict, why: Exception) -> None:
@@ -392,10 +428,12 @@ def _leave_open(verdict: Verdict, why: Exception) -> None:
 
 def _finding(broken: Broken, scene: Scene, stage: Stage, upto: Observation | None = None) -> Finding:
     """Return what an author is told: all that a report says of a broken requirement is put together here."""
-    lines = transcript(stage.journal, upto)
+    hide = stage.target.secrets.redact
+    lines = transcript(stage.journal, stage.target.secrets, upto)
     people = [(a.name, a.identity) for a in stage.actors] + [(r.name, r.identity) for r in stage.raws]
     cast = {name: identity.name if identity else None for name, identity in people}
-    return Finding(broken.expected, broken.got, broken.path, scene.name, lines, stage.ids(), cast)
+    path = broken.path and hide(broken.path)
+    return Finding(hide(broken.expected), hide(broken.got), path, scene.name, lines, stage.ids(), cast)
 
 
 async def _act(scene: Scene, stage: Stage) -> None:

@@ -14,52 +14,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor
-from dungeonlab_conformance.backstage import Backstage
+from dungeonlab_conformance.cast import Cast
+from dungeonlab_conformance.casting import pick
 from dungeonlab_conformance.journal import Journal, Said, new_mark
+from dungeonlab_conformance.places import Place, Places
 from dungeonlab_conformance.raw import RawConnection
 from dungeonlab_conformance.target import Identity, Target
-from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
+from dungeonlab_conformance.verdict import Broken, Gone, Missing, Unjudged
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
-
-
-@dataclass(eq=False)
-class Cast:
-    """The accounts of one lane: made when first needed, kept for the run, never in two scenes at once."""
-
-    lane: int
-    backstage: Backstage
-    busy_until: float = 0.0
-    _identities: dict[str, Identity] = field(default_factory=dict)
-    _stale: dict[str, Identity] = field(default_factory=dict)
-    _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
-
-    async def identity(self, name: str) -> Identity:
-        """Return who somebody is, logged in."""
-        async with self._locks.setdefault(name, asyncio.Lock()):
-            if name not in self._identities:
-                stale = self._stale.pop(name, None)
-                self._identities[name] = await self.backstage.log_in(name, self.lane, again=stale)
-            return self._identities[name]
-
-    def known(self) -> dict[str, Identity]:
-        """Return everybody who has been logged in so far."""
-        return dict(self._identities)
-
-    def forget(self, name: str) -> None:
-        """Log somebody in anew before the next scene: this login may be dead."""
-        self._stale[name] = self._identities.pop(name)
-
-
-@dataclass(eq=False)
-class Place:
-    """A game session, with what has been set up in it so far."""
-
-    session: str
-    members: tuple[str, ...] = ()  # who belongs here; each is enrolled when first needed
-    encounter: str | None = None
-    token: str | None = None
-    enrolled: set[str] = field(default_factory=set)
 
 
 @dataclass(eq=False)
@@ -77,8 +40,6 @@ class Stage:
     judged: dict[str, list[Broken | Unjudged]] = field(default_factory=dict)
     actors: list[Actor] = field(default_factory=list)
     raws: list[RawConnection] = field(default_factory=list)
-    _here: Place | None = None
-    _there: Place | None = None
 
     # -- judging -------------------------------------------------------------------------------------
 
@@ -103,14 +64,21 @@ class Stage:
         for requirement in self.wanted:
             self.judged.setdefault(requirement, [])
 
+    def cannot_judge(self, requirement: str, missing: str) -> None:
+        """Put down that something the target lacks keeps this scene from judging a requirement."""
+        if requirement in self.wanted:
+            self.judged[requirement] = [Missing(self.target.advice(missing))]
+
     # -- setting -------------------------------------------------------------------------------------
+
+    def __post_init__(self) -> None:
+        self._places = Places(self.cast, self.target, self.journal)
+        self._roles: dict[str, str] = {}  # who plays whom in this scene, by account
 
     @property
     def here(self) -> Place:
         """The scene's own session."""
-        if self._here is None:
-            raise LookupError("the stage is not set")
-        return self._here
+        return self._places.here
 
     @property
     def session(self) -> str:
@@ -119,46 +87,72 @@ class Stage:
 
     async def set(self) -> None:
         """Open the session. Members and an encounter follow when they are needed."""
-        self._here = await self._open("alice", "bob", "carol")
+        await self._places.first()
 
     async def there(self) -> Place:
         """Return the second session, with carol and dave; opened when first needed."""
-        if self._there is None:
-            self._there = await self._open("carol", "dave")
-            await asyncio.gather(*map(self.member, self._there.members))
-        return self._there
+        return await self._places.second()
 
-    async def _open(self, *members: str) -> Place:
-        host = await self.cast.identity("gamemaster")
-        session = await self.cast.backstage.open_session(host, "conformance")
-        self.journal.members[session] = {host.user}
-        return Place(session, members)
+    def account(self, role: str) -> str:
+        """Return the account that plays a role in this scene. Raises `Missing` if there is none left that could."""
+        if role not in self._roles:
+            account = pick(role, self.target.accounts, *self._places.parties, self._roles.values())
+            if account is None:
+                standing_in = next((other for other, taken in self._roles.items() if taken == role), role)
+                raise Missing(self.target.advice(standing_in))
+            self._roles[role] = account
+        return self._roles[role]
 
-    async def member(self, name: str) -> Identity:
-        """Return who somebody is, enrolled wherever they belong."""
-        identity = await self.cast.identity(name)
-        host = await self.cast.identity("gamemaster")
-        for place in (self._here, self._there):
-            if place and name in place.members and name not in place.enrolled:
-                place.enrolled.add(name)
-                await self.cast.backstage.enrol(host, place.session, identity)
-                self.journal.members[place.session].add(identity.user)
-        return identity
+    def those_of(self, *roles: str) -> list[str]:
+        """Return the roles that somebody can play. Raises `Missing` if nobody can play any."""
+        playable: list[str] = []
+        for role in roles:
+            try:
+                self.account(role)
+            except Missing:
+                if role == roles[-1] and not playable:
+                    raise
+            else:
+                playable.append(role)
+        return playable
+
+    async def identity(self, role: str) -> Identity:
+        """Return who plays a role, logged in."""
+        return await self.cast.identity(self.account(role))
+
+    async def second_login(self, role: str) -> Identity:
+        """Log in once more who plays a role, with a cookie of its own."""
+        return await self.cast.second_login(self.account(role))
+
+    async def member(self, role: str) -> Identity:
+        """Return who plays a role, enrolled wherever they belong."""
+        return await self._places.enrolled(self.account(role))
+
+    def share_no_session(self, *roles: str) -> None:
+        """Raise `Missing` if those who play these roles all belong to one of the two sessions."""
+        accounts = [self.account(role) for role in roles]
+        if any(party and all(name in party for name in accounts) for party in self._places.parties):
+            raise Missing(self.target.advice("strangers"))
+
+    def belongs_here_only(self, role: str) -> None:
+        """Raise `Missing` if who plays a role is a member of the second session as well."""
+        other = self._places.parties[1]
+        if other is not None and self.account(role) in other:
+            raise Missing(self.target.advice("first-session-only"))
 
     async def encounter(self, place: Place) -> str:
         """Return the encounter of a place; opened when first needed."""
-        if place.encounter is None:
-            host = await self.cast.identity("gamemaster")
-            place.encounter = await self.cast.backstage.open_encounter(host, place.session, "conformance")
-        return place.encounter
+        return await self._places.encounter(place)
+
+    async def with_another_encounter(self) -> Place:
+        """Return the scene's session with an encounter that nobody has seen yet."""
+        return await self._places.with_another_encounter(self.here)
 
     async def revoke(self, actor: Actor) -> None:
         """Take an actor's membership of this scene's session away."""
-        host = await self.cast.identity("gamemaster")
         assert actor.identity is not None
-        await self.cast.backstage.revoke(host, self.session, actor.identity)
+        await self._places.revoke(self.here, actor.identity)
         now = self.journal.write(actor.name, actor.connection, "is removed", "").at
-        self.journal.members[self.session].discard(actor.identity.user)
         for seat in self.journal.seats:
             if self.journal.users.get(seat.connection) == actor.user and seat.until is None:
                 seat.until, seat.why = now, "revoked"
@@ -166,22 +160,11 @@ class Stage:
     async def strike(self) -> None:
         """Clear everything away: connections, then sessions."""
         await asyncio.gather(*(actor.leave_stage() for actor in self.actors), *(raw.close() for raw in self.raws))
-        places = [place for place in (self._here, self._there) if place]
-        if places:
-            host = await self.cast.identity("gamemaster")
-            await asyncio.gather(*(self.cast.backstage.close_session(host, p.session) for p in places))
+        await self._places.clear()
 
     def ids(self) -> dict[str, str]:
         """Return the ids of all that was set up, by what they are of."""
-        found = {name: who.user for name, who in self.cast.known().items()}
-        for place, prefix in ((self._here, ""), (self._there, "other-")):
-            if place:
-                found[f"{prefix}session"] = place.session
-                if place.encounter:
-                    found[f"{prefix}encounter"] = place.encounter
-                if place.token:
-                    found[f"{prefix}token"] = place.token
-        return found
+        return {name: who.user for name, who in self.cast.known().items()} | self._places.ids()
 
     # -- the cast ------------------------------------------------------------------------------------
 
@@ -267,7 +250,7 @@ class Stage:
             seat = None if actor.closed else actor.seat
             if seat and seat.session == place.session and seat.until is None:
                 return actor
-        if place is self._there:
+        if self._places.is_second(place):
             return await self.elsewhere("dave")
         maker: Actor = await self.joined("gamemaster")
         return maker

@@ -6,16 +6,21 @@ Only data and what follows from it; `backstage` carries the steps out.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.verdict import TargetFault, Unreachable
+from dungeonlab_conformance.advice import advice
+from dungeonlab_conformance.casting import ROLES, Party, parties
+from dungeonlab_conformance.dialect import PLAIN, Dialect
+from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.verdict import Missing, TargetFault, Unreachable
 
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
 
@@ -24,7 +29,9 @@ EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until t
 class Step:
     """One HTTP request that sets a part of the stage.
 
-    `capture` maps a variable to a JSON pointer into the answer's body, e.g. ``{"session": "/id"}``.
+    `capture` maps a variable to where the answer has it: a JSON pointer into its body, or ``cookie:NAME``,
+    ``header:NAME``, ``input:NAME`` (a field of an HTML form). `expect` is empty for any 2xx. `by` says whose
+    request it is.
     """
 
     method: str
@@ -32,8 +39,72 @@ class Step:
     json: Any = None
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    expect: tuple[int, ...] = (200, 201, 204)
+    expect: tuple[int, ...] = ()
     capture: Mapping[str, str] = field(default_factory=dict)
+    by: Literal["gamemaster", "member"] = "gamemaster"
+
+
+# How a stage is set on a server that has the HTTP side of the protocol's section 16.
+OUR_HTTP_SIDE: Mapping[str, tuple[Step, ...]] = {
+    "register": (
+        Step(
+            "POST",
+            "/api/auth/register",
+            json={"username": "{username}", "password": "{password}", "displayName": "{actor}"},
+            capture={"user": "/id"},
+        ),
+    ),
+    "login": (
+        Step(
+            "POST",
+            "/api/auth/login",
+            json={"username": "{username}", "password": "{password}"},
+            capture={"user": "/id"},
+        ),
+    ),
+    "logout": (Step("POST", "/api/auth/logout"),),
+    "session.open": (Step("POST", "/api/game-sessions", json={"name": "{label}"}, capture={"session": "/id"}),),
+    "session.close": (Step("DELETE", "/api/game-sessions/{session}"),),
+    "membership.add": (Step("PUT", "/api/game-sessions/{session}/participants/{member}"),),
+    "membership.remove": (Step("DELETE", "/api/game-sessions/{session}/participants/{member}"),),
+    "encounter.open": (
+        Step(
+            "POST",
+            "/api/game-sessions/{session}/encounters",
+            json={"name": "{label}"},
+            capture={"encounter": "/id"},
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Csrf:
+    """A double-submit cookie: its value goes into a header of every request that changes something."""
+
+    cookie: str
+    header: str
+    path: str | None = None  # asked for first, if the cookie is not there yet
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account that the target's file names, with what proves whose it is. `user` is the server's id for it."""
+
+    username: str = ""
+    password: str = ""
+    cookie: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyMade:
+    """A session that is there already. `exclusive` promises that nobody else speaks in it during a run."""
+
+    session: str
+    party: Party
+    encounters: tuple[str, ...] = ()
+    exclusive: bool = False
 
 
 @dataclass(slots=True)
@@ -55,11 +126,13 @@ class Limits:
 
     scale: float = 1.0
     round_trip: float = 0.0
+    base: float = 4.0
+    quiet: float = 0.5
 
     @property
     def answer(self) -> float:
         """How long an answer or a delivery may take."""
-        return self.scale * (4.0 + 40 * min(self.round_trip, 1.0))
+        return self.scale * (self.base + 40 * min(self.round_trip, 1.0))
 
     @property
     def far(self) -> bool:
@@ -88,7 +161,7 @@ class Limits:
     @property
     def sweep(self) -> float:
         """How long the recorders stay on after the last scene, for what comes late."""
-        return 0.5 * max(1.0, self.scale) + 2 * min(self.round_trip, 1.0)
+        return self.quiet * max(1.0, self.scale) + 2 * min(self.round_trip, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,51 +177,33 @@ class Handshake:
         return self.status == 200 and self.text.startswith('0{"')
 
 
-# How a stage is set on a server that has the HTTP side of the protocol's section 16.
-OUR_HTTP_SIDE: Mapping[str, tuple[Step, ...]] = {
-    "register": (
-        Step(
-            "POST",
-            "/api/auth/register",
-            json={"username": "{username}", "password": "{password}", "displayName": "{actor}"},
-            capture={"user": "/id"},
-        ),
-    ),
-    "login": (
-        Step(
-            "POST",
-            "/api/auth/login",
-            json={"username": "{username}", "password": "{password}"},
-            capture={"user": "/id"},
-        ),
-    ),
-    "logout": (Step("POST", "/api/auth/logout"),),
-    "open-session": (Step("POST", "/api/game-sessions", json={"name": "{label}"}, capture={"session": "/id"}),),
-    "close-session": (Step("DELETE", "/api/game-sessions/{session}"),),
-    "enrol": (Step("PUT", "/api/game-sessions/{session}/participants/{member}"),),
-    "revoke": (Step("DELETE", "/api/game-sessions/{session}/participants/{member}"),),
-    "open-encounter": (
-        Step(
-            "POST",
-            "/api/game-sessions/{session}/encounters",
-            json={"name": "{label}"},
-            capture={"encounter": "/id"},
-        ),
-    ),
-}
-
-
 @dataclass
 class Target:
-    """The server under test."""
+    """The server under test.
+
+    `steps` say what is done over HTTP and how, by the names of `OUR_HTTP_SIDE`. `accounts` are those
+    to log in to; None for one that is made for the run. `absent` are the optional parts the server lacks.
+    """
 
     url: str
     path: str = "/socket.io/"
     transport: str = "websocket"
     headers: Mapping[str, str] = field(default_factory=dict)
-    verify: bool = True
+    verify: bool | str = True  # or the path of a certificate authority's file
     steps: Mapping[str, tuple[Step, ...]] = field(default_factory=lambda: OUR_HTTP_SIDE)
     limits: Limits = field(default_factory=Limits)
+    transports: tuple[str, ...] = ("websocket", "polling")
+    accounts: Mapping[str, Account | None] = field(default_factory=lambda: dict.fromkeys(ROLES))
+    login_command: tuple[str, ...] = ()
+    csrf: Csrf | None = None
+    ready_made: tuple[ReadyMade, ...] = ()
+    keeps_sessions: bool = False  # whether sessions are opened once per run, or for each scene
+    absent: frozenset[str] = frozenset()
+    dialect: Dialect = PLAIN
+    adapter: Any = None
+    file: str | None = None
+    run: str = field(default_factory=lambda: secrets.token_hex(3))  # the name that everything made carries
+    secrets: Secrets = field(default_factory=Secrets)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -156,12 +211,57 @@ class Target:
             raise TargetFault(f"{self.url!r} is no server URL; give one such as http://127.0.0.1:3000")
         self.url = self.url.rstrip("/")
 
+    @property
+    def lanes(self) -> int | None:
+        """How many scenes may go on side by side; None for as many as one likes."""
+        shared = self.ready_made or any(account is not None for account in self.accounts.values())
+        return 1 if shared else None
+
+    @property
+    def parties(self) -> tuple[Party, Party | None]:
+        """Who belongs to the two sessions of a scene."""
+        if self.ready_made:
+            return self.ready_made[0].party, self.ready_made[1].party if len(self.ready_made) > 1 else None
+        return parties(self.accounts)
+
+    def advice(self, missing: str) -> str:
+        """Say what the target lacks, and what in its file would let the suite judge what needs it."""
+        return advice(missing, self.file)
+
+    def transports_for(self, wanted: str | None) -> list[str]:
+        """Return the transports to connect by. Raises `Missing` for one that the server does not serve."""
+        chosen = wanted or self.transport
+        transports = ["polling", "websocket"] if chosen == "upgrade" else [chosen]
+        for transport in transports:
+            if transport not in self.transports:
+                raise Missing(self.advice(f"transport {transport}"))
+        return transports
+
+    def offers(self, part: str) -> bool:
+        """Whether the server has an optional part: an event of the catalogue, "presence" or "upgrade"."""
+        return part not in self.absent
+
+    def needs(self, part: str) -> None:
+        """Raise `Missing` unless the server has an optional part."""
+        if not self.offers(part):
+            raise Missing(self.advice(f"part {part}"))
+
+    def on_the_wire(self, event: str, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+        """Return a request as this server knows it. Raises `Missing` if it does not know it at all."""
+        self.needs(event)
+        return self.dialect.request(event, args)
+
     def http_session(self, identity: Identity | None) -> aiohttp.ClientSession:
         """Return a new HTTP session with a cookie jar of its own, holding the identity's cookies."""
-        jar = aiohttp.CookieJar(unsafe=True)  # cookies of servers addressed by IP too
+        # cookies of servers addressed by IP too, and as they are, whatever is in them
+        jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False)
         if identity:
             jar.update_cookies(identity.cookies, URL(self.url))
-        verify: bool | ssl.SSLContext = True if self.verify else _anything_goes()
+        verify: bool | ssl.SSLContext = True
+        if isinstance(self.verify, str):
+            verify = ssl.create_default_context(cafile=self.verify)
+        elif not self.verify:
+            verify = _anything_goes()
         return aiohttp.ClientSession(
             cookie_jar=jar,
             headers=dict(self.headers),

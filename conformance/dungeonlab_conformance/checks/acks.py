@@ -161,8 +161,7 @@ async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
         mallory = await stage.connected("mallory")
         said = await stage.request(event, fresh=True)
         if event.name == "get-user-data":
-            dave = await stage.cast.identity("dave")
-            said.args[0]["userId"] = dave.user
+            said.args[0]["userId"] = alice.user
         await _refused_as(mallory, said, {"PERMISSION_DENIED"})
     if "SESSION_NOT_FOUND" in event.refusals:
         said = await stage.request(event)

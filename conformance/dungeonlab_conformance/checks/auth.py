@@ -33,7 +33,7 @@ async def _refusal(actor: Actor, what: str, **options: Any) -> Refused:
 
 
 async def _with_cookies(stage: Stage, cookies: dict[str, str]) -> Actor:
-    alice = await stage.cast.identity("alice")
+    alice = await stage.identity("alice")
     forged = Identity("alice", alice.user, cookies)
     return await stage.actor("alice", called="somebody", identity=forged)
 
@@ -73,7 +73,7 @@ def _claims(actor: Actor) -> dict[str, Any]:
 async def a_forged_cookie_is_refused(stage: Stage) -> None:
     """Alice is let in; a made-up cookie, half of hers, hers with a letter changed or added, are not."""
     await stage.connected("alice")
-    cookies = (await stage.cast.identity("alice")).cookies
+    cookies = (await stage.identity("alice")).cookies
     if not cookies:
         raise Unjudged("alice's login set no cookie")
     for what, forge in (
@@ -95,7 +95,7 @@ def _change_middle(value: str) -> str:
 @check("auth/logged-out-cookie-refused")
 async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
     """Alice's second login lets her in; after she logs it out, it does not any more."""
-    login = await _second_login(stage)
+    login = await stage.second_login("alice")
     before = await stage.actor("alice", identity=login)
     try:
         await before.connect()
@@ -105,12 +105,6 @@ async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
     stale = dataclasses.replace(login, cookies=dict(login.cookies))
     await stage.cast.backstage.log_out(login)
     await _refusal(await stage.actor("alice", identity=stale), "a logged-out cookie")
-
-
-async def _second_login(stage: Stage) -> Identity:
-    first = await stage.cast.identity("alice")
-    stage.cast.forget("alice")  # logging out may end all of a user's logins
-    return await stage.cast.backstage.log_in("alice", stage.cast.lane, again=first)
 
 
 async def _turned_away(stage: Stage) -> Refused:
@@ -194,7 +188,7 @@ async def no_namespace_stands_open(stage: Stage) -> None:
 @check("auth/logout-ends-the-connection")
 async def logging_out_ends_the_connection(stage: Stage) -> None:
     """Alice logs out while connected; her connection is ended."""
-    login = await _second_login(stage)
+    login = await stage.second_login("alice")
     alice = await stage.actor("alice", identity=login)
     await alice.connect()
     await stage.cast.backstage.log_out(login)
@@ -212,7 +206,7 @@ async def a_foreign_origin_is_refused(stage: Stage) -> None:
         f"{url.scheme}://{url.hostname}.evil.example",
     )
     served = False
-    for transport in ("polling", "websocket"):
+    for transport in stage.target.transports:
         alice = await stage.actor("alice")
         try:
             await alice.connect(transport=transport)

@@ -26,6 +26,8 @@ async def _heard_from_two(stage: Stage, event: Event) -> None:
 async def a_broadcast_is_what_it_should_be(stage: Stage, event: Event) -> None:
     """Alice and the game master each do it; bob hears both, and what he hears is held against the catalogue."""
     await stage.judge_all(_heard_from_two(stage, event))
+    if not stage.here.exclusive:
+        stage.cannot_judge("broadcasts/caused-by-a-request", "exclusive")
 
 
 @check("broadcasts/server-events-valid", late=True)
@@ -47,10 +49,11 @@ async def _coming_and_going(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     mallory = await stage.connected("mallory")
     for event in Catalogue.load():
-        if event.is_broadcast:
+        if event.is_broadcast and stage.target.offers(event.name):
             said = await stage.request(event)
             await alice.does(said)
             await bob.witnesses(said)
-    await carol.leaves()
+    if stage.target.offers("leave-session"):
+        await carol.leaves()
     await mallory.fence()
     await bob.fence()

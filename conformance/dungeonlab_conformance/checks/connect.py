@@ -17,7 +17,7 @@ from dungeonlab_spec import Catalogue
 
 async def _handshake(stage: Stage, *, version: int = 4) -> Handshake:
     """Return what alice's handshake is answered, by the first transport that answers it well."""
-    alice = await stage.cast.identity("alice")
+    alice = await stage.identity("alice")
     answer = await stage.target.handshake(alice, version=version)
     if not answer.opened:
         by_websocket = await stage.target.handshake(alice, transport="websocket", version=version)
@@ -74,6 +74,8 @@ async def polling_is_served(stage: Stage) -> None:
 @check("connect/upgrade")
 async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
     """Bob moves from polling to WebSocket while alice speaks without pause; he hears it all once, as carol does."""
+    stage.target.needs("upgrade")
+    stage.target.transports_for("upgrade")
     alice, carol = await stage.joined("alice", "carol")
     bob = Upgrade(await stage.member("bob"), stage.target)
     try:

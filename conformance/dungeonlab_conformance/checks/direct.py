@@ -52,6 +52,7 @@ async def a_strangers_profile_is_refused(stage: Stage) -> None:
     """Alice may see bob's profile; mallory, who shares no session with him, may not."""
     alice, mallory = await stage.connected("alice", "mallory")
     bob = await stage.member("bob")
+    stage.share_no_session("mallory", "bob")
     await alice.does(_profile_of(bob.user))
     await mallory.is_refused(_profile_of(bob.user))
 

@@ -44,7 +44,7 @@ async def the_game_master_is_admitted(stage: Stage) -> None:
 async def an_outsider_is_not_admitted(stage: Stage) -> None:
     """Alice is admitted; mallory, member of nothing, and dave, member of another session, are not."""
     await stage.joined("alice")
-    for name in ("mallory", "dave"):
+    for name in stage.those_of("mallory", "dave"):
         outsider = await stage.connected(name)
         answer = await outsider.tries_to_join(stage.session)
         if answer.accepted:
@@ -118,6 +118,7 @@ async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
 async def a_failed_switch_changes_nothing(stage: Stage) -> None:
     """Bob tries to join the second session, of which he is no member; he still hears the first."""
     alice, bob = await stage.joined("alice", "bob")
+    stage.belongs_here_only("bob")
     connection = bob.connection
     if (await bob.tries_to_join((await stage.there()).session)).accepted:
         raise Unjudged("bob was not refused")
@@ -180,7 +181,7 @@ async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
     Nor does she if she shows the id by which Socket.IO would have her connection's state recovered.
     """
     alice, bob = await stage.joined("alice", "bob")
-    for transport in ("websocket", "polling"):
+    for transport in stage.target.transports:
         carol = await stage.joined("carol", transport=transport)
         await carol.leave_stage()
         anew = await stage.connected("carol", transport=transport)

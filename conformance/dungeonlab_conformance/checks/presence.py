@@ -15,6 +15,7 @@ async def _is_told(listener: Actor, event: str) -> None:
 @check("presence/joining-announced")
 async def joining_may_be_announced(stage: Stage) -> None:
     """Bob is in the room when carol joins."""
+    stage.target.needs("presence")
     bob = await stage.joined("bob")
     await stage.joined("carol")
     await _is_told(bob, "user-joined")
@@ -23,6 +24,7 @@ async def joining_may_be_announced(stage: Stage) -> None:
 @check("presence/leaving-announced")
 async def leaving_may_be_announced(stage: Stage) -> None:
     """Bob is in the room when carol leaves."""
+    stage.target.needs("presence")
     bob, carol = await stage.joined("bob", "carol")
     await carol.leaves()
     await _is_told(bob, "user-left")
@@ -31,6 +33,7 @@ async def leaving_may_be_announced(stage: Stage) -> None:
 @check("presence/removal-announced")
 async def removal_may_be_announced(stage: Stage) -> None:
     """Bob is in the room when his membership is revoked."""
+    stage.target.needs("presence")
     bob = await stage.joined("bob")
     await stage.revoke(bob)
     await _is_told(bob, "session-removed")

@@ -2,7 +2,7 @@
 
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.journal import Said
-from dungeonlab_conformance.stage import Place, Stage
+from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Unjudged
 from dungeonlab_spec import Event
 
@@ -91,9 +91,7 @@ async def a_member_who_has_not_joined_hears_nothing(stage: Stage, event: Event) 
 async def every_encounter_is_heard(stage: Stage, event: Event) -> None:
     """Alice does it in an encounter opened after bob joined; he hears it without doing anything more."""
     alice, bob = await stage.joined("alice", "bob")
-    host = await stage.cast.identity("gamemaster")
-    late = await stage.cast.backstage.open_encounter(host, stage.session, "conformance-late")
-    said = await stage.request(event, place=Place(stage.session, encounter=late))
+    said = await stage.request(event, place=await stage.with_another_encounter())
     await alice.does(said)
     await bob.hears(said)
 
@@ -102,9 +100,9 @@ async def every_encounter_is_heard(stage: Stage, event: Event) -> None:
 async def a_refused_event_is_not_broadcast(stage: Stage, event: Event) -> None:
     """Mallory and dave are refused; alice and bob, in the room, hear nothing, though they hear each other."""
     alice, bob = await stage.joined("alice", "bob")
-    mallory, dave = await stage.connected("mallory"), await stage.elsewhere("dave")
     refused: list[Said] = []
-    for intruder in (mallory, dave):
+    for name in stage.those_of("mallory", "dave"):
+        intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
         said = await stage.request(event, fresh=True)
         if (await intruder.asks(said)).accepted:
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dungeonlab_conformance.cli.export import export
+from dungeonlab_conformance.cli.export import export, init
 from dungeonlab_conformance.cli.payload import validate
 from dungeonlab_conformance.cli.probe import probe
 from dungeonlab_conformance.cli.report import diff, report
@@ -32,5 +32,5 @@ def main() -> None:
     """
 
 
-for command in (run, report, diff, list_, explain, probe, validate, export):
+for command in (run, report, diff, list_, explain, probe, validate, init, export):
     main.add_command(command)

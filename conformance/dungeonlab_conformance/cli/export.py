@@ -1,20 +1,71 @@
-"""`export`: the schemas by which other tools can read what this one reads and writes. Needs no server."""
+"""`init` and `export`: files to begin with, and the schemas of those that are read and written."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import click
+
+from dungeonlab_conformance.advice import NAME
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("file", type=FILE, default=NAME)
+@click.option("--force", is_flag=True, help="Write it even if there is one.")
+def init(file: Path, force: bool) -> None:
+    """Write a commented target file to FILE, dungeonlab-target.toml by default."""
+    from importlib.resources import files
+
+    if file.exists() and not force:
+        raise click.UsageError(f"{file} is there already; --force writes over it")
+    template = files("dungeonlab_conformance.target_file").joinpath("template.toml").read_text("utf-8")
+    _write(template, file)
+    click.echo(f"{file} is written; say in it where your server is, then: dungeonlab-conformance probe --target {file}")
 
 
 @click.group()
 def export() -> None:
-    """Print a schema that others can build on."""
+    """Write what other tools may want to know."""
 
 
-@export.command("report-schema")
-def report_schema() -> None:
-    """Print the JSON Schema of what --json writes."""
-    import json
+def _exporting(name: str, what: str) -> Callable[[Callable[[], Any]], click.Command]:
+    def register(schema: Callable[[], Any]) -> click.Command:
+        @export.command(name, help=f"Write the JSON Schema of {what} to FILE, or to standard output.")
+        @click.argument("file", type=FILE, required=False)
+        def command(file: Path | None) -> None:
+            import json
 
+            text = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+            if file is None:
+                click.echo(text, nl=False)
+            else:
+                _write(text, file)
+
+        return command
+
+    return register
+
+
+@_exporting("target-schema", "a target file")
+def _target_schema() -> Any:
+    from dungeonlab_conformance.target_file.shape import schema
+
+    return schema()
+
+
+@_exporting("report-schema", "a result, as --json writes it,")
+def _report_schema() -> Any:
     from dungeonlab_conformance.report.result_schema import schema
 
-    click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
+    return schema()
+
+
+def _write(text: str, file: Path) -> None:
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be written: {error.strerror}") from None

@@ -8,7 +8,6 @@ import click
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.runner import Scene, Selection
-    from dungeonlab_conformance.target import Target
 
 
 def selecting(command: Any) -> Any:
@@ -58,14 +57,3 @@ def chosen_scenes(selection: Selection) -> list[Scene]:
     if not chosen:
         raise click.UsageError("this selects no check at all; `dungeonlab-conformance list` shows what there is")
     return chosen
-
-
-def make_target(url: str | None, transport: str, scale: float) -> Target:
-    """Return the target that a command was given."""
-    from dungeonlab_conformance.target import EMBEDDED, Limits, Target
-    from dungeonlab_conformance.verdict import TargetFault
-
-    try:
-        return Target(url or EMBEDDED, transport=transport, limits=Limits(scale))
-    except TargetFault as fault:
-        raise click.UsageError(str(fault)) from None

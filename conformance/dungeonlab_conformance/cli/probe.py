@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from dungeonlab_conformance.cli.options import make_target
+from dungeonlab_conformance.cli.pointing import make_target, pointing
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.probe import Step
+    from dungeonlab_conformance.target import Target
+
+_MARKS = {"done": "✓", "failed": "✗", "missing": "-", "not tried": " "}
 
 
 @click.command()
-@click.argument("url")
-@click.option("--timeout", "scale", type=click.FloatRange(0.01, 100), default=1.0, help="Scale of every time limit.")
-def probe(url: str, scale: float) -> None:
-    """Try to reach the server at URL, log in and join. Judges nothing."""
+@pointing
+def probe(url: str | None, target_file: Path | None, scale: float) -> None:
+    """Try to reach the server, log everybody in, join, revoke and clear up. Judges nothing."""
     import asyncio
 
+    from dungeonlab_conformance.embedded import reference_server
+    from dungeonlab_conformance.target import EMBEDDED
+
+    target = make_target(url, target_file, None, scale)
+
+    async def whole() -> int:
+        if target.url != EMBEDDED:
+            return await _walk(target)
+        async with reference_server() as started:
+            target.url = started
+            return await _walk(target)
+
+    try:
+        code = asyncio.run(whole())
+    except KeyboardInterrupt:
+        code = 130
+    raise SystemExit(code)
+
+
+async def _walk(target: Target) -> int:
     from dungeonlab_conformance.probe import probing
 
-    target = make_target(url, "websocket", scale)
+    failed = False
+    async for step in probing(target):
+        _show(step)
+        failed = failed or step.state == "failed"
+    return 3 if failed else 0
 
-    async def walk() -> int:
-        async for step, problem in probing(target):
-            click.echo(f"{'✗' if problem else '✓'} {step}" + (f": {problem}" if problem else ""))
-            if problem:
-                return 3
-        return 0
 
-    raise SystemExit(asyncio.run(walk()))
+def _show(step: Step) -> None:
+    said = f": {step.problem}" if step.problem else " (not tried)" if step.state == "not tried" else ""
+    click.echo(f"{_MARKS[step.state]} {step.name}{said}")
+    if step.hint:
+        click.echo(f"  → {step.hint}")

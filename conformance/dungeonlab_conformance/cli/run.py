@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from dungeonlab_conformance.cli import reports
-from dungeonlab_conformance.cli.options import chosen_scenes, make_target, selecting
+from dungeonlab_conformance.cli.options import chosen_scenes, selecting
+from dungeonlab_conformance.cli.pointing import make_target, pointing
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.known import Known
@@ -20,18 +21,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("url", required=False)
+@pointing
 @selecting
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Scenes side by side.  [default: by the link's speed]")
-@click.option(
-    "--timeout",
-    "scale",
-    type=click.FloatRange(0.01, 100),
-    default=1.0,
-    show_default=True,
-    help="Scale of every time limit.",
-)
-@click.option("--transport", type=click.Choice(["websocket", "polling"]), default="websocket", show_default=True)
+@click.option("--transport", type=click.Choice(["websocket", "polling"]), help="[default: websocket]")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first broken MUST.")
 @click.option(
     "--fail-on",
@@ -60,6 +53,7 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what passed.")
 def run(
     url: str | None,
+    target_file: Path | None,
     only: tuple[str, ...],
     without: tuple[str, ...],
     events: tuple[str, ...],
@@ -67,7 +61,7 @@ def run(
     protocol_version: str | None,
     concurrency: int | None,
     scale: float,
-    transport: str,
+    transport: str | None,
     fail_fast: bool,
     fail_on: str,
     known_file: Path | None,
@@ -77,7 +71,7 @@ def run(
     verbose: bool,
     **files: Path | None,
 ) -> None:
-    """Judge the server at URL; without one, the reference server, started for the purpose."""
+    """Judge the server at URL, or the one that a target file tells of; without either, the reference server."""
     from rich.console import Console
 
     from dungeonlab_conformance.playing import play
@@ -91,9 +85,10 @@ def run(
     known = _known(known_file)
     before = _known(listing_file if listing_file and listing_file.exists() else None, needs_reasons=False)
     chosen = chosen_scenes(Selection(only, without, events, tuple(map(str.upper, levels)), protocol_version))
-    target = make_target(url, transport, scale)
+    target = make_target(url, target_file, transport, scale)
     console = Console(highlight=False)
-    started = Run(target.url, again=_again(url, transport, scale, protocol_version))
+    hide = target.secrets.redact
+    started = Run(hide(target.url), again=hide(_again(url, target.file, transport, scale, protocol_version)))
     started.fail_on = next(level for level in LEVELS if level == fail_on.upper())
     started.protocol = protocol_version or started.protocol
     with ExitStack() as stack:
@@ -151,9 +146,9 @@ def _list(result: Run, file: Path, before: list[Known]) -> list[str]:
     return []
 
 
-def _again(url: str | None, transport: str, scale: float, version: str | None) -> str:
-    words = ["dungeonlab-conformance", "run", *([url] if url else [])]
-    words += ["--transport", transport] if transport != "websocket" else []
+def _again(url: str | None, file: str | None, transport: str | None, scale: float, version: str | None) -> str:
+    words = ["dungeonlab-conformance", "run", *([url] if url else []), *(["--target", file] if file else [])]
+    words += ["--transport", transport] if transport else []
     words += ["--timeout", f"{scale:g}"] if scale != 1 else []
     words += ["--protocol-version", version] if version else []
     return shlex.join(words)

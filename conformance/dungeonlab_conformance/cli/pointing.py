@@ -1,0 +1,63 @@
+"""Options that say which server is meant, and the target they are turned into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.target import Target
+
+
+class WrongFile(click.ClickException):
+    """Something is wrong with the target's file: one sentence with file and line, and nothing about the usage."""
+
+    exit_code = 2
+
+
+def pointing(command: Any) -> Any:
+    """Add URL, ``--target`` and ``--timeout``."""
+    for option in (
+        click.option(
+            "--timeout",
+            "scale",
+            type=click.FloatRange(0.01, 100),
+            default=1.0,
+            show_default=True,
+            help="Scale of every time limit.",
+        ),
+        click.option(
+            "--target",
+            "target_file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="What is to be known about the server.  [default: dungeonlab-target.toml here, if no URL is given]",
+        ),
+        click.argument("url", required=False),
+    ):
+        command = option(command)
+    return command
+
+
+def make_target(url: str | None, target_file: Path | None, transport: str | None, scale: float) -> Target:
+    """Return the target that a command was given: a file's, a bare URL's, or the embedded reference server.
+
+    A URL beside ``--target`` takes the place of the file's own; without it, a file that happens to lie here is
+    not used.
+    """
+    from dungeonlab_conformance.target import EMBEDDED, Limits, Target
+    from dungeonlab_conformance.target_file.document import FileFault
+    from dungeonlab_conformance.target_file.loading import find, load
+    from dungeonlab_conformance.verdict import TargetFault
+
+    file = target_file or (find() if url is None else None)
+    try:
+        if file is not None:
+            return load(file, url=url, transport=transport, scale=scale)
+        return Target(url or EMBEDDED, transport=transport or "websocket", limits=Limits(scale))
+    except FileFault as fault:
+        raise WrongFile(str(fault)) from None
+    except TargetFault as fault:
+        raise click.UsageError(str(fault)) from None

@@ -1,0 +1,170 @@
+"""How a server's way of putting things differs from the protocol's, and the translation both ways.
+
+A translated server is judged like any other; each difference that showed is then reported once, as what it
+breaks (`deviations`). Checks never see any of this: actors and raw connections translate as they send and hear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dungeonlab_conformance.journal import Observation
+from dungeonlab_conformance.verdict import Broken, Missing
+from dungeonlab_spec import Catalogue
+from dungeonlab_spec.catalogue import resolve
+
+Args = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How an object differs: `rename` maps the server's property names to the protocol's."""
+
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+    def ours(self, body: Any) -> Any:
+        """Return an object with the protocol's property names."""
+        if not isinstance(body, dict):
+            return body
+        return {self.rename.get(key, key): value for key, value in body.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One server's dialect; one that says nothing changes nothing.
+
+    `events` and `broadcasts` map the protocol's names to the server's. `arguments` names, for an event, the one
+    property whose bare value the server takes in place of the object.
+    """
+
+    events: Mapping[str, str] = field(default_factory=dict)
+    broadcasts: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    ack: Shape = field(default_factory=Shape)
+    data_at_top_level: bool = False
+    emissions: Mapping[str, Shape] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return self != PLAIN
+
+    # -- what we send --------------------------------------------------------------------------------
+
+    def request(self, event: str, args: Args) -> tuple[str, Args]:
+        """Return name and arguments of a request as the server knows it.
+
+        Raises `Missing` for a payload that the dialect has no way to say.
+        """
+        args = self._nested(event, args)
+        bare = self.arguments.get(event)
+        if bare is not None and args:
+            args = (*_bare(event, bare, args[0]), *args[1:])
+        return self.events.get(event, event), args
+
+    def _nested(self, event: str, args: Args) -> Args:
+        """Name the event that an action is about as the server knows it."""
+        if event != "validate-action" or not args or not isinstance(args[0], dict):
+            return args
+        action = args[0].get("action")
+        if not isinstance(action, dict):
+            return args
+        kind = action.get("type")
+        if isinstance(kind, str) and kind in self.events:
+            return ({**args[0], "action": {**action, "type": self.events[kind]}}, *args[1:])
+        return args
+
+    # -- what we are sent ----------------------------------------------------------------------------
+
+    def answer(self, args: Args) -> Args:
+        """Return the arguments of an acknowledgement as the protocol would have them."""
+        if not self or not args or not isinstance(args[0], dict):
+            return args
+        body = self.ack.ours(args[0])
+        if self.data_at_top_level and body.get("success") is True and set(body) != {"success", "data"}:
+            body = {"success": True, "data": {key: value for key, value in body.items() if key != "success"}}
+        return (body, *args[1:])
+
+    def heard(self, name: str, args: Args) -> tuple[str, Args]:
+        """Return name and arguments of what the server sent of its own accord, as the protocol would have them."""
+        if not self:
+            return name, args
+        event = next((ours for ours, theirs in self.broadcasts.items() if theirs == name), name)
+        if event in self.emissions and args:
+            args = (self.emissions[event].ours(args[0]), *args[1:])
+        if event == "error" and args and isinstance(args[0], dict) and isinstance(args[0].get("event"), str):
+            told = args[0]["event"]
+            asked = next((ours for ours, theirs in self.events.items() if theirs == told), told)
+            args = ({**args[0], "event": asked}, *args[1:])
+        return event, args
+
+
+PLAIN = Dialect()
+
+
+def _bare(event: str, key: str, payload: Any) -> Args:
+    """Return what stands for a payload where the server takes one property's bare value.
+
+    Where the protocol has an object, the dialect has a text, and so the other way round: a text that is to be
+    refused is sent as an object. An object without the property is no argument at all.
+    """
+    if isinstance(payload, str):
+        return ({"text": payload},)
+    if not isinstance(payload, dict):
+        return (payload,)
+    more = sorted(payload.keys() - {key})
+    if more:
+        raise Missing(f"way to send {more[0]!r} with {event}: in its dialect that takes a bare {key}")
+    return (payload[key],) if key in payload else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One difference that showed: what it breaks, and where it was first seen."""
+
+    requirement: str
+    event: str | None
+    broken: Broken
+    seen: Observation
+
+
+def deviations(dialect: Dialect, observations: Iterable[Observation]) -> Iterator[Deviation]:
+    """Yield each difference between the dialect and the protocol that a scene shows, as what it breaks."""
+    catalogue = Catalogue.load()
+    for seen in observations:
+        if seen.wire is None or seen.event not in catalogue:
+            continue
+        name, args = seen.wire
+        if seen.act == "is answered":
+            yield from _answered(dialect, seen, tuple(args))
+        elif seen.act == "hears":
+            if name != seen.event:
+                requirement = _naming(name) or "broadcasts/catalogue-events-only"
+                yield Deviation(requirement, None, Broken(f"{seen.event} to be sent under that name", name), seen)
+            if seen.event in dialect.emissions and args != seen.args:
+                about = seen.event if catalogue[seen.event].is_broadcast else None
+                shape = "broadcasts/valid-payload" if about else "broadcasts/server-events-valid"
+                yield Deviation(shape, about, Broken(f"the properties of {seen.event}", f"{args}"), seen)
+
+
+def _answered(dialect: Dialect, seen: Observation, args: Args) -> Iterator[Deviation]:
+    event = Catalogue.load()[seen.event]
+    accepted = bool(seen.args) and isinstance(seen.args[0], dict) and seen.args[0].get("success") is True
+    theirs = dialect.events.get(event.name)
+    if theirs is not None and accepted:
+        kind = "token-operation" if "encounter" in event.needs else "other-request"
+        naming = _naming(theirs)
+        requirement, about = (naming, None) if naming else (f"acks/every-{kind}-answers", event.name)
+        yield Deviation(requirement, about, Broken(f"{event.name} to be known by that name", theirs), seen)
+    if event.name in dialect.arguments and accepted:
+        expected = f"{event.name} to take an object, and to refuse a text in its place"
+        yield Deviation("payloads/text", event.name, Broken(expected, "a bare text is accepted"), seen)
+    if args != seen.args:
+        shape = "acks/success-shape" if accepted else "acks/failure-shape"
+        yield Deviation(shape, event.name, Broken(f"the envelope {seen.args}", f"{args}", "$"), seen)
+
+
+def _naming(name: str) -> str | None:
+    fits = re.fullmatch(resolve(Catalogue.load().name)[0]["pattern"], name)
+    return None if fits else "names/kebab-case"

@@ -1,0 +1,108 @@
+"""Carries out the steps of a target's file: HTTP requests with variables put in and captures taken out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from http.cookies import CookieError
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from dungeonlab_conformance.capturing import Answered, NotThere, capture
+from dungeonlab_conformance.target import Identity, Step, Target
+from dungeonlab_conformance.templates import Undefined, fill
+from dungeonlab_conformance.verdict import Gone, TargetFault, Unjudged
+
+_SHOWN = 200  # characters of an unexpected answer
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class StepRefused(Exception):  # noqa: N818
+    """A step was answered otherwise than expected; the message says by what, and holds no secret."""
+
+
+class Stepping:
+    """One HTTP session per identity, and the steps taken on them."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._https: dict[int, tuple[Identity, aiohttp.ClientSession]] = {}
+
+    async def carry_out(
+        self, name: str, who: Identity, known: Mapping[str, str], member: Identity | None = None
+    ) -> dict[str, str]:
+        """Take all steps of one name, as `who` or, where a step says so, as the member; returns what they captured.
+
+        Raises `StepRefused`, `Unjudged` if there is no answer in time, `Gone` if there is no server.
+        """
+        found: dict[str, str] = {}
+        for step in self.target.steps[name]:
+            try:
+                doer = member if step.by == "member" and member is not None else who
+                found.update(await self._one(name, step, doer, {**doer.variables, **known, **found}))
+            except Undefined as undefined:
+                raise TargetFault(f"{name}: {undefined}") from None
+        return found
+
+    def cookies(self, who: Identity) -> dict[str, str]:
+        """Return the cookies that an identity has been given."""
+        return {cookie.key: cookie.value for cookie in self._http(who).cookie_jar}
+
+    async def close(self) -> None:
+        """Close every HTTP session."""
+        await asyncio.gather(*(http.close() for _, http in self._https.values()))
+
+    async def _one(self, name: str, step: Step, who: Identity, known: Mapping[str, str]) -> dict[str, str]:
+        path = fill(step.path, {key: quote(value, safe="") for key, value in known.items()})
+        what = f"{name}: {step.method} {path}"
+        redact = self.target.secrets.redact
+        try:
+            async with asyncio.timeout(2 * self.target.limits.answer):
+                headers = {**fill(dict(step.headers), known), **await self._csrf(step, who)}
+                answer = await self._ask(step, path, headers, who, known)
+        except TimeoutError:
+            raise Unjudged(redact(f"{what} was not answered in time")) from None
+        except (aiohttp.ClientError, OSError, CookieError, ValueError) as error:
+            raise Gone(redact(f"{what} failed: {error}")) from None
+        if not (answer.status in step.expect if step.expect else 200 <= answer.status < 300):
+            raise StepRefused(redact(f"{what} was answered {answer.status} {answer.text.strip()}")[: 2 * _SHOWN])
+        try:
+            return {variable: capture(answer, source) for variable, source in step.capture.items()}
+        except NotThere as missing:
+            raise StepRefused(redact(f"{what} was answered {answer.status}, but {missing}")) from None
+
+    async def _ask(
+        self, step: Step, path: str, headers: dict[str, str], who: Identity, known: Mapping[str, str]
+    ) -> Answered:
+        http = self._http(who)
+        async with http.request(
+            step.method,
+            self.target.url + path,
+            json=fill(step.json, known) if step.json is not None else None,
+            data=fill(dict(step.form), known) if step.form is not None else None,
+            headers=headers,
+            allow_redirects=False,
+        ) as answer:
+            text = await answer.text(errors="replace")
+            return Answered(answer.status, text, answer.headers, self.cookies(who))
+
+    async def _csrf(self, step: Step, who: Identity) -> dict[str, str]:
+        csrf = self.target.csrf
+        if csrf is None or step.method in _SAFE:
+            return {}
+        if csrf.cookie not in self.cookies(who) and csrf.path is not None:
+            async with self._http(who).get(self.target.url + csrf.path) as answer:
+                await answer.read()
+        value = self.cookies(who).get(csrf.cookie)
+        return {csrf.header: value} if value else {}
+
+    def _http(self, who: Identity) -> aiohttp.ClientSession:
+        if id(who) not in self._https:
+            self._https[id(who)] = (who, self.target.http_session(who))
+        return self._https[id(who)][1]
+
+    def take_cookies(self, who: Identity) -> None:
+        """Let an identity's HTTP session carry the cookies it has now."""
+        self._http(who).cookie_jar.update_cookies(who.cookies, URL(self.target.url))

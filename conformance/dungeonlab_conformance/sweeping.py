@@ -1,0 +1,93 @@
+"""Clears away at the end of a run what outlived its scenes: sessions, the tokens made in ready-made ones, accounts.
+
+Judges nothing, and hears nothing for any verdict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.backstage import Backstage
+from dungeonlab_conformance.cast import Cast
+from dungeonlab_conformance.journal import Journal, Said
+from dungeonlab_conformance.places import Place, close
+from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.verdict import Missing, TargetFault, Unjudged
+
+_MADE, _ENDED = "token:create", "token:delete"
+
+
+async def clear_away(backstage: Backstage, casts: Iterable[Cast], journals: Iterable[Journal]) -> list[str]:
+    """Clear everything away and let go of the target; returns what could not be, in one sentence each."""
+    target, left, journals = backstage.target, [], list(journals)
+    try:
+        async with asyncio.timeout(5 * target.limits.answer):
+            for cast in casts:
+                left += await sweep(target, cast, journals)
+            left += await backstage.clear()
+    except (TimeoutError, Unjudged, TargetFault) as why:
+        left.append(f"clearing away was given up: {why or 'it took too long'}")
+    if backstage.opened and not backstage.offers("session.close"):
+        left.append(f"{backstage.opened} sessions were left: the target offers no {target.advice('session.close')}")
+    try:
+        await backstage.close()
+    except Unjudged as why:
+        left.append(f"the target was not let go of: {why}")
+    return left
+
+
+async def sweep(target: Target, cast: Cast, journals: Iterable[Journal]) -> list[str]:
+    """Clear away the sessions that outlived their scenes, or what was made in them; returns what could not be."""
+    made = tokens(journals)
+    left = []
+    for place in cast.kept.values():
+        try:
+            if place.ready_made:
+                left += await _delete(target, cast, place, made)
+            await close(cast, place)
+        except (Unjudged, TargetFault) as why:
+            left.append(f"the session {place.session} could not be cleared up: {why}")
+    return left
+
+
+def tokens(journals: Iterable[Journal]) -> dict[str, str]:
+    """Return the tokens that were made and never seen deleted, each with its encounter."""
+    made: dict[str, str] = {}
+    ended = set()
+    for journal in journals:
+        for seen in journal.observations:
+            body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
+            body = body["data"] if isinstance(body.get("data"), dict) else body
+            if seen.act not in ("is answered", "hears"):
+                continue
+            token = body.get("token")
+            if seen.event == _MADE and isinstance(token, dict):
+                name, encounter = token.get("id"), token.get("encounterId")
+                if isinstance(name, str) and isinstance(encounter, str):
+                    made[name] = encounter
+            elif seen.event == _ENDED and isinstance(body.get("tokenId"), str):
+                ended.add(body["tokenId"])
+    return {name: encounter for name, encounter in made.items() if name not in ended}
+
+
+async def _delete(target: Target, cast: Cast, place: Place, made: dict[str, str]) -> list[str]:
+    here = {name: encounter for name, encounter in made.items() if encounter in place.encounters}
+    member = next(iter(sorted(place.enrolled)), place.party.gamemaster)
+    if not here or member is None:
+        return []
+    actor = Actor("the sweeper", await cast.identity(member), target, Journal())
+    try:
+        await actor.connect()
+        await actor.joins(place.session)
+        kept = 0
+        for name, encounter in here.items():
+            payload = {"sessionId": place.session, "encounterId": encounter, "tokenId": name}
+            answer = await actor.asks(Said(_ENDED, (payload,), None, place.session))
+            kept += not answer.accepted and answer.code != "TOKEN_NOT_FOUND"
+    except Missing:
+        kept = len(here)
+    finally:
+        await actor.leave_stage()
+    return [f"{kept} tokens named mark-{target.run}-… were left in session {place.session}"] if kept else []

@@ -1,0 +1,127 @@
+"""Reads a target's file: TOML with ``${ENV}`` and ``${ENV:-default}`` in its texts. Knows nothing of what it means."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dungeonlab_conformance.verdict import TargetFault
+
+Where = tuple[str | int, ...]  # the keys and indices that lead to something in the file
+
+_REFERENCE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
+
+
+class FileFault(TargetFault):
+    """Something is wrong with the target's file: one sentence that begins with file and line."""
+
+
+@dataclass(slots=True)
+class Document:
+    """A target's file as read. `taken` are the values that came from the environment, by where they stand."""
+
+    path: Path
+    text: str
+    data: dict[str, Any] = field(default_factory=dict)
+    taken: dict[Where, list[str]] = field(default_factory=dict)
+
+    def fault(self, where: Where, sentence: str) -> FileFault:
+        """Return the error to raise about something in the file."""
+        return FileFault(f"{self.path}:{self.line(where)}: {sentence}")
+
+    def line(self, where: Where) -> int:
+        """Return the line on which something begins, or else what it would stand in."""
+        while where:
+            if (found := _line(self.text, where)) is not None:
+                return found
+            where = where[:-1]
+        return 1
+
+
+def read(path: Path, environment: Mapping[str, str]) -> Document:
+    """Read a file and put the environment in. Raises `FileFault`."""
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        raise FileFault(f"{path} does not exist; `dungeonlab-conformance init` writes one") from None
+    except IsADirectoryError:
+        raise FileFault(f"{path} is a folder; name the file in it") from None
+    except OSError as error:
+        raise FileFault(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise FileFault(f"{path}:{line}: this is no UTF-8 text") from None
+    document = Document(path, text)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _no_toml(document, str(error)) from None
+    document.data = _put_in(raw, (), document, environment)
+    return document
+
+
+def _no_toml(document: Document, message: str) -> FileFault:
+    """Turn ``Expected '=' after a key (at line 3, column 5)`` into a sentence that begins with the line."""
+    found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
+    line = (found and found[1]) or len(document.text.splitlines())
+    what = message[: found.start()] if found else message
+    return FileFault(f"{document.path}:{line}: this is no TOML: {what[:1].lower() + what[1:]}")
+
+
+def _put_in(value: Any, where: Where, document: Document, environment: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _put_in(inner, (*where, key), document, environment) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_put_in(inner, (*where, number), document, environment) for number, inner in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def put(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        name, default = match[1], match[2]
+        if name is None:
+            raise document.fault(where, f"{value!r} holds a ${{ that names no variable; write $${{ for a plain one")
+        found = environment.get(name)
+        if found:
+            document.taken.setdefault(where, []).append(found)
+            return found
+        if default is None:
+            state = "empty" if found == "" else "not set"
+            raise document.fault(where, f"the environment variable {name} is {state}; set it, or write ${{{name}:-…}}")
+        return str(default)
+
+    return _REFERENCE.sub(put, value)
+
+
+def _line(text: str, where: Where) -> int | None:
+    """Return the line on which a statement begins after which `where` exists.
+
+    TOML's parser gives no positions. So this asks it: of the beginnings of the file that are whole statements,
+    which is the first to hold what is looked for?
+    """
+    lines = text.splitlines()
+    after = 0  # lines that belong to earlier statements
+    for number in range(1, len(lines) + 1):
+        try:
+            found = tomllib.loads("\n".join(lines[:number]))
+        except tomllib.TOMLDecodeError:
+            continue  # in the middle of a statement
+        if _holds(found, where):
+            begins = (n for n in range(after, number) if lines[n].strip() and not lines[n].lstrip().startswith("#"))
+            return next(begins, number - 1) + 1
+        after = number
+    return None
+
+
+def _holds(data: Any, where: Where) -> bool:
+    for key in where:
+        try:
+            data = data[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True

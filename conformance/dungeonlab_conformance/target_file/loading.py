@@ -1,0 +1,28 @@
+"""Finds a target's file and makes a `Target` of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dungeonlab_conformance.advice import NAME
+from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target_file.building import build
+from dungeonlab_conformance.target_file.checking import check
+from dungeonlab_conformance.target_file.document import read
+
+
+def find() -> Path | None:
+    """Return the file of the working directory, if there is one."""
+    return Path(NAME) if Path(NAME).exists() else None
+
+
+def load(path: Path, *, url: str | None = None, transport: str | None = None, scale: float = 1.0) -> Target:
+    """Return the target that a file describes.
+
+    `url` and `transport` take the place of what the file says, `scale` is multiplied into its time limits.
+    Raises `FileFault`: one sentence that begins with file and line.
+    """
+    document = read(path, os.environ)
+    check(document)
+    return build(document, url=url, transport=transport, scale=scale)
