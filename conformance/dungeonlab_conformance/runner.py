@@ -17,18 +17,14 @@ from dataclasses import dataclass
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.check import Check, all_checks
-from dungeonlab_conformance.dialect import deviations
-from dungeonlab_conformance.invariants import breaches
-from dungeonlab_conformance.journal import Observation, name_marks_after
-from dungeonlab_conformance.ledger import Ledger
+from dungeonlab_conformance.hindsight import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
+from dungeonlab_conformance.journal import name_marks_after
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.sweeping import clear_away
 from dungeonlab_conformance.target import Target
-from dungeonlab_conformance.transcript import transcript
 from dungeonlab_conformance.verdict import (
     Broken,
-    Finding,
     Gone,
     Missing,
     Outcome,
@@ -39,7 +35,6 @@ from dungeonlab_conformance.verdict import (
 from dungeonlab_spec import Catalogue, Event, Requirement
 
 _LOG = logging.getLogger(__name__)
-_FINDINGS = 3  # of one verdict that are kept; the rest would say the same again
 _NEAR, _FAR = (8, 24), (24, 64)  # lanes to begin with, and at most, for a near server and for a far one
 _IDLE = 0.35  # of a processor; with less than that to do, the judge waits most of the time, and may do more at once
 _WINDOW = 0.4  # seconds over which that is measured
@@ -353,8 +348,8 @@ class Runner:
             _leave_open(verdict, played.reason or Unjudged("the scene ended before this was judged"))
         for result in found or ():
             if isinstance(result, Broken) and not (self.run.fault and not scene.check.alone):
-                if len(verdict.findings) < _FINDINGS:
-                    verdict.convict(_finding(result, scene, played.stage))
+                if len(verdict.findings) < FINDINGS:
+                    verdict.convict(finding(result, scene.name, played.stage))
             elif verdict.outcome is Outcome.PASS:
                 _leave_open(verdict, result)
         verdict.reason = self._hide(verdict.reason)
@@ -365,7 +360,9 @@ class Runner:
         if self.run.verdicts:
             return
         try:
-            self._hold_against_the_invariants()
+            stages = [(scene.name, stage) for scene, stage in self._stages]
+            hold_against_the_invariants(stages, self._verdicts)
+            report_the_dialect(stages, self._verdicts)
         except Exception as fault:  # as in `play`
             self._blame_the_suite(fault)
         for scene in self.chosen:
@@ -379,28 +376,6 @@ class Runner:
                     )
         order = {name: i for i, name in enumerate(self.catalogue.requirements)}
         self.run.verdicts = sorted(self._verdicts.values(), key=lambda v: (order[v.requirement], v.event or ""))
-
-    def _hold_against_the_invariants(self) -> None:
-        ledger = Ledger(stage.journal for _, stage in self._stages)
-        played = {id(stage.journal): (scene, stage) for scene, stage in self._stages}
-        for _, stage in self._stages:
-            for breach in breaches(stage.journal, ledger, self.catalogue):
-                verdict = self._verdicts.get((breach.requirement, breach.event))
-                if verdict is None or len(verdict.findings) >= _FINDINGS:
-                    continue
-                verdict.convict(_finding(breach.broken, *played[id(breach.journal)], breach.seen))
-        self._report_the_dialect()
-
-    def _report_the_dialect(self) -> None:
-        """Report each difference of the server's dialect once: it was translated, and is a fault all the same."""
-        told = set()
-        for scene, stage in self._stages:
-            for deviation in deviations(self.target.dialect, stage.journal.observations):
-                what = deviation.requirement, deviation.event, deviation.broken.expected
-                verdict = self._verdicts.get(what[:2])
-                if verdict is not None and what not in told:
-                    told.add(what)
-                    verdict.convict(_finding(deviation.broken, scene, stage, deviation.seen))
 
     async def _strike(self, stage: Stage) -> None:
         try:
@@ -424,16 +399,6 @@ def _leave_open(verdict: Verdict, why: Exception) -> None:
     missing = isinstance(why, Missing)
     verdict.outcome = Outcome.SKIPPED if missing else Outcome.UNJUDGED
     verdict.reason = f"the target offers no {why}" if missing else str(why)
-
-
-def _finding(broken: Broken, scene: Scene, stage: Stage, upto: Observation | None = None) -> Finding:
-    """Return what an author is told: all that a report says of a broken requirement is put together here."""
-    hide = stage.target.secrets.redact
-    lines = transcript(stage.journal, stage.target.secrets, upto)
-    people = [(a.name, a.identity) for a in stage.actors] + [(r.name, r.identity) for r in stage.raws]
-    cast = {name: identity.name if identity else None for name, identity in people}
-    path = broken.path and hide(broken.path)
-    return Finding(hide(broken.expected), hide(broken.got), path, scene.name, lines, stage.ids(), cast)
 
 
 async def _act(scene: Scene, stage: Stage) -> None:

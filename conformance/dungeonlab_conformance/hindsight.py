@@ -1,0 +1,51 @@
+"""What only shows when a run is over: everything that was seen, held against the invariants and the dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dungeonlab_conformance.dialect import deviations
+from dungeonlab_conformance.invariants import breaches
+from dungeonlab_conformance.journal import Observation
+from dungeonlab_conformance.ledger import Ledger
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.transcript import transcript
+from dungeonlab_conformance.verdict import Broken, Finding, Verdict
+from dungeonlab_spec import Catalogue
+
+FINDINGS = 3  # of one verdict that are kept; the rest would say the same again
+Verdicts = Mapping[tuple[str, str | None], Verdict]  # by requirement and event
+
+
+def finding(broken: Broken, scene: str, stage: Stage, upto: Observation | None = None) -> Finding:
+    """Return what was broken with all that is needed to see it and play it again, and nothing that is secret."""
+    hide = stage.target.secrets.redact
+    lines = transcript(stage.journal, stage.target.secrets, upto)
+    people = [(a.name, a.identity) for a in stage.actors] + [(r.name, r.identity) for r in stage.raws]
+    cast = {name: identity.name if identity else None for name, identity in people}
+    path = broken.path and hide(broken.path)
+    return Finding(hide(broken.expected), hide(broken.got), path, scene, lines, stage.ids(), cast)
+
+
+def hold_against_the_invariants(stages: Sequence[tuple[str, Stage]], verdicts: Verdicts) -> None:
+    """Convict each verdict that something breaks which any scene saw; `stages` are those of the scenes named."""
+    catalogue = Catalogue.load()
+    ledger = Ledger(stage.journal for _, stage in stages)
+    played = {id(stage.journal): (scene, stage) for scene, stage in stages}
+    for _, stage in stages:
+        for breach in breaches(stage.journal, ledger, catalogue):
+            verdict = verdicts.get((breach.requirement, breach.event))
+            if verdict is not None and len(verdict.findings) < FINDINGS:
+                verdict.convict(finding(breach.broken, *played[id(breach.journal)], breach.seen))
+
+
+def report_the_dialect(stages: Sequence[tuple[str, Stage]], verdicts: Verdicts) -> None:
+    """Report each difference of the server's dialect once: it was translated, and is a fault all the same."""
+    told = set()
+    for scene, stage in stages:
+        for deviation in deviations(stage.target.dialect, stage.journal.observations):
+            what = deviation.requirement, deviation.event, deviation.broken.expected
+            verdict = verdicts.get(what[:2])
+            if verdict is not None and what not in told:
+                told.add(what)
+                verdict.convict(finding(deviation.broken, scene, stage, deviation.seen))
