@@ -80,7 +80,8 @@ class Actor(Connection):
         answer = Answer(said, args)
         if not answer.readable:
             raise Unreadable(answer)
-        said.fate = "accepted" if answer.accepted else "refused"
+        if said.fate != "accepted":  # what is asked again may be refused then; once it was carried out
+            said.fate = "accepted" if answer.accepted else "refused"
         if answer.code == "RATE_LIMITED":
             raise Unjudged("the server's rate limit was reached; raise it for the run")
         return answer

@@ -35,9 +35,10 @@ from dungeonlab_conformance.verdict import (
 from dungeonlab_spec import Catalogue, Event, Requirement
 
 _LOG = logging.getLogger(__name__)
-_NEAR, _FAR = (8, 24), (24, 64)  # lanes to begin with, and at most, for a near server and for a far one
+_NEAR, _FAR = (8, 16), (32, 64)  # lanes to begin with, and at most, for a near server and for a far one
 _IDLE = 0.35  # of a processor; with less than that to do, the judge waits most of the time, and may do more at once
 _WINDOW = 0.4  # seconds over which that is measured
+_WARM = 3.0  # seconds after which lanes are added; until then it may be the making of accounts that is waited for
 _LIMITED = "the server's rate limit was reached (RATE_LIMITED); raise it for the run"
 _ONE_BY_ONE = 3.0  # seconds for scenes that are played alone; then those of one check are played together
 
@@ -145,8 +146,8 @@ class Runner:
         self._casts: list[Cast] = []
         self._all_casts: list[Cast] = []  # those with spent accounts too
         self._most = 1  # lanes
-        self._measured = (0.0, 0.0)  # when, and the processor time used by then
-        self._was_idle = False
+        self._measured: tuple[float, float] | None = None  # when, and the processor time used by then
+        self._was_idle = self._was_measured = False
         self._renewable = self.backstage.offers("register")  # whether there are new accounts to be had
         self._patience: set[asyncio.Timeout] = set()  # of the scenes that are being played
 
@@ -249,7 +250,7 @@ class Runner:
                     group.create_task(lane(lanes))
                     lanes += 1
 
-        self._measured = time.monotonic(), time.process_time()
+        self._measured = self._measured or (time.monotonic(), time.process_time())
         async with asyncio.TaskGroup() as group:
             for number in range(lanes):
                 group.create_task(lane(number))
@@ -259,9 +260,10 @@ class Runner:
 
     def _is_idle(self) -> bool:
         now, used = time.monotonic(), time.process_time()
-        since, before = self._measured
-        if now - since < _WINDOW:
+        since, before = self._measured or (now, used)
+        if now - since < (_WINDOW if self._was_measured else _WARM):
             return self._was_idle
+        self._was_measured = True
         self._measured = now, used
         self._was_idle = (used - before) / (now - since) < _IDLE
         return self._was_idle
