@@ -125,9 +125,9 @@ class Journal:
         return lambda: self._listeners.remove(listener)
 
     def heard_last(self) -> float:
-        """Return when the server was last heard of, or when the scene began."""
+        """Return when the server was last heard of; 0 if it never was."""
         heard = (seen.at for seen in reversed(self.observations) if seen.act not in OWN_ACTS)
-        return next(heard, self.began)
+        return next(heard, 0.0)
 
     def heard(self, connection: int | None = None) -> list[Observation]:
         """Return what the server sent of its own accord, to one connection or to all."""

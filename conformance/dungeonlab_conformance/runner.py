@@ -149,6 +149,7 @@ class Runner:
         self._measured: tuple[float, float] | None = None  # when, and the processor time used by then
         self._was_idle = self._was_measured = False
         self._renewable = self.backstage.offers("register")  # whether there are new accounts to be had
+        self._gone = False  # the server
         self._patience: set[asyncio.Timeout] = set()  # of the scenes that are being played
 
     async def play(self) -> Run:
@@ -209,7 +210,7 @@ class Runner:
         asked = time.monotonic()
         while True:
             await asyncio.sleep(self.target.limits.answer / 4)
-            heard = max((stage.journal.heard_last() for stage in self._up.values()), default=asked)
+            heard = max((stage.journal.heard_last() for stage in self._up.values()), default=0.0)
             if time.monotonic() - max(heard, asked) > self.target.limits.answer:
                 for _ in range(2):
                     try:
@@ -223,9 +224,10 @@ class Runner:
 
     def _give_up(self, when: str) -> None:
         self.run.fault = self._hide(f"{self.target.url} stopped answering during the run ({when})")
+        self._gone = True
         self._over.set()
-        for patience in self._patience:
-            patience.reschedule(0)
+        while self._patience:
+            self._patience.pop().reschedule(0)
 
     def _cast(self, number: int) -> Cast:
         while len(self._casts) <= number:
@@ -381,7 +383,7 @@ class Runner:
 
     async def _strike(self, stage: Stage) -> None:
         try:
-            async with asyncio.timeout(self.target.limits.answer):
+            async with asyncio.timeout(1 if self._gone else self.target.limits.answer):
                 await stage.strike()
         except (TimeoutError, Unjudged, TargetFault) as why:
             self.run.leftovers.append(self._hide(f"a session could not be cleared away: {why or 'it took too long'}"))

@@ -28,8 +28,11 @@ _ARROWS = {
 _KEY = re.compile(r'"(\w+)": ')
 
 
-def draw(lines: Sequence[Line]) -> str:
-    """Return the SVG element. The middle of a long transcript is left out, and the diagram says how much."""
+def draw(lines: Sequence[Line], got: str = "") -> str:
+    """Return the SVG element; lines in which the server said what was `got` stand out.
+
+    The middle of a long transcript is left out, and the diagram says how much.
+    """
     actors = list(dict.fromkeys(line.actor for line in lines))
     gap = 230 if len(actors) < 2 else 180
     at = {actor: _TIME + _NOTE + i * gap for i, actor in enumerate(actors)}
@@ -49,13 +52,13 @@ def draw(lines: Sequence[Line]) -> str:
         if line is None:
             _add(svg, "text", f"⋮ {dropped} lines left out; the text below has them", "dropped", x=_TIME, y=y - 8)
         else:
-            _line(svg, line, at[line.actor], server, y)
+            _line(svg, line, at[line.actor], server, y, stands_out=bool(got) and line.body == got)
     return ET.tostring(svg, encoding="unicode")
 
 
-def _line(svg: ET.Element, line: Line, x: int, server: int, y: int) -> None:
+def _line(svg: ET.Element, line: Line, x: int, server: int, y: int, *, stands_out: bool) -> None:
     kind = _ARROWS.get(line.act, line.act.rpartition(" ")[2])
-    group = _add(svg, "g", None, f"line {kind}")
+    group = _add(svg, "g", None, f"line {kind}" + (" got" if stands_out else ""))
     _add(group, "title", one_line(f"{line.at:.1f} ms: {spoken(line, 1000)}"))
     _add(group, "rect", None, "ground", x=0, y=y - 24, width=server + 24 + round(_BODY * 6.7), height=_ROW)
     _add(group, "text", f"{line.at:.1f} ms", "time", x=_TIME - 8, y=y)

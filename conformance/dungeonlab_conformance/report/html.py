@@ -160,7 +160,7 @@ def _findings(verdict: Verdict) -> Iterator[dict[str, Any]]:
             "path": finding.path,
             "scene": finding.scene,
             "same_as": None if same_as == number else same_as,
-            "diagram": Markup(diagram.draw(finding.transcript)) if fresh else None,
+            "diagram": Markup(diagram.draw(finding.transcript, finding.got)) if fresh else None,
             "text": _text(finding) if fresh else "",
         }
 
