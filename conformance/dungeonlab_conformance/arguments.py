@@ -34,8 +34,13 @@ def body(args: Sequence[Any], clean: Callable[[str], str] = str) -> tuple[str, b
         text = ", ".join(json.dumps(arg, ensure_ascii=False, default=_binary) for arg in args)
     except (TypeError, ValueError, RecursionError):
         return ", ".join(type(arg).__name__ for arg in args), True
-    text = clean(_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    text = clean(storable(text))
     return (text, False) if len(text) <= LONGEST else (text[:LONGEST] + "…", True)
+
+
+def storable(json_text: str) -> str:
+    """Return JSON in which lone surrogates, which no file can hold, are escaped."""
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
 
 
 def arguments(body: str) -> list[Any]:

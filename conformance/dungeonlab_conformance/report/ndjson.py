@@ -50,7 +50,10 @@ class Stream:
         if not self._over:
             why = f"{type(error).__name__}: {error}".rstrip(": ") if error else "the run was never finished"
             self._summary(why, exitCode=None, claim="", counts=self._counts())
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:  # of a full disk, for instance, and then `problem` has said so before
+            self.problem = self.problem or f"{self._file.name} could not be written: {error.strerror}"
 
     def on_scene(self, _: Scene, verdicts: list[Verdict]) -> None:
         """Write the verdicts of one scene; made to be handed to the runner."""

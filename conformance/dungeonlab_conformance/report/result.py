@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance.arguments import storable
 from dungeonlab_conformance.report.result_schema import validator
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Finding, Line, Outcome, Verdict
@@ -69,7 +70,7 @@ def from_json(document: Any) -> Run:
 
 def write(run: Run, file: Path) -> None:
     """Write the run to a file."""
-    file.write_text(json.dumps(to_json(run), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    file.write_text(storable(json.dumps(to_json(run), indent=1, ensure_ascii=False)) + "\n", "utf-8")
 
 
 def verdict_to_json(verdict: Verdict) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from dungeonlab_conformance.claim import claim
+from dungeonlab_conformance.journal import Act
 from dungeonlab_conformance.report.result import from_json
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Finding, Line, Outcome, Verdict
@@ -16,7 +18,7 @@ NASTY = (
     " & \"'` \x00\x1b[31m\u202e\ud800"
 )
 ECHO = "rooms/sender-hears-nothing"
-ACTS = ("connects", "sends", "is answered", "hears", "is refused", "is closed")
+ACTS = get_args(Act)
 
 
 def broken_document() -> dict[str, Any]:
@@ -39,17 +41,21 @@ def passing_run() -> Run:
             for event in catalogue.events_for(requirement):
                 name = event.name if event else None
                 run.verdicts.append(Verdict(requirement.id, name, requirement.level, Outcome.PASS, scene="s"))
+    run.claim = claim(run)
     return run
 
 
 def nasty_run() -> Run:
     """Return a run in which every text that a server has a hand in is meant to do harm."""
     lines = tuple(Line(i * 1.5, f"alice{NASTY}", act, f"{NASTY}", f'{{"a": "{NASTY}"}}') for i, act in enumerate(ACTS))
-    finding = Finding(NASTY, NASTY, f"$.{NASTY}", NASTY, lines)
-    run = Run(f"http://127.0.0.1:3000/{NASTY}", scenes=1, fault=NASTY, leftovers=[NASTY])
+    finding = Finding(NASTY, NASTY, f"$.{NASTY}", NASTY, lines, {NASTY: NASTY}, {NASTY: NASTY})
+    run = Run(f"http://127.0.0.1:3000/{NASTY}", scenes=1, fault=NASTY, own_fault=NASTY, leftovers=[NASTY])
+    run.stale, run.claim, run.again = [NASTY], NASTY, f"dungeonlab-conformance run '{NASTY}'"
     run.verdicts = [
         Verdict(ECHO, "token:move", "MUST", Outcome.FAIL, findings=[finding, finding], scene=NASTY),
+        Verdict(ECHO, "token:delete", "MUST", Outcome.FAIL, findings=[finding], scene=NASTY, known=NASTY),
         Verdict(ECHO, NASTY, "MUST", Outcome.UNJUDGED, NASTY),
+        Verdict("order/one-sender-in-order", "token:move", "SHOULD", Outcome.WARN, findings=[finding], scene=NASTY),
         Verdict("presence/joined-is-told", None, "MAY", Outcome.ERROR, NASTY),
         Verdict(f"made-up/{NASTY}", None, "MUST", Outcome.SKIPPED, NASTY),
     ]
