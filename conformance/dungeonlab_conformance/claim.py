@@ -18,7 +18,7 @@ _WHAT = {
 
 def claim(run: Run) -> str:
     """Return the claim of conformance, or nothing if anything stands in its way."""
-    return "" if any(obstacles(run)) else f"conformant to version {run.protocol} of the DungeonLab protocol"
+    return "" if any(obstacles(run)) else f"Conformant to version {run.protocol} of the DungeonLab protocol"
 
 
 def obstacles(run: Run) -> Iterator[str]:

@@ -18,7 +18,7 @@ def test_a_run_in_which_every_must_held_makes_the_claim() -> None:
     for verdict in run.verdicts:
         if verdict.level != "MUST":
             verdict.outcome = {"SHOULD": Outcome.WARN, "MAY": Outcome.NOTE}[verdict.level]
-    assert claim(run) == f"conformant to version {Catalogue.load().version} of the DungeonLab protocol"
+    assert claim(run) == f"Conformant to version {Catalogue.load().version} of the DungeonLab protocol"
 
 
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.PASS])

@@ -22,7 +22,7 @@ def write(run: Run, file: Path) -> None:
     """
     document = JUnitXml("dungeonlab-conformance")
     for area, verdicts in itertools.groupby(run.verdicts, key=lambda v: v.requirement.partition("/")[0]):
-        suite = TestSuite(area)
+        suite = TestSuite(_printable(area))
         for key, value in (("target", run.target), ("protocol", run.protocol), ("claim", run.claim)):
             if value:
                 suite.add_property(key, _printable(value))
@@ -50,7 +50,8 @@ def _run_suite(troubles: list[tuple[str, str | None]]) -> TestSuite:
 def _case(verdict: Verdict, run: Run) -> TestCase:
     requirement = requirement_of(verdict.requirement)
     area, _, name = verdict.requirement.partition("/")
-    case = TestCase(f"{name}[{verdict.event}]" if verdict.event else name, f"dungeonlab.{area}", verdict.seconds)
+    called = _printable(f"{name}[{verdict.event}]" if verdict.event else name)
+    case = TestCase(called, _printable(f"dungeonlab.{area}"), verdict.seconds)
     properties = Properties()  # type: ignore[no-untyped-call]
     for key, value in (
         ("requirement", verdict.requirement),

@@ -43,7 +43,7 @@ def _head(run: Run) -> str:
     lines = [f"## {_plain(headline(run))}", ""]
     lines += [f"{_code(run.target)}, DungeonLab protocol {_plain(run.protocol)}: {_sum(run)}", ""]
     if run.claim:
-        lines += [f"**{_plain(run.claim.capitalize())}.**", ""]
+        lines += [f"**{_plain(run.claim)}.**", ""]
     for stale in run.stale:
         lines += [f"**Known failures:** {_plain(stale)}", ""]
     if run.own_fault:

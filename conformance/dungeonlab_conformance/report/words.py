@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dungeonlab_conformance.report.printable import shortened
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Finding, Line, Verdict
-from dungeonlab_spec import Catalogue
 
 LONGEST = 2000  # characters of a line of a transcript, and of what came, in reports that are text
 
@@ -39,12 +38,10 @@ def repeat(verdict: Verdict, run: Run) -> str:
 
 
 def _judges(scene: str) -> tuple[str, ...]:
-    """Return the requirements that a scene judges; none if this version of the suite does not have it."""
+    """Return the requirements that scenes of a name judge; none if this version of the suite has no such scene."""
     from dungeonlab_conformance.check import all_checks
 
-    known = Catalogue.load().requirements
-    found = (check.requirements for check in all_checks() if check.name == scene)
-    return tuple(name for name in next(found, ()) if name in known)
+    return tuple(name for check in all_checks() if check.name == scene for name in check.requirements)
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:

@@ -1,0 +1,91 @@
+"""The badge: says no more than was judged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, passing_run
+
+from dungeonlab_conformance.report import badge
+from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.verdict import Outcome
+
+
+def one_that_is(outcome: Outcome, requirement: str = ECHO) -> Run:
+    run = passing_run()
+    run.claim = run.claim if outcome is Outcome.WARN else ""
+    next(v for v in run.verdicts if v.requirement == requirement).outcome = outcome
+    return run
+
+
+def a_part() -> Run:
+    run = passing_run()
+    run.claim, run.verdicts = "", run.verdicts[:3]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "message", "colour"),
+    [
+        (passing_run(), "conformant", "brightgreen"),
+        (one_that_is(Outcome.WARN, "order/one-sender-in-order"), "conformant, 1 to improve", "yellowgreen"),
+        (one_that_is(Outcome.FAIL), "1 of 115 broken", "red"),
+        (one_that_is(Outcome.UNJUDGED), "1 of 115 not shown", "orange"),
+        (one_that_is(Outcome.ERROR), "suite error", "lightgrey"),
+        (one_that_is(Outcome.SKIPPED), " MUSTs shown", "blue"),
+        (a_part(), "3 of ", "blue"),
+        (Run("url", fault="gone"), "cut short", "lightgrey"),
+        (Run("url", interrupted=True), "cut short", "lightgrey"),
+        (Run("url", own_fault="KeyError"), "suite error", "lightgrey"),
+    ],
+)
+def test_only_a_claim_is_green(run: Run, message: str, colour: str) -> None:
+    """Each thing that a run can come to has its own words, and green is for what may be claimed."""
+    total = len({v.requirement for v in passing_run().verdicts})
+    said, painted = badge.state(run)
+    assert message.replace("115", str(total)) in said
+    assert painted == colour
+
+
+def test_the_endpoint_is_what_shields_expects(tmp_path: Path) -> None:
+    """A file of any other name than .svg holds the endpoint's JSON."""
+    badge.write(broken_run(), tmp_path / "badge.json")
+    document = json.loads((tmp_path / "badge.json").read_text())
+    assert document == {"schemaVersion": 1, "label": "DungeonLab 1.0", "message": "2 of 10 broken", "color": "red"}
+
+
+def test_the_svg_says_it_in_words(tmp_path: Path) -> None:
+    """It is whole by itself, and speaks to those who do not see it."""
+    badge.write(passing_run(), tmp_path / "badge.svg")
+    text = (tmp_path / "badge.svg").read_text()
+    root = ET.fromstring(text)
+    assert root.get("aria-label") == "DungeonLab 1.0: conformant"
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_white_can_be_read_on_every_colour() -> None:
+    """A contrast of 4.5 to 1 at least, as WCAG asks of small text."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    assert {name for name, fill in badge.COLOURS.items() if 1.05 / (luminance(fill) + 0.05) < 4.5} == set()
+
+
+def test_a_version_out_of_a_hostile_file_is_escaped() -> None:
+    """What stands in a result is not ours; the badge stays one document."""
+    run = nasty_run()
+    run.protocol = "<script>&"
+    assert ET.fromstring(badge.svg(run)).tag.endswith("svg")
+
+
+def test_a_known_failure_is_still_one() -> None:
+    """A badge is for strangers: what is accepted by the server's authors is broken for everybody else."""
+    verdict = failing(ECHO, "token:move")
+    verdict.known = "ticket 41"
+    assert badge.state(Run("url", [verdict]))[1] == "red"

@@ -1,0 +1,113 @@
+"""Words that all reports share: the command that repeats a failure, and text made fit to be shown."""
+
+from __future__ import annotations
+
+import shlex
+import unicodedata
+
+import pytest
+from tests.conformance.report.runs import ECHO, NASTY, failing
+
+from dungeonlab_conformance.arguments import Arguments, arguments, body
+from dungeonlab_conformance.report.printable import one_line, printable, shortened
+from dungeonlab_conformance.report.words import finding_lines, repeat, spoken, title
+from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.runner import Selection, scenes
+from dungeonlab_conformance.verdict import Finding, Line
+from dungeonlab_spec import Catalogue
+
+
+def selected(command: str) -> dict[str, set[str]]:
+    """Return what a command would judge, by scene."""
+    words = shlex.split(command)
+    only = tuple(words[i + 1] for i, word in enumerate(words) if word == "--only")
+    events = tuple(words[i + 1] for i, word in enumerate(words) if word == "--event")
+    found = scenes(Selection(only=only, events=events), Catalogue.load())
+    return {scene.name: set(scene.wanted) for scene in found}
+
+
+def test_a_failure_is_repeated_by_its_id_and_event() -> None:
+    """Nothing else is judged again."""
+    verdict = failing(ECHO, "token:move")
+    command = repeat(verdict, Run("url", again="dungeonlab-conformance run url --transport polling"))
+    assert command == f"dungeonlab-conformance run url --transport polling --only {ECHO} --event token:move"
+    assert selected(command) == {"the_sender_hears_nothing[token:move]": {ECHO}}
+
+
+@pytest.mark.parametrize(
+    ("requirement", "event", "scene"),
+    [
+        ("broadcasts/valid-payload", "token:create", "the_sender_hears_nothing[token:move]"),
+        ("broadcasts/valid-payload", "token:move", "an_outsider_is_not_admitted"),
+        ("names/kebab-case", None, "the_sender_hears_nothing[token:move]"),
+        ("names/kebab-case", None, "an_outsider_is_not_admitted"),
+    ],
+)
+def test_what_was_seen_in_another_scene_is_repeated_with_that_scene(
+    requirement: str, event: str | None, scene: str
+) -> None:
+    """An invariant convicts wherever it looks; its own scene alone might never show it again."""
+    verdict = failing(requirement, event, Finding("a", "b", scene=scene))
+    found = selected(repeat(verdict, Run("url")))
+    assert scene in found
+    assert requirement in set().union(*found.values())
+
+
+def test_the_scene_of_another_suite_is_no_error() -> None:
+    """A result of an older version may name scenes that are gone."""
+    verdict = failing(ECHO, "token:move", Finding("a", "b", scene="long_gone[token:move]"))
+    assert repeat(verdict, Run("url")).endswith(f"--only {ECHO} --event token:move")
+
+
+def test_a_command_is_safe_to_paste() -> None:
+    """What a hostile result puts into it stays one word of the shell."""
+    verdict = failing(ECHO, NASTY)
+    assert shlex.split(repeat(verdict, Run("url")))[-1] == NASTY
+
+
+def test_a_finding_reads_line_by_line() -> None:
+    """What was expected and where, what came, then who did what."""
+    lines = (Line(1.5, "alice", "sends", "chat-message", '{"a": 1}'),)
+    finding = Finding("silence", "an echo", "$.code", "scene", lines)
+    assert list(finding_lines(finding)) == [
+        "expected at $.code: silence",
+        "got: an echo",
+        "transcript of scene (milliseconds, actor):",
+        '        1.5  alice sends chat-message {"a": 1}',
+    ]
+    assert title(failing(ECHO, "token:move")) == f"{ECHO} [token:move]"
+    assert spoken(lines[0], 4) == 'alice sends chat-message {"a…'
+
+
+def test_nothing_invisible_is_left() -> None:
+    """Controls, marks that reorder a line and lone surrogates are shown as what they are."""
+    shown = printable("".join(map(chr, range(0x3000))) + "\ud800\ufeff")
+    left = {c for c in shown if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    assert left <= {"\n", "\t", *map(chr, (0xAD, *range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x180E))}
+    assert one_line("a\n\tb\x7f\u202e") == "a␊␉b␡U+202E"
+    assert (shortened("abcdef", 4), shortened("abcd", 4)) == ("abc…", "abcd")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [(), ({},), (None,), ("a", 1, [2.5, True]), ("\ud800 and \U0001f409",), (b"\x00\xff",), ({"deep": [b"x"]},)],
+)
+def test_arguments_can_be_read_back(args: tuple[object, ...]) -> None:
+    """What a transcript keeps is what was sent, bytes and lone surrogates too."""
+    text, cut = body(args)
+    assert (arguments(text), cut) == (list(args), False)
+    text.encode()
+
+
+def test_arguments_that_are_too_long_say_so() -> None:
+    """What is cut is marked, and so is what JSON cannot hold."""
+    text, cut = body(("x" * 100_000,))
+    assert cut
+    assert len(text) < 70_000
+    assert body((object(),)) == ("object", True)
+
+
+def test_arguments_read_as_json_in_a_message() -> None:
+    """A finding shows what a server sent as it was sent, not as Python writes it."""
+    assert f"{Arguments(({'success': True}, None))}" == '{"success": true}, null'
+    assert f"{Arguments()}" == "no argument"
