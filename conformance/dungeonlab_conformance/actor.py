@@ -91,6 +91,8 @@ class Actor(Connection):
         if self.closed:
             await self.come_back()
         self._note(said, "tells")
+        if said.event == "leave-session" and said.legal and self.seat is not None:
+            self.seat.certain = False  # nobody says whether, and when, it has left
         await self.emit(said)
 
     async def fence(self) -> bool:
