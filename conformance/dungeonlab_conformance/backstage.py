@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -39,6 +40,7 @@ class Backstage:
         self.adapter = target.adapter(target) if target.adapter else None
         self._steps = Stepping(target)
         self._made: list[Identity] = []
+        self._tried: Counter[str] = Counter()  # usernames
         self.opened = 0  # sessions
 
     def offers(self, name: str) -> bool:
@@ -83,7 +85,10 @@ class Backstage:
             return {"username": account.username or name, "password": account.password}
         password = secrets.token_urlsafe(12)
         self.target.secrets.add(password)
-        return {"username": f"{name}-{self.target.run}-{lane}", "password": password}
+        username = f"{name}-{self.target.run}-{lane}"
+        self._tried[username] += 1  # an attempt that came to nothing may have made an account all the same
+        again = self._tried[username] - 1
+        return {"username": f"{username}-{again}" if again else username, "password": password}
 
     async def _log_in(self, identity: Identity, account: Account | None, *, new: bool) -> None:
         if account is not None and account.cookie:
