@@ -18,9 +18,9 @@ _REGISTRY: list[Check] = []
 class Check:
     """One scene and what it judges.
 
-    `alone` scenes send what may bring a server down: they are played one at a time, after all others but the `late`
-    ones, which send such things too, in passing. The stage of a scene that `lingers` stays up for a while, for
-    what comes late.
+    `alone` scenes send what may bring a server down: they are played one at a time, the higher the number the ruder
+    and the later, after all others but the `late` ones, which send such things too, in passing. The stage of a
+    scene that `lingers` stays up for a while, for what comes late.
     """
 
     name: str
@@ -28,14 +28,12 @@ class Check:
     scene: Scene
     claim: str
     per_event: bool
-    alone: bool
+    alone: int
     late: bool
     lingers: bool
 
 
-def check(
-    *requirements: str, alone: bool = False, late: bool = False, lingers: bool = False
-) -> Callable[[Scene], Scene]:
+def check(*requirements: str, alone: int = 0, late: bool = False, lingers: bool = False) -> Callable[[Scene], Scene]:
     """Register a scene under the requirements it judges.
 
     A scene takes the stage, and the event if its requirements are judged for each event. One that judges a

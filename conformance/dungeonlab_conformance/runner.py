@@ -187,7 +187,7 @@ class Runner:
         lanes, self._most = (self.concurrency,) * 2 if self.concurrency else _FAR if self.target.limits.far else _NEAR
         if self.target.lanes is not None:
             lanes, self._most = min(lanes, self.target.lanes), min(self._most, self.target.lanes)
-        alone = [s for s in self.chosen if s.check.alone]
+        alone = sorted((s for s in self.chosen if s.check.alone), key=lambda scene: scene.check.alone)
         early, late = (
             [s for s in self.chosen if not s.check.alone and s.check.late is is_late] for is_late in (False, True)
         )

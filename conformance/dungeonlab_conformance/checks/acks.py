@@ -99,7 +99,7 @@ async def _each_is_answered(stage: Stage, event: Event) -> None:
             raise Broken(f"{actor.name}'s {event.name} to be answered", str(none)) from None
 
 
-@check("acks/many-at-once-are-answered", alone=True)
+@check("acks/many-at-once-are-answered", alone=1)
 async def many_at_once_are_answered(stage: Stage) -> None:
     """Mallory asks for her profile many times without waiting; each is answered, be it that it was one too many."""
     mallory, alice = await stage.connected("mallory", "alice")

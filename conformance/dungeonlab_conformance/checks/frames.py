@@ -124,7 +124,7 @@ def ways() -> Iterator[tuple[str, Way]]:
     yield "half a request line", _half_a_line
 
 
-@check("connect/malformed-frames-are-harmless", alone=True)
+@check("connect/malformed-frames-are-harmless", alone=3)
 async def malformed_frames_are_harmless(stage: Stage) -> None:
     """Alice sends one malformed thing after the other, in many ways; bob and carol talk on.
 

@@ -27,7 +27,7 @@ _LENGTH = 100_000  # characters; far above every bound, far below Engine.IO's us
     "payloads/missing-callback-is-harmless",
     "payloads/server-survives",
     "payloads/others-notice-nothing",
-    alone=True,
+    alone=2,
 )
 async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
     """Alice's valid request is accepted, each invalid one of hers and carol's refused; then comes the worst there is.
@@ -223,7 +223,7 @@ def _free_of(claims: tuple[str | int, ...], came: tuple[Any, ...], what: str) ->
         raise Broken(f"unknown properties not to be {what}", f"{came}")
 
 
-@check("payloads/unknown-event-is-harmless", alone=True)
+@check("payloads/unknown-event-is-harmless", alone=1)
 async def an_unknown_event_is_harmless(stage: Stage) -> None:
     """Alice sends events nobody knows; bob's connection stays open, and he is heard as before."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
