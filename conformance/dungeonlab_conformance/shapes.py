@@ -6,15 +6,15 @@ named and no other. What a server makes of an invalid request that it accepted i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.verdict import Broken
-from dungeonlab_spec import Event, Violation, validate
-from dungeonlab_spec.catalogue import schemas
+from dungeonlab_spec import Catalogue, Event, Violation, validate
+from dungeonlab_spec.catalogue import resolve
 
 _UNKNOWN = "payloads/unknown-properties-ignored"
 _DEFAULTS = "tokens/defaults-filled"
@@ -64,11 +64,13 @@ def broadcast_faults(event: Event, args: tuple[Any, ...], cause: Said | None) ->
 
 
 def _attributed(found: Violation, said: Said, shape: str) -> Found:
-    name = found.path.rpartition(".")[2]
+    """Return what a violation breaks: the rule about the shape, or the one by whose breach it came about."""
+    holder, _, name = found.path.rpartition(".")
     asked = set(_names(said.args))
-    if _is_extra(found) and name in asked:
+    if _is_extra(found) and name in asked - _known(said.event):
         return _UNKNOWN, said.event, _broken(found)
-    if (found.expected, found.got) == ("a value", "nothing") and name in _defaulted() and name not in asked:
+    missing = (found.expected, found.got) == ("a value", "nothing")
+    if missing and holder.endswith((".token", ".position")) and name in _defaulted() and name not in asked:
         return _DEFAULTS, None, _broken(found)
     return shape, said.event, _broken(found)
 
@@ -94,14 +96,26 @@ def _names(payload: Any) -> Iterator[str]:
 
 
 @cache
+def _known(event: str) -> frozenset[str]:
+    """Return the names of all properties that a request may have, at any depth."""
+    request = Catalogue.load()[event].request
+    return frozenset(name for name, _ in _stated(resolve(request))) if request else frozenset()
+
+
+@cache
 def _defaulted() -> frozenset[str]:
     """Return the names of all properties for which a request's schema states a default."""
-    return frozenset(_with_default(schemas().values()))
+    found = (_stated(resolve(event.request)) for event in Catalogue.load() if event.request)
+    return frozenset(name for names in found for name, schema in names if "default" in schema)
 
 
-def _with_default(nodes: Iterable[Any]) -> Iterator[str]:
-    for node in nodes:
-        if isinstance(node, dict):
-            stated = node.get("properties", {})
-            yield from (name for name, schema in stated.items() if isinstance(schema, dict) and "default" in schema)
-            yield from _with_default(node.values())
+def _stated(schema: tuple[Any, str]) -> Iterator[tuple[str, Any]]:
+    """Yield every property that a schema states, at any depth, with what it says of it."""
+    node, file = schema
+    if "$ref" in node:
+        yield from _stated(resolve(node["$ref"], file))
+    if "items" in node:
+        yield from _stated((node["items"], file))
+    for name, inner in node.get("properties", {}).items():
+        yield name, inner
+        yield from _stated((inner, file))

@@ -14,63 +14,82 @@ TEXTS = {
     "scripts": "Ελλάδα עברית العربية हिन्दी 漢字 한국어",
     "decomposed": "Cafe\u0301 \u212b \ufb01",  # changes under any Unicode normalisation
     "markup": "<b onclick=\"x()\">&amp; <script>alert('1')</script>",
-    "white space": "  two  leading,\ttab,\nnew line, trailing  ",
+    "white space": "  two  leading,\ttab,\nnew line,\r\nanother, trailing  ",
     "quotes and backslashes": "\"'`\\ \\n %s {0} ${x} {{y}}",
     "control and format characters": "a\u0007b\u200bc\u202ed\u00a0e",
+    "what some would embellish": ":) :smile: (c) -- ... *bold* @all #1 http://example.org/?a=1&b=2",
 }
+ONE = "\U00012031"  # a message of one character, found in no other
+
+# Repeated to the length that is allowed, and one beyond: what counts bytes, UTF-16 units or graphemes goes wrong.
+WIDTHS = {
+    "one byte": "a",
+    "two bytes, one UTF-16 unit": "\u00e9",
+    "four bytes, two UTF-16 units": "\N{DRAGON}",
+    "two characters that look like one": "e\u0301",
+}
+BLANK = " \t\n\v\f\r\u00a0\u1680\u2003\u2028\u202f\u3000"  # what every language takes for white space
 
 
-async def _arrives(stage: Stage, alice: Actor, bob: Actor, text: str) -> None:
-    said = Said("chat-message", ({"sessionId": stage.session, "message": text},), text, stage.session)
-    mark = new_mark()
-    said.args[0]["message"] = f"{text}{mark}{text}"[: max(len(text) * 2 + len(mark), 1)]
-    said.mark = mark
-    await alice.does(said)
+def _message(stage: Stage, text: str, mark: str | None, about: str) -> Said:
+    """Return a request to say something, of which `about` is judged."""
+    return Said("chat-message", ({"sessionId": stage.session, "message": text},), mark, stage.session, about=about)
+
+
+async def _arrives(bob: Actor, said: Said) -> None:
     came = (await bob.witnesses(said)).args[0]
-    got = came.get("message") if isinstance(came, dict) else came
-    if got != said.args[0]["message"]:
-        raise Broken(ascii(said.args[0]["message"]), ascii(got), "$.message")
+    sent, got = said.args[0]["message"], came.get("message") if isinstance(came, dict) else came
+    if got != sent:
+        raise Broken(_shown(sent), _shown(got), "$.message")
+
+
+def _shown(text: object) -> str:
+    return f"{len(text)} characters: {text!a:.200}" if isinstance(text, str) else repr(text)
 
 
 @check("chat/text-arrives-unchanged")
 async def a_text_arrives_unchanged(stage: Stage) -> None:
     """Alice says things in many scripts, with emoji, markup and white space; bob hears them letter for letter."""
     alice, bob = await stage.joined("alice", "bob")
-    for text in TEXTS.values():
-        await _arrives(stage, alice, bob, text)
+    marks = [new_mark() for _ in TEXTS]
+    texts = {mark: f"{text}{mark}{text}" for mark, text in zip(marks, TEXTS.values(), strict=True)}
+    for mark, text in (*texts.items(), (ONE, ONE)):
+        said = _message(stage, text, mark, "chat/text-arrives-unchanged")
+        await alice.does(said)
+        await _arrives(bob, said)
 
 
 @check("chat/longest-accepted")
 async def the_longest_message_is_accepted(stage: Stage) -> None:
-    """Alice says 2000 characters, of one byte each and of four; both arrive whole."""
+    """Alice says 2000 characters, of one byte each and of four, and such as belong together; all arrive whole."""
     alice, bob = await stage.joined("alice", "bob")
-    for letter in ("a", "\N{DRAGON}"):
+    for letters in WIDTHS.values():
         mark = new_mark()
-        text = mark + letter * (LONGEST - len(mark))
-        said = Said("chat-message", ({"sessionId": stage.session, "message": text},), mark, stage.session)
+        said = _message(stage, _of_length(LONGEST, letters, mark), mark, "chat/longest-accepted")
         await alice.is_allowed(said)
-        heard = (await bob.witnesses(said)).args[0]
-        got = heard.get("message") if isinstance(heard, dict) else None
-        if got != text:
-            raise Broken("all 2000 characters", f"{len(got) if isinstance(got, str) else got!r}", "$.message")
+        await _arrives(bob, said)
 
 
-async def _is_refused(stage: Stage, text: str) -> None:
+def _of_length(length: int, letters: str, beginning: str = "") -> str:
+    return beginning + (letters * length)[: length - len(beginning)]
+
+
+async def _are_refused(stage: Stage, *texts: str) -> None:
+    """Let alice show that she may speak, and then say what she may not."""
     alice = await stage.joined("alice")
     await alice.does(await stage.request(Catalogue.load()["chat-message"]))
-    await alice.is_refused(
-        Said("chat-message", ({"sessionId": stage.session, "message": text},), None, stage.session, legal=False)
-    )
+    for text in texts:
+        said = Said("chat-message", ({"sessionId": stage.session, "message": text},), None, stage.session, legal=False)
+        await alice.is_refused(said)
 
 
 @check("chat/blank-refused")
 async def a_blank_message_is_refused(stage: Stage) -> None:
-    """Alice says something, then nothing but white space, of ASCII and of Unicode."""
-    for text in (" ", " \t\r\n ", "\u00a0\u2003\u3000"):
-        await _is_refused(stage, text)
+    """Alice says something, then nothing but white space, of ASCII and of Unicode, each kind of it alone."""
+    await _are_refused(stage, " \t\r\n ", " \u00a0\u2003\u3000 ", *BLANK)
 
 
 @check("chat/too-long-refused")
 async def a_message_too_long_is_refused(stage: Stage) -> None:
-    """Alice says something, then one character more than 2000."""
-    await _is_refused(stage, "a" * (LONGEST + 1))
+    """Alice says something, then one character more than 2000, whatever the characters."""
+    await _are_refused(stage, *(_of_length(LONGEST + 1, letters) for letters in WIDTHS.values()))

@@ -1,10 +1,14 @@
 """Requests that concern nobody but the one who asks."""
 
+from typing import Any
+
+from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.journal import Said, contains
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Unjudged
-from dungeonlab_spec import Event
+from dungeonlab_spec import Catalogue, Event
 
 
 def _profile_of(user: str | None) -> Said:
@@ -13,12 +17,21 @@ def _profile_of(user: str | None) -> Said:
 
 @check("direct/own-profile")
 async def ones_own_profile(stage: Stage) -> None:
-    """Alice asks for hers, and bob for his; each is told their own."""
-    for actor in await stage.connected("alice", "bob"):
-        user = (await actor.is_allowed(_profile_of(None))).data.get("user")
-        told = user.get("id") if isinstance(user, dict) else None
-        if told != actor.user:
-            raise Broken(f"{actor.name}'s own id {actor.user!r}", f"{told!r}", "$.data.user.id")
+    """Alice asks for hers, and bob for his; each is told their own, also when claiming to be the other."""
+    alice, bob = await stage.connected("alice", "bob")
+    for actor, other in ((alice, bob), (bob, alice)):
+        for claims in ({}, dict.fromkeys(("sender", "id", "user", "username", "asUser"), other.user)):
+            answer = await actor.is_allowed(Said("get-user-data", (claims,), None, None))
+            _is_of(answer, actor.name, actor.user)
+
+
+def _is_of(answer: Answer, name: str, user: str | None) -> None:
+    """Make sure that an answer is somebody's profile."""
+    if answer.data.get("user") is None:
+        raise Unjudged("the answer holds no user")
+    told = answer.data["user"].get("id") if isinstance(answer.data["user"], dict) else answer.data["user"]
+    if told != user:
+        raise Broken(f"{name}'s id {user!r}", f"{told!r}", "$.data.user.id")
 
 
 @check("direct/shared-session-profile")
@@ -27,10 +40,7 @@ async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
     alice = await stage.connected("alice")
     for name in ("bob", "gamemaster"):
         wanted = (await stage.member(name)).user
-        user = (await alice.is_allowed(_profile_of(wanted))).data.get("user")
-        told = user.get("id") if isinstance(user, dict) else None
-        if told != wanted:
-            raise Broken(f"{name}'s id {wanted!r}", f"{told!r}", "$.data.user.id")
+        _is_of(await alice.is_allowed(_profile_of(wanted)), name, wanted)
 
 
 @check("direct/no-secrets")
@@ -49,17 +59,24 @@ async def a_profile_holds_no_secrets(stage: Stage) -> None:
 
 @check("direct/strangers-profile-refused")
 async def a_strangers_profile_is_refused(stage: Stage) -> None:
-    """Alice may see bob's profile; mallory, who shares no session with him, may not."""
+    """Alice may see bob's profile; mallory, who shares no session with him, may not, whoever she claims to be."""
     alice, mallory = await stage.connected("alice", "mallory")
     bob = await stage.member("bob")
     stage.share_no_session("mallory", "bob")
     await alice.does(_profile_of(bob.user))
     await mallory.is_refused(_profile_of(bob.user))
+    claims = dict.fromkeys(("sender", "requester", "user", "asUser"), alice.user)
+    await mallory.is_refused(Said("get-user-data", ({"userId": bob.user, **claims},), None, None))
 
 
-async def _action(stage: Stage, event: Event) -> Said:
-    inner = await stage.request(event)
-    asked = {"sessionId": stage.session, "action": {"type": event.name, "payload": inner.args[0]}}
+async def _question(stage: Stage, event: Event, **changes: Any) -> Said:
+    """Return the question whether an action, changed or not, would be accepted."""
+    action = (await stage.request(event)).args[0]
+    return _asking(stage, event, {**action, **changes})
+
+
+def _asking(stage: Stage, event: Event, action: dict[str, Any]) -> Said:
+    asked = {"sessionId": stage.session, "action": {"type": event.name, "payload": action}}
     return Said("validate-action", (asked,), None, stage.session)
 
 
@@ -67,45 +84,73 @@ async def _action(stage: Stage, event: Event) -> Said:
 async def validate_action_says_yes(stage: Stage, event: Event) -> None:
     """Alice asks about an action that she may take."""
     alice = await stage.joined("alice")
-    data = (await alice.does(await _action(stage, event))).data
-    if data.get("valid") is not True:
-        raise Broken("true", f"{data.get('valid')!r}, with errors {data.get('errors')}", "$.data.valid")
+    data = (await alice.does(await _question(stage, event))).data
+    if data.get("valid") is not True or data.get("errors"):
+        raise Broken("true, without errors", f"{data.get('valid')!r}, with errors {data.get('errors')}", "$.data.valid")
 
 
 @check("direct/validate-action-says-no-and-why")
 async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
-    """Alice asks about an action whose payload lacks its encounter, and one whose encounter is a number."""
+    """Alice asks about actions that are malformed, and about some that concern what does not exist."""
     alice = await stage.joined("alice")
-    for change in ({}, {"encounterId": 5}):
-        said = await _action(stage, event)
-        del said.args[0]["action"]["payload"]["encounterId"]
-        said.args[0]["action"]["payload"].update(change)
+    await alice.does(await _question(stage, event))
+    malformed = await _question(stage, event)
+    del malformed.args[0]["action"]["payload"]["encounterId"]
+    for said in (malformed, await _question(stage, event, encounterId=5)):
         answer = await alice.asks(said)
         if not answer.accepted:
             raise Unjudged(f"validate-action itself was refused: {answer.args}")
-        if answer.data.get("valid") is not False:
-            raise Broken("false", f"{answer.data.get('valid')!r}", "$.data.valid")
-        if not answer.data.get("errors"):
-            raise Broken("at least one reason", f"{answer.data.get('errors')!r}", "$.data.errors")
+        _says_no(answer)
+    nowhere = {"sessionId": "no-such-session", "encounterId": "no-such-encounter"}
+    if "token" in event.needs:
+        nowhere["tokenId"] = "no-such-token"
+    for key, unknown in nowhere.items():
+        answer = await alice.asks(await _question(stage, event, **{key: unknown}))
+        if answer.accepted:  # these may be refused like any request that concerns them
+            _says_no(answer)
+
+
+def _says_no(answer: Answer) -> None:
+    if answer.data.get("valid") is not False:
+        raise Broken("false", f"{answer.data.get('valid')!r}", "$.data.valid")
+    if not answer.data.get("errors"):
+        raise Broken("at least one reason", f"{answer.data.get('errors')!r}", "$.data.errors")
 
 
 @check("direct/validate-action-has-no-effect")
 async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
-    """Alice asks about an action, twice; bob hears nothing of it, and then she can still take it."""
+    """Alice asks about an action, twice; bob hears nothing of it, and she finds everything as it was."""
     alice, bob = await stage.joined("alice", "bob")
-    inner = await stage.request(event, fresh=True)
-    before = len(bob.sightings(inner))
-    asked = {"sessionId": stage.session, "action": {"type": event.name, "payload": inner.args[0]}}
-    versions = []
+    before = await _version(stage, alice) if event.effect == "changes-token" else 0
+    asked = await stage.request(event)
+    asked.actor, asked.user, asked.connection = alice.name, alice.user, alice.connection
+    asked.fate, asked.about = "refused", "direct/validate-action-has-no-effect"  # it is never sent
+    stage.journal.said.append(asked)
     for _ in range(2):
-        await alice.does(Said("validate-action", (asked,), None, stage.session))
-        await bob.fence()
-        if len(bob.sightings(inner)) > before:
-            raise Broken("nothing to be broadcast", f"bob heard {event.name}")
-    answer = await alice.asks(inner)
-    if not answer.accepted:
-        raise Broken(f"{event.name} still to be possible after validate-action", f"{answer.args}")
-    versions.append(answer.data.get("version", (answer.data.get("token") or {}).get("version")))
-    expected = {"creates-token": 1, "changes-token": 2}.get(event.effect or "")
-    if expected is not None and isinstance(versions[0], int) and versions[0] > expected:
-        raise Broken(f"version {expected}, as after one change", f"{versions[0]}", "$.data.version")
+        await alice.does(_asking(stage, event, asked.args[0]))
+    await bob.fence()
+    if bob.sightings(asked):
+        raise Broken("nothing to be broadcast", f"bob heard {event.name}")
+    if event.effect == "changes-token":
+        after = await _version(stage, alice, asked.mark)
+        if after > before + 1:
+            raise Broken(f"version {before + 1}, as after one change", f"{after}", "$.data.token.version")
+    else:
+        action = Said(event.name, asked.args, asked.mark, asked.session)
+        answer = await alice.asks(action)
+        if not answer.accepted:
+            raise Broken(f"{event.name} still to be possible after validate-action", f"{answer.args}")
+
+
+async def _version(stage: Stage, actor: Actor, never: str | int | None = None) -> int:
+    """Change the scene's token, and return its version then; `never` was asked about, and must not be in it."""
+    look = await stage.request(Catalogue.load()["token:update"])
+    look.args[0]["updates"] = {"isVisible": True}
+    look.mark = look.args[0]["tokenId"]
+    token = (await actor.does(look)).data.get("token")
+    if not isinstance(token, dict) or not isinstance(token.get("version"), int):
+        raise Unjudged("token:update was acknowledged without the token")
+    if never is not None and contains(token, never):
+        raise Broken("the token to be as it was", f"{token}")
+    version: int = token["version"]
+    return version

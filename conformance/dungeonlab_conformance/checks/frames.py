@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
-from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.actor import Actor, Unreadable
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.polling import polled
 from dungeonlab_conformance.raw import RawConnection
@@ -244,5 +244,7 @@ async def _talk_on(stage: Stage, bob: Actor, carol: Actor, what: str) -> None:
         await carol.hears(said)
     except Gone:
         raise Broken(f"bob and carol to talk on after {what}", "the connection was closed") from None
+    except Unreadable:
+        raise  # an answer, of whatever shape: they do talk
     except Unjudged as silent:
         raise Broken(f"bob and carol to talk on after {what}", f"{silent}") from None

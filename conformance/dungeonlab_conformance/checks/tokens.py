@@ -2,15 +2,16 @@
 
 import asyncio
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.journal import Said, new_mark
+from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Unjudged
-from dungeonlab_spec import Catalogue, Event
+from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import examples
 
 AT_ONCE = 10  # changes sent without waiting for an answer in between
@@ -47,8 +48,9 @@ async def _about(stage: Stage, event: str, token: Token, **changes: Any) -> Said
 
 
 async def _stored(stage: Stage, actor: Actor, token: Token) -> Token:
-    """Return what is stored of a token: renamed to what it is called already."""
-    return _token(await actor.does(await _about(stage, "token:update", token, updates={"name": token["name"]})))
+    """Return what is stored of a token: made as visible as it is already."""
+    changes = {"isVisible": token.get("isVisible") is not False}
+    return _token(await actor.does(await _about(stage, "token:update", token, updates=changes)))
 
 
 def _same(before: Token, after: Token, but: set[str]) -> None:
@@ -69,15 +71,16 @@ async def what_one_creates_others_can_move(stage: Stage) -> None:
 
 @check("tokens/move-changes-only-position")
 async def a_move_changes_only_the_position(stage: Stage) -> None:
-    """Alice moves a token that has every property; the position is new, the rest is as it was."""
+    """Alice moves a token that has every property; the position is all new, the rest is as it was."""
     alice = await stage.joined("alice")
     token = await _made(stage, alice)
-    place = {"x": 71, "y": 83, "elevation": 2.5}
-    await alice.does(await _about(stage, "token:move", token, position=place))
-    after = await _stored(stage, alice, token)
-    _same(token, after, {"position"})
-    if after.get("position") != place:
-        raise Broken(f"{place}", f"{after.get('position')}", "$.data.token.position")
+    for place in ({"x": 71, "y": 83, "elevation": 2.5}, {"x": 0, "y": 0}):
+        await alice.does(await _about(stage, "token:move", token, position=place))
+        after = await _stored(stage, alice, token)
+        _same(token, after, {"position"})
+        expected = {"elevation": 0, **place}  # one that is left out is none, and not the old one
+        if after.get("position") != expected:
+            raise Broken(f"{expected}", f"{after.get('position')}", "$.data.token.position")
 
 
 @check("tokens/update-changes-only-what-was-sent")
@@ -85,7 +88,9 @@ async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
     """Alice changes one property after the other of a token that has all; each changes alone."""
     alice = await stage.joined("alice")
     token = await _made(stage, alice)
-    for name, value in examples("token:update", "valid")["full"]["updates"].items():
+    full = examples("token:update", "valid")["full"]["updates"]
+    flags = [("isVisible", True), ("isVisible", False)]
+    for name, value in [*full.items(), *flags, ("data", {})]:
         after = _token(await alice.does(await _about(stage, "token:update", token, updates={name: value})))
         _same(token, after, {name})
         if after.get(name) != value:
@@ -113,7 +118,9 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
     for _ in range(3):
         data = (await alice.does(await _about(stage, event.name, token))).data
         changed = data.get("version", (data.get("token") or {}).get("version"))
-        if not isinstance(version, int) or changed != version + 1:
+        if not isinstance(version, int) or not isinstance(changed, int):
+            raise Unjudged("the token was acknowledged without its version")
+        if changed != version + 1:
             raise Broken(f"version {version} to grow by one", f"{changed!r}", "$.data.version")
         version = changed
     burst = [await _about(stage, event.name, token) for _ in range(AT_ONCE)]
@@ -144,55 +151,98 @@ async def an_unknown_encounter_is_refused(stage: Stage, event: Event) -> None:
     await alice.is_refused(said)
 
 
+def _in_full(said: Said) -> Said:
+    """Make a request say all it can, for what is lost between broadcast and store."""
+    full = copy.deepcopy(examples(said.event, "valid")["full"])
+    for key in {"token", "updates", "position"} & said.args[0].keys():
+        said.args[0][key] = full[key] | said.args[0][key]
+    return said
+
+
+async def _heard_and_stored(stage: Stage, actor: Actor, said: Said) -> tuple[Token, Token]:
+    """Return what somebody hears of a token, and what is stored of it the moment it is heard, but for its name."""
+    seen = await actor.witnesses(said)
+    heard = seen.args[0] if seen.args else None
+    if not isinstance(heard, dict) or validate(said.event, heard, "emission"):
+        raise Unjudged("the broadcast does not fit its schema")
+    look = await stage.request(_event("token:update"))
+    look.args[0]["tokenId"] = heard.get("tokenId") or heard["token"]["id"]
+    answer = await actor.asks(look)
+    if answer.code == "TOKEN_NOT_FOUND":
+        raise Broken("the token to be there when its broadcast is heard", f"{answer.args}")
+    if not answer.accepted:
+        raise Unjudged(f"{actor.name} could not look at the token: {answer.args}")
+    return heard, _token(answer)
+
+
 @check("tokens/broadcast-equals-stored-state")
 async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> None:
-    """Alice does it; what bob hears of the token is what she is told, and what is stored."""
+    """Alice does it; what bob hears of the token is what he finds stored right then, and what she is told."""
     alice, bob = await stage.joined("alice", "bob")
-    said = await stage.request(event)
-    told = (await alice.does(said)).data
-    heard = (await bob.witnesses(said)).args[0]
-    if not isinstance(heard, dict):
-        raise Unjudged("the broadcast is no object")
+    said = _in_full(await stage.request(event))
+    look = asyncio.create_task(_heard_and_stored(stage, bob, said))
+    try:
+        answer = await alice.does(said)
+        heard, stored = await look
+    finally:
+        look.cancel()
+    if validate(event.name, answer.args[0], "ack"):
+        raise Unjudged("the acknowledgement does not fit its schema")
     for key in ("token", "position", "version"):
-        if key in told and heard.get(key) != told[key]:
-            raise Broken(f"{told[key]!r} as acknowledged", f"{heard.get(key)!r}", f"$.{key}")
-    shown = heard["token"] if isinstance(heard.get("token"), dict) else heard
-    token = {"id": shown.get("id", heard.get("tokenId")), "name": shown.get("name", new_mark())}
-    stored = await _stored(stage, alice, token)
-    for key, value in shown.items():
-        if key in stored and key not in _VOLATILE and stored[key] != value:
-            raise Broken(f"{stored[key]!r} as stored", f"{value!r}", f"$.{key}")
+        if key in answer.data and _plain(heard.get(key)) != _plain(answer.data[key]):
+            raise Broken(f"{answer.data[key]!r} as acknowledged", f"{heard.get(key)!r}", f"$.{key}")
+    shown = heard.get("token", {"position": heard.get("position")})
+    kept = {key: value for key, value in stored.items() if key in shown or "token" in heard}
+    for key in sorted((shown.keys() | kept.keys()) - _VOLATILE - {"name"}):
+        if shown.get(key) != kept.get(key):
+            raise Broken(f"{kept.get(key)!r} as stored", f"{shown.get(key)!r}", f"$.{key}")
+
+
+def _plain(value: Any) -> Any:
+    """Return what must be told alike to everybody; who changed a token last need not be told."""
+    return {k: v for k, v in value.items() if k != "updatedBy"} if isinstance(value, dict) else value
 
 
 @check("tokens/defaults-filled")
 async def defaults_are_filled(stage: Stage) -> None:
     """Alice creates a token of a name and a position; the rest is as documented."""
     alice = await stage.joined("alice")
-    said = await stage.request(_event("token:create"))
-    token = _token(await alice.does(said))
-    defaults = {
-        "size": "medium",
-        "isVisible": True,
-        "isPlayerControlled": False,
-        "data": {},
-        "conditions": [],
-        "position": {**said.args[0]["token"]["position"], "elevation": 0},
-    }
+    token = _token(await alice.does(await stage.request(_event("token:create"))))
+    position = token.get("position")
+    if not isinstance(position, dict):
+        raise Unjudged("the token was acknowledged without its position")
+    defaults = {"size": "medium", "isVisible": True, "isPlayerControlled": False, "data": {}, "conditions": []}
     for key, value in defaults.items():
         if token.get(key) != value:
             raise Broken(f"{value!r}", f"{token.get(key)!r}", f"$.data.token.{key}")
+    if position.get("elevation") != 0:
+        raise Broken("0", f"{position.get('elevation')!r}", "$.data.token.position.elevation")
 
 
 @check("tokens/bounds-reached")
 async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
-    """Alice sends each edge the schema allows: the longest, the shortest, the least, each of an enumeration."""
-    alice = await stage.joined("alice")
-    for name, payload in examples(event.name, "valid").items():
-        if not name.startswith(("edge-", "only-")) or "Id" in name:
-            continue
+    """Alice sends each edge the schema allows: the longest, the shortest, the least, each of an enumeration.
+
+    Bob hears them; that they reach him as they were sent is an invariant.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    for name, payload in _edges(event):
         said = await stage.request(event)
         ids = {key: value for key, value in said.args[0].items() if key.endswith("Id")}
-        edge = Said(event.name, ({**payload, **ids},), None, stage.session)
+        edge = Said(event.name, ({**payload, **ids},), None, stage.session, about="tokens/bounds-reached")
         answer = await alice.asks(edge)
         if not answer.accepted:
             raise Broken(f"{name} to be accepted", f"{answer.args}")
+    await bob.fence()
+
+
+def _edges(event: Event) -> Iterator[tuple[str, Token]]:
+    """Yield the valid examples but those of ids, and the longest name once more in letters of four bytes each."""
+    for name, payload in examples(event.name, "valid").items():
+        if "Id" not in name:
+            yield name, payload
+        if name.endswith("-name-longest"):
+            wide = copy.deepcopy(payload)
+            holder = wide.get("token", wide.get("updates"))
+            holder["name"] = "\N{DRAGON}" * len(holder["name"])
+            yield f"{name}, of four bytes a letter,", wide
