@@ -74,7 +74,7 @@ class Ledger:
         elif len(allowed) == 1:
             cause = allowed[0]
         else:
-            cause = next((said for said in allowed if not differences(said, seen)), (allowed or found)[0])
+            cause = min(allowed or found, key=lambda said: _unlikelihood(said, seen))
         self._deliveries[seen.number] = Delivery(seen, cause, self._times[key], len(allowed))
 
     def _marked(self, seen: Observation) -> list[Said]:
@@ -167,6 +167,13 @@ class Ledger:
         if any(seat.why == "closed" and (seat.until or 0.0) <= delivery.seen.at for seat in before):
             return "join/disconnect-leaves-the-room"
         return None
+
+
+def _unlikelihood(said: Said, seen: Observation) -> tuple[bool, ...]:
+    """Of several requests with one mark, the first of the least unlikely is taken for a delivery's cause."""
+    body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
+    own = said.connection == seen.connection
+    return said.at > seen.at, bool(differences(said, seen)), body.get("userId") != said.user, own
 
 
 def _session(seen: Observation) -> str:
