@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dungeonlab_conformance.arguments import Arguments
 from dungeonlab_conformance.journal import Observation
 from dungeonlab_conformance.verdict import Broken, Missing
 from dungeonlab_spec import Catalogue
@@ -145,7 +146,9 @@ def deviations(dialect: Dialect, observations: Iterable[Observation]) -> Iterato
             if seen.event in dialect.emissions and args != seen.args:
                 about = seen.event if catalogue[seen.event].is_broadcast else None
                 shape = "broadcasts/valid-payload" if about else "broadcasts/server-events-valid"
-                yield Deviation(shape, about, Broken(f"the properties of {seen.event}", f"{args}"), seen)
+                yield Deviation(
+                    shape, about, Broken(f"the documented properties of {seen.event}", f"{Arguments(args)}"), seen
+                )
 
 
 def _answered(dialect: Dialect, seen: Observation, args: Args) -> Iterator[Deviation]:
@@ -162,7 +165,7 @@ def _answered(dialect: Dialect, seen: Observation, args: Args) -> Iterator[Devia
         yield Deviation("payloads/text", event.name, Broken(expected, "a bare text is accepted"), seen)
     if args != seen.args:
         shape = "acks/success-shape" if accepted else "acks/failure-shape"
-        yield Deviation(shape, event.name, Broken(f"the envelope {seen.args}", f"{args}", "$"), seen)
+        yield Deviation(shape, event.name, Broken("the documented envelope", f"{Arguments(args)}", "$"), seen)
 
 
 def _naming(name: str) -> str | None:

@@ -40,14 +40,14 @@ def build(document: Document, *, url: str | None, transport: str | None, scale: 
     own = any(name in data for name in _OWN_WAYS) or bool(recipe(data, "session.open"))
     steps = _steps(data) if own or _defines(adapter, "log_in") else OUR_HTTP_SIDE
     transports = tuple(server.get("transports", ("websocket", "polling")))
-    limits = data.get("timeouts", {})
+    limits, verify = data.get("timeouts", {}), _verify(document)
     try:
         target = Target(
             url or server["url"],
             path=server.get("path", "/socket.io/"),
             transport=transport or transports[0],
             headers=server.get("headers", {}),
-            verify=_verify(document),
+            verify=verify,
             steps=steps,
             limits=Limits(scale, base=limits.get("answer", 4.0), quiet=limits.get("quiet", 0.5)),
             transports=transports,

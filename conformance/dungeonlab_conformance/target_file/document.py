@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.verdict import TargetFault
 
 Where = tuple[str | int, ...]  # the keys and indices that lead to something in the file
@@ -30,8 +31,12 @@ class Document:
     taken: dict[Where, list[str]] = field(default_factory=dict)
 
     def fault(self, where: Where, sentence: str) -> FileFault:
-        """Return the error to raise about something in the file."""
-        return FileFault(f"{self.path}:{self.line(where)}: {sentence}")
+        """Return the error to raise about something in the file; nothing from the environment is shown in it."""
+        secrets = Secrets()
+        for values in self.taken.values():
+            for value in values:
+                secrets.add(value)
+        return FileFault(f"{self.path}:{self.line(where)}: {secrets.redact(sentence)}")
 
     def line(self, where: Where) -> int:
         """Return the line on which something begins, or else what it would stand in."""

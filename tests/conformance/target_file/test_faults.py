@@ -1,0 +1,205 @@
+"""Each error that the maker of a target file can make is met with one sentence: file, line, what is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dungeonlab_conformance.cli import main
+from dungeonlab_conformance.target_file.document import FileFault
+from dungeonlab_conformance.target_file.loading import load
+
+SERVER = '[server]\nurl = "http://127.0.0.1:3000"\n'  # lines 1 and 2
+ACTORS = '[actors.gamemaster]\npassword = "pw-of-gm"\n[actors.alice]\npassword = "pw-of-alice"\n'  # 2 lines each
+LOGIN = '[login]\npath = "/login"\njson = { name = "{username}" }\ncapture = { user = "/id" }\n'
+OPEN = '[session.open]\npath = "/games"\ncapture = { session = "/id" }\n'
+
+FAULTS = {
+    "no TOML": (SERVER + "this is none", 3, "this is no TOML"),
+    "no end": (SERVER + '[actors.alice]\npassword = """', 4, "this is no TOML"),
+    "no server": ("[timeouts]\nanswer = 1\n", 1, "the file lacks 'server'"),
+    "no url": ("# nothing\n[server]\npath = '/'\n", 2, "server lacks 'url'"),
+    "an unknown section": (SERVER + "[sevrer]\nx = 1\n", 3, "unknown key 'sevrer'; did you mean 'server'?"),
+    "an unknown key": (
+        SERVER + "[actors.alice]\npasword = 'x'\n",
+        4,
+        "unknown key 'pasword' in [actors.alice]; did you mean 'password'?",
+    ),
+    "an unknown actor": (SERVER + "\n[actors.erin]\n", 4, "unknown key 'erin' in [actors]; known are alice, bob"),
+    "a key in a list": (
+        SERVER + "[[login]]\npath = '/'\n[[login]]\npath = '/'\nmthod = 'GET'\n",
+        7,
+        "unknown key 'mthod' in [login]; did you mean 'method'?",
+    ),
+    "a step without a path": (SERVER + "[logout]\nmethod = 'POST'\n", 3, "logout lacks 'path'"),
+    "a path that is none": (SERVER + "[logout]\npath = 'out'\n", 4, "[logout] path: it must begin with /"),
+    "an unknown method": (SERVER + "[logout]\npath = '/'\nmethod = 'get'\n", 5, "[logout] method must be one of 'GET'"),
+    "two bodies": (SERVER + "[logout]\npath = '/'\njson = {}\nform = {}\n", 3, "logout has both json and form"),
+    "a number for a text": (SERVER + "[actors.alice]\npassword = 5\n", 4, "must be a text, not a number"),
+    "a text for a table": (SERVER + "actors = 5\n", 3, "unknown key 'actors' in [server]"),
+    "a text for a step": ("logout = 'x'\n" + SERVER, 1, "logout must be one request, or a list of them, not a text"),
+    "a wrong status": (SERVER + "[logout]\npath='/'\nexpect = '200'\n", 5, "a status, or a list of those, not a text"),
+    "a bad capture": (SERVER + "[whoami]\npath='/'\ncapture = { user = 'id' }\n", 5, "give a JSON pointer that begins"),
+    "a bad variable": (SERVER + "[whoami]\npath='/'\ncapture = { User = '/id' }\n", 5, "a variable's name is of small"),
+    "no timeout at all": (SERVER + "[timeouts]\nanswer = 0\n", 4, "[timeouts] answer must be greater than 0"),
+    "no transports": (SERVER + "transports = []\n", 3, "[server] transports must not be empty"),
+    "a transport twice": (SERVER + "transports = ['polling', 'polling']\n", 3, "names something twice"),
+    "three sessions": (
+        SERVER + ACTORS + "".join(f"[[static-session]]\nid = '{n}'\nmembers = []\n" for n in range(3)),
+        7,
+        "has 3 entries; 2 at most are used",
+    ),
+    "a url that is none": ("[server]\nurl = 'localhost:3000'\n", 2, "'localhost:3000' is no server URL"),
+    "an unset variable": ("[server]\nurl = '${NO_SUCH_THING}'\n", 2, "environment variable NO_SUCH_THING is not set"),
+    "an empty variable": ("[server]\nurl = '${EMPTY_THING}'\n", 2, "environment variable EMPTY_THING is empty"),
+    "no variable's name": ("[server]\nurl = 'http://${1}'\n", 2, "names no variable; write $${"),
+    "a template that names nothing": (
+        SERVER + ACTORS + "[login]\npath = '/login'\n\nform = { name = '{usr}' }\n",
+        10,
+        "the template names {usr}, which nothing defines; there are {actor}, {password}, {run}, {username}",
+    ),
+    "a capture that comes too late": (
+        SERVER + ACTORS + LOGIN + "[session.open]\npath = '/games/{session}'\ncapture = { session = '/id' }\n",
+        12,
+        "the template names {session}, which nothing defines",
+    ),
+    "a command's template": (SERVER + "[login]\ncommand = ['sh', '{usr}']\n", 4, "the template names {usr}"),
+    "no session captured": (SERVER + "[session.open]\npath = '/'\n", 3, "[session.open] captures no 'session'"),
+    "no encounter captured": (SERVER + "[encounter.open]\npath = '/'\n", 3, "[encounter.open] captures no 'encounter'"),
+    "no user captured": (SERVER + "[register]\npath = '/'\n" + OPEN, 3, "[register] captures no 'user'"),
+    "an actor without a user": (
+        SERVER + ACTORS + "[login]\npath = '/login'\n" + OPEN,
+        3,
+        "nothing says by which id the server calls gamemaster",
+    ),
+    "an actor without a login": (SERVER + ACTORS + OPEN, 3, "there is no way to log gamemaster in: add [login], or a"),
+    "nobody": (SERVER + LOGIN + OPEN, 1, "nobody can log in: add [actors], or [register]"),
+    "no game master": (
+        SERVER + ACTORS[ACTORS.index("[actors.a") :] + LOGIN + OPEN,
+        3,
+        "somebody must open the sessions: add [actors.gamem",
+    ),
+    "no session": (SERVER + ACTORS + LOGIN, 1, "there is no session to join: add [session.open], or name one as"),
+    "accounts made and had": (
+        SERVER + ACTORS + "[register]\npath = '/'\ncapture = { user = '/id' }\n",
+        3,
+        "there are both [register], which makes accounts, and [actors]",
+    ),
+    "sessions made and had": (
+        SERVER + ACTORS + LOGIN + OPEN + "[[static-session]]\nid = 'x'\nmembers = ['alice']\n",
+        11,
+        "there are both [session], which opens sessions, and [[static-session]]",
+    ),
+    "a session of nobody": (
+        SERVER + "[[static-session]]\nid = 'x'\nmembers = ['alice']\n",
+        3,
+        "[[static-session]] needs [actors]",
+    ),
+    "a member who is not there": (
+        SERVER + ACTORS + LOGIN + "[[static-session]]\nid = 'x'\nmembers = ['alice', 'bob']\n",
+        13,
+        "'bob' is in this session, and there is no [actors.bob]",
+    ),
+    "one session twice": (
+        SERVER + ACTORS + LOGIN + 2 * "[[static-session]]\nid = 'x'\nmembers = ['alice']\n",
+        15,
+        "both [[static-session]] have the same id",
+    ),
+    "one name for two events": (
+        SERVER + "[dialect.events]\njoin-session = 'x'\nleave-session = 'x'\n",
+        5,
+        "'leave-session' and 'join-session' cannot both be called 'x'",
+    ),
+    "an argument that is none": (
+        SERVER + "[dialect.arguments]\njoin-session = 'userId'\n",
+        4,
+        "join-session has no property 'userId'; it has 'sessionId'",
+    ),
+    "no file of authorities": (SERVER + "[server.tls]\nca = 'none.pem'\n", 4, "there is no file"),
+    "an adapter of another form": ("adapter = 'my_mod'\n" + SERVER, 1, "adapter: write it as package.module:Class"),
+    "no adapter's module": ("adapter = 'no_such:My'\n" + SERVER, 1, "no_such cannot be imported: ModuleNotFoundError"),
+    "no adapter's class": ("adapter = 'json:My'\n" + SERVER, 1, "json has no My"),
+    "an adapter that is none": ("adapter = 'json:JSONDecoder'\n" + SERVER, 1, "is no class derived from"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_one_sentence_with_file_and_line(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence begins with file and line, and says what is wrong; it is one line."""
+    monkeypatch.setenv("EMPTY_THING", "")
+    text, line, said = FAULTS[name]
+    file = tmp_path / "dungeonlab-target.toml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(FileFault) as fault:
+        load(file)
+    assert str(fault.value).startswith(f"{file}:{line}: "), str(fault.value)
+    assert said in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    """The line is that of the byte which is none."""
+    file = tmp_path / "t.toml"
+    file.write_bytes(b"[server]\nurl = '\xff'\n")
+    with pytest.raises(FileFault, match=r"t\.toml:2: this is no UTF-8 text"):
+        load(file)
+
+
+@pytest.mark.parametrize("command", ["run", "probe"])
+@pytest.mark.parametrize("name", ["an unknown key", "an unset variable", "a template that names nothing"])
+def test_on_the_command_line(command: str, name: str, tmp_path: Path) -> None:
+    """Exit code 2, and nothing but the sentence."""
+    text, line, said = FAULTS[name]
+    file = tmp_path / "t.toml"
+    file.write_text(text, "utf-8")
+    told = CliRunner().invoke(main, [command, "--target", str(file)])
+    assert told.exit_code == 2
+    assert told.output.startswith(f"Error: {file}:{line}: ")
+    assert said in told.output
+    assert told.output.count("\n") == 1
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """It says how to come by one; a folder is no file either."""
+    told = CliRunner().invoke(main, ["run", "--target", str(tmp_path / "none.toml")])
+    assert told.exit_code == 2
+    assert "none.toml does not exist; `dungeonlab-conformance init` writes one" in told.output
+    told = CliRunner().invoke(main, ["run", "--target", str(tmp_path)])
+    assert told.exit_code == 2
+    assert "is a folder" in told.output
+
+
+def test_no_trace_of_the_suite_in_a_process(tmp_path: Path) -> None:
+    """A file found in the working directory is met the same way."""
+    (tmp_path / "dungeonlab-target.toml").write_text(FAULTS["an unknown key"][0], "utf-8")
+    command = [sys.executable, "-m", "dungeonlab_conformance", "run"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert told.stdout == ""
+    assert told.stderr.startswith("Error: dungeonlab-target.toml:4: unknown key 'pasword'")
+    assert told.stderr.count("\n") == 1
+
+
+def test_a_fault_never_shows_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value from the environment stands in the wrong place; the sentence says so without it."""
+    monkeypatch.setenv("MY_SECRET", "hunter2-and-more")
+    file = tmp_path / "t.toml"
+    for text in (
+        SERVER + "transports = ['${MY_SECRET}']\n",
+        SERVER + "[logout]\npath = '${MY_SECRET}'\n",
+        SERVER + "[logout]\npath = '/'\nmethod = '${MY_SECRET}'\n",
+        SERVER + "headers = '${MY_SECRET}'\n",
+        "adapter = '${MY_SECRET}:My'\n" + SERVER,
+        "[server]\nurl = '${MY_SECRET}'\n",
+        SERVER + "[dialect.events]\njoin-session = '${MY_SECRET}'\nleave-session = '${MY_SECRET}'\n",
+        SERVER + "[server.tls]\nca = '${MY_SECRET}'\n",
+        SERVER + ACTORS + LOGIN.replace("{username}", "{nobody} ${MY_SECRET}") + OPEN,
+    ):
+        file.write_text(text, "utf-8")
+        with pytest.raises(FileFault) as fault:
+            load(file)
+        assert "hunter2" not in str(fault.value)
