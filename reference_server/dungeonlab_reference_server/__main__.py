@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+from urllib.parse import urlsplit
 
 import click
 
@@ -14,10 +16,19 @@ _LEVELS = ["debug", "info", "warning", "error"]
 _DEFAULT = Settings()
 
 
+def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the origins as browsers write them; refuse what none ever would."""
+    for value in values:
+        parts = urlsplit(value)
+        if value != "null" and (parts.scheme not in ("http", "https") or value != f"{parts.scheme}://{parts.netloc}"):
+            raise click.BadParameter(f"{value!r} is no origin; give one such as https://play.example:8443")
+    return tuple(value.lower() for value in values)
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
-@click.option("--origin", "origins", multiple=True, help="Accept pages of this origin too; repeatable.")
+@click.option("--origin", "origins", multiple=True, callback=_origins, help="Pages of it may come too; repeatable.")
 @click.option(
     "--rate-limit",
     type=click.IntRange(0),
@@ -30,7 +41,7 @@ _DEFAULT = Settings()
     type=click.IntRange(1000),
     default=_DEFAULT.largest_message,
     show_default=True,
-    help="In bytes; a larger one ends its connection.",
+    help="In bytes; a larger one is refused, one of four times the size ends its connection.",
 )
 @click.option(
     "--deepest-payload",
@@ -61,19 +72,20 @@ def main(
     try:
         asyncio.run(_serve(host, port, settings))
     except OSError as error:
-        click.echo(f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port", err=True)
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+        click.echo(f"cannot listen on {host}, port {port}: {why.lower()}; choose another --host or --port", err=True)
         raise SystemExit(2) from None
 
 
 async def _serve(host: str, port: int, settings: Settings) -> None:
     from dungeonlab_reference_server.app import make_app, serve
 
-    runner, taken = await serve(make_app(settings), host, port)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"Listening on http://{shown}:{taken}", flush=True)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner, taken = await serve(make_app(settings), host, port)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Listening on http://{shown}:{taken}", flush=True)
     await stop.wait()
     await runner.cleanup()
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
+from dungeonlab_reference_server.faults import traced
 from dungeonlab_reference_server.origins import own_url
 from dungeonlab_reference_server.rules import Session
 from dungeonlab_reference_server.store import Store, User
@@ -23,7 +24,7 @@ from dungeonlab_reference_server.wire import COOKIE, Wire
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _LARGEST_BODY = 64 * 1024  # bytes
-_CODES = {400: "VALIDATION_ERROR", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
+_CODES = {400: "VALIDATION_ERROR", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 413: "TOO_LARGE"}
 
 log = logging.getLogger("dungeonlab")
 
@@ -204,8 +205,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         raise
     except ConnectionResetError:  # broken off by the client in the middle of an upload; nobody reads this
         return _problem(400, "the request broke off", _CODES[400])
-    except Exception:  # a fault of ours is told as JSON too
-        log.exception("fault path=%s", request.path)
+    except Exception as fault:  # a fault of ours is told as JSON too
+        log.error("fault method=%s error=%s", request.method, traced(fault))
         return _problem(500, "something went wrong here", "INTERNAL_ERROR")
 
 

@@ -10,8 +10,8 @@ class Settings:
     """Limits and switches.
 
     `origins` are accepted beside the server's own. `rate_limit` is in events per minute and user, 0 for none.
-    `largest_message` is in bytes. `deepest_payload` is in levels of nesting. `check_outgoing` holds everything
-    the server sends against the schemas.
+    `largest_message` is in bytes: a larger request is refused, one of four times the size ends its connection.
+    `deepest_payload` is in levels of nesting. `check_outgoing` holds everything the server sends against the schemas.
     """
 
     origins: tuple[str, ...] = ()

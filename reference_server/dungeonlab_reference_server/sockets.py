@@ -26,7 +26,7 @@ from dungeonlab_reference_server.settings import Settings
 Where = tuple[str, int]  # what an answer goes to: an Engine.IO connection, and the number of the request
 
 _FRAME = re.compile(r"4[0-6]|[1-356](?:probe)?$")  # what an Engine.IO packet begins with; others are hostile
-_REQUEST = re.compile(r"(?P<kind>[256])(?:(?P<attachments>[0-9]{1,10})-)?(?:/,)?(?P<number>[0-9]{1,100})?(?![0-9])")
+_REQUEST = re.compile(r"(?P<kind>[256])(?:(?P<attachments>[0-9]{1,10})-)?(?:/,)?(?P<number>[0-9]{1,100})?(?![0-9/])")
 _UPGRADE = 10.0  # seconds within which a WebSocket must have taken over from polling
 _SLACK = 4  # a message this many times too large is not even read
 
@@ -135,6 +135,9 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
             # No request of the protocol holds binary data: one that does is refused before all of it has arrived.
             await self.hearer.on_event(connection, [*request[:1], b""] if head["kind"] == "5" else request, where)
 
+    async def _handle_event(self, *_: Any) -> None:
+        raise ValueError("a request to another namespace, or under a number too long")
+
     def _read(self, data: str, begin: int) -> list[Any]:
         """Return the array that a request consists of. Raises `ValueError` with a sentence for the client."""
         if len(data.encode()) > self.largest:
@@ -228,9 +231,15 @@ class Transport(WebSocket):  # type: ignore[misc]  # the library has no types
         return frame
 
     async def send(self, frame: str | bytes) -> None:
-        """Send a frame. Raises `TimeoutError` if the client does not read."""
-        async with asyncio.timeout(self.server.ping_timeout):
-            await super().send(frame)
+        """Send a frame. Cuts the line of a client that does not read."""
+        try:
+            async with asyncio.timeout(self.server.ping_timeout):
+                await super().send(frame)
+        except TimeoutError:
+            transport = self.environ["aiohttp.request"].transport
+            if transport is not None:
+                transport.abort()
+            raise
 
 
 class _Upload:

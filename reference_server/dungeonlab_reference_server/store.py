@@ -139,6 +139,9 @@ class MemoryStore:
 
     async def save_session(self, session: Session) -> None:
         """See `Store`."""
+        self._put(session)
+
+    def _put(self, session: Session) -> None:
         self._sessions[session.id] = session
         for user in (session.game_master, *session.participants):
             self._memberships.setdefault(user, set()).add(session.id)
@@ -151,7 +154,7 @@ class MemoryStore:
         """See `Store`."""
         session = self._sessions.get(session_id)
         if session is not None and user_id not in session.participants:
-            await self.save_session(dataclasses.replace(session, participants=(*session.participants, user_id)))
+            self._put(dataclasses.replace(session, participants=(*session.participants, user_id)))
 
     async def revoke(self, session_id: str, user_id: str) -> None:
         """See `Store`."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from typing import Any
 from aiohttp import web
 from socketio.exceptions import ConnectionRefusedError as Turned
 
+from dungeonlab_reference_server.faults import traced
 from dungeonlab_reference_server.origins import is_own
 from dungeonlab_reference_server.rate import RateLimit
 from dungeonlab_reference_server.rules import EFFECTS, Command, Emission, Payload, Refusal, Session, question_errors
@@ -150,8 +150,7 @@ class Wire:
             envelope = {"success": False, "error": refusal.text, "code": refusal.code}
             self._check(self.catalogue.failure, envelope)
         except Exception as fault:  # a fault of ours must not leave the client without an answer
-            told = "".join(traceback.format_tb(fault.__traceback__))  # without its message, which may quote a payload
-            log.error("fault event=%s error=%s\n%s", known, type(fault).__name__, told)
+            log.error("fault event=%s error=%s", known, traced(fault))
             envelope = {"success": False, "error": "something went wrong here", "code": "INTERNAL_ERROR"}
         await self.acknowledge(connection, name, envelope, where)
 
