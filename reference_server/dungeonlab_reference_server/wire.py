@@ -115,10 +115,11 @@ class Wire:
             await self.throw_out(connection, "removed")
 
     async def throw_out(self, connection: str, reason: str) -> None:
-        """Take one connection out of its room, and tell it."""
+        """Take one connection out of its room, and tell it; it may have gone by itself meanwhile."""
         session = self.seats.get(connection)
         await self.leave_room(connection, reason)
-        await self.tell(connection, "session-removed", {"sessionId": session, "reason": reason})
+        if session is not None:
+            await self.tell(connection, "session-removed", {"sessionId": session, "reason": reason})
 
     def connections_of(self, user: str) -> list[str]:
         """Return the open connections of a user."""

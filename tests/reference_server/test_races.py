@@ -109,6 +109,24 @@ async def test_a_deleted_session_keeps_nothing(slow: House) -> None:
         assert not slow.wire.seats
 
 
+async def test_a_session_may_close_while_its_members_go(slow: House) -> None:
+    """Some leave, some are cut off, some are thrown out: each once, and nobody is told of a session that is none."""
+    gm = await slow.person()
+    people = [await slow.person() for _ in range(6)]
+    session = await slow.table(gm, *people)
+    seated = [await person.joins(session) for person in people]
+    await settle(
+        gm.asks("DELETE", f"/api/game-sessions/{session}", expect=204),
+        *(member.leave() for member in seated[:3]),
+        *(member.client.emit("leave-session", {"sessionId": session}) for member in seated[3:]),
+    )
+    await eventually(lambda: len(slow.wire.users) == 3)
+    assert not slow.wire.seats
+    for member in seated[3:]:
+        told = [p for event, p in member.heard if event == "session-removed"]
+        assert told in ([], [{"sessionId": session, "reason": "removed"}])
+
+
 async def test_of_two_joins_at_once_one_wins(slow: House) -> None:
     """Two connections of a user that join different sessions: exactly one sits, and the other was told."""
     gm, bob = await slow.person(), await slow.person()

@@ -122,6 +122,16 @@ async def test_revoking_throws_out_at_once(here: House) -> None:
     await master.does("chat-message", {"sessionId": session, "message": "I stay"})
 
 
+async def test_whoever_went_by_itself_is_not_thrown_out(here: House) -> None:
+    """A connection that left in the meantime is told nothing: there is no session to name."""
+    bob = await here.person()
+    connection = await bob.connects()
+    (known,) = here.wire.users
+    await here.wire.throw_out(known, "removed")
+    await connection.does("get-user-data", {})
+    assert connection.heard == []
+
+
 async def test_deleting_a_session_empties_its_room(here: House) -> None:
     """Everybody is told, and the session is no more."""
     gm, bob = await here.person(), await here.person()

@@ -1,0 +1,23 @@
+"""The suite finds nothing in the reference server, and neither does the server in itself."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.reference_server.test_cli import SOON, running
+
+from dungeonlab_conformance.playing import play
+from dungeonlab_conformance.runner import Selection, scenes
+from dungeonlab_conformance.target import Target
+from dungeonlab_spec import Catalogue
+
+
+def test_everything_it_sends_fits_the_schemas() -> None:
+    """Judged by every check with the debug switch on: every MUST and SHOULD holds, and its log has no complaint."""
+    with running("--check-outgoing", "--log-level", "error") as (url, process):
+        result = play(Target(url), scenes(Selection(), Catalogue.load()))
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=SOON)
+    assert told == ""
+    assert {v.outcome for v in result.verdicts} == {"pass"}
+    assert result.exit_code == 0
