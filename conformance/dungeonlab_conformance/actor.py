@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -59,6 +60,16 @@ class Actor(Connection):
         A server may disconnect whoever it refused; then this comes back and asks once more. Raises
         `Unanswered` if a server that is demonstrably there does not answer, `Unjudged` or `Gone` otherwise.
         """
+        session = _named(said)
+        if said.event == "join-session" and session is not None:
+            return await self._asks_to_join(said, session)
+        answer = await self._answer_to(said)
+        if said.event == "leave-session" and answer.accepted and self.seat and self.seat.session == session:
+            self.seat.until, self.seat.why = self._now(), "left"
+            self.seat = None
+        return answer
+
+    async def _answer_to(self, said: Said) -> Answer:
         if self.closed:
             await self.come_back()
         connection = self.connection
@@ -91,6 +102,9 @@ class Actor(Connection):
         if self.closed:
             await self.come_back()
         self._note(said, "tells")
+        session = _named(said)
+        if said.event == "join-session" and said.legal and session is not None:  # whether it gets in, nobody will tell
+            self.journal.seats.append(Seat(self.connection, session, said.at, certain=False))
         if said.event == "leave-session" and said.legal and self.seat is not None:
             self.seat.certain = False  # nobody says whether, and when, it has left
         await self.emit(said)
@@ -144,6 +158,9 @@ class Actor(Connection):
         return pending.result() if pending.done() else None
 
     def _note(self, said: Said, act: Literal["sends", "tells"]) -> None:
+        if said.at:  # it is sent once more; what became of it the first time stays on record
+            place = next(i for i, known in enumerate(self.journal.said) if known is said)
+            self.journal.said[place] = dataclasses.replace(said)
         wire = self.target.on_the_wire(said.event, said.args)
         said.actor, said.user, said.connection = self.name, self.user, self.connection
         said.at = self.journal.write(self.name, self.connection, act, said.event, said.args, wire=wire).at
@@ -190,30 +207,33 @@ class Actor(Connection):
     # -- joining and leaving -------------------------------------------------------------------------
 
     async def tries_to_join(self, session: str) -> Answer:
+        """Ask to join."""
+        return await self.asks(Said("join-session", ({"sessionId": session},), None, session))
+
+    async def _asks_to_join(self, said: Said, session: str) -> Answer:
         """Ask to join, and keep book of where this connection sits."""
         before = self.seat
         seat = Seat(self.connection, session, 0.0, certain=False)
-        said = Said("join-session", ({"sessionId": session},), None, session)
         self.journal.seats.append(seat)
         try:
-            answer = await self.asks(said)
+            answer = await self._answer_to(said)
         finally:
             seat.since, seat.connection = said.at, said.connection
-        seat.certain = True
-        if answer.accepted:
-            if before and before.until is None:
-                if before.session == session:
-                    self.journal.seats.remove(seat)
-                    before.repeats += 1
-                    return answer
-                before.until, before.why = self._now(), "switched"
-            self.seat = seat
-            for other in self.journal.seats:  # a server should move these out, and says nothing of when
-                if other.session != session and self.journal.users.get(other.connection) == self.user:
-                    other.certain = other.connection == self.connection
-        else:
+        seat.certain, seat.granted = True, self._now()
+        if not answer.accepted:
             self.journal.seats.remove(seat)
             self.journal.refused_joins.append((self.connection, session))
+            return answer
+        if before and before.until is None:
+            if before.session == session:
+                self.journal.seats.remove(seat)
+                before.repeats += 1
+                return answer
+            before.until, before.why = self._now(), "switched"
+        self.seat = seat
+        for other in self.journal.seats:  # a server should move these out, and says nothing of when
+            if other.session != session and self.journal.users.get(other.connection) == self.user:
+                other.certain = other.connection == self.connection
         return answer
 
     async def joins(self, session: str) -> Answer:
@@ -231,8 +251,6 @@ class Actor(Connection):
         answer = await self.asks(Said("leave-session", ({"sessionId": seat.session},), None, seat.session))
         if not answer.accepted:
             raise Unjudged(f"{self.name} could not leave: leave-session was refused ({answer.args})")
-        seat.until, seat.why = self._now(), "left"
-        self.seat = None
         return answer
 
     def _now(self) -> float:
@@ -316,3 +334,10 @@ class Actor(Connection):
                 raise Unjudged(f"{said.event} is sent to {unlike.name} too, who never joined")
         if found:
             raise Broken(f"{self.name} to hear nothing of {said.actor}'s {said.event}", f"{found[0].args}")
+
+
+def _named(said: Said) -> str | None:
+    """Return the session that a request names, if it does."""
+    body = said.args[0] if said.args else None
+    session = body.get("sessionId") if isinstance(body, dict) else None
+    return session if isinstance(session, str) else None

@@ -48,11 +48,17 @@ class Attendance:
         """Whether a connection may hear at one time what was asked for at another: it sat there meanwhile."""
         return any(_covers(seat, caused, heard) for seat in self.seats(connection, session))
 
-    def sits_elsewhere(self, connection: int, session: str, *, caused: float, heard: float) -> bool:
-        """Whether a connection sat in the room of another session meanwhile."""
-        seats = self._seats.get(connection, ())
-        return any(seat.session != session and _covers(seat, caused, heard) for seat in seats)
+    def sits_elsewhere(self, connection: int, session: str, *, caused: float, heard: float) -> bool | None:
+        """Whether a connection sat in the room of another session; None if it came or went meanwhile."""
+        seats = [s for s in self._seats.get(connection, ()) if s.session != session and _covers(s, caused, heard)]
+        if any(s.certain and s.granted is not None and s.granted <= caused and _lasts(s, heard) for s in seats):
+            return True
+        return None if seats else False
 
 
 def _covers(seat: Seat, caused: float, heard: float) -> bool:
-    return seat.since <= heard and (not seat.certain or seat.until is None or seat.until >= caused)
+    return seat.since <= heard and (not seat.certain or _lasts(seat, caused))
+
+
+def _lasts(seat: Seat, at: float) -> bool:
+    return seat.until is None or seat.until >= at

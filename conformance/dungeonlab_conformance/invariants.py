@@ -84,7 +84,9 @@ def _in_kebab_case(name: str) -> str:
 
 
 def _has_asked(seen: Observation, journal: Journal) -> bool:
-    return any(said.event == seen.event and said.connection == seen.connection for said in journal.said)
+    """Whether the last to ask for it was the connection that was sent it."""
+    asked = [said for said in journal.said if said.event == seen.event and said.at <= seen.at]
+    return bool(asked) and max(asked, key=lambda said: said.at).connection == seen.connection
 
 
 def _emission(seen: Observation, ledger: Ledger, catalogue: Catalogue) -> Iterator[Found]:

@@ -71,14 +71,15 @@ class Said:
 class Seat:
     """A connection's stay in a session's room, as far as its own acknowledgements tell.
 
-    `since` is when it was asked for, on the run's clock; `until` is None while it lasts. A seat whose end the
-    server was free to choose is not `certain`.
+    `since` is when it was asked for and `granted` when that was acknowledged, on the run's clock; `until` is None
+    while it lasts. A seat whose end the server was free to choose is not `certain`.
     """
 
     connection: int
     session: str
     since: float
     until: float | None = None
+    granted: float | None = None
     certain: bool = True
     why: Literal["", "left", "switched", "revoked", "closed"] = ""
     repeats: int = 0  # how often it was joined again while it lasted

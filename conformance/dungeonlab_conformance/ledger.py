@@ -41,7 +41,12 @@ class Ledger:
         self._deliveries: dict[int, Delivery] = {}  # by number of observation
         self._times: Counter[tuple[int, int]] = Counter()  # deliveries of a request to a connection
         self._account(journals)
-        self._leaky = {d.cause.event for d in self._deliveries.values() if self._is_stranger(d)}
+        strangers = [d for d in self._deliveries.values() if self._is_stranger(d)]
+        self._leaky = {delivery.cause.event for delivery in strangers}
+        more = [d for d in self._deliveries.values() if d.count > d.asked and d.cause.fate != "refused"]
+        self._doubled = {d.cause.event for d in more if not self._joined_again(d)}  # without any such reason
+        standings = ((self._standing(delivery), delivery.cause.event) for delivery in strangers)
+        self._plain = {(found, event) for found, event in standings if found}  # leaks that are beyond doubt
 
     def _account(self, journals: Sequence[Journal]) -> None:
         """Find the cause of each delivery: by its mark, or by what it says, or else by what is still owed."""
@@ -60,7 +65,10 @@ class Ledger:
             owed = [
                 said
                 for said in self._in_session(seen, journal)
-                if said.fate == "accepted" and said.at <= seen.at and not self._times[id(said), seen.connection]
+                if said.fate == "accepted"
+                and said.at <= seen.at
+                and not self._times[id(said), seen.connection]
+                and self._is_entitled(Delivery(seen, said))
             ]
             if owed:
                 self._enter(seen, owed[:1])
@@ -124,11 +132,14 @@ class Ledger:
         if not self._is_entitled(delivery):
             return self._trespass(delivery), Broken(f"{seen.actor} to hear nothing of {what}", "it was delivered")
         if delivery.count > delivery.asked:
-            seats = self.attendance.seats(seen.connection, cause.session or "")
-            repeated = any(seat.repeats for seat in seats)
-            requirement = "join/repeated-join-is-harmless" if repeated else "rooms/every-other-member-hears-once"
+            again = self._joined_again(delivery) and cause.event not in self._doubled
+            requirement = "join/repeated-join-is-harmless" if again else "rooms/every-other-member-hears-once"
             return requirement, Broken(f"{seen.actor} to hear {what} once", f"{delivery.count} deliveries")
         return None
+
+    def _joined_again(self, delivery: Delivery) -> bool:
+        seats = self.attendance.seats(delivery.seen.connection, delivery.cause.session or "")
+        return any(seat.repeats for seat in seats)
 
     def _is_entitled(self, delivery: Delivery) -> bool:
         seen, cause = delivery.seen, delivery.cause
@@ -144,11 +155,28 @@ class Ledger:
         history = self._history(delivery)
         if history is not None and delivery.cause.event not in self._leaky:
             return history
+        return self._standing(delivery) or self._likely(delivery)
+
+    def _standing(self, delivery: Delivery) -> str | None:
+        """Name the rule that keeps those out who are where a listener was; None if it just came or went."""
         seen, cause = delivery.seen, delivery.cause
         session = cause.session or ""
-        if self.attendance.sits_elsewhere(seen.connection, session, caused=cause.at, heard=seen.at):
+        elsewhere = self.attendance.sits_elsewhere(seen.connection, session, caused=cause.at, heard=seen.at)
+        if elsewhere is None:
+            return None
+        if elsewhere:
             return "rooms/other-session-hears-nothing"
-        if self.attendance.is_member(seen.connection, session):
+        return self._outside(delivery)
+
+    def _likely(self, delivery: Delivery) -> str:
+        """Name the rule for a listener in doubt: one that is plainly broken, if there is such a one."""
+        outside = self._outside(delivery)
+        plain = (outside, delivery.cause.event) in self._plain
+        other = ("rooms/other-session-hears-nothing", delivery.cause.event) in self._plain
+        return "rooms/other-session-hears-nothing" if other and not plain else outside
+
+    def _outside(self, delivery: Delivery) -> str:
+        if self.attendance.is_member(delivery.seen.connection, delivery.cause.session or ""):
             return "rooms/member-not-joined-hears-nothing"
         return "rooms/outsider-hears-nothing"
 

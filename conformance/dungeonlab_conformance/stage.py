@@ -202,6 +202,14 @@ class Stage:
         await actor.joins(place.session)
         return actor
 
+    async def onlooker(self, name: str, *, elsewhere: bool = False) -> Actor | None:
+        """Connect somebody who only looks on, seated in the second session if told so; None if nobody can play it."""
+        try:
+            actor: Actor = await (self.elsewhere if elsewhere else self.connected)(name)
+        except Missing:
+            return None
+        return actor
+
     async def raw(self, name: str, *, entered: bool = True) -> RawConnection:
         """Connect somebody by bare frames, into the default namespace unless told otherwise."""
         identity = None if name == "nobody" else await self.member(name)

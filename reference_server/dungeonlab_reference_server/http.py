@@ -62,6 +62,10 @@ class HttpSide:
             web.get("/healthz", self.healthy),
         ]
 
+    def new_id(self) -> str:
+        """Return an id that nothing has yet."""
+        return secrets.token_urlsafe(9)
+
     # -- accounts ------------------------------------------------------------------------------------
 
     async def register(self, request: web.Request) -> web.Response:
@@ -70,7 +74,7 @@ class HttpSide:
         username, password = _text(body, "username", 64), _text(body, "password", 1024, least=8)
         display_name = _text(body, "displayName", 64) if "displayName" in body else None
         secret = await asyncio.to_thread(hash_password, password)
-        user = User(secrets.token_urlsafe(9), username, display_name, secret)
+        user = User(self.new_id(), username, display_name, secret)
         if not await self.store.add_user(user):
             raise Problem(409, "this username is taken", "CONFLICT")
         return await self._logged_in(request, user, 201)
@@ -120,7 +124,7 @@ class HttpSide:
     async def open_session(self, request: web.Request) -> web.Response:
         """Open a game session; the caller is its game master, and no participant."""
         user = await self._user(request)
-        session = Session(secrets.token_urlsafe(9), _text(await _body(request), "name", 255), user.id)
+        session = Session(self.new_id(), _text(await _body(request), "name", 255), user.id)
         await self.store.save_session(session)
         return web.json_response(_shown(session), status=201)
 
@@ -163,7 +167,7 @@ class HttpSide:
         body = await _body(request)  # which may arrive slowly: nobody else waits for it
         async with self._turn(request):
             session = await self._mastered(request)
-            name, encounter = _text(body, "name", 255), secrets.token_urlsafe(9)
+            name, encounter = _text(body, "name", 255), self.new_id()
             await self.store.save_encounter(encounter, session.id)
         return web.json_response({"id": encounter, "sessionId": session.id, "name": name}, status=201)
 

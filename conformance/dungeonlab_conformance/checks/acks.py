@@ -219,8 +219,10 @@ async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> 
 
 @check("acks/success-without-callback-is-silent", late=True)
 async def a_success_without_callback_is_silent(stage: Stage, event: Event) -> None:
-    """Alice does it without a callback; bob hears it, and she is sent neither an error nor an echo."""
+    """Alice does it with a callback, then without; bob hears it, and she is sent neither an error nor an echo."""
     alice, bob = await stage.joined("alice", "bob")
+    await alice.does(witness := await stage.request(event))
+    await bob.witnesses(witness)
     said = await stage.request(event)
     before = len(stage.journal.heard(alice.connection))
     await alice.tells(said)

@@ -1,6 +1,9 @@
 """Who may do what, asked anew with every request."""
 
+from typing import Any
+
 from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.places import Place
@@ -98,32 +101,45 @@ async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> N
 
 @check("authorization/refusal-precedes-effect")
 async def a_refused_request_changes_nothing(stage: Stage, event: Event) -> None:
-    """Mallory is refused; the token is what it was before."""
-    alice, mallory = await stage.joined("alice"), await stage.connected("mallory")
-    probe = Catalogue.load()["token:update"]
-    said = await stage.request(event, fresh=True)
-    look = await stage.request(probe)
-    look.args[0]["tokenId"] = said.args[0]["tokenId"]
-    before = (await alice.does(look)).data.get("token")
-    if (await mallory.asks(said)).accepted:
-        raise Unjudged(f"mallory's {event.name} was not refused")
+    """Mallory, dave, and carol, who has not joined, are refused; the token of each is what it was before."""
+    alice = await stage.joined("alice")
+    for name in stage.those_of("mallory", "dave", "carol"):
+        intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
+        said = await stage.request(event, fresh=True)
+        look = await stage.request(Catalogue.load()["token:update"])
+        look.args[0].update(tokenId=said.args[0]["tokenId"], updates={"isVisible": True})
+        look.mark = None
+        one, two = [_token(await alice.does(look)) for _ in range(2)]
+        if not (await intruder.asks(said)).accepted:
+            await _is_untouched(alice, look, one, two, f"{intruder.name}'s {event.name}")
+        elif name != "carol":  # to refuse a member is a SHOULD
+            raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
+
+
+def _token(answer: Answer) -> dict[str, Any]:
+    token = answer.data.get("token")
+    if not isinstance(token, dict):
+        raise Unjudged("token:update was acknowledged without the token")
+    return token
+
+
+async def _is_untouched(alice: Actor, look: Said, one: dict[str, Any], two: dict[str, Any], deed: str) -> None:
+    """Look at a token once more, and hold what is found against the last two looks."""
     answer = await alice.asks(look)
     if not answer.accepted:
-        raise Broken(f"the token to be untouched by mallory's {event.name}", f"{answer.args}")
-    after = answer.data.get("token")
-    changed = sorted(k for k in _keys(before, after) if k not in ("version", "updatedBy"))
-    if changed:
-        raise Broken(f"the token to be untouched by mallory's {event.name}", f"changed: {', '.join(changed)}")
-    if isinstance(before, dict) and isinstance(after, dict):
-        old, new = before.get("version"), after.get("version")
-        if isinstance(old, int) and isinstance(new, int) and new - old > 1:
-            raise Broken(f"the token's version untouched by mallory's {event.name}", f"{old} became {new}")
-
-
-def _keys(before: object, after: object) -> set[str]:
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        raise Unjudged("token:update was acknowledged without the token")
-    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        raise Broken(f"the token to be untouched by {deed}", f"{answer.args}")
+    now = _token(answer)
+    changed = sorted(key for key in two.keys() | now.keys() if two.get(key) != now.get(key))
+    if set(changed) - {"version", "updatedBy"}:
+        raise Broken(f"the token to be untouched by {deed}", f"changed: {', '.join(changed)}")
+    first, second, third = (token.get("version") for token in (one, two, now))
+    if (
+        isinstance(first, int)
+        and isinstance(second, int)
+        and isinstance(third, int)
+        and third - second > second - first
+    ):
+        raise Broken(f"the token's version to be untouched by {deed}", f"{second} became {third}")
 
 
 @check("authorization/refusal-precedes-disconnection")
@@ -139,18 +155,22 @@ async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event)
 
 @check("authorization/removed-member-hears-nothing")
 async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
-    """Bob's membership is revoked while he sits in the room; what alice does then does not reach him."""
+    """Bob's membership is revoked while he sits in the room; what alice does then does not reach him, nor mallory."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    mallory = await stage.onlooker("mallory")
     said = await stage.request(event)
     await stage.revoke(bob)
     await alice.does(said)
     await carol.witnesses(said)
-    await bob.hears_nothing_of(said)
+    await bob.hears_nothing_of(said, unlike=mallory)
 
 
 @check("authorization/not-joined-refused")
 async def a_member_who_has_not_joined_is_refused(stage: Stage, event: Event) -> None:
-    """Bob may from inside the room; from outside it, still a member, he may not."""
+    """Alice may from inside the room; bob, outside it, may not, and is not drawn in by having tried."""
     alice, bob = await stage.joined("alice"), await stage.connected("bob")
     await _control(stage, event, alice)
     await bob.is_refused(await stage.request(event))
+    if event.is_broadcast:
+        await alice.does(await stage.request(event))
+        await bob.fence()  # what he hears is the ledger's business

@@ -2,6 +2,7 @@
 
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.checks.acks import malformed
+from dungeonlab_conformance.checks.speaking import everything
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Unjudged
 from dungeonlab_spec import Catalogue, Event
@@ -47,13 +48,15 @@ async def only_known_events_are_sent(stage: Stage) -> None:
 
 async def _coming_and_going(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    mallory = await stage.connected("mallory")
-    for event in Catalogue.load():
-        if event.is_broadcast and stage.target.offers(event.name):
-            said = await stage.request(event)
-            await alice.does(said)
-            await bob.witnesses(said)
+    mallory, dave = await stage.onlooker("mallory"), await stage.onlooker("dave", elsewhere=True)
+    tab = await stage.other_tab(bob)
+    await everything(stage, alice, bob)
+    await tab.joins(stage.session)
     if stage.target.offers("leave-session"):
         await carol.leaves()
-    await mallory.fence()
-    await bob.fence()
+    if dave is not None:
+        await carol.joins((await stage.there()).session)
+    await tab.leave_stage()
+    for actor in (alice, bob, carol, dave, mallory):
+        if actor is not None:
+            await actor.fence()

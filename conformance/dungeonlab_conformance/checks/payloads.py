@@ -227,6 +227,8 @@ def _free_of(claims: tuple[str | int, ...], came: tuple[Any, ...], what: str) ->
 async def an_unknown_event_is_harmless(stage: Stage) -> None:
     """Alice sends events nobody knows; bob's connection stays open, and he is heard as before."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    await bob.does(before := await stage.request(Catalogue.load()["chat-message"]))
+    await carol.witnesses(before)
     what = "events that nobody knows"
     try:
         for name in ("no-such-event", "constructor", "__proto__", "token:explode", "joinSession"):

@@ -1,0 +1,34 @@
+"""What scenes of several areas do: one of everything that a room is told."""
+
+from __future__ import annotations
+
+from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.places import Place
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.verdict import Gone, Unjudged
+from dungeonlab_spec import Catalogue
+
+
+async def everything(stage: Stage, speaker: Actor, witness: Actor, *, place: Place | None = None) -> list[Said]:
+    """Have somebody do one of everything that is broadcast; return what the witness heard of it, at least one thing.
+
+    What is refused, or reaches nobody, is passed over: other requirements see to that.
+    """
+    heard: list[Said] = []
+    silent = "nothing is broadcast"
+    for event in Catalogue.load():
+        if event.is_broadcast and stage.target.offers(event.name):
+            try:
+                said = await stage.request(event, place=place)
+                await speaker.does(said)
+                await witness.witnesses(said)
+            except Gone:
+                raise
+            except Unjudged as why:
+                silent = str(why)
+            else:
+                heard.append(said)
+    if not heard:
+        raise Unjudged(silent)
+    return heard
