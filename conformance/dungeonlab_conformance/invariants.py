@@ -84,9 +84,13 @@ def _in_kebab_case(name: str) -> str:
 
 
 def _has_asked(seen: Observation, journal: Journal) -> bool:
-    """Whether the last to ask for it was the connection that was sent it."""
+    """Whether what a connection was sent is its own answer: it was the last to ask, and was answered just that."""
     asked = [said for said in journal.said if said.event == seen.event and said.at <= seen.at]
-    return bool(asked) and max(asked, key=lambda said: said.at).connection == seen.connection
+    if not asked or max(asked, key=lambda said: said.at).connection != seen.connection:
+        return False
+    own = (o for o in journal.observations if o.connection == seen.connection and o.act == "is answered")
+    answers = [body for o in own if o.event == seen.event for body in o.args if isinstance(body, dict)]
+    return any(seen.args[:1] in ((body,), (body.get("data"),)) for body in answers)
 
 
 def _emission(seen: Observation, ledger: Ledger, catalogue: Catalogue) -> Iterator[Found]:
