@@ -19,6 +19,7 @@ from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.check import Check, all_checks
 from dungeonlab_conformance.hindsight import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
 from dungeonlab_conformance.journal import name_marks_after
+from dungeonlab_conformance.pace import Pace
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.sweeping import clear_away
@@ -35,10 +36,6 @@ from dungeonlab_conformance.verdict import (
 from dungeonlab_spec import Catalogue, Event, Requirement
 
 _LOG = logging.getLogger(__name__)
-_NEAR, _FAR = (8, 16), (32, 64)  # lanes to begin with, and at most, for a near server and for a far one
-_IDLE = 0.35  # of a processor; with less than that to do, the judge waits most of the time, and may do more at once
-_WINDOW = 0.4  # seconds over which that is measured
-_WARM = 3.0  # seconds after which lanes are added; until then it may be the making of accounts that is waited for
 _LIMITED = "the server's rate limit was reached (RATE_LIMITED); raise it for the run"
 _ONE_BY_ONE = 3.0  # seconds for scenes that are played alone; then those of one check are played together
 
@@ -145,9 +142,6 @@ class Runner:
         self._lanes = itertools.count()
         self._casts: list[Cast] = []
         self._all_casts: list[Cast] = []  # those with spent accounts too
-        self._most = 1  # lanes
-        self._measured: tuple[float, float] | None = None  # when, and the processor time used by then
-        self._was_idle = self._was_measured = False
         self._renewable = self.backstage.offers("register")  # whether there are new accounts to be had
         self._gone = False  # the server
         self._patience: set[asyncio.Timeout] = set()  # of the scenes that are being played
@@ -184,26 +178,35 @@ class Runner:
 
     async def _play(self) -> None:
         await reach(self.target)
-        lanes, self._most = (self.concurrency,) * 2 if self.concurrency else _FAR if self.target.limits.far else _NEAR
-        if self.target.lanes is not None:
-            lanes, self._most = min(lanes, self.target.lanes), min(self._most, self.target.lanes)
+        self._pace = Pace(self.target.limits.far, exactly=self.concurrency, limit=self.target.lanes)
+        lanes = self._pace.first
         alone = sorted((s for s in self.chosen if s.check.alone), key=lambda scene: scene.check.alone)
         early, late = (
             [s for s in self.chosen if not s.check.alone and s.check.late is is_late] for is_late in (False, True)
         )
         watch = asyncio.create_task(self._watch())
         try:
-            await self._side_by_side([s for s in early if not s.check.lingers], lanes)
-            await self._side_by_side([s for s in early if s.check.lingers], lanes)
-            began = time.monotonic()
-            for _, same in itertools.groupby(alone, lambda scene: scene.check):
-                slow = self.target.limits.far or time.monotonic() - began > _ONE_BY_ONE
-                await self._side_by_side(same, lanes if slow else 1, growing=slow)
-            await self._side_by_side(sorted(late, key=lambda s: s.check.lingers), lanes)
+            await self._side_by_side(sorted(early, key=_lingering_first), lanes)
+            await self._one_by_one(alone, lanes)
+            await self._side_by_side(sorted(late, key=_lingering_first), lanes)
         finally:
             watch.cancel()
         if self._up:
             await asyncio.sleep(self.target.limits.sweep)
+
+    async def _one_by_one(self, alone: Sequence[Scene], lanes: int) -> None:
+        """Play scenes of which each may bring the server down.
+
+        Where that takes long, those of one check are played together, so that the requirement is known at least;
+        over a far link all that send payloads are, and all that do not.
+        """
+        began = time.monotonic()
+        far = self.target.limits.far
+        if far:
+            alone = sorted(alone, key=_sends_payloads)
+        for _, some in itertools.groupby(alone, _sends_payloads if far else lambda scene: scene.check):
+            slow = far or time.monotonic() - began > _ONE_BY_ONE
+            await self._side_by_side(some, lanes if slow else 1, growing=slow)
 
     async def _watch(self) -> None:
         """End the run if nothing at all is heard of the server any more; one that hangs closes no connection."""
@@ -248,27 +251,16 @@ class Runner:
                 if self._over.is_set():
                     return
                 await self._on(scene, number)
-                if growing and lanes < self._most and self._is_idle():
+                if growing and self._pace.allows_another(lanes):
                     group.create_task(lane(lanes))
                     lanes += 1
 
-        self._measured = self._measured or (time.monotonic(), time.process_time())
         async with asyncio.TaskGroup() as group:
             for number in range(lanes):
                 group.create_task(lane(number))
         self.run.concurrency = max(self.run.concurrency, lanes)
         if self.run.fault:
             raise TargetFault(self.run.fault)
-
-    def _is_idle(self) -> bool:
-        now, used = time.monotonic(), time.process_time()
-        since, before = self._measured or (now, used)
-        if now - since < (_WINDOW if self._was_measured else _WARM):
-            return self._was_idle
-        self._was_measured = True
-        self._measured = now, used
-        self._was_idle = (used - before) / (now - since) < _IDLE
-        return self._was_idle
 
     async def _on(self, scene: Scene, number: int) -> None:
         """Play one scene in one lane; once more with new accounts if a rate limit got in its way."""
@@ -397,6 +389,14 @@ class Runner:
         self.run.leftovers += map(self._hide, left)
         if self.run.leftovers:
             self.run.leftovers.append(f"whatever is left of this run has {self.target.run} in its name")
+
+
+def _lingering_first(scene: Scene) -> bool:
+    return not scene.check.lingers  # others can be played in the meantime
+
+
+def _sends_payloads(scene: Scene) -> bool:
+    return scene.check.requirements[0].startswith("payloads/")
 
 
 def _leave_open(verdict: Verdict, why: Exception) -> None:

@@ -142,12 +142,12 @@ class Limits:
     @property
     def moment(self) -> float:
         """How long to look whether a server reacts to what it need not react to."""
-        return 0.03 * max(1.0, self.scale) + 3 * min(self.round_trip, 1.0)
+        return 0.03 * max(1.0, self.scale) + 2 * min(self.round_trip, 1.0)
 
     @property
     def together(self) -> int:
         """How many requests of one connection may be under way, where a scene sends many."""
-        return 10 if self.far else 1
+        return 20 if self.far else 1
 
     def answer_to(self, args: tuple[Any, ...]) -> float:
         """How long the answer to a request may take, which must get to the server first."""
