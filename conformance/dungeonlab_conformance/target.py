@@ -6,6 +6,7 @@ Only data and what follows from it; `backstage` carries the steps out.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import ssl
 from collections.abc import Mapping
@@ -313,4 +314,6 @@ def _anything_goes() -> ssl.SSLContext:
 
 def _short(error: BaseException) -> str:
     reason = getattr(error, "os_error", None) or error
+    if (number := getattr(reason, "errno", None) or 0) > 0:
+        return os.strerror(number)
     return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__

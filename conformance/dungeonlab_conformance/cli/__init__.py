@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import click
 
 from dungeonlab_conformance.cli.export import export, init
 from dungeonlab_conformance.cli.payload import validate
 from dungeonlab_conformance.cli.probe import probe
+from dungeonlab_conformance.cli.replay import replay
 from dungeonlab_conformance.cli.report import diff, report
 from dungeonlab_conformance.cli.requirements import explain, list_
 from dungeonlab_conformance.cli.run import run
@@ -30,7 +34,10 @@ def main() -> None:
     Exit codes: 0 every MUST held; 1 at least one was broken; 2 wrong usage; 3 the target could not be tested;
     4 the suite's own fault; 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter is no reason to fail
 
 
-for command in (run, report, diff, list_, explain, probe, validate, init, export):
+for command in (run, report, diff, replay, list_, explain, probe, validate, init, export):
     main.add_command(command)

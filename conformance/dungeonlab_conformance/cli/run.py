@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from contextlib import ExitStack
 from pathlib import Path
@@ -87,6 +88,9 @@ def run(
     chosen = chosen_scenes(Selection(only, without, events, tuple(map(str.upper, levels)), protocol_version))
     target = make_target(url, target_file, transport, scale)
     console = Console(highlight=False)
+    if verbose:  # the suite's own faults with their stack traces, for whoever reports them
+        logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
+        logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
     hide = target.secrets.redact
     started = Run(hide(target.url), again=hide(_again(url, target.file, transport, scale, protocol_version)))
     started.fail_on = next(level for level in LEVELS if level == fail_on.upper())

@@ -8,6 +8,7 @@ from typing import Any
 
 from dungeonlab_conformance.report.result import from_json, to_json
 from dungeonlab_conformance.run import Run
+from dungeonlab_spec import Catalogue
 
 _CUT_OFF = "the stream of this run ends before the run did"
 
@@ -34,7 +35,9 @@ def _stream(text: str) -> dict[str, Any]:
     [head] = kinds["run"]
     del head["scenes"]  # how many there were to be; the result says how many were played
     verdicts = {(row["requirement"], row["event"]): row for row in kinds["verdict"]}
-    made = to_json(Run(head["target"])) | head | {"verdicts": list(verdicts.values())}
+    order = {name: place for place, name in enumerate(Catalogue.load().requirements)}
+    rank = sorted(verdicts.values(), key=lambda v: (order.get(v["requirement"], len(order)), v["event"] or ""))
+    made = to_json(Run(head["target"])) | head | {"verdicts": rank}
     if not kinds["summary"]:
         return made | {"fault": _CUT_OFF, "exitCode": 3}
     [summary] = kinds["summary"]

@@ -9,10 +9,9 @@ from types import TracebackType
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from dungeonlab_conformance.report.headline import counted
-from dungeonlab_conformance.report.judged import broken, requirement_of
+from dungeonlab_conformance.report.judged import areas, broken, requirement_of
 from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import repeat, title
@@ -74,7 +73,7 @@ def show(run: Run, console: Console, *, verbosity: int = 0) -> None:
         if verbosity > 0:
             for verdict in run.verdicts:
                 if verdict.outcome is Outcome.PASS:
-                    _say(console, f"[green]PASS[/]  {escape(title(verdict))}")
+                    _say(console, f"[green]PASS[/]  {_shown(title(verdict))}")
         _without_findings(run, console, whole=verbosity > 0)
         for judged in reversed(broken(run)):  # what matters most stands last, where a terminal shows it
             _broken([v for v in judged.verdicts if v.findings and not v.known], run, console, whole=verbosity > 0)
@@ -113,7 +112,7 @@ def _conclusion(run: Run, console: Console) -> None:
     if _anything_judged(run):
         _say(console, sentence(run))
     if run.claim:
-        _say(console, f"[bold green]{escape(run.claim)}[/]")
+        _say(console, f"[bold green]{_shown(run.claim)}[/]")
 
 
 def _without_findings(run: Run, console: Console, *, whole: bool) -> None:
@@ -129,10 +128,12 @@ def _without_findings(run: Run, console: Console, *, whole: bool) -> None:
         groups.setdefault((_ORDER.index(verdict.outcome), *said), []).append(verdict)
     for (_, mark, reason), verdicts in sorted(groups.items(), key=lambda item: item[0][0]):
         if len(verdicts) > _ALIKE and not whole:
-            _say(console, f"{mark}  {len(verdicts)} verdicts (-v names them): {_shown(reason)}")
+            names = list(dict.fromkeys(v.requirement for v in verdicts))
+            on = _shown(", ".join(names[:2])) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+            _say(console, f"{mark}  {len(verdicts)} verdicts on {on}: {_shown(reason)}")
         else:
             for verdict in verdicts:
-                _say(console, f"{mark}  {escape(title(verdict))}: {_shown(reason)}")
+                _say(console, f"{mark}  {_shown(title(verdict))}: {_shown(reason)}")
 
 
 def _got(verdict: Verdict) -> str:
@@ -144,11 +145,11 @@ def _broken(verdicts: list[Verdict], run: Run, console: Console, *, whole: bool)
     for number, verdict in enumerate(verdicts):
         if number and not whole:
             got = shortened(_got(verdict), 200)
-            _say(console, f"  [bold]and for {escape(verdict.event or '')}[/]: [red]got[/] {_shown(got)}")
+            _say(console, f"  [bold]and for {_shown(verdict.event or '')}[/]: [red]got[/] {_shown(got)}")
         else:
             mark = f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]"
             requirement = requirement_of(verdict.requirement)
-            _say(console, f"\n{mark}  [bold]{escape(title(verdict))}[/]")
+            _say(console, f"\n{mark}  [bold]{_shown(title(verdict))}[/]")
             _paragraph(console, f"{requirement.sentence} (section {requirement.section})")
             for finding in verdict.findings if whole else verdict.findings[:1]:
                 _finding(finding, console, whole=whole)
@@ -168,7 +169,8 @@ def _finding(finding: Finding, console: Console, *, whole: bool) -> None:
         _say(console, f"  [dim]… {len(finding.transcript) - len(lines)} earlier lines (-v shows them)[/]")
     for line in lines:
         act = f"[bold]{_shown(line.actor)}[/] {line.act} {_shown(line.event)}".rstrip()
-        text = f"  [dim]{line.at:8.1f} ms[/]  {act} [dim]{_shown(shortened(line.body, longest))}[/]"
+        said = f" [dim]{_shown(shortened(line.body, longest))}[/]" if line.body else ""
+        text = f"  [dim]{line.at:8.1f} ms[/]  {act}{said}"
         if console.is_terminal and not whole:
             console.print(text, no_wrap=True, overflow="ellipsis")
         else:
@@ -177,7 +179,7 @@ def _finding(finding: Finding, console: Console, *, whole: bool) -> None:
 
 def _paragraph(console: Console, text: str) -> None:
     for line in textwrap.wrap(one_line(text), console.width - 2):
-        _say(console, f"  {escape(line)}")
+        _say(console, f"  {_shown(line)}")
 
 
 def _say(console: Console, markup: str) -> None:
@@ -190,14 +192,15 @@ def _shown(text: str) -> str:
 
 
 def _areas(run: Run, console: Console) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("area")
     there = [outcome for outcome in Outcome if any(v.outcome is outcome for v in run.verdicts)]
-    for outcome in there:
-        table.add_column(outcome.value, justify="right")
-    for area in dict.fromkeys(v.requirement.partition("/")[0] for v in run.verdicts):
-        found = counts([v for v in run.verdicts if v.requirement.partition("/")[0] == area])
-        cells = [f"[{STYLE[outcome]}]{found[outcome]}[/]" if found[outcome] else "[dim]·[/]" for outcome in there]
-        table.add_row(area, *cells)
-    console.print()
-    console.print(table)
+    rows = areas(run)
+    wide = max((len(area.name) for area in rows), default=0)
+    _say(console, f"\n[dim]{'area':<{wide}}{''.join(f'  {outcome:>5}' for outcome in there)}[/]")
+    for area in rows:
+        found = counts(area.verdicts)
+        cells = (_cell(found[outcome], outcome) for outcome in there)
+        _say(console, f"{_shown(area.name):<{wide}}{''.join(cells)}")
+
+
+def _cell(number: int, outcome: Outcome) -> str:
+    return f"[{STYLE[outcome] if number else 'dim'}]  {number or '·':>{max(5, len(outcome))}}[/]"

@@ -6,12 +6,13 @@ import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
 from tests.conformance.report.runs import ECHO, broken_document, broken_run, failing, nasty_run, passing_run
 
+from dungeonlab_conformance.journal import Act
 from dungeonlab_conformance.report.loading import load
 from dungeonlab_conformance.report.result import from_json, to_json, write
 from dungeonlab_conformance.report.result_schema import schema, validator
@@ -25,6 +26,11 @@ def test_the_schema_is_one() -> None:
     """It is valid by the rules of JSON Schema 2020-12 and closed at the top."""
     Draft202012Validator.check_schema(schema())
     assert schema()["additionalProperties"] is False
+
+
+def test_the_schema_knows_every_act() -> None:
+    """What an actor can do or see is listed once in the journal; the schema says the same."""
+    assert tuple(schema()["$defs"]["Line"]["properties"]["act"]["enum"]) == get_args(Act)
 
 
 @pytest.mark.parametrize("made", RUNS)

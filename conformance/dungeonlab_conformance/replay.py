@@ -1,0 +1,246 @@
+"""Plays the recorded messages of a finding again, on a stage of its own, and says what came otherwise. Judges nothing.
+
+What was sent is sent in the recorded order; where the record says that the server spoke, this waits until it does.
+What is not in a transcript cannot be played: forged cookies, logging out, and messages that were not kept whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dungeonlab_conformance.arguments import Arguments, arguments
+from dungeonlab_conformance.backstage import Backstage
+from dungeonlab_conformance.cast import Cast
+from dungeonlab_conformance.connection import Connection, Refused
+from dungeonlab_conformance.correspondence import Correspondence
+from dungeonlab_conformance.dialect import PLAIN
+from dungeonlab_conformance.journal import Journal, Observation, Said
+from dungeonlab_conformance.places import Places
+from dungeonlab_conformance.raw import RawConnection
+from dungeonlab_conformance.runner import reach
+from dungeonlab_conformance.sweeping import clear_away
+from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.verdict import Finding, Gone, Line
+
+Came = Literal["done", "as recorded", "otherwise", "nothing", "besides", "left out"]
+_TRANSPORTS = ("polling", "websocket")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line that was played: what came of it, and what came in its place, if anything did."""
+
+    line: Line
+    came: Came
+    now: str = ""
+
+
+async def replay(target: Target, finding: Finding) -> AsyncIterator[Step]:
+    """Play a finding's transcript; yields each line with what came of it, then what came besides.
+
+    Raises `TargetFault` or `Unjudged` if the stage cannot be set.
+    """
+    scene = _Scene(target, finding)
+    try:
+        await reach(target)
+        await scene.set()
+        for line in finding.transcript:
+            yield await scene.play(line)
+        async for step in scene.rest():
+            yield step
+    finally:
+        await scene.clear()
+
+
+class _Scene:
+    def __init__(self, target: Target, finding: Finding) -> None:
+        self.target = target
+        self.finding = finding
+        self.journal = Journal()
+        self.backstage = Backstage(target)
+        self.cast = Cast(0, self.backstage)
+        self.places = Places(self.cast, target, self.journal)
+        self.ids = Correspondence({}, {}, ())
+        self.connections: dict[int, Connection] = {}  # by their number in the record
+        self.raws: dict[str, RawConnection] = {}
+        self.asked: list[tuple[int, str, asyncio.Future[Arguments]]] = []  # and not answered in the record so far
+        self.seen: set[int] = set()  # observations that stand for a line of the record
+        self._plain = copy.copy(target)
+        self._plain.dialect = PLAIN  # a transcript holds what went over the wire
+
+    async def set(self) -> None:
+        """Open and fill what the recorded scene had."""
+        recorded = self.finding.ids
+        await self.places.first()
+        if "other-session" in recorded:
+            await self.places.second()
+        for name in filter(self.target.accounts.__contains__, recorded):
+            await self.cast.identity(name)
+        for account in dict.fromkeys(self.finding.cast.values()):
+            if account in self.target.accounts and account is not None:
+                await self.places.enrolled(account)
+        if "encounter" in recorded:
+            await self.places.encounter(self.places.here)
+        if "other-encounter" in recorded:
+            await self.places.encounter(await self.places.second())
+        present = {name: who.user for name, who in self.cast.known().items()} | self.places.ids()
+        self.ids = Correspondence(recorded, present, self.target.accounts)
+
+    async def play(self, line: Line) -> Step:
+        """Play one line."""
+        if line.cut:
+            return Step(line, "left out")
+        act: Callable[[Line], Any] | None = {
+            "connects": self._connect,
+            "is refused": self._be_refused,
+            "sends": self._send,
+            "tells": self._send,
+            "is answered": self._be_answered,
+            "hears": self._hear,
+            "is closed": self._be_closed,
+            "disconnects": self._disconnect,
+            "is removed": self._be_removed,
+        }.get(line.act)
+        if act is None:
+            return Step(line, "left out")
+        try:
+            step: Step = await act(line)
+        except Gone as gone:
+            return Step(line, "otherwise", str(gone))
+        return step
+
+    async def rest(self) -> AsyncIterator[Step]:
+        """Wait a moment, and yield what was heard that the record does not have."""
+        await asyncio.sleep(self.target.limits.sweep)
+        for seen in self.journal.observations:
+            if seen.act == "hears" and seen.number not in self.seen:
+                yield Step(Line(0.0, seen.actor, seen.act, seen.event, "", seen.connection), "besides", f"{seen.args}")
+
+    async def clear(self) -> None:
+        """Close every connection and clear the stage away."""
+        for _, _, pending in self.asked:
+            pending.cancel()
+        await asyncio.gather(*(c.leave_stage() for c in self.connections.values()))
+        await asyncio.gather(*(raw.close() for raw in self.raws.values()))
+        try:
+            await self.places.clear()
+        finally:
+            await clear_away(self.backstage, [self.cast], [self.journal])
+
+    # -- acts ----------------------------------------------------------------------------------------
+
+    async def _who(self, line: Line) -> Identity | None:
+        account = self.finding.cast.get(line.actor, line.actor)
+        return await self.cast.identity(account) if account in self.target.accounts and account is not None else None
+
+    async def _connection(self, line: Line) -> Connection:
+        if line.connection not in self.connections:
+            made = Connection(line.actor, await self._who(line), self._plain, self.journal)
+            self.connections[line.connection] = made
+        return self.connections[line.connection]
+
+    async def _connect(self, line: Line) -> Step:
+        connection = await self._connection(line)
+        headers = next(iter(arguments(line.body)), None)
+        try:
+            await connection.connect(transport=line.event if line.event in _TRANSPORTS else None, headers=headers)
+        except Refused as refused:
+            return Step(line, "otherwise", str(refused))
+        return Step(line, "done")
+
+    async def _be_refused(self, line: Line) -> Step:
+        connection = await self._connection(line)
+        try:
+            await connection.connect()
+        except Refused:
+            return Step(line, "as recorded")
+        return Step(line, "otherwise", "the connection was accepted")
+
+    async def _send(self, line: Line) -> Step:
+        args = arguments(line.body)
+        if line.connection == 0:
+            raw = self.raws.get(line.actor)
+            if raw is None:
+                raw = self.raws[line.actor] = RawConnection(
+                    line.actor, await self._who(line), self._plain, self.journal
+                )
+                await raw.open()
+            await raw.send(self.ids.now_in_text(args[0]))
+            return Step(line, "done")
+        said = Said(line.event, tuple(self.ids.now(args)), None, None)
+        connection = await self._connection(line)
+        if line.act == "tells":
+            await connection.emit(said)
+            return Step(line, "done")
+        pending: asyncio.Future[Arguments] = asyncio.get_running_loop().create_future()
+        self.asked.append((line.connection, line.event, pending))
+        await connection.emit(said, lambda *came: None if pending.done() else pending.set_result(Arguments(came)))
+        return Step(line, "done")
+
+    async def _be_answered(self, line: Line) -> Step:
+        for asked in self.asked:
+            if asked[:2] == (line.connection, line.event):
+                self.asked.remove(asked)
+                await asyncio.wait([asked[2]], timeout=self.target.limits.answer)
+                return self._compared(line, asked[2].result()) if asked[2].done() else Step(line, "nothing")
+        return Step(line, "left out")
+
+    async def _hear(self, line: Line) -> Step:
+        seen = await self._next(line, "hears")
+        if seen is None:
+            return Step(line, "nothing")
+        self.seen.add(seen.number)
+        return self._compared(line, seen.args)
+
+    async def _be_closed(self, line: Line) -> Step:
+        return Step(line, "as recorded" if await self._next(line, "is closed") else "nothing")
+
+    async def _disconnect(self, line: Line) -> Step:
+        await (await self._connection(line)).leave_stage()
+        return Step(line, "done")
+
+    async def _be_removed(self, line: Line) -> Step:
+        who = await self._who(line)
+        if who is None:
+            return Step(line, "left out")
+        await self.places.revoke(self.places.here, who)
+        return Step(line, "done")
+
+    # -- what comes ----------------------------------------------------------------------------------
+
+    async def _next(self, line: Line, act: str) -> Observation | None:
+        """Wait for the next observation that could stand for a line; None if there is none in time."""
+        there = self.connections.get(line.connection)
+        number = there.connection if there else 0
+        arrived = asyncio.Event()
+        unsubscribe = self.journal.subscribe(lambda _: arrived.set())
+        try:
+            async with asyncio.timeout(self.target.limits.answer):
+                while True:
+                    for seen in self.journal.observations:
+                        same = (seen.actor, seen.connection, seen.act) == (line.actor, number, act)
+                        if same and seen.number not in self.seen and (act != "hears" or seen.event == line.event):
+                            return seen
+                    arrived.clear()
+                    await arrived.wait()
+        except TimeoutError:
+            return None
+        finally:
+            unsubscribe()
+
+    def _compared(self, line: Line, came: Arguments) -> Step:
+        then = arguments(line.body)
+        if line.connection == 0 and then and came:
+            path = self.ids.frame_difference(then[0], came[0])
+        else:
+            path = self.ids.difference(then, list(came))
+        return Step(line, "as recorded") if path is None else Step(line, "otherwise", f"at {path}: {came}")
+
+
+def fresh(step: Step) -> bool:
+    """Whether the server did otherwise than recorded."""
+    return step.came in ("otherwise", "nothing", "besides")

@@ -1,0 +1,85 @@
+"""The command line as a user meets it: a process of its own, in a folder and an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+COMMAND = (sys.executable, "-m", "dungeonlab_conformance")
+_OURS = ("GITHUB_", "CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")  # what a developer's shell or a CI may set
+PATIENCE = 60  # seconds, for a busy machine
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return this process's environment without what changes how the command behaves."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)} | more
+
+
+def command(*args: object, cwd: Path | None = None, code: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end; or a piece of Python in its place, which spoils something and then runs it."""
+    words = (sys.executable, "-c", code) if code else COMMAND
+    return subprocess.run(
+        [*words, *map(str, args)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment(**more),
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@contextmanager
+def started(*args: object, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Run the command while the block runs."""
+    with subprocess.Popen(
+        [*COMMAND, *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env=environment(),
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait for a condition; fails if it does not come to hold."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def lines(file: Path) -> int:
+    """Count the whole lines of a file that may not be there yet."""
+    return file.read_bytes().count(b"\n") if file.exists() else 0
+
+
+def unused_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def reference_server(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a reference server that a test may do harm to; yields the process and its URL."""
+    words = [sys.executable, "-m", "dungeonlab_reference_server", "--port", "0", "--log-level", "error", *options]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().removeprefix("Listening on ").strip()
+        finally:
+            process.kill()

@@ -1,0 +1,111 @@
+"""`run` when things go wrong half-way: the server dies or hangs, or somebody interrupts. It always reports."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.conformance.command import command, lines, reference_server, started, wait_until
+
+from dungeonlab_conformance.report.loading import load
+
+REPORTS = ("json", "ndjson", "junit", "markdown", "html", "badge")
+SOME = 30  # verdicts that are in before the accident; far fewer than there are
+
+
+def files(folder: Path) -> list[str]:
+    return [word for name in REPORTS for word in (f"--{name}", str(folder / f"r.{name}"))]
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Return exit code and output; fails if the process hangs."""
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out + err
+
+
+@pytest.mark.parametrize("accident", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_a_server_that_goes_away_ends_the_run(tmp_path: Path, accident: signal.Signals) -> None:
+    """Exit code 3 whether it died or hangs: no traceback, a sentence, every report, and nobody is convicted."""
+    with (
+        reference_server() as (server, url),
+        started("run", url, "--timeout", "0.2", "--concurrency", "2", *files(tmp_path)) as run,
+    ):
+        wait_until(lambda: lines(tmp_path / "r.ndjson") > SOME)
+        server.send_signal(accident)
+        code, said = ended(run)
+    assert code == 3, said
+    assert f"cut short: {url} stopped answering during the run" in said
+    assert "Traceback" not in said
+    assert all((tmp_path / f"r.{name}").stat().st_size for name in REPORTS)
+    result = load(tmp_path / "r.json")
+    assert result == load(tmp_path / "r.ndjson")
+    assert {v.outcome for v in result.verdicts} <= {"pass", "unjudged"}
+    assert sum(v.outcome == "pass" for v in result.verdicts) >= SOME / 2
+
+
+@pytest.mark.parametrize("accident", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_tells_what_it_found(reference_url: str, tmp_path: Path, accident: signal.Signals) -> None:
+    """Exit code 130 for Ctrl-C and SIGTERM alike; what was judged stands, the rest is unjudged, nothing is claimed."""
+    with started("run", reference_url, "--concurrency", "2", *files(tmp_path)) as run:
+        wait_until(lambda: lines(tmp_path / "r.ndjson") > SOME)
+        run.send_signal(accident)
+        code, said = ended(run)
+    assert code == 130, said
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    result = load(tmp_path / "r.json")
+    assert (result.interrupted, result.claim, result.exit_code) == (True, "", 130)
+    assert load(tmp_path / "r.ndjson").verdicts == result.verdicts
+    assert {v.outcome for v in result.verdicts} == {"pass", "unjudged"}
+    assert result.leftovers == []
+
+
+def test_an_embedded_run_can_be_interrupted_while_its_server_starts(tmp_path: Path) -> None:
+    """Whenever it comes, Ctrl-C ends with 130 and a result."""
+    with started("run", *files(tmp_path)) as run:
+        wait_until(lambda: lines(tmp_path / "r.ndjson") >= 1)
+        run.send_signal(signal.SIGINT)
+        code, said = ended(run)
+    assert code == 130, said
+    assert load(tmp_path / "r.json").interrupted
+
+
+def test_a_suite_that_is_killed_leaves_what_it_streamed(reference_url: str, tmp_path: Path) -> None:
+    """SIGKILL lets nobody write anything any more; `report` makes a page of the lines that are there."""
+    stream = tmp_path / "r.ndjson"
+    with started("run", reference_url, "--concurrency", "2", "--ndjson", stream) as run:
+        wait_until(lambda: lines(stream) > SOME)
+        run.kill()
+        run.communicate(timeout=60)
+    done = command("report", stream, "--html", tmp_path / "r.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the stream of this run ends before the run did" in (tmp_path / "r.html").read_text()
+
+
+def test_what_a_cut_short_run_did_not_reach_is_not_listed_as_known(tmp_path: Path) -> None:
+    """A list made of it would accept everything; none is written, and that is said."""
+    listing = tmp_path / "known.toml"
+    with (
+        reference_server() as (server, url),
+        started("run", url, "--write-known-failures", listing, "--ndjson", tmp_path / "r", "--concurrency", 1) as run,
+    ):
+        wait_until(lambda: lines(tmp_path / "r") > 3)
+        server.kill()
+        code, said = ended(run)
+    assert code == 3
+    assert "was not written: the run was cut short" in said
+    assert not listing.exists()
+
+
+def test_failing_fast_stops_at_the_first_broken_must(tmp_path: Path) -> None:
+    """The rest is unjudged; the exit code is that of a broken MUST."""
+    from tests.faulty.judging import served
+
+    with served("EchoesToTheSender") as url:
+        words = ("--only", "rooms", "--fail-fast", "--concurrency", 1, "--timeout", "0.3", "--json", tmp_path / "r")
+        assert command("run", url, *words).returncode == 1
+    outcomes = [v.outcome for v in load(tmp_path / "r").verdicts]
+    assert "fail" in outcomes
+    assert "unjudged" in outcomes
