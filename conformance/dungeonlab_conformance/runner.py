@@ -307,7 +307,7 @@ class Runner:
         if scene.check.lingers:
             cast.busy_until = time.monotonic() + self.target.limits.sweep
         found = [result for results in stage.judged.values() for result in results]
-        if any(isinstance(result, Gone) for result in (*found, played.reason)):
+        if any(isinstance(result, Gone) for result in (*found, played.reason)) or (self.run.fault and not self._gone):
             await self._look_after(scene)
         played.seconds = time.monotonic() - began
         return played
