@@ -66,7 +66,7 @@ def main(
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
     )
-    for chatty in ("asyncio", "engineio", "engineio.server", "socketio.server"):
+    for chatty in ("asyncio", "aiohttp.server", "engineio", "engineio.server", "socketio.server"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
     settings = Settings(origins, rate_limit, largest_message, deepest_payload, check_outgoing)
     try:

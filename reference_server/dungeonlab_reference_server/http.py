@@ -146,16 +146,14 @@ class HttpSide:
     async def enrol(self, request: web.Request) -> web.Response:
         """Make a user a participant."""
         async with self._turn(request):
-            session = await self._mastered(request)
-            if await self.store.user(request.match_info["user"]) is None:
-                raise Problem(404, "there is no such user")
-            await self.store.enrol(session.id, request.match_info["user"])
+            session, user = await self._mastered(request), await self._participant(request)
+            await self.store.enrol(session.id, user)
         return web.Response(status=204)
 
     async def revoke(self, request: web.Request) -> web.Response:
         """End a user's membership, at once and in the room too."""
         async with self._turn(request):
-            session, user = await self._mastered(request), request.match_info["user"]
+            session, user = await self._mastered(request), await self._participant(request)
             await self.store.revoke(session.id, user)
             if user != session.game_master:
                 await self.wire.remove_member(user, session.id)
@@ -185,6 +183,12 @@ class HttpSide:
         if session.game_master != user.id:
             raise Problem(403, "only the game master may do this")
         return session
+
+    async def _participant(self, request: web.Request) -> str:
+        user = await self.store.user(request.match_info["user"])
+        if user is None:
+            raise Problem(404, "there is no such user")
+        return user.id
 
     async def healthy(self, _: web.Request) -> web.Response:
         """Say that the server is up."""

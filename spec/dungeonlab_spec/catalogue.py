@@ -145,6 +145,12 @@ def schemas() -> Mapping[str, Any]:
     return MappingProxyType({name: _json(f"schemas/{name}") for name in names})
 
 
+@cache
+def http_side() -> Mapping[str, Any]:
+    """Return the OpenAPI 3.1 description of the HTTP side, section 16 of the protocol."""
+    return MappingProxyType(_json("http.openapi.json"))
+
+
 def resolve(reference: str, within: str = "") -> tuple[Any, str]:
     """Follow ``file.json#/$defs/Name``; a reference that starts with ``#`` stays `within` its file.
 

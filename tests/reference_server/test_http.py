@@ -166,6 +166,7 @@ async def test_what_is_not_there(here: House) -> None:
         ("GET", "/api/game-sessions/nowhere"),
         ("DELETE", "/api/game-sessions/%00"),
         ("PUT", f"/api/game-sessions/{session}/participants/nobody"),
+        ("DELETE", f"/api/game-sessions/{session}/participants/nobody"),
         ("POST", "/api/game-sessions/nowhere/encounters"),
         ("GET", "/nowhere"),
         ("GET", "/"),
