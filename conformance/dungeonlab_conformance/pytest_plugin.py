@@ -1,5 +1,6 @@
-"""The same checks as pytest items: ``pytest --dungeonlab-url URL --pyargs dungeonlab_conformance``.
+"""The same checks as pytest items: ``pytest dungeonlab-target.toml``.
 
+Or ``pytest --dungeonlab-url URL --pyargs dungeonlab_conformance``, with ``--dungeonlab-target FILE`` in its place.
 Imports nothing heavy: pytest loads this in every run of whoever has the suite installed.
 """
 
@@ -18,45 +19,66 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _TARGET: pytest.StashKey[Target] = pytest.StashKey()
 _WARNED: pytest.StashKey[list[str]] = pytest.StashKey()
+_LEFT: pytest.StashKey[list[str]] = pytest.StashKey()
+_FILE = "dungeonlab-target.toml"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--dungeonlab-url`` and ``--dungeonlab-timeout``."""
+    """Add ``--dungeonlab-url``, ``--dungeonlab-target`` and ``--dungeonlab-timeout``."""
     group = parser.getgroup("dungeonlab")
     group.addoption("--dungeonlab-url", metavar="URL", help="judge the DungeonLab server at URL")
+    group.addoption("--dungeonlab-target", metavar="FILE", help="judge the DungeonLab server that FILE tells of")
     group.addoption("--dungeonlab-timeout", type=float, default=1.0, metavar="SCALE", help="scale of its time limits")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look at the URL before anything is collected."""
-    if config.getoption("--dungeonlab-url"):
+    """Look at URL and target file before anything is collected."""
+    url, file = config.getoption("--dungeonlab-url"), config.getoption("--dungeonlab-target")
+    if url or file:
         from dungeonlab_conformance.target import Limits, Target
+        from dungeonlab_conformance.target_file.loading import load
         from dungeonlab_conformance.verdict import TargetFault
 
+        scale = config.getoption("--dungeonlab-timeout")
         try:
-            limits = Limits(config.getoption("--dungeonlab-timeout"))
-            config.stash[_TARGET] = Target(config.getoption("--dungeonlab-url"), limits=limits)
+            target = load(Path(file), url=url, scale=scale) if file else Target(url, limits=Limits(scale))
         except TargetFault as fault:
             raise pytest.UsageError(str(fault)) from None
+        config.stash[_TARGET] = target
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """List every broken SHOULD: it fails no test, and is no warning that somebody's configuration makes an error."""
+    """List every broken SHOULD, and what was left behind.
+
+    Neither fails a test, nor is a warning that somebody's configuration makes an error of.
+    """
     for line in config.stash.get(_WARNED, ()):
         terminalreporter.write_line(f"SHOULD broken: {line}", yellow=True)
+    for line in config.stash.get(_LEFT, ()):
+        terminalreporter.write_line(f"not cleared away: {line}", yellow=True)
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect the suite's checks, and not its modules, when the package itself is named."""
-    if path == _HERE and parent.config.getoption("--dungeonlab-url"):
-        suite: Suite = Suite.from_parent(parent, path=path, nodeid=_HERE.name)
+    if path == _HERE and _TARGET in parent.config.stash:
+        suite: Installed = Installed.from_parent(parent, path=path, nodeid=_HERE.name)
+        suite.target = parent.config.stash[_TARGET]
         return suite
     return None
 
 
-class Suite(pytest.Directory):
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the suite's checks when a target file is named."""
+    if file_path.name == _FILE and parent.session.isinitpath(file_path):
+        suite: Described = Described.from_parent(parent, path=file_path)
+        return suite
+    return None
+
+
+class Suite(pytest.Collector):
     """All checks against one server, played once, side by side, when the first item runs."""
 
+    target: Target
     verdicts: dict[str, Verdict] | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
@@ -82,10 +104,30 @@ class Suite(pytest.Directory):
 
         from dungeonlab_conformance.runner import Runner
 
-        run = asyncio.run(Runner(self.config.stash[_TARGET], sorted(chosen, key=lambda s: s.name)).play())
+        run = asyncio.run(Runner(self.target, sorted(chosen, key=lambda s: s.name)).play())
+        self.config.stash.setdefault(_LEFT, []).extend(run.leftovers)
         if run.fault:
             pytest.exit(run.fault, returncode=3)
         return {f"{v.requirement}[{v.event}]" if v.event else v.requirement: v for v in run.verdicts}
+
+
+class Installed(Suite, pytest.Directory):
+    """The suite as it is installed, named as a package; an option says which server is judged."""
+
+
+class Described(Suite, pytest.File):
+    """The suite as a target file names its server."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Read the file, then yield the items; a fault in it is one sentence."""
+        from dungeonlab_conformance.target_file.loading import load
+        from dungeonlab_conformance.verdict import TargetFault
+
+        try:
+            self.target = load(self.path, scale=self.config.getoption("--dungeonlab-timeout"))
+        except TargetFault as fault:
+            raise self.CollectError(str(fault)) from None
+        yield from super().collect()
 
 
 class Judged(pytest.Item):

@@ -1,0 +1,176 @@
+"""What a target file says, and what is made of it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+
+from dungeonlab_conformance.casting import ROLES
+from dungeonlab_conformance.cli import main
+from dungeonlab_conformance.target import OUR_HTTP_SIDE, Step
+from dungeonlab_conformance.target_file.document import read
+from dungeonlab_conformance.target_file.loading import load
+from dungeonlab_conformance.target_file.shape import schema
+
+SERVER = '[server]\nurl = "http://127.0.0.1:3000"\n'
+FULL = (
+    SERVER
+    + """
+[actors.gamemaster]
+username = "gm"
+password = "pw-of-the-gm"
+[actors.alice]
+cookie = "sid=abcdef; other=12345"
+user = "17"
+
+[[login]]
+method = "GET"
+path = "/form"
+capture = { csrf = "input:csrf" }
+[[login]]
+path = "/form"
+form = { name = "{username}", csrf = "{csrf}" }
+expect = [302, 303]
+capture = { user = "/id" }
+
+[session]
+per = "run"
+open = { path = "/games", capture = { session = "/id", invite = "/invite" } }
+
+[membership]
+add = { path = "/invite/{invite}", by = "member" }
+"""
+)
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "dungeonlab-target.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_a_bare_url_has_our_http_side(tmp_path: Path) -> None:
+    """Who says nothing of logins and sessions offers the protocol's section 16, and has its accounts made."""
+    target = load(write(tmp_path, SERVER))
+    assert target.steps is OUR_HTTP_SIDE
+    assert dict(target.accounts) == dict.fromkeys(ROLES)
+    assert target.lanes is None
+
+
+def test_whoever_has_ways_of_their_own_has_only_those(tmp_path: Path) -> None:
+    """Every recipe of the file becomes steps, and nothing of ours is mixed in."""
+    target = load(write(tmp_path, FULL))
+    assert set(target.steps) == {"login", "session.open", "membership.add"}
+    assert target.steps["login"] == (
+        Step("GET", "/form", capture={"csrf": "input:csrf"}),
+        Step(
+            "POST",
+            "/form",
+            form={"name": "{username}", "csrf": "{csrf}"},
+            expect=(302, 303),
+            capture={"user": "/id"},
+        ),
+    )
+    assert target.steps["membership.add"][0].by == "member"
+    assert target.keeps_sessions
+    assert target.lanes == 1
+
+
+def test_a_url_of_the_command_line_comes_first(tmp_path: Path) -> None:
+    """So do its transport and its scale of time limits."""
+    text = SERVER + 'transports = ["polling"]\n[timeouts]\nanswer = 2\n'
+    target = load(write(tmp_path, text), url="http://localhost:1", scale=3)
+    assert target.url == "http://localhost:1"
+    assert target.transport == "polling"
+    assert target.limits.answer == 6
+
+
+def test_what_a_server_lacks(tmp_path: Path) -> None:
+    """The four token events are one part."""
+    target = load(write(tmp_path, SERVER + "[capabilities]\ntokens = false\npresence = false\nupgrade = true\n"))
+    assert not any(target.offers(event) for event in ("token:create", "token:move", "token:delete", "presence"))
+    assert target.offers("upgrade")
+
+
+def test_the_environment_is_put_in(tmp_path: Path) -> None:
+    """A variable, a default, two dollars for one; in lists and in tables within tables, and nowhere in keys."""
+    text = 'a = "${HERE}"\nb = [{ c = "x${GONE:-fallback}y" }]\nd = "$${HERE} costs $$5"\ne = "${EMPTY:-}"\n'
+    document = read(write(tmp_path, text), {"HERE": "value", "EMPTY": ""})
+    assert document.data == {"a": "value", "b": [{"c": "xfallbacky"}], "d": "${HERE} costs $5", "e": ""}
+    assert document.taken == {("a",): ["value"]}
+
+
+def test_a_value_cannot_become_part_of_the_file(tmp_path: Path) -> None:
+    """What the environment holds is put in after the file was read, whatever it looks like."""
+    document = read(write(tmp_path, 'a = "${X}"\n'), {"X": '"\n[server]\nurl = "evil"'})
+    assert document.data == {"a": '"\n[server]\nurl = "evil"'}
+
+
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        (("server",), 1),
+        (("server", "url"), 2),
+        (("actors", "gamemaster", "password"), 6),
+        (("login", 0, "capture", "csrf"), 14),
+        (("login", 1), 15),
+        (("login", 1, "expect", 1), 18),
+        (("session", "open", "capture"), 23),
+        (("membership", "add", "no such thing"), 26),
+        (("nothing",), 1),
+    ],
+)
+def test_everything_has_a_line(where: tuple[str | int, ...], line: int, tmp_path: Path) -> None:
+    """What is not there has the line of what it would stand in."""
+    assert read(write(tmp_path, FULL), {}).line(where) == line
+
+
+def test_statements_over_several_lines_have_their_first(tmp_path: Path) -> None:
+    """Comments and blank lines before a statement are none of it."""
+    text = '# one\n\na = [\n  1,\n\n  2,\n]\n# between\nb = """\nc = 5\n"""\nc = 1\n'
+    document = read(write(tmp_path, text), {})
+    assert [document.line((key,)) for key in "abc"] == [3, 9, 12]
+
+
+def test_init_writes_a_file_that_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is written it describes a server with our HTTP side; it is never written over by accident."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SERVER_URL", raising=False)
+    assert CliRunner().invoke(main, ["init"]).exit_code == 0
+    target = load(tmp_path / "dungeonlab-target.toml")
+    assert target.url == "http://127.0.0.1:3000"
+    assert target.steps is OUR_HTTP_SIDE
+    again = CliRunner().invoke(main, ["init"])
+    assert again.exit_code == 2
+    assert "is there already; --force writes over it" in again.output
+    assert CliRunner().invoke(main, ["init", "--force"]).exit_code == 0
+    nowhere = CliRunner().invoke(main, ["init", "no/such/folder.toml"])
+    assert nowhere.exit_code == 2
+    assert "cannot be written" in nowhere.output
+
+
+def test_every_example_that_init_writes_fits(tmp_path: Path) -> None:
+    """Each line that is commented out can be taken in, and then fits the schema, every section of it."""
+    text = files("dungeonlab_conformance.target_file").joinpath("template.toml").read_text("utf-8")
+    whole = re.sub(r"^#(?=\S)", "", text, flags=re.MULTILINE).replace("${", "$")
+    document = tomllib.loads(whole)
+    assert list(Draft202012Validator(schema()).iter_errors(document)) == []
+    shown = set(document) | {"adapter", "unregister"}
+    assert shown == set(schema()["properties"])
+
+
+def test_the_schema_is_one_and_can_be_exported(tmp_path: Path) -> None:
+    """It is a JSON Schema, to standard output or into a file."""
+    Draft202012Validator.check_schema(schema())
+    told = CliRunner().invoke(main, ["export", "target-schema"])
+    assert told.exit_code == 0
+    assert '"title": "dungeonlab-target.toml"' in told.output
+    file = tmp_path / "schema.json"
+    assert CliRunner().invoke(main, ["export", "target-schema", str(file)]).exit_code == 0
+    assert file.read_text("utf-8") == told.output
