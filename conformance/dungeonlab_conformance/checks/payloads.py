@@ -174,7 +174,7 @@ async def _digests(alice: Actor, said: Said, how: str) -> None:
 
 async def _copes_without_callback(stage: Stage, event: Event) -> None:
     """Two who have sent little so far send all of it once more, and a valid request, all without a callback."""
-    senders = await stage.joined("gamemaster", "bob")
+    senders = [await stage.joined(name) for name in stage.those_of("gamemaster", "bob")]
     valids = [await stage.request(event) for _ in senders]
 
     async def tells(number: int, sender: Actor) -> None:
