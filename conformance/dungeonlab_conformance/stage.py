@@ -103,18 +103,17 @@ class Stage:
             self._roles[role] = account
         return self._roles[role]
 
+    def can_play(self, role: str) -> bool:
+        """Whether somebody plays a role, or is left who could."""
+        try:
+            self.account(role)
+        except Missing:
+            return False
+        return True
+
     def those_of(self, *roles: str) -> list[str]:
         """Return the roles that somebody can play. Raises `Missing` if nobody can play any."""
-        playable: list[str] = []
-        for role in roles:
-            try:
-                self.account(role)
-            except Missing:
-                if role == roles[-1] and not playable:
-                    raise
-            else:
-                playable.append(role)
-        return playable
+        return [role for role in roles if self.can_play(role)] or [self.account(roles[0])]
 
     async def identity(self, role: str) -> Identity:
         """Return who plays a role, logged in."""

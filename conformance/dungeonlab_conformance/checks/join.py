@@ -177,6 +177,7 @@ async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
     Nor does she if she shows the id by which Socket.IO would have her connection's state recovered.
     """
     alice, bob = await stage.joined("alice", "bob")
+    await stage.member("carol")  # before somebody less needed is cast
     gamemaster = await stage.onlooker("gamemaster")
     for transport in stage.target.transports:
         try:
