@@ -161,5 +161,5 @@
   paint();
   recall();
   filter();
-  follow();
+  addEventListener("load", () => setTimeout(follow)); // after the browser's own way to the fragment, which takes the focus
 })();

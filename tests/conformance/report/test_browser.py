@@ -1,0 +1,244 @@
+"""The page in a real browser: what it loads, how it filters, where it leads, who can use it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+from tests.conformance.report.runs import ECHO, broken_run, nasty_run, passing_run
+
+from dungeonlab_conformance.report import html
+
+SWITCHES = """
+--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars
+"""
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """Start Chromium; without it these tests are skipped, but not where CI is set."""
+    browser, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    if not browser or not driver:
+        why = "Chromium and its driver are missing: apt-get install chromium chromium-driver"
+        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    options = Options()
+    options.binary_location = browser
+    for switch in (*SWITCHES.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with Chrome(options=options, service=Service(driver)) as started:
+        yield started
+
+
+@pytest.fixture
+def opened(chrome: Chrome, tmp_path: Path) -> Callable[..., Chrome]:
+    """Return what opens a run's page, on a desktop and in the light if not told otherwise."""
+
+    def opens(run: Any, link: str = "", *, width: int = 1200, dark: bool = False) -> Chrome:
+        file = tmp_path / "report.html"
+        html.write(run, file)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        calm = {"name": "prefers-reduced-motion", "value": "reduce"}
+        chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme, calm]})
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+        chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        chrome.get("about:blank")
+        chrome.get(file.as_uri() + link)
+        return chrome
+
+    return opens
+
+
+def shown(chrome: Chrome, selector: str) -> list[WebElement]:
+    return [e for e in chrome.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()]
+
+
+def ids(chrome: Chrome) -> list[str | None]:
+    return [e.get_attribute("id") for e in shown(chrome, ".requirement")]
+
+
+@pytest.mark.parametrize("run", [broken_run, passing_run, nasty_run])
+def test_nothing_is_loaded_and_nothing_goes_wrong(opened: Callable[..., Chrome], run: Callable[[], Any]) -> None:
+    """The browser's console stays empty: no error, and nothing that the policy had to forbid."""
+    chrome = opened(run())
+    assert chrome.get_log("browser") == []
+    loaded = chrome.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert [name for name in loaded if not name.startswith("data:")] == []
+
+
+def test_the_areas_are_a_picture_that_leads_on(opened: Callable[..., Chrome]) -> None:
+    """One mark for each verdict; a click on one opens what it stands for."""
+    chrome = opened(broken_run())
+    marks = shown(chrome, ".picture .cell")
+    assert len(marks) == len(broken_run().verdicts)
+    chrome.execute_script("arguments[0].click()", marks[-1])
+    WebDriverWait(chrome, 10).until(lambda c: c.execute_script("return location.hash") != "")
+    target = chrome.execute_script("return document.getElementById(decodeURIComponent(location.hash.slice(1)))")
+    assert target.is_displayed()
+
+
+def test_a_filter_leaves_what_it_names(opened: Callable[..., Chrome]) -> None:
+    """By outcome, by area, by words; the number shown is told, and the address remembers it."""
+    chrome = opened(broken_run())
+    everything = ids(chrome)
+    chrome.find_element(By.CSS_SELECTOR, "input[name=outcome][value=fail]").click()
+    assert ids(chrome) == ["join/outsider-refused", ECHO]
+    assert chrome.find_element(By.ID, "shown").text == f"2 of {len(everything)} requirements shown"
+    chrome.find_element(By.NAME, "q").send_keys("broadcast MUST NOT")
+    assert ids(chrome) == [ECHO]
+    chrome.refresh()
+    assert ids(chrome) == [ECHO]
+    chrome.find_element(By.CSS_SELECTOR, "button[type=reset]").click()
+    assert ids(chrome) == everything
+    assert "?" not in chrome.current_url
+
+
+def test_a_filter_that_leaves_nothing_says_so(opened: Callable[..., Chrome]) -> None:
+    """And offers the way back."""
+    chrome = opened(broken_run())
+    chrome.find_element(By.NAME, "q").send_keys("no such word anywhere")
+    assert ids(chrome) == []
+    chrome.find_element(By.ID, "again").click()
+    assert len(ids(chrome)) > 5
+
+
+def test_a_deep_link_opens_what_it_names(opened: Callable[..., Chrome]) -> None:
+    """The verdict's diagram is there at once, and has the focus, whatever else is filtered."""
+    chrome = opened(broken_run(), f"?outcome=pass#{ECHO}--token:delete")
+    verdict = chrome.find_element(By.ID, f"{ECHO}--token:delete")
+    WebDriverWait(chrome, 10).until(lambda c: c.switch_to.active_element.tag_name == "summary")
+    assert verdict.find_element(By.TAG_NAME, "svg").is_displayed()
+    assert chrome.switch_to.active_element == verdict.find_element(By.TAG_NAME, "summary")
+
+
+def test_everything_can_be_done_from_the_keyboard(opened: Callable[..., Chrome]) -> None:
+    """The first stop skips to the requirements, a slash searches, Enter opens and closes."""
+    chrome = opened(broken_run())
+    body = chrome.find_element(By.TAG_NAME, "body")
+    body.send_keys(Keys.TAB)
+    assert chrome.switch_to.active_element.text == "Skip to the requirements"
+    body.send_keys("/")
+    assert chrome.switch_to.active_element.get_attribute("name") == "q"
+    requirement = chrome.find_element(By.ID, "connect/websocket")
+    summary = requirement.find_element(By.TAG_NAME, "summary")
+    for state in ("true", None):
+        summary.send_keys(Keys.ENTER)
+        assert requirement.get_attribute("open") == state
+
+
+def test_what_is_broken_is_open_from_the_start(opened: Callable[..., Chrome]) -> None:
+    """Whoever opens the page sees the first diagram of each broken requirement; the rest is a click away."""
+    chrome = opened(broken_run())
+    assert [e.get_attribute("id") for e in shown(chrome, ".requirement[open]")] == ["join/outsider-refused", ECHO]
+    before = len(shown(chrome, ".requirement[open]"))
+    chrome.find_element(By.ID, "open").click()
+    assert len(shown(chrome, ".requirement[open]")) == len(ids(chrome)) > before
+    chrome.find_element(By.ID, "close").click()
+    assert shown(chrome, ".requirement[open]") == []
+
+
+CONTRAST = """
+const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+const rgb = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return [n.slice(0, 3), n[3] ?? 1]; };
+const ground = (e) => { for (; e; e = e.parentElement) { const [c, a] = rgb(getComputedStyle(e).backgroundColor);
+  if (a > 0.99) return c; } return [255, 255, 255]; };
+const found = [];
+let seen = 0;
+for (const e of document.querySelectorAll("body *:not(script):not(style)")) {
+  if (!e.checkVisibility() || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+  const svg = e.closest("svg"), style = getComputedStyle(e);
+  if (svg && e.closest(".server")) continue;
+  const [one, two] = [rgb(svg ? style.fill : style.color)[0], ground(svg ? svg.parentElement : e)].map(light);
+  const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+  seen += 1;
+  const what = `${e.tagName} ${e.className.baseVal ?? e.className}: ${e.textContent.slice(0, 40)}`;
+  if (ratio < 4.5) found.push(`${ratio.toFixed(2)} ${what}`);
+}
+return [seen, [...new Set(found)]];
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_text_can_be_read(opened: Callable[..., Chrome], dark: bool) -> None:
+    """In the light and in the dark: a contrast of 4.5 to 1 at least, as WCAG asks."""
+    chrome = opened(broken_run(), dark=dark)
+    chrome.find_element(By.ID, "open").click()
+    looked_at, too_faint = chrome.execute_script(CONTRAST)
+    assert looked_at > 300
+    assert too_faint == []
+
+
+def test_light_and_dark_follow_the_reader(opened: Callable[..., Chrome]) -> None:
+    """The system's choice first, the button's from then on."""
+
+    def ground(chrome: Chrome) -> int:
+        colour = chrome.execute_script("return getComputedStyle(document.body).backgroundColor")
+        return sum(int(part) for part in colour[4:-1].split(","))
+
+    assert ground(opened(broken_run())) > 600
+    chrome = opened(broken_run(), dark=True)
+    assert ground(chrome) < 150
+    chrome.find_element(By.ID, "theme").click()
+    assert ground(chrome) > 600
+    chrome.execute_script("localStorage.clear()")
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_it_can_be_used_on_a_phone(opened: Callable[..., Chrome], width: int) -> None:
+    """Nothing sticks out sideways, a finger can hit what is to be hit, and a diagram scrolls within itself."""
+    chrome = opened(nasty_run(), width=width)
+    chrome.find_element(By.ID, "open").click()
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    small = [e.text for e in shown(chrome, "button, .requirement > summary, .chip") if e.size["height"] < 32]
+    assert small == []
+    assert chrome.execute_script("const d = document.querySelector('.diagram'); return d.scrollWidth > d.clientWidth")
+
+
+def test_a_screen_reader_is_told_what_there_is(opened: Callable[..., Chrome]) -> None:
+    """Headings in order, landmarks, a name for whatever can be used, and for each diagram."""
+    chrome = opened(broken_run())
+    chrome.execute_cdp_cmd("Accessibility.enable", {})
+    nodes = [n for n in chrome.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"] if not n["ignored"]]
+    found = [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in nodes]
+    roles = {role for role, _ in found}
+    assert {"main", "search", "table", "heading", "searchbox", "combobox", "checkbox", "status"} <= roles
+    usable = ("button", "link", "searchbox", "combobox", "checkbox", "img", "DisclosureTriangle")
+    assert [role for role, name in found if role in usable and not name.strip()] == []
+    levels = chrome.execute_script("return [...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])")
+    assert levels[0] == 1
+    assert all(now <= before + 1 for before, now in itertools.pairwise(levels))
+
+
+def test_without_scripts_the_page_is_whole(opened: Callable[..., Chrome], chrome: Chrome) -> None:
+    """Only longer: no filter, and everything there."""
+    chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        opened(broken_run())
+        assert shown(chrome, "#filters") == []
+        assert len(shown(chrome, ".requirement")) == len({v.requirement for v in broken_run().verdicts})
+    finally:
+        chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_what_is_broken_is_on_paper_too(opened: Callable[..., Chrome]) -> None:
+    """Printing opens what is broken and closes it again."""
+    chrome = opened(broken_run())
+    chrome.find_element(By.ID, "close").click()
+    chrome.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert len(shown(chrome, ".requirement[open]")) == 2
+    chrome.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert shown(chrome, ".requirement[open]") == []
