@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,6 +17,7 @@ from dungeonlab_conformance.verdict import TargetFault, Unjudged
 from dungeonlab_spec import Catalogue
 
 _TABLES = 3  # games going on
+_AWAKE, _ASLEEP = 1.5, 0.6  # seconds
 _BREATH = 0.005  # seconds between one thing that somebody does and the next
 
 
@@ -56,6 +59,15 @@ async def _game(cast: Cast, target: Target) -> None:
             await stage.strike()
     except (Unjudged, TargetFault, OSError):
         return
+
+
+def interrupt(_: str) -> None:
+    """Stop the judge from time to time, for longer than an answer may take."""
+    while True:
+        time.sleep(_AWAKE)
+        os.kill(os.getppid(), signal.SIGSTOP)
+        time.sleep(_ASLEEP)
+        os.kill(os.getppid(), signal.SIGCONT)
 
 
 def burn(_: str) -> None:

@@ -18,13 +18,21 @@ import aiohttp
 
 from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.runner import Selection, scenes
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target import Identity, Limits, Target
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_spec import Catalogue
 from tests.serving import Variant, served
-from tests.weather.company import beside, burn, play_on
+from tests.weather.company import beside, burn, interrupt, play_on
 from tests.weather.link import Link, Network
-from tests.weather.servers import Hesitates, HesitatesOverHttp, SaysMore, TellsErrorsTwice, ThrowsOut
+from tests.weather.servers import (
+    AnswersLate,
+    Hesitates,
+    HesitatesOverHttp,
+    SaysMore,
+    TellsErrorsTwice,
+    ThrowsOut,
+    stall,
+)
 
 AT_ONCE = 3  # runs side by side; most of their time is waiting
 
@@ -49,6 +57,7 @@ class Weather:
     target: type[Target] = Target
     company: Callable[[str], None] | None = None
     one_core: bool = False
+    scale: float = 1.0  # of the judge's time limits
 
 
 FAR = Link(latency=0.100, jitter=0.020, rate=10_000)
@@ -66,6 +75,9 @@ WEATHERS: Mapping[str, Weather] = {
     "thrown-out": Weather("whoever lacks the right is answered and disconnected", Variant(wire=ThrowsOut)),
     "talkative": Weather("presence events, and events of the server's own", Variant(wire=SaysMore)),
     "limited": Weather("60 events a minute and user", Variant(Settings(rate_limit=60))),
+    "late": Weather("one answer in a hundred takes longer than it may", Variant(wire=AnswersLate), scale=0.1),
+    "stalling": Weather("the server stands still from time to time", Variant(door=stall), scale=0.1),
+    "dozing": Weather("the judge stands still from time to time", company=interrupt, scale=0.1),
     "busy": Weather("other users play on the same server", company=play_on),
     "burning": Weather("one core for server and judge, the other one burns", company=burn, one_core=True),
 }
@@ -73,13 +85,18 @@ WEATHERS: Mapping[str, Weather] = {
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What one run in a weather came to. `red` says what broke: nothing should."""
+    """What one run in a weather came to.
+
+    `red` says what was found broken, or failed in the suite: nothing should. A run that ended early for want of
+    an answer has nothing red in it.
+    """
 
     weather: str
     seconds: float
     counts: Mapping[str, int]
     red: tuple[str, ...]
     unjudged: Mapping[str, int]  # reasons, with how many verdicts each
+    fault: str | None  # why the run ended early, if it did
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +123,21 @@ def day(name: str) -> Day:
         url = stack.enter_context(served(weather.variant))
         if weather.company:
             stack.enter_context(beside(weather.company, url))
-        run = play(weather.target(url), scenes(Selection(), Catalogue.load()))
+        run = play(weather.target(url, limits=Limits(weather.scale)), scenes(Selection(), Catalogue.load()))
     red = [
         f"{v.requirement} [{v.event}] {v.outcome}: {v.reason or v.findings[0].expected + '; got ' + v.findings[0].got}"
         for v in run.verdicts
         if v.outcome in ("fail", "warn", "error")
     ]
-    if run.fault:
-        red.append(run.fault)
+    if run.own_fault:
+        red.append(run.own_fault)
     return Day(
         name,
         run.seconds,
         Counter(str(v.outcome) for v in run.verdicts),
         tuple(red),
         Counter(v.reason for v in run.verdicts if v.outcome == "unjudged"),
+        run.fault,
     )
 
 

@@ -30,15 +30,18 @@ class Network:
     special: Link = Link()
 
     async def before(self, port: int) -> int:
-        """Open the network before a port of this machine; returns the port at its far end."""
+        """Open the network before a port of this machine, for good; returns the port at its far end."""
+        server = await self.open(port)
+        _OPEN.add(server)
+        return port_of(server)
+
+    async def open(self, port: int) -> asyncio.Server:
+        """Open the network before a port of this machine until the server returned is closed."""
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._connection(port, reader, writer)
 
-        server = await asyncio.start_server(connected, "127.0.0.1", 0)
-        found: int = server.sockets[0].getsockname()[1]
-        _OPEN.add(server)
-        return found
+        return await asyncio.start_server(connected, "127.0.0.1", 0)
 
     async def _connection(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers = [writer]
@@ -58,6 +61,12 @@ class Network:
 
 
 _OPEN: set[asyncio.Server] = set()
+
+
+def port_of(server: asyncio.Server) -> int:
+    """Return the port that a server listens on."""
+    port: int = server.sockets[0].getsockname()[1]
+    return port
 
 
 async def _carry(link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes = b"") -> None:

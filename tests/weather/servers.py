@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from dungeonlab_reference_server.rules import Emission, Payload
 from dungeonlab_reference_server.wire import Wire
 
 _PAUSE = 0.030  # seconds at most, as a database might take
+_TOO_LONG = 0.6  # seconds; the judge is given limits of two thirds of that
+_SELDOM = 0.01  # of all requests
+_STALLING: set[asyncio.Task[None]] = set()
 _RIGHTS = {"PERMISSION_DENIED", "SESSION_NOT_FOUND", "NOT_JOINED"}
 
 
@@ -55,6 +59,27 @@ def _hesitating(handler: Any) -> Callable[[web.Request], Awaitable[web.StreamRes
         return answer
 
     return hesitating
+
+
+class AnswersLate(Wire):
+    """Every now and then an answer takes longer than it may, and the broadcast before it too."""
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        if random.random() < _SELDOM:
+            await asyncio.sleep(_TOO_LONG)
+        return await super().perform(connection, name, args)
+
+
+async def stall(port: int) -> int:
+    """Have the whole process stand still from time to time, as in a long collection of garbage."""
+
+    async def again_and_again() -> None:
+        while True:
+            await asyncio.sleep(4 * _TOO_LONG)
+            time.sleep(_TOO_LONG)  # noqa: ASYNC251 - standing still is the point
+
+    _STALLING.add(asyncio.create_task(again_and_again()))
+    return port
 
 
 class TellsErrorsTwice(Wire):
