@@ -56,9 +56,10 @@ def write(run: Run, files: Mapping[str, Path | None]) -> list[str]:
 
 
 def tell_github(run: Run) -> None:
-    """Annotate the workflow run and append to the job summary, where GitHub Actions says that there are such."""
+    """Annotate the workflow run, append to the job summary and set outputs, where GitHub Actions says it is there."""
     from dungeonlab_conformance.report import github
 
     if os.environ.get("GITHUB_ACTIONS") == "true" and (annotations := github.commands(run)):
         click.echo(annotations)
     github.append_summary(run)
+    github.append_outputs(run)

@@ -1,4 +1,4 @@
-"""The run for GitHub Actions: annotations as workflow commands, and the job summary. Prints nothing."""
+"""The run for GitHub Actions: annotations as workflow commands, job summary, and outputs. Prints nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from dungeonlab_conformance.report import markdown
 from dungeonlab_conformance.report.headline import headline
 from dungeonlab_conformance.report.judged import Judged, broken
-from dungeonlab_conformance.report.printable import printable, shortened
+from dungeonlab_conformance.report.printable import one_line, printable, shortened
+from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import repeat
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome
@@ -41,6 +42,23 @@ def append_summary(run: Run, environment: Mapping[str, str] = os.environ) -> Pat
     with file.open("a", encoding="utf-8", newline="\n") as summary:
         summary.write(content + "\n")
     return file
+
+
+def append_outputs(run: Run, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Append result, claim and counts to the file that GITHUB_OUTPUT names; None if it names none."""
+    name = environment.get("GITHUB_OUTPUT")
+    if not name:
+        return None
+    rows = {"result": result(run), "claim": one_line(run.claim), **counts(run.verdicts)}
+    with Path(name).open("a", encoding="utf-8", newline="\n") as outputs:
+        outputs.writelines(f"{key}={value}\n" for key, value in rows.items())
+    return Path(name)
+
+
+def result(run: Run) -> str:
+    """Return in one word how a run ended."""
+    passed = "conformant" if run.claim else "passed"
+    return {0: passed, 1: "broken", 3: "untestable", 4: "error", 130: "interrupted"}[run.exit_code]
 
 
 def command(kind: str, title: str, message: str) -> str:
