@@ -208,7 +208,7 @@ class Backstage:
                 alive = await self.log_in(identity.name, 0, again=identity)  # what it logged in by may be dead by now
                 await self._setting("unregister", alive, {})
             except (Unjudged, TargetFault) as why:
-                left.append(f"the account {identity.variables['username']} could not be cleared away: {why}")
+                left.append(f"the account {identity.variables['username']}: {why}")
         return left
 
     async def close(self) -> None:

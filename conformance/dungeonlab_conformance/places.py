@@ -10,7 +10,7 @@ from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.casting import Party
 from dungeonlab_conformance.journal import Journal
 from dungeonlab_conformance.target import Identity, Target
-from dungeonlab_conformance.verdict import Missing
+from dungeonlab_conformance.verdict import Missing, TargetFault, Unjudged
 
 LABEL = "conformance"  # what the sessions and encounters of a run are called, with the run's name behind it
 
@@ -174,15 +174,25 @@ class Places:
         return found
 
     async def clear(self) -> None:
-        """Close what was opened for this scene, and give back the memberships it took from others' sessions."""
+        """Close what was opened for this scene, and give back the memberships it took from others' sessions.
+
+        Raises `Unjudged` with what could not be done, when all else is.
+        """
         opened = await asyncio.gather(*self._opening.values(), return_exceptions=True)
         mine = [p for p in opened if isinstance(p, Place) and p not in self.cast.kept.values()]
-        await asyncio.gather(*(close(self.cast, place) for place in mine))
+        taken = {account for place in self._taken.values() for account in place.revoked - place.enrolled}
         for place in self._taken.values():
-            for account in sorted(place.revoked):
-                place.revoked.discard(account)
-                if account not in place.enrolled:
-                    await self.enrolled(account)
+            place.revoked.clear()
+        acts = [close(self.cast, place) for place in mine] + [self._give_back(account) for account in sorted(taken)]
+        wrong = [r for r in await asyncio.gather(*acts, return_exceptions=True) if isinstance(r, BaseException)]
+        for fault in wrong:
+            if not isinstance(fault, Unjudged | TargetFault):
+                raise fault
+        if wrong:
+            raise Unjudged("; ".join(map(str, wrong)))
+
+    async def _give_back(self, account: str) -> None:
+        await self.enrolled(account)
 
 
 async def close(cast: Cast, place: Place) -> None:

@@ -20,6 +20,7 @@ from dungeonlab_conformance.check import Check, all_checks
 from dungeonlab_conformance.hindsight import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
 from dungeonlab_conformance.journal import name_marks_after
 from dungeonlab_conformance.pace import Pace
+from dungeonlab_conformance.places import LABEL
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.sweeping import clear_away
@@ -378,7 +379,8 @@ class Runner:
             async with asyncio.timeout(1 if self._gone else self.target.limits.answer):
                 await stage.strike()
         except (TimeoutError, Unjudged, TargetFault) as why:
-            self.run.leftovers.append(self._hide(f"a session could not be cleared away: {why or 'it took too long'}"))
+            named = f"a session named {LABEL}-{self.target.run}"
+            self.run.leftovers.append(self._hide(f"not cleared away: {named}: {str(why) or 'it took too long'}"))
 
     async def _clear(self) -> None:
         """Clear everything away, however the run ended; what cannot be is told, and counts against nobody."""
@@ -386,9 +388,7 @@ class Runner:
         self._up.clear()
         journals = [stage.journal for _, stage in self._stages]
         left = await clear_away(self.backstage, self._all_casts, journals)
-        self.run.leftovers += map(self._hide, left)
-        if self.run.leftovers:
-            self.run.leftovers.append(f"whatever is left of this run has {self.target.run} in its name")
+        self.run.leftovers += [self._hide(f"not cleared away: {what}") for what in left]
 
 
 def _lingering_first(scene: Scene) -> bool:

@@ -12,7 +12,7 @@ from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.journal import Journal, Said
-from dungeonlab_conformance.places import Place, close
+from dungeonlab_conformance.places import LABEL, Place, close
 from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.verdict import Missing, TargetFault, Unjudged
 
@@ -28,13 +28,14 @@ async def clear_away(backstage: Backstage, casts: Iterable[Cast], journals: Iter
                 left += await sweep(target, cast, journals)
             left += await backstage.clear()
     except (TimeoutError, Unjudged, TargetFault) as why:
-        left.append(f"clearing away was given up: {why or 'it took too long'}")
+        left.append(f"all that has {target.run} in its name: {str(why) or 'it took too long'}")
     if backstage.opened and not backstage.offers("session.close"):
-        left.append(f"{backstage.opened} sessions were left: the target offers no {target.advice('session.close')}")
+        what = f"{backstage.opened} sessions named {LABEL}-{target.run}"
+        left.append(f"{what}: the target offers no {target.advice('session.close')}")
     try:
         await backstage.close()
     except Unjudged as why:
-        left.append(f"the target was not let go of: {why}")
+        left.append(f"the adapter: {why}")
     return left
 
 
@@ -48,7 +49,7 @@ async def sweep(target: Target, cast: Cast, journals: Iterable[Journal]) -> list
                 left += await _delete(target, cast, place, made)
             await close(cast, place)
         except (Unjudged, TargetFault) as why:
-            left.append(f"the session {place.session} could not be cleared up: {why}")
+            left.append(f"the session {place.session}, or what was made in it by {target.run}: {why}")
     return left
 
 
@@ -90,4 +91,4 @@ async def _delete(target: Target, cast: Cast, place: Place, made: dict[str, str]
         kept = len(here)
     finally:
         await actor.leave_stage()
-    return [f"{kept} tokens named mark-{target.run}-… were left in session {place.session}"] if kept else []
+    return [f"{kept} tokens in session {place.session}, most of them named mark-{target.run}-…"] if kept else []

@@ -28,6 +28,9 @@ async def _handshake(stage: Stage, *, version: int = 4) -> Handshake:
 @check("connect/socket-io-v4-at-the-documented-path")
 async def the_handshake_is_answered(stage: Stage) -> None:
     """Alice asks for a handshake at the documented path, protocol version 4."""
+    documented, path = Catalogue.load().path, stage.target.path
+    if path.strip("/") != documented.strip("/"):  # the target's file says where it is instead
+        raise Broken(f"a Socket.IO server at {documented}", f"one at {path}")
     answer = await _handshake(stage)
     if not answer.opened:
         raise Broken("an Engine.IO OPEN packet", f"HTTP {answer.status} {answer.text[:100]!r}")
