@@ -204,7 +204,7 @@ class Runner:
         began = time.monotonic()
         far = self.target.limits.far
         if far:
-            alone = sorted(alone, key=_sends_payloads)
+            alone = sorted(alone, key=_sends_payloads, reverse=True)  # and bare frames last, here too
         for _, some in itertools.groupby(alone, _sends_payloads if far else lambda scene: scene.check):
             slow = far or time.monotonic() - began > _ONE_BY_ONE
             await self._side_by_side(some, lanes if slow else 1, growing=slow)
