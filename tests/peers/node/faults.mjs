@@ -9,8 +9,8 @@ import { events, Refusal, validator } from "./protocol.mjs";
 const jitter = () => sleep(Math.random() * 4); // ms; as long as a query may take
 
 const LEAKS_EVERYWHERE = "whoever should hear nothing after leaving, switching, or being turned away, hears it too";
+const OF_OTHERS = "what is told of somebody else comes in between";
 const DEAF = "a scene that waits for the room to hear something finds that it does not";
-const GONE = "the server is gone; what was asked of it then went unanswered";
 
 export const faults = {
   "io-to": {
@@ -30,14 +30,11 @@ export const faults = {
       "rooms/outsider-hears-nothing",
       "rooms/other-session-hears-nothing",
       "rooms/member-not-joined-hears-nothing",
-      "join/leave-stops-delivery",
-      "join/second-join-leaves-the-first-room",
-      "join/refused-join-subscribes-nothing",
-      "join/disconnect-leaves-the-room",
     ],
     also: {
-      "join/one-session-per-user": LEAKS_EVERYWHERE,
+      "join/*": LEAKS_EVERYWHERE,
       "authorization/removed-member-hears-nothing": LEAKS_EVERYWHERE,
+      "payloads/refused-not-broadcast": OF_OTHERS,
     },
     on: (Peer) =>
       new (class extends Peer {
@@ -61,12 +58,7 @@ export const faults = {
 
   "other-room-told": {
     claim: "token events go to room <id>, while everybody sits in session:<id>.",
-    breaks: [
-      "rooms/every-other-member-hears-once",
-      "rooms/game-master-hears",
-      "rooms/own-other-connection-hears",
-      "rooms/no-encounter-rooms",
-    ],
+    breaks: ["rooms/every-other-member-hears-once", "rooms/no-encounter-rooms"],
     also: { "acks/success-without-callback-is-silent": DEAF },
     on: (Peer) =>
       new (class extends Peer {
@@ -99,14 +91,10 @@ export const faults = {
         }
 
         async "join-session"(socket, { sessionId }, { session }) {
-          const before = [...socket.rooms].filter((room) => room.startsWith("session:"));
+          const before = this.otherSessions(socket, sessionId);
           await sleep(5);
-          for (const room of before) socket.leave(room);
-          return super["join-session"](Object.create(socket, { rooms: { value: new Set() } }), { sessionId }, { session });
-        }
-
-        connectionsIn(room) {
-          return room.startsWith("user:") ? [] : super.connectionsIn(room);
+          for (const other of before) socket.leave(this.room(other));
+          return this.enter(socket, session);
         }
       })(),
   },
@@ -117,8 +105,8 @@ export const faults = {
     also: { "order/concurrent-moves-converge": "which of two changes is lost may differ between store and room" },
     on: (Peer) =>
       new (class extends Peer {
-        oneAtATime(_, work) {
-          return work();
+        oneAtATime(sessionId, work, event) {
+          return event?.needs.includes("token") ? work() : super.oneAtATime(sessionId, work);
         }
       })(),
   },
@@ -137,8 +125,7 @@ export const faults = {
 
   "unhandled-rejection": {
     claim: "An async handler destructures a payload that is not there; the rejection, unhandled, ends the process.",
-    breaks: ["payloads/no-argument"],
-    also: { "payloads/*": GONE, "connect/malformed-frames-are-harmless": GONE },
+    breaks: ["payloads/server-survives", "payloads/others-notice-nothing"],
     on: (Peer) =>
       new (class extends Peer {
         async receive(socket, event, args) {
@@ -150,8 +137,7 @@ export const faults = {
 
   "callback-assumed": {
     claim: "The callback is called without looking: a request without one ends the process.",
-    breaks: ["payloads/missing-callback-is-harmless"],
-    also: { "*": GONE },
+    breaks: ["payloads/missing-callback-is-harmless", "payloads/server-survives", "payloads/others-notice-nothing"],
     on: (Peer) =>
       new (class extends Peer {
         receive(socket, event, args) {
@@ -176,7 +162,8 @@ export const faults = {
 
   "cookie-on-upgrade-only": {
     claim: "The cookie is checked where WebSockets are upgraded, and long-polling is forgotten.",
-    breaks: ["auth/missing-cookie-refused", "auth/forged-cookie-refused", "auth/logged-out-cookie-refused"],
+    breaks: ["auth/missing-cookie-refused"],
+    also: { "auth/*-cookie-refused": "neither does it look at a cookie that is there" },
     on: (Peer) =>
       new (class extends Peer {
         authenticate(socket, next) {
@@ -187,19 +174,6 @@ export const faults = {
 
         welcome(socket) {
           if (socket.data.userId !== "guest") super.welcome(socket);
-        }
-      })(),
-  },
-
-  "handlers-come-late": {
-    claim: "The connection handler awaits the user's record before it listens: the first request finds nobody.",
-    breaks: ["acks/every-other-request-answers"],
-    also: { "*": "hardly anybody can be seated" },
-    on: (Peer) =>
-      new (class extends Peer {
-        async welcome(socket) {
-          await sleep(30);
-          super.welcome(socket);
         }
       })(),
   },
@@ -224,7 +198,7 @@ export const faults = {
 
   "identity-from-the-payload": {
     claim: "The sender is whoever the payload says it is.",
-    breaks: ["auth/identity-comes-from-the-cookie", "broadcasts/true-sender"],
+    breaks: ["auth/identity-comes-from-the-cookie"],
     on: (Peer) =>
       new (class extends Peer {
         perform(socket, event, args) {
@@ -237,9 +211,9 @@ export const faults = {
   },
 
   "recovers-state": {
-    claim: "connectionStateRecovery puts a new connection into its old room, and replays what it missed.",
-    breaks: ["join/disconnect-leaves-the-room"],
-    also: { "broadcasts/valid-payload": "each broadcast carries its offset as a second argument" },
+    claim: "connectionStateRecovery puts a new connection into its old room and replays what it missed; for" +
+      " that, each event carries an offset behind its payload.",
+    breaks: ["join/disconnect-leaves-the-room", "broadcasts/valid-payload", "broadcasts/server-events-valid"],
     on: (Peer) => new Peer({ connectionStateRecovery: {} }),
   },
 
@@ -259,7 +233,10 @@ export const faults = {
   "types-coerced": {
     claim: "ajv's coerceTypes turns whatever comes into what the schema asks for.",
     breaks: ["payloads/wrong-type"],
-    also: { "payloads/refused-not-*": "what should be refused is carried out" },
+    also: {
+      "payloads/refused-not-*": "what should be refused is carried out",
+      "rooms/sender-hears-nothing": "what was sent as 5 comes as '5', and who sent it cannot be told",
+    },
     on: (Peer) => Object.assign(new Peer(), { ajv: validator({ coerceTypes: true }) }),
   },
 
@@ -352,14 +329,13 @@ export const faults = {
           return super.checkMembership(socket, sessionId);
         }
 
-        throwOut() {}
+        expel() {}
       })(),
   },
 
   "unknown-event-looked-up": {
     claim: "socket.onAny calls handlers[event], which for an unknown one is undefined: a TypeError ends the process.",
     breaks: ["payloads/unknown-event-is-harmless"],
-    also: { "payloads/*": GONE, "connect/malformed-frames-are-harmless": "a stray event ends the process as well" },
     on: (Peer) =>
       new (class extends Peer {
         welcome(socket) {
@@ -372,7 +348,10 @@ export const faults = {
   "error-to-everyone": {
     claim: "io.emit('error') where socket.emit is meant: everybody is told of everybody's mistakes.",
     breaks: ["acks/error-event-reaches-only-the-sender"],
-    also: { "acks/success-without-callback-is-silent": "an error of somebody else comes in between" },
+    also: {
+      "acks/success-without-callback-is-silent": OF_OTHERS,
+      "acks/failure-without-callback-emits-error": OF_OTHERS,
+    },
     on: (Peer) =>
       new (class extends Peer {
         refuse(socket, event, callback, { code = "INTERNAL_ERROR", message }) {

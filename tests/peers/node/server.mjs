@@ -100,7 +100,7 @@ export class Peer {
       if (event.needs.includes("joined")) this.checkJoined(socket, session);
       const token = await this.checkThings(event, payload);
       return this[event.name](socket, payload, { session, token });
-    });
+    }, event);
   }
 
   /** From the first question to the broadcast nothing else may happen in the session. */
@@ -162,17 +162,30 @@ export class Peer {
     socket.emit("session-removed", { sessionId, reason });
   }
 
+  expel(userId, sessionId) {
+    for (const socket of this.connectionsIn(this.room(sessionId))) {
+      if (socket.data.userId === userId) this.throwOut(socket, sessionId, "you are no member any more");
+    }
+  }
+
+  otherSessions(socket, sessionId) {
+    const rooms = [...socket.rooms].filter((room) => room.startsWith("session:") && room !== this.room(sessionId));
+    return rooms.map((room) => room.slice("session:".length));
+  }
+
   async "join-session"(socket, { sessionId }, { session }) {
     if (!socket.connected) throw new Refusal("PERMISSION_DENIED", "this connection has ended");
-    for (const other of this.connectionsIn(`user:${socket.data.userId}`)) {
-      for (const room of other.rooms) {
-        if (!room.startsWith("session:") || room === this.room(sessionId)) continue;
-        if (other === socket) socket.leave(room);
-        else this.throwOut(other, room.slice("session:".length), "you joined another session elsewhere");
-      }
+    for (const other of this.otherSessions(socket, sessionId)) socket.leave(this.room(other));
+    return this.enter(socket, session);
+  }
+
+  enter(socket, { id: sessionId, gameMasterId, participantIds }) {
+    for (const tab of this.connectionsIn(`user:${socket.data.userId}`)) {
+      if (tab === socket) continue;
+      for (const other of this.otherSessions(tab, sessionId)) this.throwOut(tab, other, "you are elsewhere now");
     }
     socket.join(this.room(sessionId));
-    return { sessionId, gameMasterId: session.gameMasterId, participantIds: session.participantIds };
+    return { sessionId, gameMasterId, participantIds };
   }
 
   async "leave-session"(socket, { sessionId }) {
