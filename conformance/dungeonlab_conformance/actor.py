@@ -97,6 +97,12 @@ class Actor(Connection):
             raise Unjudged("the server's rate limit was reached; raise it for the run")
         return answer
 
+    async def sends(self, said: Said) -> None:
+        """Send a request with a callback and wait for nothing: there need be no answer."""
+        if self.closed:
+            await self.come_back()
+        await self._ask(said)
+
     async def tells(self, said: Said) -> None:
         """Send a request without a callback."""
         if self.closed:

@@ -61,6 +61,9 @@ def invalid_requests(event: Event, valid: Said) -> Iterator[Wrong]:
         changed = _with(valid.args[0], path, True)
         if not accepts(event.request, changed):
             yield Wrong("payloads/wrong-type", f"true as {path[-1]}, which was {value}", _said(event, valid, changed))
+    for key in _HOMELESS.keys() & valid.args[0].keys():
+        changed = {**valid.args[0], key: valid.args[0][key] + "\n"}
+        yield Wrong("payloads/bound-broken", f"a line break behind a right {key}", _said(event, valid, changed))
     for requirement, name, args in _beyond_examples(valid.args[0]):
         yield Wrong(requirement, name, _said(event, valid, *args))
 

@@ -110,6 +110,8 @@ def _emission(seen: Observation, ledger: Ledger, catalogue: Catalogue) -> Iterat
 
 
 def _broadcast(event: Event, seen: Observation, ledger: Ledger) -> Iterator[Found]:
+    if ledger.is_tainted(seen):
+        return
     delivery = ledger.delivery(seen)
     yield from broadcast_faults(event, seen.args, delivery.cause if delivery else None)
     body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}

@@ -37,6 +37,12 @@ class Ledger:
             for said in journal.said:
                 self._said.setdefault((said.session or "", said.event), []).append(said)
                 self._journals[id(said)] = journal
+        self._tainted = {
+            (said.session, said.event)
+            for j in journals
+            for said in j.said
+            if not said.legal and said.fate == "accepted"
+        }
         self._asked = {event for _, event in self._said}
         self._deliveries: dict[int, Delivery] = {}  # by number of observation
         self._times: Counter[tuple[int, int]] = Counter()  # deliveries of a request to a connection
@@ -109,6 +115,11 @@ class Ledger:
     def is_ours(self, session: object) -> bool:
         """Whether a session was opened by this run, so that nobody else speaks in it."""
         return session in self.attendance.members and session not in self.attendance.shared
+
+    def is_tainted(self, seen: Observation) -> bool:
+        """Whether an invalid request like this was accepted in its session: whatever follows is put down to that."""
+        delivery = self.delivery(seen)
+        return (delivery.cause.session if delivery else _session(seen), seen.event) in self._tainted
 
     def delivery(self, seen: Observation) -> Delivery | None:
         """Return how a broadcast came about, if a request of this run caused it."""

@@ -189,10 +189,15 @@ async def _refused_as(actor: Actor, said: Said, codes: set[str]) -> None:
 
 @check("acks/failure-without-callback-emits-error", late=True)
 async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, event: Event) -> None:
-    """Alice sends a malformed request without a callback and is sent an error event that names it."""
+    """Alice asks for what does not exist, and is refused; without a callback, an error event tells her so."""
     alice = await _one_who_may(stage, event)
-    await alice.tells(malformed(event))
-    told = await alice.notices(_is_error)
+    said = refusable(event, await stage.request(event))
+    if (await alice.asks(said)).accepted:
+        raise Unjudged("what no server may accept was accepted")
+    await alice.fence()  # a server may send an error event besides the answer; that one is not meant
+    before = stage.journal.observations[-1].number
+    await alice.tells(said)
+    told = await alice.notices(lambda seen: _is_error(seen) and seen.number > before)
     if told is None:
         raise Broken(f"an error event after a refused {event.name}", "nothing")
     body = told.args[0] if told.args and isinstance(told.args[0], dict) else {}

@@ -153,7 +153,7 @@ def _deep(valid: Said) -> Said:
     for key, part in valid.args[0].items():
         if isinstance(part, dict):
             whole[key] = {**part, "data": nested}
-    return Said(valid.event, (whole,), valid.mark, valid.session)
+    return Said(valid.event, (whole,), valid.mark, valid.session, legal=False)  # though some servers may take it
 
 
 def _long(valid: Said, length: int) -> Said:
@@ -235,8 +235,7 @@ async def an_unknown_event_is_harmless(stage: Stage) -> None:
     what = "events that nobody knows"
     try:
         for name in ("no-such-event", "constructor", "__proto__", "token:explode", "joinSession"):
-            for args in ((), ({"sessionId": stage.session},), (None,)):
-                await alice.tells(Said(name, args, None, None))
+            await alice.sends(Said(name, ({"sessionId": stage.session},), None, None))
         await alice.fence()
     except Gone:
         pass  # the server may close this connection
