@@ -105,7 +105,7 @@ def _emission(seen: Observation, ledger: Ledger, catalogue: Catalogue) -> Iterat
         return
     for found in validate(event.name, seen.args[0], "emission"):
         yield _SERVER_EVENTS, None, Broken(found.expected, found.got, found.path)
-    for broken in misplaced(seen, ledger.attendance):
+    for broken in () if ledger.is_tainted(seen) else misplaced(seen, ledger.attendance):
         yield "presence/right-audience", None, broken
 
 

@@ -119,7 +119,8 @@ class Ledger:
     def is_tainted(self, seen: Observation) -> bool:
         """Whether an invalid request like this was accepted in its session: whatever follows is put down to that."""
         delivery = self.delivery(seen)
-        return (delivery.cause.session if delivery else _session(seen), seen.event) in self._tainted
+        session = delivery.cause.session if delivery else _session(seen)
+        return any((session, event) in self._tainted for event in (seen.event, "join-session", "leave-session"))
 
     def delivery(self, seen: Observation) -> Delivery | None:
         """Return how a broadcast came about, if a request of this run caused it."""
@@ -135,9 +136,10 @@ class Ledger:
         what = f"{cause.actor}'s {cause.event}"
         if cause.fate == "refused":
             usual = "rooms/refused-event-is-not-broadcast" if cause.legal else "payloads/refused-not-broadcast"
-            return cause.about or usual, Broken(
-                f"{what}, which was refused, not to be broadcast", f"{seen.actor} heard it"
-            )
+            expected = f"{what}, which was refused, not to be broadcast"
+            return cause.about or usual, Broken(expected, f"{seen.actor} heard it")
+        if not cause.legal:
+            return None  # whether it should have been accepted is another matter
         if seen.connection == cause.connection:
             return "rooms/sender-hears-nothing", Broken(f"{cause.actor} not to hear {what}", "an echo")
         if not self._is_entitled(delivery):

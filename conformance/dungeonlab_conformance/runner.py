@@ -145,7 +145,7 @@ class Runner:
         self._all_casts: list[Cast] = []  # those with spent accounts too
         self._renewable = self.backstage.offers("register")  # whether there are new accounts to be had
         self._gone = False  # the server
-        self._patience: set[asyncio.Timeout] = set()  # of the scenes that are being played
+        self._patience: dict[asyncio.Timeout, Scene] = {}  # with those scenes that are being played
 
     async def play(self) -> Run:
         """Play all scenes and return what they came to, also when cut short."""
@@ -223,15 +223,17 @@ class Runner:
                         continue
                     break
                 else:
-                    self._give_up("all scenes")
+                    self._give_up("all scenes", silent=True)
                 asked = time.monotonic()
 
-    def _give_up(self, when: str) -> None:
+    def _give_up(self, when: str, *, silent: bool = False) -> None:
+        """End the run, and with it what is being played; a scene that asks for such an end may come to its own."""
         self.run.fault = self._hide(f"{self.target.url} stopped answering during the run ({when})")
         self._gone = True
         self._over.set()
-        while self._patience:
-            self._patience.pop().reschedule(0)
+        for patience, scene in self._patience.items():
+            if silent or not scene.check.alone:
+                patience.reschedule(0)
 
     def _cast(self, number: int) -> Cast:
         while len(self._casts) <= number:
@@ -286,12 +288,12 @@ class Runner:
         played = Played(stage)
         try:
             async with asyncio.timeout(self.target.limits.scene) as patience:
-                self._patience.add(patience)
+                self._patience[patience] = scene
                 try:
                     await stage.set()
                     await _act(scene, stage)
                 finally:
-                    self._patience.discard(patience)
+                    del self._patience[patience]
         except TimeoutError:
             played.reason = Unjudged(self.run.fault or f"the scene took longer than {self.target.limits.scene:.0f} s")
         except Unjudged as unjudged:

@@ -92,7 +92,10 @@ class DiesOfAnUnknownEvent(Wire):
         await super().on_event(connection, data, where)
 
 
-@faulty("payloads/unknown-event-is-harmless")
+@faulty(
+    "payloads/unknown-event-is-harmless",
+    also={"connect/malformed-frames-are-harmless": "among the frames are events of unknown names"},
+)
 class ThrowsEverybodyOutForAnUnknownEvent(Wire):
     """An event that no handler is found for ends everybody's connections."""
 
