@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
+import aiohttp
 import pytest
 
 from dungeonlab_conformance.run import Run
+from tests.described import agrees
 from tests.faulty.judging import broken
 from tests.peers.judging import (
     NODE,
@@ -76,6 +79,19 @@ def test_the_client_talks_to_the_peer_as_well(transports: str) -> None:
         command = ["node", str(NODE / "client.mjs"), url, transports]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def test_the_http_side_of_the_peer_is_as_described(tmp_path: Path) -> None:
+    """Schemathesis finds nothing in it, with a login and without."""
+    account = {"username": "somebody", "password": "a long enough one"}
+    with served() as url:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+            async with http.post(f"{url}/api/auth/register", json=account) as answer:
+                assert answer.status == 201
+            (cookie,) = http.cookie_jar
+        assert "10/11" in await agrees(url, tmp_path, cookie=(cookie.key, cookie.value))
+        (tmp_path / "schemathesis.toml").unlink()
+        assert "11/11" in await agrees(url, tmp_path)
 
 
 def test_the_peer_stops_at_once() -> None:

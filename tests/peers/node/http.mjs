@@ -4,22 +4,27 @@ import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
 import { parse as parseCookies, serialize as serializeCookie } from "cookie";
 import { isMember, newId } from "./memory.mjs";
-import { Refusal, validator } from "./protocol.mjs";
+import { description, isJson, Refusal, validator } from "./protocol.mjs";
 
 const COOKIE = "dungeonlab.sid";
 const LARGEST_BODY = 64 * 1024; // bytes
 const derive = promisify(scrypt);
 const CHEAP = { N: 2 ** 10 }; // it guards nobody's account, and a judge makes hundreds
 
-const text = (least, most) => ({ type: "string", minLength: least, maxLength: most, pattern: "^[^\\u0000\\p{Surrogate}]*$" });
-const body = (properties, ...required) => validator().compile({ type: "object", properties, required });
-const isCredentials = body({ username: text(1, 64), password: text(1, 1024) }, "username", "password");
-const isRegistration = body(
-  { username: text(1, 64), password: text(8, 1024), displayName: text(1, 64) },
-  "username",
-  "password",
-);
-const isNamed = body({ name: text(1, 255) }, "name");
+const PUBLIC = new Set(["register", "logIn", "showHealth"]);
+const METHODS = ["get", "post", "put", "delete"];
+
+/** Every operation the spec describes: when it is meant, what its body must be, and what its success is called. */
+const OPERATIONS = Object.entries(description.paths).flatMap(([path, item]) => {
+  const pattern = new RegExp(`^${path.replace(/{(\w+)}/g, "(?<$1>[A-Za-z0-9_-]{1,128})")}$`);
+  return METHODS.filter((method) => method in item).map((method) => {
+    const { operationId, requestBody, responses } = item[method];
+    const schema = requestBody?.content["application/json"].schema.$ref.split("/").at(-1);
+    const isRight = schema && validator().compile(description.components.schemas[schema]);
+    const status = Number(Object.keys(responses).find((code) => code.startsWith("2")));
+    return { method: method.toUpperCase(), pattern, operationId, isRight, status };
+  });
+});
 
 export class HttpSide {
   logins = new Map(); // user id by cookie
@@ -29,19 +34,23 @@ export class HttpSide {
   }
 
   userOf(request) {
-    return this.logins.get(parseCookies(request.headers.cookie ?? "")[COOKIE]);
+    return this.logins.get(cookieOf(request));
   }
 
   async serve(request, response) {
     const [path] = request.url.split("?");
     try {
-      for (const [method, pattern, status, handler] of ROUTES) {
-        const found = pattern.exec(path);
-        if (!found || method !== request.method) continue;
-        const body = await this[handler](request, response, found.groups ?? {});
-        return send(response, status, body);
+      const there = OPERATIONS.filter(({ pattern }) => pattern.test(path));
+      if (!there.length) throw new Refusal("NOT_FOUND", `there is nothing at ${path}`);
+      const meant = there.find(({ method }) => method === request.method);
+      if (!meant) {
+        response.setHeader("Allow", there.map(({ method }) => method).join(", "));
+        throw new Refusal("METHOD_NOT_ALLOWED", `there is no ${request.method} ${path}`);
       }
-      throw new Refusal("NOT_FOUND", `there is no ${request.method} ${path}`);
+      const caller = PUBLIC.has(meant.operationId) ? undefined : await this.caller(request);
+      const body = meant.isRight && (await bodyOf(request, meant.isRight));
+      const params = meant.pattern.exec(path).groups ?? {};
+      send(response, meant.status, await this[meant.operationId]({ caller, body, ...params }, request, response));
     } catch (error) {
       if (error instanceof Refusal) return send(response, error.status, { error: error.message, code: error.code });
       console.error(error);
@@ -49,8 +58,7 @@ export class HttpSide {
     }
   }
 
-  async register(request, response) {
-    const { username, password, displayName } = await bodyOf(request, isRegistration);
+  async register({ body: { username, password, displayName } }, request, response) {
     const user = { id: newId(), username, ...(displayName && { displayName }), secret: await hash(password) };
     await this.peer.turns.take("usernames", async () => {
       if (await this.peer.users.find((other) => other.username === username)) {
@@ -58,83 +66,76 @@ export class HttpSide {
       }
       await this.peer.users.save(user);
     });
-    return this.logIn(user, request, response);
+    return this.letIn(user, request, response);
   }
 
-  async login(request, response) {
-    const { username, password } = await bodyOf(request, isCredentials);
+  async logIn({ body: { username, password } }, request, response) {
     const user = await this.peer.users.find((other) => other.username === username);
     if (!user || !(await matches(password, user.secret))) {
       throw new Refusal("UNAUTHENTICATED", "wrong username or password");
     }
-    return this.logIn(user, request, response);
+    return this.letIn(user, request, response);
   }
 
-  logIn(user, request, response) {
+  letIn(user, request, response) {
     const cookie = randomBytes(24).toString("base64");
-    const secure = request.headers["x-forwarded-proto"] === "https";
     this.logins.set(cookie, user.id);
-    setCookie(response, cookie, { secure });
+    setCookie(response, cookie, { secure: request.headers["x-forwarded-proto"] === "https" });
     return profile(user);
   }
 
-  async logout(request, response) {
-    const user = await this.caller(request);
-    this.logins.delete(parseCookies(request.headers.cookie)[COOKIE]);
-    this.peer.io.in(`user:${user.id}`).disconnectSockets(true);
+  async logOut({ caller }, request, response) {
+    this.logins.delete(cookieOf(request));
+    this.peer.io.in(`user:${caller.id}`).disconnectSockets(true);
     setCookie(response, "", { maxAge: 0 });
   }
 
-  async me(request) {
-    return profile(await this.caller(request));
+  async showMe({ caller }) {
+    return profile(caller);
   }
 
-  async caller(request) {
-    const user = await this.peer.users.get(this.userOf(request));
-    if (!user) throw new Refusal("UNAUTHENTICATED", "log in first");
-    return user;
+  async openSession({ caller, body: { name } }) {
+    return this.peer.sessions.save({ id: newId(), name, gameMasterId: caller.id, participantIds: [] });
   }
 
-  async openSession(request) {
-    const { id: gameMasterId } = await this.caller(request);
-    const { name } = await bodyOf(request, isNamed);
-    return this.peer.sessions.save({ id: newId(), name, gameMasterId, participantIds: [] });
-  }
-
-  async showSession(request, _, { sessionId }) {
-    const caller = await this.caller(request);
+  async showSession({ caller, sessionId }) {
     const session = await this.session(sessionId);
     if (!isMember(session, caller.id)) throw new Refusal("PERMISSION_DENIED", "you are no member");
     return session;
   }
 
-  async closeSession(request, _, { sessionId }) {
-    await this.asMaster(request, sessionId, () => this.peer.sessions.delete(sessionId));
-    for (const socket of this.peer.connectionsIn(this.peer.room(sessionId))) this.peer.throwOut(socket, sessionId, "it is over");
+  async deleteSession({ caller, sessionId }) {
+    await this.asMaster(caller, sessionId, () => this.peer.sessions.delete(sessionId));
+    for (const socket of this.peer.connectionsIn(this.peer.room(sessionId))) {
+      this.peer.throwOut(socket, sessionId, "the session is over");
+    }
   }
 
-  async enrol(request, _, { sessionId, userId }) {
-    if (!(await this.peer.users.get(userId))) throw new Refusal("NOT_FOUND", "there is no such user");
-    await this.asMaster(request, sessionId, (session) =>
-      this.peer.sessions.save({ ...session, participantIds: [...new Set([...session.participantIds, userId])] }),
-    );
+  async enrolParticipant({ caller, sessionId, userId }) {
+    await this.asMaster(caller, sessionId, async (session) => {
+      if (!(await this.peer.users.get(userId))) throw new Refusal("NOT_FOUND", "there is no such user");
+      const participantIds = [...new Set([...session.participantIds, userId])];
+      await this.peer.sessions.save({ ...session, participantIds });
+    });
   }
 
-  async revoke(request, _, { sessionId, userId }) {
-    await this.asMaster(request, sessionId, async (session) => {
+  async revokeParticipant({ caller, sessionId, userId }) {
+    await this.asMaster(caller, sessionId, async (session) => {
       const participantIds = session.participantIds.filter((id) => id !== userId);
       await this.peer.sessions.save({ ...session, participantIds });
       if (userId !== session.gameMasterId) this.peer.expel(userId, sessionId);
     });
   }
 
-  async openEncounter(request, _, { sessionId }) {
-    const { name } = await bodyOf(request, isNamed);
-    return this.asMaster(request, sessionId, () => this.peer.encounters.save({ id: newId(), sessionId, name }));
+  async openEncounter({ caller, sessionId, body: { name } }) {
+    return this.asMaster(caller, sessionId, () => this.peer.encounters.save({ id: newId(), sessionId, name }));
   }
 
-  async asMaster(request, sessionId, work) {
-    const caller = await this.caller(request);
+  async showHealth() {
+    return { status: "ok" };
+  }
+
+  asMaster(caller, sessionId, work) {
     return this.peer.oneAtATime(sessionId, async () => {
       const session = await this.session(sessionId);
       if (session.gameMasterId !== caller.id) throw new Refusal("PERMISSION_DENIED", "only the game master may");
@@ -144,29 +145,16 @@ export class HttpSide {
 
   async session(sessionId) {
     const found = await this.peer.sessions.get(sessionId);
-    if (!found) throw new Refusal("SESSION_NOT_FOUND", "there is no such session");
+    if (!found) throw new Refusal("NOT_FOUND", "there is no such session");
     return found;
   }
 
-  async healthz() {
-    return { status: "ok" };
+  async caller(request) {
+    const user = await this.peer.users.get(this.userOf(request));
+    if (!user) throw new Refusal("UNAUTHENTICATED", "log in first");
+    return user;
   }
 }
-
-const session = "(?<sessionId>[\\w-]+)";
-const ROUTES = [
-  ["POST", "/api/auth/register", 201, "register"],
-  ["POST", "/api/auth/login", 200, "login"],
-  ["POST", "/api/auth/logout", 204, "logout"],
-  ["GET", "/api/auth/me", 200, "me"],
-  ["POST", "/api/game-sessions", 201, "openSession"],
-  ["GET", `/api/game-sessions/${session}`, 200, "showSession"],
-  ["DELETE", `/api/game-sessions/${session}`, 204, "closeSession"],
-  ["PUT", `/api/game-sessions/${session}/participants/(?<userId>[\\w-]+)`, 204, "enrol"],
-  ["DELETE", `/api/game-sessions/${session}/participants/(?<userId>[\\w-]+)`, 204, "revoke"],
-  ["POST", `/api/game-sessions/${session}/encounters`, 201, "openEncounter"],
-  ["GET", "/healthz", 200, "healthz"],
-].map(([method, path, status, handler]) => [method, new RegExp(`^${path}$`), status, handler]);
 
 /** What may be told of a user. */
 export function profile({ id, username, displayName }) {
@@ -174,6 +162,9 @@ export function profile({ id, username, displayName }) {
 }
 
 async function bodyOf(request, isRight) {
+  if (!/^application\/json\b/i.test(request.headers["content-type"] ?? "")) {
+    throw new Refusal("UNSUPPORTED_MEDIA_TYPE", "send JSON");
+  }
   const chunks = [];
   let size = 0;
   for await (const chunk of request) {
@@ -187,6 +178,7 @@ async function bodyOf(request, isRight) {
   } catch {
     throw new Refusal("VALIDATION_ERROR", "the body is no JSON");
   }
+  if (!isJson(found)) throw new Refusal("VALIDATION_ERROR", "the body holds what is no text");
   if (isRight(found)) return found;
   const [{ instancePath, message }] = isRight.errors;
   throw new Refusal("VALIDATION_ERROR", `${instancePath || "the body"} ${message}`);
@@ -194,6 +186,10 @@ async function bodyOf(request, isRight) {
 
 function send(response, status, found) {
   response.writeHead(status, found && { "Content-Type": "application/json" }).end(found && JSON.stringify(found));
+}
+
+function cookieOf(request) {
+  return parseCookies(request.headers.cookie ?? "")[COOKIE];
 }
 
 function setCookie(response, value, options) {

@@ -1,16 +1,27 @@
-// The protocol as data, read from spec/: the catalogue's events, their schemas, and what a refusal is.
+// The protocol as data, read from spec/: the catalogue's events, the schemas, the HTTP side; and what a refusal is.
 
 import { readdirSync, readFileSync } from "node:fs";
 import Ajv2020 from "ajv/dist/2020.js";
 
 const SPEC = new URL("../../../spec/dungeonlab_spec/", import.meta.url);
 const DEEPEST = 500; // levels; what is much deeper overflows the stack of whoever reads it
-const STATUS = { VALIDATION_ERROR: 400, UNAUTHENTICATED: 401, PERMISSION_DENIED: 403, CONFLICT: 409, TOO_LARGE: 413 };
+const STATUS = {
+  VALIDATION_ERROR: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  METHOD_NOT_ALLOWED: 405,
+  CONFLICT: 409,
+  TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+};
 
 const read = (file) => JSON.parse(readFileSync(new URL(file, SPEC), "utf8"));
 
 /** The catalogue's events by name. */
 export const events = Object.fromEntries(read("events.json").events.map((event) => [event.name, event]));
+
+/** The HTTP side, described in OpenAPI 3.1. */
+export const description = read("http.openapi.json");
 
 /** A validator that knows every schema of the spec by the reference the catalogue uses. */
 export function validator(options = {}) {
