@@ -6,12 +6,17 @@ a further entry in PAGES.
 
 from __future__ import annotations
 
+import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance import adapter
+from dungeonlab_conformance.target_file.checking import RECIPES
+from dungeonlab_conformance.target_file.shape import schema as target_schema
 from dungeonlab_spec import Catalogue, Requirement
 from dungeonlab_spec.catalogue import resolve
 
@@ -29,6 +34,34 @@ ORIGINS = (
     "Where it comes from: *seed*, the document the protocol grew out of ([line by line](seed-coverage.md));",
     "*derived*, what the seed means nothing without; *extension*, what was added to it.",
 )
+
+TARGET_FILE = """\
+`dungeonlab-target.toml` says where a server is, who logs in, and how a stage is set on it. `run` and `probe` find
+it in the working directory, or take `--target FILE`; a URL given beside it takes the place of its own. A URL alone
+needs no file, if the server offers the HTTP side of the protocol's section 16.
+
+`dungeonlab-conformance init` writes a file with an example of everything, `dungeonlab-conformance probe` walks
+through what a run needs and says what to change, and `dungeonlab-conformance export target-schema` prints the JSON
+Schema that this page is made of. `pytest dungeonlab-target.toml` makes every verdict a pytest item.
+
+**Secrets.** `${NAME}` in a text is the environment variable, `${NAME:-default}` one that may be absent; `$$` is one
+dollar. What came from the environment, each password, each cookie and whatever else a login captures is replaced by
+`***` in all that is printed or written, unless it is shorter than four characters. Scheme, host and port of
+`server.url` stay readable.
+
+**One check at a time.** Accounts that are named here, and ready-made sessions, are never in two checks at once, so
+the checks go on one after the other. Where the suite makes its accounts (`[register]`), many go on side by side.
+
+**What is left.** Everything a run makes carries its name, such as `conformance-3f9a1c` for a session and
+`alice-3f9a1c-0` for an account, and is cleared away at the end, also after Ctrl-C. What could not be is told apart
+from the verdicts, and counts against nobody.
+"""
+VARIABLES = """\
+A text of a request may name variables in braces; there are no expressions. Besides those below, a recipe knows what
+its earlier requests captured; every recipe but `[register]` and `[login]` what the login captured; and those about
+a session what `[session.open]` captured. `{actor}` is the role, `{run}` the name of the run, `{user}` the server's
+id of whoever sends the request, `{member}` and `{member-name}` id and username of whom it is about.
+"""
 
 
 def events() -> str:
@@ -98,6 +131,86 @@ def requirements() -> str:
     return "\n".join([*lines, ""])
 
 
+def target_file() -> str:
+    """Return the page of the target file: what may stand in it, section by section, from its schema."""
+    schema = target_schema()
+    sections: Mapping[str, Any] = schema["properties"]
+    lines = [
+        NOTICE,
+        "# The target file",
+        "",
+        TARGET_FILE,
+        "",
+        "## What stands where",
+        "",
+        *_table(("Section", "What it is for"), ((f"`{_head(n, s)}`", s["description"]) for n, s in sections.items())),
+    ]
+    for name, section in sections.items():
+        lines += _target_section(name, section)
+    step, actor = (schema["$defs"][name] for name in ("Step", "Actor"))
+    lines += ["", "## A request", "", step["description"], "", *_keys(step), "", "## An account", ""]
+    lines += [actor["description"], "", *_keys(actor), "", "## Variables", "", VARIABLES]
+    rows = (
+        (f"`[{name}]`", ", ".join(f"`{{{v}}}`" for v in known), f"`{must}`" if must else "")
+        for name, (known, must) in RECIPES.items()
+    )
+    lines += [*_table(("Recipe", "Variables", "Must capture"), rows), "", *_adapter()]
+    return "\n".join([*lines, ""])
+
+
+def _target_section(name: str, section: Any) -> Iterable[str]:
+    """Yield a section with keys of its own, and those below it."""
+    inner = section.get("items", section)
+    if "properties" not in inner or name == "actors":
+        return
+    yield from ("", f"## `{_head(name, section)}`", "", section["description"], "", *_keys(inner))
+    for key, below in inner["properties"].items():
+        if "properties" in below:
+            yield from ("", f"### `[{name}.{key}]`", "", below["description"], "", *_keys(below))
+
+
+def _head(name: str, section: Any) -> str:
+    if section.get("type") == "string":
+        return name
+    return f"[[{name}]]" if section.get("type") == "array" else f"[{name}]"
+
+
+def _keys(schema: Any) -> Iterable[str]:
+    required, keys = schema.get("required", ()), schema["properties"]
+    if not any("description" in what for what in keys.values()):  # events, which have a page of their own
+        return (f"Its keys are {', '.join(f'`{key}`' for key in keys)}.",)
+    rows = (
+        (f"`{key}`" + (" (required)" if key in required else ""), _value(what), _default(what), what["description"])
+        for key, what in keys.items()
+    )
+    return _table(("Key", "Value", "Default", "Meaning"), rows)
+
+
+def _value(schema: Any) -> str:
+    """Name the kind of a value as TOML has it."""
+    if schema.get("$ref", "").endswith("Steps"):
+        return "a [request](#a-request), or several"
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
+    kinds = {"string": "text", "array": "list", "object": "table", "boolean": "`true` or `false`", "number": "number"}
+    return kinds.get(schema.get("type", ""), "number, or list" if "anyOf" in schema else "anything")
+
+
+def _default(schema: Any) -> str:
+    return f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
+
+
+def _adapter() -> Iterable[str]:
+    """Yield the adapter's interface as its docstrings have it."""
+    yield from ("## An adapter", "", *(inspect.getdoc(adapter) or "").splitlines(), "")
+    for name, method in vars(adapter.Adapter).items():
+        if name.startswith("_"):
+            continue
+        arguments = ", ".join(list(inspect.signature(method).parameters)[1:])
+        said = " ".join((inspect.getdoc(method) or "").split())
+        yield f"- `async def {name}({arguments})`: {said}"
+
+
 def readme() -> str:
     """Return the README with what was measured put between its markers: ``<!-- measured NAME -->``."""
     return re.sub(
@@ -111,6 +224,7 @@ def readme() -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/events.md": events,
     "docs/requirements.md": requirements,
+    "docs/target-file.md": target_file,
     "README.md": readme,
 }
 
