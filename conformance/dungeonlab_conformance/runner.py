@@ -151,7 +151,8 @@ class Runner:
         """Play all scenes and return what they came to, also when cut short."""
         began = time.monotonic()
         name_marks_after(self.target.run)
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a client's tasks choke on broken packets
+        for chatty in ("asyncio", "engineio.client", "socketio.client"):  # they choke on broken packets, and say so
+            logging.getLogger(chatty).setLevel(logging.CRITICAL)
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         try:
             await self._play()

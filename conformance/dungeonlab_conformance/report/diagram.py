@@ -59,7 +59,7 @@ def draw(lines: Sequence[Line], got: str = "") -> str:
 def _line(svg: ET.Element, line: Line, x: int, server: int, y: int, *, stands_out: bool) -> None:
     kind = _ARROWS.get(line.act, line.act.rpartition(" ")[2])
     group = _add(svg, "g", None, f"line {kind}" + (" got" if stands_out else ""))
-    _add(group, "title", one_line(f"{line.at:.1f} ms: {spoken(line, 1000)}"))
+    _add(group, "title", one_line(f"{line.at:.1f} ms: {spoken(line, 300)}"))
     _add(group, "rect", None, "ground", x=0, y=y - 24, width=server + 24 + round(_BODY * 6.7), height=_ROW)
     _add(group, "text", f"{line.at:.1f} ms", "time", x=_TIME - 8, y=y)
     if line.act in _ARROWS:

@@ -15,7 +15,7 @@ from dungeonlab_conformance.report.headline import headline
 from dungeonlab_conformance.report.judged import WORST_FIRST, Area, Judged, areas, broken
 from dungeonlab_conformance.report.printable import one_line, printable, shortened
 from dungeonlab_conformance.report.result import counts
-from dungeonlab_conformance.report.words import finding_lines, repeat, title
+from dungeonlab_conformance.report.words import repeat, spoken, title
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Finding, Outcome, Verdict
 from dungeonlab_spec import Catalogue
@@ -39,6 +39,8 @@ MEANINGS = {
     Outcome.ERROR: "the suite's own fault",
 }
 _OPEN = 8  # broken requirements that are open from the start; with more, the list above them is the way in
+_DRAWN = 60  # broken verdicts up to which each of their findings is drawn; with more, the first of each
+_LINE = 300  # characters of a payload; the result has it whole
 _LONGEST = 4000  # characters of what was expected or got
 
 
@@ -142,32 +144,32 @@ def _verdict(verdict: Verdict, anchors: _Anchors, run: Run, *, opened: bool) -> 
         "time": f"{verdict.seconds * 1000:.0f} ms" if verdict.seconds else "",
         "open": opened,
         "brief": shortened(one_line(verdict.findings[0].got), 70) if verdict.findings else "",
-        "findings": list(_findings(verdict)),
+        "findings": list(_findings(verdict, draw_all=sum(bool(v.findings) for v in run.verdicts) <= _DRAWN)),
         "again": repeat(verdict, run),
     }
 
 
-def _findings(verdict: Verdict) -> Iterator[dict[str, Any]]:
+def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
     from markupsafe import Markup
 
     drawn: dict[object, int] = {}
     for number, finding in enumerate(verdict.findings, 1):
         same_as = drawn.setdefault(finding.transcript, number) if finding.transcript else number
         fresh = bool(finding.transcript) and same_as == number
+        drawing = diagram.draw(finding.transcript, finding.got) if fresh and (draw_all or number == 1) else ""
         yield {
             "expected": shortened(finding.expected, _LONGEST),
             "got": shortened(finding.got, _LONGEST),
             "path": finding.path,
             "scene": finding.scene,
             "same_as": None if same_as == number else same_as,
-            "diagram": Markup(diagram.draw(finding.transcript, finding.got)) if fresh else None,
+            "diagram": Markup(drawing),
             "text": _text(finding) if fresh else "",
         }
 
 
 def _text(finding: Finding) -> str:
-    lines = list(finding_lines(finding))[-len(finding.transcript) :]
-    return "\n".join(one_line(line.strip()) for line in lines)
+    return "\n".join(one_line(f"{line.at:9.1f}  {spoken(line, _LINE)}") for line in finding.transcript)
 
 
 def _mend(judged: Judged, anchors: _Anchors) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from dungeonlab_conformance.report.printable import shortened
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Finding, Line, Verdict
 
-LONGEST = 2000  # characters of a line of a transcript, and of what came, in reports that are text
+LONGEST = 2000  # characters of what came, in reports that are text
+_LINES, _LINE = 80, 600  # of a transcript, and characters of each; the result has all of it
 
 
 def title(verdict: Verdict) -> str:
@@ -50,10 +51,12 @@ def finding_lines(finding: Finding) -> Iterator[str]:
     yield f"expected{where}: {shortened(finding.expected, LONGEST)}"
     yield f"got: {shortened(finding.got, LONGEST)}"
     yield f"transcript of {finding.scene} (milliseconds, actor):"
-    for line in finding.transcript:
+    if len(finding.transcript) > _LINES:
+        yield f"  … {len(finding.transcript) - _LINES} earlier lines"
+    for line in finding.transcript[-_LINES:]:
         yield f"  {line.at:9.1f}  {spoken(line)}"
 
 
-def spoken(line: Line, longest: int = LONGEST) -> str:
+def spoken(line: Line, longest: int = _LINE) -> str:
     """Return one line of a transcript as a sentence: who does what."""
     return f"{line.actor} {line.act} {line.event} {shortened(line.body, longest)}".rstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import re
 from collections import Counter
@@ -112,6 +113,16 @@ def test_everything_that_was_judged_is_there() -> None:
     assert page.count("svg") == page.count("pre") == drawn > 0
     for part in ("A broadcast MUST NOT reach", "io.to(room)", "alice to hear nothing of", f"--only {ECHO}"):
         assert part in page.text
+
+
+def test_a_page_of_many_failures_stays_light() -> None:
+    """With very many, the first finding of each is drawn, and the others are there as text."""
+    run = broken_run()
+    told = next(v for v in run.verdicts if len({f.transcript for f in v.findings}) > 1)
+    run.verdicts = [dataclasses.replace(told, event=f"event-{number}") for number in range(61)]
+    page = Page(html.page(run))
+    assert page.count("svg") == 61
+    assert page.count("pre") == 61 * len({f.transcript for f in told.findings})
 
 
 def test_a_claim_is_made_only_where_there_is_one() -> None:
