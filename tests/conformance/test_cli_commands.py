@@ -94,6 +94,12 @@ def test_validate_holds_a_payload_against_its_schema(
     assert said in done.stdout + done.stderr
 
 
+def test_a_terminal_that_cannot_show_a_letter_is_no_reason_to_fail(result: Path) -> None:
+    """What cannot be encoded is written as an escape."""
+    done = command("report", result, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_report_prints_an_earlier_run(result: Path) -> None:
     """As the run itself did."""
     done = command("report", result)

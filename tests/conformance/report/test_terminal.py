@@ -1,0 +1,131 @@
+"""What a person sees: what matters most stands last, many alike stand once, and nothing depends on the terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from rich.console import Console
+from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, passing_run
+
+from dungeonlab_conformance.report import terminal
+from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.runner import Selection, scenes
+from dungeonlab_conformance.verdict import Outcome, Verdict
+from dungeonlab_spec import Catalogue
+
+SHOULD = "order/one-sender-in-order"
+
+
+def printed(run: Run, verbosity: int = 0, *, width: int = 80, is_terminal: bool = False) -> list[str]:
+    """Return the lines that are printed."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=is_terminal, highlight=False)
+    terminal.show(run, console, verbosity=verbosity)
+    assert isinstance(console.file, io.StringIO)
+    return re.sub("\x1b\\[[0-9;]*m", "", console.file.getvalue()).splitlines()
+
+
+def where(lines: list[str], beginning: str) -> int:
+    [found] = [number for number, line in enumerate(lines) if line.startswith(beginning)]
+    return found
+
+
+def test_failures_stand_after_all_else_and_the_sum_at_the_end() -> None:
+    """Reasons first, then what is broken, MUSTs after SHOULDs, then the areas, then one line for the whole."""
+    run = broken_run()
+    run.verdicts.append(failing(SHOULD, "token:move"))
+    lines = printed(run)
+    order = [where(lines, "UNJUDGED  join/refused-join-enrols"), where(lines, f"WARN  {SHOULD}")]
+    order += [where(lines, f"FAIL  {ECHO}"), where(lines, "FAIL  join/outsider-refused"), where(lines, "area ")]
+    assert order == sorted(order)
+    assert lines[-1].startswith("11 requirements, 12 verdicts in ")
+
+
+def test_a_requirement_that_fails_for_many_events_is_told_once() -> None:
+    """The first in full, the others in short, each with the command that repeats it."""
+    lines = printed(broken_run())
+    assert sum(line.startswith("FAIL  rooms/") for line in lines) == 1
+    assert sum(line.startswith("  and for token:delete: got {") for line in lines) == 1
+    assert sum("again:" in line and ECHO in line for line in lines) == 2
+    assert sum(line.startswith("FAIL  rooms/") for line in printed(broken_run(), 1)) == 2
+
+
+def test_many_verdicts_with_one_reason_are_one_line() -> None:
+    """A server that cannot be joined leaves hundreds unjudged; that is said once, and named with -v."""
+    run = Run(
+        "url", [Verdict(v.requirement, v.event, v.level, Outcome.UNJUDGED, "why") for v in passing_run().verdicts]
+    )
+    told = [line for line in printed(run) if "why" in line]
+    assert len(told) == 1
+    assert re.match(r"UNJUDGED  \d+ verdicts on [\w/-]+, [\w/-]+ and \d+ more: why", told[0])
+    assert sum("why" in line for line in printed(run, 1)) == len(run.verdicts)
+
+
+def test_what_is_known_takes_one_line() -> None:
+    """The reason stands beside it; the sum says how many there are."""
+    verdict = failing(ECHO, "token:move")
+    verdict.known = "ticket 41"
+    lines = printed(Run("url", [verdict], stale=["x/y holds"]))
+    assert lines[0] == f"KNOWN  {ECHO} [token:move]: ticket 41"
+    assert "known failures: x/y holds" in lines
+    assert lines[-1].endswith("0 pass, 1 fail (1 known)")
+
+
+def test_a_claim_is_the_last_line() -> None:
+    """Only where there is one."""
+    assert printed(passing_run())[-1] == "Conformant to version 1.0 of the DungeonLab protocol"
+    assert not any("onformant" in line for line in printed(broken_run()))
+
+
+def test_a_run_that_never_began_is_one_sentence() -> None:
+    """Nothing was judged: no list of what was not, no empty table."""
+    run = Run("url", [Verdict(ECHO, None, "MUST", Outcome.UNJUDGED, "gone")], fault="url cannot be reached")
+    assert printed(run) == ["cut short: url cannot be reached"]
+
+
+def test_what_was_left_behind_is_told_once() -> None:
+    """Twenty sessions that could not be cleared away for one reason are one line."""
+    assert "a session stays (20 times)" in printed(Run("url", leftovers=["a session stays"] * 20))
+
+
+def test_a_terminal_of_80_columns_shows_each_act_on_one_line() -> None:
+    """What is too long ends in an ellipsis there; in a log it is whole."""
+    acts = [line for line in printed(broken_run(), is_terminal=True) if re.match(r" +\d+\.\d ms", line)]
+    assert acts
+    assert max(map(len, acts)) <= 80
+    assert any(line.endswith("…") for line in acts)
+    assert max(len(line) for line in printed(broken_run()) if " ms  " in line) > 120
+
+
+def test_sentences_are_wrapped_and_commands_are_not() -> None:
+    """What is read is folded to the width; what is copied is one line."""
+    lines = printed(broken_run(), width=40)
+    assert max(len(line) for line in lines if line.startswith("  usually:")) <= 40
+    assert any(len(line) > 80 for line in lines if "again:" in line)
+
+
+def test_a_hostile_server_cannot_speak_to_the_terminal() -> None:
+    """No control character of its own, and no markup taken from its words."""
+    text = "\n".join(printed(nasty_run(), 1))
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e\ud800-\udfff]", text)
+    lines = printed(Run("url", [Verdict(ECHO, None, "MUST", Outcome.UNJUDGED, "[bold red]x[/] [link=y]z")]))
+    assert "[bold red]x[/] [link=y]z" in lines[0]
+
+
+def test_progress_counts_what_was_played_and_what_is_broken() -> None:
+    """On a terminal, while the run goes on; it is gone when the run is over."""
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    chosen = scenes(Selection(only=("connect",)), Catalogue.load())
+    with terminal.Following(console, len(chosen)) as following:
+        following.on_scene(chosen[0], [failing(ECHO, "token:move"), failing(SHOULD, "token:move")])
+        [task] = following.progress.tasks
+        assert (task.completed, task.total, task.fields["failing"]) == (1, len(chosen), "1 broken")
+
+
+def test_there_is_no_progress_where_nobody_watches() -> None:
+    """A log is not filled with bars."""
+    console = Console(file=io.StringIO(), force_terminal=False)
+    with terminal.Following(console, 3) as following:
+        following.on_scene(scenes(Selection(only=("connect",)), Catalogue.load())[0], [])
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == ""
