@@ -1,4 +1,4 @@
-"""Measures what the README claims, and writes it down: ``python -m tools.measure [--runs N] [--write]``.
+"""Measures what the README claims, and writes it down: ``python -m tools.measure [PART ...] [--runs N] [--write]``.
 
 What the suite can see (faulty servers, the Node.js peer's faults), what it never says wrongly (the peer, the
 weathers), and how its output looks. Prints each line as it is known. With ``--write`` the figures go to
@@ -12,7 +12,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from tests.faulty import judging as faulty
 from tests.faulty.fault import all_faults
@@ -26,14 +26,7 @@ ECHO = "EchoesToTheSender"
 Line = tuple[str, str, bool]  # what, how many of how many, and whether that is all of them
 
 
-def teeth(runs: int) -> Iterator[Line]:
-    """Yield one line for each claim."""
-    yield from _faulty()
-    yield from _peer(runs)
-    yield from _weather(runs)
-
-
-def _faulty() -> Iterator[Line]:
+def _faulty(_: int) -> Iterator[Line]:
     faults = all_faults()
     demanded = {r.id for r in Catalogue.load().requirements.values() if r.level != "MAY" and not r.untestable}
     covered = demanded & {name for fault in faults.values() for name in fault.breaks}
@@ -85,26 +78,32 @@ def _told(command: str) -> str:
     return "\n".join([f"$ {command}", *lines, ""])
 
 
+PARTS: Mapping[str, Callable[[int], Iterator[Line]]] = {"faulty": _faulty, "peer": _peer, "weather": _weather}
+
+
 def main() -> int:
     """Measure, print, and write if asked to; return the exit code."""
     parser = argparse.ArgumentParser(description="Measure what the README claims.")
+    every = [*PARTS, "samples"]
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(every)}; all but the last by default")
     parser.add_argument("--runs", type=int, default=20, help="of each peer, transport and weather  [default: 20]")
-    parser.add_argument("--write", action="store_true", help=f"write the figures to {MEASURED}/")
-    parser.add_argument("--samples", action="store_true", help="write only the samples of the output")
+    parser.add_argument("--write", action="store_true", help=f"write what is found to {MEASURED}/")
     asked = parser.parse_args()
+    if unknown := set(asked.parts) - set(every):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
     told: dict[str, str] = {}
     good = True
-    if not asked.samples:
-        lines = []
-        for what, figures, whole in teeth(asked.runs):
-            print(f"{what}: {figures}{'' if whole else '  <--'}", flush=True)
-            lines.append((what, figures))
+    for part in [name for name in PARTS if name in (asked.parts or PARTS)]:
+        told[part] = ""
+        for what, figures, whole in PARTS[part](asked.runs):
+            line = f"{what:<58}{figures}"
+            print(line + ("" if whole else "  <--"), flush=True)
+            told[part] += line + "\n"
             good = good and whole
-        width = max(len(what) for what, _ in lines) + 2
-        told["teeth"] = "".join(f"{what:<{width}}{figures}\n" for what, figures in lines)
-    if asked.write or asked.samples:
-        for name, text in (told | dict(samples())).items():
-            (ROOT / MEASURED / f"{name}.txt").write_text(text, "utf-8")
+    if "samples" in asked.parts:
+        told |= dict(samples())
+    for name, text in told.items() if asked.write else ():
+        (ROOT / MEASURED / f"{name}.txt").write_text(text, "utf-8")
     return 0 if good else 1
 
 
