@@ -20,7 +20,8 @@ class Check:
 
     `alone` scenes send what may bring a server down: they are played one at a time, the higher the number the ruder
     and the later, after all others but the `late` ones, which send such things too, in passing. The stage of a
-    scene that `lingers` stays up for a while, for what comes late.
+    scene that `lingers` stays up for a while, for what comes late. `patience` is by how much longer than other
+    scenes it may take.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Check:
     alone: int
     late: bool
     lingers: bool
+    patience: float = 1.0
 
 
 def check(*requirements: str, alone: int = 0, late: bool = False, lingers: bool = False) -> Callable[[Scene], Scene]:

@@ -9,6 +9,7 @@ from dungeonlab_conformance.journal import Observation, Said
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import resolve
 
+Schema = tuple[Any, str]  # a definition, and the file that its references start from
 Difference = tuple[str, str, str]  # JSON path in the broadcast, what was asked for, what came
 
 
@@ -24,19 +25,23 @@ def differences(said: Said, seen: Observation) -> list[Difference]:
     return list(_lacking(asked, came, resolve(request), "$"))
 
 
-def _lacking(asked: Any, came: Any, schema: tuple[Any, str], path: str) -> Iterator[Difference]:
+def _lacking(asked: Any, came: Any, schema: Schema, path: str) -> Iterator[Difference]:
     """Yield what was asked for, in properties that a request may have, and did not come as it was."""
-    properties, file = _properties(schema)
+    definition, file = _resolved(schema)
+    properties, items = definition.get("properties"), definition.get("items")
     if isinstance(asked, dict) and isinstance(came, dict) and properties:
         for key, value in asked.items():
             if key in properties:
                 yield from _lacking(value, came.get(key), (properties[key], file), f"{path}.{key}")
-    elif asked != came and not (isinstance(asked, list) and properties):
+    elif isinstance(asked, list) and isinstance(came, list) and items and len(asked) == len(came):
+        for number, (value, other) in enumerate(zip(asked, came, strict=True)):
+            yield from _lacking(value, other, (items, file), f"{path}[{number}]")
+    elif asked != came:
         yield path, f"{asked!r}", f"{came!r}"
 
 
-def _properties(schema: tuple[Any, str]) -> tuple[dict[str, Any], str]:
+def _resolved(schema: Schema) -> Schema:
     definition, file = schema
     while "$ref" in definition:
         definition, file = resolve(definition["$ref"], file)
-    return definition.get("properties", {}), file
+    return definition, file

@@ -76,10 +76,10 @@ class Scene:
         return f"{self.check.name}[{self.event.name}]" if self.event else self.check.name
 
 
-def scenes(selection: Selection, catalogue: Catalogue) -> list[Scene]:
-    """Return the scenes to play for a selection."""
+def scenes(selection: Selection, catalogue: Catalogue, more: Sequence[Check] = ()) -> list[Scene]:
+    """Return the scenes to play for a selection, of `more` checks too."""
     found: list[Scene] = []
-    for check in all_checks():
+    for check in (*all_checks(), *more):
         wanted: dict[Event | None, set[str]] = {}
         for name in check.requirements:
             requirement = catalogue.requirements[name]
@@ -286,9 +286,10 @@ class Runner:
         self._stages.append((scene, stage))
         self._up[cast.lane] = stage
         began = time.monotonic()
+        limit = self.target.limits.scene * scene.check.patience
         played = Played(stage)
         try:
-            async with asyncio.timeout(self.target.limits.scene) as patience:
+            async with asyncio.timeout(limit) as patience:
                 self._patience[patience] = scene
                 try:
                     await stage.set()
@@ -296,7 +297,7 @@ class Runner:
                 finally:
                     del self._patience[patience]
         except TimeoutError:
-            played.reason = Unjudged(self.run.fault or f"the scene took longer than {self.target.limits.scene:.0f} s")
+            played.reason = Unjudged(self.run.fault or f"the scene took longer than {limit:.0f} s")
         except Unjudged as unjudged:
             played.reason = unjudged
         except TargetFault as fault:
@@ -325,7 +326,9 @@ class Runner:
 
     def _put_down(self, scene: Scene, played: Played) -> None:
         made = [self._verdict(scene, name, played) for name in sorted(scene.wanted)]
-        for verdict in made:
+        for number, verdict in enumerate(made):
+            if (before := self._verdicts.get((verdict.requirement, verdict.event))) is not None:
+                made[number] = verdict = before.joined_by(verdict)
             self._verdicts[verdict.requirement, verdict.event] = verdict
             if self.fail_fast and verdict.outcome is Outcome.FAIL:
                 self._over.set()

@@ -12,7 +12,7 @@ Any other exception out of a scene is the suite's own fault, never a finding abo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dungeonlab_spec import Level
@@ -121,6 +121,21 @@ class Verdict:
             self.outcome = BROKEN[self.level]
             self.reason = ""
 
+    def joined_by(self, other: Verdict) -> Verdict:
+        """Return the graver of two verdicts on the same, with the findings of both."""
+        worse = max(self, other, key=lambda verdict: _GRAVITY.index(verdict.outcome))
+        return replace(worse, findings=[*self.findings, *other.findings], seconds=self.seconds + other.seconds)
+
+
+_GRAVITY = (
+    Outcome.PASS,
+    Outcome.SKIPPED,
+    Outcome.UNJUDGED,
+    Outcome.NOTE,
+    Outcome.WARN,
+    Outcome.FAIL,
+    Outcome.ERROR,
+)
 
 EXIT_OK, EXIT_BROKEN, EXIT_USAGE, EXIT_TARGET, EXIT_SUITE, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.ids import ids_of, with_ids
 from dungeonlab_conformance.invalid import SHAPES, Wrong, invalid_requests
 from dungeonlab_conformance.journal import Said, carries, contains, new_mark
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Gone, Unreachable
 from dungeonlab_spec import Catalogue, Event
+from dungeonlab_spec.catalogue import examples
 
 _DEPTH = 300  # levels; JSON parsers that recurse give up around a thousand
 _LENGTH, _LENGTH_FAR = 100_000, 30_000  # characters; far above every bound, far below Engine.IO's usual 1 MB
@@ -188,6 +190,25 @@ async def _copes_without_callback(stage: Stage, event: Event) -> None:
 
     await asyncio.gather(*(tells(number, sender) for number, sender in enumerate(senders)))
     await _still_answers(stage, f"a {event.name} without a callback")
+
+
+# -- what is right ---------------------------------------------------------------------------------------
+
+
+@check("payloads/valid-accepted")
+async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
+    """Alice sends the least that the schema asks for, and the most that it names; both are accepted."""
+    bob, alice = await stage.joined("bob"), await stage.joined("alice")
+    for name in ("minimal", "full"):
+        valid = await stage.request(event, fresh=True)
+        example = examples(event.name, "valid").get(name, valid.args[0])
+        payload = with_ids(event, example, {**ids_of(valid.args[0]), "userId": alice.user or ""})
+        answer = await alice.asks(Said(event.name, (payload,), None, stage.session))
+        if not answer.accepted:
+            raise Broken(f"the {name} {event.name} to be accepted", f"{answer.args}")
+        if event.name == "leave-session":
+            await alice.joins(stage.session)
+    await bob.fence()
 
 
 # -- what nobody knows -----------------------------------------------------------------------------------

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dungeonlab_conformance.check import Check
     from dungeonlab_conformance.runner import Scene, Selection
 
 
@@ -48,12 +51,12 @@ def _known_version(_: click.Context, __: click.Parameter, value: str | None) -> 
     return value
 
 
-def chosen_scenes(selection: Selection) -> list[Scene]:
-    """Return the scenes of a selection; selecting none is wrong usage."""
+def chosen_scenes(selection: Selection, more: Sequence[Check] = ()) -> list[Scene]:
+    """Return the scenes of a selection, of `more` checks too; selecting none is wrong usage."""
     from dungeonlab_conformance.runner import scenes
     from dungeonlab_spec import Catalogue
 
-    chosen = scenes(selection, Catalogue.load())
+    chosen = scenes(selection, Catalogue.load(), more)
     if not chosen:
         raise click.UsageError("this selects no check at all; `dungeonlab-conformance list` shows what there is")
     return chosen

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dungeonlab_conformance.cli import reports
+from dungeonlab_conformance.cli import fuzzing, reports
 from dungeonlab_conformance.cli.options import chosen_scenes, selecting
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @selecting
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Scenes side by side.  [default: by the link's speed]")
 @click.option("--transport", type=click.Choice(["websocket", "polling"]), help="[default: websocket]")
+@fuzzing.fuzzing
 @click.option("--fail-fast", is_flag=True, help="Stop at the first broken MUST.")
 @click.option(
     "--fail-on",
@@ -63,6 +64,8 @@ def run(
     concurrency: int | None,
     scale: float,
     transport: str | None,
+    fuzz: int | None,
+    number: int | None,
     fail_fast: bool,
     fail_on: str,
     known_file: Path | None,
@@ -85,14 +88,18 @@ def run(
     reports.make_sure_of({**files, "ndjson": ndjson_file, "listing": listing_file})
     known = _known(known_file)
     before = _known(listing_file if listing_file and listing_file.exists() else None, needs_reasons=False)
-    chosen = chosen_scenes(Selection(only, without, events, tuple(map(str.upper, levels)), protocol_version))
+    fuzz_checks, fuzz_words = fuzzing.checks(fuzz, number)
+    selection = Selection(only, without, events, tuple(map(str.upper, levels)), protocol_version)
+    chosen = chosen_scenes(selection, fuzz_checks)
     target = make_target(url, target_file, transport, scale)
     console = Console(highlight=False)
     if verbose:  # the suite's own faults with their stack traces, for whoever reports them
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
         logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
     hide = target.secrets.redact
-    started = Run(hide(target.url), again=hide(_again(url, target.file, transport, scale, protocol_version)))
+    started = Run(
+        hide(target.url), again=hide(_again(url, target.file, transport, scale, protocol_version, fuzz_words))
+    )
     started.fail_on = next(level for level in LEVELS if level == fail_on.upper())
     started.protocol = protocol_version or started.protocol
     with ExitStack() as stack:
@@ -150,9 +157,12 @@ def _list(result: Run, file: Path, before: list[Known]) -> list[str]:
     return []
 
 
-def _again(url: str | None, file: str | None, transport: str | None, scale: float, version: str | None) -> str:
+def _again(
+    url: str | None, file: str | None, transport: str | None, scale: float, version: str | None, fuzz: list[str]
+) -> str:
     words = ["dungeonlab-conformance", "run", *([url] if url else []), *(["--target", file] if file else [])]
     words += ["--transport", transport] if transport else []
     words += ["--timeout", f"{scale:g}"] if scale != 1 else []
     words += ["--protocol-version", version] if version else []
+    words += fuzz
     return shlex.join(words)

@@ -1,0 +1,251 @@
+"""Scenes with generated payloads: what is valid is accepted and told unchanged, what is not leaves no trace.
+
+What they find are breaches of requirements that have checks of their own; the findings join theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
+from dungeonlab_conformance.answer import Answer
+from dungeonlab_conformance.check import Check
+from dungeonlab_conformance.content import differences
+from dungeonlab_conformance.ids import ids_of, with_ids
+from dungeonlab_conformance.journal import Observation, Said
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
+from dungeonlab_spec import Catalogue, Event
+from dungeonlab_spec.validation import explainer
+
+_VALID = (
+    "payloads/valid-accepted",
+    "broadcasts/says-what-was-done",
+    "rooms/every-other-member-hears-once",
+)
+_NO_OBJECT = {type(None): "payloads/null", list: "payloads/array", str: "payloads/text"}
+_INVALID = (
+    "payloads/required-field-missing",
+    "payloads/wrong-type",
+    "payloads/bound-broken",
+    *_NO_OBJECT.values(),
+    "payloads/number",
+    "payloads/refused-not-broadcast",
+    "payloads/refused-not-stored",
+    "acks/code-names-the-cause",
+)
+_RUDEST = 9  # played after all other scenes that are played alone
+_AT_A_TIME = 20  # payloads in the time of an ordinary scene, at the worst
+
+_GENERATING = asyncio.Lock()  # hypothesis makes things up for one at a time
+
+Found = dict[str, Broken]  # by requirement
+Attempt = Callable[[Any], Awaitable[Found]]
+
+
+def checks(count: int, number: int) -> tuple[Check, ...]:
+    """Return the checks that try so many valid and so many invalid payloads of each event."""
+    patience = 2 + count / _AT_A_TIME
+    return (
+        Check(
+            "whatever_is_valid_is_accepted",
+            _VALID,
+            partial(_valid, count, number),
+            "Alice sends what was made up to be valid; it is accepted, and bob hears it as it was sent.",
+            per_event=True,
+            alone=_RUDEST,
+            late=False,
+            lingers=False,
+            patience=patience,
+        ),
+        Check(
+            "whatever_is_invalid_is_refused",
+            _INVALID,
+            partial(_invalid, count, number),
+            "Alice sends what was made up to be invalid; it is refused, bob hears nothing, the token is what it was.",
+            per_event=True,
+            alone=_RUDEST,
+            late=False,
+            lingers=False,
+            patience=patience,
+        ),
+    )
+
+
+@dataclass
+class _Table:
+    """Who plays along, and what is known of a token that is looked at after each attempt."""
+
+    stage: Stage
+    event: Event
+    alice: Actor
+    bob: Actor
+    slowest: float = 0.0  # answer so far, in seconds
+    look: Said | None = None
+    before: dict[str, Any] = field(default_factory=dict)
+
+    async def asks(self, said: Said) -> Answer | Broken:
+        """Send alice's request; an answer that never comes, or says nothing, is a finding."""
+        try:
+            return await self.alice.asks(said)
+        except (Unanswered, Unreadable) as none:
+            return Broken("", str(none))
+        except Gone:
+            await self.alice.come_back()  # or the server is gone, and this says so
+            return Broken("", "the connection was closed instead of an answer")
+
+    def heard_since(self, number: int) -> list[Observation]:
+        """Return what bob has heard of the event after an observation."""
+        heard = self.stage.journal.heard(self.bob.connection)
+        return [seen for seen in heard if seen.number > number and seen.event == self.event.name]
+
+
+async def _set(stage: Stage, event: Event) -> _Table:
+    bob, alice = await stage.joined("bob"), await stage.joined("alice")
+    return _Table(stage, event, alice, bob)
+
+
+async def _valid(count: int, number: int, stage: Stage, event: Event) -> None:
+    table = await _set(stage, event)
+    await _search(table, count, number, partial(_try_valid, table), valid=True)
+
+
+async def _invalid(count: int, number: int, stage: Stage, event: Event) -> None:
+    table = await _set(stage, event)
+    if "token" in event.needs:
+        table.look = await stage.request(Catalogue.load()["token:update"])
+        table.before = (await table.alice.does(table.look)).data.get("token") or {}
+    await _search(table, count, number, partial(_try_invalid, table), valid=False)
+
+
+async def _search(table: _Table, count: int, number: int, attempt: Attempt, *, valid: bool) -> None:
+    """Search for all that payloads show, one thing after the other; put down what was found, and what held."""
+    from dungeonlab_conformance.generated import search, strategy
+
+    loop, stage = asyncio.get_running_loop(), table.stage
+    known: dict[str, Broken | Unjudged] = {}
+    trouble: list[BaseException] = []
+
+    def attempted(payload: Any) -> str | None:
+        if trouble:
+            return None
+        try:
+            found = asyncio.run_coroutine_threadsafe(_as_is(attempt(payload)), loop).result()
+        except BaseException as reason:  # not about this payload: it ends the search, and is told below
+            trouble.append(reason)
+            return None
+        fresh = sorted(found.keys() & stage.wanted - known.keys())
+        return fresh[0] if fresh else None
+
+    made = strategy(table.event, valid=valid)
+    try:
+        async with _GENERATING:
+            while not trouble and (least := await asyncio.to_thread(search, made, count, number, attempted)):
+                requirement, payload = least
+                known[requirement] = (await attempt(payload)).get(requirement) or _no_more(payload)
+    finally:
+        trouble.append(asyncio.CancelledError())  # a thread that is left behind sends nothing more
+        for requirement, broken in known.items():
+            stage.judged[requirement] = [broken]
+    if len(trouble) > 1:
+        raise trouble[0]
+    for requirement in stage.wanted:
+        stage.judged.setdefault(requirement, [])
+
+
+async def _as_is(found: Awaitable[Found]) -> Found:
+    return await found
+
+
+def _no_more(payload: Any) -> Unjudged:
+    return Unjudged(f"what {_shown(payload)} showed once, it did not show again")
+
+
+def _shown(payload: Any) -> str:
+    return json.dumps(payload, ensure_ascii=True)
+
+
+async def _try_valid(table: _Table, payload: Any) -> Found:
+    stage, event, alice, bob = table.stage, table.event, table.alice, table.bob
+    valid = await stage.request(event)
+    settled = with_ids(event, payload, {**ids_of(valid.args[0]), "userId": bob.user or ""})
+    said = Said(event.name, (settled,), None, stage.session)
+    start = stage.journal.observations[-1].number
+    answer = await table.asks(said)
+    if isinstance(answer, Broken) or not answer.accepted:
+        got = answer.got if isinstance(answer, Broken) else f"{answer.args}"
+        return {"payloads/valid-accepted": Broken(f"this to be accepted: {_shown(settled)}", got)}
+    if event.name == "leave-session":
+        await alice.joins(stage.session)
+    if not event.is_broadcast:
+        return {}
+    connection = bob.connection
+    heard = await bob.notices(
+        lambda o: o.connection == connection and o.act == "hears" and o.event == event.name and o.number > start
+    )
+    if heard is None:
+        expected = f"bob to hear of {_shown(settled)}"
+        return {"rooms/every-other-member-hears-once": Broken(expected, "nothing")}
+    for path, asked, came in differences(said, heard):
+        return {"broadcasts/says-what-was-done": Broken(f"{asked}, of {_shown(settled)}", came, path)}
+    return {}
+
+
+async def _try_invalid(table: _Table, payload: Any) -> Found:
+    stage, event, bob = table.stage, table.event, table.bob
+    valid = await stage.request(event)
+    settled = with_ids(event, payload, {**ids_of(valid.args[0]), "userId": bob.user or ""})
+    shown = _shown(settled)
+    start = stage.journal.observations[-1].number
+    answer = await table.asks(Said(event.name, (settled,), None, stage.session, legal=False))
+    found: Found = {}
+    if isinstance(answer, Broken):
+        found[_fault(event, settled)] = Broken(f"this to be refused: {shown}", answer.got)
+    elif answer.accepted:
+        found[_fault(event, settled)] = Broken(f"this to be refused: {shown}", f"{answer.args}")
+    elif answer.code != "VALIDATION_ERROR":
+        expected = f"VALIDATION_ERROR for {shown}"
+        found["acks/code-names-the-cause"] = Broken(expected, f"{answer.body.get('code')!r}", "$.code")
+    if event.is_broadcast:
+        await bob.fence()
+        if heard := table.heard_since(start):
+            found["payloads/refused-not-broadcast"] = Broken(f"bob to hear nothing of {shown}", f"{heard[0].args}")
+    if table.look is not None and (changed := await _changed(table)):
+        found["payloads/refused-not-stored"] = Broken(f"the token to be as it was before {shown}", changed)
+    return found
+
+
+async def _changed(table: _Table) -> str | None:
+    """Look at the token: it is renamed to what it is called, which is the only change there may be."""
+    assert table.look is not None
+    answer = await table.alice.asks(table.look)
+    before, after = table.before, answer.data.get("token") or {}
+    if not answer.accepted:
+        table.stage.here.token = None
+        table.look = await table.stage.request(Catalogue.load()["token:update"])
+        table.before = (await table.alice.does(table.look)).data.get("token") or {}
+        return f"{answer.args}"
+    table.before = after
+    for key in sorted((before.keys() | after.keys()) - {"version", "updatedBy"}):
+        if before.get(key) != after.get(key):
+            return f"{key} {before.get(key)!r} became {after.get(key)!r}"
+    old, new = before.get("version"), after.get("version")
+    if isinstance(old, int) and isinstance(new, int) and new - old > 1:
+        return f"version {old} became {new}, after one change"
+    return None
+
+
+def _fault(event: Event, payload: Any) -> str:
+    """Name the requirement that forbids a payload: the first of its faults."""
+    if not isinstance(payload, dict):
+        return _NO_OBJECT.get(type(payload), "payloads/number")
+    assert event.request is not None
+    broken = {error.validator for error in explainer(event.request).iter_errors(payload)}
+    if "required" in broken:
+        return "payloads/required-field-missing"
+    return "payloads/wrong-type" if "type" in broken else "payloads/bound-broken"
