@@ -36,8 +36,21 @@ def _lacking(asked: Any, came: Any, schema: Schema, path: str) -> Iterator[Diffe
     elif isinstance(asked, list) and isinstance(came, list) and items and len(asked) == len(came):
         for number, (value, other) in enumerate(zip(asked, came, strict=True)):
             yield from _lacking(value, other, (items, file), f"{path}[{number}]")
-    elif asked != came:
+    elif not same(asked, came):
         yield path, f"{asked!r}", f"{came!r}"
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are one: numbers are doubles, however they are written."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return one == other or (max(abs(one), abs(other)) < 1e300 and float(one) == float(other))
+    return bool(one == other)
 
 
 def _resolved(schema: Schema) -> Schema:

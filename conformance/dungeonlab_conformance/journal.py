@@ -96,6 +96,7 @@ class Journal:
     users: dict[int, str | None] = field(default_factory=dict)  # who is behind a connection
     members: dict[str, set[str]] = field(default_factory=dict)  # of each session of this scene
     shared: set[str] = field(default_factory=set)  # sessions in which others may speak who are none of ours
+    accounted: bool = True  # whether deliveries are traced to their requests; no, where many requests are alike
     began: float = field(default_factory=time.monotonic)
     _listeners: list[Callable[[Observation], None]] = field(default_factory=list)
 

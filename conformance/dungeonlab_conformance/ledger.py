@@ -46,7 +46,8 @@ class Ledger:
         self._asked = {event for _, event in self._said}
         self._deliveries: dict[int, Delivery] = {}  # by number of observation
         self._times: Counter[tuple[int, int]] = Counter()  # deliveries of a request to a connection
-        self._account(journals)
+        self._unaccounted = {session for j in journals if not j.accounted for session in j.members}
+        self._account([journal for journal in journals if journal.accounted])
         strangers = [d for d in self._deliveries.values() if self._is_stranger(d)]
         self._leaky = {delivery.cause.event for delivery in strangers}
         more = [d for d in self._deliveries.values() if d.count > d.asked and d.cause.fate != "refused"]
@@ -114,7 +115,7 @@ class Ledger:
 
     def is_ours(self, session: object) -> bool:
         """Whether a session was opened by this run, so that nobody else speaks in it."""
-        return session in self.attendance.members and session not in self.attendance.shared
+        return session in self.attendance.members and session not in self.attendance.shared | self._unaccounted
 
     def is_tainted(self, seen: Observation) -> bool:
         """Whether an invalid request like this was accepted in its session: whatever follows is put down to that."""
