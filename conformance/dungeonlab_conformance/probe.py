@@ -13,7 +13,7 @@ from typing import Literal
 
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
-from dungeonlab_conformance.runner import reach
+from dungeonlab_conformance.reaching import reach
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.sweeping import sweep
 from dungeonlab_conformance.target import Target

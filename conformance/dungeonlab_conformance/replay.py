@@ -21,7 +21,7 @@ from dungeonlab_conformance.dialect import PLAIN
 from dungeonlab_conformance.journal import Journal, Observation, Said
 from dungeonlab_conformance.places import Places
 from dungeonlab_conformance.raw import RawConnection
-from dungeonlab_conformance.runner import reach
+from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.sweeping import clear_away
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Finding, Gone, Line
@@ -47,6 +47,7 @@ async def replay(target: Target, finding: Finding) -> AsyncIterator[Step]:
     scene = _Scene(target, finding)
     try:
         await reach(target)
+        await measure(target)
         await scene.set()
         for line in finding.transcript:
             yield await scene.play(line)

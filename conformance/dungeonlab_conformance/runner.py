@@ -21,6 +21,7 @@ from dungeonlab_conformance.hindsight import FINDINGS, finding, hold_against_the
 from dungeonlab_conformance.journal import name_marks_after
 from dungeonlab_conformance.pace import Pace
 from dungeonlab_conformance.places import LABEL
+from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.sweeping import clear_away
@@ -180,6 +181,7 @@ class Runner:
 
     async def _play(self) -> None:
         await reach(self.target)
+        await measure(self.target)
         self._pace = Pace(self.target.limits.far, exactly=self.concurrency, limit=self.target.lanes)
         lanes = self._pace.first
         alone = sorted((s for s in self.chosen if s.check.alone), key=lambda scene: scene.check.alone)
@@ -417,27 +419,6 @@ async def _act(scene: Scene, stage: Stage) -> None:
         await stage.judge(scene.check.requirements[0], act)
     else:
         await act
-
-
-async def reach(target: Target) -> None:
-    """Make sure that a Socket.IO v4 server answers at the target's address, and take its time.
-
-    Raises `TargetFault` with a sentence that says what answered instead.
-    """
-    began = time.monotonic()
-    answer = await target.handshake(None)
-    if not answer.opened and answer.status not in (401, 403):  # it may serve WebSocket all the same
-        by_websocket = await target.handshake(None, transport="websocket")
-        answer = by_websocket if by_websocket.opened or by_websocket.status in (401, 403) else answer
-    if answer.status in (401, 403):
-        return
-    if not answer.opened:
-        raise TargetFault(
-            f"{target.url}{target.path} answered HTTP {answer.status} and no Socket.IO v4 handshake; "
-            "is the path right, and is it a Socket.IO server?"
-        )
-    if not target.limits.round_trip:  # later on it would tell of a server that is busy with us
-        target.limits.round_trip = time.monotonic() - began
 
 
 def _matches(requirement: Requirement, patterns: Iterable[str]) -> bool:

@@ -9,8 +9,9 @@ from tests.faulty.judging import served
 
 from dungeonlab_conformance import runner as room
 from dungeonlab_conformance.check import Check
+from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.runner import Runner, Scene, Selection, reach, scenes
+from dungeonlab_conformance.runner import Runner, Scene, Selection, scenes
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Limits, Target
 from dungeonlab_conformance.verdict import Broken, Missing, Outcome, TargetFault, Unjudged
@@ -141,9 +142,10 @@ async def test_nothing_is_said_of_a_server_that_is_not_there() -> None:
     assert run.exit_code == 3
 
 
-async def test_reaching_measures_the_round_trip(reference_url: str) -> None:
+async def test_the_round_trip_is_measured(reference_url: str) -> None:
     """Time limits grow with a slow link."""
     target = Target(reference_url)
     await reach(target)
+    await measure(target)
     assert target.limits.round_trip > 0
     assert target.limits.answer > Limits().answer

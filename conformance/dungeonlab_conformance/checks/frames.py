@@ -138,7 +138,8 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
         some = todo[start : start + together]
         await asyncio.gather(*(way(stage) for _, way in some))
         what = " or ".join(what for what, _ in some)
-        await _talk_on(stage, bob, carol, what)
+        await _talk_on(stage, bob, carol, what)  # while the connections that sent it are there
+        await asyncio.gather(*(raw.close() for raw in stage.raws))
         for actor, connection in zip(company, before, strict=True):
             if actor.closed or actor.connection != connection:
                 raise Broken(f"{actor.name}'s connection to stay open after {what}", "it was closed")
@@ -148,17 +149,18 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
 
 
 async def _framed(frames: tuple[str | bytes, ...], stage: Stage) -> None:
-    """Send frames on a connection that has entered the namespace, and on one that has not."""
+    """Send frames on a connection that is in the room, and on one that has not entered the namespace."""
     await asyncio.gather(*(_sent(stage, entered, frames) for entered in (True, False)))
 
 
 async def _sent(stage: Stage, entered: bool, frames: tuple[str | bytes, ...]) -> None:
     alice = await stage.raw("alice", entered=entered)
     with contextlib.suppress(Gone):  # the server may close this connection
+        if entered:
+            await alice.joins(stage.session)
         for frame in (*frames, _SIGN_OF_LIFE):
             await alice.send(frame)
     await _reaction(alice)
-    await alice.close()
 
 
 async def _reaction(alice: RawConnection) -> None:

@@ -1,0 +1,145 @@
+"""Generated payloads: what only they can find is found, made small, and found again by the command that is printed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.serving import Variant, served
+
+from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
+from dungeonlab_reference_server.wire import Wire
+
+SOME = ("--fuzz", "60", "--seed", "7", "--timeout", "0.3", "-q")
+
+
+class RefusesUmlauts(Wire):
+    """A name with a letter beyond ASCII is refused."""
+
+    def check_shape(self, event: Any, args: Any) -> Payload:
+        payload = super().check_shape(event, args)
+        if not str(payload.get("token", {}).get("name", "")).isascii():
+            raise Refusal("VALIDATION_ERROR", "a name is made of letters")
+        return payload
+
+
+class CountsIn32Bits(Wire):
+    """A position of 2**31 or more is an error."""
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        if command.event == "token:move" and command.payload["position"]["x"] >= 2**31:
+            raise OverflowError("integer out of range")
+        return await super().take_effect(command, connection)
+
+
+class FlattensData(Wire):
+    """What is nested in a token's data is told to nobody."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        told = json.loads(json.dumps(emission.payload))
+        data = told.get("token", {}).get("data", {})
+        for key, value in data.items():
+            data[key] = None if isinstance(value, dict | list) and value else value
+        await super().broadcast(Emission(emission.event, emission.session, told), sender)
+
+
+def run(url: str, *options: str) -> tuple[int, dict[tuple[str, str], dict[str, Any]], str]:
+    """Judge by the command line; returns the exit code, what was found broken, and the command that repeats it."""
+    command = [sys.executable, "-m", "dungeonlab_conformance", "run", url, "--json", "/dev/stdout", *options]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    result, _ = json.JSONDecoder().raw_decode(told.stdout)
+    broken = {
+        (v["requirement"], v["event"]): v["findings"][-1]
+        for v in result["verdicts"]
+        if v["outcome"] in ("fail", "warn")
+    }
+    return told.returncode, broken, result["again"]
+
+
+def payload(finding: dict[str, Any]) -> Any:
+    """Return the payload that a finding shows."""
+    return json.loads(re.sub(r"^[^{]*", "", finding["expected"], count=1))
+
+
+@pytest.fixture
+def faulty(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the URL of a faulty server."""
+    with served(Variant(wire=request.param)) as url:
+        yield url
+
+
+@pytest.mark.parametrize("faulty", [RefusesUmlauts], indirect=True)
+def test_a_character_that_is_refused_is_found_and_made_small(faulty: str) -> None:
+    """The smallest payload has a name of that one character, and nothing but what is required."""
+    _, broken, _ = run(faulty, "--only", "payloads/valid-accepted", *SOME)
+    token = payload(broken["payloads/valid-accepted", "token:create"])["token"]
+    assert len(token["name"]) == 1
+    assert not token["name"].isascii()
+    assert token.keys() == {"name", "position"}
+
+
+@pytest.mark.parametrize("faulty", [CountsIn32Bits], indirect=True)
+def test_a_number_that_is_too_large_for_the_server_is_found(faulty: str) -> None:
+    """The smallest one is close to where it begins, or at least all the rest is gone."""
+    code, broken, _ = run(faulty, "--only", "payloads", "--event", "token:move", *SOME)
+    assert code == 1
+    assert set(broken) == {("payloads/valid-accepted", "token:move")}
+    found = payload(broken["payloads/valid-accepted", "token:move"])
+    assert found["position"].keys() == {"x", "y"}
+    assert found["position"]["x"] >= 2**31
+    assert found["position"]["y"] == 0
+
+
+@pytest.mark.parametrize("faulty", [FlattensData], indirect=True)
+def test_what_is_told_otherwise_is_found(faulty: str) -> None:
+    """The finding is about the broadcast, and the path leads to the data."""
+    _, broken, _ = run(faulty, "--only", "broadcasts/says-what-was-done", *SOME)
+    assert broken["broadcasts/says-what-was-done", "token:update"]["path"] == "$.updates.data"
+    assert broken["broadcasts/says-what-was-done", "token:create"]["path"] == "$.token.data"
+
+
+@pytest.mark.parametrize("faulty", [RefusesUmlauts], indirect=True)
+def test_the_command_that_is_printed_finds_the_same(faulty: str) -> None:
+    """The same payload but for the ids, which the server gives out anew."""
+    only = ("--only", "payloads/valid-accepted", "--event", "token:create")
+    _, first, again = run(faulty, *only, *SOME)
+    assert "--fuzz 60 --seed 7" in again
+    words = shlex.split(again)
+    _, second, _ = run(faulty, *words[3:], *only, "-q")
+    one, other = (payload(found["payloads/valid-accepted", "token:create"])["token"] for found in (first, second))
+    assert one == other
+
+
+def test_the_reference_server_stands_all_of_it(reference_url: str) -> None:
+    """Nothing is found."""
+    code, broken, _ = run(reference_url, *SOME)
+    assert broken == {}
+    assert code == 0
+
+
+def test_without_the_library_the_extra_is_named() -> None:
+    """One sentence and exit code 2."""
+    code = (
+        "import sys; sys.modules['schemathesis'] = None; from importlib import util; find = util.find_spec;"
+        "util.find_spec = lambda name, *_: None if name == 'schemathesis' else find(name);"
+        "from dungeonlab_conformance.cli import main; main(['run', '--fuzz', '5'])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.returncode == 2
+    assert "dungeonlab-conformance[fuzz]" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_seed_alone_is_wrong_usage() -> None:
+    """It says nothing without a number of payloads."""
+    told = subprocess.run(
+        [sys.executable, "-m", "dungeonlab_conformance", "run", "--seed", "5"], capture_output=True, text=True
+    )
+    assert told.returncode == 2
+    assert "--fuzz" in told.stderr
