@@ -87,6 +87,15 @@ class RepeatsWhatIsSaidDuringTheUpgrade(_Upgrading):
             await super()._send_eio_packet(eio_sid, eio_pkt)
 
 
+@faulty("connect/upgrade")
+class DropsWhatItIsSentDuringTheUpgrade(_Upgrading):
+    """A request that comes over polling while the connection moves to WebSocket is dropped."""
+
+    async def _take(self, eio_sid: str, data: object) -> None:
+        if not self.moves(eio_sid):
+            await super()._take(eio_sid, data)
+
+
 @faulty("connect/old-protocol-refused")
 class SpeaksTheOldProtocolToo(Sockets):
     """A handshake in protocol version 3 is answered as if it were version 4."""

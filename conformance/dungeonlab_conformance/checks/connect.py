@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+from functools import partial
 
+from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.connection import Refused
-from dungeonlab_conformance.journal import Said
-from dungeonlab_conformance.raw import Upgrade
+from dungeonlab_conformance.journal import Observation, Said, carries
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Handshake
+from dungeonlab_conformance.upgrade import Upgrade
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec import Catalogue
 
@@ -76,11 +78,15 @@ async def polling_is_served(stage: Stage) -> None:
 
 @check("connect/upgrade")
 async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
-    """Bob moves from polling to WebSocket while alice speaks without pause; he hears it all once, as carol does."""
+    """Bob moves from polling to WebSocket while he and alice speak without pause; each hears the other once.
+
+    So does carol, who upgrades nothing: what she does not hear once is no matter of the upgrade.
+    """
     stage.target.needs("upgrade")
     stage.target.transports_for("upgrade")
     alice, carol = await stage.joined("alice", "carol")
-    bob = Upgrade(await stage.member("bob"), stage.target)
+    identity = await stage.member("bob")
+    bob = Upgrade(identity, stage.target)
     try:
         if not await bob.open():
             return  # no upgrade is offered
@@ -89,22 +95,39 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
         first = await stage.request(chat)
         await alice.does(first)
         await bob.polls(str(first.mark))  # else there is nothing that an upgrade could lose
-        spoken: list[Said] = []
+        hers, his = [], []
         async for _ in bob.steps():
             for _ in range(5):
-                said = await stage.request(chat)
-                await alice.does(said)
-                spoken.append(said)
+                hers.append(await stage.request(chat))
+                await alice.does(hers[-1])
+            his.append(await stage.request(chat))
+            his[-1].actor, his[-1].user = "bob", identity.user
+            stage.journal.said.append(his[-1])
+            await bob.says(his[-1])
         await bob.fence()
-        await carol.witnesses(spoken[-1])
-        for number, said in enumerate(spoken, 1):
-            count = sum(str(said.mark) in frame for frame in bob.frames)
-            if len(carol.sightings(said)) != 1:
-                raise Unjudged("carol, who upgraded nothing, does not hear everything once either")
-            if count != 1:
-                raise Broken("bob to hear each message once", f"number {number} {count} times")
+        await bob.catches_up([str(said.mark) for said in hers])
+        await _heard_once(carol, alice, bob, hers, his)
     finally:
         await bob.close()
+
+
+async def _heard_once(carol: Actor, alice: Actor, bob: Upgrade, hers: list[Said], his: list[Said]) -> None:
+    await carol.witnesses(hers[-1])
+    for number, said in enumerate(hers, 1):
+        if len(carol.sightings(said)) != 1:
+            raise Unjudged("carol, who upgraded nothing, does not hear everything once either")
+        count = sum(str(said.mark) in frame for frame in bob.frames)
+        if count != 1:
+            raise Broken("bob to hear each message once", f"number {number} {count} times")
+    for number, said in enumerate(his, 1):
+        await alice.notices(partial(_carries, said))
+        count = len(alice.sightings(said))
+        if count != 1:
+            raise Broken("what bob says during his upgrade to be heard once", f"number {number} {count} times")
+
+
+def _carries(said: Said, seen: Observation) -> bool:
+    return seen.act == "hears" and carries(seen, said)
 
 
 @check("connect/old-protocol-refused")

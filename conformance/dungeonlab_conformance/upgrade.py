@@ -1,0 +1,159 @@
+"""A connection that starts on long-polling and moves to WebSocket, one step at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
+
+import aiohttp
+
+from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.verdict import Gone, Unjudged
+
+
+class Upgrade:
+    """One connection, spoken to frame by frame; `frames` holds what it was sent over either transport, in order.
+
+    Whatever it waits for raises `Unjudged` if it does not come in time, and `Gone` if the connection is closed.
+    """
+
+    def __init__(self, identity: Identity, target: Target) -> None:
+        self.target = target
+        self.frames: list[str] = []
+        self._http = target.http_session(identity)
+        self._url = f"{target.url}{target.path}?EIO=4&transport=polling"
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._polling: asyncio.Task[None] | None = None
+        self._upgraded = False
+
+    async def open(self) -> bool:
+        """Shake hands; returns whether the server offers an upgrade."""
+        try:
+            opened = json.loads((await self._poll())[0][1:])
+            self._url += f"&sid={opened['sid']}"
+            return "websocket" in opened.get("upgrades", ())
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise Unjudged("the handshake over polling cannot be read") from None
+
+    async def enter(self, session: str) -> None:
+        """Enter the namespace and join a session, over polling."""
+        await self._post("40")
+        await self._await("40")
+        await self._post("421" + self._event("join-session", ({"sessionId": session},)))
+        await self._await("431[")
+
+    async def says(self, said: Said) -> None:
+        """Send a request without a callback, over the transport that is in use."""
+        frame = "42" + self._event(said.event, said.args)
+        if self._upgraded and self._socket is not None:
+            await self._socket.send_str(frame)
+        else:
+            await self._post(frame)
+
+    async def steps(self) -> AsyncIterator[str]:
+        """Upgrade, stopping before each step for whatever is to happen meanwhile."""
+        self._polling = asyncio.create_task(self._poll_until_noop())
+        yield "polling"
+        with self._waiting("the WebSocket was not opened in time"):
+            async with asyncio.timeout(self.target.limits.answer):
+                self._socket = await self._http.ws_connect(self._url.replace("=polling", "=websocket"))
+        yield "opened"
+        await self._socket.send_str("2probe")
+        yield "probed"
+        await self._until("3probe")
+        yield "answered"
+        with self._waiting("polling was not released in time"):
+            async with asyncio.timeout(self.target.limits.answer):
+                await self._polling
+        await self._socket.send_str("5")
+        self._upgraded = True
+        yield "upgraded"
+
+    async def fence(self) -> None:
+        """Make a round trip over the WebSocket."""
+        assert self._socket is not None
+        await self._socket.send_str("429" + self._event("get-user-data", ({},)))
+        await self._until("439[")
+        self.frames = [frame for frame in self.frames if not frame.startswith("439[")]
+
+    async def catches_up(self, marks: Iterable[str]) -> None:
+        """Read on until all marks have been heard, for as long as an answer may take; what is late is not lost."""
+        try:
+            for mark in marks:
+                if not any(mark in frame for frame in self.frames):
+                    await self._until(mark, anywhere=True)
+        except Unjudged:
+            return
+
+    async def polls(self, mark: str) -> None:
+        """Poll until something arrives that carries a mark."""
+        with self._waiting("nothing is heard over polling, even without an upgrade"):
+            async with asyncio.timeout(self.target.limits.answer):
+                while not any(mark in frame for frame in self.frames):
+                    await self._poll()
+
+    async def close(self) -> None:
+        """Close whatever is open."""
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        if self._socket is not None:
+            await self._socket.close()
+        await self._http.close()
+
+    def _event(self, name: str, args: tuple[object, ...]) -> str:
+        event, arguments = self.target.on_the_wire(name, args)
+        return json.dumps([event, *arguments])
+
+    @contextmanager
+    def _waiting(self, late: str) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError:
+            raise Unjudged(late) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Gone(f"the connection that is to be upgraded was closed: {error}") from None
+
+    async def _poll_until_noop(self) -> None:
+        while "6" not in await self._poll():
+            pass
+
+    async def _poll(self) -> list[str]:
+        with self._waiting("polling was not answered in time"):
+            async with asyncio.timeout(self.target.limits.answer), self._http.get(self._url) as answer:
+                if answer.status != 200:
+                    raise Unjudged(f"polling was answered HTTP {answer.status}")
+                frames = (await answer.text(errors="replace")).split("\x1e")
+        if "2" in frames:
+            await self._post("3")
+        self.frames += frames
+        return frames
+
+    async def _post(self, frame: str) -> None:
+        with self._waiting("polling was not answered in time"):
+            async with asyncio.timeout(self.target.limits.answer), self._http.post(self._url, data=frame) as answer:
+                if answer.status != 200:
+                    raise Unjudged(f"polling was answered HTTP {answer.status}")
+
+    async def _await(self, prefix: str) -> None:
+        while not any(frame.startswith(prefix) for frame in self.frames):
+            await self._poll()
+
+    async def _until(self, wanted: str, *, anywhere: bool = False) -> None:
+        """Read frames from the WebSocket up to one that begins so, or has it anywhere in it."""
+        assert self._socket is not None
+        with self._waiting(f"the upgraded connection received no {wanted}… in time"):
+            async with asyncio.timeout(self.target.limits.answer):
+                while True:
+                    message = await self._socket.receive()
+                    if message.type is not aiohttp.WSMsgType.TEXT:
+                        raise Gone("the upgraded connection was closed")
+                    if message.data == "2":
+                        await self._socket.send_str("3")
+                        continue
+                    self.frames.append(message.data)
+                    if message.data.startswith(wanted) or (anywhere and wanted in message.data):
+                        return
