@@ -28,8 +28,8 @@ _ARROWS = {
 _KEY = re.compile(r'"(\w+)": ')
 
 
-def draw(lines: Sequence[Line], got: str = "") -> str:
-    """Return the SVG element; lines in which the server said what was `got` stand out.
+def draw(lines: Sequence[Line], convicting: Sequence[Line] = ()) -> str:
+    """Return the SVG element; the lines that convict stand out.
 
     The middle of a long transcript is left out, and the diagram says how much.
     """
@@ -52,7 +52,7 @@ def draw(lines: Sequence[Line], got: str = "") -> str:
         if line is None:
             _add(svg, "text", f"⋮ {dropped} lines left out; the text below has them", "dropped", x=_TIME, y=y - 8)
         else:
-            _line(svg, line, at[line.actor], server, y, stands_out=bool(got) and line.body == got)
+            _line(svg, line, at[line.actor], server, y, stands_out=line in convicting)
     return ET.tostring(svg, encoding="unicode")
 
 

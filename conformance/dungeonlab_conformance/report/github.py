@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dungeonlab_conformance.report import markdown
 from dungeonlab_conformance.report.headline import headline
-from dungeonlab_conformance.report.judged import Judged, broken
+from dungeonlab_conformance.report.judged import Judged, to_mend
 from dungeonlab_conformance.report.printable import one_line, printable, shortened
 from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import repeat
@@ -67,7 +67,7 @@ def command(kind: str, title: str, message: str) -> str:
 
 
 def _commands(run: Run) -> Iterator[str]:
-    rows = [judged for judged in broken(run) if any(v.findings and not v.known for v in judged.verdicts)]
+    rows = to_mend(run)
     for kind, level in (("error", "MUST"), ("warning", "SHOULD")):
         some = [judged for judged in rows if judged.requirement.level == level]
         for judged in some[:_SHOWN]:
@@ -84,9 +84,8 @@ def _commands(run: Run) -> Iterator[str]:
 
 
 def _message(judged: Judged, run: Run) -> str:
-    told = [v for v in judged.verdicts if v.findings and not v.known]
-    verdict, finding = told[0], told[0].findings[0]
-    events = [v.event for v in told if v.event]
+    verdict, finding = judged.verdicts[0], judged.verdicts[0].findings[0]
+    events = [v.event for v in judged.verdicts if v.event]
     lines = [judged.requirement.sentence]
     if events:
         lines.append(f"Broken for {', '.join(events)}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dungeonlab_conformance.report.judged import broken
+from dungeonlab_conformance.report.judged import to_mend
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome
 
@@ -14,7 +14,7 @@ def headline(run: Run) -> str:
         return "The suite itself failed"
     if errors:
         return f"The suite itself failed in {counted(errors, 'verdict')}"
-    musts = sum(any(v.outcome is Outcome.FAIL and not v.known for v in judged.verdicts) for judged in broken(run))
+    musts = sum(any(v.outcome is Outcome.FAIL for v in judged.verdicts) for judged in to_mend(run))
     early = ", and the run was cut short" if run.fault or run.interrupted else ""
     if musts:
         return f"{counted(musts, 'requirement')} {'is' if musts == 1 else 'are'} broken{early}"

@@ -12,12 +12,12 @@ from typing import Any
 
 from dungeonlab_conformance.report import diagram
 from dungeonlab_conformance.report.headline import headline
-from dungeonlab_conformance.report.judged import WORST_FIRST, Area, Judged, areas, broken
+from dungeonlab_conformance.report.judged import WORST_FIRST, Area, Judged, areas, to_mend
 from dungeonlab_conformance.report.printable import one_line, printable, shortened
 from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import repeat, spoken, title
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Finding, Outcome, Verdict
+from dungeonlab_conformance.verdict import Finding, Line, Outcome, Verdict
 from dungeonlab_spec import Catalogue
 
 MARKS = {
@@ -61,7 +61,7 @@ def page(run: Run) -> str:
         undefined=jinja2.StrictUndefined,
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
-    found, rows = areas(run), broken(run)
+    found, rows = areas(run), to_mend(run)
     anchors = _Anchors()
     open_all = len(rows) <= _OPEN
     catalogue = Catalogue.load()
@@ -156,7 +156,7 @@ def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
     for number, finding in enumerate(verdict.findings, 1):
         same_as = drawn.setdefault(finding.transcript, number) if finding.transcript else number
         fresh = bool(finding.transcript) and same_as == number
-        drawing = diagram.draw(finding.transcript, finding.got) if fresh and (draw_all or number == 1) else ""
+        drawing = diagram.draw(finding.transcript, _convicting(finding)) if fresh and (draw_all or number == 1) else ""
         yield {
             "expected": shortened(finding.expected, _LONGEST),
             "got": shortened(finding.got, _LONGEST),
@@ -166,6 +166,12 @@ def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
             "diagram": Markup(drawing),
             "text": _text(finding) if fresh else "",
         }
+
+
+def _convicting(finding: Finding) -> list[Line]:
+    """Return the lines in which the server said what was got; to whom it was about, if that can be told."""
+    same = [line for line in finding.transcript if line.body == finding.got]
+    return [line for line in same if finding.expected.startswith(line.actor)] or same
 
 
 def _text(finding: Finding) -> str:

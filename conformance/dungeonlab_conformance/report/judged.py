@@ -66,6 +66,12 @@ def broken(run: Run) -> list[Judged]:
     return sorted(rows, key=lambda judged: judged.requirement.level != "MUST")
 
 
+def to_mend(run: Run) -> list[Judged]:
+    """Return those of them that are not known, with the verdicts that are not."""
+    rows = (Judged(j.requirement, tuple(v for v in j.verdicts if v.findings and not v.known)) for j in broken(run))
+    return [judged for judged in rows if judged.verdicts]
+
+
 def requirement_of(name: str) -> Requirement:
     """Return a requirement of the catalogue; a stand-in for one that a later result brings along."""
     known = Catalogue.load().requirements.get(name)

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dungeonlab_conformance.report.headline import counted
-from dungeonlab_conformance.report.judged import areas, broken, requirement_of
+from dungeonlab_conformance.report.judged import Judged, areas, to_mend
 from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import repeat, title
@@ -75,8 +75,8 @@ def show(run: Run, console: Console, *, verbosity: int = 0) -> None:
                 if verdict.outcome is Outcome.PASS:
                     _say(console, f"[green]PASS[/]  {_shown(title(verdict))}")
         _without_findings(run, console, whole=verbosity > 0)
-        for judged in reversed(broken(run)):  # what matters most stands last, where a terminal shows it
-            _broken([v for v in judged.verdicts if v.findings and not v.known], run, console, whole=verbosity > 0)
+        for judged in reversed(to_mend(run)):  # what matters most stands last, where a terminal shows it
+            _broken(judged, run, console, whole=verbosity > 0)
         _areas(run, console)
     _conclusion(run, console)
 
@@ -140,15 +140,15 @@ def _got(verdict: Verdict) -> str:
     return verdict.findings[0].got if verdict.findings else ""
 
 
-def _broken(verdicts: list[Verdict], run: Run, console: Console, *, whole: bool) -> None:
+def _broken(judged: Judged, run: Run, console: Console, *, whole: bool) -> None:
     """Print one requirement: its first verdict with all it takes to mend it, the others in short."""
-    for number, verdict in enumerate(verdicts):
+    for number, verdict in enumerate(judged.verdicts):
         if number and not whole:
             got = shortened(_got(verdict), 200)
             _say(console, f"  [bold]and for {_shown(verdict.event or '')}[/]: [red]got[/] {_shown(got)}")
         else:
             mark = f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]"
-            requirement = requirement_of(verdict.requirement)
+            requirement = judged.requirement
             _say(console, f"\n{mark}  [bold]{_shown(title(verdict))}[/]")
             _paragraph(console, f"{requirement.sentence} (section {requirement.section})")
             for finding in verdict.findings if whole else verdict.findings[:1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 from xml.etree import ElementTree as ET
 
@@ -13,8 +14,8 @@ from dungeonlab_conformance.report.diagram import draw
 from dungeonlab_conformance.verdict import Line
 
 
-def drawn(*lines: Line, got: str = "") -> ET.Element:
-    return ET.fromstring(draw(lines, got))
+def drawn(*lines: Line, convicting: Sequence[Line] = ()) -> ET.Element:
+    return ET.fromstring(draw(lines, convicting))
 
 
 def of_class(svg: ET.Element, name: str) -> list[ET.Element]:
@@ -56,9 +57,9 @@ def test_an_answer_is_ticked_or_crossed() -> None:
 
 
 def test_what_convicts_stands_out() -> None:
-    """The line in which the server said what was got."""
+    """The line in which the server said what it should not have said."""
     lines = Line(1, "bob", "hears", "a", '{"x": 1}'), Line(2, "bob", "hears", "a", '{"x": 2}')
-    [marked] = of_class(drawn(*lines, got='{"x": 2}'), "got")
+    [marked] = of_class(drawn(*lines, convicting=lines[1:]), "got")
     assert "2.0 ms" in "".join(marked.itertext())
 
 

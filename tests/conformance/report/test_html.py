@@ -125,6 +125,15 @@ def test_a_page_of_many_failures_stays_light() -> None:
     assert page.count("pre") == 61 * len({f.transcript for f in told.findings})
 
 
+def test_what_a_server_should_not_have_said_is_marked_where_it_was_heard() -> None:
+    """An echo reaches its sender and those entitled to it alike; it is the sender's line that stands out."""
+    run = broken_run()
+    run.verdicts = [v for v in run.verdicts if v.requirement == ECHO][:1]
+    run.verdicts[0].findings = run.verdicts[0].findings[:1]
+    marked = re.findall(r'<g class="line hears got"><title>[\d.]+ ms: (\w+) hears', html.page(run))
+    assert marked == ["alice"]
+
+
 def test_a_claim_is_made_only_where_there_is_one() -> None:
     """It stands under the headline."""
     assert "Conformant to version 1.0" in Page(html.page(passing_run())).text
