@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Callable
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,8 +40,11 @@ class Step:
     now: str = ""
 
 
-async def replay(target: Target, finding: Finding) -> AsyncIterator[Step]:
+async def replay(target: Target, finding: Finding, *, at_once: bool = False) -> AsyncIterator[Step]:
     """Play a finding's transcript; yields each line with what came of it, then what came besides.
+
+    What several actors asked at once is asked in turn, as it was answered; or `at_once` again, if that is what it
+    takes. Then the server may come to it in another order than recorded.
 
     Raises `TargetFault` or `Unjudged` if the stage cannot be set.
     """
@@ -49,12 +53,38 @@ async def replay(target: Target, finding: Finding) -> AsyncIterator[Step]:
         await reach(target)
         await measure(target)
         await scene.set()
-        for line in finding.transcript:
+        for line in finding.transcript if at_once else in_turn(finding.transcript):
             yield await scene.play(line)
         async for step in scene.rest():
             yield step
     finally:
         await scene.clear()
+
+
+def in_turn(lines: Sequence[Line]) -> list[Line]:
+    """Return a transcript in which nobody asks before others have been answered who were answered first."""
+    answered: dict[int, int] = {}  # where the answer to the request at a place stands
+    for place, line in enumerate(lines):
+        if line.act == "is answered":
+            asked = (
+                before
+                for before, other in enumerate(lines[:place])
+                if other.act == "sends"
+                and before not in answered
+                and (other.connection, other.event) == (line.connection, line.event)
+            )
+            answered |= dict.fromkeys(itertools.islice(asked, 1), place)
+
+    def turn(place: int) -> float:
+        line, until = lines[place], answered.get(place, 0)
+        others = (
+            answer
+            for asked, answer in answered.items()
+            if place < answer < until and lines[asked].connection != line.connection
+        )
+        return max((answer + 0.5 for answer in others), default=place)
+
+    return [lines[place] for place in sorted(range(len(lines)), key=turn)]
 
 
 class _Scene:
@@ -81,9 +111,6 @@ class _Scene:
             await self.places.second()
         for name in filter(self.target.accounts.__contains__, recorded):
             await self.cast.identity(name)
-        for account in dict.fromkeys(self.finding.cast.values()):
-            if account in self.target.accounts and account is not None:
-                await self.places.enrolled(account)
         if "encounter" in recorded:
             await self.places.encounter(self.places.here)
         if "other-encounter" in recorded:
@@ -135,8 +162,11 @@ class _Scene:
     # -- acts ----------------------------------------------------------------------------------------
 
     async def _who(self, line: Line) -> Identity | None:
+        """Return who an actor is logged in as: enrolled where they belong when they first appear, as in a scene."""
         account = self.finding.cast.get(line.actor, line.actor)
-        return await self.cast.identity(account) if account in self.target.accounts and account is not None else None
+        if account is None or account not in self.target.accounts:
+            return None
+        return await self.places.enrolled(account)
 
     async def _connection(self, line: Line) -> Connection:
         if line.connection not in self.connections:

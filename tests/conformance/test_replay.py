@@ -11,6 +11,7 @@ from tests.conformance.report.runs import ECHO, broken_run
 from tests.faulty.judging import served
 
 from dungeonlab_conformance.correspondence import Correspondence
+from dungeonlab_conformance.replay import in_turn
 from dungeonlab_conformance.report.loading import load
 from dungeonlab_conformance.report.result import write
 from dungeonlab_conformance.verdict import Finding, Line
@@ -33,7 +34,7 @@ def result(echoing: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_faulty_server_does_it_again(result: Path) -> None:
     """On the server of the result, which it names, everything comes as recorded: exit code 0."""
-    done = command("replay", result, ECHO, "--event", "token:move")
+    done = command("replay", result, ECHO, "--event", "token:move", "--timeout", "3")
     assert done.returncode == 0, done.stdout
     assert "alice hears token:move" in done.stdout
     assert done.stdout.splitlines()[-1].endswith("as recorded")
@@ -98,6 +99,29 @@ def test_what_was_done_besides_messages_is_done_again(reference_url: str, tmp_pa
     shown = [line[0] for line in done.stdout.splitlines() if " ms  " in line]
     assert "".join(shown) == "=>>>≠>≠>==>≠>=>-", done.stdout
     assert done.returncode == 1
+
+
+def test_what_was_asked_at_once_is_asked_in_turn() -> None:
+    """In the order of the answers, whoever sent first; what one actor sends stays in its order."""
+
+    def line(actor: str, act: str, event: str) -> Line:
+        return Line(0, actor, act, event, "", {"alice": 1, "bob": 2}[actor])
+
+    asked_at_once = [
+        line("alice", "sends", "join"),
+        line("bob", "sends", "join"),
+        line("bob", "is answered", "join"),
+        line("alice", "hears", "joined"),
+        line("alice", "is answered", "join"),
+        line("bob", "sends", "a"),
+        line("bob", "sends", "b"),
+        line("alice", "tells", "c"),
+        line("alice", "sends", "never answered"),
+        line("bob", "is answered", "a"),
+        line("bob", "is answered", "b"),
+    ]
+    order = [asked_at_once.index(one) for one in in_turn(asked_at_once)]
+    assert order == [1, 2, 0, 3, 4, 5, 6, 7, 8, 9, 10]
 
 
 def test_ids_of_the_stage_are_known_beforehand() -> None:

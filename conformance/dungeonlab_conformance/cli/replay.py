@@ -27,12 +27,14 @@ _MARKS = {"done": ">", "as recorded": "=", "otherwise": "≠", "nothing": "∅",
 @click.option(
     "--finding", "number", type=click.IntRange(1), default=1, show_default=True, help="Which of its findings."
 )
+@click.option("--at-once", is_flag=True, help="Ask at once what was asked at once, for faults that need it.")
 @pointing
 def replay(
     result: Path,
     requirement: str,
     event: str | None,
     number: int,
+    at_once: bool,
     url: str | None,
     target_file: Path | None,
     scale: float,
@@ -57,10 +59,10 @@ def replay(
 
     async def whole() -> int:
         if target.url != EMBEDDED:
-            return await _play(target, finding)
+            return await _play(target, finding, at_once)
         async with reference_server() as started:
             target.url = started
-            return await _play(target, finding)
+            return await _play(target, finding, at_once)
 
     try:
         code = asyncio.run(whole())
@@ -93,11 +95,11 @@ def _where(run: Run) -> tuple[str | None, Path | None]:
     return (words[0] if words and not words[0].startswith("-") else None), file
 
 
-async def _play(target: Target, finding: Finding) -> int:
+async def _play(target: Target, finding: Finding, at_once: bool) -> int:
     from dungeonlab_conformance.replay import fresh, replay
 
     spoken, otherwise = 0, 0
-    async for step in replay(target, finding):
+    async for step in replay(target, finding, at_once=at_once):
         _show(step, target)
         spoken += step.came in ("as recorded", "otherwise", "nothing")
         otherwise += fresh(step)
