@@ -54,6 +54,7 @@ def test_a_run_that_was_cut_short_claims_nothing(how: dict[str, object]) -> None
     for name, value in how.items():
         setattr(run, name, value)
     assert claim(run) == ""
+    assert "cut short" in next(obstacles(run))
 
 
 def test_a_requirement_of_a_later_version_is_neither_selected_nor_in_the_way() -> None:

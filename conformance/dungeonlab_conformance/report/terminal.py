@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dungeonlab_conformance.claim import obstacles
 from dungeonlab_conformance.report.headline import counted
 from dungeonlab_conformance.report.judged import Judged, areas, to_mend
 from dungeonlab_conformance.report.printable import one_line, shortened
@@ -78,6 +79,8 @@ def show(run: Run, console: Console, *, verbosity: int = 0) -> None:
         for judged in reversed(to_mend(run)):  # what matters most stands last, where a terminal shows it
             _broken(judged, run, console, whole=verbosity > 0)
         _areas(run, console)
+    if verbosity > 0 and not run.claim:
+        _say(console, f"no claim of conformance: {_shown('; '.join(obstacles(run)))}")
     _conclusion(run, console)
 
 

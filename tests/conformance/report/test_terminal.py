@@ -77,6 +77,14 @@ def test_a_claim_is_the_last_line() -> None:
     assert not any("onformant" in line for line in printed(broken_run()))
 
 
+def test_what_stands_in_the_way_of_a_claim_can_be_asked_for() -> None:
+    """With -v, as many verdicts as are missing, and why."""
+    [line] = [line for line in printed(broken_run(), 1) if line.startswith("no claim of conformance: ")]
+    assert "verdicts on a MUST: not selected" in line
+    assert "3 of " in line
+    assert "broken" in line
+
+
 def test_a_run_that_never_began_is_one_sentence() -> None:
     """Nothing was judged: no list of what was not, no empty table."""
     run = Run("url", [Verdict(ECHO, None, "MUST", Outcome.UNJUDGED, "gone")], fault="url cannot be reached")
