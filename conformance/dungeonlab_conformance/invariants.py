@@ -121,7 +121,7 @@ def _broadcast(event: Event, seen: Observation, ledger: Ledger) -> Iterator[Foun
             yield "broadcasts/caused-by-a-request", seen.event, Broken(expected, f"{body}")
         return
     cause = delivery.cause
-    if cause.legal:
+    if cause.legal and cause.fate != "refused":
         yield from _content(cause, seen, body)
     if (blamed_for := ledger.blame(delivery)) is not None:
         requirement, broken = blamed_for

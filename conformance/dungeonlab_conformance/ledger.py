@@ -6,7 +6,7 @@ Pure: from the journals of all scenes to a cause and, where nothing entitles the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dungeonlab_conformance.attendance import Attendance
@@ -34,7 +34,7 @@ class Ledger:
         self._said: dict[tuple[str, str], list[Said]] = {}  # by session and event
         self._journals: dict[int, Journal] = {}  # in which a request was said
         for journal in journals:
-            for said in journal.said:
+            for said in (*journal.said, *_asked_about(journal.said)):
                 self._said.setdefault((said.session or "", said.event), []).append(said)
                 self._journals[id(said)] = journal
         self._tainted = {
@@ -209,6 +209,17 @@ class Ledger:
         if any(seat.why == "closed" and (seat.until or 0.0) <= delivery.seen.at for seat in before):
             return "join/disconnect-leaves-the-room"
         return None
+
+
+def _asked_about(said: Iterable[Said]) -> Iterator[Said]:
+    """Yield the actions that validate-action was asked about: they must not be carried out for that."""
+    for question in said:
+        match question.args:
+            case ({"action": {"type": str(event), "payload": dict() as action}},):
+                asked = Said(event, (action,), None, question.session, question.actor, question.user)
+                asked.connection, asked.at, asked.fate = question.connection, question.at, "refused"
+                asked.about = "direct/validate-action-has-no-effect"
+                yield asked
 
 
 def _unlikelihood(said: Said, seen: Observation) -> tuple[bool, ...]:

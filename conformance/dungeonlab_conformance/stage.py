@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.casting import pick
 from dungeonlab_conformance.journal import Journal, Said, new_mark
@@ -238,6 +239,13 @@ class Stage:
         elif event.mark:
             mark = _put_mark(payload, event.mark)
         return Said(event.name, (payload,), mark, place.session)
+
+    async def control(self, event: Event, member: Actor) -> Answer:
+        """Show that a member may: without that, a refusal of something like it says nothing."""
+        answer = await member.does(await self.request(event))
+        if event.name == "leave-session":
+            await member.joins(self.session)
+        return answer
 
     async def _token(self, place: Place, *, anew: bool) -> str:
         if place.token is None or anew:

@@ -12,18 +12,11 @@ from dungeonlab_conformance.verdict import Broken, Unjudged
 from dungeonlab_spec import Catalogue, Event
 
 
-async def _control(stage: Stage, event: Event, member: Actor) -> None:
-    """Show that a member may: without that, a refusal says nothing about authorization."""
-    await member.does(await stage.request(event))
-    if event.name == "leave-session":
-        await member.joins(stage.session)
-
-
 @check("authorization/outsider-refused")
 async def an_outsider_is_refused(stage: Stage, event: Event) -> None:
     """Alice may; mallory, who is member of nothing, may not."""
     alice, mallory = await stage.joined("alice"), await stage.connected("mallory")
-    await _control(stage, event, alice)
+    await stage.control(event, alice)
     await mallory.is_refused(await stage.request(event))
 
 
@@ -31,7 +24,7 @@ async def an_outsider_is_refused(stage: Stage, event: Event) -> None:
 async def a_member_of_another_session_is_refused(stage: Stage, event: Event) -> None:
     """Alice may; dave, who has joined a session of his own, may not do it in hers."""
     alice, dave = await stage.joined("alice"), await stage.elsewhere("dave")
-    await _control(stage, event, alice)
+    await stage.control(event, alice)
     await dave.is_refused(await stage.request(event))
 
 
@@ -59,7 +52,7 @@ async def membership_is_checked_every_time(stage: Stage, event: Event) -> None:
     """Bob may; then his membership is revoked while he sits in the room, and he may not any more."""
     await stage.joined("alice")
     bob = await stage.joined("bob")
-    await _control(stage, event, bob)
+    await stage.control(event, bob)
     said = await stage.request(event)
     await stage.revoke(bob)
     await bob.is_refused(said)
@@ -146,7 +139,7 @@ async def _is_untouched(alice: Actor, look: Said, one: dict[str, Any], two: dict
 async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event) -> None:
     """Mallory is refused: she is answered before she is disconnected, if she is."""
     alice, mallory = await stage.joined("alice"), await stage.connected("mallory")
-    await _control(stage, event, alice)
+    await stage.control(event, alice)
     said = await stage.request(event)
     connection = mallory.connection
     if await mallory.attempt(said) is None and mallory.closed and mallory.connection == connection:
@@ -169,7 +162,7 @@ async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
 async def a_member_who_has_not_joined_is_refused(stage: Stage, event: Event) -> None:
     """Alice may from inside the room; bob, outside it, may not, and is not drawn in by having tried."""
     alice, bob = await stage.joined("alice"), await stage.connected("bob")
-    await _control(stage, event, alice)
+    await stage.control(event, alice)
     await bob.is_refused(await stage.request(event))
     if event.is_broadcast:
         await alice.does(await stage.request(event))

@@ -105,7 +105,11 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
     if "token" in event.needs:
         nowhere["tokenId"] = "no-such-token"
     for key, unknown in nowhere.items():
-        answer = await alice.asks(await _question(stage, event, **{key: unknown}))
+        said = await _question(stage, event, **{key: unknown})
+        action = Said(event.name, (said.args[0]["action"]["payload"],), None, stage.session)
+        if (await alice.asks(action)).accepted:
+            continue  # it need not say no, then
+        answer = await alice.asks(said)
         if answer.accepted:  # these may be refused like any request that concerns them
             _says_no(answer)
 
