@@ -1,0 +1,435 @@
+"""Faults in what becomes of a token."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
+
+from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload, Refusal
+from dungeonlab_reference_server.settings import Settings
+from dungeonlab_reference_server.store import MemoryStore, Store
+from dungeonlab_reference_server.wire import Wire
+from dungeonlab_spec import Event
+from tests.faulty.fault import faulty
+
+LOOK = "what is stored can only be looked at by an update"
+EDGE = "what stands on the edge is sent along with everything else that can be sent"
+
+
+class Altering(Wire):
+    """Makes something else of a command's effect; nothing, for nothing but that."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        """Return the effect that is stored, told and answered."""
+        return effect
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        plain = self.effects[command.event]
+        self.effects[command.event] = lambda c: self.altered(c, plain(c))
+        try:
+            return await super().take_effect(command, connection)
+        finally:
+            self.effects[command.event] = plain
+
+
+def told(effect: Effect, **changes: Any) -> Emission:
+    """Return an effect's broadcast with something changed in it."""
+    return dataclasses.replace(effect.emission, payload={**effect.emission.payload, **changes})
+
+
+def everywhere(effect: Effect, token: Payload) -> Effect:
+    """Return an effect with another token stored, and told in the same way."""
+    if "token" in effect.answer:
+        return Effect({"token": token}, told(effect, token=token), saved=token)
+    shown = {key: token[key] for key in ("position", "version")}
+    return Effect({**effect.answer, **shown}, told(effect, **shown), saved=token)
+
+
+# -- creating ------------------------------------------------------------------------------------------
+
+
+@faulty("tokens/create-then-others-can-move")
+class ShowsItsTokensLate(Wire):
+    """A new token is there for its creator at once; for others to move, not before the next request of another kind."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.fresh: dict[str, str] = {}  # session by token
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        if not name.startswith("token:") and args and isinstance(args[0], dict):
+            self.fresh = {token: place for token, place in self.fresh.items() if place != args[0].get("sessionId")}
+        return await super().perform(connection, name, args)
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if event.name == "token:move" and token and token["id"] in self.fresh and token["createdBy"] != user:
+            raise Refusal("TOKEN_NOT_FOUND", "there is no such token in this encounter")
+        command = super().command(event, payload, user, token)
+        if event.name == "token:create":
+            self.fresh[command.new_id] = payload["sessionId"]
+        return command
+
+
+@faulty("tokens/create-then-others-can-move", "authorization/any-member-allowed")
+class LetsOnlyTheCreatorMove(Wire):
+    """Only who created a token, and the game master, may move it."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if event.name == "token:move" and token and token["createdBy"] != user and user not in self.masters:
+            raise Refusal("PERMISSION_DENIED", "this token is not yours")
+        return super().command(event, payload, user, token)
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Any:
+        session = await super().check_membership(event, session_id, user)
+        self.masters.add(session.game_master)
+        return session
+
+    masters: set[str] = set()  # noqa: RUF012 - one process, one server
+
+
+@faulty("tokens/defaults-filled")
+class KnowsNoDefaults(Altering):
+    """What a draft leaves out is missing from the token."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:create":
+            return effect
+        assert effect.saved is not None
+        left_out = {"size", "isVisible", "isPlayerControlled", "data", "conditions"} - command.payload["token"].keys()
+        return everywhere(effect, {k: v for k, v in effect.saved.items() if k not in left_out})
+
+
+@faulty("tokens/defaults-filled")
+class HidesNewTokens(Altering):
+    """A token that says nothing of it is invisible at first."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:create" or "isVisible" in command.payload["token"]:
+            return effect
+        return everywhere(effect, {**(effect.saved or {}), "isVisible": False})
+
+
+@faulty("tokens/defaults-filled")
+class LeavesTheElevationOut(Altering):
+    """A position that names no elevation is told without one."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        asked = command.payload.get("token", command.payload).get("position")
+        if asked is None or "elevation" in asked or effect.saved is None:
+            return effect
+        return everywhere(effect, {**effect.saved, "position": {"x": asked["x"], "y": asked["y"]}})
+
+
+@faulty("tokens/bounds-reached")
+class RefusesTheLongestName(Wire):
+    """A name of 255 characters is refused: < in place of <=."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        name = payload.get("token", payload.get("updates", {})).get("name", "")
+        if len(name) == 255:
+            raise Refusal("VALIDATION_ERROR", "this name is too long")
+        return super().command(event, payload, user, token)
+
+
+@faulty("tokens/bounds-reached")
+class CountsANamesBytes(Wire):
+    """A name of more than 255 bytes is refused."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        name = payload.get("token", payload.get("updates", {})).get("name", "")
+        if len(name.encode()) > 255:
+            raise Refusal("VALIDATION_ERROR", "this name is too long")
+        return super().command(event, payload, user, token)
+
+
+@faulty("tokens/bounds-reached")
+class KeepsOffTheEdge(Wire):
+    """Row and column 0 do not exist."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        where = payload.get("token", payload).get("position", {"x": 1, "y": 1})
+        if event.name == "token:create" and 0 in (where["x"], where["y"]):
+            raise Refusal("VALIDATION_ERROR", "this is off the map")
+        return super().command(event, payload, user, token)
+
+
+@faulty("tokens/bounds-reached")
+class KnowsNoGiants(Wire):
+    """The largest size is not known."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if payload.get("token", payload.get("updates", {})).get("size") == "gargantuan":
+            raise Refusal("VALIDATION_ERROR", "there is no such size")
+        return super().command(event, payload, user, token)
+
+
+@faulty("broadcasts/says-what-was-done", also={"tokens/bounds-reached": EDGE})
+class StaysAboveGround(Altering):
+    """A negative elevation is made zero."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or command.payload["position"].get("elevation", 0) >= 0:
+            return effect
+        assert effect.saved is not None
+        return everywhere(effect, {**effect.saved, "position": {**effect.saved["position"], "elevation": 0}})
+
+
+@faulty("tokens/bounds-reached")
+class TakesZeroForNothing(Altering):
+    """A column of 0 is taken for one that was not named: a token created there stands in column 1."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:create" or effect.saved is None:
+            return effect
+        where = effect.saved["position"]
+        return everywhere(effect, {**effect.saved, "position": {**where, "x": where["x"] or 1}})
+
+
+# -- moving --------------------------------------------------------------------------------------------
+
+
+@faulty("tokens/move-changes-only-position")
+class KeepsTheOldElevation(Altering):
+    """A move that names no elevation keeps the old one."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or "elevation" in command.payload["position"] or not command.token:
+            return effect
+        assert effect.saved is not None
+        height = command.token["position"]["elevation"]
+        return everywhere(effect, {**effect.saved, "position": {**effect.saved["position"], "elevation": height}})
+
+
+@faulty("tokens/move-changes-only-position")
+class ForgetsWhatMoves(Altering):
+    """A move replaces the whole record: what a token carries as data is gone."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or effect.saved is None:
+            return effect
+        return dataclasses.replace(effect, saved={**effect.saved, "data": {}})
+
+
+@faulty("tokens/move-changes-only-position")
+class ShowsWhatMoves(Altering):
+    """A hidden token that is moved becomes visible, as if it had been made anew."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or effect.saved is None:
+            return effect
+        return dataclasses.replace(effect, saved={**effect.saved, "isPlayerControlled": False, "conditions": []})
+
+
+# -- updating ------------------------------------------------------------------------------------------
+
+
+@faulty("tokens/update-changes-only-what-was-sent")
+class MergesData(Altering):
+    """An update's data is merged into the old."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None or effect.saved is None:
+            return effect
+        return everywhere(effect, {**effect.saved, "data": {**command.token["data"], **effect.saved["data"]}})
+
+
+@faulty(
+    "tokens/update-changes-only-what-was-sent",
+    also={
+        "tokens/move-changes-only-position": LOOK,
+        "tokens/broadcast-equals-stored-state": LOOK,
+    },
+)
+class FillsDefaultsIntoUpdates(Altering):
+    """What an update leaves out falls back to its default."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or effect.saved is None:
+            return effect
+        return everywhere(effect, {**effect.saved, "size": command.payload["updates"].get("size", "medium")})
+
+
+@faulty(
+    "tokens/update-changes-only-what-was-sent",
+    "broadcasts/says-what-was-done",
+    also={"tokens/bounds-reached": EDGE},
+)
+class CannotHide(Altering):
+    """A property updated to false, or to nothing, keeps its old value: `||` in place of a look."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None or effect.saved is None:
+            return effect
+        asked = command.payload["updates"]
+        kept = {key: command.token[key] for key, value in asked.items() if not value and key in command.token}
+        return everywhere(effect, {**effect.saved, **kept})
+
+
+# -- deleting ------------------------------------------------------------------------------------------
+
+
+@faulty("tokens/delete-ends-it")
+class OnlyMarksAsDeleted(MemoryStore):
+    """A deleted token is marked, and never looked at again: it can still be moved, updated and deleted."""
+
+    async def delete_token(self, token_id: str) -> None:
+        pass
+
+
+@faulty("tokens/delete-ends-it")
+class DeletesTwice(Wire):
+    """Deleting a token a second time succeeds once more."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.deleted: dict[str, Payload] = {}
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        if event.name == "token:delete" and payload["tokenId"] in self.deleted:
+            return self.deleted[payload["tokenId"]]
+        token = await super().check_things(event, payload)
+        if event.name == "token:delete" and token:
+            self.deleted[token["id"]] = token
+        return token
+
+
+# -- the version ---------------------------------------------------------------------------------------
+
+
+@faulty("tokens/version-grows")
+class CountsMovesOnly(Altering):
+    """An update leaves the version as it is; only moves are counted."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None or effect.saved is None:
+            return effect
+        return everywhere(effect, {**effect.saved, "version": command.token["version"]})
+
+
+@faulty("tokens/version-grows")
+class CountsInTwos(Altering):
+    """A move makes the version grow by two: once in the handler, once in the store."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or effect.saved is None:
+            return effect
+        return everywhere(effect, {**effect.saved, "version": effect.saved["version"] + 1})
+
+
+# -- what is not there ---------------------------------------------------------------------------------
+
+
+@faulty("tokens/unknown-token-refused", "tokens/delete-ends-it")
+class DeletesNothing(Wire):
+    """Deleting a token that does not exist succeeds: what matches nothing is no error."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        try:
+            return await super().check_things(event, payload)
+        except Refusal as refusal:
+            unknown = refusal.code == "TOKEN_NOT_FOUND" and await self.store.token(payload["tokenId"]) is None
+            if event.name == "token:delete" and unknown:
+                return None
+            raise
+
+
+@faulty("tokens/unknown-token-refused")
+class MovesNothing(Wire):
+    """Moving a token that never existed succeeds, and makes nothing."""
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        try:
+            return await super().perform(connection, name, args)
+        except Refusal as refusal:
+            if name == "token:move" and refusal.code == "TOKEN_NOT_FOUND" and args[0]["tokenId"] == "no-such-token":
+                where = {"elevation": 0, **args[0]["position"]}
+                return {"tokenId": args[0]["tokenId"], "position": where, "version": 1}
+            raise
+
+
+@faulty("tokens/unknown-encounter-refused")
+class MakesEncountersOnTheFly(Wire):
+    """An encounter that does not exist is made when a token is put into it."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        known = await self.store.encounter_session(payload.get("encounterId", ""))
+        if event.name == "token:create" and known is None:
+            await self.store.save_encounter(payload["encounterId"], payload["sessionId"])
+        return await super().check_things(event, payload)
+
+
+@faulty("tokens/unknown-encounter-refused")
+class LooksNoEncounterUp(Wire):
+    """The encounter named with a token is looked up only if it exists."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        if "encounter" in event.needs and await self.store.encounter_session(payload["encounterId"]) is None:
+            return await self.store.token(payload.get("tokenId", ""))
+        return await super().check_things(event, payload)
+
+
+# -- store, answer and broadcast -----------------------------------------------------------------------
+
+
+@faulty("tokens/broadcast-equals-stored-state")
+class TellsTheOldVersion(Altering):
+    """A move's broadcast carries the version before it."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or command.token is None:
+            return effect
+        return dataclasses.replace(effect, emission=told(effect, version=command.token["version"]))
+
+
+@faulty("tokens/broadcast-equals-stored-state")
+class TellsTheDraft(Altering):
+    """A new token is broadcast as it was drafted; conditions are stored by name only."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:create" or effect.saved is None:
+            return effect
+        bare = [{"name": condition["name"]} for condition in effect.saved["conditions"]]
+        stored = {**effect.saved, "conditions": bare}
+        return Effect({"token": stored}, effect.emission, saved=stored)
+
+
+class WithoutTurns(MemoryStore):
+    """Lets requests of one session overtake each other."""
+
+    def turn(self, key: str) -> AbstractAsyncContextManager[object]:
+        return nullcontext() if key in self._sessions else super().turn(key)
+
+
+@faulty(
+    "tokens/broadcast-equals-stored-state",
+    also={"order/concurrent-moves-converge": "of two moves at once, the one stored last need not be the one told last"},
+    beside=(WithoutTurns,),
+)
+class BroadcastsBeforeItStores(Wire):
+    """A token's first move is broadcast first, and stored and acknowledged 200 ms later."""
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        if command.event != "token:move" or command.token is None or command.token["version"] > 1:
+            return await super().take_effect(command, connection)
+        effect = self.effects[command.event](command)
+        assert effect.saved is not None
+        await self.broadcast(effect.emission, connection)
+        await asyncio.sleep(0.2)
+        await self.store.save_token(effect.saved)
+        return effect.answer
+
+
+@faulty(
+    "tokens/broadcast-equals-stored-state",
+    "tokens/move-changes-only-position",
+    "tokens/version-grows",
+    also={"order/concurrent-moves-converge": "what is never stored cannot agree with what was told"},
+)
+class AcceptsAndForgets(Altering):
+    """A move is acknowledged and broadcast, and never stored."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        return dataclasses.replace(effect, saved=None) if command.event == "token:move" else effect
