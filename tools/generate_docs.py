@@ -233,6 +233,7 @@ def _requirement(row: Requirement, sections: Mapping[str, str], catalogue: Catal
     judged = [f"`{event.name}`" for event in catalogue.events_for(row) if event is not None]
     sentence = row.sentence + (f" *Not judged: {row.untestable}.*" if row.untestable else "")
     each = "once" if row.each is None else ", ".join(judged)
+    each += f", with `--{row.part}`" if row.part else ""
     return f"`{row.id}`", row.level, sections[row.section], sentence, row.source, each, row.since
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome
@@ -28,7 +28,9 @@ def obstacles(run: Run) -> Iterator[str]:
     if run.dialect:
         yield "the server was judged in a dialect of its own, which others do not speak"
     outcomes = {(v.requirement, v.event): v.outcome for v in run.verdicts}
-    found = [outcomes.get(pair) for pair in musts(run.protocol)]
+    requirements = Catalogue.load().requirements
+    parts = {requirements[v.requirement].part for v in run.verdicts if v.requirement in requirements}
+    found = [outcomes.get(pair) for pair in musts(run.protocol, parts)]
     for outcome in dict.fromkeys(found):
         if outcome is not Outcome.PASS:
             what = _WHAT.get(outcome, str(outcome))
@@ -39,12 +41,15 @@ def obstacles(run: Run) -> Iterator[str]:
         yield "the suite itself failed"
 
 
-def musts(version: str) -> list[tuple[str, str | None]]:
-    """Return every MUST of a version that can be judged, for each event that it is judged for."""
+def musts(version: str, parts: Collection[str | None] = ()) -> list[tuple[str, str | None]]:
+    """Return every MUST of a version, and of the optional parts given, for each event that it is judged for."""
     catalogue = Catalogue.load()
     return [
         (requirement.id, event.name if event else None)
         for requirement in catalogue.requirements.values()
-        if requirement.level == "MUST" and not requirement.untestable and requirement.holds_in(version)
+        if requirement.level == "MUST"
+        and not requirement.untestable
+        and requirement.holds_in(version)
+        and (requirement.part is None or requirement.part in parts)
         for event in catalogue.events_for(requirement)
     ]

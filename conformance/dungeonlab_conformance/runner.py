@@ -44,18 +44,23 @@ _ONE_BY_ONE = 3.0  # seconds for scenes that are played alone; then those of one
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which requirements, for which events; each a list of globs, empty for all. `version` is None for the newest."""
+    """Which requirements, for which events; each a list of globs, empty for all.
+
+    `version` is None for the newest. `parts` are the optional parts of the protocol that the server claims.
+    """
 
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     version: str | None = None
+    parts: tuple[str, ...] = ()
 
     def takes(self, requirement: Requirement, event: Event | None) -> bool:
         """Whether a requirement is selected for an event."""
         return (
             (self.version is None or requirement.holds_in(self.version))
+            and (requirement.part is None or requirement.part in self.parts)
             and (not self.only or _matches(requirement, self.only))
             and not _matches(requirement, self.without)
             and (not self.levels or requirement.level in self.levels)

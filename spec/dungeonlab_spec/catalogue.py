@@ -13,6 +13,7 @@ from typing import Any, Literal
 DATA = files("dungeonlab_spec")
 
 Level = Literal["MUST", "SHOULD", "MAY"]
+PARTS = ("http",)  # parts of the protocol that a server need not have; what they demand is judged where it claims them
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Requirement:
     each: str | None
     hint: str
     untestable: str | None = None
+    part: str | None = None
 
     @property
     def area(self) -> str:

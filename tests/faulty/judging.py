@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
+from dungeonlab_conformance import generating
 from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.runner import Selection, scenes
@@ -32,8 +33,12 @@ def served(name: str) -> Iterator[str]:
 
 def judge(name: str, only: tuple[str, ...] = ()) -> Run:
     """Judge one faulty server with the whole suite, or with what is selected."""
+    claimed = {Catalogue.load().requirements[broken].part for broken in all_faults()[name].breaks}
+    selection = Selection(only=only, parts=tuple(part for part in claimed if part))
+    if selection.parts:
+        generating.load()
     with served(name) as url:
-        return play(Target(url, limits=Limits(SCALE)), scenes(Selection(only=only), Catalogue.load()))
+        return play(Target(url, limits=Limits(SCALE)), scenes(selection, Catalogue.load()))
 
 
 def judge_all(names: Iterable[str]) -> Iterator[tuple[str, Run]]:

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from dungeonlab_conformance.check import Check
 
-_MISSING = "--fuzz needs schemathesis; install it with: pip install 'dungeonlab-conformance[fuzz]'"
+MISSING = "{} needs schemathesis; install it with: pip install 'dungeonlab-conformance[fuzz]'"
 
 
 def fuzzing(command: Any) -> Any:
@@ -42,7 +42,7 @@ def checks(count: int | None, number: int | None) -> tuple[tuple[Check, ...], li
             raise click.UsageError("--seed says which payloads are made up; say how many with --fuzz N")
         return (), []
     if importlib.util.find_spec("schemathesis") is None:
-        raise click.UsageError(_MISSING)
+        raise click.UsageError(MISSING.format("--fuzz"))
     from dungeonlab_conformance import fuzz
 
     number = secrets.randbelow(2**32) if number is None else number

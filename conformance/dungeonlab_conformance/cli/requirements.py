@@ -19,9 +19,10 @@ def list_(
     """List the requirements, with level, events and the checks that judge them."""
     from dungeonlab_conformance.runner import Selection
     from dungeonlab_spec import Catalogue
+    from dungeonlab_spec.catalogue import PARTS
 
     catalogue, judges = Catalogue.load(), _judges()
-    selection = Selection(only, without, events, tuple(level.upper() for level in levels), protocol_version)
+    selection = Selection(only, without, events, tuple(level.upper() for level in levels), protocol_version, PARTS)
     shown = 0
     for requirement in catalogue.requirements.values():
         names = [e.name if e else "" for e in catalogue.events_for(requirement) if selection.takes(requirement, e)]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Scenes side by side.  [default: by the link's speed]")
 @click.option("--transport", type=click.Choice(["websocket", "polling"]), help="[default: websocket]")
 @fuzzing.fuzzing
+@click.option("--http", is_flag=True, help="Judge the HTTP side too, of a server that claims to have it.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first broken MUST.")
 @click.option(
     "--fail-on",
@@ -64,6 +65,7 @@ def run(
     concurrency: int | None,
     scale: float,
     transport: str | None,
+    http: bool,
     fuzz: int | None,
     number: int | None,
     fail_fast: bool,
@@ -88,18 +90,18 @@ def run(
     reports.make_sure_of({**files, "ndjson": ndjson_file, "listing": listing_file})
     known = _known(known_file)
     before = _known(listing_file if listing_file and listing_file.exists() else None, needs_reasons=False)
-    fuzz_checks, fuzz_words = fuzzing.checks(fuzz, number)
-    selection = Selection(only, without, events, tuple(map(str.upper, levels)), protocol_version)
+    fuzz_checks, words = fuzzing.checks(fuzz, number)
+    parts = _parts(http)
+    selection = Selection(only, without, events, tuple(map(str.upper, levels)), protocol_version, parts)
     chosen = chosen_scenes(selection, fuzz_checks)
+    words += [f"--{part}" for part in parts]
     target = make_target(url, target_file, transport, scale)
     console = Console(highlight=False)
     if verbose:  # the suite's own faults with their stack traces, for whoever reports them
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
         logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
     hide = target.secrets.redact
-    started = Run(
-        hide(target.url), again=hide(_again(url, target.file, transport, scale, protocol_version, fuzz_words))
-    )
+    started = Run(hide(target.url), again=hide(_again(url, target.file, transport, scale, protocol_version, words)))
     started.fail_on = next(level for level in LEVELS if level == fail_on.upper())
     started.protocol = protocol_version or started.protocol
     with ExitStack() as stack:
@@ -157,12 +159,20 @@ def _list(result: Run, file: Path, before: list[Known]) -> list[str]:
     return []
 
 
+def _parts(http: bool) -> tuple[str, ...]:
+    from dungeonlab_conformance.generating import load
+
+    if http and not load():
+        raise click.UsageError(fuzzing.MISSING.format("--http"))
+    return ("http",) if http else ()
+
+
 def _again(
-    url: str | None, file: str | None, transport: str | None, scale: float, version: str | None, fuzz: list[str]
+    url: str | None, file: str | None, transport: str | None, scale: float, version: str | None, more: list[str]
 ) -> str:
     words = ["dungeonlab-conformance", "run", *([url] if url else []), *(["--target", file] if file else [])]
     words += ["--transport", transport] if transport else []
     words += ["--timeout", f"{scale:g}"] if scale != 1 else []
     words += ["--protocol-version", version] if version else []
-    words += fuzz
+    words += more
     return shlex.join(words)

@@ -1,0 +1,249 @@
+"""The HTTP side of section 16, on servers that claim it."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+from dungeonlab_conformance.check import check
+from dungeonlab_conformance.generating import ACCEPTED, DESCRIBED, REFUSED, Generator
+from dungeonlab_conformance.http_side import Reply, Town, Visitor, described, operations, town
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.verdict import Broken, Unjudged
+
+_SHARE = 0.8  # of a scene's time limit, which generated requests may take
+_LEAST = 16  # characters of a cookie that nobody guesses
+
+
+@check("http/requests-answered-as-described")
+async def the_whole_table(stage: Stage) -> None:
+    """A host and a guest make each request of the table once, in an order in which each succeeds."""
+    async with town(stage.target, stage.journal) as here:
+        host, guest = await here.stranger("host"), await here.stranger("guest")
+        registered = {who: await _succeeds(who, "register", who.credentials) for who in (host, guest)}
+        host.id, guest.id = (_id(registered[who]) for who in (host, guest))
+        await _succeeds(guest, "logIn", guest.credentials)
+        await _succeeds(guest, "showMe")
+        session = _id(await _succeeds(host, "openSession", {"name": "conformance"}))
+        await _succeeds(host, "enrolParticipant", sessionId=session, userId=guest.id)
+        await _succeeds(guest, "showSession", sessionId=session)
+        await _succeeds(host, "openEncounter", {"name": "conformance"}, sessionId=session)
+        await _succeeds(host, "revokeParticipant", sessionId=session, userId=guest.id)
+        await _succeeds(host, "deleteSession", sessionId=session)
+        await _succeeds(guest, "logOut")
+        await _succeeds(guest, "showHealth")
+
+
+async def _succeeds(who: Visitor, operation: str, body: object = None, **ids: str) -> Reply:
+    reply = await who.is_answered(operations()[operation].success, operation, body, **ids)
+    described(reply)
+    return reply
+
+
+def _id(reply: Reply) -> str:
+    made: str = reply.json["id"]
+    return made
+
+
+@check("http/errors-are-json")
+async def errors_are_json(stage: Stage) -> None:
+    """Each kind of refusal is provoked once, and is a text and a code in JSON."""
+    async with town(stage.target, stage.journal) as here:
+        host, guest = await here.visitor("host"), await here.visitor("guest")
+        nobody, session = await here.stranger(), await here.table(host)
+        for reply in (
+            await nobody.asks("showMe"),
+            await nobody.asks("logIn", {**host.credentials, "password": "wrong"}),
+            await nobody.asks("register", {"username": 5}),
+            await nobody.asks("register", host.credentials),
+            await guest.asks("deleteSession", sessionId=session),
+            await host.asks("showSession", sessionId="no-such-session"),
+        ):
+            if reply.status < 400:
+                raise Unjudged(f"{reply.operation.method} {reply.operation.path} was not refused")
+            body = reply.json if reply.content_type == "application/json" else None
+            if not isinstance(body, dict) or not all(isinstance(body.get(k), str) for k in ("error", "code")):
+                raise Broken("JSON with error and code", f"{reply}")
+
+
+@check("http/login-needs-the-password")
+async def logging_in_needs_the_password(stage: Stage) -> None:
+    """The host logs in; with another password, a longer or an empty one, or under no account's name, nobody does."""
+    async with town(stage.target, stage.journal) as here:
+        host, nobody = await here.visitor("host"), await here.stranger()
+        await nobody.does("logIn", host.credentials)
+        thief = await here.stranger("thief")
+        for password in ("wrong", host.password + "x", host.password[:-1], host.password.swapcase()):
+            await _stays_out(thief, {**host.credentials, "password": password})
+        await _stays_out(thief, thief.credentials)
+
+
+async def _stays_out(who: Visitor, credentials: dict[str, str]) -> None:
+    await who.is_answered(401, "logIn", credentials)
+    await who.is_answered(401, "showMe")
+
+
+@check("http/username-taken-once")
+async def a_username_is_taken_once(stage: Stage) -> None:
+    """The host registers; under the same name nobody else can, and the host's password goes on being the host's."""
+    async with town(stage.target, stage.journal) as here:
+        host, thief = await here.visitor("host"), await here.stranger("thief")
+        await thief.is_answered(409, "register", {"username": host.username, "password": thief.password})
+        await host.is_answered(200, "logIn", host.credentials)
+
+
+async def _session_cookies(who: Visitor, reply: Reply) -> dict[str, set[str]]:
+    """Return the attributes of each cookie that alone proves who somebody is."""
+    found = {}
+    for header in reply.set_cookies:
+        name, _, value = header.partition(";")[0].partition("=")
+        if (await who.asks("showMe", cookies={name: value})).status == 200:
+            found[name] = {part.strip().lower() for part in header.split(";")[1:]}
+    if not found:
+        raise Unjudged("no single cookie of a login proves who somebody is")
+    return found
+
+
+@check("http/cookie-out-of-reach")
+async def the_cookie_is_out_of_reach(stage: Stage) -> None:
+    """The cookie of registering, and that of logging in, are kept from scripts, other sites, and clear lines."""
+    wanted = ["httponly", "samesite=lax", *(["secure"] if urlsplit(stage.target.url).scheme == "https" else [])]
+    async with town(stage.target, stage.journal) as here:
+        host = await here.stranger("host")
+        for operation in ("register", "logIn"):
+            reply = await host.is_answered(operations()[operation].success, operation, host.credentials)
+            for name, attributes in (await _session_cookies(host, reply)).items():
+                held = attributes | ({"samesite=lax"} if "samesite=strict" in attributes else set())
+                if missing := [attribute for attribute in wanted if attribute not in held]:
+                    raise Broken(f"the cookie {name} to have {', '.join(wanted)}", f"no {', '.join(missing)}")
+
+
+@check("http/cookie-is-random")
+async def the_cookie_is_random(stage: Stage) -> None:
+    """The host logs in twice and has two cookies, long ones that do not tell who it is."""
+    async with town(stage.target, stage.journal) as here:
+        host = await here.visitor("host")
+        seen: list[dict[str, str]] = []
+        for _ in range(2):
+            reply = await host.asks("logIn", host.credentials)
+            names = await _session_cookies(host, reply)
+            seen.append({name: host.cookies.get(name, "") for name in names})
+        for name, value in seen[0].items():
+            if value == seen[1].get(name):
+                raise Broken("each login to have a cookie of its own", f"the same {name} twice")
+            if len(value) < _LEAST:
+                raise Broken(f"at least {_LEAST} characters that nobody can guess", f"{len(value)} in {name}")
+            if host.id in value or host.username in value:
+                raise Broken("an opaque cookie", f"{name} tells the user's id or name")
+
+
+@check("http/cookie-needed")
+async def the_cookie_is_needed(stage: Stage) -> None:
+    """Whatever needs a login is refused without a cookie, and with a made-up one."""
+    async with town(stage.target, stage.journal) as here:
+        host, guest = await here.visitor("host"), await here.visitor("guest")
+        ids = {"sessionId": await here.table(host), "userId": guest.id}
+        for cookies in ({}, {name: "f" * len(value) for name, value in host.cookies.items()}):
+            for row in operations().values():
+                if row.needs_login:
+                    body = {"name": "conformance"} if row.method == "POST" and row.id != "logOut" else None
+                    needed = {key: value for key, value in ids.items() if "{" + key + "}" in row.path}
+                    await host.is_answered(401, row.id, body, cookies=cookies, **needed)
+
+
+@check("http/logout-ends-the-login")
+async def logging_out_ends_the_login(stage: Stage) -> None:
+    """The host's cookie counts; logged out, it counts no more, for whoever kept a copy."""
+    async with town(stage.target, stage.journal) as here:
+        host = await here.visitor("host")
+        kept = host.cookies
+        if (await host.asks("showMe", cookies=kept)).status != 200:
+            raise Unjudged("the cookies of a login do not prove who somebody is")
+        await host.is_answered(204, "logOut")
+        await host.is_answered(401, "showMe", cookies=kept)
+
+
+@check("http/caller-becomes-game-master")
+async def the_caller_becomes_game_master(stage: Stage) -> None:
+    """The host opens a session, and is its game master and not among its participants; the guest becomes one."""
+    async with town(stage.target, stage.journal) as here:
+        host, guest = await here.visitor("host"), await here.visitor("guest")
+        session = await here.table(host, guest)
+        shown = await host.does("showSession", sessionId=session)
+        if shown.get("gameMasterId") != host.id:
+            raise Broken(f"the host's id {host.id!r}", f"{shown.get('gameMasterId')!r}", "$.gameMasterId")
+        if shown.get("participantIds") != [guest.id]:
+            raise Broken(f"the guest alone, {[guest.id]}", f"{shown.get('participantIds')}", "$.participantIds")
+
+
+@check("http/session-for-members")
+async def a_session_is_shown_to_members(stage: Stage) -> None:
+    """Host and guest see the session; a stranger does not, nor the guest once the membership has ended."""
+    async with town(stage.target, stage.journal) as here:
+        host, guest, stranger = await _three(here)
+        session = await here.table(host, guest)
+        for member in (host, guest):
+            await member.is_answered(200, "showSession", sessionId=session)
+        await stranger.is_answered(403, "showSession", sessionId=session)
+        await host.does("revokeParticipant", sessionId=session, userId=guest.id)
+        await guest.is_answered(403, "showSession", sessionId=session)
+
+
+@check("http/game-master-only")
+async def what_only_the_game_master_may_do(stage: Stage) -> None:
+    """A guest and a stranger may neither enrol, revoke, open an encounter nor delete, and nothing has changed."""
+    async with town(stage.target, stage.journal) as here:
+        host, guest, stranger = await _three(here)
+        session = await here.table(host, guest)
+        before = (await host.does("showSession", sessionId=session)).get("participantIds")
+        for who in (guest, stranger):
+            await who.is_answered(403, "enrolParticipant", sessionId=session, userId=stranger.id)
+            await who.is_answered(403, "revokeParticipant", sessionId=session, userId=guest.id)
+            await who.is_answered(403, "openEncounter", {"name": "conformance"}, sessionId=session)
+            await who.is_answered(403, "deleteSession", sessionId=session)
+        after = (await host.does("showSession", sessionId=session)).get("participantIds")
+        if after != before:
+            raise Broken(f"the participants to stay {before}", f"{after}", "$.participantIds")
+
+
+async def _three(here: Town) -> tuple[Visitor, Visitor, Visitor]:
+    return await here.visitor("host"), await here.visitor("guest"), await here.visitor("stranger")
+
+
+@check("http/unknown-is-not-found")
+async def what_is_not_there_is_not_found(stage: Stage) -> None:
+    """A session that never was, one that was deleted, and a user who is none."""
+    async with town(stage.target, stage.journal) as here:
+        host = await here.visitor("host")
+        session, gone = await here.table(host), await here.table(host)
+        await host.does("deleteSession", sessionId=gone)
+        for unknown in ("no-such-session", gone):
+            await host.is_answered(404, "showSession", sessionId=unknown)
+            await host.is_answered(404, "openEncounter", {"name": "conformance"}, sessionId=unknown)
+            await host.is_answered(404, "deleteSession", sessionId=unknown)
+        for operation in ("enrolParticipant", "revokeParticipant"):
+            await host.is_answered(404, operation, sessionId=session, userId="no-such-user")
+
+
+@check(ACCEPTED, REFUSED, DESCRIBED, alone=True)
+async def generated_requests(stage: Stage) -> None:
+    """A host makes requests that schemathesis devised, valid ones and invalid ones, each operation in turn."""
+    async with town(stage.target, stage.journal) as here:
+        host, guest = await here.visitor("host"), await here.visitor("guest")
+        session = await here.table(host)
+        seconds = _SHARE * stage.target.limits.scene
+        generator = Generator(stage.target, host.cookies, session, guest.id, seconds)
+        try:
+            await asyncio.to_thread(generator.run)
+        finally:
+            generator.stopped.set()
+        for requirement in (ACCEPTED, REFUSED, DESCRIBED):
+            for operation in operations():
+                await stage.judge(requirement, _is_found(generator, operation, requirement))
+
+
+async def _is_found(generator: Generator, operation: str, requirement: str) -> None:
+    if (broken := generator.found.get((operation, requirement))) is not None:
+        raise broken
+    if not generator.complete:
+        raise Unjudged(f"not every generated request was answered within {generator.seconds:.0f} s")
