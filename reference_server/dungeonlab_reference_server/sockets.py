@@ -28,6 +28,7 @@ Where = tuple[str, int]  # what an answer goes to: an Engine.IO connection, and 
 _FRAME = re.compile(r"4[0-6]|[1-356](?:probe)?$")  # what an Engine.IO packet begins with; others are hostile
 _REQUEST = re.compile(r"(?P<kind>[256])(?:(?P<attachments>[0-9]{1,10})-)?(?:/,)?(?P<number>[0-9]{1,100})?(?![0-9/])")
 _UPGRADE = 10.0  # seconds within which a WebSocket must have taken over from polling
+_SMALL = 16_000  # characters that a socket with nothing to write takes at once
 _SLACK = 4  # a message this many times too large is not even read
 
 Polled.max_decode_packets = 10_000  # the documented way to set it; the size of an upload is what is limited here
@@ -232,13 +233,15 @@ class Transport(WebSocket):  # type: ignore[misc]  # the library has no types
 
     async def send(self, frame: str | bytes) -> None:
         """Send a frame. Cuts the line of a client that does not read."""
+        transport = self.environ["aiohttp.request"].transport
+        if transport is None or (len(frame) < _SMALL and not transport.get_write_buffer_size()):
+            await super().send(frame)  # which does not wait, so that no clock need run
+            return
         try:
             async with asyncio.timeout(self.server.ping_timeout):
                 await super().send(frame)
         except TimeoutError:
-            transport = self.environ["aiohttp.request"].transport
-            if transport is not None:
-                transport.abort()
+            transport.abort()
             raise
 
 
