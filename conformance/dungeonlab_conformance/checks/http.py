@@ -221,8 +221,7 @@ async def what_is_not_there_is_not_found(stage: Stage) -> None:
             await host.is_answered(404, "showSession", sessionId=unknown)
             await host.is_answered(404, "openEncounter", {"name": "conformance"}, sessionId=unknown)
             await host.is_answered(404, "deleteSession", sessionId=unknown)
-        for operation in ("enrolParticipant", "revokeParticipant"):
-            await host.is_answered(404, operation, sessionId=session, userId="no-such-user")
+        await host.is_answered(404, "enrolParticipant", sessionId=session, userId="no-such-user")
 
 
 @check(ACCEPTED, REFUSED, DESCRIBED, alone=True)
