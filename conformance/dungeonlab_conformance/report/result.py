@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.arguments import storable
-from dungeonlab_conformance.report.result_schema import validator
+from dungeonlab_conformance.report.result_schema import problem
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Finding, Line, Outcome, Verdict
 from dungeonlab_spec import Catalogue
@@ -58,9 +58,8 @@ def from_json(document: Any) -> Run:
     """Return the run that was written. Raises `ValueError` if the document is no result of this suite."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError(f"no result of this suite in format {FORMAT}")
-    problem = next(validator().iter_errors(document), None)
-    if problem is not None:
-        raise ValueError(f"no result of this suite: at {problem.json_path}, {problem.message[:200]}")
+    if (found := problem(document)) is not None:
+        raise ValueError(f"no result of this suite: {found}")
     run = Run(document["target"])
     for field, name in _FIELDS.items():
         setattr(run, field, document[name])

@@ -1,4 +1,4 @@
-"""The JSON Schema (2020-12) of a result. The schema itself is `result.schema.json`."""
+"""The JSON Schema (2020-12) of a result, and what holds documents against it. The schema is `result.schema.json`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def schema() -> dict[str, Any]:
 
 
 @cache
-def validator() -> Draft202012Validator:
-    """Return what holds a document against the schema."""
+def _validator() -> Draft202012Validator:
     return Draft202012Validator(schema())
+
+
+def problem(document: Any) -> str | None:
+    """Return in one sentence where a document does not fit the schema, or None if it does."""
+    found = next(_validator().iter_errors(document), None)
+    return found and f"at {found.json_path}, {found.message[:200]}"

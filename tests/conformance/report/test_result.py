@@ -15,7 +15,7 @@ from tests.conformance.report.runs import ECHO, broken_document, broken_run, fai
 from dungeonlab_conformance.journal import Act
 from dungeonlab_conformance.report.loading import load
 from dungeonlab_conformance.report.result import from_json, to_json, write
-from dungeonlab_conformance.report.result_schema import schema, validator
+from dungeonlab_conformance.report.result_schema import problem, schema
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome, Verdict
 
@@ -37,7 +37,7 @@ def test_the_schema_knows_every_act() -> None:
 def test_a_result_fits_the_published_schema(made: Callable[[], Run]) -> None:
     """What a run is written as is what the schema says, whatever the run came to."""
     document = json.loads(json.dumps(to_json(made())))
-    assert [f"{e.json_path}: {e.message}" for e in validator().iter_errors(document)] == []
+    assert problem(document) is None
 
 
 @pytest.mark.parametrize("made", RUNS)
