@@ -1,0 +1,70 @@
+"""A target file named to pytest is the suite; lying about, it is nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest in somebody's folder, without the plugins that are none of ours."""
+    plugins = ("asyncio", "schemathesis", "hypothesispytest", "cacheprovider")
+    command = [sys.executable, "-m", "pytest", *(word for name in plugins for word in ("-p", f"no:{name}"))]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"}
+    return subprocess.run(
+        [*command, *options], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.fixture
+def folder(reference_url: str, tmp_path: Path) -> Path:
+    """Return a project with tests of its own, and a target file for the reference server."""
+    text = f'[server]\nurl = "{reference_url}"\n[capabilities]\npresence = false\n'
+    (tmp_path / "dungeonlab-target.toml").write_text(text, "utf-8")
+    (tmp_path / "test_theirs.py").write_text("def test_theirs():\n    pass\n", "utf-8")
+    return tmp_path
+
+
+def test_a_file_that_is_named_is_the_suite(folder: Path) -> None:
+    """Each verdict is an item; what the file says is not there is skipped, with the reason."""
+    told = run(folder, "dungeonlab-target.toml", "-k", "kebab or presence", "-rs")
+    assert told.returncode == 0, told.stdout
+    assert "2 passed, 3 skipped" in told.stdout
+    assert "the target offers no presence" in told.stdout
+
+
+def test_a_file_that_lies_about_is_nothing(folder: Path) -> None:
+    """A run of the project's own tests does not judge a server by accident."""
+    told = run(folder)
+    assert told.returncode == 0
+    assert "1 passed" in told.stdout
+
+
+def test_a_file_by_option(folder: Path) -> None:
+    """Beside `--pyargs`; a URL takes the place of the file's."""
+    told = run(
+        folder, "--dungeonlab-target", "dungeonlab-target.toml", "--pyargs", "dungeonlab_conformance", "-k", "chat/"
+    )
+    assert told.returncode == 0, told.stdout
+    assert "4 passed" in told.stdout
+    elsewhere = ("--dungeonlab-target", "dungeonlab-target.toml", "--dungeonlab-url", "http://127.0.0.1:9")
+    told = run(folder, *elsewhere, "--pyargs", "dungeonlab_conformance", "-k", "chat/")
+    assert told.returncode == 3
+    assert "http://127.0.0.1:9 cannot be reached" in told.stdout + told.stderr
+
+
+def test_what_is_wrong_with_a_file_is_one_sentence(folder: Path) -> None:
+    """With file and line, however the file was named."""
+    with (folder / "dungeonlab-target.toml").open("a", encoding="utf-8") as file:
+        file.write("prsence = true\n")
+    told = run(folder, "dungeonlab-target.toml")
+    assert told.returncode == 2
+    assert "dungeonlab-target.toml:5: unknown key 'prsence' in [capabilities]; did you mean 'presence'?" in told.stdout
+    assert "Traceback" not in told.stdout + told.stderr
+    told = run(folder, "--dungeonlab-target", "dungeonlab-target.toml", "--pyargs", "dungeonlab_conformance")
+    assert told.returncode == 4
+    assert told.stderr.startswith("ERROR: dungeonlab-target.toml:5: unknown key 'prsence'")
