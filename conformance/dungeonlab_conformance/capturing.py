@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 
+from dungeonlab_conformance.templates import Numeral
+
 
 class NotThere(LookupError):  # noqa: N818
     """The answer does not hold what was to be captured; the message says where it was looked for."""
@@ -54,7 +56,7 @@ def _at(text: str, pointer: str) -> str:
             raise NotThere(f"the answer has nothing at {pointer}") from None
     if not isinstance(found, str | int) or isinstance(found, bool) or found == "":
         raise NotThere(f"what the answer has at {pointer} is neither a text nor a number")
-    return str(found)
+    return Numeral(found) if isinstance(found, int) else found
 
 
 def _input(html: str, name: str) -> str | None:

@@ -53,7 +53,7 @@ class Polling:
                 asyncio.timeout(limit),
                 self._http.request(
                     method,
-                    self.target.url + self.target.path + query,
+                    self.target.socket + query,
                     data=data,
                     headers=headers,
                     allow_redirects=False,

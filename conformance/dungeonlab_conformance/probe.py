@@ -63,7 +63,7 @@ class _Walk:
         return f"without a target file that says otherwise ({section}), the server must offer the protocol's section 16"
 
     def _reaching(self) -> Iterator[Planned]:
-        where = self.target.secrets.redact(f"{self.target.url}{self.target.path}")
+        where = self.target.secrets.redact(self.target.socket)
         yield "reach", f"{where} can be reached", self._reach, "is the address right, and does the server run?", ()
         handshake = "is the path right, and is it a Socket.IO v4 server?"
         yield "handshake", "it answers a Socket.IO v4 handshake", partial(reach, self.target), handshake, ("reach",)

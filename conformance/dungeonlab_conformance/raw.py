@@ -39,7 +39,7 @@ class RawConnection:
         """Open the transport and read frames from now on; the namespace is not entered yet."""
         self.target.transports_for("websocket")
         self._http = self.target.http_session(self.identity)
-        url = f"{self.target.url}{self.target.path}?EIO=4&transport=websocket"
+        url = f"{self.target.socket}?EIO=4&transport=websocket"
         try:
             async with asyncio.timeout(self.target.limits.answer):
                 self._socket = await self._http.ws_connect(url)

@@ -21,7 +21,7 @@ async def reach(target: Target) -> None:
         answer = by_websocket if by_websocket.opened or by_websocket.status in (401, 403) else answer
     if not answer.opened and answer.status not in (401, 403):
         raise TargetFault(
-            f"{target.url}{target.path} answered HTTP {answer.status} and no Socket.IO v4 handshake; "
+            f"{target.socket} answered HTTP {answer.status} and no Socket.IO v4 handshake; "
             "is the path right, and is it a Socket.IO server?"
         )
 

@@ -60,7 +60,8 @@ class Stepping:
         redact = self.target.secrets.redact
         try:
             async with asyncio.timeout(2 * self.target.limits.answer):
-                headers = {**fill(dict(step.headers), known), **await self._csrf(step, who)}
+                texts = {key: str(value) for key, value in known.items()}
+                headers = {**fill(dict(step.headers), texts), **await self._csrf(step, who)}
                 answer = await self._ask(step, path, headers, who, known)
         except TimeoutError:
             raise Unjudged(redact(f"{what} was not answered in time")) from None
@@ -77,11 +78,12 @@ class Stepping:
         self, step: Step, path: str, headers: dict[str, str], who: Identity, known: Mapping[str, str]
     ) -> Answered:
         http = self._http(who)
+        texts = {name: str(value) for name, value in known.items()}
         async with http.request(
             step.method,
             self.target.url + path,
             json=fill(step.json, known) if step.json is not None else None,
-            data=fill(dict(step.form), known) if step.form is not None else None,
+            data=fill(dict(step.form), texts) if step.form is not None else None,
             headers=headers,
             allow_redirects=False,
         ) as answer:

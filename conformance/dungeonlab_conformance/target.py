@@ -213,6 +213,12 @@ class Target:
         self.url = self.url.rstrip("/")
 
     @property
+    def socket(self) -> str:
+        """Where the Socket.IO server is: its path is right behind the host, whatever prefix HTTP requests have."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}/{self.path.strip('/')}/"
+
+    @property
     def lanes(self) -> int | None:
         """How many scenes may go on side by side; None for as many as one likes."""
         shared = self.ready_made or any(account is not None for account in self.accounts.values())
@@ -254,8 +260,8 @@ class Target:
 
     def http_session(self, identity: Identity | None) -> aiohttp.ClientSession:
         """Return a new HTTP session with a cookie jar of its own, holding the identity's cookies."""
-        # cookies of servers addressed by IP too, and as they are, whatever is in them
-        jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False)
+        # cookies of servers addressed by IP too, and as they are, whatever is in them; secure ones as on localhost
+        jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False, treat_as_secure_origin=URL(self.url))
         if identity:
             jar.update_cookies(identity.cookies, URL(self.url))
         verify: bool | ssl.SSLContext = True
@@ -278,7 +284,7 @@ class Target:
         headers: Mapping[str, str] | None = None,
     ) -> Handshake:
         """Ask for an Engine.IO handshake. Raises `TargetFault` if nothing answers at that address."""
-        url = f"{self.url}{self.path}?EIO={version}&transport={transport}"
+        url = f"{self.socket}?EIO={version}&transport={transport}"
         ask = _ask_by_websocket if transport == "websocket" else _ask_by_polling
         try:
             async with asyncio.timeout(self.limits.answer), self.http_session(identity) as http:

@@ -13,6 +13,12 @@ class Undefined(LookupError):  # noqa: N818
     """A template names what nothing defines."""
 
 
+class Numeral(str):
+    """A variable that was captured as a number. Where it stands alone in JSON, it is put in as one."""
+
+    __slots__ = ()
+
+
 def fill(template: Any, known: Mapping[str, str]) -> Any:
     """Put variables into every text of a template, at any depth. Raises `Undefined`."""
     if isinstance(template, dict):
@@ -21,6 +27,9 @@ def fill(template: Any, known: Mapping[str, str]) -> Any:
         return [fill(value, known) for value in template]
     if not isinstance(template, str):
         return template
+    alone = _PART.fullmatch(template)
+    if alone and isinstance(found := known.get(alone[1] or ""), Numeral):
+        return int(found)
 
     def value(match: re.Match[str]) -> str:
         if match[1] is None:

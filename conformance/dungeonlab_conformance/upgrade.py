@@ -24,7 +24,7 @@ class Upgrade:
         self.target = target
         self.frames: list[str] = []
         self._http = target.http_session(identity)
-        self._url = f"{target.url}{target.path}?EIO=4&transport=polling"
+        self._url = f"{target.socket}?EIO=4&transport=polling"
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._polling: asyncio.Task[None] | None = None
         self._upgraded = False

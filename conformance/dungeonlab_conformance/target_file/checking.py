@@ -97,9 +97,23 @@ def _contradictions(document: Document) -> Iterator[FileFault]:
         yield document.fault(("actors",), "there are both [register], which makes accounts, and [actors]")
     if "register" in data and "user" not in _captures(data, "register") and "whoami" not in data:
         yield document.fault(("register",), "[register] captures no 'user'; add that, or [whoami]")
+    yield from _headers(document)
     if "static-session" in data:
         yield from _static(document)
     yield from _dialect(document)
+
+
+def _headers(document: Document) -> Iterator[FileFault]:
+    """Yield headers and cookies that no request could carry."""
+    data = document.data
+    texts: list[tuple[Where, str]] = []
+    for where, table in ((("server",), data["server"]), *(step for name in RECIPES for step in recipe(data, name))):
+        texts += [((*where, "headers", name), f"{name}{value}") for name, value in table.get("headers", {}).items()]
+    for name, account in data.get("actors", {}).items():
+        texts.append((("actors", name, "cookie"), account.get("cookie", "")))
+    for where, text in texts:
+        if any(ord(c) < 32 for c in text):
+            yield document.fault(where, "a header and a cookie are one line, without control characters")
 
 
 def _static(document: Document) -> Iterator[FileFault]:

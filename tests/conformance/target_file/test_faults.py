@@ -119,6 +119,13 @@ FAULTS = {
         4,
         "join-session has no property 'userId'; it has 'sessionId'",
     ),
+    "a header of two lines": (SERVER + 'headers = { X = "a\\nb" }\n', 3, "a header and a cookie are one line"),
+    "a step's header": (
+        SERVER + '[logout]\npath = "/"\nheaders.X = "a\\rb"\n',
+        5,
+        "a header and a cookie are one line",
+    ),
+    "a cookie of two lines": (SERVER + '[actors.bob]\ncookie = "a=b\\n"\n', 4, "a header and a cookie are one line"),
     "no file of authorities": (SERVER + "[server.tls]\nca = 'none.pem'\n", 4, "there is no file"),
     "an adapter of another form": ("adapter = 'my_mod'\n" + SERVER, 1, "adapter: write it as package.module:Class"),
     "no adapter's module": ("adapter = 'no_such:My'\n" + SERVER, 1, "no_such cannot be imported: ModuleNotFoundError"),

@@ -42,7 +42,7 @@ async def page(_: web.Request) -> web.Response:
 async def log_in(request: web.Request) -> web.Response:
     form = await request.post()
     answer = web.Response(status=302, headers={"Location": "/somewhere-else"})
-    answer.set_cookie("sid", f"cookie-of-{form['name']}")
+    answer.set_cookie("sid", f"cookie-of-{form['name']}", secure="secure" in form)
     return answer
 
 
@@ -106,6 +106,38 @@ async def test_what_one_step_captures_the_next_one_knows(url: str) -> None:
     assert told["body"] == "all=from-form+from-meta+from-cookie"
     assert told["path"] == "/echo/r-1"
     assert told["e"] == "7"
+
+
+async def test_a_captured_number_stays_one_where_it_stands_alone(url: str) -> None:
+    """In JSON; in a path, a form, a header or beside other text it is text."""
+    told = await taken(
+        Target(url),
+        Step("POST", "/echo/", capture={"id": "/list/0/id"}),
+        Step(
+            "POST",
+            "/echo/{id}",
+            json=["{id}", "n-{id}"],
+            headers={"X-Id": "{id}"},
+            capture={"a": "/body", "b": "/path"},
+        ),
+        Step(
+            "POST",
+            "/echo/",
+            form={"id": "{id}"},
+            headers={"X-Id": "{id}"},
+            capture={"c": "/body", "d": "/headers/X-Id"},
+        ),
+    )
+    assert told == {"id": "7", "a": '[7, "n-7"]', "b": "/echo/7", "c": "id=7", "d": "7"}
+
+
+async def test_a_secure_cookie_comes_back_over_plain_http(url: str) -> None:
+    """As in browsers, which take localhost for secure: a server behind TLS elsewhere is judged without it here."""
+    steps = (
+        Step("POST", "/login", form={"name": "x", "secure": "yes"}, expect=(302,)),
+        Step("GET", "/echo/", capture={"c": "/cookies/sid"}),
+    )
+    assert (await taken(Target(url), *steps))["c"] == "cookie-of-x"
 
 
 async def test_a_step_of_a_member_is_theirs(url: str) -> None:
