@@ -74,7 +74,7 @@ def tokens(journals: Iterable[Journal]) -> dict[str, str]:
 
 
 async def _delete(target: Target, cast: Cast, place: Place, made: dict[str, str]) -> list[str]:
-    here = {name: encounter for name, encounter in made.items() if encounter in place.encounters}
+    here = {name: encounter for name, encounter in made.items() if encounter in (*place.encounters, *place.made)}
     member = next(iter(sorted(place.enrolled)), place.party.gamemaster)
     if not here or member is None:
         return []

@@ -7,20 +7,23 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from tests.conformance.target_file.servers import FOUR, prepare
+from tests.serving import Variant, served
 
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.runner import Runner, Selection, scenes
 from dungeonlab_conformance.target_file.loading import load
 from dungeonlab_conformance.verdict import Outcome
 from dungeonlab_reference_server.app import make_app, serve
-from dungeonlab_reference_server.rules import Session
+from dungeonlab_reference_server.rules import Payload, Refusal, Session
 from dungeonlab_reference_server.store import MemoryStore, User
+from dungeonlab_reference_server.wire import Wire
 from dungeonlab_spec import Catalogue
 
 SECTION_16 = """
@@ -90,7 +93,13 @@ async def store(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
         store.seen.remove(found.username)
         return web.Response(status=204)
 
+    async def close(request: web.Request) -> web.Response:
+        assert await store.encounter_session(request.match_info["encounter"]) == request.match_info["session"]
+        del store._encounters[request.match_info["encounter"]]
+        return web.Response(status=204)
+
     app.router.add_delete("/account", take_away)
+    app.router.add_delete("/encounters/{session}/{encounter}", close)
     runner, port = await serve(app, "127.0.0.1", 0)
     monkeypatch.setenv("SERVER_URL", f"http://127.0.0.1:{port}")
     yield store
@@ -202,6 +211,46 @@ async def test_accounts_are_taken_away_if_there_is_a_way(store: Watched, tmp_pat
     run = await ready(tmp_path, refusing, "join/member-admitted").play()
     assert len(run.leftovers) >= 3
     assert all(line.startswith("not cleared away: the account ") for line in run.leftovers)
+
+
+class KeepsTokens(Wire):
+    """Refuses to delete tokens."""
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        if name == "token:delete":
+            raise Refusal("PERMISSION_DENIED", "tokens stay")
+        return await super().perform(connection, name, args)
+
+
+async def test_tokens_that_stay_in_a_ready_made_session_are_told(tmp_path: Path) -> None:
+    """How many, and where; they do not change the verdicts."""
+    with served(Variant(wire=KeepsTokens)) as url:
+        file = tmp_path / "ready.toml"
+        file.write_text(await prepare(url, FOUR, ("alice", "bob")), "utf-8")
+        target = load(file)
+        run = await Runner(target, scenes(Selection(only=("tokens/version-grows",)), Catalogue.load())).play()
+    assert {v.outcome for v in run.verdicts} == {Outcome.PASS}
+    assert run.exit_code == 0
+    session = target.ready_made[0].session
+    assert run.leftovers == [
+        f"not cleared away: {left} tokens in session {session}, most of them named mark-{target.run}-…"
+        for left in [run.leftovers[0].split()[3]]
+    ]
+    assert int(run.leftovers[0].split()[3]) >= 2
+
+
+async def test_encounters_opened_in_ready_made_sessions_are_closed(store: Watched, tmp_path: Path) -> None:
+    """If there is a way; the sessions stay."""
+    url = os.environ["SERVER_URL"]
+    file = tmp_path / "ready.toml"
+    opening = SECTION_16[SECTION_16.index("[encounter.open]") :]
+    closing = '[encounter.close]\nmethod = "DELETE"\npath = "/encounters/{session}/{encounter}"\n'
+    file.write_text(await prepare(url, FOUR, ("alice", "bob")) + opening + closing, "utf-8")
+    before = store.left
+    run = await Runner(load(file), scenes(Selection(only=("rooms/no-encounter-rooms",)), Catalogue.load())).play()
+    assert {v.outcome for v in run.verdicts} == {Outcome.PASS}
+    assert run.leftovers == []
+    assert store.left == before
 
 
 def test_a_run_is_told_by_its_name() -> None:

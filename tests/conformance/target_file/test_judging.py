@@ -51,7 +51,7 @@ path = "/api/game-sessions/{session}/participants/{member}"
 """
 
 
-def judged(file: Path, *only: str, scale: float = 0.5) -> Run:
+def judged(file: Path, *only: str, scale: float = 1.0) -> Run:
     return play(load(file, scale=scale), scenes(Selection(only=only), Catalogue.load()))
 
 
@@ -176,7 +176,7 @@ async def _written(url: str, folder: Path, *sessions: tuple[str, ...], more: str
 
 
 async def _judged(file: Path, *only: str) -> Run:
-    return await Runner(load(file, scale=0.5), scenes(Selection(only=only), Catalogue.load())).play()
+    return await Runner(load(file), scenes(Selection(only=only), Catalogue.load())).play()
 
 
 async def test_four_accounts_and_two_sessions(reference_url: str, tmp_path: Path) -> None:
@@ -236,13 +236,13 @@ async def test_no_token_is_left_in_a_ready_made_session(reference_url: str, tmp_
     from dungeonlab_conformance import sweeping
 
     file = await _written(reference_url, tmp_path, ("alice", "bob"), ("dave",))
-    runner = Runner(load(file, scale=0.5), scenes(Selection(only=("tokens",)), Catalogue.load()))
+    runner = Runner(load(file), scenes(Selection(only=("tokens",)), Catalogue.load()))
     await runner.play()
     journals = [stage.journal for _, stage in runner._stages]
     made = sweeping.tokens(journals)
     assert len(made) > 20
     assert runner.run.leftovers == []
-    again = Runner(load(file, scale=0.5), [])
+    again = Runner(load(file), [])
     cast = again._cast(0)
     place = runner._all_casts[0].kept[0]
     cast.kept[0] = place
@@ -263,7 +263,7 @@ async def test_sessions_made_once_per_run(reference_url: str, tmp_path: Path) ->
     """Two for each lane, with the same verdicts, all cleared away."""
     file = tmp_path / "per-run.toml"
     file.write_text(f'[server]\nurl = "{reference_url}"\n[session]\nper = "run"\n', "utf-8")
-    runner = Runner(load(file, scale=0.5), scenes(Selection(), Catalogue.load()), concurrency=2)
+    runner = Runner(load(file), scenes(Selection(), Catalogue.load()), concurrency=2)
     run = await runner.play()
     assert outcomes(run)[Outcome.FAIL] == outcomes(run)[Outcome.UNJUDGED] == 0
     assert run.exit_code == 0
@@ -282,6 +282,84 @@ async def test_a_server_of_one_transport(reference_url: str, tmp_path: Path) -> 
         f"the target offers no websocket transport: [server] transports of {file} does not list it"
     }
     assert ("chat/text-arrives-unchanged", None) in told(run, Outcome.PASS)
+
+
+async def test_a_session_whose_game_master_is_not_to_be_had(reference_url: str, tmp_path: Path) -> None:
+    """What the game master would have to do is skipped, what members do is judged."""
+    file = await _written(reference_url, tmp_path, ("alice", "bob"), ("dave",))
+    text = file.read_text("utf-8")
+    begins, ends = text.index("[actors.gamemaster]"), text.index("[actors.alice]")
+    file.write_text(text[:begins] + text[ends:], "utf-8")
+    run = await _judged(file, "join/game-master-admitted", "rooms/game-master-hears", "rooms/sender-hears-nothing")
+    assert {requirement for requirement, _ in told(run, Outcome.PASS)} == {"rooms/sender-hears-nothing"}
+    assert {v.reason for v in run.verdicts if v.outcome is Outcome.SKIPPED} == {
+        "the target offers no account to play gamemaster, the game master of the first session; add "
+        f"[actors.gamemaster] to {file}, and to the sessions it belongs to if those are ready-made"
+    }
+
+
+ADAPTER = """
+import aiohttp
+from dungeonlab_conformance.adapter import Adapter
+
+class Mine(Adapter):
+    def __init__(self, target):
+        super().__init__(target)
+        self.http = {}
+
+    async def ask(self, who, method, path, body=None):
+        async with self.http[who.name].request(method, self.target.url + "/api/" + path, json=body) as answer:
+            answer.raise_for_status()
+            return await answer.json() if answer.status != 204 else None
+
+    async def log_in(self, identity, account):
+        http = self.http[identity.name] = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        new = "name" not in identity.variables
+        identity.variables.setdefault("name", f"{identity.name}-{self.target.run}-{identity.variables['username']}")
+        body = {"username": identity.variables["name"], "password": "adapted-4711"}
+        identity.user = (await self.ask(identity, "POST", f"auth/{'register' if new else 'login'}", body))["id"]
+        identity.cookies = {cookie.key: cookie.value for cookie in http.cookie_jar}
+
+    async def log_out(self, identity):
+        await self.ask(identity, "POST", "auth/logout")
+
+    async def open_session(self, host, label):
+        session = (await self.ask(host, "POST", "game-sessions", {"name": label}))["id"]
+        encounter = (await self.ask(host, "POST", f"game-sessions/{session}/encounters", {"name": label}))["id"]
+        return {"session": session, "encounter": encounter}
+
+    async def close_session(self, host, session, place):
+        await self.ask(host, "DELETE", f"game-sessions/{session}")
+
+    async def add_member(self, host, session, member, place):
+        await self.ask(host, "PUT", f"game-sessions/{session}/participants/{member.user}")
+
+    async def remove_member(self, host, session, member, place):
+        await self.ask(host, "DELETE", f"game-sessions/{session}/participants/{member.user}")
+
+    async def open_encounter(self, host, session, label, place):
+        return (await self.ask(host, "POST", f"game-sessions/{session}/encounters", {"name": label}))["id"]
+
+    async def close(self):
+        for http in self.http.values():
+            await http.close()
+"""
+
+
+def test_an_adapter_alone_does_it_all(reference_url: str, tmp_path: Path) -> None:
+    """A class beside the file, and no recipe in it: nothing is skipped, and nothing left behind."""
+    (tmp_path / "my_target.py").write_text(ADAPTER, "utf-8")
+    (tmp_path / "dungeonlab-target.toml").write_text(
+        f'adapter = "my_target:Mine"\n[server]\nurl = "{reference_url}"\n', "utf-8"
+    )
+    only = ("chat", "auth/logged-out*", "rooms/no-encounter-rooms", "authorization/checked*", "join/outsider-refused")
+    words = [word for what in only for word in ("--only", what)]
+    ran = command("run", "--json", "r.json", "--concurrency", "1", *words, folder=tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    document = json.loads((tmp_path / "r.json").read_text("utf-8"))
+    assert {row["outcome"] for row in document["verdicts"]} == {"pass"}
+    assert document["leftovers"] == []
+    assert command("probe", folder=tmp_path).returncode == 0
 
 
 # -- another stack, plain and in a dialect -----------------------------------------------------------
