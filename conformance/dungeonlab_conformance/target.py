@@ -210,6 +210,8 @@ class Target:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise TargetFault(f"{self.url!r} is no server URL; give one such as http://127.0.0.1:3000")
+        if parts.query or parts.fragment:
+            raise TargetFault(f"{self.url!r} has something behind its path, where requests put theirs; leave it out")
         self.url = self.url.rstrip("/")
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import ssl
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -135,6 +136,10 @@ def _verify(document: Document) -> bool | str:
     file = document.path.parent / tls["ca"]
     if not file.is_file():
         raise document.fault(("server", "tls", "ca"), f"there is no file {file}")
+    try:
+        ssl.create_default_context(cafile=file)
+    except (ssl.SSLError, OSError):
+        raise document.fault(("server", "tls", "ca"), f"{file} holds no certificates in PEM form") from None
     return str(file)
 
 

@@ -5,6 +5,7 @@ Each fault is one sentence, with file and line. That the file fits its schema is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from dungeonlab_conformance.target_file.document import Document, FileFault, Whe
 from dungeonlab_conformance.target_file.shape import misshapen
 from dungeonlab_conformance.templates import names
 
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ACCOUNT = ("actor", "run", "username", "password")
 # The recipes, with the variables that are known when they are carried out, and what they must capture.
 RECIPES: Mapping[str, tuple[tuple[str, ...], str | None]] = {
@@ -108,7 +110,10 @@ def _headers(document: Document) -> Iterator[FileFault]:
     data = document.data
     texts: list[tuple[Where, str]] = []
     for where, table in ((("server",), data["server"]), *(step for name in RECIPES for step in recipe(data, name))):
-        texts += [((*where, "headers", name), f"{name}{value}") for name, value in table.get("headers", {}).items()]
+        for name, value in table.get("headers", {}).items():
+            texts.append(((*where, "headers", name), value))
+            if not _HEADER.fullmatch(name):
+                yield document.fault((*where, "headers", name), f"{name!r} is no name of a header")
     for name, account in data.get("actors", {}).items():
         texts.append((("actors", name, "cookie"), account.get("cookie", "")))
     for where, text in texts:

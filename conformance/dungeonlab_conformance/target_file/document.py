@@ -109,7 +109,7 @@ def _line(text: str, where: Where) -> int | None:
     TOML's parser gives no positions. So this asks it: of the beginnings of the file that are whole statements,
     which is the first to hold what is looked for?
     """
-    lines = text.splitlines()
+    lines = text.split("\n")
     after = 0  # lines that belong to earlier statements
     for number in range(1, len(lines) + 1):
         try:
