@@ -11,7 +11,8 @@ import aiohttp
 from yarl import URL
 
 from dungeonlab_conformance.capturing import Answered, NotThere, capture
-from dungeonlab_conformance.target import Identity, Step, Target
+from dungeonlab_conformance.steps import Step
+from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.templates import Undefined, fill
 from dungeonlab_conformance.verdict import Gone, TargetFault, Unjudged
 

@@ -11,7 +11,7 @@ import secrets
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -21,71 +21,10 @@ from dungeonlab_conformance.advice import advice
 from dungeonlab_conformance.casting import ROLES, Party, parties
 from dungeonlab_conformance.dialect import PLAIN, Dialect
 from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.verdict import Missing, TargetFault, Unreachable
 
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One HTTP request that sets a part of the stage.
-
-    `capture` maps a variable to where the answer has it: a JSON pointer into its body, or ``cookie:NAME``,
-    ``header:NAME``, ``input:NAME`` (a field of an HTML form). `expect` is empty for any 2xx. `by` says whose
-    request it is.
-    """
-
-    method: str
-    path: str
-    json: Any = None
-    form: Mapping[str, str] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    expect: tuple[int, ...] = ()
-    capture: Mapping[str, str] = field(default_factory=dict)
-    by: Literal["gamemaster", "member"] = "gamemaster"
-
-
-# How a stage is set on a server that has the HTTP side of the protocol's section 16.
-OUR_HTTP_SIDE: Mapping[str, tuple[Step, ...]] = {
-    "register": (
-        Step(
-            "POST",
-            "/api/auth/register",
-            json={"username": "{username}", "password": "{password}", "displayName": "{actor}"},
-            capture={"user": "/id"},
-        ),
-    ),
-    "login": (
-        Step(
-            "POST",
-            "/api/auth/login",
-            json={"username": "{username}", "password": "{password}"},
-            capture={"user": "/id"},
-        ),
-    ),
-    "logout": (Step("POST", "/api/auth/logout"),),
-    "session.open": (Step("POST", "/api/game-sessions", json={"name": "{label}"}, capture={"session": "/id"}),),
-    "session.close": (Step("DELETE", "/api/game-sessions/{session}"),),
-    "membership.add": (Step("PUT", "/api/game-sessions/{session}/participants/{member}"),),
-    "membership.remove": (Step("DELETE", "/api/game-sessions/{session}/participants/{member}"),),
-    "encounter.open": (
-        Step(
-            "POST",
-            "/api/game-sessions/{session}/encounters",
-            json={"name": "{label}"},
-            capture={"encounter": "/id"},
-        ),
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Csrf:
-    """A double-submit cookie: its value goes into a header of every request that changes something."""
-
-    cookie: str
-    header: str
-    path: str | None = None  # asked for first, if the cookie is not there yet
 
 
 @dataclass(frozen=True, slots=True)

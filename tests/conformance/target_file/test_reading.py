@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from dungeonlab_conformance.casting import ROLES
 from dungeonlab_conformance.cli import main
-from dungeonlab_conformance.target import OUR_HTTP_SIDE, Step
+from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Step
 from dungeonlab_conformance.target_file.document import read
 from dungeonlab_conformance.target_file.loading import load
 from dungeonlab_conformance.target_file.shape import schema
