@@ -152,12 +152,13 @@ class Target:
         if parts.query or parts.fragment:
             raise TargetFault(f"{self.url!r} has something behind its path, where requests put theirs; leave it out")
         self.url = self.url.rstrip("/")
+        self.path = f"/{self.path.strip('/')}/"
 
     @property
     def socket(self) -> str:
         """Where the Socket.IO server is: its path is right behind the host, whatever prefix HTTP requests have."""
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}/{self.path.strip('/')}/"
+        return f"{parts.scheme}://{parts.netloc}{self.path}"
 
     @property
     def lanes(self) -> int | None:
