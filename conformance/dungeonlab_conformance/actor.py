@@ -86,8 +86,10 @@ class Actor(Connection):
         if args is None and pending.done():
             raise Gone(f"{self.name}'s connection was closed before {said.event} was answered")
         if args is None:
+            self.target.limits.waited_for(said.event)
             waited = 2 * self.target.limits.answer
             raise Unanswered(f"{said.event} was not answered in {waited:.1f} s, other requests were")
+        self.target.limits.heard_of(said.event)
         answer = Answer(said, args)
         if not answer.readable:
             raise Unreadable(answer)
@@ -191,10 +193,15 @@ class Actor(Connection):
 
     async def does(self, said: Said) -> Answer:
         """Send a request as a preparation: a refusal leaves the scene unjudged."""
+        self._expects_an_answer_to(said.event)
         answer = await self.asks(said)
         if not answer.accepted:
             raise Unjudged(f"{self.name}'s {said.event} was refused: {answer.args}")
         return answer
+
+    def _expects_an_answer_to(self, event: str) -> None:
+        if self.target.limits.gave_up(event):
+            raise Unjudged(f"{event} has not been answered a single time in this run")
 
     async def is_allowed(self, said: Said) -> Answer:
         """Send a request that must be accepted."""
@@ -244,6 +251,7 @@ class Actor(Connection):
 
     async def joins(self, session: str) -> Answer:
         """Join a session, as a preparation: a refusal leaves the scene unjudged."""
+        self._expects_an_answer_to("join-session")
         answer = await self.tries_to_join(session)
         if not answer.accepted:
             raise Unjudged(f"{self.name} could not be seated: join-session was refused ({answer.args})")

@@ -48,6 +48,11 @@ class Attendance:
         """Whether a connection may hear at one time what was asked for at another: it sat there meanwhile."""
         return any(_covers(seat, caused, heard) for seat in self.seats(connection, session))
 
+    def sat(self, connection: int, session: str, at: float) -> bool:
+        """Whether a connection certainly sat in a room at some time."""
+        seats = self.seats(connection, session)
+        return any(seat.granted is not None and seat.granted <= at and _lasts(seat, at) for seat in seats)
+
     def sits_elsewhere(self, connection: int, session: str, *, caused: float, heard: float) -> bool | None:
         """Whether a connection sat in the room of another session; None if it came or went meanwhile."""
         seats = [s for s in self._seats.get(connection, ()) if s.session != session and _covers(s, caused, heard)]

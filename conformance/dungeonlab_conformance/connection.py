@@ -14,6 +14,7 @@ from typing import Any, Literal
 import aiohttp
 import socketio
 from engineio.payload import Payload
+from socketio import packet
 from socketio.exceptions import SocketIOError
 from yarl import URL
 
@@ -141,7 +142,7 @@ class Connection:
         self.closed = True
         seen = self.journal.write(self.name, self.connection, act, reason)
         if self.seat and self.seat.until is None:
-            self.seat.until, self.seat.why = seen.at, "closed"
+            self.seat.until, self.seat.why = seen.at, "closed" if act == "is closed" else "gone"
 
     async def disconnect(self) -> None:
         """Close this connection in an orderly way, as a client does that leaves the page."""
@@ -151,6 +152,16 @@ class Connection:
             await self._client.eio.disconnect(abort=True)
         if self._http is not None:
             await self._http.close()
+
+    async def say_goodbye(self) -> None:
+        """Close this connection so that the server learns of it at once, over long-polling too."""
+        try:
+            async with asyncio.timeout(self.target.limits.answer):
+                await self._client._send_packet(self._client.packet_class(packet.DISCONNECT, namespace="/"))
+                await self._client.eio.queue.join()
+        except (TimeoutError, SocketIOError, aiohttp.ClientError, OSError):
+            pass  # it has noticed already
+        await self.leave_stage()
 
     async def leave_stage(self) -> None:
         """Close whatever is left of the connection; never raises on what the server does meanwhile."""

@@ -61,26 +61,25 @@ _OWN = "x-"  # how the names of a server's own events begin; section 14
 def _name(seen: Observation, journal: Journal, catalogue: Catalogue) -> Iterator[Found]:
     """Judge a name: its grammar, whether the catalogue knows it, and whether it is an answer gone astray."""
     grammar = resolve(catalogue.name)[0]["pattern"]
-    meant = seen.event
+    event = catalogue.events.get(seen.event)
     if not re.fullmatch(grammar, seen.event):
-        meant = _in_kebab_case(seen.event)
+        event = next((known for known in catalogue if _bare(known.name) == _bare(seen.event)), None)
         yield "names/kebab-case", None, Broken("a kebab-case event name", seen.event)
-    event = catalogue.events.get(meant)
     if event is not None and event.emission is not None:
         return
     if event is not None and event.scope == "direct" and not _has_asked(seen, journal):
         expected = f"the answer to {event.name} to reach whoever asked"
         yield "rooms/direct-answers-stay-direct", event.name, Broken(expected, f"{seen.actor} heard it too")
         return
-    if event is None and meant.startswith(_OWN):
+    if event is None and seen.event.startswith(_OWN):
         return
     expected = "only events that the catalogue says a server sends"
     yield "broadcasts/catalogue-events-only", None, Broken(expected, seen.event)
 
 
-def _in_kebab_case(name: str) -> str:
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
-    return re.sub(r"[^a-z0-9:]+", "-", words.lower()).strip("-")
+def _bare(name: str) -> str:
+    """Return a name without what separates its words, so that the same words are the same."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _has_asked(seen: Observation, journal: Journal) -> bool:
@@ -106,7 +105,8 @@ def _emission(seen: Observation, ledger: Ledger, catalogue: Catalogue) -> Iterat
     for found in validate(event.name, seen.args[0], "emission"):
         yield _SERVER_EVENTS, None, Broken(found.expected, found.got, found.path)
     for broken in () if ledger.is_tainted(seen) else misplaced(seen, ledger.attendance):
-        yield "presence/right-audience", None, broken
+        past = ledger.past(seen, str(seen.args[0].get("sessionId")))
+        yield past if past in ledger.haunted else "presence/right-audience", None, broken
 
 
 def _broadcast(event: Event, seen: Observation, ledger: Ledger) -> Iterator[Found]:
@@ -122,13 +122,13 @@ def _broadcast(event: Event, seen: Observation, ledger: Ledger) -> Iterator[Foun
         return
     cause = delivery.cause
     if cause.legal and cause.fate != "refused":
-        yield from _content(cause, seen, body)
+        yield from _content(cause, seen, body, cause.about if seen.event not in ledger.garbled else None)
     if (blamed_for := ledger.blame(delivery)) is not None:
         requirement, broken = blamed_for
         yield requirement, _event(requirement, seen), broken
 
 
-def _content(cause: Said, seen: Observation, body: Mapping[str, Any]) -> Iterator[Found]:
+def _content(cause: Said, seen: Observation, body: Mapping[str, Any], about: str | None) -> Iterator[Found]:
     for key, requirement, true in (
         ("userId", "broadcasts/true-sender", cause.user),
         ("sessionId", "broadcasts/true-session", cause.session),
@@ -138,7 +138,7 @@ def _content(cause: Said, seen: Observation, body: Mapping[str, Any]) -> Iterato
             blamed = "auth/identity-comes-from-the-cookie" if believed else requirement
             yield blamed, seen.event, Broken(f"{true!r}", f"{body[key]!r}", f"$.{key}")
     if cause.fate == "accepted":
-        about = cause.about or "broadcasts/says-what-was-done"
+        about = about or "broadcasts/says-what-was-done"
         for path, asked, came in differences(cause, seen):
             yield about, _event(about, seen), Broken(asked, came, path)
 

@@ -81,7 +81,7 @@ class Seat:
     until: float | None = None
     granted: float | None = None
     certain: bool = True
-    why: Literal["", "left", "switched", "revoked", "closed"] = ""
+    why: Literal["", "left", "switched", "revoked", "closed", "gone"] = ""  # closed by the server, or by ourselves
     repeats: int = 0  # how often it was joined again while it lasted
 
 

@@ -52,6 +52,17 @@ class Ledger:
         self._leaky = {delivery.cause.event for delivery in strangers}
         more = [d for d in self._deliveries.values() if d.count > d.asked and d.cause.fate != "refused"]
         self._doubled = {d.cause.event for d in more if not self._joined_again(d)}  # without any such reason
+        self.garbled = {  # events that do not say what was done even where that is nobody's special concern
+            d.cause.event
+            for d in self._deliveries.values()
+            if d.cause.fate == "accepted" and not d.cause.about and differences(d.cause, d.seen)
+        }
+        trespasses = [d for d in self._deliveries.values() if d.cause.connection != d.seen.connection]
+        self.haunted = {  # rooms that those hear who were in them once, or at their door
+            past
+            for d in trespasses
+            if d.cause.event not in self._leaky and not self._is_entitled(d) and (past := self._history(d)) is not None
+        }
         standings = ((self._standing(delivery), delivery.cause.event) for delivery in strangers)
         self._plain = {(found, event) for found, event in standings if found}  # leaks that are beyond doubt
 
@@ -61,7 +72,7 @@ class Ledger:
         for journal in journals:
             for seen in journal.observations:
                 if seen.act == "hears" and seen.connection and seen.event in self._asked:
-                    found = self._marked(seen) or self._alike(seen, journal)
+                    found = self._marked(seen, journal) or self._alike(seen, journal)
                     if found:
                         self._enter(seen, found)
                     else:
@@ -72,10 +83,12 @@ class Ledger:
             owed = [
                 said
                 for said in self._in_session(seen, journal)
-                if said.fate == "accepted"
+                if said.legal
+                and said.fate != "refused"
                 and said.at <= seen.at
+                and said.connection != seen.connection
                 and not self._times[id(said), seen.connection]
-                and self._is_entitled(Delivery(seen, said))
+                and self.attendance.sat(seen.connection, said.session or "", said.at)
             ]
             if owed:
                 self._enter(seen, owed[:1])
@@ -92,21 +105,32 @@ class Ledger:
             cause = min(allowed or found, key=lambda said: _unlikelihood(said, seen))
         self._deliveries[seen.number] = Delivery(seen, cause, self._times[key], len(allowed))
 
-    def _marked(self, seen: Observation) -> list[Said]:
+    def _marked(self, seen: Observation, journal: Journal) -> list[Said]:
         """Return the requests whose mark a delivery carries: as a rule one, several for one token's changes."""
         named = [said for said in self._said.get((_session(seen), seen.event), ()) if carries(seen, said)]
         if named:
             return named
+        own = [said for said in journal.said if carries(seen, said)]
+        if own:
+            return own
         others = (said for (_, event), session in self._said.items() if event == seen.event for said in session)
         return [said for said in others if isinstance(said.mark, str) and carries(seen, said)]
 
     def _alike(self, seen: Observation, journal: Journal) -> list[Said]:
         """Return the requests without a mark that ask for just what a delivery says."""
-        return [
-            said
-            for said in self._in_session(seen, journal)
-            if said.mark is None and said.at <= seen.at and _is_object(said) and not differences(said, seen)
-        ]
+        for known in (self._in_session(seen, journal), journal.said):
+            found = [
+                said
+                for said in known
+                if said.event == seen.event
+                and said.mark is None
+                and said.at <= seen.at
+                and _says_something(said)
+                and not differences(said, seen)
+            ]
+            if found:
+                return found
+        return []
 
     def _in_session(self, seen: Observation, journal: Journal) -> Sequence[Said]:
         if self.is_ours(_session(seen)):
@@ -195,8 +219,12 @@ class Ledger:
         return "rooms/outsider-hears-nothing"
 
     def _history(self, delivery: Delivery) -> str | None:
-        connection, session = delivery.seen.connection, delivery.cause.session or ""
-        past = [s for s in self.attendance.seats(connection, session) if s.since <= delivery.seen.at]
+        return self.past(delivery.seen, delivery.cause.session or "")
+
+    def past(self, seen: Observation, session: str) -> str | None:
+        """Name the rule that keeps a connection out of a room it had to do with before; None if it never had."""
+        connection = seen.connection
+        past = [s for s in self.attendance.seats(connection, session) if s.since <= seen.at]
         if past:
             return {
                 "left": "join/leave-stops-delivery",
@@ -206,7 +234,7 @@ class Ledger:
         if self.attendance.was_refused(connection, session):
             return "join/refused-join-subscribes-nothing"
         before = self.attendance.seats_of(self.attendance.users.get(connection), session)
-        if any(seat.why == "closed" and (seat.until or 0.0) <= delivery.seen.at for seat in before):
+        if any(seat.why in ("closed", "gone") and (seat.until or 0.0) <= seen.at for seat in before):
             return "join/disconnect-leaves-the-room"
         return None
 
@@ -234,5 +262,7 @@ def _session(seen: Observation) -> str:
     return str(body.get("sessionId"))
 
 
-def _is_object(said: Said) -> bool:
-    return len(said.args) == 1 and isinstance(said.args[0], dict)
+def _says_something(said: Said) -> bool:
+    """Whether a request has more to it than where it is to happen, so that it can be known by its content."""
+    body = said.args[0] if len(said.args) == 1 else None
+    return isinstance(body, dict) and bool(body.keys() - {"sessionId", "encounterId"})

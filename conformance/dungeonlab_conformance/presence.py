@@ -22,7 +22,7 @@ def misplaced(seen: Observation, attendance: Attendance) -> Iterator[Broken]:
     own = [seat for seat in attendance.seats(seen.connection, session) if seat.since <= seen.at]
     expected = f"{seen.event} to reach only connections in the session it names"
     if seen.event == "session-removed":
-        if all(seat.certain and seat.until is None for seat in own):
+        if all(seat.certain and (seat.until is None or seat.why == "gone") for seat in own):
             yield Broken("session-removed to reach the connection taken out", f"{seen.actor}, who was not")
     elif seen.event in ("user-joined", "user-left"):
         acts = [act for act in _acts(seen, attendance, session, user) if act <= seen.at]

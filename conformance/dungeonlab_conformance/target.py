@@ -9,6 +9,7 @@ import asyncio
 import os
 import secrets
 import ssl
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +60,8 @@ class Identity:
 
 _SLOWEST = 4_000  # bytes a second that a far link is trusted to carry
 
+_OFTEN = 8  # waits in vain, after which a request that only prepares a scene is not tried any more
+
 
 @dataclass(slots=True)
 class Limits:
@@ -68,6 +71,20 @@ class Limits:
     round_trip: float = 0.0
     base: float = 4.0
     quiet: float = 0.5
+    _answered: set[str] = field(default_factory=set)
+    _silent: Counter[str] = field(default_factory=Counter)
+
+    def heard_of(self, event: str) -> None:
+        """Note that a request of this name was answered."""
+        self._answered.add(event)
+
+    def waited_for(self, event: str) -> None:
+        """Note that a request of this name was not answered in time."""
+        self._silent[event] += 1
+
+    def gave_up(self, event: str) -> bool:
+        """Whether requests of this name have been waited for often, and never answered: then none need be prepared."""
+        return event not in self._answered and self._silent[event] >= _OFTEN
 
     @property
     def answer(self) -> float:

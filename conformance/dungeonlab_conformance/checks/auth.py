@@ -142,8 +142,8 @@ async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     said = await stage.request(event, fresh=True)
     mallory = await stage.connected("mallory")
-    if (await mallory.asks(said)).accepted:
-        raise Unjudged("mallory is allowed without claiming anything")
+    if (await mallory.asks(said)).accepted or (await mallory.tries_to_join(stage.session)).accepted:
+        raise Unjudged("mallory is let through without claiming anything")
     said = await stage.request(event, fresh=True)
     said.args[0].update(_claims(alice))
     await mallory.is_refused(said)

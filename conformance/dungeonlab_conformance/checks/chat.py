@@ -63,6 +63,7 @@ async def a_text_arrives_unchanged(stage: Stage) -> None:
 async def the_longest_message_is_accepted(stage: Stage) -> None:
     """Alice says 2000 characters, of one byte each and of four, and such as belong together; all arrive whole."""
     alice, bob = await stage.joined("alice", "bob")
+    await alice.does(await stage.request(Catalogue.load()["chat-message"]))
     for letters in WIDTHS.values():
         mark = new_mark()
         said = _message(stage, _of_length(LONGEST, letters, mark), mark, "chat/longest-accepted")

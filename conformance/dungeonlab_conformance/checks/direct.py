@@ -123,8 +123,9 @@ def _says_no(answer: Answer) -> None:
 
 @check("direct/validate-action-has-no-effect")
 async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
-    """Alice asks about an action, twice; bob hears nothing of it, and she finds everything as it was."""
+    """Alice asks about an action she may take, twice; bob hears nothing of it, and she finds everything as it was."""
     alice, bob = await stage.joined("alice", "bob")
+    await alice.does(await stage.request(event))
     before = await _version(stage, alice) if event.effect == "changes-token" else 0
     asked = await stage.request(event)
     asked.actor, asked.user, asked.connection = alice.name, alice.user, alice.connection

@@ -131,6 +131,8 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
     Then she and nobody, who has no cookie, send good events without having entered; bob and carol hear none.
     """
     company = bob, carol = await stage.joined("bob", "carol")
+    await bob.does(said := await stage.request(Catalogue.load()["chat-message"]))
+    await carol.witnesses(said)
     before = [actor.connection for actor in company]
     todo = list(ways())
     together = len(todo) if stage.target.limits.far else 1  # each has a connection of its own

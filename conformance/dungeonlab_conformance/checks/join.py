@@ -40,10 +40,10 @@ async def the_game_master_is_admitted(stage: Stage) -> None:
 
 @check("join/outsider-refused")
 async def an_outsider_is_not_admitted(stage: Stage) -> None:
-    """Alice is admitted; mallory, member of nothing, and dave, member of another session, are not."""
+    """Alice is admitted; mallory, member of nothing, and dave, who sits in another session, are not."""
     await stage.joined("alice")
     for name in stage.those_of("mallory", "dave"):
-        outsider = await stage.connected(name)
+        outsider = await (stage.elsewhere if name == "dave" else stage.connected)(name)
         answer = await outsider.tries_to_join(stage.session)
         if answer.accepted:
             raise Broken(f"{name} to be refused", f"{answer.args}")
@@ -184,7 +184,7 @@ async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
             carol = await stage.joined("carol", transport=transport)
         except Refused:
             continue  # another requirement sees to it that this transport is served
-        await carol.leave_stage()
+        await carol.say_goodbye()
         anew = await stage.connected("carol", transport=transport)
         for said in await everything(stage, alice, bob):
             await anew.hears_nothing_of(said, unlike=gamemaster)

@@ -100,7 +100,11 @@ async def _is_refused(actor: Actor, name: str, said: Said) -> None:
 async def _heard_nothing_invalid(bob: Actor, event: Event, start: int) -> None:
     await bob.fence()
     valid = [said for said in bob.journal.said if said.legal]
+    session = bob.seat.session if bob.seat else None
     for seen in bob.journal.heard(bob.connection)[start:]:
+        body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
+        if body.get("sessionId", session) != session:
+            continue  # what leaks out of another session is not about this one
         if seen.event == event.name and not any(carries(seen, said) for said in valid):
             raise Broken(f"bob to hear no invalid {event.name}", f"{seen.args}")
 
