@@ -221,10 +221,52 @@ def readme() -> str:
     )
 
 
+def teeth() -> str:
+    """Return the matrix of requirements and faulty servers, read in both directions."""
+    sys.path.append(str(ROOT))  # the faulty servers are tests, and not installed
+    from tests.faulty.fault import all_faults
+
+    catalogue, faults = Catalogue.load(), all_faults().values()
+    demanded = [r for r in catalogue.requirements.values() if r.level != "MAY" and r.untestable is None]
+    by = {r.id: [fault.name for fault in faults if r.id in fault.breaks] for r in demanded}
+    head = ("Server", "Its fault", "Breaks", "May break besides")
+    servers = (
+        (
+            f"`{fault.name}`",
+            fault.claim,
+            ", ".join(f"`{name}`" for name in sorted(fault.breaks)),
+            "; ".join(f"`{name}`: {reason}" for name, reason in fault.also.items()) or "-",
+        )
+        for fault in faults
+    )
+    lines = [
+        NOTICE,
+        "# Teeth",
+        "",
+        f"{len(faults)} faulty servers, each the reference server with one fault, show that the suite can say no:",
+        f"they break {sum(map(bool, by.values()))} of the {len(demanded)} requirements that are a MUST or a SHOULD and",
+        "can be judged. The tests prove that the whole suite finds in each server just what is said here.",
+        "",
+        "## Who breaks what",
+        "",
+        *_table(("Requirement", "Level", "Broken by"), (_bitten(r, by[r.id]) for r in demanded)),
+        "",
+        "## The faulty servers",
+        "",
+        *_table(head, servers),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _bitten(requirement: Requirement, names: Iterable[str]) -> tuple[str, ...]:
+    return f"`{requirement.id}`", requirement.level, ", ".join(f"`{name}`" for name in names) or "nobody yet"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/events.md": events,
     "docs/requirements.md": requirements,
     "docs/target-file.md": target_file,
+    "docs/teeth.md": teeth,
     "README.md": readme,
 }
 

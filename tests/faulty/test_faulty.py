@@ -6,11 +6,56 @@ import pytest
 
 from dungeonlab_conformance.report.result import to_json
 from dungeonlab_conformance.report.result_schema import problem
+from dungeonlab_conformance.check import all_checks
 from dungeonlab_conformance.run import Run
-from tests.faulty.fault import all_faults
+from dungeonlab_spec import Catalogue
+from tests.faulty.fault import Fault, all_faults
 from tests.faulty.judging import broken, judge_all
 
 FAULTS = all_faults()
+DEMANDED = {r.id for r in Catalogue.load().requirements.values() if r.level != "MAY" and r.untestable is None}
+
+# No server breaks these yet.
+MISSING: set[str] = {
+    "tokens/create-then-others-can-move",
+    "tokens/move-changes-only-position",
+    "tokens/update-changes-only-what-was-sent",
+    "tokens/delete-ends-it",
+    "tokens/version-grows",
+    "tokens/unknown-token-refused",
+    "tokens/unknown-encounter-refused",
+    "tokens/broadcast-equals-stored-state",
+    "tokens/defaults-filled",
+    "tokens/bounds-reached",
+    "chat/text-arrives-unchanged",
+    "chat/longest-accepted",
+    "chat/blank-refused",
+    "chat/too-long-refused",
+    "direct/no-secrets",
+    "direct/strangers-profile-refused",
+    "direct/validate-action-says-yes",
+    "direct/validate-action-says-no-and-why",
+    "direct/validate-action-has-no-effect",
+    "order/one-sender-in-order",
+    "order/answers-in-order",
+    "order/concurrent-moves-converge",
+}
+
+
+# What can be shown on a server that refuses every request, since it is about refusals, or comes before any request.
+REFUSING = {
+    "connect/socket-io-v4-at-the-documented-path",
+    "connect/old-protocol-refused",
+    "auth/cookie-accepted",
+    "auth/missing-cookie-refused",
+    "auth/forged-cookie-refused",
+    "auth/logged-out-cookie-refused",
+    "auth/refusal-says-why",
+    "auth/refusal-names-the-code",
+    "auth/no-open-namespace",
+    "auth/logout-ends-the-connection",
+    "auth/foreign-origin-refused",
+}
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +63,22 @@ def runs(request: pytest.FixtureRequest) -> dict[str, Run]:
     """Return what the suite said about every faulty server that a selected test asks about."""
     wanted = (getattr(item, "callspec", None) for item in request.session.items)
     return dict(judge_all({spec.params["name"] for spec in wanted if spec and "name" in spec.params} & FAULTS.keys()))
+
+
+def test_every_requirement_has_a_server_that_breaks_it() -> None:
+    """For each MUST and SHOULD that can be judged, some faulty server breaks it."""
+    broken_by_some = {requirement for fault in FAULTS.values() for requirement in fault.breaks}
+    assert DEMANDED - broken_by_some == MISSING
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
+def test_a_faulty_server_says_what_it_breaks(fault: Fault) -> None:
+    """It states its fault in one sentence, and breaks requirements that exist and are judged."""
+    assert fault.claim.count(".") >= 1, "a sentence ends with a full stop"
+    assert "\n" not in fault.claim
+    assert fault.breaks
+    assert fault.breaks <= DEMANDED
+    assert all(reason for reason in fault.also.values())
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -33,3 +94,26 @@ def test_a_fault_breaks_what_it_says_and_nothing_else(name: str, runs: dict[str,
 def test_what_was_found_fits_the_published_schema(name: str, runs: dict[str, Run]) -> None:
     """Whatever a faulty server does, its result is one that other programs can read."""
     assert problem(to_json(runs[name])) is None
+
+
+def test_every_check_can_say_no(runs: dict[str, Run]) -> None:
+    """Each check, but for those of a MAY, has found some faulty server out: the verdict that it gave was no."""
+    if runs.keys() != FAULTS.keys():
+        pytest.skip("some of the faulty servers were not selected")
+    found = {
+        verdict.scene.partition("[")[0]
+        for run in runs.values()
+        for verdict in run.verdicts
+        if verdict.outcome in ("fail", "warn")
+    }
+    demanding = {check.name for check in all_checks() if DEMANDED & set(check.requirements) - MISSING}
+    assert demanding - found == set()
+
+
+def test_who_refuses_everything_passes_nothing_of_it(runs: dict[str, Run]) -> None:
+    """A server that lets people connect and refuses all they ask passes only what is about connecting and refusing."""
+    if "RefusesEverything" not in runs:
+        pytest.skip("it was not selected")
+    passed = {v.requirement for v in runs["RefusesEverything"].verdicts if v.outcome == "pass"}
+    assert {name.partition("/")[0] for name in passed} <= {"connect", "auth", "acks", "payloads"}
+    assert passed <= REFUSING
