@@ -222,7 +222,7 @@ class Ledger:
         return self.past(delivery.seen, delivery.cause.session or "")
 
     def past(self, seen: Observation, session: str) -> str | None:
-        """Name the rule that keeps a connection out of a room it had to do with before; None if it never had."""
+        """Name the rule that keeps a connection out of a room it is not in any more, or was not let into; or None."""
         connection = seen.connection
         past = [s for s in self.attendance.seats(connection, session) if s.since <= seen.at]
         if past:
@@ -230,7 +230,9 @@ class Ledger:
                 "left": "join/leave-stops-delivery",
                 "switched": "join/second-join-leaves-the-first-room",
                 "revoked": "authorization/removed-member-hears-nothing",
-            }.get(past[-1].why, "join/disconnect-leaves-the-room")
+                "closed": "join/disconnect-leaves-the-room",
+                "gone": "join/disconnect-leaves-the-room",
+            }.get(past[-1].why)
         if self.attendance.was_refused(connection, session):
             return "join/refused-join-subscribes-nothing"
         before = self.attendance.seats_of(self.attendance.users.get(connection), session)

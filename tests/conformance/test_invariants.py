@@ -1,0 +1,169 @@
+"""The invariants, on journals written by hand: each breach once, and one clean journal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.conformance.written import TIME, Written, broken, found
+
+from dungeonlab_conformance.arguments import Arguments
+from dungeonlab_conformance.journal import Observation, Said
+
+ALICE, BOB, TAB, CAROL, MALLORY = range(1, 6)
+
+
+@pytest.fixture
+def scene() -> Written:
+    """Return a scene in which alice and bob sit."""
+    written = Written()
+    written.sits(ALICE, "alice")
+    written.sits(BOB, "bob")
+    return written
+
+
+def _presence(user: str, **more: Any) -> dict[str, Any]:
+    return {"sessionId": "s", "userId": user, "timestamp": TIME, **more}
+
+
+def test_a_clean_journal_breaks_nothing(scene: Written) -> None:
+    """A broadcast, presence about others and about one's other connection, an error, an event of the server's own."""
+    scene.hears(BOB, scene.says(ALICE, "hello"))
+    carol = scene.sits(CAROL, "carol")
+    scene.is_sent(BOB, "user-joined", _presence("carol"))
+    scene.ends(carol, "left")
+    scene.is_sent(BOB, "user-left", _presence("carol", reason="left"))
+    scene.sits(TAB, "alice")
+    scene.is_sent(ALICE, "user-joined", _presence("alice"))
+    scene.ends(scene.journal.seats[1], "revoked")
+    scene.is_sent(BOB, "session-removed", {"sessionId": "s", "reason": "removed"})
+    scene.is_sent(MALLORY, "error", {"event": "chat-message", "error": "no", "code": "PERMISSION_DENIED"})
+    scene.is_sent(MALLORY, "x-own-event", 5)
+    assert broken(scene) == []
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "requirement", "path"),
+    [
+        ({"userId": "bob"}, "broadcasts/true-sender", "$.userId"),
+        ({"sessionId": "s-other"}, "broadcasts/true-session", "$.sessionId"),
+        ({"message": "hello?"}, "broadcasts/says-what-was-done", "$.message"),
+        ({"timestamp": 5}, "broadcasts/valid-payload", "$.timestamp"),
+        ({"passwordHash": "secret"}, "broadcasts/valid-payload", "$.passwordHash"),
+    ],
+)
+def test_a_broadcast_says_what_is_true(scene: Written, otherwise: Any, requirement: str, path: str) -> None:
+    """Whose it is, where it happened, what was done, all in its shape; the breach says where in the payload."""
+    scene.hears(BOB, scene.says(ALICE, "hello"), **otherwise)
+    (breach,) = found(scene)
+    assert (breach.requirement, breach.event, breach.broken.path) == (requirement, "chat-message", path)
+
+
+def test_a_broadcast_has_one_argument(scene: Written) -> None:
+    """A second one breaks its shape, whatever the first one says."""
+    said = scene.says(ALICE, "hello")
+    seen = scene.hears(BOB, said)
+    scene.journal.observations.remove(seen)
+    scene.is_sent(BOB, "chat-message", seen.args[0], "more")
+    assert broken(scene) == ["broadcasts/valid-payload"]
+
+
+def test_a_sender_that_was_claimed_is_a_matter_of_identity(scene: Written) -> None:
+    """The request named another user, and the server believed it."""
+    said = scene.says(ALICE, "hello")
+    said.args[0]["userId"] = "bob"
+    scene.hears(BOB, said, userId="bob")
+    assert broken(scene) == ["auth/identity-comes-from-the-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ("welcome", ["broadcasts/catalogue-events-only"]),
+        ("join-session", ["broadcasts/catalogue-events-only"]),
+        ("userJoined", ["names/kebab-case"]),
+        ("tokenMove", ["names/kebab-case"]),
+        ("serverInfo", ["names/kebab-case", "broadcasts/catalogue-events-only"]),
+        ("get-user-data", ["rooms/direct-answers-stay-direct"]),
+    ],
+)
+def test_a_name_is_in_the_catalogue_and_kebab_case(scene: Written, event: str, expected: list[str]) -> None:
+    """An unknown event, a request's name, a known event misspelt, both at once, and an answer gone astray."""
+    scene.is_sent(BOB, event, {})
+    assert broken(scene) == expected
+
+
+def test_an_answer_emitted_to_whoever_asked_went_nowhere_else(scene: Written) -> None:
+    """It is no event of the catalogue all the same."""
+    said = Said("get-user-data", ({},), None, None, user="bob", connection=BOB, at=scene.now, fate="accepted")
+    profile = {"user": {"id": "bob", "username": "bob"}}
+    answer = Arguments(({"success": True, "data": profile},))
+    scene.journal.said.append(said)
+    scene.journal.observations.append(
+        Observation(0, scene.now, "#2", BOB, "is answered", "get-user-data", answer, said)
+    )
+    scene.is_sent(BOB, "get-user-data", profile)
+    assert broken(scene) == ["broadcasts/catalogue-events-only"]
+
+
+@pytest.mark.parametrize(
+    ("event", "args"),
+    [
+        ("error", ("something went wrong",)),
+        ("error", ({"event": "chat-message", "error": "no", "code": "NOT_THAT_ONE"},)),
+        ("user-joined", (_presence("carol"), "more")),
+        ("user-left", (_presence("carol", reason="tired"),)),
+    ],
+)
+def test_a_servers_own_events_have_shapes_too(scene: Written, event: str, args: tuple[Any, ...]) -> None:
+    """A bare text, a code that is none, two arguments, a reason that is none."""
+    scene.is_sent(BOB, event, *args)
+    assert broken(scene) == ["broadcasts/server-events-valid"]
+
+
+def test_whoever_joins_is_not_told_so(scene: Written) -> None:
+    """Nor is whoever leaves."""
+    scene.is_sent(BOB, "user-joined", _presence("bob"))
+    scene.ends(scene.journal.seats[1], "left")
+    scene.is_sent(BOB, "user-left", _presence("bob", reason="left"))
+    assert broken(scene) == ["presence/right-audience"] * 2
+
+
+def test_presence_stays_in_the_room(scene: Written) -> None:
+    """An outsider hears nothing of it, and whoever has left hears nothing of what comes after."""
+    scene.comes(MALLORY, "mallory")
+    scene.is_sent(MALLORY, "user-joined", _presence("bob"))
+    scene.ends(scene.journal.seats[1], "left")
+    scene.sits(CAROL, "carol")
+    scene.is_sent(BOB, "user-joined", _presence("carol"))
+    assert broken(scene) == ["presence/right-audience"] * 2
+
+
+def test_a_removal_is_told_to_whoever_is_removed(scene: Written) -> None:
+    """Neither to those who stay nor to those who never were there."""
+    scene.comes(MALLORY, "mallory")
+    scene.is_sent(ALICE, "session-removed", {"sessionId": "s", "reason": "bob was removed"})
+    scene.is_sent(MALLORY, "session-removed", {"sessionId": "s", "reason": "bob was removed"})
+    assert broken(scene) == ["presence/right-audience"] * 2
+
+
+def test_presence_in_a_room_one_should_have_left_is_put_down_to_that(scene: Written) -> None:
+    """Bob has left, and hears everything: what is wrong is the leaving."""
+    scene.ends(scene.journal.seats[1], "left")
+    scene.hears(BOB, scene.says(ALICE, "hello"))
+    scene.sits(CAROL, "carol")
+    scene.is_sent(BOB, "user-joined", _presence("carol"))
+    assert broken(scene) == ["join/leave-stops-delivery"] * 2
+
+
+def test_a_second_answer_is_one_too_many(scene: Written) -> None:
+    """It is told apart from the first, which is held against its shape."""
+    said = scene.says(ALICE, "hello")
+    for act, body in (
+        ("is answered", {"success": True, "data": {"messageId": "m"}}),
+        ("is answered again", {"success": True}),
+    ):
+        scene.journal.observations.append(
+            Observation(0, scene.now, "#1", ALICE, act, "chat-message", Arguments((body,)), said)  # type: ignore[arg-type]
+        )
+    assert broken(scene) == ["acks/success-shape", "acks/exactly-one-answer"]

@@ -1,0 +1,207 @@
+"""The ledger, on journals written by hand: each way in which a delivery can be wrong, and what is not wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.conformance.written import Why, Written, broken, found
+
+ALICE, BOB, TAB, CAROL, DAVE, MALLORY = range(1, 7)
+
+
+@pytest.fixture
+def scene() -> Written:
+    """Return a scene in which alice and bob sit."""
+    written = Written()
+    written.sits(ALICE, "alice")
+    written.sits(BOB, "bob")
+    return written
+
+
+def test_a_clean_journal_breaks_nothing(scene: Written) -> None:
+    """Alice speaks, in the room or on her way out; whoever sits there hears it once."""
+    scene.sits(TAB, "alice")
+    seat = scene.sits(CAROL, "carol")
+    first = scene.says(ALICE, "first")
+    for listener in (BOB, TAB, CAROL):
+        scene.hears(listener, first)
+    scene.ends(seat, "left")
+    scene.hears(BOB, scene.says(ALICE, "second"))
+    assert broken(scene) == []
+
+
+def test_an_echo_is_the_senders_matter(scene: Written) -> None:
+    """The sender hears it on the connection that sent it."""
+    scene.hears(ALICE, scene.says(ALICE, "hello"))
+    assert broken(scene) == ["rooms/sender-hears-nothing"]
+
+
+def test_the_second_delivery_is_one_too_many(scene: Written) -> None:
+    """A listener hears once what was said once, and twice what was said twice."""
+    said = scene.says(ALICE, "hello")
+    scene.hears(BOB, said)
+    scene.hears(BOB, said)
+    assert broken(scene) == ["rooms/every-other-member-hears-once"]
+    scene.journal.said.append(said)
+    assert broken(scene) == []
+
+
+def test_a_doubling_after_joining_twice_is_put_down_to_that(scene: Written) -> None:
+    """Unless others hear double too."""
+    scene.journal.seats[1].repeats = 1
+    scene.sits(CAROL, "carol")
+    said = scene.says(ALICE, "hello")
+    scene.hears(BOB, said)
+    scene.hears(BOB, said)
+    assert broken(scene) == ["join/repeated-join-is-harmless"]
+    scene.hears(CAROL, said)
+    scene.hears(CAROL, said)
+    assert broken(scene) == ["rooms/every-other-member-hears-once"] * 2
+
+
+@pytest.mark.parametrize(
+    ("legal", "requirement"),
+    [(True, "rooms/refused-event-is-not-broadcast"), (False, "payloads/refused-not-broadcast")],
+)
+def test_what_was_refused_is_not_heard(scene: Written, legal: bool, requirement: str) -> None:
+    """Refused for want of rights, or for its payload; it matters not who hears it, nor when."""
+    scene.hears(BOB, scene.says(ALICE, "hello", fate="refused", legal=legal))
+    assert broken(scene) == [requirement]
+
+
+def test_of_two_alike_the_accepted_one_is_heard_first(scene: Written) -> None:
+    """One mark, once refused and once accepted: the first delivery is explained, the second is not."""
+    scene.says(ALICE, "hello", fate="refused")
+    accepted = scene.says(ALICE, "hello")
+    scene.hears(BOB, accepted)
+    assert broken(scene) == []
+    scene.hears(BOB, accepted)
+    assert broken(scene) == ["rooms/refused-event-is-not-broadcast"]
+
+
+@pytest.mark.parametrize(
+    ("why", "requirement"),
+    [
+        ("left", "join/leave-stops-delivery"),
+        ("switched", "join/second-join-leaves-the-first-room"),
+        ("revoked", "authorization/removed-member-hears-nothing"),
+        ("closed", "join/disconnect-leaves-the-room"),
+    ],
+)
+def test_a_room_ends_for_whoever_is_out_of_it(scene: Written, why: Why, requirement: str) -> None:
+    """What is asked after a stay has ended is not heard, and what was asked before may still be."""
+    before = scene.says(ALICE, "before")
+    scene.ends(scene.journal.seats[1], why)
+    scene.hears(BOB, before)
+    scene.hears(BOB, scene.says(ALICE, "after"))
+    assert broken(scene) == [requirement]
+
+
+def test_a_new_connection_hears_nothing_of_the_old_ones_room(scene: Written) -> None:
+    """The user's earlier connection sat there until it ended."""
+    scene.ends(scene.journal.seats[1], "gone")
+    scene.comes(TAB, "bob")
+    scene.hears(TAB, scene.says(ALICE, "hello"))
+    assert broken(scene) == ["join/disconnect-leaves-the-room"]
+
+
+def test_whoever_was_refused_at_the_door_hears_nothing(scene: Written) -> None:
+    """The connection had asked to join."""
+    scene.comes(MALLORY, "mallory")
+    scene.journal.refused_joins.append((MALLORY, "s"))
+    scene.hears(MALLORY, scene.says(ALICE, "hello"))
+    assert broken(scene) == ["join/refused-join-subscribes-nothing"]
+
+
+def _an_outsider(scene: Written) -> int:
+    return scene.comes(MALLORY, "mallory")
+
+
+def _an_absent_member(scene: Written) -> int:
+    return scene.comes(CAROL, "carol")
+
+
+def _somebody_elsewhere(scene: Written) -> int:
+    scene.sits(DAVE, "dave", "s-other")
+    return DAVE
+
+
+@pytest.mark.parametrize(
+    ("somebody", "requirement"),
+    [
+        (_an_outsider, "rooms/outsider-hears-nothing"),
+        (_an_absent_member, "rooms/member-not-joined-hears-nothing"),
+        (_somebody_elsewhere, "rooms/other-session-hears-nothing"),
+    ],
+)
+def test_strangers_hear_nothing(scene: Written, somebody: Callable[[Written], int], requirement: str) -> None:
+    """Whoever has never been in the room: a member of nothing, a member outside, somebody in another room."""
+    listener = somebody(scene)
+    scene.hears(listener, scene.says(ALICE, "hello"))
+    assert broken(scene) == [requirement]
+
+
+def test_what_strangers_hear_too_is_no_fault_of_leaving(scene: Written) -> None:
+    """Somebody who left hears it, as does somebody who never came: it leaks to both for the same reason."""
+    scene.ends(scene.journal.seats[1], "left")
+    scene.comes(MALLORY, "mallory")
+    said = scene.says(ALICE, "hello")
+    scene.hears(BOB, said)
+    scene.hears(MALLORY, said)
+    assert broken(scene) == ["rooms/member-not-joined-hears-nothing", "rooms/outsider-hears-nothing"]
+
+
+def test_whoever_just_came_to_another_room_is_judged_by_what_is_plain(scene: Written) -> None:
+    """Dave joined elsewhere while it was under way; whether he is an outsider or not, mallory plainly is."""
+    said = scene.says(ALICE, "hello")
+    scene.sits(DAVE, "dave", "s-other")
+    scene.hears(DAVE, said)
+    scene.comes(MALLORY, "mallory")
+    scene.hears(MALLORY, said)
+    assert broken(scene) == ["rooms/outsider-hears-nothing"] * 2
+
+
+def test_a_seat_that_the_server_may_end_when_it_likes_is_no_reproach(scene: Written) -> None:
+    """The user has joined elsewhere; until when this connection hears the room is up to the server."""
+    scene.journal.seats[1].certain = False
+    scene.hears(BOB, scene.says(ALICE, "hello"))
+    assert broken(scene) == []
+
+
+def test_a_leak_into_another_scene_is_blamed_on_the_one_that_caused_it(scene: Written) -> None:
+    """It is heard elsewhere, and later."""
+    other = Written("u")
+    other.sits(DAVE, "dave", "u-other")
+    said = scene.says(ALICE, "hello")
+    other.now = scene.now + 0.3
+    other.hears(DAVE, said)
+    (breach,) = found(scene, other)
+    assert breach.requirement == "rooms/other-session-hears-nothing"
+    assert breach.journal is scene.journal
+
+
+def test_a_request_without_a_mark_is_known_by_what_it_asks(scene: Written) -> None:
+    """The one that asks just that, and not the one that asks something else."""
+    scene.says(ALICE, "refused", mark=None, fate="refused")
+    said = scene.says(ALICE, "hello", mark=None)
+    scene.hears(BOB, said)
+    assert broken(scene) == []
+    scene.hears(ALICE, said)
+    assert broken(scene) == ["rooms/sender-hears-nothing"]
+
+
+def test_what_is_owed_explains_what_is_garbled(scene: Written) -> None:
+    """Bob has not heard what alice said, and hears something else in its place."""
+    scene.hears(BOB, scene.says(ALICE, "hello"), message="goodbye")
+    assert broken(scene) == ["broadcasts/says-what-was-done"]
+
+
+def test_what_nobody_asked_for_has_no_cause(scene: Written) -> None:
+    """Bob has heard what alice said, and then something more; or he came after it."""
+    said = scene.says(ALICE, "hello")
+    scene.hears(BOB, said)
+    scene.hears(BOB, said, message="goodbye")
+    scene.sits(CAROL, "carol")
+    scene.hears(CAROL, said, message="welcome")
+    assert broken(scene) == ["broadcasts/caused-by-a-request"] * 2

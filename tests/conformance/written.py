@@ -1,0 +1,95 @@
+"""Journals written by hand: who sat where, what was asked, who heard what. One unit of time passes with each act."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from dungeonlab_conformance.arguments import Arguments
+from dungeonlab_conformance.invariants import Breach, breaches
+from dungeonlab_conformance.journal import Journal, Observation, Said, Seat
+from dungeonlab_conformance.ledger import Ledger
+from dungeonlab_spec import Catalogue
+
+TIME = "2026-01-02T03:04:05.678Z"
+_NUMBERS = itertools.count(1)
+
+Why = Literal["", "left", "switched", "revoked", "closed", "gone"]
+
+
+class Written:
+    """The journal of one scene in session `s`, whose members are gm, alice, bob and carol; t is another session."""
+
+    def __init__(self, session: str = "s") -> None:
+        self.session = session
+        self.journal = Journal(members={session: {"gm", "alice", "bob", "carol"}, f"{session}-other": {"dave"}})
+        self.now = 0.0
+
+    def comes(self, connection: int, user: str) -> int:
+        """Connect a user."""
+        self.journal.users[connection] = user
+        return connection
+
+    def sits(self, connection: int, user: str, session: str | None = None) -> Seat:
+        """Connect a user and seat the connection."""
+        self.comes(connection, user)
+        seat = Seat(connection, session or self.session, self._tick(), granted=self._tick())
+        self.journal.seats.append(seat)
+        return seat
+
+    def ends(self, seat: Seat, why: Why) -> None:
+        """End a stay."""
+        seat.until, seat.why = self._tick(), why
+
+    def says(self, connection: int, text: str, **more: Any) -> Said:
+        """Have somebody say something that is accepted, unless told otherwise; the text is its mark."""
+        body = {"sessionId": self.session, "message": text}
+        said = Said("chat-message", (body,), text, self.session, fate="accepted")
+        for name, value in {
+            "actor": f"#{connection}",
+            "user": self.journal.users.get(connection),
+            "connection": connection,
+            "at": self._tick(),
+            **more,
+        }.items():
+            setattr(said, name, value)
+        self.journal.said.append(said)
+        return said
+
+    def hears(self, connection: int, said: Said, **otherwise: Any) -> Observation:
+        """Have a connection be sent what was said, as it should be but for what is `otherwise`."""
+        body = {
+            "sessionId": said.session,
+            "messageId": "m",
+            "userId": said.user,
+            "message": said.args[0]["message"],
+            "timestamp": TIME,
+        }
+        return self.is_sent(connection, "chat-message", {**body, **otherwise})
+
+    def is_sent(self, connection: int, event: str, *args: Any) -> Observation:
+        """Have a connection be sent anything."""
+        seen = Observation(next(_NUMBERS), self._tick(), f"#{connection}", connection, "hears", event, Arguments(args))
+        self.journal.observations.append(seen)
+        return seen
+
+    def _tick(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def found(*scenes: Written) -> list[Breach]:
+    """Return every breach in a run of these scenes."""
+    return list(_found(scenes))
+
+
+def _found(scenes: tuple[Written, ...]) -> Iterator[Breach]:
+    ledger = Ledger(scene.journal for scene in scenes)
+    for scene in scenes:
+        yield from breaches(scene.journal, ledger, Catalogue.load())
+
+
+def broken(*scenes: Written) -> list[str]:
+    """Return the requirements broken in a run of these scenes, each as often as it is."""
+    return [breach.requirement for breach in found(*scenes)]
