@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 LONGEST = 1 << 16  # characters of a payload that are kept; the rest of a longer one would fill files with one letter
@@ -13,15 +14,36 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Arguments(tuple[Any, ...]):
-    """What came with an event; in a message it reads as JSON."""
+    """What came with an event; in a message it reads as JSON. They are looked through often, and never change."""
 
-    __slots__ = ()
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """Every text in them but the names of properties, at any depth."""
+        return tuple(leaf for leaf in leaves(self) if isinstance(leaf, str))
+
+    @cached_property
+    def numbers(self) -> frozenset[int]:
+        """Every integer in them, at any depth."""
+        return frozenset(leaf for leaf in leaves(self) if isinstance(leaf, int) and not isinstance(leaf, bool))
 
     def __str__(self) -> str:
         return body(self)[0] or "no argument"
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
+
+
+def leaves(found: object) -> Iterator[object]:
+    """Yield what stands in a payload where nothing more is nested, in no particular order."""
+    ahead = [found]
+    while ahead:
+        value = ahead.pop()
+        if isinstance(value, dict):
+            ahead.extend(value.values())
+        elif isinstance(value, list | tuple):
+            ahead.extend(value)
+        else:
+            yield value
 
 
 def body(args: Sequence[Any], clean: Callable[[str], str] = str) -> tuple[str, bool]:

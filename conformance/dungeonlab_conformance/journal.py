@@ -158,19 +158,8 @@ def new_mark(like: str | int = "") -> str | int:
 
 def contains(found: object, mark: str | int) -> bool:
     """Say whether a payload carries a mark, at any depth."""
-    ahead = [found]
-    while ahead:
-        value = ahead.pop()
-        if isinstance(value, dict):
-            ahead.extend(value.values())
-        elif isinstance(value, list | tuple):
-            ahead.extend(value)
-        elif isinstance(value, str):
-            if isinstance(mark, str) and mark in value:
-                return True
-        elif isinstance(mark, int) and not isinstance(value, bool) and value == mark:
-            return True
-    return False
+    args = found if isinstance(found, Arguments) else Arguments((found,))
+    return any(mark in text for text in args.texts) if isinstance(mark, str) else mark in args.numbers
 
 
 def carries(observation: Observation, said: Said) -> bool:

@@ -35,7 +35,7 @@ class Secrets:
 
     def redact(self, text: str) -> str:
         """Return a text with every secret in it replaced by three asterisks."""
-        if not self._forms:
+        if not text or not self._forms:
             return text
         if self._pattern is None:
             longest_first = sorted(self._forms, key=len, reverse=True)

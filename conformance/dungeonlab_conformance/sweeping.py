@@ -41,8 +41,8 @@ async def clear_away(backstage: Backstage, casts: Iterable[Cast], journals: Iter
 
 async def sweep(target: Target, cast: Cast, journals: Iterable[Journal]) -> list[str]:
     """Clear away the sessions that outlived their scenes, or what was made in them; returns what could not be."""
-    made = tokens(journals)
     left = []
+    made = tokens(journals) if any(place.ready_made for place in cast.kept.values()) else {}
     for place in cast.kept.values():
         try:
             if place.ready_made:
