@@ -42,6 +42,30 @@ MISSING: set[str] = {
 }
 
 
+# What went wrong on a real server of this protocol, and who has the same fault here.
+HAPPENED = {
+    "every valid cookie was refused": {"LostTheLogin"},
+    "the handler of join-session was lost": {"LostTheJoinHandler"},
+    "whoever asked to join was let in and enrolled": {"EnrolsWhoeverComes"},
+    "a refused join had subscribed the connection": {"SubscribesBeforeItRefuses"},
+    "chat went to any room named, from any sender named": {"RelaysToWhateverRoom", "BelievesTheSender"},
+    "leaving left another room than joining had entered": {"LeavesAnotherRoom", "LeavesTheChatOnly"},
+    "half of the handlers broadcast to a room nobody was in": {"NamesTheRoomInTwoWays"},
+    "a second join did not leave the first room": {"StaysInTheFirstRoom"},
+    "disconnecting ended the membership": {"DisconnectingEndsMembership"},
+    "token events needed a further subscription": {"NeedsASubscription", "SubscribesWhenJoining"},
+    "a member of one session moved the tokens of another": {"MixesSessions"},
+    "the game master was refused, not being a participant": {"LooksForParticipantsOnly"},
+    "the sender heard its own broadcast": {"EchoesToTheSender", "EchoesDeletionsOnly"},
+    "broadcasts went to everybody": {"TellsEverybody"},
+    "a namespace for administrators was open": {"AdministersInTheOpen"},
+    "a revoked member went on hearing": {"KeepsTheRemovedInTheRoom"},
+    "a logged-out connection kept its authority": {"KeepsServingAfterLogout"},
+    "whoever switched kept the old room, which got no notice": {"SwitchesWithoutLeaving"},
+    "membership was kept in memory and not saved": {"LostTheMembership"},
+    "events had names in camelCase": {"BroadcastsInCamelCase", "AnnouncesInCamelCase"},
+}
+
 # What can be shown on a server that refuses every request, since it is about refusals, or comes before any request.
 REFUSING = {
     "connect/socket-io-v4-at-the-documented-path",
@@ -69,6 +93,12 @@ def test_every_requirement_has_a_server_that_breaks_it() -> None:
     """For each MUST and SHOULD that can be judged, some faulty server breaks it."""
     broken_by_some = {requirement for fault in FAULTS.values() for requirement in fault.breaks}
     assert DEMANDED - broken_by_some == MISSING
+
+
+@pytest.mark.parametrize("what", HAPPENED)
+def test_what_really_happened_can_be_seen(what: str) -> None:
+    """Each fault that a real server had is one of those on which the suite is proved."""
+    assert HAPPENED[what] <= FAULTS.keys()
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
