@@ -6,7 +6,7 @@ import fnmatch
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -37,6 +37,10 @@ class Fault:
     def allows(self, requirement: str) -> bool:
         """Whether a requirement may be found broken."""
         return requirement in self.breaks or any(fnmatch.fnmatchcase(requirement, glob) for glob in self.also)
+
+    def is_just(self, found: Set[str]) -> bool:
+        """Whether these are the requirements that must be found broken, and may."""
+        return self.breaks <= found and all(map(self.allows, found))
 
     @property
     def variant(self) -> Variant:
