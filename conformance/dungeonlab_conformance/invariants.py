@@ -50,7 +50,7 @@ def breaches(journal: Journal, ledger: Ledger, catalogue: Catalogue) -> Iterator
         elif seen.act == "hears" and seen.connection:
             delivery = ledger.delivery(seen)
             cause = delivery.cause if delivery else None
-            found = (*_name(seen, journal, catalogue), *_emission(seen, ledger, catalogue))
+            found = (*_name(seen, journal, catalogue), *_emission(seen, journal, ledger, catalogue))
         for requirement, event, broken in found:
             yield Breach(requirement, event, broken, seen, ledger.journal_of(cause) if cause else journal)
 
@@ -92,7 +92,7 @@ def _has_asked(seen: Observation, journal: Journal) -> bool:
     return any(seen.args[:1] in ((body,), (body.get("data"),)) for body in answers)
 
 
-def _emission(seen: Observation, ledger: Ledger, catalogue: Catalogue) -> Iterator[Found]:
+def _emission(seen: Observation, journal: Journal, ledger: Ledger, catalogue: Catalogue) -> Iterator[Found]:
     event = catalogue.events.get(seen.event)
     if event is None or event.emission is None:
         return
@@ -104,7 +104,7 @@ def _emission(seen: Observation, ledger: Ledger, catalogue: Catalogue) -> Iterat
         return
     for found in validate(event.name, seen.args[0], "emission"):
         yield _SERVER_EVENTS, None, Broken(found.expected, found.got, found.path)
-    for broken in () if ledger.is_tainted(seen) else misplaced(seen, ledger.attendance):
+    for broken in () if ledger.is_tainted(seen) else misplaced(seen, ledger.attendance, journal):
         past = ledger.past(seen, str(seen.args[0].get("sessionId")))
         yield past if past in ledger.haunted else "presence/right-audience", None, broken
 

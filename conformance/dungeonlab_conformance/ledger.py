@@ -51,7 +51,7 @@ class Ledger:
         strangers = [d for d in self._deliveries.values() if self._is_stranger(d)]
         self._leaky = {delivery.cause.event for delivery in strangers}
         more = [d for d in self._deliveries.values() if d.count > d.asked and d.cause.fate != "refused"]
-        self._doubled = {d.cause.event for d in more if not self._joined_again(d)}  # without any such reason
+        self._doubled = {d.cause.event for d in more if not self._joined_again(d)}  # without any further reason
         self.garbled = {  # events that do not say what was done even where that is nobody's special concern
             d.cause.event
             for d in self._deliveries.values()
@@ -159,7 +159,7 @@ class Ledger:
         """Return the requirement that a delivery breaks, or None if its listener was entitled to it."""
         seen, cause = delivery.seen, delivery.cause
         what = f"{cause.actor}'s {cause.event}"
-        if cause.fate == "refused":
+        if cause.fate == "refused" and not (delivery.asked and cause.event in self._doubled):
             usual = "rooms/refused-event-is-not-broadcast" if cause.legal else "payloads/refused-not-broadcast"
             expected = f"{what}, which was refused, not to be broadcast"
             return cause.about or usual, Broken(expected, f"{seen.actor} heard it")

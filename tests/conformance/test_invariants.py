@@ -140,10 +140,12 @@ def test_presence_stays_in_the_room(scene: Written) -> None:
 
 
 def test_a_removal_is_told_to_whoever_is_removed(scene: Written) -> None:
-    """Neither to those who stay nor to those who never were there."""
+    """Neither to those who never were there nor to those who stay, as what they hear then shows."""
     scene.comes(MALLORY, "mallory")
-    scene.is_sent(ALICE, "session-removed", {"sessionId": "s", "reason": "bob was removed"})
     scene.is_sent(MALLORY, "session-removed", {"sessionId": "s", "reason": "bob was removed"})
+    scene.is_sent(ALICE, "session-removed", {"sessionId": "s", "reason": "bob was removed"})
+    assert broken(scene) == ["presence/right-audience"]
+    scene.hears(ALICE, scene.says(BOB, "who was removed?"))
     assert broken(scene) == ["presence/right-audience"] * 2
 
 

@@ -80,6 +80,15 @@ def test_of_two_alike_the_accepted_one_is_heard_first(scene: Written) -> None:
     assert broken(scene) == ["rooms/refused-event-is-not-broadcast"]
 
 
+def test_where_all_is_doubled_a_second_delivery_shows_no_refused_one(scene: Written) -> None:
+    """Another message is heard twice as well, which was never refused."""
+    scene.says(ALICE, "hello", fate="refused")
+    for said in (scene.says(ALICE, "hello"), scene.says(ALICE, "goodbye")):
+        scene.hears(BOB, said)
+        scene.hears(BOB, said)
+    assert broken(scene) == ["rooms/every-other-member-hears-once"] * 2
+
+
 @pytest.mark.parametrize(
     ("why", "requirement"),
     [

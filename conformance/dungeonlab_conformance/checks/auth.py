@@ -147,7 +147,7 @@ async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
     said = await stage.request(event, fresh=True)
     said.args[0].update(_claims(alice))
     await mallory.is_refused(said)
-    await _cannot_connect_as(stage, alice, await stage.request(event, fresh=True))
+    await _cannot_connect_as(stage, alice, mallory, await stage.request(event, fresh=True))
     said = await stage.request(event)
     said.args[0].update(_claims(alice))
     await bob.does(said)
@@ -158,7 +158,7 @@ async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
             raise Broken(f"bob's id {bob.user!r}", f"{told!r}, which he claimed", "$.userId")
 
 
-async def _cannot_connect_as(stage: Stage, alice: Actor, said: Said) -> None:
+async def _cannot_connect_as(stage: Stage, alice: Actor, mallory: Actor, said: Said) -> None:
     """Mallory connects with her own cookie and claims, in the handshake, to be alice: she remains mallory."""
     impostor = await stage.actor("mallory", called="mallory claiming to be alice")
     try:
@@ -167,6 +167,8 @@ async def _cannot_connect_as(stage: Stage, alice: Actor, said: Said) -> None:
         return
     answer = await impostor.tries_to_join(stage.session)
     if answer.accepted or (await impostor.asks(said)).accepted:
+        if (await mallory.tries_to_join(stage.session)).accepted:
+            raise Unjudged("mallory is let in by now without claiming anything")
         raise Broken("mallory to be refused, whoever she claims to be in the handshake", "she was let through")
 
 
