@@ -136,7 +136,7 @@ class LetsMembersRule(HttpSide):
 
 
 @faulty("http/unknown-is-not-found")
-class DeletesNothing(HttpSide):
+class DeletesNoSession(HttpSide):
     """Deleting a session that is not there is answered as if it had been."""
 
     async def delete_session(self, request: web.Request) -> web.Response:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from dungeonlab_conformance.check import all_checks
 from dungeonlab_conformance.report.result import to_json
 from dungeonlab_conformance.report.result_schema import problem
-from dungeonlab_conformance.check import all_checks
 from dungeonlab_conformance.run import Run
 from dungeonlab_spec import Catalogue
 from tests.faulty.fault import Fault, all_faults
@@ -14,33 +14,6 @@ from tests.faulty.judging import broken, judge_all
 
 FAULTS = all_faults()
 DEMANDED = {r.id for r in Catalogue.load().requirements.values() if r.level != "MAY" and r.untestable is None}
-
-# No server breaks these yet.
-MISSING: set[str] = {
-    "tokens/create-then-others-can-move",
-    "tokens/move-changes-only-position",
-    "tokens/update-changes-only-what-was-sent",
-    "tokens/delete-ends-it",
-    "tokens/version-grows",
-    "tokens/unknown-token-refused",
-    "tokens/unknown-encounter-refused",
-    "tokens/broadcast-equals-stored-state",
-    "tokens/defaults-filled",
-    "tokens/bounds-reached",
-    "chat/text-arrives-unchanged",
-    "chat/longest-accepted",
-    "chat/blank-refused",
-    "chat/too-long-refused",
-    "direct/no-secrets",
-    "direct/strangers-profile-refused",
-    "direct/validate-action-says-yes",
-    "direct/validate-action-says-no-and-why",
-    "direct/validate-action-has-no-effect",
-    "order/one-sender-in-order",
-    "order/answers-in-order",
-    "order/concurrent-moves-converge",
-}
-
 
 # What went wrong on a real server of this protocol, and who has the same fault here.
 HAPPENED = {
@@ -92,7 +65,7 @@ def runs(request: pytest.FixtureRequest) -> dict[str, Run]:
 def test_every_requirement_has_a_server_that_breaks_it() -> None:
     """For each MUST and SHOULD that can be judged, some faulty server breaks it."""
     broken_by_some = {requirement for fault in FAULTS.values() for requirement in fault.breaks}
-    assert DEMANDED - broken_by_some == MISSING
+    assert DEMANDED - broken_by_some == set()
 
 
 @pytest.mark.parametrize("what", HAPPENED)
@@ -136,7 +109,7 @@ def test_every_check_can_say_no(runs: dict[str, Run]) -> None:
         for verdict in run.verdicts
         if verdict.outcome in ("fail", "warn")
     }
-    demanding = {check.name for check in all_checks() if DEMANDED & set(check.requirements) - MISSING}
+    demanding = {check.name for check in all_checks() if DEMANDED & set(check.requirements)}
     assert demanding - found == set()
 
 
