@@ -25,6 +25,7 @@ from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.verdict import Missing, TargetFault, Unreachable
 
+_IDLE = 1.0  # seconds until a connection is not used again; Node.js hangs up after 5, others after 2, unannounced
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
 
 
@@ -231,7 +232,7 @@ class Target:
         return aiohttp.ClientSession(
             cookie_jar=jar,
             headers=dict(self.headers),
-            connector=aiohttp.TCPConnector(ssl=verify, limit=0),
+            connector=aiohttp.TCPConnector(ssl=verify, limit=0, keepalive_timeout=_IDLE),
         )
 
     async def handshake(

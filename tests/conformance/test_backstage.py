@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.target import Target
 
@@ -14,3 +21,26 @@ async def test_an_attempt_to_register_may_be_repeated(reference_url: str) -> Non
     finally:
         await backstage.close()
     assert first.user != second.user
+
+
+@pytest.mark.parametrize(("idle", "connections"), [(0.2, 1), (1.5, 2)])
+async def test_an_idle_connection_is_not_used_again(
+    idle: float, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may hang up on it at any moment, and a request sent into that moment is lost."""
+    seen: set[object] = set()
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.add(request.transport)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", answer)
+    async with TestServer(app) as server, Target(str(server.make_url("/"))).http_session(None) as http:
+        for later in (0.0, idle):
+            clock = time.monotonic() + later
+            monkeypatch.setattr(aiohttp.connector, "monotonic", lambda now=clock: now)
+            async with http.post(server.make_url("/")) as told:
+                assert told.status == 200
+                await told.read()
+    assert len(seen) == connections
