@@ -2,7 +2,7 @@
 //
 //     node client.mjs URL [websocket | polling | polling,websocket]
 //
-// Prints one line of JSON and ends with 0 if the server did all that the protocol says; with an assertion's text otherwise.
+// Prints one line of JSON and ends with 0 if the server did all that the protocol says; with what it did instead otherwise.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
