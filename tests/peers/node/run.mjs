@@ -6,6 +6,8 @@ import { parseArgs } from "node:util";
 /** Serve `Peer` if the module at `url` is the program that was started; `faults` are what may be wrong with it. */
 export async function run(url, Peer, loadFaults = async () => ({})) {
   if (url !== pathToFileURL(process.argv[1]).href) return;
+  process.on("SIGTERM", () => process.exit(0));
+  process.on("SIGINT", () => process.exit(0));
   const values = options();
   const faults = await loadFaults();
   if (values["list-faults"]) return console.log(JSON.stringify(faults, null, 2));
@@ -16,8 +18,6 @@ export async function run(url, Peer, loadFaults = async () => ({})) {
   } catch (error) {
     return stop(`port ${values.port} cannot be used (${error.code ?? error.message})`);
   }
-  process.on("SIGTERM", () => process.exit(0));
-  process.on("SIGINT", () => process.exit(0));
 }
 
 function options() {
