@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from dungeonlab_reference_server.rules import Emission, Payload
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.sockets import Where
-from dungeonlab_reference_server.store import MemoryStore, Store
+from dungeonlab_reference_server.store import Store
 from dungeonlab_reference_server.wire import Wire
 from tests.faulty.fault import faulty
 
@@ -51,13 +50,6 @@ class BroadcastsInTasks(Later):
     async def _broadcast_late(self, emission: Emission, sender: str) -> None:
         await asyncio.sleep(LATE)
         await super().broadcast(emission, sender)
-
-
-class WithoutTurns(MemoryStore):
-    """Lets requests of one session overtake each other."""
-
-    def turn(self, key: str) -> AbstractAsyncContextManager[object]:
-        return nullcontext() if key in self._sessions else super().turn(key)
 
 
 @faulty("order/answers-in-order")

@@ -323,7 +323,7 @@ class CountsInTwos(Altering):
 
 
 @faulty("tokens/unknown-token-refused", "tokens/delete-ends-it")
-class DeletesNothing(Wire):
+class DeletesWhatIsNotThere(Wire):
     """Deleting a token that does not exist succeeds: what matches nothing is no error."""
 
     async def check_things(self, event: Event, payload: Payload) -> Payload | None:
