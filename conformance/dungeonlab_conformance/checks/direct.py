@@ -132,7 +132,8 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
     asked.fate, asked.about = "refused", "direct/validate-action-has-no-effect"  # it is never sent
     stage.journal.said.append(asked)
     for _ in range(2):
-        await alice.does(_asking(stage, event, asked.args[0]))
+        if (await alice.does(_asking(stage, event, asked.args[0]))).data.get("valid") is not True:
+            raise Unjudged("validate-action did not say yes")
     await bob.fence()
     if bob.sightings(asked):
         raise Broken("nothing to be broadcast", f"bob heard {event.name}")

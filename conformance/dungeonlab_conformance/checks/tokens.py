@@ -240,6 +240,8 @@ async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
         answer = await alice.asks(edge)
         if not answer.accepted:
             raise Broken(f"{name} to be accepted", f"{answer.args}")
+        if edge.mark is not None:
+            await bob.witnesses(edge)
     await bob.fence()
 
 
