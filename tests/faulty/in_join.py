@@ -24,7 +24,10 @@ class RefusesEverything(Wire):
         raise Refusal("PERMISSION_DENIED", "no")
 
 
-@faulty("acks/every-other-request-answers", "acks/failure-without-callback-emits-error")
+@faulty(
+    "acks/every-other-request-answers",
+    also={"acks/failure-without-callback-emits-error": "what is not handled is told to nobody either"},
+)
 class LostTheJoinHandler(Wire):
     """`join-session` is not answered at all: its handler was lost in a refactoring."""
 

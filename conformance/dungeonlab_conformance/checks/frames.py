@@ -235,7 +235,7 @@ async def _unentered(stage: Stage, name: str, bob: Actor, carol: Actor) -> None:
         if name == "nobody":
             await raw.send("40")
             await raw.answers("40", "44")
-        await raw.send("421" + json.dumps(["join-session", {"sessionId": stage.session}]))
+        await raw.send("4299" + json.dumps(["join-session", {"sessionId": stage.session}]))
         await raw.emit(said)
         await raw.send(_SIGN_OF_LIFE)
     except (Gone, Unjudged):
