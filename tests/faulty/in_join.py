@@ -146,7 +146,7 @@ class RefusesToJoinTwice(Wire):
 
     async def join(self, connection: str, user: str, payload: Payload) -> Payload:
         if self.seats.get(connection) == payload["sessionId"]:
-            raise Refusal("VALIDATION_ERROR", "you have joined already")
+            raise Refusal("PERMISSION_DENIED", "you have joined already")
         return await super().join(connection, user, payload)
 
 
