@@ -277,7 +277,7 @@ class Tavern:
         found = next((other for other in self.guests.values() if other.id == wanted), None)
         if found is None or (wanted != guest.id and not together):
             raise Refused("you do not know them", "PERMISSION_DENIED")
-        return {"id": found.id, "username": found.name}
+        return {"id": found.id, "username": found.name, "email": f"{found.name}@tavern.example"}
 
     def consider(self, table: Table, payload: dict[str, Any]) -> dict[str, Any]:
         """Say what would become of an action."""
@@ -307,7 +307,7 @@ class Tavern:
         """Return the answer's data, and what the others are told."""
         if name == "chat-message":
             said = {"messageId": f"message-{next(_NUMBERS)}", "timestamp": now()}
-            return said, {**said, "message": payload["message"].strip()}
+            return said, {**said, "message": payload["message"]}
         board = self.find(table, payload)
         where = {"encounterId": payload["encounterId"]}
         if name == "token:create":
