@@ -26,6 +26,7 @@ async def reference_server(*options: str) -> AsyncIterator[str]:
         "error",
         *options,
         stdout=asyncio.subprocess.PIPE,
+        process_group=0,  # so that Ctrl-C reaches the judge alone, who still has to clear away
     )
     assert process.stdout is not None
     try:

@@ -6,13 +6,27 @@ import asyncio
 import gc
 import resource
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from dungeonlab_conformance.embedded import reference_server
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.runner import Runner, Scene
 from dungeonlab_conformance.target import EMBEDDED, Target
 from dungeonlab_conformance.verdict import TargetFault, Verdict
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # that end a run early
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no further signal keep a run that is over from being told while the block runs."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def play(
@@ -25,7 +39,7 @@ def play(
 ) -> Run:
     """Judge a target; the embedded reference server is started for the purpose, and stopped again.
 
-    Returns what the run came to, also when the server cannot be tested, when Ctrl-C or SIGTERM cuts it short, or
+    Returns what the run came to, also when the server cannot be tested, when Ctrl-C or another signal cuts it short, or
     when the suite itself fails.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -37,10 +51,10 @@ def play(
 
 
 async def _until_interrupted(runner: Runner) -> Run:
-    """Play, and on Ctrl-C or SIGTERM stop and still return what was found; a second one leaves off clearing away."""
+    """Play, and on a signal stop and still return what was found; a second one leaves off clearing away."""
     task = asyncio.ensure_future(_whole(runner))
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         loop.add_signal_handler(number, task.cancel)
     try:
         await task

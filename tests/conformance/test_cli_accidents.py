@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
-from tests.conformance.command import command, lines, reference_server, started, wait_until
+from tests.conformance.command import COMMAND, command, environment, lines, reference_server, started, wait_until
 
 from dungeonlab_conformance.report.loading import load
 
@@ -45,9 +48,9 @@ def test_a_server_that_goes_away_ends_the_run(tmp_path: Path, accident: signal.S
     assert sum(v.outcome == "pass" for v in result.verdicts) >= SOME / 2
 
 
-@pytest.mark.parametrize("accident", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("accident", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_tells_what_it_found(reference_url: str, tmp_path: Path, accident: signal.Signals) -> None:
-    """Exit code 130 for Ctrl-C and SIGTERM alike; what was judged stands, the rest is unjudged, nothing is claimed."""
+    """Exit code 130 for Ctrl-C, SIGTERM and a closed terminal; what was judged stands, nothing is claimed."""
     with started("run", reference_url, "--concurrency", "2", *files(tmp_path)) as run:
         wait_until(lambda: lines(tmp_path / "r.ndjson") > SOME)
         run.send_signal(accident)
@@ -60,6 +63,43 @@ def test_an_interrupted_run_tells_what_it_found(reference_url: str, tmp_path: Pa
     assert load(tmp_path / "r.ndjson").verdicts == result.verdicts
     assert {v.outcome for v in result.verdicts} == {"pass", "unjudged"}
     assert result.leftovers == []
+
+
+def test_ctrl_c_on_a_terminal_leaves_the_embedded_server_to_be_cleared_up(tmp_path: Path) -> None:
+    """The terminal sends it to every process in the foreground; the server must outlive the judge's clearing away."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(COMMAND[0], [*COMMAND, "run", "--concurrency", "2", *files(tmp_path)], environment(TERM="xterm"))
+    wait_until(lambda: lines(tmp_path / "r.ndjson") > SOME)
+    os.write(terminal, b"\x03")
+    with contextlib.suppress(OSError):  # the other end is closed
+        while os.read(terminal, 65536):
+            pass
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    assert load(tmp_path / "r.json").leftovers == []
+
+
+def test_a_second_interrupt_leaves_off_clearing_away(tmp_path: Path) -> None:
+    """A server that hangs cannot keep anybody waiting; the reports are there by then."""
+    with (
+        reference_server() as (server, url),
+        started("run", url, "--timeout", "20", "--concurrency", "2", *files(tmp_path)) as run,
+    ):
+        wait_until(lambda: lines(tmp_path / "r.ndjson") > SOME)
+        server.send_signal(signal.SIGSTOP)
+        run.send_signal(signal.SIGINT)
+        wait_until(lambda: again(run) is not None)
+        code, said = ended(run)
+    assert code == 130, said
+    assert "Traceback" not in said
+    assert load(tmp_path / "r.json").interrupted
+
+
+def again(run: subprocess.Popen[str]) -> int | None:
+    """Interrupt once more; returns the exit code if it is over."""
+    run.send_signal(signal.SIGINT)
+    return run.poll()
 
 
 def test_an_embedded_run_can_be_interrupted_while_its_server_starts(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def run(
     """Judge the server at URL, or the one that a target file tells of; without either, the reference server."""
     from rich.console import Console
 
-    from dungeonlab_conformance.playing import play
+    from dungeonlab_conformance.playing import play, undisturbed
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.report.ndjson import Stream
     from dungeonlab_conformance.run import Run
@@ -114,17 +114,18 @@ def run(
                 stream.on_scene(scene, verdicts)
 
         result = play(target, chosen, concurrency, fail_fast, on_scene, started)
+        stack.enter_context(undisturbed())
         _conclude(result, known)
         if stream:
             stream.finish()
-    problems = reports.write(result, files)
-    problems += [stream.problem] if stream and stream.problem else []
-    if listing_file:
-        problems += _list(result, listing_file, before)
-    terminal.show(result, console, verbosity=-1 if quiet else int(verbose))
-    reports.tell_github(result)
-    for problem in problems:
-        click.echo(problem, err=True)
+        problems = reports.write(result, files)
+        problems += [stream.problem] if stream and stream.problem else []
+        if listing_file:
+            problems += _list(result, listing_file, before)
+        terminal.show(result, console, verbosity=-1 if quiet else int(verbose))
+        reports.tell_github(result)
+        for problem in problems:
+            click.echo(problem, err=True)
     raise SystemExit(result.exit_code or (2 if problems else 0))
 
 
