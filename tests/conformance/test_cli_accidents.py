@@ -80,28 +80,6 @@ def test_ctrl_c_on_a_terminal_leaves_the_embedded_server_to_be_cleared_up(tmp_pa
     assert load(tmp_path / "r.json").leftovers == []
 
 
-def test_a_second_interrupt_leaves_off_clearing_away(tmp_path: Path) -> None:
-    """A server that hangs cannot keep anybody waiting; the reports are there by then."""
-    with (
-        reference_server() as (server, url),
-        started("run", url, "--timeout", "20", "--concurrency", "2", *files(tmp_path)) as run,
-    ):
-        wait_until(lambda: lines(tmp_path / "r.ndjson") > SOME)
-        server.send_signal(signal.SIGSTOP)
-        run.send_signal(signal.SIGINT)
-        wait_until(lambda: again(run) is not None)
-        code, said = ended(run)
-    assert code == 130, said
-    assert "Traceback" not in said
-    assert load(tmp_path / "r.json").interrupted
-
-
-def again(run: subprocess.Popen[str]) -> int | None:
-    """Interrupt once more; returns the exit code if it is over."""
-    run.send_signal(signal.SIGINT)
-    return run.poll()
-
-
 def test_an_embedded_run_can_be_interrupted_while_its_server_starts(tmp_path: Path) -> None:
     """Whenever it comes, Ctrl-C ends with 130 and a result."""
     with started("run", *files(tmp_path)) as run:

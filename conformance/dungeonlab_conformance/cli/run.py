@@ -104,20 +104,21 @@ def run(
     started = Run(hide(target.url), again=hide(_again(url, target.file, transport, scale, protocol_version, words)))
     started.fail_on = next(level for level in LEVELS if level == fail_on.upper())
     started.protocol = protocol_version or started.protocol
-    with ExitStack() as stack:
-        following = stack.enter_context(terminal.Following(Console(stderr=True), len(chosen)))
-        stream = stack.enter_context(Stream(ndjson_file, started, len(chosen))) if ndjson_file else None
+    with ExitStack() as over:
+        with ExitStack() as stack:
+            following = stack.enter_context(terminal.Following(Console(stderr=True), len(chosen)))
+            stream = stack.enter_context(Stream(ndjson_file, started, len(chosen))) if ndjson_file else None
 
-        def on_scene(scene: Scene, verdicts: list[Verdict]) -> None:
-            following.on_scene(scene, verdicts)
+            def on_scene(scene: Scene, verdicts: list[Verdict]) -> None:
+                following.on_scene(scene, verdicts)
+                if stream:
+                    stream.on_scene(scene, verdicts)
+
+            result = play(target, chosen, concurrency, fail_fast, on_scene, started)
+            over.enter_context(undisturbed())
+            _conclude(result, known)
             if stream:
-                stream.on_scene(scene, verdicts)
-
-        result = play(target, chosen, concurrency, fail_fast, on_scene, started)
-        stack.enter_context(undisturbed())
-        _conclude(result, known)
-        if stream:
-            stream.finish()
+                stream.finish()
         problems = reports.write(result, files)
         problems += [stream.problem] if stream and stream.problem else []
         if listing_file:

@@ -1,0 +1,60 @@
+"""Playing a run to its end, whatever signal comes in between."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import Any
+
+from dungeonlab_conformance import playing
+from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.target import Target
+
+
+class Clearing:
+    """A runner that never ends by itself, and then clears away for ever."""
+
+    def __init__(self) -> None:
+        self.target = Target("http://127.0.0.1:9")
+        self.run = Run(self.target.url)
+        self.playing, self.clearing = asyncio.Event(), asyncio.Event()
+        self.settled = False
+
+    async def play(self) -> None:
+        """Wait until interrupted, and wait again."""
+        try:
+            self.playing.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.clearing.set()
+            await asyncio.Event().wait()
+
+    def settle(self) -> None:
+        """Take note."""
+        self.settled = True
+
+
+async def test_a_second_signal_leaves_off_clearing_away() -> None:
+    """The first one stops the run and clears away; nobody has to wait for that."""
+    runner: Any = Clearing()
+    ending = asyncio.ensure_future(playing._until_interrupted(runner))
+    await runner.playing.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+    await runner.clearing.wait()
+    assert not ending.done()
+    os.kill(os.getpid(), signal.SIGTERM)
+    run = await asyncio.wait_for(ending, 20)
+    assert run.interrupted
+    assert runner.settled
+    for number in playing.SIGNALS:
+        asyncio.get_running_loop().remove_signal_handler(number)
+
+
+def test_nothing_disturbs_what_must_be_told() -> None:
+    """While the reports are written signals are ignored; afterwards they are what they were."""
+    before = [signal.getsignal(number) for number in playing.SIGNALS]
+    with playing.undisturbed():
+        for number in playing.SIGNALS:
+            os.kill(os.getpid(), number)
+    assert [signal.getsignal(number) for number in playing.SIGNALS] == before
