@@ -201,12 +201,7 @@ async def logging_out_ends_the_connection(stage: Stage) -> None:
 @check("auth/foreign-origin-refused")
 async def a_foreign_origin_is_refused(stage: Stage) -> None:
     """Pages of other sites connect with alice's cookie and are refused; without an Origin she is let in."""
-    url = urlsplit(stage.target.url)
-    foreign = (
-        "https://evil.example",
-        f"{url.scheme}://evil-{url.netloc}",
-        f"{url.scheme}://{url.hostname}.evil.example",
-    )
+    foreign = _foreign_origins(stage.target.url)
     served = False
     for transport in stage.target.transports:
         alice = await stage.actor("alice")
@@ -220,3 +215,12 @@ async def a_foreign_origin_is_refused(stage: Stage) -> None:
             await _refusal(page, f"the Origin {origin}", transport=transport, headers={"Origin": origin})
     if not served:
         raise Unjudged("alice is not let in over any transport")
+
+
+def _foreign_origins(own: str) -> list[str]:
+    """Return origins that are not the server's, some of which look like it to whoever looks at a part only."""
+    url = urlsplit(own)
+    found = ["https://evil.example", f"{url.scheme}://{url.hostname}.evil.example"]
+    if (url.hostname or "").replace(".", "").isdigit():  # beside a name there may be others of the same owner
+        found.append(f"{url.scheme}://evil-{url.netloc}")
+    return found
