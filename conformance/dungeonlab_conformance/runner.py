@@ -393,7 +393,7 @@ class Runner:
                 await stage.strike()
         except (TimeoutError, Unjudged, TargetFault) as why:
             named = f"a session named {LABEL}-{self.target.run}"
-            self.run.leftovers.append(self._hide(f"not cleared away: {named}: {str(why) or 'it took too long'}"))
+            self.run.leftovers.append(self._hide(f"{named}: {str(why) or 'it took too long'}"))
 
     async def _clear(self) -> None:
         """Clear everything away, however the run ended; what cannot be is told, and counts against nobody."""
@@ -401,7 +401,7 @@ class Runner:
         self._up.clear()
         journals = [stage.journal for _, stage in self._stages]
         left = await clear_away(self.backstage, self._all_casts, journals)
-        self.run.leftovers += [self._hide(f"not cleared away: {what}") for what in left]
+        self.run.leftovers += map(self._hide, left)
 
 
 def _lingering_first(scene: Scene) -> bool:

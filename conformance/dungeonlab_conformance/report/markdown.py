@@ -50,8 +50,8 @@ def _head(run: Run) -> str:
         lines += [f"**The suite itself failed:** {_plain(shortened(run.own_fault, _LONGEST))}", ""]
     if run.fault:
         lines += [f"**Cut short:** {_plain(shortened(run.fault, _LONGEST))}", ""]
-    if run.leftovers:
-        lines += [f"**Not cleared away:** {counted(len(run.leftovers), 'session')}", ""]
+    for leftover in dict.fromkeys(run.leftovers):
+        lines += [f"**Not cleared away:** {_plain(shortened(leftover, _LONGEST))}", ""]
     if run.verdicts:
         there = [outcome for outcome in Outcome if any(v.outcome is outcome for v in run.verdicts)]
         lines += [f"| area | {' | '.join(there)} |", f"|---|{'--:|' * len(there)}"]

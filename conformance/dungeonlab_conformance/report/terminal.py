@@ -103,7 +103,8 @@ def _anything_judged(run: Run) -> bool:
 
 def _conclusion(run: Run, console: Console) -> None:
     for leftover, times in Counter(run.leftovers).items():
-        _say(console, f"[yellow]{_shown(leftover)}[/]" + (f" ({times} times)" if times > 1 else ""))
+        again = f" ({times} times)" if times > 1 else ""
+        _say(console, f"[yellow]not cleared away:[/] {_shown(leftover)}{again}")
     for stale in run.stale:
         _say(console, f"[bold red]known failures:[/] {_shown(stale)}")
     if run.fault:

@@ -93,7 +93,7 @@ def test_a_run_that_never_began_is_one_sentence() -> None:
 
 def test_what_was_left_behind_is_told_once() -> None:
     """Twenty sessions that could not be cleared away for one reason are one line."""
-    assert "a session stays (20 times)" in printed(Run("url", leftovers=["a session stays"] * 20))
+    assert "not cleared away: a session stays (20 times)" in printed(Run("url", leftovers=["a session stays"] * 20))
 
 
 def test_a_terminal_of_80_columns_shows_each_act_on_one_line() -> None:
