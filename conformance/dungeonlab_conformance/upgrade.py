@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ class Upgrade:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._polling: asyncio.Task[None] | None = None
         self._upgraded = False
+        self._numbers = itertools.count(100)  # of requests whose answers are not waited for
 
     async def open(self) -> bool:
         """Shake hands; returns whether the server offers an upgrade."""
@@ -46,8 +48,8 @@ class Upgrade:
         await self._await("431[")
 
     async def says(self, said: Said) -> None:
-        """Send a request without a callback, over the transport that is in use."""
-        frame = "42" + self._event(said.event, said.args)
+        """Send a request over the transport that is in use, and leave its answer among the frames."""
+        frame = f"42{next(self._numbers)}" + self._event(said.event, said.args)
         if self._upgraded and self._socket is not None:
             await self._socket.send_str(frame)
         else:
