@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 from collections.abc import Sequence
 from typing import Any
 
-from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload, Refusal
+from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_reference_server.sockets import Where
 from dungeonlab_reference_server.wire import Wire
 from dungeonlab_spec import Event
+from tests.faulty.altering import Altering, everywhere, told
 from tests.faulty.fault import faulty
 
 GONE = "the process is gone, and everybody's connection with it"
@@ -240,68 +242,43 @@ class RefusesWhatItDoesNotKnow(Wire):
         return payload
 
 
-class Spreading(Wire):
-    """Takes what it was sent over; nothing, for nothing but that."""
-
-    def spread(self, asked: Payload, effect: Effect) -> Effect:
-        """Return the effect with what was asked in it."""
-        return effect
-
-    async def take_effect(self, command: Command, connection: str) -> Payload:
-        plain = self.effects[command.event]
-        self.effects[command.event] = lambda c: self.spread(c.payload, plain(c))
-        try:
-            return await super().take_effect(command, connection)
-        finally:
-            self.effects[command.event] = plain
-
-
 @faulty("payloads/unknown-properties-ignored")
-class SpreadsIntoTheRecord(Spreading):
+class SpreadsIntoTheRecord(Altering):
     """A draft is spread into the token's record, unknown properties included."""
 
-    def spread(self, asked: Payload, effect: Effect) -> Effect:
-        if "token" not in asked or effect.saved is None:
-            return effect
-        token = {**asked["token"], **effect.saved}
-        told = Emission(effect.emission.event, effect.emission.session, {**effect.emission.payload, "token": token})
-        return Effect({"token": token}, told, saved=token)
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        draft = command.payload.get("token")
+        return everywhere(effect, {**draft, **effect.saved}) if draft and effect.saved else effect
 
 
 @faulty("payloads/unknown-properties-ignored")
-class SpreadsIntoTheBroadcast(Spreading):
+class SpreadsIntoTheBroadcast(Altering):
     """A request is spread into its broadcast, unknown properties included."""
 
-    def spread(self, asked: Payload, effect: Effect) -> Effect:
-        extra = {key: value for key, value in asked.items() if key not in ("token", "updates", "position", "tokenId")}
-        told = Emission(effect.emission.event, effect.emission.session, {**extra, **effect.emission.payload})
-        return Effect(effect.answer, told, saved=effect.saved, deleted=effect.deleted)
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        own = ("token", "updates", "position", "tokenId")
+        extra = {key: value for key, value in command.payload.items() if key not in own}
+        return dataclasses.replace(effect, emission=told(effect, **{**extra, **effect.emission.payload}))
 
 
 @faulty("payloads/unknown-properties-ignored")
-class LetsTheDraftSayWhoMadeIt(Spreading):
+class LetsTheDraftSayWhoMadeIt(Altering):
     """Who created a token is taken from the draft, if it says so."""
 
-    def spread(self, asked: Payload, effect: Effect) -> Effect:
-        claimed = asked.get("token", {}).get("createdBy")
-        if not claimed or effect.saved is None:
-            return effect
-        token = {**effect.saved, "createdBy": claimed}
-        told = Emission(effect.emission.event, effect.emission.session, {**effect.emission.payload, "token": token})
-        return Effect({"token": token}, told, saved=token)
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        claimed = command.payload.get("token", {}).get("createdBy")
+        return everywhere(effect, {**effect.saved, "createdBy": claimed}) if claimed and effect.saved else effect
 
 
 @faulty("payloads/unknown-properties-ignored")
-class MovesByUpdate(Spreading):
+class MovesByUpdate(Altering):
     """An update may name a position, and moves the token."""
 
-    def spread(self, asked: Payload, effect: Effect) -> Effect:
-        where = asked.get("updates", {}).get("position")
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        where = command.payload.get("updates", {}).get("position")
         if not where or effect.saved is None:
             return effect
-        token = {**effect.saved, "position": {"elevation": 0, "x": where["x"], "y": where["y"]}}
-        told = Emission(effect.emission.event, effect.emission.session, {**effect.emission.payload, "token": token})
-        return Effect({"token": token}, told, saved=token)
+        return everywhere(effect, {**effect.saved, "position": {"elevation": 0, "x": where["x"], "y": where["y"]}})
 
 
 def _depth(value: Any) -> int:

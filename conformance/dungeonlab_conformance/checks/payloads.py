@@ -200,7 +200,7 @@ async def _copes_without_callback(stage: Stage, event: Event) -> None:
 @check("payloads/valid-accepted")
 async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
     """Alice sends the least that the schema asks for, and the most that it names; both are accepted."""
-    bob, alice = await stage.joined("bob"), await stage.joined("alice")
+    alice, bob = await stage.joined("alice", "bob")  # what it is about is hers
     for name in ("minimal", "full"):
         valid = await stage.request(event, fresh=True)
         example = examples(event.name, "valid").get(name, valid.args[0])
