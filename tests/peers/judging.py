@@ -99,7 +99,7 @@ def judge(transport: str, fault: str | None = None, patience: float | None = Non
 def judge_clean(times: int, transports: Iterable[str] = TRANSPORTS) -> Iterator[tuple[str, Run]]:
     """Judge the peer without a fault so many times on each transport; yields the transport, and the run."""
     for transport in transports:
-        for run in _in_processes([(transport, None)] * times, at_once=1):
+        for run in _in_processes([(transport, None, None)] * times, at_once=1):
             yield transport, run
 
 
@@ -109,10 +109,11 @@ def judge_faulty(names: Iterable[str]) -> Iterator[tuple[str, Run]]:
     A run on a busy machine may leave the fault unjudged: then it is judged once more, alone and with more patience.
     """
     names = list(names)
-    jobs = [(all_faults()[name].transport, name) for name in names]
+    jobs = [(all_faults()[name].transport, name, None) for name in names]
     for name, run in zip(names, _in_processes(jobs, at_once=AT_ONCE), strict=True):
         fault = all_faults()[name]
-        yield name, run if fault.breaks <= broken(run) else judge(fault.transport, name, patience=1.0)
+        patiently = (fault.transport, name, 1.0)
+        yield name, run if fault.breaks <= broken(run) else next(_in_processes([patiently], at_once=1))
 
 
 def red(run: Run) -> list[str]:
@@ -121,7 +122,7 @@ def red(run: Run) -> list[str]:
     return [line for line in lines if not line.startswith(("pass:", "note:"))] + ([run.fault] if run.fault else [])
 
 
-def _in_processes(jobs: Iterable[tuple[str, str | None]], *, at_once: int) -> Iterator[Run]:
+def _in_processes(jobs: Iterable[tuple[str, str | None, float | None]], *, at_once: int) -> Iterator[Run]:
     with ProcessPoolExecutor(at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
         yield from pool.map(judge, *zip(*jobs, strict=True))
 
