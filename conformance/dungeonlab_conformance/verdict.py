@@ -159,7 +159,7 @@ def exit_code(
 ) -> int:
     """Say how a run ends: the suite's own fault first, then what was proved, then what could not be.
 
-    `stale` is whether the list of known failures has something wrong.
+    `stale` is whether the list of known failures has something wrong. A run that skipped everything has shown nothing.
     """
     if any(v.outcome is Outcome.ERROR for v in verdicts):
         return EXIT_SUITE
@@ -168,4 +168,5 @@ def exit_code(
     failing = {v.outcome for v in verdicts if fails(v, fail_on) and not v.known}
     if failing - {Outcome.UNJUDGED} or stale:
         return EXIT_BROKEN
-    return EXIT_TARGET if fault or failing else EXIT_OK
+    nothing = bool(verdicts) and all(v.outcome is Outcome.SKIPPED for v in verdicts)
+    return EXIT_TARGET if fault or failing or nothing else EXIT_OK

@@ -103,7 +103,7 @@ def scripted(raised: Exception | None) -> Scene:
         (None, Outcome.PASS, 0),
         (Broken("this", "that"), Outcome.FAIL, 1),
         (Unjudged("too slow"), Outcome.UNJUDGED, 3),
-        (Missing("revoke"), Outcome.SKIPPED, 0),
+        (Missing("revoke"), Outcome.SKIPPED, 3),
         (RuntimeError("a slip of ours"), Outcome.ERROR, 4),
         (TargetFault("login refused"), Outcome.UNJUDGED, 3),
     ],

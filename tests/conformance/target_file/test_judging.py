@@ -272,6 +272,16 @@ async def test_sessions_made_once_per_run(reference_url: str, tmp_path: Path) ->
     assert run.leftovers == []
 
 
+async def test_a_run_that_skips_everything_is_no_success(reference_url: str, tmp_path: Path) -> None:
+    """It ends as one that could not judge; one verdict that passed is enough for success."""
+    file = tmp_path / "absent.toml"
+    file.write_text(f'[server]\nurl = "{reference_url}"\n[capabilities]\npresence = false\n', "utf-8")
+    nothing = await _judged(file, "presence/joining-announced", "presence/leaving-announced")
+    assert set(outcomes(nothing)) == {Outcome.SKIPPED}
+    assert nothing.exit_code == 3
+    assert (await _judged(file, "presence/joining-announced", "chat/blank-refused")).exit_code == 0
+
+
 async def test_a_server_of_one_transport(reference_url: str, tmp_path: Path) -> None:
     """What needs the other one is skipped, by name."""
     file = tmp_path / "polling.toml"
