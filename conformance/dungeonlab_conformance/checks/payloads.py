@@ -205,7 +205,9 @@ async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
         valid = await stage.request(event, fresh=True)
         example = examples(event.name, "valid").get(name, valid.args[0])
         payload = with_ids(event, example, {**ids_of(valid.args[0]), "userId": alice.user or ""})
-        answer = await alice.asks(Said(event.name, (payload,), None, stage.session))
+        said = Said(event.name, (payload,), None, stage.session)
+        said.about = "chat/text-arrives-unchanged" if "message" in payload else None
+        answer = await alice.asks(said)
         if name == "minimal" and answer.code in ("PERMISSION_DENIED", "NOT_JOINED"):
             raise Unjudged(f"alice may not: {answer.args}")  # which is not about her payload
         if not answer.accepted:
