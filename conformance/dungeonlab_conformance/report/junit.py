@@ -51,7 +51,7 @@ def _case(verdict: Verdict, run: Run) -> TestCase:
     requirement = requirement_of(verdict.requirement)
     area, _, name = verdict.requirement.partition("/")
     called = _printable(f"{name}[{verdict.event}]" if verdict.event else name)
-    case = TestCase(called, _printable(f"dungeonlab.{area}"), verdict.seconds)
+    case = TestCase(called, _printable(f"dungeonlab.{area}"), round(verdict.seconds, 3))
     properties = Properties()  # type: ignore[no-untyped-call]
     for key, value in (
         ("requirement", verdict.requirement),

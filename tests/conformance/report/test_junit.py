@@ -53,6 +53,13 @@ def test_a_case_names_its_requirement_as_a_property(file: Path) -> None:
     assert found["again"] == f"dungeonlab-conformance run --only {ECHO} --event token:move"
 
 
+def test_times_are_in_milliseconds_at_most(file: Path) -> None:
+    """What a clock has beyond that is noise, in which a search for anything finds something."""
+    verdict = failing(ECHO, "token:move")
+    verdict.seconds = 1.23456789
+    assert the_case(Run("url", [verdict]), file).get("time") == "1.235"
+
+
 def test_a_failure_says_what_was_expected_and_what_came(file: Path) -> None:
     """The message is for the list, the text for the page of one case."""
     failure = the_case(Run("url", [failing(ECHO, "token:move")]), file).find("failure")
