@@ -20,6 +20,7 @@ from tests.peers import judging as peers
 from tests.weather.forecast import WEATHERS, climates
 from tools.generate_docs import MEASURED, ROOT
 
+from dungeonlab_conformance.check import all_checks
 from dungeonlab_spec import Catalogue
 
 ECHO = "EchoesToTheSender"
@@ -32,10 +33,14 @@ def _faulty(_: int) -> Iterator[Line]:
     covered = demanded & {name for fault in faults.values() for name in fault.breaks}
     yield _of("requirements with a faulty server", len(covered), len(demanded))
     caught = exact = 0
+    said_no: set[str] = set()
     for name, run in faulty.judge_all(faults):
         found = faulty.broken(run)
         caught += bool(found & faults[name].breaks)
-        exact += faults[name].breaks <= found and all(map(faults[name].allows, found))
+        exact += faults[name].is_just(found) or _aside(f"{name}: {sorted(found ^ faults[name].breaks)}")
+        said_no |= {v.scene.partition("[")[0] for v in run.verdicts if v.outcome in ("fail", "warn")}
+    checks = {check.name for check in all_checks() if demanded & set(check.requirements)}
+    yield _of("checks that found a faulty server out", len(checks & said_no), len(checks))
     yield _of("faulty servers caught", caught, len(faults))
     yield _of("faulty servers blamed exactly", exact, len(faults))
 
@@ -43,18 +48,28 @@ def _faulty(_: int) -> Iterator[Line]:
 def _peer(runs: int) -> Iterator[Line]:
     clean: dict[str, int] = dict.fromkeys(peers.TRANSPORTS, 0)
     for transport, run in peers.judge_clean(runs):
-        clean[transport] += not peers.red(run)
+        clean[transport] += not peers.red(run) or _aside(f"peer over {transport}: {peers.red(run)}")
     for transport, count in clean.items():
         yield _of(f"Node.js peer, clean runs over {transport}", count, runs)
     faults = peers.all_faults()
-    judged = {name: faulty.broken(run) for name, run in peers.judge_faulty(faults)}
-    exact = sum(faults[n].breaks <= found and all(map(faults[n].allows, found)) for n, found in judged.items())
+    exact = 0
+    for name, run in peers.judge_faulty(faults):
+        found = faulty.broken(run)
+        exact += faults[name].is_just(found) or _aside(f"{name}: {sorted(found ^ faults[name].breaks)}")
     yield _of("Node.js peer, faults caught and blamed exactly", exact, len(faults))
 
 
 def _weather(runs: int) -> Iterator[Line]:
     for name, climate in climates(WEATHERS, runs).items():
-        yield _of(f"clean runs when {WEATHERS[name].claim}", climate.clean, len(climate.days))
+        for day in climate.days:
+            _ = day.red and _aside(f"{name}: {day.red}")
+        yield _of(f"clean when {WEATHERS[name].claim}", climate.clean, len(climate.days))
+
+
+def _aside(text: str) -> bool:
+    """Say on standard error what is not as it should be; returns False, which counts as none."""
+    print(text, file=sys.stderr, flush=True)
+    return False
 
 
 def _of(what: str, count: int, whole: int) -> Line:

@@ -20,9 +20,9 @@ S = TypeVar("S", Wire, Sockets, HttpSide, MemoryStore)
 Seam = Wire | Sockets | HttpSide | MemoryStore
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One faulty server.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """A fault, and what it breaks.
 
     `breaks` are the requirement ids that must be found broken. `also` are ids (or globs) that may be found
     broken besides, each with the reason why no server could have the fault and keep them.
@@ -31,7 +31,6 @@ class Fault:
     name: str
     claim: str
     breaks: frozenset[str]
-    seams: tuple[type[Seam], ...]
     also: Mapping[str, str] = field(default_factory=dict)
 
     def allows(self, requirement: str) -> bool:
@@ -41,6 +40,13 @@ class Fault:
     def is_just(self, found: Set[str]) -> bool:
         """Whether these are the requirements that must be found broken, and may."""
         return self.breaks <= found and all(map(self.allows, found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault(Charge):
+    """One faulty server, made of the reference server with some of its classes replaced."""
+
+    seams: tuple[type[Seam], ...]
 
     @property
     def variant(self) -> Variant:
@@ -65,7 +71,9 @@ def faulty(
         if seam.__name__ in _FAULTS:
             raise ValueError(f"there are two faulty servers called {seam.__name__}")
         claim = inspect.getdoc(seam) or ""
-        _FAULTS[seam.__name__] = Fault(seam.__name__, claim, frozenset(breaks), (seam, *beside), also or {})
+        _FAULTS[seam.__name__] = Fault(
+            name=seam.__name__, claim=claim, breaks=frozenset(breaks), also=also or {}, seams=(seam, *beside)
+        )
         return seam
 
     return register
@@ -78,3 +86,20 @@ def all_faults() -> Mapping[str, Fault]:
         if module.name.startswith("in_"):
             importlib.import_module(f"{package.__name__}.{module.name}")
     return dict(sorted(_FAULTS.items()))
+
+
+def panel() -> Mapping[str, Fault]:
+    """Return few of the faulty servers, but so that each requirement is broken by one of them.
+
+    Taken one by one, each time the server that breaks most of what is still missing; and the one that refuses
+    everything, on which every check shows that it passes nothing for want of anything having happened.
+    """
+    faults = all_faults()
+    chosen = {"RefusesEverything": faults["RefusesEverything"]}
+    left = {requirement for fault in faults.values() for requirement in fault.breaks}
+    left -= chosen["RefusesEverything"].breaks
+    while left:
+        best = max(faults.values(), key=lambda fault: len(fault.breaks & left))
+        chosen[best.name] = best
+        left -= best.breaks
+    return dict(sorted(chosen.items()))

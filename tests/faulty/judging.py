@@ -53,7 +53,7 @@ def judged(name: str, scale: float) -> Run:
 def judge_all(names: Iterable[str]) -> Iterator[tuple[str, Run]]:
     """Judge many, some at a time; yields each as it is done, in the order of the names."""
     names = list(names)
-    with ProcessPoolExecutor(AT_ONCE, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("spawn"), serving.hasten) as pool:
         yield from zip(names, pool.map(judge, names), strict=True)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+
 import pytest
 
 from dungeonlab_conformance.check import all_checks
@@ -9,10 +12,11 @@ from dungeonlab_conformance.report.result import to_json
 from dungeonlab_conformance.report.result_schema import problem
 from dungeonlab_conformance.run import Run
 from dungeonlab_spec import Catalogue
-from tests.faulty.fault import Fault, all_faults
+from tests.faulty.fault import all_faults, panel
 from tests.faulty.judging import broken, judge_all
 
-FAULTS = all_faults()
+ALL = all_faults()
+FAULTS = ALL if os.environ.get("FAULTY") == "all" else panel()  # every one of them takes two cores ten minutes
 DEMANDED = {r.id for r in Catalogue.load().requirements.values() if r.level != "MAY" and r.untestable is None}
 
 # What went wrong on a real server of this protocol, and who has the same fault here.
@@ -69,19 +73,20 @@ def runs(request: pytest.FixtureRequest) -> dict[str, Run]:
 
 def test_every_requirement_has_a_server_that_breaks_it() -> None:
     """For each MUST and SHOULD that can be judged, some faulty server breaks it."""
-    broken_by_some = {requirement for fault in FAULTS.values() for requirement in fault.breaks}
+    broken_by_some = {requirement for fault in ALL.values() for requirement in fault.breaks}
     assert DEMANDED - broken_by_some == set()
 
 
 @pytest.mark.parametrize("what", HAPPENED)
 def test_what_really_happened_can_be_seen(what: str) -> None:
     """Each fault that a real server had is one of those on which the suite is proved."""
-    assert HAPPENED[what] <= FAULTS.keys()
+    assert HAPPENED[what] <= ALL.keys()
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
-def test_a_faulty_server_says_what_it_breaks(fault: Fault) -> None:
+@pytest.mark.parametrize("stated", ALL)
+def test_a_faulty_server_says_what_it_breaks(stated: str) -> None:
     """It states its fault in one sentence, and breaks requirements that exist and are judged."""
+    fault = ALL[stated]
     assert fault.claim.count(".") >= 1, "a sentence ends with a full stop"
     assert "\n" not in fault.claim
     assert fault.breaks
@@ -101,13 +106,13 @@ def test_a_fault_breaks_what_it_says_and_nothing_else(name: str, runs: dict[str,
 @pytest.mark.parametrize("name", FAULTS)
 def test_what_was_found_fits_the_published_schema(name: str, runs: dict[str, Run]) -> None:
     """Whatever a faulty server does, its result is one that other programs can read."""
-    assert problem(to_json(runs[name])) is None
+    assert problem(json.loads(json.dumps(to_json(runs[name])))) is None
 
 
 def test_every_check_can_say_no(runs: dict[str, Run]) -> None:
     """Each check, but for those of a MAY, has found some faulty server out: the verdict that it gave was no."""
-    if runs.keys() != FAULTS.keys():
-        pytest.skip("some of the faulty servers were not selected")
+    if runs.keys() != ALL.keys():
+        pytest.skip("not every faulty server was judged: FAULTY=all does that")
     found = {
         verdict.scene.partition("[")[0]
         for run in runs.values()

@@ -5,7 +5,6 @@ From the shell: ``python -m tests.peers.judging [NAME ...]`` for faults, ``--cle
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import multiprocessing
 import os
@@ -15,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,29 +23,20 @@ from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.runner import Run, Selection, scenes
 from dungeonlab_conformance.target import Limits, Target
 from dungeonlab_spec import Catalogue
+from tests.faulty.fault import Charge
 from tests.faulty.judging import AT_ONCE, SCALE, broken
+from tests.serving import hasten
 
 NODE = Path(__file__).parent / "node"
 TRANSPORTS = ("websocket", "polling")
 _READY = "Listening on "
 
 
-@dataclass(frozen=True, slots=True)
-class PeerFault:
-    """A fault that a peer can be started with, as `tests.faulty.fault.Fault` has it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerFault(Charge):
+    """A fault that a peer can be started with. It is judged on the one transport on which it shows."""
 
-    It is judged on the one transport on which it shows.
-    """
-
-    name: str
-    claim: str
-    breaks: frozenset[str]
-    also: Mapping[str, str] = field(default_factory=dict)
     transport: str = "websocket"
-
-    def allows(self, requirement: str) -> bool:
-        """Whether a requirement may be found broken."""
-        return requirement in self.breaks or any(fnmatch.fnmatchcase(requirement, glob) for glob in self.also)
 
 
 def why_not() -> str | None:
@@ -85,7 +75,7 @@ def all_faults() -> Mapping[str, PeerFault]:
     """Return every fault that the peer can be started with, by its name."""
     listed = subprocess.run(["node", NODE / "server.mjs", "--list-faults"], check=True, capture_output=True, text=True)
     rows: dict[str, dict[str, Any]] = json.loads(listed.stdout)
-    return {name: PeerFault(name, **{**row, "breaks": frozenset(row["breaks"])}) for name, row in rows.items()}
+    return {name: PeerFault(name=name, **{**row, "breaks": frozenset(row["breaks"])}) for name, row in rows.items()}
 
 
 def judge(transport: str, fault: str | None = None, patience: float | None = None) -> Run:
@@ -123,7 +113,7 @@ def red(run: Run) -> list[str]:
 
 
 def _in_processes(jobs: Iterable[tuple[str, str | None, float | None]], *, at_once: int) -> Iterator[Run]:
-    with ProcessPoolExecutor(at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), hasten) as pool:
         yield from pool.map(judge, *zip(*jobs, strict=True))
 
 
