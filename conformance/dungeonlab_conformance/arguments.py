@@ -22,9 +22,9 @@ class Arguments(tuple[Any, ...]):
         return tuple(leaf for leaf in leaves(self) if isinstance(leaf, str))
 
     @cached_property
-    def numbers(self) -> frozenset[int]:
-        """Every integer in them, at any depth."""
-        return frozenset(leaf for leaf in leaves(self) if isinstance(leaf, int) and not isinstance(leaf, bool))
+    def numbers(self) -> frozenset[float]:
+        """Every number in them, at any depth; 1.0 is 1."""
+        return frozenset(leaf for leaf in leaves(self) if isinstance(leaf, int | float) and not isinstance(leaf, bool))
 
     def __str__(self) -> str:
         return body(self)[0] or "no argument"

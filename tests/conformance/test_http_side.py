@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.faulty.judging import judge
+from tests.faulty.judging import judged
 
 from dungeonlab_conformance import generating
 from dungeonlab_conformance.claim import musts
@@ -59,7 +59,7 @@ def test_without_schemathesis_one_sentence_says_what_to_install(monkeypatch: pyt
 
 def test_a_finding_among_generated_requests_can_be_repeated() -> None:
     """It is the smallest such request, as a command line."""
-    run = judge("StumblesOverLetters", ("http/answers-described",))
+    run = judged("StumblesOverLetters", 1.0, ("http/answers-described",))
     (verdict,) = [v for v in run.verdicts if v.findings]
     (finding,) = verdict.findings
     assert finding.got.startswith("500: ")

@@ -40,10 +40,10 @@ def judge(name: str) -> Run:
     return run if all_faults()[name].is_just(broken(run)) else judged(name, 1.0)
 
 
-def judged(name: str, scale: float) -> Run:
-    """Judge one faulty server with the whole suite, every time limit scaled, and with the parts that it claims."""
+def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:
+    """Judge one faulty server with the whole suite, or some of it, time limits scaled, and with the parts it claims."""
     claimed = {Catalogue.load().requirements[broken].part for broken in all_faults()[name].breaks}
-    selection = Selection(parts=tuple(part for part in claimed if part))
+    selection = Selection(only=only, parts=tuple(part for part in claimed if part))
     if selection.parts:
         generating.load()
     with served(name) as url:
