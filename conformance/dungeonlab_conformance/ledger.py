@@ -90,8 +90,9 @@ class Ledger:
                 and not self._times[id(said), seen.connection]
                 and self.attendance.sat(seen.connection, said.session or "", said.at)
             ]
-            if owed:
-                self._enter(seen, owed[:1])
+            found = owed or [said for said in self._in_session(seen, journal) if _is_relayed(said, seen)]
+            if found:
+                self._enter(seen, found[:1])
 
     def _enter(self, seen: Observation, found: list[Said]) -> None:
         allowed = [said for said in found if said.fate != "refused"]
@@ -250,6 +251,14 @@ def _asked_about(said: Iterable[Said]) -> Iterator[Said]:
                 asked.connection, asked.at, asked.fate = question.connection, question.at, "refused"
                 asked.about = "direct/validate-action-has-no-effect"
                 yield asked
+
+
+def _is_relayed(said: Said, seen: Observation) -> bool:
+    """Whether a delivery holds all of an invalid request that was refused before."""
+    body, asked = (args[0] if args else None for args in (seen.args, said.args))
+    if said.legal or said.fate != "refused" or said.at > seen.at:
+        return False
+    return isinstance(body, dict) and isinstance(asked, dict) and bool(asked) and {**body, **asked} == body
 
 
 def _unlikelihood(said: Said, seen: Observation) -> tuple[bool, ...]:

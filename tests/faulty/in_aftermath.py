@@ -108,7 +108,13 @@ class ThrowsEverybodyOutForAnUnknownEvent(Wire):
         await super().on_event(connection, data, where)
 
 
-@faulty("payloads/others-notice-nothing")
+@faulty(
+    "payloads/others-notice-nothing",
+    also={
+        "connect/malformed-frames-are-harmless": "among the frames are requests that carry no object",
+        "presence/right-audience": "those thrown out together are told of one another's leaving",
+    },
+)
 class ThrowsTheRoomOut(Wire):
     """A request that is no object ends the connections of everybody in the room, as a restarted worker does."""
 
@@ -150,7 +156,10 @@ class SaysNothingToNull(Wire):
 # -- refused, and yet ----------------------------------------------------------------------------------
 
 
-@faulty("payloads/refused-not-broadcast")
+@faulty(
+    "payloads/refused-not-broadcast",
+    also={"broadcasts/valid-payload": "what bare frames carry is relayed too, and no request of the book explains it"},
+)
 class RelaysBeforeItLooks(Wire):
     """What is sent to a room is relayed as it came, before anybody looks at it."""
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from dungeonlab_reference_server.rules import Emission, Payload
+from dungeonlab_reference_server.rules import Emission
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.sockets import Where
 from dungeonlab_reference_server.store import Store
@@ -91,22 +91,18 @@ class HandlesInTasks(Later):
 
 @faulty("order/concurrent-moves-converge")
 class TellsSomeLate(Later):
-    """Broadcasts of each user go through a queue of the user's own; that of every other user is slow."""
+    """Broadcasts of each user go through a queue of the user's own; that of a session's first speaker is slow."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         super().__init__(store, settings)
         self.queues: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-
-    async def take_effect(self, command: Any, connection: str) -> Payload:
-        self.slow = list(dict.fromkeys(self.users.values())).index(command.user) % 2 == 0
-        return await super().take_effect(command, connection)
+        self.first: dict[str, str] = {}  # connection by session
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
-        self.later(self._broadcast(emission, sender, 0.01 if self.slow else 0.0))
+        slow = self.first.setdefault(emission.session, sender) == sender and emission.event == "token:move"
+        self.later(self._broadcast(emission, sender, LATE if slow else 0.0))
 
     async def _broadcast(self, emission: Emission, sender: str, delay: float) -> None:
         async with self.queues[sender]:
             await asyncio.sleep(delay)
             await super().broadcast(emission, sender)
-
-    slow = False
