@@ -57,6 +57,7 @@ def test_without_schemathesis_one_sentence_says_what_to_install(monkeypatch: pyt
     assert "--http needs schemathesis; install it with: pip install 'dungeonlab-conformance[fuzz]'" in result.output
 
 
+@pytest.mark.filterwarnings("ignore:.*register_random")  # schemathesis hands hypothesis a passing generator
 def test_a_finding_among_generated_requests_can_be_repeated() -> None:
     """It is the smallest such request, as a command line."""
     run = judged("StumblesOverLetters", 1.0, ("http/answers-described",))
