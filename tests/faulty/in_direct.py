@@ -11,7 +11,7 @@ from dungeonlab_spec import Event
 from tests.faulty.fault import faulty
 
 
-@faulty("direct/own-profile")
+@faulty("direct/own-profile", also={"payloads/valid-accepted": "the schema allows to leave the id out"})
 class NeedsAnId(Wire):
     """Without a user's id the profile is refused."""
 
