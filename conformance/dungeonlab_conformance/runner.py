@@ -195,9 +195,9 @@ class Runner:
         )
         watch = asyncio.create_task(self._watch())
         try:
-            await self._side_by_side(sorted(early, key=_lingering_first), lanes)
+            await self._side_by_side(sorted(early, key=_lingering_last), lanes)
             await self._one_by_one(alone, lanes)
-            await self._side_by_side(sorted(late, key=_lingering_first), lanes)
+            await self._side_by_side(sorted(late, key=_lingering_last), lanes)
         finally:
             watch.cancel()
         if self._up:
@@ -404,8 +404,8 @@ class Runner:
         self.run.leftovers += map(self._hide, left)
 
 
-def _lingering_first(scene: Scene) -> bool:
-    return not scene.check.lingers  # others can be played in the meantime
+def _lingering_last(scene: Scene) -> bool:
+    return scene.check.lingers  # then what comes after them, or the sweep, is all the waiting there is
 
 
 def _sends_payloads(scene: Scene) -> bool:
