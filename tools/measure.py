@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterator, Mapping
 from tests.faulty import judging as faulty
 from tests.faulty.fault import all_faults
 from tests.peers import judging as peers
-from tests.weather.forecast import WEATHERS, climates
+from tests.weather.forecast import WEATHERS, climates, day
 from tools.generate_docs import MEASURED, ROOT
 
 from dungeonlab_conformance.check import all_checks
 from dungeonlab_spec import Catalogue
 
 ECHO = "EchoesToTheSender"
+_FAR = 60  # seconds that a run over a far link may take
 Line = tuple[str, str, bool]  # what, how many of how many, and whether that is all of them
 
 
@@ -61,9 +62,11 @@ def _peer(runs: int) -> Iterator[Line]:
 
 def _weather(runs: int) -> Iterator[Line]:
     for name, climate in climates(WEATHERS, runs).items():
-        for day in climate.days:
-            _ = day.red and _aside(f"{name}: {day.red}")
+        for one in climate.days:
+            _ = one.red and _aside(f"{name}: {one.red}")
         yield _of(f"clean when {WEATHERS[name].claim}", climate.clean, len(climate.days))
+    with_nothing_beside = day("far").seconds
+    yield "one run over that far link, in seconds", f"{with_nothing_beside:.0f}", with_nothing_beside < _FAR
 
 
 def _aside(text: str) -> bool:
