@@ -25,6 +25,12 @@ def differences(said: Said, seen: Observation) -> list[Difference]:
     return list(_lacking(asked, came, resolve(request), "$"))
 
 
+def asks_for(event: str) -> frozenset[str]:
+    """Return the names of all that a request of an event may say."""
+    request = Catalogue.load()[event].request
+    return frozenset(_resolved(resolve(request))[0].get("properties", ())) if request else frozenset()
+
+
 def _lacking(asked: Any, came: Any, schema: Schema, path: str) -> Iterator[Difference]:
     """Yield what was asked for, in properties that a request may have, and did not come as it was."""
     definition, file = _resolved(schema)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dungeonlab_conformance.attendance import Attendance
-from dungeonlab_conformance.content import differences
+from dungeonlab_conformance.content import asks_for, differences
 from dungeonlab_conformance.journal import Journal, Observation, Said, carries
 from dungeonlab_conformance.verdict import Broken
 
@@ -254,11 +254,13 @@ def _asked_about(said: Iterable[Said]) -> Iterator[Said]:
 
 
 def _is_relayed(said: Said, seen: Observation) -> bool:
-    """Whether a delivery holds all of an invalid request that was refused before."""
+    """Whether a delivery holds all of an invalid request that was refused before, and nothing else to be asked for."""
     body, asked = (args[0] if args else None for args in (seen.args, said.args))
     if said.legal or said.fate != "refused" or said.at > seen.at:
         return False
-    return isinstance(body, dict) and isinstance(asked, dict) and bool(asked) and {**body, **asked} == body
+    if not isinstance(body, dict) or not isinstance(asked, dict) or not asked or {**body, **asked} != body:
+        return False
+    return body.keys() & asks_for(said.event) <= asked.keys()
 
 
 def _unlikelihood(said: Said, seen: Observation) -> tuple[bool, ...]:
