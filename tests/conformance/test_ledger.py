@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.conformance.written import Why, Written, broken, found
+from tests.conformance.written import TIME, Why, Written, broken, found
 
 ALICE, BOB, TAB, CAROL, DAVE, MALLORY = range(1, 7)
 
@@ -214,3 +214,14 @@ def test_what_nobody_asked_for_has_no_cause(scene: Written) -> None:
     scene.sits(CAROL, "carol")
     scene.hears(CAROL, said, message="welcome")
     assert broken(scene) == ["broadcasts/caused-by-a-request"] * 2
+
+
+def test_what_a_refused_request_did_not_say_is_not_relayed(scene: Written) -> None:
+    """After a message without text was refused, a greeting of the server's own is no more than that."""
+    empty = scene.says(ALICE, "", args=({"sessionId": scene.session},), mark=None, fate="refused", legal=False)
+    greeting = {"sessionId": scene.session, "messageId": "m", "userId": "alice", "message": "hello", "timestamp": TIME}
+    scene.is_sent(BOB, "chat-message", greeting)
+    assert broken(scene) == ["broadcasts/caused-by-a-request"]
+    scene.journal.observations.clear()
+    scene.is_sent(BOB, "chat-message", dict(empty.args[0]))
+    assert "payloads/refused-not-broadcast" in broken(scene)
