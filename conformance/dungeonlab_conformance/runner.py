@@ -214,8 +214,12 @@ class Runner:
         if far:
             alone = sorted(alone, key=_sends_payloads, reverse=True)  # and bare frames last, here too
         for _, some in itertools.groupby(alone, _sends_payloads if far else lambda scene: scene.check):
-            slow = far or time.monotonic() - began > _ONE_BY_ONE
-            await self._side_by_side(some, lanes if slow else 1, growing=slow)
+            if far or time.monotonic() - began > _ONE_BY_ONE:
+                await self._side_by_side(some, lanes)
+                continue
+            for scene in some:  # each in the lane that has been idle for longest: what lingers there may stay
+                longest = min(range(lanes), key=lambda number: self._cast(number).busy_until)
+                await self._side_by_side([scene], 1, first=longest, growing=False)
 
     async def _watch(self) -> None:
         """End the run if nothing at all is heard of the server any more; one that hangs closes no connection."""
@@ -252,8 +256,10 @@ class Runner:
         self._all_casts.append(Cast(next(self._lanes), self.backstage))
         return self._all_casts[-1]
 
-    async def _side_by_side(self, waiting: Iterable[Scene], lanes: int, *, growing: bool = True) -> None:
-        """Play scenes in so many lanes; in more, one after the other, while the judge has little to do."""
+    async def _side_by_side(
+        self, waiting: Iterable[Scene], lanes: int, *, first: int = 0, growing: bool = True
+    ) -> None:
+        """Play scenes in so many lanes from the first; in more, one by one, while the judge has little to do."""
         queue = iter(waiting)
 
         async def lane(number: int) -> None:
@@ -267,7 +273,7 @@ class Runner:
                     lanes += 1
 
         async with asyncio.TaskGroup() as group:
-            for number in range(lanes):
+            for number in range(first, first + lanes):
                 group.create_task(lane(number))
         self.run.concurrency = max(self.run.concurrency, lanes)
         if self.run.fault:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -84,6 +85,8 @@ async def _serve(host: str, port: int, settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     runner, taken = await serve(make_app(settings), host, port)
+    gc.freeze()  # what was imported stays
+    gc.set_threshold(20_000, 20, 20)  # payloads are many, small, and seldom in a cycle
     shown = f"[{host}]" if ":" in host else host
     print(f"Listening on http://{shown}:{taken}", flush=True)
     await stop.wait()

@@ -17,6 +17,9 @@ from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import resolve
 
 MANY = 300  # requests at once: above any limit meant for people, well below a flood
+PATIENCE = (
+    3  # times that a server may be silent to one user for as long as an answer may take, while it answers another
+)
 CODES = frozenset(resolve("identifiers.json#/$defs/ErrorCode")[0]["enum"])
 
 
@@ -105,16 +108,19 @@ async def many_at_once_are_answered(stage: Stage) -> None:
     """Mallory asks for her profile many times without waiting; each is answered, be it that it was one too many."""
     mallory, alice = await stage.connected("mallory", "alice")
     asked = [asyncio.create_task(mallory.attempt(_question())) for _ in range(MANY)]
-    answers = await asyncio.gather(*asked)
-    if mallory.closed:
-        raise Gone("mallory's connection was closed")
-    if not any(answers):
+    if not any(await asyncio.gather(*asked)):
         raise Unjudged("none was answered in time")
-    if not all(answers) and not await _catches_up(mallory):
+    silent = 0
+    while not await _catches_up(mallory):
+        if mallory.closed:
+            raise Gone("mallory's connection was closed")
+        so_far = _answered(mallory)
         if await alice.attempt(_question()) is None:
             raise Unjudged("the server could not keep up")
-        expected = f"all {MANY} requests to be answered"
-        raise Broken(expected, f"{MANY - _answered(mallory)} were not, while alice's was")
+        silent = 0 if _answered(mallory) > so_far else silent + 1
+        if silent == PATIENCE:
+            expected = f"all {MANY} requests to be answered"
+            raise Broken(expected, f"{MANY - so_far} were not, while alice's were")
 
 
 def _question() -> Said:

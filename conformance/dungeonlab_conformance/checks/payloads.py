@@ -30,6 +30,7 @@ _LENGTH, _LENGTH_FAR = 100_000, 30_000  # characters; far above every bound, far
     "payloads/server-survives",
     "payloads/others-notice-nothing",
     alone=2,
+    lingers=True,
 )
 async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
     """Alice's valid request is accepted, each invalid one of hers and carol's refused; then comes the worst there is.
