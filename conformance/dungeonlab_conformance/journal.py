@@ -157,9 +157,15 @@ def new_mark(like: str | int = "") -> str | int:
 
 
 def contains(found: object, mark: str | int) -> bool:
-    """Say whether a payload carries a mark, at any depth."""
+    """Say whether a payload carries a mark, at any depth.
+
+    One that was made up here may stand anywhere in a text; an id is the whole of one: `figure-4` is not in `figure-49`.
+    """
     args = found if isinstance(found, Arguments) else Arguments((found,))
-    return any(mark in text for text in args.texts) if isinstance(mark, str) else mark in args.numbers
+    if not isinstance(mark, str):
+        return mark in args.numbers
+    made_up = mark.startswith("mark-") and mark.endswith(".")  # no id has a full stop in it
+    return any(mark in text for text in args.texts) if made_up else mark in args.texts
 
 
 def carries(observation: Observation, said: Said) -> bool:

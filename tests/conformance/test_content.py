@@ -88,8 +88,10 @@ def test_a_mark_is_new_each_time() -> None:
 
 
 def test_a_mark_is_found_at_any_depth() -> None:
-    """In text as part of it, as a number by its value; true is no number."""
+    """In text as part of it, unless it is an id, as a number by its value; true is no number."""
     assert contains(({"a": [{"b": "xmark-1."}]},), "mark-1.")
+    assert contains(({"tokenId": "figure-4"},), "figure-4")
+    assert not contains(({"tokenId": "figure-49"},), "figure-4")
     assert contains(({"a": {"x": 100_001}},), 100_001)
     assert contains(({"a": {"x": 100_001.0}},), 100_001)
     assert not contains(({"a": True},), 1)
