@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.journal import Observation, Said
+from dungeonlab_conformance.journal import Observation, Said, new_mark
 from dungeonlab_conformance.shapes import answer_faults
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
@@ -37,7 +37,7 @@ def malformed(event: Event) -> Said:
 def refusable(event: Event, said: Said) -> Said:
     """Make a valid request one that is refused all the same: it asks for what does not exist."""
     key = "sessionId" if event.scope == "session" or "membership" in event.needs else "userId"
-    said.args[0][key], said.mark = f"no-such-{key.removesuffix('Id')}", None
+    said.args[0][key], said.mark = f"no-such-{key.removesuffix('Id')}-{new_mark()[:-1]}", None
     return said
 
 
@@ -187,7 +187,7 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
         yield mallory, said, {"PERMISSION_DENIED"}
     if "SESSION_NOT_FOUND" in event.refusals:
         said = await stage.request(event)
-        said.args[0]["sessionId"] = "no-such-session"
+        said.args[0]["sessionId"] = f"no-such-session-{new_mark()[:-1]}"  # which no other scene has tried to open
         yield alice, said, {"SESSION_NOT_FOUND"} | hidden
     if "encounter" in event.needs:
         said = await stage.request(event, fresh=True)

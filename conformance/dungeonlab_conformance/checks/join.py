@@ -7,7 +7,7 @@ from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.checks.speaking import everything
 from dungeonlab_conformance.connection import Refused
-from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.journal import Said, new_mark
 from dungeonlab_conformance.raw import RawConnection
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Unjudged
@@ -79,7 +79,7 @@ async def a_refused_join_enrols_nobody(stage: Stage) -> None:
 async def an_unknown_session_is_refused(stage: Stage) -> None:
     """Alice is admitted to her session and not to one that does not exist."""
     alice = await stage.joined("alice")
-    answer = await alice.tries_to_join("no-such-session")
+    answer = await alice.tries_to_join(f"no-such-session-{new_mark()[:-1]}")
     if answer.accepted:
         raise Broken("a session that does not exist to be refused", f"{answer.args}")
 
