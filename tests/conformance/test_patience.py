@@ -1,0 +1,43 @@
+"""How long the judge waits for a server that is slow, and right."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from tests.serving import Variant, served
+
+from dungeonlab_conformance.runner import Runner, Selection, scenes
+from dungeonlab_conformance.target import Limits, Target
+from dungeonlab_conformance.verdict import Outcome
+from dungeonlab_reference_server.rules import Payload
+from dungeonlab_reference_server.settings import Settings
+from dungeonlab_reference_server.store import Store
+from dungeonlab_reference_server.wire import Wire
+from dungeonlab_spec import Catalogue
+
+LIMITS = Limits(0.1)
+
+
+class Pauses(Wire):
+    """Of many requests by one connection, every fortieth is waited for longer than an answer may take."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.asked: Counter[str] = Counter()
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        self.asked[connection] += 1
+        if self.asked[connection] % 40 == 0:
+            await asyncio.sleep(1.5 * LIMITS.answer)
+        return await super().perform(connection, name, args)
+
+
+async def test_silence_that_ends_again_and_again_is_no_silence() -> None:
+    """Only a server that sends nothing for long, while it answers others, has left requests unanswered."""
+    with served(Variant(wire=Pauses)) as url:
+        picked = scenes(Selection(only=("acks/many-at-once-are-answered",)), Catalogue.load())
+        run = await Runner(Target(url, limits=LIMITS), picked, concurrency=1).play()
+    assert {v.outcome for v in run.verdicts} == {Outcome.PASS}
