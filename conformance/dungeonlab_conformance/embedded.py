@@ -24,6 +24,8 @@ async def reference_server(*options: str) -> AsyncIterator[str]:
         "0",
         "--log-level",
         "error",
+        "--scrypt-n",
+        "2",  # its accounts live for seconds
         *options,
         stdout=asyncio.subprocess.PIPE,
         process_group=0,  # so that Ctrl-C reaches the judge alone, who still has to clear away

@@ -52,6 +52,14 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     help="In levels of nesting.",
 )
 @click.option("--check-outgoing", is_flag=True, help="Hold everything sent against the schemas (for debugging).")
+@click.option(
+    "--scrypt-n",
+    type=click.Choice([str(2**exponent) for exponent in range(1, 15)]),
+    default=str(_DEFAULT.scrypt_n),
+    show_default=True,
+    metavar="N",
+    help="How much work hashing a password is, a power of two; little only where accounts do not last.",
+)
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
 def main(
     host: str,
@@ -61,6 +69,7 @@ def main(
     largest_message: int,
     deepest_payload: int,
     check_outgoing: bool,
+    scrypt_n: str,
     log_level: str,
 ) -> None:
     """Serve the real-time protocol of DungeonLab, with all state in memory, until Ctrl-C or SIGTERM."""
@@ -69,7 +78,7 @@ def main(
     )
     for chatty in ("asyncio", "aiohttp.server", "engineio", "engineio.server", "socketio.server"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
-    settings = Settings(origins, rate_limit, largest_message, deepest_payload, check_outgoing)
+    settings = Settings(origins, rate_limit, largest_message, deepest_payload, check_outgoing, int(scrypt_n))
     try:
         asyncio.run(_serve(host, port, settings))
     except OSError as error:

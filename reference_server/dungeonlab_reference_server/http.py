@@ -73,7 +73,7 @@ class HttpSide:
         body = await _body(request)
         username, password = _text(body, "username", 64), _text(body, "password", 1024, least=8)
         display_name = _text(body, "displayName", 64) if "displayName" in body else None
-        secret = await asyncio.to_thread(hash_password, password)
+        secret = await asyncio.to_thread(hash_password, password, self.wire.settings.scrypt_n)
         user = User(self.new_id(), username, display_name, secret)
         if not await self.store.add_user(user):
             raise Problem(409, "this username is taken", "CONFLICT")
@@ -85,7 +85,8 @@ class HttpSide:
         user = await self.store.user_named(_text(body, "username", 64))
         password = _text(body, "password", 1024)
         # An unknown name takes as long as a wrong password.
-        right = await asyncio.to_thread(check_password, password, user.secret if user else _NOBODY)
+        secret = user.secret if user else f"{self.wire.settings.scrypt_n}{_NOBODY}"
+        right = await asyncio.to_thread(check_password, password, secret)
         if user is None or not right:
             raise Problem(401, "wrong username or password")
         return await self._logged_in(request, user, 200)
@@ -218,23 +219,24 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return _problem(500, "something went wrong here", "INTERNAL_ERROR")
 
 
-def hash_password(password: str) -> str:
-    """Return a salted scrypt hash, about 40 ms of work on purpose."""
+def hash_password(password: str, n: int) -> str:
+    """Return a salted scrypt hash, with how much work it was."""
     salt = secrets.token_bytes(16)
-    return f"{base64.b64encode(salt).decode()}${base64.b64encode(_scrypt(password, salt)).decode()}"
+    return f"{n}${base64.b64encode(salt).decode()}${base64.b64encode(_scrypt(password, salt, n)).decode()}"
 
 
 def check_password(password: str, secret: str) -> bool:
     """Say whether a password belongs to a hash."""
-    salt, digest = (base64.b64decode(part) for part in secret.split("$"))
-    return hmac.compare_digest(_scrypt(password, salt), digest)
+    n, *parts = secret.split("$")
+    salt, digest = map(base64.b64decode, parts)
+    return hmac.compare_digest(_scrypt(password, salt, int(n)), digest)
 
 
-def _scrypt(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=2**14, r=8, p=1)
+def _scrypt(password: str, salt: bytes, n: int) -> bytes:
+    return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=n, r=8, p=1)
 
 
-_NOBODY = "AAAAAAAAAAAAAAAAAAAAAA==$AAAA"
+_NOBODY = "$AAAAAAAAAAAAAAAAAAAAAA==$AAAA"
 
 
 def _shown(session: Session) -> dict[str, Any]:

@@ -12,6 +12,7 @@ class Settings:
     `origins` are accepted beside the server's own. `rate_limit` is in events per minute and user, 0 for none.
     `largest_message` is in bytes: a larger request is refused, one of four times the size ends its connection.
     `deepest_payload` is in levels of nesting. `check_outgoing` holds everything the server sends against the schemas.
+    `scrypt_n` is how much work hashing a password is, a power of two: the usual one takes some 40 ms.
     """
 
     origins: tuple[str, ...] = ()
@@ -19,3 +20,4 @@ class Settings:
     largest_message: int = 1_000_000
     deepest_payload: int = 64
     check_outgoing: bool = False
+    scrypt_n: int = 16_384

@@ -111,8 +111,8 @@ def test_what_was_found_fits_the_published_schema(name: str, runs: dict[str, Run
 
 def test_every_check_can_say_no(runs: dict[str, Run]) -> None:
     """Each check, but for those of a MAY, has found some faulty server out: the verdict that it gave was no."""
-    if runs.keys() != ALL.keys():
-        pytest.skip("not every faulty server was judged: FAULTY=all does that")
+    if not panel().keys() <= runs.keys():
+        pytest.skip("not all were selected")
     found = {
         verdict.scene.partition("[")[0]
         for run in runs.values()

@@ -130,7 +130,16 @@ def test_an_unknown_host_is_one_sentence() -> None:
 def test_help_shows_every_option() -> None:
     """With its default."""
     shown = CliRunner().invoke(main, ["--help"]).output
-    for option in ("--host", "--port", "--origin", "--rate-limit", "--log-level", "--check-outgoing", "127.0.0.1"):
+    for option in (
+        "--host",
+        "--port",
+        "--origin",
+        "--rate-limit",
+        "--log-level",
+        "--check-outgoing",
+        "--scrypt-n",
+        "127.0.0.1",
+    ):
         assert option in shown
 
 
