@@ -25,6 +25,7 @@ from dungeonlab_spec import Catalogue
 
 ECHO = "EchoesToTheSender"
 _FAR = 60  # seconds that a run over a far link may take
+_AT_ONCE = 5  # weathers side by side: the more, the worse each of them is
 Line = tuple[str, str, bool]  # what, how many of how many, and whether that is all of them
 
 
@@ -61,7 +62,7 @@ def _peer(runs: int) -> Iterator[Line]:
 
 
 def _weather(runs: int) -> Iterator[Line]:
-    for name, climate in climates(WEATHERS, runs).items():
+    for name, climate in climates(WEATHERS, runs, _AT_ONCE).items():
         for one in climate.days:
             _ = one.red and _aside(f"{name}: {one.red}")
         yield _of(f"clean when {WEATHERS[name].claim}", climate.clean, len(climate.days))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -119,8 +119,7 @@ async def _valid(count: int, number: int, stage: Stage, event: Event) -> None:
 async def _invalid(count: int, number: int, stage: Stage, event: Event) -> None:
     table = await _set(stage, event)
     if "token" in event.needs:
-        table.look = await stage.request(Catalogue.load()["token:update"])
-        table.before = (await table.alice.does(table.look)).data.get("token") or {}
+        await _look_at_another_token(table)
     await _search(table, count, number, partial(_try_invalid, table), valid=False)
 
 
@@ -222,16 +221,31 @@ async def _try_invalid(table: _Table, payload: Any) -> Found:
 
 
 async def _changed(table: _Table) -> str | None:
-    """Look at the token: it is renamed to what it is called, which is the only change there may be."""
+    """Look at the token: it is renamed to what it is called, which is the only change there may be.
+
+    One that did change is looked at no more: the same payload would not change another time what it has changed.
+    """
     assert table.look is not None
     answer = await table.alice.asks(table.look)
-    before, after = table.before, answer.data.get("token") or {}
-    if not answer.accepted:
-        table.stage.here.token = None
-        table.look = await table.stage.request(Catalogue.load()["token:update"])
-        table.before = (await table.alice.does(table.look)).data.get("token") or {}
-        return f"{answer.args}"
-    table.before = after
+    before, table.before = table.before, _token(answer)
+    changed = _difference(before, table.before) if answer.accepted else f"{answer.args}"
+    if changed:
+        await _look_at_another_token(table)
+    return changed
+
+
+async def _look_at_another_token(table: _Table) -> None:
+    table.stage.here.token = None
+    table.look = await table.stage.request(Catalogue.load()["token:update"])
+    table.before = _token(await table.alice.does(table.look))
+
+
+def _token(answer: Answer) -> dict[str, Any]:
+    token = answer.data.get("token")
+    return token if isinstance(token, dict) else {}
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
     for key in sorted((before.keys() | after.keys()) - {"version", "updatedBy"}):
         if before.get(key) != after.get(key):
             return f"{key} {before.get(key)!r} became {after.get(key)!r}"

@@ -140,7 +140,8 @@ class Ledger:
 
     def is_ours(self, session: object) -> bool:
         """Whether a session was opened by this run, so that nobody else speaks in it."""
-        return session in self.attendance.members and session not in self.attendance.shared | self._unaccounted
+        known = isinstance(session, str) and session in self.attendance.members  # it may be anything, from a server
+        return known and session not in self.attendance.shared | self._unaccounted
 
     def is_tainted(self, seen: Observation) -> bool:
         """Whether an invalid request like this was accepted in its session: whatever follows is put down to that."""

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.faulty.in_aftermath import CountsRefusedUpdates, MovesBeforeItLooks, RelaysBeforeItLooks
+from tests.faulty.in_payloads import LooksAtTypesOnly
 from tests.serving import Variant, served
 
 from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
@@ -47,6 +49,15 @@ class FlattensData(Wire):
         for key, value in data.items():
             data[key] = None if isinstance(value, dict | list) and value else value
         await super().broadcast(Emission(emission.event, emission.session, told), sender)
+
+
+class BlamesItself(Wire):
+    """What is invalid is reported as an internal error."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: tuple[str, int] | None) -> None:
+        if envelope.get("code") == "VALIDATION_ERROR":
+            envelope = {**envelope, "code": "INTERNAL_ERROR"}
+        await super().acknowledge(connection, name, envelope, where)
 
 
 def run(url: str, *options: str) -> tuple[int, dict[tuple[str, str], dict[str, Any]], str]:
@@ -102,6 +113,24 @@ def test_what_is_told_otherwise_is_found(faulty: str) -> None:
     _, broken, _ = run(faulty, "--only", "broadcasts/says-what-was-done", *SOME)
     assert broken["broadcasts/says-what-was-done", "token:update"]["path"] == "$.updates.data"
     assert broken["broadcasts/says-what-was-done", "token:create"]["path"] == "$.token.data"
+
+
+@pytest.mark.parametrize(
+    ("faulty", "requirement", "event"),
+    [
+        (LooksAtTypesOnly, "payloads/bound-broken", "token:create"),
+        (BlamesItself, "acks/code-names-the-cause", "chat-message"),
+        (RelaysBeforeItLooks, "payloads/refused-not-broadcast", "chat-message"),
+        (MovesBeforeItLooks, "payloads/refused-not-stored", "token:move"),
+        (CountsRefusedUpdates, "payloads/refused-not-stored", "token:update"),
+    ],
+    indirect=["faulty"],
+)
+def test_what_becomes_of_an_invalid_payload_is_found(faulty: str, requirement: str, event: str) -> None:
+    """It is accepted, blamed on the server itself, relayed or stored: each is broken, for its event."""
+    code, broken, _ = run(faulty, "--only", requirement, "--event", event, *SOME)
+    assert set(broken) == {(requirement, event)}
+    assert code == 1
 
 
 @pytest.mark.parametrize("faulty", [RefusesUmlauts], indirect=True)

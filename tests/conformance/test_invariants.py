@@ -9,6 +9,8 @@ from tests.conformance.written import TIME, Written, broken, found
 
 from dungeonlab_conformance.arguments import Arguments
 from dungeonlab_conformance.journal import Observation, Said
+from dungeonlab_spec import Catalogue
+from dungeonlab_spec.catalogue import examples
 
 ALICE, BOB, TAB, CAROL, MALLORY = range(1, 6)
 
@@ -40,6 +42,17 @@ def test_a_clean_journal_breaks_nothing(scene: Written) -> None:
     scene.is_sent(MALLORY, "error", {"event": "chat-message", "error": "no", "code": "PERMISSION_DENIED"})
     scene.is_sent(MALLORY, "x-own-event", 5)
     assert broken(scene) == []
+
+
+@pytest.mark.parametrize("odd", [{}, {"s": []}, [], ["s"], None, 0, 1e300, True, ""], ids=repr)
+@pytest.mark.parametrize("event", [event.name for event in Catalogue.load() if event.emission])
+def test_whatever_a_server_sends_can_be_judged(scene: Written, event: str, odd: Any) -> None:
+    """In place of any field, of the whole payload, or as further arguments, it breaks something and stops nothing."""
+    body = examples(event, "valid", "emission")["minimal"] | {"sessionId": "s"}
+    scene.says(ALICE, "hello")
+    for args in ((), (odd,), (body, odd), *(({**body, key: odd},) for key in body)):
+        scene.is_sent(BOB, event, *args)
+    assert broken(scene)
 
 
 @pytest.mark.parametrize(

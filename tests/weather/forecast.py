@@ -141,11 +141,11 @@ def day(name: str) -> Day:
     )
 
 
-def climates(names: Iterable[str], runs: int) -> dict[str, Climate]:
+def climates(names: Iterable[str], runs: int, at_once: int = AT_ONCE) -> dict[str, Climate]:
     """Judge the servers of some weathers several times each, some runs side by side."""
     names = sorted(names, key=list(WEATHERS).index)
     tasks = [name for name in sorted(names, key=lambda n: n != "far") for _ in range(runs)]  # the longest first
-    with ProcessPoolExecutor(AT_ONCE, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
         days = list(pool.map(day, tasks))
     return {name: Climate(name, tuple(d for d in days if d.weather == name)) for name in names}
 
