@@ -18,11 +18,11 @@ from dungeonlab_reference_server.store import Store
 from dungeonlab_reference_server.wire import Wire
 from dungeonlab_spec import Catalogue
 
-LIMITS = Limits(0.25)
+LIMITS = Limits(0.2)
 
 
 class Pauses(Wire):
-    """Of many requests by one connection, every sixtieth is waited for longer than an answer may take."""
+    """Of many requests by one connection, every seventy-fifth is waited for far longer than an answer may take."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         super().__init__(store, settings)
@@ -30,8 +30,8 @@ class Pauses(Wire):
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
         self.asked[connection] += 1
-        if self.asked[connection] % 60 == 0:
-            await asyncio.sleep(1.5 * LIMITS.answer)
+        if self.asked[connection] % 75 == 0:
+            await asyncio.sleep(2.5 * LIMITS.answer)
         return await super().perform(connection, name, args)
 
 
