@@ -1,4 +1,4 @@
-"""Serves a variant of the reference server in a process of its own, for as long as somebody judges it."""
+"""Serves the reference server, or a variant of it, in a process of its own, for as long as somebody judges it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import gc
 import logging
 import multiprocessing
 import signal
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from multiprocessing.connection import Connection
 import jsonschema  # noqa: F401 - or each server would import it anew, as soon as it has something to explain
 import uvloop
 
+from dungeonlab_conformance.embedded import READY, command
 from dungeonlab_reference_server.app import make_app, serve
 from dungeonlab_reference_server.http import HttpSide
 from dungeonlab_reference_server.settings import Settings
@@ -51,6 +53,19 @@ def served(variant: Variant) -> Iterator[str]:
     finally:
         server.kill()
         server.join()
+
+
+@contextmanager
+def reference_server(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the reference server itself while the block runs; yields the process, to do harm to, and the URL."""
+    with subprocess.Popen(command(*options), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith(READY), line
+        try:
+            yield process, line.removeprefix(READY).strip()
+        finally:
+            process.kill()
 
 
 def hasten() -> None:

@@ -15,12 +15,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 
 from tests.faulty import judging as faulty
-from tests.faulty.fault import all_faults
+from tests.faulty.fault import Charge, all_faults
 from tests.peers import judging as peers
 from tests.weather.forecast import WEATHERS, climates, day
 from tools.generate_docs import MEASURED, ROOT
 
 from dungeonlab_conformance.check import all_checks
+from dungeonlab_conformance.run import Run
 from dungeonlab_spec import Catalogue
 
 ECHO = "EchoesToTheSender"
@@ -37,9 +38,8 @@ def _faulty(_: int) -> Iterator[Line]:
     caught = exact = 0
     said_no: set[str] = set()
     for name, run in faulty.judge_all(faults):
-        found = faulty.broken(run)
-        caught += bool(found & faults[name].breaks)
-        exact += faults[name].is_just(found) or _aside(f"{name}: {sorted(found ^ faults[name].breaks)}")
+        caught += bool(faulty.broken(run) & faults[name].breaks)
+        exact += _exact(faults[name], run)
         said_no |= {v.scene.partition("[")[0] for v in run.verdicts if v.outcome in ("fail", "warn")}
     checks = {check.name for check in all_checks() if demanded & set(check.requirements)}
     yield _of("checks that found a faulty server out", len(checks & said_no), len(checks))
@@ -56,8 +56,7 @@ def _peer(runs: int) -> Iterator[Line]:
     faults = peers.all_faults()
     exact = 0
     for name, run in peers.judge_faulty(faults):
-        found = faulty.broken(run)
-        exact += faults[name].is_just(found) or _aside(f"{name}: {sorted(found ^ faults[name].breaks)}")
+        exact += _exact(faults[name], run)
     yield _of("Node.js peer, faults caught and blamed exactly", exact, len(faults))
 
 
@@ -68,6 +67,11 @@ def _weather(runs: int) -> Iterator[Line]:
         yield _of(f"clean when {WEATHERS[name].claim}", climate.clean, len(climate.days))
     with_nothing_beside = day("far").seconds
     yield "one run over that far link, in seconds", f"{with_nothing_beside:.0f}", with_nothing_beside < _FAR
+
+
+def _exact(charge: Charge, run: Run) -> bool:
+    lines = faulty.misjudged(charge, run)
+    return not lines or _aside(f"{charge.name}: {lines}")
 
 
 def _aside(text: str) -> bool:

@@ -9,24 +9,21 @@ from contextlib import asynccontextmanager
 
 from dungeonlab_conformance.verdict import TargetFault
 
-_READY = "Listening on "
+READY = "Listening on "  # what it prints as soon as it can be connected to, before its URL
 _PATIENCE = 20  # seconds for a Python process to start on a busy machine
+
+
+def command(*options: str) -> list[str]:
+    """Return the words that start the reference server on a free port, for as short a time as a run."""
+    words = [sys.executable, "-m", "dungeonlab_reference_server", "--port", "0", "--log-level", "error"]
+    return [*words, "--scrypt-n", "2", *options]  # a slow hash would protect accounts that live for seconds
 
 
 @asynccontextmanager
 async def reference_server(*options: str) -> AsyncIterator[str]:
     """Run the reference server while the block runs; yields its URL. Raises `TargetFault` if it does not start."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "dungeonlab_reference_server",
-        "--port",
-        "0",
-        "--log-level",
-        "error",
-        "--scrypt-n",
-        "2",  # its accounts live for seconds
-        *options,
+        *command(*options),
         stdout=asyncio.subprocess.PIPE,
         process_group=0,  # so that Ctrl-C reaches the judge alone, who still has to clear away
     )
@@ -37,9 +34,9 @@ async def reference_server(*options: str) -> AsyncIterator[str]:
                 line = (await process.stdout.readline()).decode()
         except TimeoutError:
             line = ""
-        if not line.startswith(_READY):
+        if not line.startswith(READY):
             raise TargetFault("the reference server did not start; run dungeonlab-reference-server to see why")
-        yield line.removeprefix(_READY).strip()
+        yield line.removeprefix(READY).strip()
     finally:
         if process.returncode is None:
             process.terminate()

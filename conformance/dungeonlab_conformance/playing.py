@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 from dungeonlab_conformance.embedded import reference_server
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.runner import Runner, Scene
+from dungeonlab_conformance.runner import Runner
+from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.target import EMBEDDED, Target
 from dungeonlab_conformance.verdict import TargetFault, Verdict
 

@@ -83,7 +83,7 @@ class Suite(pytest.Collector):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield one item for each requirement and event."""
-        from dungeonlab_conformance.runner import Selection, scenes
+        from dungeonlab_conformance.selection import Selection, scenes
         from dungeonlab_spec import Catalogue
 
         for scene in scenes(Selection(), Catalogue.load()):

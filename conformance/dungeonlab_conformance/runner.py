@@ -6,7 +6,6 @@ Set the stage, play, keep the recorders on, judge. Prints nothing: whoever wants
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import itertools
 import logging
 import time
@@ -16,13 +15,13 @@ from dataclasses import dataclass
 
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
-from dungeonlab_conformance.check import Check, all_checks
 from dungeonlab_conformance.hindsight import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
 from dungeonlab_conformance.journal import name_marks_after
 from dungeonlab_conformance.pace import Pace
 from dungeonlab_conformance.places import LABEL
 from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.sweeping import clear_away
 from dungeonlab_conformance.target import Target
@@ -35,65 +34,11 @@ from dungeonlab_conformance.verdict import (
     Unjudged,
     Verdict,
 )
-from dungeonlab_spec import Catalogue, Event, Requirement
+from dungeonlab_spec import Catalogue
 
 _LOG = logging.getLogger(__name__)
 _LIMITED = "the server's rate limit was reached (RATE_LIMITED); raise it for the run"
 _ONE_BY_ONE = 3.0  # seconds for scenes that are played alone; then those of one check are played together
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which requirements, for which events; each a list of globs, empty for all.
-
-    `version` is None for the newest. `parts` are the optional parts of the protocol that the server claims.
-    """
-
-    only: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-    events: tuple[str, ...] = ()
-    levels: tuple[str, ...] = ()
-    version: str | None = None
-    parts: tuple[str, ...] = ()
-
-    def takes(self, requirement: Requirement, event: Event | None) -> bool:
-        """Whether a requirement is selected for an event."""
-        return (
-            (self.version is None or requirement.holds_in(self.version))
-            and (requirement.part is None or requirement.part in self.parts)
-            and (not self.only or _matches(requirement, self.only))
-            and not _matches(requirement, self.without)
-            and (not self.levels or requirement.level in self.levels)
-            and (not self.events or (event is not None and _any(event.name, self.events)))
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """One playing of a check: for one event, or for none."""
-
-    check: Check
-    event: Event | None
-    wanted: frozenset[str]
-
-    @property
-    def name(self) -> str:
-        """The check's name, with the event it is played for."""
-        return f"{self.check.name}[{self.event.name}]" if self.event else self.check.name
-
-
-def scenes(selection: Selection, catalogue: Catalogue, more: Sequence[Check] = ()) -> list[Scene]:
-    """Return the scenes to play for a selection, of `more` checks too."""
-    found: list[Scene] = []
-    for check in (*all_checks(), *more):
-        wanted: dict[Event | None, set[str]] = {}
-        for name in check.requirements:
-            requirement = catalogue.requirements[name]
-            for event in catalogue.events_for(requirement):
-                if selection.takes(requirement, event):
-                    wanted.setdefault(event, set()).add(name)
-        found.extend(Scene(check, event, frozenset(names)) for event, names in wanted.items())
-    return found
 
 
 @dataclass(slots=True)
@@ -430,11 +375,3 @@ async def _act(scene: Scene, stage: Stage) -> None:
         await stage.judge(scene.check.requirements[0], act)
     else:
         await act
-
-
-def _matches(requirement: Requirement, patterns: Iterable[str]) -> bool:
-    return _any(requirement.id, patterns) or _any(requirement.area, patterns)
-
-
-def _any(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

@@ -71,26 +71,3 @@ def unused_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-@contextmanager
-def reference_server(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a reference server that a test may do harm to; yields the process and its URL."""
-    words = [
-        sys.executable,
-        "-m",
-        "dungeonlab_reference_server",
-        "--port",
-        "0",
-        "--log-level",
-        "error",
-        "--scrypt-n",
-        "2",
-        *options,
-    ]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield process, process.stdout.readline().removeprefix("Listening on ").strip()
-        finally:
-            process.kill()

@@ -7,7 +7,7 @@ from tests.conformance.report.runs import ECHO, failing, passing_run
 
 from dungeonlab_conformance.claim import claim, obstacles
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.runner import Selection, scenes
+from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue
 

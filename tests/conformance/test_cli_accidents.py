@@ -10,7 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.conformance.command import COMMAND, command, environment, lines, reference_server, started, wait_until
+from tests.conformance.command import COMMAND, command, environment, lines, started, wait_until
+from tests.serving import reference_server
 
 from dungeonlab_conformance.report.loading import load
 

@@ -15,7 +15,7 @@ from dungeonlab_conformance import generating
 from dungeonlab_conformance.claim import musts
 from dungeonlab_conformance.cli import main
 from dungeonlab_conformance.http_side import Reply, described, operations
-from dungeonlab_conformance.runner import Selection, scenes
+from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.verdict import Broken
 from dungeonlab_spec import Catalogue
 

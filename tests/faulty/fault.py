@@ -14,6 +14,7 @@ from dungeonlab_reference_server.http import HttpSide
 from dungeonlab_reference_server.sockets import Sockets
 from dungeonlab_reference_server.store import MemoryStore
 from dungeonlab_reference_server.wire import Wire
+from tests.faulty.notable import HAPPENED, HARD_TO_SEE
 from tests.serving import Variant
 
 S = TypeVar("S", Wire, Sockets, HttpSide, MemoryStore)
@@ -91,13 +92,13 @@ def all_faults() -> Mapping[str, Fault]:
 def panel() -> Mapping[str, Fault]:
     """Return few of the faulty servers, but so that each requirement is broken by one of them.
 
-    Taken one by one, each time the server that breaks most of what is still missing; and the one that refuses
-    everything, on which every check shows that it passes nothing for want of anything having happened.
+    The notable ones; the one that refuses everything, on which every check shows that it passes nothing for want of
+    anything having happened; and of the others, one by one, that which breaks most of what is still missing.
     """
     faults = all_faults()
-    chosen = {"RefusesEverything": faults["RefusesEverything"]}
+    chosen = {name: faults[name] for name in {"RefusesEverything", *HARD_TO_SEE}.union(*HAPPENED.values())}
     left = {requirement for fault in faults.values() for requirement in fault.breaks}
-    left -= chosen["RefusesEverything"].breaks
+    left -= {requirement for fault in chosen.values() for requirement in fault.breaks}
     while left:
         best = max(faults.values(), key=lambda fault: len(fault.breaks & left))
         chosen[best.name] = best

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dungeonlab_conformance import generating
 from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.runner import Selection, scenes
+from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.target import Limits, Target
 from dungeonlab_spec import Catalogue
 from tests import serving
-from tests.faulty.fault import all_faults
+from tests.faulty.fault import Charge, all_faults
 
 SCALE = 0.3  # of every time limit: what is never answered is waited for, and loopback is fast
 AT_ONCE = 4  # servers judged side by side, a process for each and one for its judge
@@ -62,22 +62,29 @@ def broken(run: Run) -> set[str]:
     return {v.requirement for v in run.verdicts if v.outcome in ("fail", "warn")}
 
 
+def misjudged(charge: Charge, run: Run) -> list[str]:
+    """Return what a run missed, what it blamed wrongly and where the suite itself failed, one line each."""
+    found = broken(run)
+    lines = [f"missed: {requirement}" for requirement in sorted(charge.breaks - found)]
+    for verdict in run.verdicts:
+        blamed = verdict.outcome in ("fail", "warn") and not charge.allows(verdict.requirement)
+        if blamed or verdict.outcome == "error":
+            said = [f"{f.scene}: expected {f.expected}; got {f.got}"[:300] for f in verdict.findings[:1]]
+            lines.append(f"wrongly {verdict.outcome}: {verdict.requirement} [{verdict.event}] {verdict.reason} {said}")
+    return lines
+
+
+def tell(charge: Charge, run: Run) -> None:
+    """Print how a run judged a faulty server."""
+    lines = misjudged(charge, run)
+    print(f"{'NO ' if lines else 'ok '} {charge.name} ({run.seconds:.1f} s) {run.fault or ''}", *lines, sep="\n      ")
+
+
 def main() -> None:
     """Judge the servers named on the command line and print what broke, beside what should."""
     faults = all_faults()
     for name, run in judge_all(sys.argv[1:] or faults):
-        fault, found = faults[name], broken(run)
-        missed = sorted(fault.breaks - found)
-        blamed = sorted(r for r in found if not fault.allows(r))
-        print(f"{'ok ' if not missed + blamed else 'NO '} {name} ({run.seconds:.1f} s) {run.fault or ''}")
-        for title, rows in (("missed", missed), ("wrongly blamed", blamed)):
-            for row in rows:
-                print(f"      {title}: {row}")
-        for verdict in run.verdicts:
-            if verdict.outcome == "error" or (verdict.requirement in blamed and verdict.findings):
-                print(f"        {verdict.requirement} [{verdict.event}] {verdict.reason}")
-                for f in verdict.findings[:1]:
-                    print(f"          {f.scene}: expected {f.expected}; got {f.got}")
+        tell(faults[name], run)
 
 
 if __name__ == "__main__":

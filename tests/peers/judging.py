@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.playing import play
-from dungeonlab_conformance.runner import Run, Selection, scenes
+from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.target import Limits, Target
 from dungeonlab_spec import Catalogue
 from tests.faulty.fault import Charge
-from tests.faulty.judging import AT_ONCE, SCALE, broken
+from tests.faulty.judging import AT_ONCE, SCALE, broken, tell
 from tests.serving import hasten
 
 NODE = Path(__file__).parent / "node"
@@ -124,17 +125,7 @@ def main() -> None:
             print(f"{'NO ' if red(run) else 'ok '} {transport} ({run.seconds:.1f} s)", *red(run)[:5], sep="\n      ")
         return
     for name, run in judge_faulty(sys.argv[1:] or all_faults()):
-        fault, found = all_faults()[name], broken(run)
-        missed = sorted(fault.breaks - found)
-        blamed = sorted(r for r in found if not fault.allows(r))
-        print(f"{'NO ' if missed + blamed else 'ok '} {name} ({run.seconds:.1f} s) {run.fault or ''}")
-        print(
-            *[f"      missed: {r}" for r in missed], *[f"      wrongly blamed: {r}" for r in blamed], sep="\n", end="\n"
-        )
-        for verdict in run.verdicts:
-            if verdict.outcome == "error" or (verdict.requirement in blamed and verdict.findings):
-                said = [f"{f.scene}: expected {f.expected}; got {f.got}"[:300] for f in verdict.findings[:1]]
-                print(f"        {verdict.requirement} [{verdict.event}] {verdict.reason}", *said)
+        tell(all_faults()[name], run)
 
 
 if __name__ == "__main__":

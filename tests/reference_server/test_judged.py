@@ -7,7 +7,7 @@ import signal
 from tests.reference_server.test_cli import SOON, running
 
 from dungeonlab_conformance.playing import play
-from dungeonlab_conformance.runner import Selection, scenes
+from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.target import Target
 from dungeonlab_spec import Catalogue
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dungeonlab_conformance.check import Check
-    from dungeonlab_conformance.runner import Scene, Selection
+    from dungeonlab_conformance.selection import Scene, Selection
 
 
 def selecting(command: Any) -> Any:
@@ -53,7 +53,7 @@ def _known_version(_: click.Context, __: click.Parameter, value: str | None) -> 
 
 def chosen_scenes(selection: Selection, more: Sequence[Check] = ()) -> list[Scene]:
     """Return the scenes of a selection, of `more` checks too; selecting none is wrong usage."""
-    from dungeonlab_conformance.runner import scenes
+    from dungeonlab_conformance.selection import scenes
     from dungeonlab_spec import Catalogue
 
     chosen = scenes(selection, Catalogue.load(), more)

@@ -17,7 +17,7 @@ from dungeonlab_conformance.cli.pointing import make_target, pointing
 if TYPE_CHECKING:
     from dungeonlab_conformance.known import Known
     from dungeonlab_conformance.run import Run
-    from dungeonlab_conformance.runner import Scene
+    from dungeonlab_conformance.selection import Scene
     from dungeonlab_conformance.verdict import Verdict
 
 
@@ -84,7 +84,7 @@ def run(
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.report.ndjson import Stream
     from dungeonlab_conformance.run import Run
-    from dungeonlab_conformance.runner import Selection
+    from dungeonlab_conformance.selection import Selection
     from dungeonlab_conformance.verdict import LEVELS
 
     reports.make_sure_of({**files, "ndjson": ndjson_file, "listing": listing_file})

@@ -18,7 +18,7 @@ from typing import Any
 
 from dungeonlab_conformance.report.result import to_json, verdict_to_json
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.runner import Scene
+from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.verdict import Outcome, Verdict
 
 

@@ -17,7 +17,7 @@ from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import repeat, title
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.runner import Scene
+from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.verdict import Finding, Outcome, Verdict
 
 STYLE = {

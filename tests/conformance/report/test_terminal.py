@@ -10,7 +10,7 @@ from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, 
 
 from dungeonlab_conformance.report import terminal
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.runner import Selection, scenes
+from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue
 

@@ -12,7 +12,7 @@ from dungeonlab_conformance.arguments import Arguments, arguments, body
 from dungeonlab_conformance.report.printable import one_line, printable, shortened
 from dungeonlab_conformance.report.words import finding_lines, repeat, spoken, title
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.runner import Selection, scenes
+from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.verdict import Finding, Line
 from dungeonlab_spec import Catalogue
 
