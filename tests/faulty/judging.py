@@ -21,7 +21,7 @@ from tests import serving
 from tests.faulty.fault import Charge, all_faults
 
 SCALE = 0.3  # of every time limit: what is never answered is waited for, and loopback is fast
-AT_ONCE = 4  # servers judged side by side, a process for each and one for its judge
+AT_ONCE = 3  # servers judged side by side, a process for each and one for its judge; more take two cores longer
 
 
 @contextmanager

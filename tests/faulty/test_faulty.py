@@ -13,8 +13,8 @@ from dungeonlab_conformance.report.result_schema import problem
 from dungeonlab_conformance.run import Run
 from dungeonlab_spec import Catalogue
 from tests.faulty.fault import all_faults, panel
+from tests.faulty.happened import HAPPENED
 from tests.faulty.judging import judge_all, misjudged
-from tests.faulty.notable import HAPPENED
 
 ALL = all_faults()
 FAULTS = ALL if os.environ.get("FAULTY") == "all" else panel()  # every one of them takes two cores ten minutes

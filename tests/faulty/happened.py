@@ -1,4 +1,4 @@
-"""Faulty servers that are always judged: those whose fault really happened, and those whose fault is hard to see."""
+"""Faults that really happened, whose servers are always judged."""
 
 from __future__ import annotations
 
@@ -34,33 +34,4 @@ HAPPENED = {
     "whoever switched kept the old room, which got no notice": {"SwitchesWithoutLeaving"},
     "membership was kept in memory and not saved": {"LostTheMembership"},
     "events had names in camelCase": {"BroadcastsInCamelCase"},
-}
-
-# What a suite overlooks that only looks at the right time, at the right connection, or at the first event.
-HARD_TO_SEE = {
-    "BroadcastsThenRefuses",
-    "ActsBeforeItRefuses",
-    "TellsTheSendersOtherTab",
-    "RelaysRefusedChatLater",
-    "RefusesThenBroadcasts",
-    "AuthorizesAtTheDoor",
-    "LooksAtTheCookiesBeginning",
-    "LooksAtTheIdsBeginning",
-    "DeliversTwice",
-    "AnswersTwice",
-    "AcceptsAndForgets",
-    "CountsMovesOnly",
-    "BroadcastsInTasks",
-    "TellsErrorsToTheRoom",
-    "EchoesDeletionsOnly",
-    "AnnouncesADepartureToTheNextRoom",
-    "DoesItToFindOut",
-    "BelievesWhoAsks",
-    "SeatsPollersWhoComeBack",
-    "HearsTheGameMasterOut",
-    "RefusesTheLongest",
-    "TakesOneMore",
-    "Normalises",
-    "SpreadsIntoTheRecord",
-    "EnrolsBeforeItRefuses",
 }
