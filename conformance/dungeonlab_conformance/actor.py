@@ -217,6 +217,13 @@ class Actor(Connection):
             raise Broken(f"{self.name}'s {said.event} to be refused", f"{answer.args}")
         return answer
 
+    async def is_refused_untold(self, said: Said) -> Said:
+        """Send without a callback what has been refused with one, and wait until the server must have seen it."""
+        await self.tells(said)
+        said.fate = "refused"
+        await self.fence()
+        return said
+
     # -- joining and leaving -------------------------------------------------------------------------
 
     async def tries_to_join(self, session: str) -> Answer:

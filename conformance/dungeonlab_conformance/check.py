@@ -20,8 +20,8 @@ class Check:
 
     `alone` scenes send what may bring a server down: they are played one at a time, the higher the number the ruder
     and the later, after all others but the `late` ones, which send such things too, in passing. The stage of a
-    scene that `lingers` stays up for a while, for what comes late. `patience` is by how much longer than other
-    scenes it may take.
+    scene that `lingers` stays up for a while, for what comes late. One that is `hasty` sends so much at once that a
+    rate limit is part of it. `patience` is by how much longer than other scenes it may take.
     """
 
     name: str
@@ -32,10 +32,13 @@ class Check:
     alone: int
     late: bool
     lingers: bool
+    hasty: bool = False
     patience: float = 1.0
 
 
-def check(*requirements: str, alone: int = 0, late: bool = False, lingers: bool = False) -> Callable[[Scene], Scene]:
+def check(
+    *requirements: str, alone: int = 0, late: bool = False, lingers: bool = False, hasty: bool = False
+) -> Callable[[Scene], Scene]:
     """Register a scene under the requirements it judges.
 
     A scene takes the stage, and the event if its requirements are judged for each event. One that judges a
@@ -53,6 +56,7 @@ def check(*requirements: str, alone: int = 0, late: bool = False, lingers: bool 
                 alone,
                 late,
                 lingers,
+                hasty,
             )
         )
         return scene

@@ -51,6 +51,7 @@ class Connection:
     _client: Any = None
     _http: aiohttp.ClientSession | None = None
     _refusal: Any = None
+    _got_in: bool = False  # past the Engine.IO handshake, before it was refused
     _ended: bool = False  # by ourselves; whatever is still under way is not for us any more
 
     @property
@@ -120,7 +121,7 @@ class Connection:
 
     async def _why_not(self, error: Exception, transport: str, headers: dict[str, str] | None) -> Exception:
         """Tell a refusal from a server that is not there; only a second look at the HTTP side can."""
-        if isinstance(self._refusal, dict):
+        if isinstance(self._refusal, dict) and self._got_in:
             self.journal.write(self.name, self.connection, "is refused", "connect", (self._refusal,))
             return Refused(self._refusal)
         answer = await self.target.handshake(self.identity, transport=transport, headers=headers)
@@ -133,7 +134,7 @@ class Connection:
         return Gone(f"{self.name} could not connect: {error}")
 
     async def _refuse(self, reason: Any = None, *_: Any) -> None:
-        self._refusal = reason
+        self._refusal, self._got_in = reason, self._client.eio.sid is not None
         await self._client.eio.disconnect(abort=True)  # or it would wait for a server that may leave its poll open
 
     def _close(self, act: Literal["is closed", "disconnects"], reason: str = "") -> None:

@@ -164,10 +164,27 @@ def contains(found: object, mark: str | int) -> bool:
     args = found if isinstance(found, Arguments) else Arguments((found,))
     if not isinstance(mark, str):
         return mark in args.numbers
-    made_up = mark.startswith("mark-") and mark.endswith(".")  # no id has a full stop in it
-    return any(mark in text for text in args.texts) if made_up else mark in args.texts
+    return any(mark in text for text in args.texts) if _is_made_up(mark) else mark in args.texts
 
 
 def carries(observation: Observation, said: Said) -> bool:
-    """Say whether an observation is the broadcast of what was said, however broken the rest of it may be."""
-    return observation.event == said.event and said.mark is not None and contains(observation.args, said.mark)
+    """Say whether an observation is the broadcast of what was said, however broken the rest of it may be.
+
+    An id is that of a token; where tokens are named, it is looked for there alone: 7 may be somebody else's id as well.
+    """
+    if observation.event != said.event or said.mark is None:
+        return False
+    named = () if _is_made_up(said.mark) else _tokens(observation.args)
+    return said.mark in named if named else contains(observation.args, said.mark)
+
+
+def _is_made_up(mark: str | int) -> bool:
+    return isinstance(mark, int) or (mark.startswith("mark-") and mark.endswith("."))  # no id has a full stop in it
+
+
+def _tokens(args: Sequence[Any]) -> tuple[str, ...]:
+    """Return the ids of tokens that a payload names as such."""
+    body = args[0] if args and isinstance(args[0], dict) else {}
+    token = body.get("token")
+    ids = (body.get("tokenId"), token.get("id") if isinstance(token, dict) else None)
+    return tuple(each for each in ids if isinstance(each, str))

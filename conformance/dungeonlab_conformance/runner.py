@@ -227,7 +227,7 @@ class Runner:
     async def _on(self, scene: Scene, number: int) -> None:
         """Play one scene in one lane; once more with new accounts if a rate limit got in its way."""
         played = await self._one(scene, self._cast(number))
-        if played.limited and self._renewable and not self._over.is_set():
+        if self._was_limited(scene, played) and self._renewable and not self._over.is_set():
             fresh = self._new_cast()
             again = await self._one(scene, fresh, renewed=True)
             self._renewable = not again.stranded
@@ -275,6 +275,10 @@ class Runner:
         played.seconds = time.monotonic() - began
         return played
 
+    @staticmethod
+    def _was_limited(scene: Scene, played: Played) -> bool:
+        return played.limited and not scene.check.hasty
+
     async def _look_after(self, scene: Scene) -> None:
         """Find out whether one connection is gone or the whole server; the latter ends the run."""
         try:
@@ -302,7 +306,7 @@ class Runner:
         if played.error:
             verdict.outcome, verdict.reason = Outcome.ERROR, self._hide(played.error)
             return verdict
-        if played.limited:
+        if self._was_limited(scene, played):
             verdict.outcome, verdict.reason = Outcome.UNJUDGED, _LIMITED
             return verdict
         if found is None or (played.reason is not None and not any(isinstance(f, Broken) for f in found)):

@@ -12,6 +12,7 @@ from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.sockets import Where
 from dungeonlab_reference_server.store import Store
 from dungeonlab_reference_server.wire import Wire
+from dungeonlab_spec import Event
 from tests.faulty.fault import faulty
 
 CHANGES = ("token:create", "token:update", "token:delete")
@@ -192,6 +193,50 @@ class CallsTheEncounterASession(Answering):
 
     def failure(self, name: str, envelope: Payload) -> Any:
         return {**envelope, "code": envelope["code"].replace("ENCOUNTER_", "SESSION_")}
+
+
+@faulty("acks/code-names-the-cause")
+class LooksForThingsFirst(Wire):
+    """Encounter and token are looked for before it is asked who wants to know: outsiders learn which there are."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        if await self.store.session(payload.get("sessionId", "")):
+            await self.check_things(event, payload)
+        return await super().check_rights(event, payload, user, connection)
+
+
+@faulty("acks/code-names-the-cause")
+class AsksWhoBeforeWhat(Wire):
+    """Whoever is no member is told so before it is looked at what they ask."""
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        event = self.catalogue.events.get(name)
+        asked = args[0].get("sessionId") if args and isinstance(args[0], dict) else None
+        session = await self.store.session(asked) if event and isinstance(asked, str) else None
+        if session is not None and event and "membership" in event.needs:
+            await self.check_membership(event, session.id, self.users[connection])
+        return await super().perform(connection, name, args)
+
+
+@faulty("acks/code-names-the-cause")
+class TellsWhoExists(Wire):
+    """Asked for the profile of somebody who does not exist, it says that something is wrong with the id."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        if "userId" in payload and await self.store.user(payload["userId"]) is None:
+            raise Refusal("VALIDATION_ERROR", "there is no such user")
+        return await super().user_data(connection, user, payload)
+
+
+@faulty("acks/code-names-the-cause")
+class TakesTheAbsentForStrangers(Wire):
+    """A member who has not joined is told to be no member."""
+
+    def check_joined(self, event: Event, session_id: str, connection: str) -> None:
+        try:
+            super().check_joined(event, session_id, connection)
+        except Refusal:
+            raise Refusal("PERMISSION_DENIED", "you may not") from None
 
 
 # -- how many ------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from dungeonlab_reference_server.rules import Command, Payload, Refusal
+from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
 from dungeonlab_reference_server.wire import Wire
 from dungeonlab_spec import Event
 from tests.faulty.fault import faulty
@@ -226,3 +226,27 @@ class SaysAnEmptyLine(Accepting):
 
     def takes(self, message: str) -> bool:
         return message == "\n"
+
+
+@faulty("chat/text-arrives-unchanged")
+class RollsDice(Editing):
+    """What begins like a command is one, and is not said."""
+
+    def edited(self, message: str) -> str:
+        return "17" if message.startswith("/roll") else message
+
+
+@faulty("rooms/every-other-member-hears-once")
+class HearsNoRepetition(Wire):
+    """Who says the same twice in a row is told that it was said, and is heard once."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.last: dict[str, str] = {}
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        said = str(emission.payload.get("message"))
+        again = emission.event == "chat-message" and self.last.get(sender) == said
+        self.last[sender] = said
+        if not again:
+            await super().broadcast(emission, sender)

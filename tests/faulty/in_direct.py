@@ -8,6 +8,7 @@ from dungeonlab_reference_server.rules import Emission, Payload, Refusal
 from dungeonlab_reference_server.store import MemoryStore, User
 from dungeonlab_reference_server.wire import Wire
 from dungeonlab_spec import Event
+from dungeonlab_spec.catalogue import examples
 from tests.faulty.fault import faulty
 
 
@@ -215,3 +216,15 @@ class CountsQuestions(Wire):
         if token is not None and answer["valid"]:
             await self.store.save_token({**token, "version": token["version"] + 1})
         return answer
+
+
+@faulty("direct/validate-action-says-no-and-why")
+class JudgesIdsOnly(Wire):
+    """Of an action, nothing but its ids is judged."""
+
+    async def validate_action(self, connection: str, user: str, payload: Payload) -> Payload:
+        action = payload["action"]
+        example = examples(action["type"], "valid")["minimal"]
+        right = {key: value for key, value in example.items() if not key.endswith("Id")}
+        action = {**action, "payload": {**action["payload"], **right}}
+        return await super().validate_action(connection, user, {**payload, "action": action})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from dungeonlab_reference_server.rules import Payload
+from dungeonlab_reference_server.rules import Payload, Refusal
 from dungeonlab_reference_server.sockets import Where
 from dungeonlab_reference_server.wire import Wire
+from dungeonlab_spec.validation import accepts
 from tests.faulty.fault import faulty
 
 
@@ -115,3 +117,36 @@ class ReportsSuccessByAnEvent(Wire):
         await super().acknowledge(connection, name, envelope, where)
         if where is None and envelope["success"]:
             await self.sockets.emit("ack", {"event": name, **envelope}, to=connection)
+
+
+@faulty("rooms/refused-event-is-not-broadcast", "authorization/refusal-precedes-effect")
+class GoesOnAfterTheError(Wire):
+    """Without a callback, what somebody may not do is refused by an error event, and done: there is no return."""
+
+    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+        await super().on_event(connection, data, where)
+        event = self.catalogue.events.get(data[0]) if where is None else None
+        if event is None or not event.is_broadcast or event.request is None or not accepts(event.request, data[1]):
+            return
+        session, user = await self.store.session(data[1]["sessionId"]), self.users[connection]
+        if session is not None and not (session.has_member(user) and self.seats.get(connection) == session.id):
+            with suppress(Refusal):
+                token = await self.check_things(event, data[1])
+                await self.take_effect(self.command(event, data[1], user, token), connection)
+
+
+@faulty(
+    "payloads/refused-not-broadcast",
+    also={"broadcasts/valid-payload": "what is malformed is so when it is relayed, too"},
+)
+class RelaysWhatIsTold(Wire):
+    """Without a callback, what is malformed is refused by an error event, and relayed to the room."""
+
+    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+        await super().on_event(connection, data, where)
+        event, body = self.catalogue.events.get(data[0]), data[1] if len(data) == 2 else None
+        seat = self.seats.get(connection)
+        if where is not None or event is None or not event.is_broadcast or not isinstance(body, dict) or seat is None:
+            return
+        if event.request is not None and not accepts(event.request, body):
+            await self.sockets.emit(event.name, body, room=self.room(seat), skip_sid=connection)

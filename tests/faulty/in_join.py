@@ -160,3 +160,21 @@ class JoiningTwiceLeaves(Wire):
         if was_in:
             await self.leave_room(connection, "left")
         return answer
+
+
+@faulty("join/member-admitted")
+class ListsWhoIsThere(Wire):
+    """Joining answers with those who are in the room, in place of the participants."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().join(connection, user, payload)
+        there = {self.users[c] for c, session in self.seats.items() if session == payload["sessionId"]}
+        return {**answer, "participantIds": sorted(there)}
+
+
+@faulty("join/member-admitted")
+class TakesWhoeverJoinsForTheMaster(Wire):
+    """Joining answers with the asker's own id as that of the game master."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        return {**await super().join(connection, user, payload), "gameMasterId": user}

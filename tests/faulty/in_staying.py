@@ -8,6 +8,7 @@ from typing import Any
 
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
 from dungeonlab_reference_server.wire import Wire
+from dungeonlab_spec import Event
 from tests.faulty.fault import faulty
 
 
@@ -193,3 +194,33 @@ class ReplaysWhatWasMissed(Wire):
         for emission in self.told[session][since:] if since is not None else ():
             if emission.payload["userId"] != self.users[connection]:
                 await self.tell(connection, emission.event, emission.payload)
+
+
+@faulty("authorization/not-joined-refused", "join/member-admitted")
+class RemembersWhoLeft(Wire):
+    """Whoever leaves is out of the room, but counts as being in it: they may go on acting, and come back to silence."""
+
+    async def leave(self, connection: str, user: str, payload: Payload) -> Payload:
+        await self.sockets.leave_room(connection, self.room(payload["sessionId"]))
+        return {"sessionId": payload["sessionId"]}
+
+
+@faulty("authorization/not-joined-refused")
+class RemembersEveryRoom(Wire):
+    """Whoever has joined a session may act in it from then on, also when they have moved to another."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.joined: set[tuple[str, str]] = set()
+
+    async def enter_room(self, connection: str, session: str) -> None:
+        self.joined.add((connection, session))
+        await super().enter_room(connection, session)
+
+    async def leave(self, connection: str, user: str, payload: Payload) -> Payload:
+        self.joined.discard((connection, payload["sessionId"]))
+        return await super().leave(connection, user, payload)
+
+    def check_joined(self, event: Event, session_id: str, connection: str) -> None:
+        if (connection, session_id) not in self.joined or event.name == "leave-session":
+            super().check_joined(event, session_id, connection)

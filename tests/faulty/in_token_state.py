@@ -152,3 +152,51 @@ class AcceptsAndForgets(Altering):
 
     def altered(self, command: Command, effect: Effect) -> Effect:
         return dataclasses.replace(effect, saved=None) if command.event == "token:move" else effect
+
+
+class _Figures(MemoryStore):
+    """Knows who made which token."""
+
+    async def drop_tokens_of(self, user: str) -> None:
+        """Forget every token that a user made."""
+        for token in [t for t in self._tokens.values() if t["createdBy"] == user]:
+            await self.delete_token(token["id"])
+
+    async def drop_tokens_in(self, session: str) -> None:
+        """Forget every token of a session."""
+        for token in list(self._tokens.values()):
+            if await self.encounter_session(token["encounterId"]) == session:
+                await self.delete_token(token["id"])
+
+
+@faulty("tokens/create-then-others-can-move", beside=(_Figures,))
+class TakesOnesFiguresAlong(Wire):
+    """Whoever disconnects takes along the tokens that they made."""
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        user = self.users.get(connection)
+        await super().on_disconnect(connection, reason)
+        if user is not None and isinstance(self.store, _Figures):
+            await self.store.drop_tokens_of(user)
+
+
+@faulty("tokens/create-then-others-can-move", beside=(_Figures,))
+class ForgetsTheEmptyRoom(Wire):
+    """When the last connection has left a room, what stood in its session is forgotten."""
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        session = self.seats.get(connection)
+        await super().leave_room(connection, reason)
+        if session is not None and session not in self.seats.values() and isinstance(self.store, _Figures):
+            await self.store.drop_tokens_in(session)
+
+
+@faulty("tokens/version-grows", "rooms/every-other-member-hears-once")
+class SkipsWhatChangesNothing(Wire):
+    """A move to where the token stands is acknowledged, and that is all."""
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        token = command.token or {}
+        if command.event == "token:move" and token["position"] == {"elevation": 0, **command.payload["position"]}:
+            return {"tokenId": token["id"], "position": token["position"], "version": token["version"]}
+        return await super().take_effect(command, connection)

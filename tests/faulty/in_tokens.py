@@ -264,3 +264,23 @@ class DeletesTwice(Wire):
         if event.name == "token:delete" and token:
             self.deleted[token["id"]] = token
         return token
+
+
+@faulty("tokens/unknown-token-refused")
+class FindsTokensInAnyEncounter(Wire):
+    """A token is found in whatever encounter of its session, whichever the request names."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        token = await self.store.token(payload.get("tokenId", "")) if "token" in event.needs else None
+        if token is None or await self.store.encounter_session(payload["encounterId"]) != payload["sessionId"]:
+            return await super().check_things(event, payload)
+        return await super().check_things(event, {**payload, "encounterId": token["encounterId"]})
+
+
+@faulty("tokens/broadcast-equals-stored-state")
+class AnswersWithAnotherId(Wire):
+    """What is acknowledged of a move or a deletion names the token by the id of its record in a database."""
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        answer = await super().take_effect(command, connection)
+        return {**answer, "tokenId": f"row-{len(answer['tokenId'])}"} if "tokenId" in answer else answer

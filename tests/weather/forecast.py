@@ -26,11 +26,14 @@ from tests.weather.company import beside, burn, interrupt, play_on
 from tests.weather.link import Link, Network
 from tests.weather.servers import (
     AnswersLate,
+    Counts,
     Hesitates,
     HesitatesOverHttp,
     SaysMore,
     TellsErrorsTwice,
     ThrowsOut,
+    ThrowsOutLater,
+    TurnsAwayAtTheDoor,
     stall,
 )
 
@@ -56,6 +59,7 @@ class Weather:
     variant: Variant = field(default_factory=Variant)
     target: type[Target] = Target
     company: Callable[[str], None] | None = None
+    transport: str = "websocket"
     one_core: bool = False
     scale: float = 1.0  # of the judge's time limits
 
@@ -73,6 +77,14 @@ WEATHERS: Mapping[str, Weather] = {
     ),
     "errors-twice": Weather("refusals are told by an error event as well", Variant(wire=TellsErrorsTwice)),
     "thrown-out": Weather("whoever lacks the right is answered and disconnected", Variant(wire=ThrowsOut)),
+    "thrown-out-later": Weather(
+        "whoever is refused is answered, and disconnected a moment later", Variant(wire=ThrowsOutLater)
+    ),
+    "plain": Weather(
+        "ids are small numbers; strangers get 401; long-polling",
+        Variant(wire=Counts, http=TurnsAwayAtTheDoor),
+        transport="polling",
+    ),
     "talkative": Weather("presence events, and events of the server's own", Variant(wire=SaysMore)),
     "limited": Weather("60 events a minute and user", Variant(Settings(rate_limit=60))),
     "late": Weather("one answer in a hundred takes longer than it may", Variant(wire=AnswersLate), scale=0.1),
@@ -123,7 +135,10 @@ def day(name: str) -> Day:
         url = stack.enter_context(served(weather.variant))
         if weather.company:
             stack.enter_context(beside(weather.company, url))
-        run = play(weather.target(url, limits=Limits(weather.scale)), scenes(Selection(), Catalogue.load()))
+        run = play(
+            weather.target(url, transport=weather.transport, limits=Limits(weather.scale)),
+            scenes(Selection(), Catalogue.load()),
+        )
     red = [
         f"{v.requirement} [{v.event}] {v.outcome}: {v.reason or v.findings[0].expected + '; got ' + v.findings[0].got}"
         for v in run.verdicts

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from aiohttp import web
 
 from dungeonlab_reference_server.http import HttpSide
-from dungeonlab_reference_server.rules import Emission, Payload
-from dungeonlab_reference_server.wire import Wire
+from dungeonlab_reference_server.rules import Command, Emission, Payload
+from dungeonlab_reference_server.wire import COOKIE, Wire
+from dungeonlab_spec import Catalogue, Event
 
 _PAUSE = 0.030  # seconds at most, as a database might take
 _TOO_LONG = 0.6  # seconds; the judge is given limits of two thirds of that
 _SELDOM = 0.01  # of all requests
-_STALLING: set[asyncio.Task[None]] = set()
+_TASKS: set[asyncio.Task[None]] = set()
 _RIGHTS = {"PERMISSION_DENIED", "SESSION_NOT_FOUND", "NOT_JOINED"}
 
 
@@ -78,7 +82,7 @@ async def stall(port: int) -> int:
             await asyncio.sleep(4 * _TOO_LONG)
             time.sleep(_TOO_LONG)  # noqa: ASYNC251 - standing still is the point
 
-    _STALLING.add(asyncio.create_task(again_and_again()))
+    _TASKS.add(asyncio.create_task(again_and_again()))
     return port
 
 
@@ -102,7 +106,10 @@ class ThrowsOut(Wire):
 
 
 class SaysMore(Wire):
-    """Presence is told for each connection, and events of this server's own come along with the catalogue's."""
+    """Presence is told for each connection, and events of this server's own come along with the catalogue's.
+
+    One of them tells a room, whenever somebody enters it, who is there, with their profiles.
+    """
 
     def _sits(self, user: str, session: str) -> bool:  # noqa: ARG002
         return False  # as if each connection were its user's first, and last
@@ -111,7 +118,75 @@ class SaysMore(Wire):
         await super().on_connect(connection, environ)
         await self.sockets.emit("x-tavern:welcome", {"motd": "Mind the step."}, to=connection)
 
+    async def enter_room(self, connection: str, session: str) -> None:
+        await super().enter_room(connection, session)
+        there = sorted({self.users[c] for c, s in self.seats.items() if s == session})
+        people = [found.profile() for user in there if (found := await self.store.user(user))]
+        await self.sockets.emit("x-tavern:roster", {"people": people}, room=self.room(session))
+
     async def broadcast(self, emission: Emission, sender: str) -> None:
         await super().broadcast(emission, sender)
         await self.sockets.emit("x-tavern:noise", {"level": 3}, room=self.room(emission.session))
         await self.sockets.emit("x-tavern:bell", room=self.room(emission.session))
+
+
+_MAKING: ContextVar[str] = ContextVar("_MAKING")
+
+
+class Counts(Wire):
+    """Tokens are numbered from 1."""
+
+    counted = 0
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        self.counted += event.effect == "creates-token"
+        return dataclasses.replace(super().command(event, payload, user, token), new_id=str(self.counted))
+
+
+class CountsOverHttp(HttpSide):
+    """So are users, sessions and encounters, each kind for itself: the same number may stand for one of each."""
+
+    def routes(self) -> list[web.RouteDef]:
+        self.counted: Counter[str] = Counter()
+        return [web.route(r.method, r.path, _making(r.path, r.handler), **r.kwargs) for r in super().routes()]
+
+    def new_id(self) -> str:
+        kind = _MAKING.get()
+        self.counted[kind] += 1
+        return str(self.counted[kind])
+
+
+def _making(kind: str, handler: Any) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def making(request: web.Request) -> web.StreamResponse:
+        _MAKING.set(kind)
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    return making
+
+
+class TurnsAwayAtTheDoor(CountsOverHttp):
+    """Nobody without a login gets as far as the namespace: their handshake is answered 401, with an error as JSON."""
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get(Catalogue.load().path, self.open_the_door), *super().routes()]
+
+    async def open_the_door(self, request: web.Request) -> web.StreamResponse:
+        """Answer a handshake, or whatever else is asked over long-polling."""
+        if "sid" not in request.query and await self.store.login(request.cookies.get(COOKIE, "")) is None:
+            return web.json_response({"error": "log in first", "code": "UNAUTHENTICATED"}, status=401)
+        answer: web.StreamResponse = await self.wire.sockets.eio.handle_request(request)
+        return answer
+
+
+class ThrowsOutLater(Wire):
+    """Whoever was refused is answered, and disconnected a moment later."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: tuple[str, int] | None) -> None:
+        await super().acknowledge(connection, name, envelope, where)
+        if not envelope["success"]:
+            _TASKS.add(asyncio.create_task(self._throw_out(connection)))
+
+    async def _throw_out(self, connection: str) -> None:
+        await hesitate()
+        await self.sockets.disconnect(connection)

@@ -4,6 +4,7 @@ Most of these scenes send what is refused, or ask for no callback: a server may 
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
@@ -101,7 +102,7 @@ async def _each_is_answered(stage: Stage, event: Event) -> None:
             raise Broken(f"{actor.name}'s {event.name} to be answered", str(none)) from None
 
 
-@check("acks/many-at-once-are-answered", alone=1)
+@check("acks/many-at-once-are-answered", alone=1, hasty=True)
 async def many_at_once_are_answered(stage: Stage) -> None:
     """Mallory asks for her profile many times without waiting; each is answered, be it that it was one too many."""
     mallory, alice = await stage.connected("mallory", "alice")
@@ -151,7 +152,8 @@ async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
     for said in (await stage.request(event), malformed(event)):
         prefix = await alice.emit(said)
         await alice.receive(prefix)
-        await alice.asks(Said("get-user-data", ({},), None, None))
+        with contextlib.suppress(Gone):  # who was refused may be disconnected; then nothing more can come
+            await alice.asks(Said("get-user-data", ({},), None, None))
         if alice.count(prefix) != 1:
             raise Broken(f"one answer to {event.name}", f"{alice.count(prefix)} ACK frames")
 
@@ -183,6 +185,15 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
         if event.name == "get-user-data":
             said.args[0]["userId"] = alice.user
         yield mallory, said, {"PERMISSION_DENIED"}
+        async for wrong, codes in _two_causes(stage, event):
+            yield mallory, wrong, codes
+    if event.name == "get-user-data":
+        said = await stage.request(event)
+        said.args[0]["userId"] = f"no-such-user-{new_mark()[:-1]}"
+        yield alice, said, {"PERMISSION_DENIED"}  # whether or not there is such a user
+    if "joined" in event.needs:
+        absent = await stage.connected("bob")
+        yield absent, await stage.request(event), {"NOT_JOINED"}
     if "SESSION_NOT_FOUND" in event.refusals:
         said = await stage.request(event)
         said.args[0]["sessionId"] = f"no-such-session-{new_mark()[:-1]}"  # which no other scene has tried to open
@@ -197,6 +208,22 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
         yield alice, said, {"TOKEN_NOT_FOUND"} | hidden
 
 
+async def _two_causes(stage: Stage, event: Event) -> AsyncIterator[tuple[Said, set[str]]]:
+    """Yield what somebody who is no member sends that is wrong besides; the first objection decides the code."""
+    if "membership" not in event.needs:
+        return
+    for key in ("encounterId", "tokenId"):
+        said = await stage.request(event)
+        if key in said.args[0]:
+            said.args[0][key], said.mark = f"no-such-{key.removesuffix('Id')}", None
+            yield said, {"PERMISSION_DENIED"}
+    said = await stage.request(event)
+    misshapen = next((key for key, value in said.args[0].items() if not key.endswith("Id")), None)
+    if misshapen is not None:
+        said.args[0][misshapen], said.mark, said.legal = 5, None, False
+        yield said, {"VALIDATION_ERROR"}
+
+
 @check("acks/failure-without-callback-emits-error", late=True)
 async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, event: Event) -> None:
     """Alice asks for what does not exist, and is refused; without a callback, an error event tells her so."""
@@ -204,15 +231,23 @@ async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, eve
     said = refusable(event, await stage.request(event))
     if (await alice.asks(said)).accepted:
         raise Unjudged("what no server may accept was accepted")
-    await alice.fence()  # a server may send an error event besides the answer; that one is not meant
-    before = stage.journal.observations[-1].number
-    await alice.tells(said)
-    told = await alice.notices(lambda seen: _is_error(seen) and seen.number > before)
+    told = await _told_by_an_error(alice, said)
+    if told is None and alice.closed:  # a server may disconnect whoever it refused, be it a moment later
+        told = await _told_by_an_error(alice, said)
+    if told is None and alice.closed:
+        raise Gone("alice's connection was closed")
     if told is None:
         raise Broken(f"an error event after a refused {event.name}", "nothing")
     body = told.args[0] if told.args and isinstance(told.args[0], dict) else {}
     if body.get("event", event.name) != event.name:
         raise Broken(f"the error to name {event.name}", f"{body.get('event')!r}", "$.event")
+
+
+async def _told_by_an_error(actor: Actor, said: Said) -> Observation | None:
+    await actor.fence()  # a server may send an error event besides the answer; that one is not meant
+    before = actor.journal.observations[-1].number
+    await actor.tells(said)
+    return await actor.notices(lambda seen: _is_error(seen) and seen.number > before)
 
 
 @check("acks/error-event-reaches-only-the-sender", late=True)

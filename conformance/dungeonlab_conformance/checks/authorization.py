@@ -72,8 +72,16 @@ async def an_encounter_of_another_session_is_refused(stage: Stage, event: Event)
     await carol.does(await stage.request(event))
     own = await stage.request(event)
     there = await stage.there()
-    own.args[0]["encounterId"] = await stage.encounter(there)
+    foreign = await stage.encounter(there)
+    _differ(own.args[0]["encounterId"], foreign)
+    own.args[0]["encounterId"] = foreign
     await carol.is_refused(own)
+
+
+def _differ(own: str, foreign: str) -> None:
+    """Raise `Unjudged` if something foreign cannot be named, since something of one's own has the same id."""
+    if own == foreign:
+        raise Unjudged(f"{own} is the id of one's own as well as of what belongs to the other session")
 
 
 @check("authorization/foreign-token-refused")
@@ -82,7 +90,9 @@ async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> N
     alice, carol = await stage.joined("alice", "carol")
     dave = await stage.elsewhere("dave")
     foreign = await _foreign(stage, event, await stage.there())
-    await alice.does(await stage.request(event))
+    own = await stage.request(event)
+    _differ(own.args[0]["tokenId"], foreign.args[0]["tokenId"])
+    await alice.does(own)
     await carol.is_refused(foreign)
     mixed = await _foreign(stage, event, await stage.there())
     mixed.args[0]["encounterId"] = await stage.encounter(stage.here)
@@ -94,7 +104,10 @@ async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> N
 
 @check("authorization/refusal-precedes-effect")
 async def a_refused_request_changes_nothing(stage: Stage, event: Event) -> None:
-    """Mallory, dave, and carol, who has not joined, are refused; the token of each is what it was before."""
+    """Mallory, dave, and carol, who has not joined, are refused; the token of each is what it was before.
+
+    So it is if they ask once more, and wait for no answer.
+    """
     alice = await stage.joined("alice")
     for name in stage.those_of("mallory", "dave", "carol"):
         intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
@@ -104,6 +117,7 @@ async def a_refused_request_changes_nothing(stage: Stage, event: Event) -> None:
         look.mark = None
         one, two = [_token(await alice.does(look)) for _ in range(2)]
         if not (await intruder.asks(said)).accepted:
+            await intruder.is_refused_untold(Said(said.event, said.args, said.mark, said.session))
             await _is_untouched(alice, look, one, two, f"{intruder.name}'s {event.name}")
         elif name != "carol":  # to refuse a member is a SHOULD
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
@@ -160,10 +174,20 @@ async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
 
 @check("authorization/not-joined-refused")
 async def a_member_who_has_not_joined_is_refused(stage: Stage, event: Event) -> None:
-    """Alice may from inside the room; bob, outside it, may not, and is not drawn in by having tried."""
+    """Alice may from inside the room; bob, outside it, may not, and is not drawn in by having tried.
+
+    Nor may he when he has left the room again, nor carol when she has moved to another.
+    """
     alice, bob = await stage.joined("alice"), await stage.connected("bob")
     await stage.control(event, alice)
     await bob.is_refused(await stage.request(event))
     if event.is_broadcast:
         await alice.does(await stage.request(event))
         await bob.fence()  # what he hears is the ledger's business
+    await bob.joins(stage.session)
+    await bob.leaves()
+    await bob.is_refused(await stage.request(event))
+    if stage.can_play("carol") and stage.target.parties[1] is not None:
+        carol = await stage.joined("carol")
+        await carol.joins((await stage.there()).session)
+        await carol.is_refused(await stage.request(event))

@@ -17,6 +17,9 @@ TEXTS = {
     "white space": "  two  leading,\ttab,\nnew line,\r\nanother, trailing  ",
     "quotes and backslashes": "\"'`\\ \\n %s {0} ${x} {{y}}",
     "control and format characters": "a\u0007b\u200bc\u202ed\u00a0e",
+    "a command": "/roll 1d20+5 ",
+    "another command": "/me waves ",
+    "commands of robots": "!help [[1d6]] @here ",
     "what some would embellish": ":) :smile: (c) -- ... *bold* @all #1 http://example.org/?a=1&b=2",
 }
 ONE = "\U00012031"  # a message of one character, found in no other

@@ -37,7 +37,7 @@ async def the_handshake_is_answered(stage: Stage) -> None:
     answer = await _handshake(stage)
     if not answer.opened:
         raise Broken("an Engine.IO OPEN packet", f"HTTP {answer.status} {answer.text[:100]!r}")
-    opened = json.loads(answer.text[1:])
+    opened = json.loads(answer.text[1:].partition("\x1e")[0])  # more packets may follow
     for key, kind in (("sid", str), ("upgrades", list), ("pingInterval", int), ("pingTimeout", int)):
         if not isinstance(opened.get(key), kind):
             raise Broken(f"{key} of type {kind.__name__}", f"{opened.get(key)!r}", f"$.{key}")
@@ -120,11 +120,19 @@ async def _heard_once(carol: Actor, alice: Actor, bob: Upgrade, hers: list[Said]
         count = sum(str(said.mark) in frame for frame in bob.frames)
         if count != 1:
             raise Broken("bob to hear each message once", f"number {number} {count} times")
+    if any(map(_is_refusal, bob.frames)):
+        raise Unjudged("not all that bob said was accepted")
     for number, said in enumerate(his, 1):
         await alice.notices(partial(_carries, said))
         count = len(alice.sightings(said))
         if count != 1:
             raise Broken("what bob says during his upgrade to be heard once", f"number {number} {count} times")
+
+
+def _is_refusal(frame: str) -> bool:
+    if not frame.startswith("43"):
+        return False
+    return isinstance(told := next(iter(json.loads(frame[frame.index("[") :])), None), dict) and not told.get("success")
 
 
 def _carries(said: Said, seen: Observation) -> bool:

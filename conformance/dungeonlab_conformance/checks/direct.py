@@ -1,14 +1,19 @@
 """Requests that concern nobody but the one who asks."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.invalid import Wrong, invalid_requests
 from dungeonlab_conformance.journal import Said, contains
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Unjudged
 from dungeonlab_spec import Catalogue, Event
+
+FEW = 4  # of each kind of invalid action that are asked about
 
 
 def _profile_of(user: str | None) -> Said:
@@ -101,6 +106,11 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
         if not answer.accepted:
             raise Unjudged(f"validate-action itself was refused: {answer.args}")
         _says_no(answer)
+    valid = await stage.request(event)
+    for wrong in _some_of(invalid_requests(event, valid)):
+        answer = await alice.asks(_asking(stage, event, wrong.said.args[0]))
+        if answer.accepted:
+            _says_no(answer)
     nowhere = {"sessionId": "no-such-session", "encounterId": "no-such-encounter"}
     if "token" in event.needs:
         nowhere["tokenId"] = "no-such-token"
@@ -112,6 +122,15 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
         answer = await alice.asks(said)
         if answer.accepted:  # these may be refused like any request that concerns them
             _says_no(answer)
+
+
+def _some_of(wrongs: Iterable[Wrong]) -> Iterator[Wrong]:
+    """Yield a few ways of getting an action wrong that are an object all the same, of each kind."""
+    kinds: Counter[str] = Counter()
+    for wrong in wrongs:
+        kinds[wrong.requirement] += 1
+        if kinds[wrong.requirement] <= FEW and len(wrong.said.args) == 1 and isinstance(wrong.said.args[0], dict):
+            yield wrong
 
 
 def _says_no(answer: Answer) -> None:

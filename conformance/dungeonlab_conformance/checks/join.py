@@ -4,6 +4,7 @@ import asyncio
 import json
 
 from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.checks.speaking import everything
 from dungeonlab_conformance.connection import Refused
@@ -22,11 +23,36 @@ async def _chat(stage: Stage, *, there: bool = False) -> Said:
 
 @check("join/member-admitted")
 async def a_member_is_admitted(stage: Stage) -> None:
-    """Alice and bob, both participants, join."""
-    for member in await stage.connected("alice", "bob"):
+    """Alice and bob, both participants, join; each is told who the game master is, and that both are participants."""
+    members = await stage.connected("alice", "bob")
+    gamemaster = (await stage.identity("gamemaster")).user if stage.can_play("gamemaster") else None
+    for member in members:
         answer = await member.tries_to_join(stage.session)
         if not answer.accepted:
             raise Broken(f"{member.name} to be admitted", f"{answer.args}")
+        _names_the_members(answer, gamemaster, [each.user for each in members])
+
+
+def _names_the_members(answer: Answer, gamemaster: str | None, members: list[str]) -> None:
+    """Look at the ids that an acknowledgement names, where it names any: its shape is another matter."""
+    master, listed = answer.data.get("gameMasterId"), answer.data.get("participantIds")
+    if gamemaster is not None and isinstance(master, str) and master != gamemaster:
+        raise Broken(f"{gamemaster!r}", f"{master!r}", "$.data.gameMasterId")
+    if isinstance(listed, list) and all(isinstance(each, str) for each in listed) and not set(members) <= set(listed):
+        raise Broken(f"{' and '.join(members)} among others", f"{listed}", "$.data.participantIds")
+
+
+@check("join/member-admitted")
+async def whoever_left_is_admitted_again(stage: Stage) -> None:
+    """Bob hears alice, leaves, and joins again; he hears her again, as carol has all the time."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    await alice.does(first := await _chat(stage))
+    await bob.witnesses(first)
+    await bob.leaves()
+    await bob.joins(stage.session)
+    await alice.does(second := await _chat(stage))
+    await carol.witnesses(second)
+    await bob.hears(second)
 
 
 @check("join/game-master-admitted")

@@ -45,8 +45,11 @@ async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
     length = _LENGTH_FAR if stage.target.limits.far else _LENGTH
     await stage.judge("payloads/very-long", _digests(alice, _long(valid, length), "with long texts"))
     await _survived(stage, bob, f"a {event.name} 300 levels deep, or with long texts")
+    start = len(stage.journal.heard(bob.connection))
     await stage.judge("payloads/missing-callback-is-harmless", _copes_without_callback(stage, event))
     await _survived(stage, bob, f"a {event.name} without a callback")
+    if event.is_broadcast and not any(stage.judged.get(shape) for shape in SHAPES):
+        await stage.judge("payloads/refused-not-broadcast", _heard_nothing_invalid(bob, event, start))
 
 
 async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...], bob: Actor) -> None:

@@ -23,11 +23,18 @@ async def _seated(stage: Stage, event: Event, *names: str) -> list[Actor]:
 
 @check("rooms/every-other-member-hears-once")
 async def every_other_member_hears_it_once(stage: Stage, event: Event) -> None:
-    """Alice does it, once and then many times at once; bob and carol, in the room, are each sent it as often."""
+    """Alice does it, once and then many times at once; bob and carol, in the room, are each sent it as often.
+
+    Then she does the last once more: what is said twice is heard twice.
+    """
     alice, bob, carol = await _seated(stage, event, "alice", "bob", "carol")
     await _each_is_heard_once(alice, (bob, carol), [await stage.request(event)])
     burst = [await stage.request(event) for _ in range(AT_ONCE)]
     await _each_is_heard_once(alice, (bob, carol), burst)
+    if event.effect != "removes-token":
+        last = await stage.request(event)
+        await _each_is_heard_once(alice, (bob, carol), [last])
+        await _is_heard_again(alice, (bob, carol), last)
 
 
 async def _each_is_heard_once(alice: Actor, listeners: tuple[Actor, ...], done: list[Said]) -> None:
@@ -40,6 +47,20 @@ async def _each_is_heard_once(alice: Actor, listeners: tuple[Actor, ...], done: 
             count = len(listener.sightings(said))
             if count != 1:
                 raise Broken(f"{listener.name} to hear alice's {said.event} once", f"{count} deliveries")
+
+
+async def _is_heard_again(alice: Actor, listeners: tuple[Actor, ...], said: Said) -> None:
+    await alice.does(Said(said.event, said.args, said.mark, said.session))
+    for listener in listeners:
+        await _hears_twice(listener, said)
+
+
+async def _hears_twice(listener: Actor, said: Said) -> None:
+    await listener.notices(lambda _: len(listener.sightings(said)) > 1)
+    await listener.fence()
+    count = len(listener.sightings(said))
+    if count != 2:
+        raise Broken(f"{listener.name} to hear twice what {said.actor} did twice", f"{count} deliveries")
 
 
 @check("rooms/sender-hears-nothing")
@@ -151,14 +172,17 @@ async def _hears(listener: Actor, speaker: Actor, said: Said) -> bool:
 
 @check("rooms/refused-event-is-not-broadcast", lingers=True)
 async def a_refused_event_is_not_broadcast(stage: Stage, event: Event) -> None:
-    """Mallory, dave and carol, who has not joined, are refused; alice and bob, in the room, hear nothing of it."""
+    """Mallory, dave and carol, who has not joined, are refused; alice and bob, in the room, hear nothing of it.
+
+    Nor do they if the intruders do not wait for an answer.
+    """
     alice, bob = await stage.joined("alice", "bob")
     refused: list[Said] = []
     for name in stage.those_of("mallory", "dave", "carol"):
         intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
         said = await stage.request(event, fresh=True)
         if not (await intruder.asks(said)).accepted:
-            refused.append(said)
+            refused += [said, await intruder.is_refused_untold(await stage.request(event, fresh=True))]
         elif name != "carol":  # to refuse a member is a SHOULD
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
     witness = await stage.request(event)
@@ -174,10 +198,13 @@ async def a_direct_answer_stays_direct(stage: Stage, event: Event) -> None:
     """Alice asks and is answered; bob, in the same room, and her other tab are sent nothing that holds the answer."""
     alice, bob = await stage.joined("alice", "bob")
     tab = await stage.other_tab(alice)
-    answer = (await alice.does(await stage.request(event))).data
+    said = await stage.request(event)
+    answer = (await alice.does(said)).data
     for other in (bob, tab):
         await other.fence()
         for seen in stage.journal.heard(other.connection):
+            if seen.at < said.at:
+                continue  # that was about something else, such as their joining
             if seen.event == event.name or _holds(seen.args, answer):
                 raise Broken(f"{other.name} to be sent nothing about alice's {event.name}", f"{seen.event} {seen.args}")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.verdict import Broken, Unjudged
+from dungeonlab_conformance.verdict import Broken, Missing, Unjudged
 from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import examples
 
@@ -63,10 +64,19 @@ def _same(before: Token, after: Token, but: set[str]) -> None:
 
 @check("tokens/create-then-others-can-move")
 async def what_one_creates_others_can_move(stage: Stage) -> None:
-    """Alice creates a token; as soon as that is acknowledged, bob may move it."""
+    """Alice creates a token; as soon as that is acknowledged, bob may move it.
+
+    So he may when she is gone; and so may carol, when the room has been empty.
+    """
     alice, bob = await stage.joined("alice", "bob")
     token = await _made(stage, alice)
     await bob.is_allowed(await _about(stage, "token:move", token))
+    later = [await _about(stage, "token:move", token) for _ in range(2)]
+    await alice.say_goodbye()
+    await bob.is_allowed(later[0])
+    await bob.say_goodbye()
+    carol = await stage.joined("carol" if stage.can_play("carol") else "gamemaster")
+    await carol.is_allowed(later[1])
 
 
 @check("tokens/move-changes-only-position")
@@ -114,12 +124,16 @@ async def deletion_ends_it(stage: Stage) -> None:
 
 @check("tokens/version-grows")
 async def the_version_grows(stage: Stage, event: Event) -> None:
-    """Alice changes a token three times; its version grows by one each time. Then she and bob change it at once."""
+    """Alice changes a token three times, and once more in the same way; its version grows by one each time.
+
+    Then she and bob change it at once.
+    """
     alice, bob = await stage.joined("alice", "bob")
     token = await _made(stage, alice)
     version = token.get("version")
-    for _ in range(3):
-        data = (await alice.does(await _about(stage, event.name, token))).data
+    changes = [await _about(stage, event.name, token) for _ in range(3)]
+    for said in (*changes, dataclasses.replace(changes[-1])):
+        data = (await alice.does(said)).data
         changed = data.get("version", (data.get("token") or {}).get("version"))
         if not isinstance(version, int) or not isinstance(changed, int):
             raise Unjudged("the token was acknowledged without its version")
@@ -128,20 +142,27 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
         version = changed
     burst = [await _about(stage, event.name, token) for _ in range(AT_ONCE)]
     answers = await asyncio.gather(*(a.asks(said) for said, a in zip(burst, [alice, bob] * AT_ONCE, strict=False)))
-    changes = sum(answer.accepted for answer in answers)
+    accepted = sum(answer.accepted for answer in answers)
     after = (await _stored(stage, alice, token)).get("version")
-    if after != version + changes + 1:
-        raise Broken(f"version {version} to grow by {changes + 1}", f"{after!r}", "$.data.token.version")
+    if after != version + accepted + 1:
+        raise Broken(f"version {version} to grow by {accepted + 1}", f"{after!r}", "$.data.token.version")
 
 
 @check("tokens/unknown-token-refused")
 async def an_unknown_token_is_refused(stage: Stage, event: Event) -> None:
-    """Alice may; naming a token that does not exist, she may not."""
+    """Alice may; naming a token that does not exist, or does not in the encounter she names, she may not."""
     alice = await stage.joined("alice")
     await alice.does(await stage.request(event))
     said = await stage.request(event)
     said.args[0]["tokenId"], said.mark = "no-such-token", None
     await alice.is_refused(said)
+    misplaced = await stage.request(event, fresh=True)
+    try:
+        elsewhere = await stage.with_another_encounter()
+    except Missing:
+        return  # there is but one encounter
+    misplaced.args[0]["encounterId"] = elsewhere.encounters[0]
+    await alice.is_refused(misplaced)
 
 
 @check("tokens/unknown-encounter-refused")
@@ -191,7 +212,7 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
         look.cancel()
     if validate(event.name, answer.args[0], "ack"):
         raise Unjudged("the acknowledgement does not fit its schema")
-    for key in ("token", "position", "version"):
+    for key in ("token", "tokenId", "position", "version"):
         if key in answer.data and _plain(heard.get(key)) != _plain(answer.data[key]):
             raise Broken(f"{answer.data[key]!r} as acknowledged", f"{heard.get(key)!r}", f"$.{key}")
     shown = heard.get("token", {"position": heard.get("position")})
