@@ -175,8 +175,9 @@ class Actor(Connection):
         self.journal.said.append(said)
 
     def _was_refused_before(self, connection: int) -> bool:
-        answers = [o for o in self.journal.observations if o.connection == connection and o.act == "is answered"]
-        return bool(answers) and not Answer(Said("", (), None, None), answers[-1].args).accepted
+        """Whether a connection was refused anything: a server may end it for that, be it a moment later."""
+        answers = (o for o in self.journal.observations if o.connection == connection and o.act == "is answered")
+        return any(not Answer(Said("", (), None, None), answer.args).accepted for answer in answers)
 
     async def _is_alive(self) -> bool:
         """Whether the server answers at all: this connection's round trip, or else a new connection."""

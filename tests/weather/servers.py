@@ -144,7 +144,10 @@ class Counts(Wire):
 
 
 class CountsOverHttp(HttpSide):
-    """So are users, sessions and encounters, each kind for itself: the same number may stand for one of each."""
+    """So are users and encounters, each kind for itself: the same number may stand for one of each.
+
+    Sessions are numbered from a million, since turns are taken by the ids of users and sessions alike.
+    """
 
     def routes(self) -> list[web.RouteDef]:
         self.counted: Counter[str] = Counter()
@@ -153,7 +156,7 @@ class CountsOverHttp(HttpSide):
     def new_id(self) -> str:
         kind = _MAKING.get()
         self.counted[kind] += 1
-        return str(self.counted[kind])
+        return str(self.counted[kind] + (1_000_000 if kind.endswith("game-sessions") else 0))
 
 
 def _making(kind: str, handler: Any) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
