@@ -9,7 +9,7 @@ import pytest
 from dungeonlab_conformance.arguments import Arguments
 from dungeonlab_conformance.content import differences
 from dungeonlab_conformance.invalid import SHAPES, invalid_requests
-from dungeonlab_conformance.journal import Observation, Said, contains, new_mark
+from dungeonlab_conformance.journal import Observation, Said, carries, contains, new_mark
 from dungeonlab_spec import Catalogue, Event, accepts
 from dungeonlab_spec.catalogue import examples
 
@@ -150,3 +150,20 @@ def valid_chat() -> Said:
     """Return a message with a mark."""
     mark = new_mark()
     return Said("chat-message", ({"sessionId": "here", "message": mark},), mark, "here")
+
+
+@pytest.mark.parametrize(
+    ("body", "is_it"),
+    [
+        ({"tokenId": "7", "userId": "8"}, True),
+        ({"tokenId": "8", "userId": "7", "encounterId": "7"}, False),
+        ({"token": {"id": "7"}, "tokenId": 5}, True),
+        ({"token": {"id": "8", "createdBy": "7"}}, False),
+        ({"userId": "7"}, True),  # a broadcast that names no token; then it may stand anywhere
+    ],
+)
+def test_an_id_is_looked_for_where_a_token_is_named(body: dict[str, object], is_it: bool) -> None:
+    """The same number may be the id of a user or an encounter."""
+    said = Said("token:delete", ({"tokenId": "7"},), "7", "1")
+    seen = Observation(1, 0.0, "bob", 1, "hears", "token:delete", Arguments((body,)))
+    assert carries(seen, said) is is_it
