@@ -49,7 +49,11 @@ class ChecksWhomItKnows(Wire):
         return await super().check_rights(event, payload, user, connection)
 
 
-@faulty("authorization/member-of-another-session-refused")
+@faulty(
+    "authorization/member-of-another-session-refused",
+    "authorization/not-joined-refused",
+    also={"acks/code-names-the-cause": "who is no member, and who has not joined, is one to it"},
+)
 class AsksWhetherOneHasJoinedAnything(Wire):
     """Whoever has joined some session may act in every one."""
 
@@ -74,7 +78,7 @@ class MixesSessions(Wire):
         return await super().check_things(event, payload)
 
 
-@faulty("authorization/foreign-token-refused")
+@faulty("authorization/foreign-token-refused", "tokens/unknown-token-refused")
 class LooksForTokensEverywhere(Wire):
     """A token is found by its id alone, whatever encounter it is in."""
 

@@ -128,7 +128,10 @@ class TellsTheGameMasterAnywhere(Leaky):
         return [connection for connection in self.standing() if self.users[connection] == master]
 
 
-@faulty("rooms/member-not-joined-hears-nothing")
+@faulty(
+    "rooms/member-not-joined-hears-nothing",
+    also={"presence/right-audience": "who comes and goes is told to all who were put into the room"},
+)
 class SeatsWhoeverSpeaks(Wire):
     """A member who has not joined is refused, but hears the room from then on."""
 

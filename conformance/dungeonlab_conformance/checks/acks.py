@@ -185,12 +185,12 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
         if event.name == "get-user-data":
             said.args[0]["userId"] = alice.user
         yield mallory, said, {"PERMISSION_DENIED"}
-        async for wrong, codes in _two_causes(stage, event):
-            yield mallory, wrong, codes
-    if event.name == "get-user-data":
-        said = await stage.request(event)
-        said.args[0]["userId"] = f"no-such-user-{new_mark()[:-1]}"
-        yield alice, said, {"PERMISSION_DENIED"}  # whether or not there is such a user
+        if said.fate == "refused" and "membership" in event.needs:
+            async for wrong, codes in _two_causes(stage, event, alice):
+                yield mallory, wrong, codes
+        elif said.fate == "refused":
+            nobody = Said(event.name, ({"userId": f"no-such-user-{new_mark()[:-1]}"},), None, None)
+            yield mallory, nobody, {"PERMISSION_DENIED"}  # whether or not there is such a user
     if "joined" in event.needs:
         absent = await stage.connected("bob")
         yield absent, await stage.request(event), {"NOT_JOINED"}
@@ -208,10 +208,8 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
         yield alice, said, {"TOKEN_NOT_FOUND"} | hidden
 
 
-async def _two_causes(stage: Stage, event: Event) -> AsyncIterator[tuple[Said, set[str]]]:
+async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tuple[Said, set[str]]]:
     """Yield what somebody who is no member sends that is wrong besides; the first objection decides the code."""
-    if "membership" not in event.needs:
-        return
     for key in ("encounterId", "tokenId"):
         said = await stage.request(event)
         if key in said.args[0]:
@@ -221,7 +219,8 @@ async def _two_causes(stage: Stage, event: Event) -> AsyncIterator[tuple[Said, s
     misshapen = next((key for key, value in said.args[0].items() if not key.endswith("Id")), None)
     if misshapen is not None:
         said.args[0][misshapen], said.mark, said.legal = 5, None, False
-        yield said, {"VALIDATION_ERROR"}
+        if (await alice.asks(said)).code == "VALIDATION_ERROR":
+            yield Said(said.event, said.args, None, said.session, legal=False), {"VALIDATION_ERROR"}
 
 
 @check("acks/failure-without-callback-emits-error", late=True)

@@ -104,10 +104,17 @@ async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> N
 
 @check("authorization/refusal-precedes-effect")
 async def a_refused_request_changes_nothing(stage: Stage, event: Event) -> None:
-    """Mallory, dave, and carol, who has not joined, are refused; the token of each is what it was before.
+    """Mallory, dave, and carol, who has not joined, are refused; the token of each is what it was before."""
+    await _intruders_change_nothing(stage, event)
 
-    So it is if they ask once more, and wait for no answer.
-    """
+
+@check("authorization/refusal-precedes-effect", late=True)
+async def what_is_told_and_refused_changes_nothing(stage: Stage, event: Event) -> None:
+    """They are refused, and ask once more without waiting for an answer; the token of each is what it was before."""
+    await _intruders_change_nothing(stage, event, twice=True)
+
+
+async def _intruders_change_nothing(stage: Stage, event: Event, *, twice: bool = False) -> None:
     alice = await stage.joined("alice")
     for name in stage.those_of("mallory", "dave", "carol"):
         intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
@@ -117,7 +124,8 @@ async def a_refused_request_changes_nothing(stage: Stage, event: Event) -> None:
         look.mark = None
         one, two = [_token(await alice.does(look)) for _ in range(2)]
         if not (await intruder.asks(said)).accepted:
-            await intruder.is_refused_untold(Said(said.event, said.args, said.mark, said.session))
+            if twice:
+                await intruder.is_refused_untold(Said(said.event, said.args, said.mark, said.session))
             await _is_untouched(alice, look, one, two, f"{intruder.name}'s {event.name}")
         elif name != "carol":  # to refuse a member is a SHOULD
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused")

@@ -44,14 +44,17 @@ def _names_the_members(answer: Answer, gamemaster: str | None, members: list[str
 
 @check("join/member-admitted")
 async def whoever_left_is_admitted_again(stage: Stage) -> None:
-    """Bob hears alice, leaves, and joins again; he hears her again, as carol has all the time."""
+    """Bob hears alice, leaves, and joins again; he hears her again, as those do who came before him and after him."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     await alice.does(first := await _chat(stage))
     await bob.witnesses(first)
     await bob.leaves()
     await bob.joins(stage.session)
+    last = await stage.other_tab(carol)
+    await last.joins(stage.session)
     await alice.does(second := await _chat(stage))
     await carol.witnesses(second)
+    await last.witnesses(second)
     await bob.hears(second)
 
 

@@ -45,8 +45,10 @@ async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
     length = _LENGTH_FAR if stage.target.limits.far else _LENGTH
     await stage.judge("payloads/very-long", _digests(alice, _long(valid, length), "with long texts"))
     await _survived(stage, bob, f"a {event.name} 300 levels deep, or with long texts")
+    senders = [await stage.joined(name) for name in stage.those_of("gamemaster", "bob")]
+    await bob.fence()
     start = len(stage.journal.heard(bob.connection))
-    await stage.judge("payloads/missing-callback-is-harmless", _copes_without_callback(stage, event))
+    await stage.judge("payloads/missing-callback-is-harmless", _copes_without_callback(stage, event, senders))
     await _survived(stage, bob, f"a {event.name} without a callback")
     if event.is_broadcast and not any(stage.judged.get(shape) for shape in SHAPES):
         await stage.judge("payloads/refused-not-broadcast", _heard_nothing_invalid(bob, event, start))
@@ -180,9 +182,8 @@ async def _digests(alice: Actor, said: Said, how: str) -> None:
         return
 
 
-async def _copes_without_callback(stage: Stage, event: Event) -> None:
+async def _copes_without_callback(stage: Stage, event: Event, senders: list[Actor]) -> None:
     """Two who have sent little so far send all of it once more, and a valid request, all without a callback."""
-    senders = [await stage.joined(name) for name in stage.those_of("gamemaster", "bob")]
     valids = [await stage.request(event) for _ in senders]
 
     async def tells(number: int, sender: Actor) -> None:

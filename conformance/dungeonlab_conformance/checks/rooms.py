@@ -172,17 +172,26 @@ async def _hears(listener: Actor, speaker: Actor, said: Said) -> bool:
 
 @check("rooms/refused-event-is-not-broadcast", lingers=True)
 async def a_refused_event_is_not_broadcast(stage: Stage, event: Event) -> None:
-    """Mallory, dave and carol, who has not joined, are refused; alice and bob, in the room, hear nothing of it.
+    """Mallory, dave and carol, who has not joined, are refused; alice and bob, in the room, hear nothing of it."""
+    await _intruders_are_not_heard(stage, event)
 
-    Nor do they if the intruders do not wait for an answer.
-    """
+
+@check("rooms/refused-event-is-not-broadcast", lingers=True, late=True)
+async def what_is_told_and_refused_is_not_broadcast(stage: Stage, event: Event) -> None:
+    """They are refused, and ask once more without waiting for an answer; alice and bob hear nothing of it."""
+    await _intruders_are_not_heard(stage, event, twice=True)
+
+
+async def _intruders_are_not_heard(stage: Stage, event: Event, *, twice: bool = False) -> None:
     alice, bob = await stage.joined("alice", "bob")
     refused: list[Said] = []
     for name in stage.those_of("mallory", "dave", "carol"):
         intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
         said = await stage.request(event, fresh=True)
         if not (await intruder.asks(said)).accepted:
-            refused += [said, await intruder.is_refused_untold(await stage.request(event, fresh=True))]
+            refused.append(said)
+            if twice:
+                refused.append(await intruder.is_refused_untold(await stage.request(event, fresh=True)))
         elif name != "carol":  # to refuse a member is a SHOULD
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
     witness = await stage.request(event)
