@@ -13,6 +13,7 @@ from dungeonlab_conformance.attendance import Attendance
 from dungeonlab_conformance.content import asks_for, differences
 from dungeonlab_conformance.journal import Journal, Observation, Said, carries
 from dungeonlab_conformance.verdict import Broken
+from dungeonlab_spec import Catalogue, accepts
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,14 +245,22 @@ class Ledger:
 
 
 def _asked_about(said: Iterable[Said]) -> Iterator[Said]:
-    """Yield the actions that validate-action was asked about: they must not be carried out for that."""
+    """Yield the actions that validate-action was asked about: they must not be carried out for that.
+
+    A malformed one is none of them: what it lacks would let it pass for any other.
+    """
     for question in said:
         match question.args:
-            case ({"action": {"type": str(event), "payload": dict() as action}},):
+            case ({"action": {"type": str(event), "payload": dict() as action}},) if _is_in_order(event, action):
                 asked = Said(event, (action,), None, question.session, question.actor, question.user)
                 asked.connection, asked.at, asked.fate = question.connection, question.at, "refused"
                 asked.about = "direct/validate-action-has-no-effect"
                 yield asked
+
+
+def _is_in_order(event: str, payload: object) -> bool:
+    row = Catalogue.load().events.get(event)
+    return row is not None and row.request is not None and accepts(row.request, payload)
 
 
 def _is_relayed(said: Said, seen: Observation) -> bool:
