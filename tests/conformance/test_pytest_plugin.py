@@ -45,7 +45,7 @@ def test_a_selection_passes(folder: Path, reference_url: str) -> None:
     told = run(folder, reference_url, "-k", SOME, "--junit-xml", "found.xml")
     assert told.returncode == 0, told.stdout
     cases = ElementTree.parse(folder / "found.xml").findall(".//testcase")
-    assert len(cases) == 8
+    assert len(cases) == 9
     assert {case.get("classname") for case in cases} == {"dungeonlab_conformance"}
     first = {p.get("name"): p.get("value") for p in cases[0].iter("property")}
     assert first == {"requirement": "rooms/every-other-member-hears-once", "level": "MUST", "outcome": "pass"}
