@@ -20,8 +20,9 @@ class Check:
 
     `alone` scenes send what may bring a server down: they are played one at a time, the higher the number the ruder
     and the later, after all others but the `late` ones, which send such things too, in passing. The stage of a
-    scene that `lingers` stays up for a while, for what comes late. One that is `hasty` sends so much at once that a
-    rate limit is part of it. `patience` is by how much longer than other scenes it may take.
+    scene that `lingers` stays up for a while, for what comes late. A `long` one is begun before others. One that is
+    `hasty` sends so much at once that a rate limit is part of it. `patience` is by how much longer than other scenes
+    it may take.
     """
 
     name: str
@@ -33,11 +34,17 @@ class Check:
     late: bool
     lingers: bool
     hasty: bool = False
+    long: bool = False
     patience: float = 1.0
 
 
 def check(
-    *requirements: str, alone: int = 0, late: bool = False, lingers: bool = False, hasty: bool = False
+    *requirements: str,
+    alone: int = 0,
+    late: bool = False,
+    lingers: bool = False,
+    hasty: bool = False,
+    long: bool = False,
 ) -> Callable[[Scene], Scene]:
     """Register a scene under the requirements it judges.
 
@@ -57,6 +64,7 @@ def check(
                 late,
                 lingers,
                 hasty,
+                long,
             )
         )
         return scene

@@ -359,8 +359,9 @@ class Runner:
         self.run.leftovers += map(self._hide, left)
 
 
-def _lingering_last(scene: Scene) -> bool:
-    return scene.check.lingers  # then what comes after them, or the sweep, is all the waiting there is
+def _lingering_last(scene: Scene) -> tuple[bool, bool]:
+    """Sort what is long first, so that nobody waits for it alone, and what lingers last: the rest is its waiting."""
+    return scene.check.lingers, not scene.check.long
 
 
 def _sends_payloads(scene: Scene) -> bool:

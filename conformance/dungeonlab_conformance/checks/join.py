@@ -199,7 +199,7 @@ async def leaving_stops_delivery(stage: Stage) -> None:
         await carol.hears_nothing_of(said, unlike=gamemaster)
 
 
-@check("join/disconnect-leaves-the-room")
+@check("join/disconnect-leaves-the-room", long=True)
 async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
     """Carol's connection ends and she connects anew, by either transport; she hears nothing until she joins.
 

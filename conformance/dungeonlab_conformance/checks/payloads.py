@@ -117,7 +117,10 @@ async def _heard_nothing_invalid(bob: Actor, event: Event, start: int) -> None:
 
 async def _untouched(alice: Actor, look: Said, before: dict[str, Any]) -> None:
     """Look once more; every look is one change of the token's version, and the only one."""
+    start = alice.journal.observations[-1].number
     answer = await alice.asks(look)
+    # who was refused before may be disconnected in the midst of it, and ask again
+    looks = sum(o.act == "sends" and o.event == look.event and o.number > start for o in alice.journal.observations)
     if not answer.accepted:
         raise Broken("the token to be as it was", f"{answer.args}")
     after = answer.data.get("token") or {}
@@ -125,7 +128,7 @@ async def _untouched(alice: Actor, look: Said, before: dict[str, Any]) -> None:
         if before.get(key) != after.get(key):
             raise Broken(f"{before.get(key)!r} as before", f"{after.get(key)!r}", f"$.token.{key}")
     old, new = before.get("version"), after.get("version")
-    if isinstance(old, int) and isinstance(new, int) and new - old > 1:
+    if isinstance(old, int) and isinstance(new, int) and new - old > looks:
         raise Broken("one change of the token", f"{new - old}", "$.token.version")
 
 

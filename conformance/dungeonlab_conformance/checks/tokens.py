@@ -243,7 +243,7 @@ async def defaults_are_filled(stage: Stage) -> None:
         raise Broken("0", f"{position.get('elevation')!r}", "$.data.token.position.elevation")
 
 
-@check("tokens/bounds-reached")
+@check("tokens/bounds-reached", long=True)
 async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
     """Alice sends each edge the schema allows: the longest, the shortest, the least, each of an enumeration.
 

@@ -46,7 +46,7 @@ export const faults = {
 
   "other-room-left": {
     claim: "join enters room session:<id>, leave leaves room <id>.",
-    breaks: ["join/leave-stops-delivery"],
+    breaks: ["join/leave-stops-delivery", "authorization/not-joined-refused"],
     on: (Peer) =>
       new (class extends Peer {
         async "leave-session"(socket, { sessionId }) {
@@ -71,7 +71,11 @@ export const faults = {
 
   "old-room-kept": {
     claim: "join enters the new room and leaves none.",
-    breaks: ["join/second-join-leaves-the-first-room", "join/one-session-per-user"],
+    breaks: [
+      "join/second-join-leaves-the-first-room",
+      "join/one-session-per-user",
+      "authorization/not-joined-refused",
+    ],
     on: (Peer) =>
       new (class extends Peer {
         async "join-session"(socket, { sessionId }, { session }) {
