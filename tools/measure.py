@@ -40,7 +40,7 @@ def _faulty(_: int) -> Iterator[Line]:
     for name, run in faulty.judge_all(faults):
         caught += bool(faulty.broken(run) & faults[name].breaks)
         exact += _exact(faults[name], run)
-        said_no |= {v.scene.partition("[")[0] for v in run.verdicts if v.outcome in ("fail", "warn")}
+        said_no |= faulty.who_said_no(run)
     checks = {check.name for check in all_checks() if demanded & set(check.requirements)}
     yield _of("checks that found a faulty server out", len(checks & said_no), len(checks))
     yield _of("faulty servers caught", caught, len(faults))

@@ -60,6 +60,13 @@ class Fault(Charge):
         return next((seam for seam in self.seams if issubclass(seam, kind)), kind)
 
 
+SHOWS = {  # what to judge always for what it shows of the checks, where another server breaks the same requirement
+    "RefusesEverything": "no check passes for want of anything having happened",
+    "RemembersWhoLeft": "coming back to a room is looked at, not only coming",
+    "BroadcastsThenRefuses": "what was refused is listened for where an answer was asked for, not only where none was",
+    "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
+}
+
 _FAULTS: dict[str, Fault] = {}
 
 
@@ -92,11 +99,11 @@ def all_faults() -> Mapping[str, Fault]:
 def panel() -> Mapping[str, Fault]:
     """Return few of the faulty servers, but so that each requirement is broken by one of them.
 
-    Those of what happened; the one that refuses everything, on which every check shows that it passes nothing for want
-    of anything having happened; and of the others, one by one, that which breaks most of what is still missing.
+    Those of what happened; those that `SHOWS` names; and of the others, one by one, that which breaks most of what is
+    still missing.
     """
     faults = all_faults()
-    chosen = {name: faults[name] for name in {"RefusesEverything"}.union(*HAPPENED.values())}
+    chosen = {name: faults[name] for name in SHOWS.keys() | set().union(*HAPPENED.values())}
     left = {requirement for fault in faults.values() for requirement in fault.breaks}
     left -= {requirement for fault in chosen.values() for requirement in fault.breaks}
     while left:

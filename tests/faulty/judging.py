@@ -62,6 +62,13 @@ def broken(run: Run) -> set[str]:
     return {v.requirement for v in run.verdicts if v.outcome in ("fail", "warn")}
 
 
+def who_said_no(run: Run) -> set[str]:
+    """Return the checks that found something broken; several may judge one requirement, and more than one find it."""
+    verdicts = [v for v in run.verdicts if v.outcome in ("fail", "warn")]
+    scenes = {v.scene for v in verdicts} | {f.scene for v in verdicts for f in v.findings}
+    return {scene.partition("[")[0] for scene in scenes}
+
+
 def misjudged(charge: Charge, run: Run) -> list[str]:
     """Return what a run missed, what it blamed wrongly and where the suite itself failed, one line each."""
     found = broken(run)
