@@ -45,9 +45,13 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault(Charge):
-    """One faulty server, made of the reference server with some of its classes replaced."""
+    """One faulty server, made of the reference server with some of its classes replaced.
+
+    `hides` says that hardly another fault shows on it, since it stops, refuses or silences too much.
+    """
 
     seams: tuple[type[Seam], ...]
+    hides: bool = False
 
     @property
     def variant(self) -> Variant:
@@ -56,8 +60,20 @@ class Fault(Charge):
         wire = type(wire.__name__, (wire,), {"sockets_class": sockets})
         return Variant(store=self._seam(MemoryStore), wire=wire, http=self._seam(HttpSide))
 
+    @property
+    def methods(self) -> frozenset[tuple[type[Seam], str]]:
+        """What it replaces: the class of the reference server, and the name within."""
+        return frozenset(
+            (kind, name)
+            for kind in (Wire, Sockets, HttpSide, MemoryStore)
+            for seam in self._seam(kind).__mro__
+            if issubclass(seam, kind) and seam is not kind
+            for name in vars(seam).keys() - {"__doc__", "__module__"}
+        )
+
     def _seam(self, kind: type[S]) -> type[S]:
-        return next((seam for seam in self.seams if issubclass(seam, kind)), kind)
+        seams = tuple(seam for seam in self.seams if issubclass(seam, kind)) or (kind,)
+        return seams[0] if len(seams) == 1 else type(self.name, seams, {})
 
 
 SHOWS = {  # what to judge always for what it shows of the checks, where another server breaks the same requirement
@@ -71,7 +87,7 @@ _FAULTS: dict[str, Fault] = {}
 
 
 def faulty(
-    *breaks: str, also: Mapping[str, str] | None = None, beside: tuple[type[Seam], ...] = ()
+    *breaks: str, also: Mapping[str, str] | None = None, beside: tuple[type[Seam], ...] = (), hides: bool = False
 ) -> Callable[[type[Seam]], type[Seam]]:
     """Register a class as a faulty server; `beside` are further classes that make up the same fault."""
 
@@ -80,7 +96,12 @@ def faulty(
             raise ValueError(f"there are two faulty servers called {seam.__name__}")
         claim = inspect.getdoc(seam) or ""
         _FAULTS[seam.__name__] = Fault(
-            name=seam.__name__, claim=claim, breaks=frozenset(breaks), also=also or {}, seams=(seam, *beside)
+            name=seam.__name__,
+            claim=claim,
+            breaks=frozenset(breaks),
+            also=also or {},
+            seams=(seam, *beside),
+            hides=hides,
         )
         return seam
 

@@ -112,7 +112,7 @@ class SendsNullForWhatIsAbsent(Answering):
 # -- the shape of failure ------------------------------------------------------------------------------
 
 
-@faulty("acks/failure-shape")
+@faulty("acks/failure-shape", hides=True)
 class AnswersWithABareText(Answering):
     """A refusal is a bare text in place of an envelope."""
 
@@ -120,7 +120,7 @@ class AnswersWithABareText(Answering):
         return str(envelope["error"])
 
 
-@faulty("acks/failure-shape")
+@faulty("acks/failure-shape", hides=True)
 class AnswersRefusedRightsWithABareText(Answering):
     """What somebody may not do is refused by a bare text; only what is malformed is refused by an envelope."""
 
@@ -205,7 +205,7 @@ class LooksForThingsFirst(Wire):
         return await super().check_rights(event, payload, user, connection)
 
 
-@faulty("acks/code-names-the-cause")
+@faulty("acks/code-names-the-cause", hides=True)
 class AsksWhoBeforeWhat(Wire):
     """Whoever is no member is told so before it is looked at what they ask."""
 
@@ -263,7 +263,7 @@ class AnswersOnceMoreWhenSaved(Wire):
             asyncio.get_running_loop().call_later(0.2, lambda: asyncio.ensure_future(again))
 
 
-@faulty("acks/every-token-operation-answers")
+@faulty("acks/every-token-operation-answers", hides=True)
 class NeverAnswersChanges(Wire):
     """Creating, updating and deleting tokens take effect and are never answered."""
 
@@ -283,7 +283,7 @@ class AnswersByAnEvent(Wire):
             await super().acknowledge(connection, name, envelope, where)
 
 
-@faulty("acks/every-other-request-answers")
+@faulty("acks/every-other-request-answers", hides=True)
 class LeavesInSilence(Wire):
     """Leaving a session is not answered."""
 

@@ -34,7 +34,7 @@ class Dying(Wire):
 # -- the end -------------------------------------------------------------------------------------------
 
 
-@faulty("payloads/server-survives", "payloads/others-notice-nothing")
+@faulty("payloads/server-survives", "payloads/others-notice-nothing", hides=True)
 class DiesOfAMissingPayload(Dying):
     """A request without a payload ends the process for everybody."""
 
@@ -42,7 +42,7 @@ class DiesOfAMissingPayload(Dying):
         return not args
 
 
-@faulty("payloads/server-survives", "payloads/others-notice-nothing")
+@faulty("payloads/server-survives", "payloads/others-notice-nothing", hides=True)
 class DiesOfNull(Dying):
     """A request whose payload is null ends the process for everybody."""
 
@@ -50,7 +50,7 @@ class DiesOfNull(Dying):
         return list(args) == [None]
 
 
-@faulty("payloads/server-survives", "payloads/others-notice-nothing")
+@faulty("payloads/server-survives", "payloads/others-notice-nothing", hides=True)
 class DiesOfACallbackThatIsNone(Dying):
     """A last argument that is no function is called like one, which ends the process for everybody."""
 
@@ -61,6 +61,7 @@ class DiesOfACallbackThatIsNone(Dying):
 @faulty(
     "payloads/missing-callback-is-harmless",
     also={"payloads/others-notice-nothing": GONE, "payloads/server-survives": GONE},
+    hides=True,
 )
 class DiesWithoutACallback(Wire):
     """The answer to a request without a callback ends the process for everybody."""
@@ -74,6 +75,7 @@ class DiesWithoutACallback(Wire):
 @faulty(
     "payloads/missing-callback-is-harmless",
     also={"payloads/others-notice-nothing": GONE, "payloads/server-survives": GONE},
+    hides=True,
 )
 class DiesOfARefusalWithoutACallback(Wire):
     """A refusal without a callback ends the process for everybody; a success does not."""
@@ -84,7 +86,7 @@ class DiesOfARefusalWithoutACallback(Wire):
         await super().acknowledge(connection, name, envelope, where)
 
 
-@faulty("payloads/unknown-event-is-harmless")
+@faulty("payloads/unknown-event-is-harmless", hides=True)
 class DiesOfAnUnknownEvent(Wire):
     """An event that no handler is found for ends the process for everybody."""
 
@@ -114,6 +116,7 @@ class ThrowsEverybodyOutForAnUnknownEvent(Wire):
         "connect/malformed-frames-are-harmless": "among the frames are requests that carry no object",
         "presence/right-audience": "those thrown out together are told of one another's leaving",
     },
+    hides=True,
 )
 class ThrowsTheRoomOut(Wire):
     """A request that is no object ends the connections of everybody in the room, as a restarted worker does."""
@@ -159,6 +162,7 @@ class SaysNothingToNull(Wire):
 @faulty(
     "payloads/refused-not-broadcast",
     also={"broadcasts/valid-payload": "what bare frames carry is relayed too, and no request of the book explains it"},
+    hides=True,
 )
 class RelaysBeforeItLooks(Wire):
     """What is sent to a room is relayed as it came, before anybody looks at it."""

@@ -18,7 +18,7 @@ from dungeonlab_spec import Event
 from tests.faulty.fault import faulty
 
 
-@faulty("auth/cookie-accepted")
+@faulty("auth/cookie-accepted", hides=True)
 class LostTheLogin(Wire):
     """Every valid cookie is refused: what reads it was lost in a refactoring."""
 

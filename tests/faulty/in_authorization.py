@@ -112,7 +112,7 @@ class KeepsDeletingForTheGameMaster(_Ranks):
         return event.name != "token:delete" or user == session.game_master
 
 
-@faulty("authorization/any-member-allowed")
+@faulty("authorization/any-member-allowed", hides=True)
 class LostTheMembership(_Ranks):
     """Membership is kept for joining, and not saved: whatever a participant does after that is denied."""
 
@@ -128,7 +128,7 @@ class HearsTheGameMasterOut(_Ranks):
         return user != session.game_master
 
 
-@faulty("authorization/checked-on-every-operation")
+@faulty("authorization/checked-on-every-operation", hides=True)
 class AuthorizesAtTheDoor(Wire):
     """Whether somebody is a member is asked when joining, and remembered as long as the connection lasts."""
 

@@ -149,7 +149,7 @@ class AnnouncesInCamelCase(Wire):
         await self.sockets.emit(_camel(event), told, room=self.room(session), skip_sid=connection)
 
 
-@faulty("names/kebab-case", "rooms/every-other-member-hears-once")
+@faulty("names/kebab-case", "rooms/every-other-member-hears-once", hides=True)
 class BroadcastsInCamelCase(Wire):
     """Broadcasts are called `chatMessage`, `tokenMove` and so on, so that nobody hears them under their names."""
 

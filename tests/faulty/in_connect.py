@@ -35,7 +35,7 @@ class SaysTheIntervalsAsText(Sockets):
         super().__init__(hearer, settings, json=_TextForNumbers)
 
 
-@faulty("connect/websocket")
+@faulty("connect/websocket", hides=True)
 class ServesPollingOnly(Sockets):
     """WebSocket is switched off."""
 
@@ -118,7 +118,7 @@ class PanicsAtABadPacket(Sockets):
             raise
 
 
-@faulty("connect/malformed-frames-are-harmless")
+@faulty("connect/malformed-frames-are-harmless", hides=True)
 class DiesOfABadPacket(Sockets):
     """A packet that cannot be read ends the whole process."""
 

@@ -30,7 +30,7 @@ class NamesAnotherEvent(Wire):
         await super().tell(connection, event, {**payload, "event": "error"} if event == "error" else payload)
 
 
-@faulty("broadcasts/server-events-valid")
+@faulty("broadcasts/server-events-valid", hides=True)
 class SaysErrorsInABareText(Wire):
     """An error event carries a bare text in place of an object."""
 
@@ -61,7 +61,7 @@ class TellsErrorsToTheUser(Wire):
             await super().tell(other, event, payload)
 
 
-@faulty("acks/error-event-reaches-only-the-sender")
+@faulty("acks/error-event-reaches-only-the-sender", hides=True)
 class TellsTheRoomOfAnsweredErrors(Wire):
     """A refusal that has been answered is told to the others in the room besides."""
 

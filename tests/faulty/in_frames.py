@@ -58,7 +58,7 @@ class ObeysWhomItRefused(_Unentered):
             self.refused.add(eio_sid)
 
 
-@faulty(HARMLESS)
+@faulty(HARMLESS, hides=True)
 class DiesOfABrokenUpload(Sockets):
     """An upload that breaks off in the middle ends the whole process."""
 
@@ -69,7 +69,7 @@ class DiesOfABrokenUpload(Sockets):
             os._exit(1)
 
 
-@faulty(HARMLESS)
+@faulty(HARMLESS, hides=True)
 class DiesOfALargeUpload(Sockets):
     """An upload larger than the limit ends the whole process."""
 
@@ -89,7 +89,7 @@ class WaitsForTheAttachment(Sockets):
         await super()._handle_eio_message(eio_sid, data)
 
 
-@faulty(HARMLESS)
+@faulty(HARMLESS, hides=True)
 class EndsTheUserForOnePacket(Wire):
     """A request whose JSON is broken ends every connection in the sender's session."""
 

@@ -16,6 +16,7 @@ from tests.faulty.fault import faulty
     "acks/code-names-the-cause",
     "direct/own-profile",
     "direct/shared-session-profile",
+    hides=True,
 )
 class RefusesEverything(Wire):
     """Whoever has connected is refused whatever they ask for."""
@@ -27,6 +28,7 @@ class RefusesEverything(Wire):
 @faulty(
     "acks/every-other-request-answers",
     also={"acks/failure-without-callback-emits-error": "what is not handled is told to nobody either"},
+    hides=True,
 )
 class LostTheJoinHandler(Wire):
     """`join-session` is not answered at all: its handler was lost in a refactoring."""
@@ -50,7 +52,7 @@ class _AtTheDoor(Wire):
         raise NotImplementedError
 
 
-@faulty("join/member-admitted")
+@faulty("join/member-admitted", hides=True)
 class AdmitsTheGameMasterOnly(_AtTheDoor):
     """Only the game master may join."""
 
@@ -59,7 +61,7 @@ class AdmitsTheGameMasterOnly(_AtTheDoor):
             raise Refusal("PERMISSION_DENIED", "only the game master may come in")
 
 
-@faulty("join/game-master-admitted")
+@faulty("join/game-master-admitted", hides=True)
 class LooksForParticipantsOnly(Wire):
     """Whether somebody is a member is asked of `participantIds` alone, and the game master is not among them."""
 
@@ -70,7 +72,7 @@ class LooksForParticipantsOnly(Wire):
         return session
 
 
-@faulty("join/outsider-refused")
+@faulty("join/outsider-refused", hides=True)
 class EnrolsWhoeverComes(_AtTheDoor):
     """Nobody is asked at the door: whoever joins becomes a participant."""
 

@@ -28,7 +28,7 @@ class TellsEverybody(Wire):
         await self.sockets.emit(emission.event, emission.payload, skip_sid=sender)
 
 
-@faulty("rooms/outsider-hears-nothing")
+@faulty("rooms/outsider-hears-nothing", hides=True)
 class TellsOutsiders(Leaky):
     """Whoever is in no room, and no member either, hears everything."""
 
@@ -60,14 +60,14 @@ class _LeaksLater(TellsOutsiders):
         self.sockets.start_background_task(later)
 
 
-@faulty("rooms/outsider-hears-nothing")
+@faulty("rooms/outsider-hears-nothing", hides=True)
 class LeaksAfter50Milliseconds(_LeaksLater):
     """A twentieth of a second later, outsiders are sent what the room was sent."""
 
     seconds = 0.05
 
 
-@faulty("rooms/outsider-hears-nothing")
+@faulty("rooms/outsider-hears-nothing", hides=True)
 class LeaksAfter300Milliseconds(_LeaksLater):
     """A third of a second later, outsiders are sent what the room was sent."""
 

@@ -52,7 +52,7 @@ class BroadcastsInTasks(Later):
         await super().broadcast(emission, sender)
 
 
-@faulty("order/answers-in-order")
+@faulty("order/answers-in-order", hides=True)
 class UpdatesSlowly(Later):
     """Updates are carried out one after the other, but slowly, and overtaken by moves and deletions sent after them."""
 

@@ -12,7 +12,7 @@ from dungeonlab_spec import Event
 from tests.faulty.fault import faulty
 
 
-@faulty("rooms/sender-hears-nothing")
+@faulty("rooms/sender-hears-nothing", hides=True)
 class EchoesToTheSender(Wire):
     """Whoever sends something hears it back."""
 
@@ -47,7 +47,7 @@ class MovesTwice(Wire):
             await super().broadcast(emission, sender)
 
 
-@faulty("rooms/every-other-member-hears-once")
+@faulty("rooms/every-other-member-hears-once", hides=True)
 class TellsTheFirstOnly(Wire):
     """The loop over the room returns after its first listener."""
 
@@ -90,7 +90,7 @@ class TellsParticipantsOnly(Wire):
                 await self.tell(connection, emission.event, emission.payload)
 
 
-@faulty("rooms/no-encounter-rooms", "rooms/every-other-member-hears-once")
+@faulty("rooms/no-encounter-rooms", "rooms/every-other-member-hears-once", hides=True)
 class NeedsASubscription(Wire):
     """Token events go to a room of their encounter, which one enters by `join-encounter`."""
 

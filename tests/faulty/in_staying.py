@@ -24,7 +24,7 @@ class StaysInTheFirstRoom(Wire):
         return answer
 
 
-@faulty("join/second-join-leaves-the-first-room")
+@faulty("join/second-join-leaves-the-first-room", hides=True)
 class SwitchesWithoutLeaving(Wire):
     """Joining another session keeps the old room, and gives it no notice."""
 

@@ -146,6 +146,7 @@ class BroadcastsBeforeItStores(Wire):
     "tokens/move-changes-only-position",
     "tokens/version-grows",
     also={"order/concurrent-moves-converge": "what is never stored cannot agree with what was told"},
+    hides=True,
 )
 class AcceptsAndForgets(Altering):
     """A move is acknowledged and broadcast, and never stored."""

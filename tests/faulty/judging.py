@@ -1,6 +1,6 @@
 """Serves one faulty server in a process of its own, and has the whole suite judge it.
 
-From the shell, for one server or for all: ``python -m tests.faulty.judging [NAME ...]``.
+From the shell, for one server or for all: ``python -m tests.faulty.judging [NAME ...]``; ``A+B`` has both faults.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 
 from dungeonlab_conformance import generating
 from dungeonlab_conformance.playing import play
@@ -19,31 +20,36 @@ from dungeonlab_conformance.target import Limits, Target
 from dungeonlab_spec import Catalogue
 from tests import serving
 from tests.faulty.fault import Charge, all_faults
+from tests.faulty.together import alone, called, parts
 
 SCALE = 0.3  # of every time limit: what is never answered is waited for, and loopback is fast
-AT_ONCE = 3  # servers judged side by side, a process for each and one for its judge; more take two cores longer
+AT_ONCE = 4  # servers judged side by side, a process for each and one for its judge; more take two cores longer
 
 
 @contextmanager
 def served(name: str) -> Iterator[str]:
     """Serve one faulty server while the block runs; yields its URL."""
-    with serving.served(all_faults()[name].variant) as url:
+    with serving.served(called(name).variant) as url:
         yield url
 
 
-def judge(name: str) -> Run:
-    """Judge one faulty server with the whole suite; with its usual patience, if with little it is not as it should be.
+def judge(name: str) -> list[tuple[str, Run]]:
+    """Judge one faulty server with the whole suite; if it is not found as it should be, once more.
 
-    On a machine that has much else to do, what is not heard in time proves nothing.
+    Of several faults each by itself then, since one may hide another; one alone with the suite's usual patience: on a
+    machine that has much else to do, what is not heard in time proves nothing.
     """
     run = judged(name, SCALE)
-    return run if all_faults()[name].is_just(broken(run)) else judged(name, 1.0)
+    if called(name).is_just(broken(run)):
+        return [(name, run)]
+    if len(faults := alone(name)) > 1:
+        return [found for fault in faults for found in judge(fault)]
+    return [(name, judged(name, 1.0))]
 
 
 def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:
     """Judge one faulty server with the whole suite, or some of it, time limits scaled, and with the parts it claims."""
-    claimed = {Catalogue.load().requirements[broken].part for broken in all_faults()[name].breaks}
-    selection = Selection(only=only, parts=tuple(part for part in claimed if part))
+    selection = Selection(only=only, parts=tuple(parts(called(name))))
     if selection.parts:
         generating.load()
     with served(name) as url:
@@ -52,9 +58,8 @@ def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:
 
 def judge_all(names: Iterable[str]) -> Iterator[tuple[str, Run]]:
     """Judge many, some at a time; yields each as it is done, in the order of the names."""
-    names = list(names)
     with ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("spawn"), serving.hasten) as pool:
-        yield from zip(names, pool.map(judge, names), strict=True)
+        yield from chain.from_iterable(pool.map(judge, names))
 
 
 def broken(run: Run) -> set[str]:
@@ -89,9 +94,8 @@ def tell(charge: Charge, run: Run) -> None:
 
 def main() -> None:
     """Judge the servers named on the command line and print what broke, beside what should."""
-    faults = all_faults()
-    for name, run in judge_all(sys.argv[1:] or faults):
-        tell(faults[name], run)
+    for name, run in judge_all(sys.argv[1:] or all_faults()):
+        tell(called(name), run)
 
 
 if __name__ == "__main__":

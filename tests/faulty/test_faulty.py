@@ -12,12 +12,13 @@ from dungeonlab_conformance.report.result import to_json
 from dungeonlab_conformance.report.result_schema import problem
 from dungeonlab_conformance.run import Run
 from dungeonlab_spec import Catalogue
-from tests.faulty.fault import all_faults, panel
+from tests.faulty.fault import Charge, all_faults, panel
 from tests.faulty.happened import HAPPENED
-from tests.faulty.judging import judge_all, misjudged, who_said_no
+from tests.faulty.judging import judge, judge_all, misjudged, who_said_no
+from tests.faulty.together import alone, called, together
 
 ALL = all_faults()
-FAULTS = ALL if os.environ.get("FAULTY") == "all" else panel()  # every one of them takes two cores ten minutes
+FAULTS = ALL if os.environ.get("FAULTY") == "all" else panel()  # all of them take two cores five minutes
 DEMANDED = {r.id for r in Catalogue.load().requirements.values() if r.level != "MAY" and r.untestable is None}
 
 # What can be shown on a server that refuses every request, since it is about refusals, or comes before any request.
@@ -42,10 +43,18 @@ REFUSING = {
 
 
 @pytest.fixture(scope="session")
-def runs(request: pytest.FixtureRequest) -> dict[str, Run]:
-    """Return what the suite said about every faulty server that a selected test asks about."""
+def judged(request: pytest.FixtureRequest) -> dict[str, tuple[Charge, Run]]:
+    """Return, for every fault that a selected test asks about, the server that had it and what the suite said of it."""
     wanted = (getattr(item, "callspec", None) for item in request.session.items)
-    return dict(judge_all({spec.params["name"] for spec in wanted if spec and "name" in spec.params} & FAULTS.keys()))
+    names = {spec.params["name"] for spec in wanted if spec and "name" in spec.params}
+    found = judge_all(together(fault for name, fault in FAULTS.items() if name in names))
+    return {fault: (called(name), run) for name, run in found for fault in alone(name)}
+
+
+@pytest.fixture(scope="session")
+def runs(judged: dict[str, tuple[Charge, Run]]) -> dict[str, Run]:
+    """Return what the suite said, by the faults that a server had."""
+    return {name: run for name, (_, run) in judged.items()}
 
 
 def test_every_requirement_has_a_server_that_breaks_it() -> None:
@@ -71,16 +80,36 @@ def test_a_faulty_server_says_what_it_breaks(stated: str) -> None:
     assert all(reason for reason in fault.also.values())
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_breaks_what_it_says_and_nothing_else(name: str, runs: dict[str, Run]) -> None:
-    """The requirements found broken are those that the server is made to break."""
-    assert misjudged(FAULTS[name], runs[name]) == []
+def test_faults_share_a_server_only_if_they_are_told_apart() -> None:
+    """Each is judged once; those of one server break different requirements, in different methods of it."""
+    groups = [[ALL[name] for name in alone(group)] for group in together(ALL.values())]
+    assert sorted(fault.name for group in groups for fault in group) == list(ALL)
+    for group in groups:
+        assert sum(len(fault.breaks) for fault in group) == len(frozenset[str]().union(*(f.breaks for f in group)))
+        assert sum(len(fault.methods) for fault in group) == len(called("+".join(f.name for f in group)).methods)
+
+
+def test_a_fault_that_another_hides_is_judged_by_itself() -> None:
+    """On a server that refuses everything nobody hears an echo."""
+    runs = dict(judge("RefusesEverything+EchoesToTheSender"))
+    assert runs.keys() == {"RefusesEverything", "EchoesToTheSender"}
+    assert misjudged(ALL["EchoesToTheSender"], runs["EchoesToTheSender"]) == []
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_what_was_found_fits_the_published_schema(name: str, runs: dict[str, Run]) -> None:
+def test_a_fault_breaks_what_it_says_and_nothing_else(name: str, judged: dict[str, tuple[Charge, Run]]) -> None:
+    """The requirements found broken are those that the server is made to break, by this fault and those beside it."""
+    charge, run = judged[name]
+    assert FAULTS[name].breaks <= charge.breaks
+    assert misjudged(charge, run) == []
+
+
+def test_what_was_found_fits_the_published_schema(judged: dict[str, tuple[Charge, Run]]) -> None:
     """Whatever a faulty server does, its result is one that other programs can read."""
-    assert problem(json.loads(json.dumps(to_json(runs[name])))) is None
+    servers = {charge.name: run for charge, run in judged.values()}
+    assert {name: problem(json.loads(json.dumps(to_json(run)))) for name, run in servers.items()} == dict.fromkeys(
+        servers
+    )
 
 
 def test_every_check_can_say_no(runs: dict[str, Run]) -> None:
