@@ -119,7 +119,7 @@ def main() -> int:
     for part in [name for name in PARTS if name in (asked.parts or PARTS)]:
         told[part] = ""
         for what, figures, whole in PARTS[part](asked.runs):
-            line = f"{what:<58}{figures}"
+            line = f"{what:<66}{figures}"
             print(line + ("" if whole else "  <--"), flush=True)
             told[part] += line + "\n"
             good = good and whole
