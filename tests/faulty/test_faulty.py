@@ -106,10 +106,11 @@ def test_a_fault_breaks_what_it_says_and_nothing_else(name: str, judged: dict[st
 
 def test_what_was_found_fits_the_published_schema(judged: dict[str, tuple[Charge, Run]]) -> None:
     """Whatever a faulty server does, its result is one that other programs can read."""
+    if not judged:
+        pytest.skip("none was selected")
     servers = {charge.name: run for charge, run in judged.values()}
-    assert {name: problem(json.loads(json.dumps(to_json(run)))) for name, run in servers.items()} == dict.fromkeys(
-        servers
-    )
+    problems = {name: problem(json.loads(json.dumps(to_json(run)))) for name, run in servers.items()}
+    assert {name: said for name, said in problems.items() if said} == {}
 
 
 def test_every_check_can_say_no(runs: dict[str, Run]) -> None:

@@ -77,9 +77,7 @@ WEATHERS: Mapping[str, Weather] = {
     ),
     "errors-twice": Weather("refusals are told by an error event as well", Variant(wire=TellsErrorsTwice)),
     "thrown-out": Weather("whoever lacks the right is answered and disconnected", Variant(wire=ThrowsOut)),
-    "thrown-out-later": Weather(
-        "whoever is refused is disconnected a moment later", Variant(wire=ThrowsOutLater)
-    ),
+    "thrown-out-later": Weather("whoever is refused is disconnected a moment later", Variant(wire=ThrowsOutLater)),
     "plain": Weather(
         "ids are small numbers; strangers get 401; long-polling",
         Variant(wire=Counts, http=TurnsAwayAtTheDoor),
