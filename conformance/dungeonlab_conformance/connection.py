@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -144,6 +145,8 @@ class Connection:
         seen = self.journal.write(self.name, self.connection, act, reason)
         if self.seat and self.seat.until is None:
             self.seat.until, self.seat.why = seen.at, "closed" if act == "is closed" else "gone"
+            if act == "disconnects":
+                self.seat.ending = self.seat.ending or seen.at
 
     async def disconnect(self) -> None:
         """Close this connection in an orderly way, as a client does that leaves the page."""
@@ -156,6 +159,8 @@ class Connection:
 
     async def say_goodbye(self) -> None:
         """Close this connection so that the server learns of it at once, over long-polling too."""
+        if self.seat:
+            self.seat.ending = time.monotonic()
         try:
             async with asyncio.timeout(self.target.limits.answer):
                 await self._client._send_packet(self._client.packet_class(packet.DISCONNECT, namespace="/"))

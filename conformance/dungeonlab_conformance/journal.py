@@ -72,13 +72,15 @@ class Seat:
     """A connection's stay in a session's room, as far as its own acknowledgements tell.
 
     `since` is when it was asked for and `granted` when that was acknowledged, on the run's clock; `until` is None
-    while it lasts. A seat whose end the server was free to choose is not `certain`.
+    while it lasts. A seat whose end the server was free to choose is not `certain`. Between `ending` and `until` it
+    ended: the former is when that was asked for, or 0 if nobody asked.
     """
 
     connection: int
     session: str
     since: float
     until: float | None = None
+    ending: float = 0.0
     granted: float | None = None
     certain: bool = True
     why: Literal["", "left", "switched", "revoked", "closed", "gone"] = ""  # closed by the server, or by ourselves

@@ -49,7 +49,7 @@ def _hears_on(seen: Observation, journal: Journal, session: str) -> bool:
 
 
 def _acts(seen: Observation, attendance: Attendance, session: str, user: object) -> Iterator[float]:
-    """Yield when other connections of the user came, or went."""
+    """Yield when other connections of the user came, or went, at the earliest."""
     for seat in attendance.seats_of(user if isinstance(user, str) else None, session):
         if seat.connection != seen.connection:
             if seen.event == "user-joined":
@@ -57,7 +57,7 @@ def _acts(seen: Observation, attendance: Attendance, session: str, user: object)
             elif not seat.certain:  # moved out at an unknown time
                 yield 0.0
             elif seat.until is not None:
-                yield seat.until
+                yield seat.ending
 
 
 def _sat(seat: Seat, seen: Observation, acts: list[float]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
@@ -151,11 +152,12 @@ class Stage:
     async def revoke(self, actor: Actor) -> None:
         """Take an actor's membership of this scene's session away."""
         assert actor.identity is not None
+        asked = time.monotonic()
         await self._places.revoke(self.here, actor.identity)
         now = self.journal.write(actor.name, actor.connection, "is removed", "").at
         for seat in self.journal.seats:
             if self.journal.users.get(seat.connection) == actor.user and seat.until is None:
-                seat.until, seat.why = now, "revoked"
+                seat.ending, seat.until, seat.why = asked, now, "revoked"
 
     async def strike(self) -> None:
         """Clear everything away: connections, then sessions."""

@@ -152,6 +152,17 @@ def test_presence_stays_in_the_room(scene: Written) -> None:
     assert broken(scene) == ["presence/right-audience"] * 2
 
 
+def test_who_is_thrown_out_may_learn_of_it_after_the_others(scene: Written) -> None:
+    """Bob is told while he himself is leaving; carol notices only later that she is out."""
+    carol = scene.sits(CAROL, "carol")
+    scene.ends(scene.journal.seats[1], "gone")
+    scene.is_sent(BOB, "user-left", _presence("carol", reason="disconnected"))
+    scene.ends(carol, "closed")
+    assert broken(scene) == []
+    carol.why, carol.ending = "gone", carol.until or 0.0  # she went by herself, which nobody could tell before
+    assert broken(scene) == ["presence/right-audience"]
+
+
 def test_a_removal_is_told_to_whoever_is_removed(scene: Written) -> None:
     """Neither to those who never were there nor to those who stay, as what they hear then shows."""
     scene.comes(MALLORY, "mallory")

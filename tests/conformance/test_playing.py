@@ -38,23 +38,33 @@ class Clearing:
 async def test_a_second_signal_leaves_off_clearing_away() -> None:
     """The first one stops the run and clears away; nobody has to wait for that."""
     runner: Any = Clearing()
-    ending = asyncio.ensure_future(playing._until_interrupted(runner))
-    await runner.playing.wait()
-    os.kill(os.getpid(), signal.SIGINT)
-    await runner.clearing.wait()
-    assert not ending.done()
-    os.kill(os.getpid(), signal.SIGTERM)
-    run = await asyncio.wait_for(ending, 20)
+    with playing.Signals() as signals:
+        ending = asyncio.ensure_future(playing._until_interrupted(runner, signals))
+        await runner.playing.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+        await runner.clearing.wait()
+        assert not ending.done()
+        os.kill(os.getpid(), signal.SIGTERM)
+        run = await asyncio.wait_for(ending, 20)
     assert run.interrupted
     assert runner.settled
-    for number in playing.SIGNALS:
-        asyncio.get_running_loop().remove_signal_handler(number)
+
+
+async def test_a_signal_that_comes_before_anything_is_played_is_heeded() -> None:
+    """Nothing is played then, and a result is there all the same."""
+    runner: Any = Clearing()
+    with playing.Signals() as signals:
+        os.kill(os.getpid(), signal.SIGINT)
+        run = await asyncio.wait_for(playing._until_interrupted(runner, signals), 20)
+    assert run.interrupted
+    assert runner.settled
+    assert not runner.playing.is_set()
 
 
 def test_nothing_disturbs_what_must_be_told() -> None:
-    """While the reports are written signals are ignored; afterwards they are what they were."""
+    """Signals end nothing that is not played; afterwards they are what they were."""
     before = [signal.getsignal(number) for number in playing.SIGNALS]
-    with playing.undisturbed():
+    with playing.Signals():
         for number in playing.SIGNALS:
             os.kill(os.getpid(), number)
     assert [signal.getsignal(number) for number in playing.SIGNALS] == before

@@ -80,7 +80,7 @@ def run(
     """Judge the server at URL, or the one that a target file tells of; without either, the reference server."""
     from rich.console import Console
 
-    from dungeonlab_conformance.playing import play, undisturbed
+    from dungeonlab_conformance.playing import Signals, play
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.report.ndjson import Stream
     from dungeonlab_conformance.run import Run
@@ -104,7 +104,7 @@ def run(
     started = Run(hide(target.url), again=hide(_again(url, target.file, transport, scale, protocol_version, words)))
     started.fail_on = next(level for level in LEVELS if level == fail_on.upper())
     started.protocol = protocol_version or started.protocol
-    with ExitStack() as over:
+    with Signals() as signals:
         with ExitStack() as stack:
             following = stack.enter_context(terminal.Following(Console(stderr=True), len(chosen)))
             stream = stack.enter_context(Stream(ndjson_file, started, len(chosen))) if ndjson_file else None
@@ -114,8 +114,7 @@ def run(
                 if stream:
                     stream.on_scene(scene, verdicts)
 
-            result = play(target, chosen, concurrency, fail_fast, on_scene, started)
-            over.enter_context(undisturbed())
+            result = play(target, chosen, concurrency, fail_fast, on_scene, started, signals)
             _conclude(result, known)
             if stream:
                 stream.finish()
