@@ -26,7 +26,7 @@ from dungeonlab_spec import Catalogue
 
 ECHO = "EchoesToTheSender"
 _FAR = 60  # seconds that a run over a far link may take
-_AT_ONCE = 5  # weathers side by side: the more, the worse each of them is
+_AT_ONCE = 8  # weathers side by side: the more, the worse each of them is
 Line = tuple[str, str, bool]  # what, how many of how many, and whether that is all of them
 
 
