@@ -65,7 +65,7 @@ class Actor(Connection):
             return await self._asks_to_join(said, session)
         answer = await self._answer_to(said)
         if said.event == "leave-session" and answer.accepted and self.seat and self.seat.session == session:
-            self.seat.ending, self.seat.until, self.seat.why = said.at, self._now(), "left"
+            self.seat.end("left", self._now(), said.at)
             self.seat = None
         return answer
 
@@ -250,7 +250,7 @@ class Actor(Connection):
                 self.journal.seats.remove(seat)
                 before.repeats += 1
                 return answer
-            before.ending, before.until, before.why = said.at, self._now(), "switched"
+            before.end("switched", self._now(), said.at)
         self.seat = seat
         for other in self.journal.seats:  # a server should move these out, and says nothing of when
             if other.session != session and self.journal.users.get(other.connection) == self.user:

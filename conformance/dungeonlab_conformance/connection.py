@@ -144,9 +144,11 @@ class Connection:
         self.closed = True
         seen = self.journal.write(self.name, self.connection, act, reason)
         if self.seat and self.seat.until is None:
-            self.seat.until, self.seat.why = seen.at, "closed" if act == "is closed" else "gone"
-            if act == "disconnects":
-                self.seat.ending = self.seat.ending or seen.at
+            asked = self.seat.ending  # by a goodbye
+            if act == "is closed":
+                self.seat.end("closed", seen.at, asked)
+            else:
+                self.seat.end("gone", seen.at, asked or seen.at)
 
     async def disconnect(self) -> None:
         """Close this connection in an orderly way, as a client does that leaves the page."""

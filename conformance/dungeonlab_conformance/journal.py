@@ -86,6 +86,10 @@ class Seat:
     why: Literal["", "left", "switched", "revoked", "closed", "gone"] = ""  # closed by the server, or by ourselves
     repeats: int = 0  # how often it was joined again while it lasted
 
+    def end(self, why: Literal["left", "switched", "revoked", "closed", "gone"], at: float, asked: float) -> None:
+        """End it, for the reason `why`, as is known now, `at`; `asked` for at that time, or 0."""
+        self.why, self.until, self.ending = why, at, asked
+
 
 @dataclass(slots=True)
 class Journal:

@@ -7,7 +7,7 @@ import gc
 import resource
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from dungeonlab_conformance.embedded import reference_server
 from dungeonlab_conformance.run import Run
@@ -71,10 +71,8 @@ def play(
     gc.freeze()  # what was imported stays; a run remembers much, and looking through it again and again is slow
     gc.set_threshold(50_000, 20, 50)
     runner = Runner(target, chosen, concurrency=concurrency, fail_fast=fail_fast, on_scene=on_scene, run=run)
-    if signals is not None:
-        return asyncio.run(_until_interrupted(runner, signals))
-    with Signals() as signals:
-        return asyncio.run(_until_interrupted(runner, signals))
+    with nullcontext(signals) if signals else Signals() as heeded:
+        return asyncio.run(_until_interrupted(runner, heeded))
 
 
 async def _until_interrupted(runner: Runner, signals: Signals) -> Run:

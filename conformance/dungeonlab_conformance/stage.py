@@ -157,7 +157,7 @@ class Stage:
         now = self.journal.write(actor.name, actor.connection, "is removed", "").at
         for seat in self.journal.seats:
             if self.journal.users.get(seat.connection) == actor.user and seat.until is None:
-                seat.ending, seat.until, seat.why = asked, now, "revoked"
+                seat.end("revoked", now, asked)
 
     async def strike(self) -> None:
         """Clear everything away: connections, then sessions."""

@@ -40,8 +40,8 @@ class Written:
 
     def ends(self, seat: Seat, why: Why) -> None:
         """End a stay; one that the server ends does so when it likes, and that is noticed now."""
-        seat.until, seat.why = self._tick(), why
-        seat.ending = 0.0 if why == "closed" else seat.until
+        now = self._tick()
+        seat.end(why, now, 0.0 if why == "closed" else now)
 
     def says(self, connection: int, text: str, **more: Any) -> Said:
         """Have somebody say something that is accepted, unless told otherwise; the text is its mark."""
