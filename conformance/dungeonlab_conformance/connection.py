@@ -1,32 +1,30 @@
-"""One real Socket.IO connection: opening and closing it, and what comes in. Knows no request and no answer.
-
-The only file that knows python-socketio's client.
-"""
+"""One real Socket.IO connection: opening and closing it, and what comes in. Knows no request and no answer."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import aiohttp
-import socketio
-from engineio.payload import Payload
-from socketio import packet
-from socketio.exceptions import SocketIOError
-from yarl import URL
-
+from dungeonlab_conformance import packets
+from dungeonlab_conformance.arguments import storable
+from dungeonlab_conformance.engine_io import Closed, EngineIO
 from dungeonlab_conformance.journal import Journal, Said, Seat
+from dungeonlab_conformance.packets import Decoder, Packet, Unreadable
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Gone, Unjudged
-
-# One answer to a poll holds whatever has gathered since the last; the library hangs up above 16 packets.
-Payload.max_decode_packets = 10_000
+from dungeonlab_spec import Catalogue
 
 _NUMBERS = itertools.count(1)
+_OWN_EVENTS = 100  # of a name that the catalogue does not know, or of all such names, that one connection keeps
+_LONGEST_NAME = 200  # characters of an event's name that are kept
+
+Callback = Callable[..., None]
 
 
 class Refused(Unjudged):
@@ -40,7 +38,10 @@ class Refused(Unjudged):
 
 @dataclass(eq=False)
 class Connection:
-    """A user's connection, seen from the user's end. `connection` is its number in the run, a new one each time."""
+    """A user's connection, seen from the user's end. `connection` is its number in the run, a new one each time.
+
+    `failure` is what the suite itself failed at while it read what came in, if it did.
+    """
 
     name: str
     identity: Identity | None
@@ -49,11 +50,15 @@ class Connection:
     connection: int = field(default_factory=lambda: next(_NUMBERS))
     closed: bool = True
     seat: Seat | None = None
-    _client: Any = None
-    _http: aiohttp.ClientSession | None = None
-    _refusal: Any = None
-    _got_in: bool = False  # past the Engine.IO handshake, before it was refused
-    _ended: bool = False  # by ourselves; whatever is still under way is not for us any more
+    failure: Exception | None = None
+    _line: EngineIO | None = None
+    _reader: asyncio.Task[None] | None = None
+    _entered: asyncio.Future[None] | None = None  # the namespace; fails with `Refused` or `Closed`
+    _recovers: bool = False  # whether the server adds an offset to each event, for recovering the connection's state
+    _ids: itertools.count[int] = field(default_factory=itertools.count)
+    _asked: dict[int, tuple[Said, Callback]] = field(default_factory=dict)  # by the number that its answer will have
+    _answered: dict[int, Said] = field(default_factory=dict)
+    _strangers: Counter[str] = field(default_factory=Counter)  # how often events came that the catalogue does not know
 
     @property
     def user(self) -> str | None:
@@ -74,69 +79,147 @@ class Connection:
 
         Raises `Refused` if the server says no, `Gone` if it cannot be reached, `Unjudged` if it takes too long.
         """
+        self.target.capacity.check()
         transports = self.target.transports_for(transport)
-        limit = self.target.limits.answer
-        self._http = self.target.http_session(self.identity)
-        # request_timeout also bounds each long poll, which lasts as long as the server's ping interval
-        self._client = socketio.AsyncClient(
-            reconnection=False,
-            handle_sigint=False,
-            http_session=self._http,
-            ssl_verify=self.target.verify is not False,  # a file of authorities is in the HTTP session
-            request_timeout=limit + 60,
-        )
-        connection = self.connection  # what an earlier one still has to say does not concern the next
-
-        def hear(event: str, *args: Any) -> None:
-            if connection == self.connection and not self._ended:
-                name, translated = self.target.dialect.heard(event, args)
-                self.journal.write(self.name, connection, "hears", name, translated, wire=(event, args))
-
-        def close(reason: str = "") -> None:
-            if connection == self.connection:
-                self._close("is closed", reason)
-
-        self._ended = False
-        self._client.on("*", hear)
-        self._client.on("disconnect", close)
-        self._client.on("connect_error", self._refuse)
+        limit = 2 * self.target.limits.answer
+        self._line = EngineIO(self.target, self.identity)
+        self._entered = asyncio.get_running_loop().create_future()
+        self._ids, self._asked, self._answered, self._recovers = itertools.count(), {}, {}, False
         try:
-            async with asyncio.timeout(2 * limit):
-                await self._client.connect(
-                    str(URL(self.target.url).with_query(_texts(claims))),
-                    headers=dict(headers or {}),
-                    auth=claims,
-                    transports=transports,
-                    socketio_path=self.target.path,
-                    wait_timeout=2 * limit,
-                )
+            async with asyncio.timeout(limit):
+                await self._line.open(transports, headers, _texts(claims))
+                self._reader = asyncio.create_task(self._read(self._line, self._entered))
+                await self._line.send(*packets.encode(packets.CONNECT, claims))
+                await asyncio.shield(self._entered)
         except TimeoutError:
             await self.leave_stage()
-            raise Unjudged(f"{self.name}'s connection took longer than {2 * limit:.1f} s") from None
-        except (SocketIOError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unjudged(f"{self.name}'s connection took longer than {limit:.1f} s") from None
+        except Refused as refused:
             await self.leave_stage()
-            raise await self._why_not(error, transports[0], headers) from None
+            self.journal.write(self.name, self.connection, "is refused", "connect", (refused.reason,))
+            raise
+        except Closed as closed:
+            await self.leave_stage()
+            raise await self._why_not(closed, transports[0], headers) from None
         self.closed = False
         self.journal.users[self.connection] = self.user
         self.journal.write(self.name, self.connection, "connects", transports[0], (headers,) if headers else ())
 
-    async def _why_not(self, error: Exception, transport: str, headers: dict[str, str] | None) -> Exception:
+    async def _why_not(self, closed: Closed, transport: str, headers: dict[str, str] | None) -> Exception:
         """Tell a refusal from a server that is not there; only a second look at the HTTP side can."""
-        if isinstance(self._refusal, dict) and self._got_in:
-            self.journal.write(self.name, self.connection, "is refused", "connect", (self._refusal,))
-            return Refused(self._refusal)
         answer = await self.target.handshake(self.identity, transport=transport, headers=headers)
         if answer.status in (400, 401, 403):
             self.journal.write(self.name, self.connection, "is refused", f"HTTP {answer.status}", (answer.text,))
             return Refused(answer.text, answer.status)
-        if self._refusal is not None and answer.status == 200:
-            self.journal.write(self.name, self.connection, "is refused", "connect", (self._refusal,))
-            return Refused(self._refusal)
-        return Gone(f"{self.name} could not connect: {error}")
+        return Gone(f"{self.name} could not connect: {closed}")
 
-    async def _refuse(self, reason: Any = None, *_: Any) -> None:
-        self._refusal, self._got_in = reason, self._client.eio.sid is not None
-        await self._client.eio.disconnect(abort=True)  # or it would wait for a server that may leave its poll open
+    # -- what comes in -------------------------------------------------------------------------------
+
+    async def _read(self, line: EngineIO, entered: asyncio.Future[None]) -> None:
+        """Take whatever the server sends, until the connection is over."""
+        decoder, connection = Decoder(), self.connection
+        try:
+            while True:
+                for frame in await line.receive():
+                    for found in decoder.decode(frame):
+                        await self._take(found, connection, line, entered)
+        except (Closed, Refused) as over:
+            if not entered.done():
+                entered.set_exception(over)
+            self._close("is closed", str(over))
+        except Exception as error:  # the suite's own fault, which must not pass for a server's silence
+            self.failure = error
+            self._close("is closed")
+        finally:
+            if not entered.done():
+                entered.set_exception(Closed("the connection was given up"))
+            entered.exception()
+            await line.close()
+
+    async def _take(
+        self, found: Packet | Unreadable, connection: int, line: EngineIO, entered: asyncio.Future[None]
+    ) -> None:
+        if isinstance(found, Unreadable):
+            self._cannot_read(found, connection)
+        elif found.namespace != "/":
+            return  # which no client of the protocol enters
+        elif found.kind == packets.EVENT:
+            self._hear(found, connection)
+            if found.number is not None:
+                await line.send(*packets.encode(packets.ACK, [], number=found.number))
+        elif found.kind == packets.ACK:
+            self._be_answered(found, connection)
+        elif found.kind == packets.CONNECT and not entered.done():
+            self._recovers = isinstance(found.data, dict) and isinstance(found.data.get("pid"), str)
+            entered.set_result(None)
+        elif found.kind == packets.CONNECT_ERROR and not entered.done():
+            raise Refused(found.data)
+        elif found.kind == packets.DISCONNECT:
+            raise Closed("io server disconnect")
+
+    def _hear(self, found: Packet, connection: int) -> None:
+        name, *args = found.data
+        if self._recovers and args and isinstance(args[-1], str):
+            args.pop()  # the packet's offset, which is for the client's library
+            self.target.recovers = True
+        if not isinstance(name, str):
+            name = storable(json.dumps(name))
+        if len(name) > _LONGEST_NAME:
+            name = name[:_LONGEST_NAME] + "…"
+        event, translated = self.target.dialect.heard(name, tuple(args))
+        if event not in Catalogue.load():
+            self._strangers[name if len(self._strangers) < _OWN_EVENTS else ""] += 1
+            if self._strangers[name] > _OWN_EVENTS or self._strangers[""]:
+                return
+        self._keep(found.weight)
+        self.journal.write(self.name, connection, "hears", event, translated, wire=(name, tuple(args)))
+
+    def _be_answered(self, found: Packet, connection: int) -> None:
+        assert found.number is not None
+        self._keep(found.weight)
+        if (asked := self._asked.pop(found.number, None)) is not None:
+            said, callback = asked
+            self._answered[found.number] = said
+            callback(*found.data)
+        elif (before := self._answered.get(found.number)) is not None:
+            self.journal.write(self.name, connection, "is answered again", before.event, found.data, before)
+        else:
+            self.journal.write(self.name, connection, "is sent", f"an answer to request {found.number}", found.data)
+
+    def _cannot_read(self, found: Unreadable, connection: int) -> None:
+        self._keep(len(found.text))
+        self.journal.write(self.name, connection, "cannot read", f"a packet: {found.why}", (found.text,))
+        if found.number in self._asked:  # then it is an answer, though none that says yes or no
+            said, callback = self._asked.pop(found.number)
+            self._answered[found.number] = said
+            callback(found.text)
+
+    def _keep(self, weight: int) -> None:
+        if not self.target.capacity.takes(weight):
+            raise Closed("no more is kept of what the server sends")
+
+    # -- what goes out -------------------------------------------------------------------------------
+
+    async def emit(self, said: Said, callback: Callback | None = None) -> None:
+        """Send a request, in the server's dialect. Raises `Gone` if the connection cannot carry it any more."""
+        event, args = self.target.on_the_wire(said.event, said.args)
+        self.target.capacity.check()
+        if self._line is None or self.closed:
+            raise Gone(f"{self.name} could not send {said.event}: the connection is closed")
+        number = None
+        if callback is not None:
+            number = next(self._ids)
+            self._asked[number] = said, callback
+        frames = packets.encode(packets.EVENT, [event, *args], number=number)
+        try:
+            async with asyncio.timeout(self.target.limits.answer_to(args)):
+                await self._line.send(*frames)
+        except TimeoutError:
+            raise Gone(f"{self.name} could not send {said.event}: the server takes nothing any more") from None
+        except Closed as closed:
+            raise Gone(f"{self.name} could not send {said.event}: {closed}") from None
+
+    # -- the end -------------------------------------------------------------------------------------
 
     def _close(self, act: Literal["is closed", "disconnects"], reason: str = "") -> None:
         if self.closed:
@@ -151,13 +234,13 @@ class Connection:
                 self.seat.end("gone", seen.at, asked or seen.at)
 
     async def disconnect(self) -> None:
-        """Close this connection in an orderly way, as a client does that leaves the page."""
+        """Close this connection at once, as a client does that leaves the page; what is under way gets lost."""
         self._close("disconnects")
-        self._ended = True
-        if self._client is not None:
-            await self._client.eio.disconnect(abort=True)
-        if self._http is not None:
-            await self._http.close()
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        if self._line is not None:
+            await self._line.close()
 
     async def say_goodbye(self) -> None:
         """Close this connection so that the server learns of it at once, over long-polling too."""
@@ -165,9 +248,10 @@ class Connection:
             self.seat.ending = time.monotonic()
         try:
             async with asyncio.timeout(self.target.limits.answer):
-                await self._client._send_packet(self._client.packet_class(packet.DISCONNECT, namespace="/"))
-                await self._client.eio.queue.join()
-        except (TimeoutError, SocketIOError, aiohttp.ClientError, OSError):
+                if self._line is not None:
+                    await self._line.send(*packets.encode(packets.DISCONNECT))
+                    await self._line.flush()
+        except (TimeoutError, Closed):
             pass  # it has noticed already
         await self.leave_stage()
 
@@ -176,7 +260,7 @@ class Connection:
         try:
             async with asyncio.timeout(2):
                 await self.disconnect()
-        except (TimeoutError, SocketIOError, aiohttp.ClientError, OSError):
+        except TimeoutError:
             pass
 
     async def renew(self) -> None:
@@ -185,14 +269,6 @@ class Connection:
         self.connection = next(_NUMBERS)
         self.seat = None
         await self.connect()
-
-    async def emit(self, said: Said, callback: Callable[..., None] | None = None) -> None:
-        """Send a request, in the server's dialect. Raises `Gone` if the connection cannot carry it any more."""
-        event, args = self.target.on_the_wire(said.event, said.args)
-        try:
-            await self._client.emit(event, args, callback=callback)
-        except (SocketIOError, aiohttp.ClientError, OSError) as error:
-            raise Gone(f"{self.name} could not send {said.event}: {error}") from None
 
 
 def _texts(claims: dict[str, Any] | None) -> dict[str, str]:

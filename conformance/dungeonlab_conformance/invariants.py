@@ -47,6 +47,8 @@ def breaches(journal: Journal, ledger: Ledger, catalogue: Catalogue) -> Iterator
         elif seen.act == "is answered again":
             again = Broken(f"one answer to {seen.event}", "another one")
             found = (("acks/exactly-one-answer", seen.event, again),)
+        elif seen.act == "cannot read":
+            found = (("connect/readable-packets", None, Broken("a packet that can be read", f"{seen.args[0]}")),)
         elif seen.act == "hears" and seen.connection:
             delivery = ledger.delivery(seen)
             cause = delivery.cause if delivery else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
 from dungeonlab_conformance.arguments import Arguments
+from dungeonlab_conformance.verdict import TargetFault
 
 Act = Literal[
     "sends",  # and waits for an answer
@@ -18,6 +19,8 @@ Act = Literal[
     "is answered",
     "is answered again",
     "hears",
+    "cannot read",  # what was sent in place of a packet
+    "is sent",  # an answer that was not asked for
     "connects",
     "is refused",
     "is closed",  # by the server
@@ -92,6 +95,23 @@ class Seat:
 
 
 @dataclass(slots=True)
+class Capacity:
+    """How much memory a run gives to what the server sends, in bytes, and how much of it is `left`."""
+
+    left: int = 150_000_000
+
+    def takes(self, weight: int) -> bool:
+        """Whether there is room for one thing more, of about so many bytes; if so, it is taken."""
+        self.left -= weight + _EACH
+        return self.left > 0
+
+    def check(self) -> None:
+        """Raise `TargetFault` once there is no more room."""
+        if self.left <= 0:
+            raise TargetFault("the server sent more in this run than is kept (150 MB); does it send without end?")
+
+
+@dataclass(slots=True)
 class Journal:
     """Everything that was seen in one scene."""
 
@@ -142,6 +162,7 @@ class Journal:
         return [o for o in self.observations if o.act == "hears" and (connection is None or o.connection == connection)]
 
 
+_EACH = 1_500  # bytes that an observation takes, whatever was observed
 _NUMBERS = itertools.count(1)
 _MARKS = itertools.count(1)
 _SALT = secrets.token_hex(3)  # in the marks of what is no run

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 
+from dungeonlab_conformance.engine_io import Closed, Opened
+from dungeonlab_conformance.http_client import read_text
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Gone, Unjudged
 
@@ -24,10 +25,14 @@ class Polling:
 
     async def open(self) -> None:
         """Shake hands, and enter the default namespace. Raises `Gone` or `Unjudged` if the server would not."""
+        self.target.transports_for("polling")
         status, text = await self.request("GET")
-        if status != 200 or not text.startswith("0{"):
+        if status != 200:
             raise Unjudged(f"a polling handshake was answered HTTP {status}")
-        self.sid = json.loads(text[1:].split("\x1e")[0])["sid"]
+        try:
+            self.sid = Opened.read(text.partition("\x1e")[0]).sid
+        except Closed as closed:
+            raise Unjudged(str(closed)) from None
         await self.request("POST", "40")
         await self.request("GET")
 
@@ -59,7 +64,7 @@ class Polling:
                     allow_redirects=False,
                 ) as answer,
             ):
-                return answer.status, await answer.text(errors="replace")
+                return answer.status, await read_text(answer)
         except TimeoutError:
             return 0, ""
         except aiohttp.ClientConnectorError as error:

@@ -12,6 +12,8 @@ from typing import Any
 
 import aiohttp
 
+from dungeonlab_conformance import packets
+from dungeonlab_conformance.engine_io import Closed, foreign, next_message, open_websocket
 from dungeonlab_conformance.journal import Journal, Said
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Gone, Unjudged
@@ -34,6 +36,7 @@ class RawConnection:
     _http: aiohttp.ClientSession | None = None
     _socket: aiohttp.ClientWebSocketResponse | None = None
     _reader: asyncio.Task[None] | None = None
+    _over: bool = False
 
     async def open(self) -> None:
         """Open the transport and read frames from now on; the namespace is not entered yet."""
@@ -42,11 +45,11 @@ class RawConnection:
         url = f"{self.target.socket}?EIO=4&transport=websocket"
         try:
             async with asyncio.timeout(self.target.limits.answer):
-                self._socket = await self._http.ws_connect(url)
+                self._socket = await open_websocket(self._http, url)
         except TimeoutError:
             raise Unjudged(f"{self.name}'s WebSocket was not opened in time") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise Gone(f"{self.name} could not open a WebSocket: {error}") from None
+        except Closed as closed:
+            raise Gone(f"{self.name} could not open a WebSocket: {closed}") from None
         self._reader = asyncio.create_task(self._read())
 
     async def connect(self, **auth: object) -> None:
@@ -61,25 +64,28 @@ class RawConnection:
     def entered(self) -> dict[str, Any]:
         """What the server told on entering the default namespace."""
         told = next((f for f in self.frames if isinstance(f, str) and f.startswith("40{")), "40{}")
-        found: dict[str, Any] = json.loads(told[2:])
-        return found
+        found = _decoded(told)
+        return found.data if isinstance(found, packets.Packet) and isinstance(found.data, dict) else {}
 
     @property
     def closed(self) -> bool:
         """Whether the server has closed this connection."""
-        return self._socket is None or self._socket.closed
+        return self._socket is None or self._socket.closed or self._over
 
     async def send(self, frame: str | bytes) -> None:
         """Send one frame as it is."""
         assert self._socket is not None
         self.journal.write(self.name, 0, "sends", "a frame", (frame,))
+        self.target.capacity.check()
         try:
-            if isinstance(frame, bytes):
-                await self._socket.send_bytes(frame)
-            else:
-                await self._socket.send_str(frame)
-        except (aiohttp.ClientError, OSError) as error:
-            raise Gone(f"{self.name}'s connection was closed: {error}") from None
+            async with asyncio.timeout(self.target.limits.answer_to((frame,))):
+                with foreign():
+                    if isinstance(frame, bytes):
+                        await self._socket.send_bytes(frame)
+                    else:
+                        await self._socket.send_str(frame)
+        except (TimeoutError, Closed) as error:
+            raise Gone(f"{self.name}'s connection was closed: {error or 'it takes nothing any more'}") from None
 
     async def emit(self, said: Said) -> str:
         """Send a request that asks for an acknowledgement; return the prefix of its answer's frame."""
@@ -90,14 +96,17 @@ class RawConnection:
         self.journal.said.append(said)
         prefix = f"43{number}["
         self._asked[prefix] = said
-        await self.send(f"42{number}" + json.dumps([event, *args]))
+        for frame in packets.encode(packets.EVENT, [event, *args], number=number):
+            await self.send(frame if isinstance(frame, bytes) else f"4{frame}")
         return prefix
 
     async def asks(self, said: Said) -> list[Any]:
         """Send a request and return the arguments of its acknowledgement."""
         prefix = await self.emit(said)
-        found = await self.receive(prefix)
-        answered: list[Any] = json.loads(found[len(prefix) - 1 :])
+        found = _decoded(await self.receive(prefix))
+        if isinstance(found, packets.Unreadable):
+            raise Unjudged(f"{said.event} was answered with what cannot be read ({found.why}): {found.text}")
+        answered: list[Any] = found.data
         return answered
 
     async def joins(self, session: str) -> None:
@@ -135,8 +144,9 @@ class RawConnection:
         if self._socket is not None:
             try:
                 async with asyncio.timeout(2):
-                    await self._socket.close()
-            except TimeoutError:
+                    with foreign():
+                        await self._socket.close()
+            except (TimeoutError, Closed):
                 pass
         if self._reader is not None:
             self._reader.cancel()
@@ -146,20 +156,33 @@ class RawConnection:
 
     async def _read(self) -> None:
         assert self._socket is not None
-        async for message in self._socket:
-            if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
-                break
-            if message.data == "2":  # the server's ping
-                await self._socket.send_str("3")
-                continue
-            self.journal.write(self.name, 0, "hears", "a frame", (message.data,))
-            self._look_for_another_answer(message.data)
-            self.frames.append(message.data)
+        try:
+            while True:
+                frame = await next_message(self._socket)
+                if frame == "2":  # the server's ping
+                    with foreign():
+                        await self._socket.send_str("3")
+                    continue
+                if not self.target.capacity.takes(len(frame)):
+                    break
+                self.journal.write(self.name, 0, "hears", "a frame", (frame,))
+                self._look_for_another_answer(frame)
+                self.frames.append(frame)
+                self._arrived.set()
+        except Closed:
+            pass
+        finally:
+            self._over = True
             self._arrived.set()
-        self._arrived.set()
 
     def _look_for_another_answer(self, frame: str | bytes) -> None:
         prefix = _ACK.match(frame) if isinstance(frame, str) else None
         if prefix and prefix.group() in self._asked and self.count(prefix.group()):
             said = self._asked[prefix.group()]
             self.journal.write(self.name, 0, "is answered again", said.event, (frame,), said)
+
+
+def _decoded(frame: str) -> packets.Packet | packets.Unreadable:
+    """Return what a whole frame says, of whatever type its Engine.IO packet is."""
+    found, *_ = packets.Decoder().decode(frame[1:]) or [packets.Unreadable(frame, "without its attachments")]
+    return found

@@ -267,6 +267,9 @@ class Runner:
         except Exception as fault:  # the suite's own fault, whatever it is, must not pass for a finding
             played.error = f"{type(fault).__name__}: {fault}"
             self._log(f"scene {scene.name}", fault)
+        for failure in (actor.failure for actor in stage.actors if actor.failure is not None):
+            played.error = f"{type(failure).__name__}: {failure}"
+            self._log(f"scene {scene.name}", failure)
         if scene.check.lingers:
             cast.busy_until = time.monotonic() + self.target.limits.sweep
         found = [result for results in stage.judged.values() for result in results]

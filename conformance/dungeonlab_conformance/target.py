@@ -20,6 +20,7 @@ from dungeonlab_conformance.advice import advice
 from dungeonlab_conformance.casting import ROLES, Party, parties
 from dungeonlab_conformance.dialect import PLAIN, Dialect
 from dungeonlab_conformance.http_client import new_session, read_text
+from dungeonlab_conformance.journal import Capacity
 from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.verdict import Missing, TargetFault, Unreachable
@@ -160,6 +161,8 @@ class Target:
     file: str | None = None
     run: str = field(default_factory=lambda: secrets.token_hex(3))  # the name that everything made carries
     secrets: Secrets = field(default_factory=Secrets)
+    capacity: Capacity = field(default_factory=Capacity)
+    recovers: bool = False  # whether it showed that it recovers the state of connections
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -201,6 +204,10 @@ class Target:
             if transport not in self.transports:
                 raise Missing(self.advice(f"transport {transport}"))
         return transports
+
+    def other_transports(self, transport: str) -> tuple[str, ...]:
+        """Return the transports that are served besides one."""
+        return tuple(served for served in self.transports if served != transport)
 
     def offers(self, part: str) -> bool:
         """Whether the server has an optional part: an event of the catalogue, "presence" or "upgrade"."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 import aiohttp
 
+from dungeonlab_conformance import packets
+from dungeonlab_conformance.engine_io import Closed, Opened, foreign, next_message, open_websocket
+from dungeonlab_conformance.http_client import read_text
 from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Gone, Unjudged
+
+_PAUSE = 0.01  # seconds before polling again a server that answers with nothing
 
 
 class Upgrade:
@@ -34,24 +40,24 @@ class Upgrade:
     async def open(self) -> bool:
         """Shake hands; returns whether the server offers an upgrade."""
         try:
-            opened = json.loads((await self._poll())[0][1:])
-            self._url += f"&sid={opened['sid']}"
-            return "websocket" in opened.get("upgrades", ())
-        except (ValueError, LookupError, TypeError, AttributeError):
-            raise Unjudged("the handshake over polling cannot be read") from None
+            opened = Opened.read((await self._poll())[0])
+        except Closed as closed:
+            raise Unjudged(str(closed)) from None
+        self._url += f"&sid={quote(opened.sid)}"
+        return "websocket" in opened.upgrades
 
     async def enter(self, session: str) -> None:
         """Enter the namespace and join a session, over polling."""
         await self._post("40")
         await self._await("40")
-        await self._post("421" + self._event("join-session", ({"sessionId": session},)))
+        await self._post(self._event("join-session", ({"sessionId": session},), 1))
         await self._await("431[")
 
     async def says(self, said: Said) -> None:
         """Send a request over the transport that is in use, and leave its answer among the frames."""
-        frame = f"42{next(self._numbers)}" + self._event(said.event, said.args)
-        if self._upgraded and self._socket is not None:
-            await self._socket.send_str(frame)
+        frame = self._event(said.event, said.args, next(self._numbers))
+        if self._upgraded:
+            await self._send(frame)
         else:
             await self._post(frame)
 
@@ -61,23 +67,22 @@ class Upgrade:
         yield "polling"
         with self._waiting("the WebSocket was not opened in time"):
             async with asyncio.timeout(self.target.limits.answer):
-                self._socket = await self._http.ws_connect(self._url.replace("=polling", "=websocket"))
+                self._socket = await open_websocket(self._http, self._url.replace("=polling", "=websocket"))
         yield "opened"
-        await self._socket.send_str("2probe")
+        await self._send("2probe")
         yield "probed"
         await self._until("3probe")
         yield "answered"
         with self._waiting("polling was not released in time"):
             async with asyncio.timeout(self.target.limits.answer):
                 await self._polling
-        await self._socket.send_str("5")
+        await self._send("5")
         self._upgraded = True
         yield "upgraded"
 
     async def fence(self) -> None:
         """Make a round trip over the WebSocket."""
-        assert self._socket is not None
-        await self._socket.send_str("429" + self._event("get-user-data", ({},)))
+        await self._send(self._event("get-user-data", ({},), 9))
         await self._until("439[")
         self.frames = [frame for frame in self.frames if not frame.startswith("439[")]
 
@@ -103,12 +108,19 @@ class Upgrade:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
         if self._socket is not None:
-            await self._socket.close()
+            with contextlib.suppress(Closed), foreign():
+                await self._socket.close()
         await self._http.close()
 
-    def _event(self, name: str, args: tuple[object, ...]) -> str:
+    def _event(self, name: str, args: tuple[object, ...], number: int) -> str:
         event, arguments = self.target.on_the_wire(name, args)
-        return json.dumps([event, *arguments])
+        return f"4{packets.encode(packets.EVENT, [event, *arguments], number=number)[0]!s}"
+
+    async def _send(self, frame: str) -> None:
+        assert self._socket is not None
+        with self._waiting("the WebSocket takes nothing any more"):
+            async with asyncio.timeout(self.target.limits.answer):
+                await self._socket.send_str(frame)
 
     @contextmanager
     def _waiting(self, late: str) -> Iterator[None]:
@@ -116,7 +128,7 @@ class Upgrade:
             yield
         except TimeoutError:
             raise Unjudged(late) from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (Closed, aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             raise Gone(f"the connection that is to be upgraded was closed: {error}") from None
 
     async def _poll_until_noop(self) -> None:
@@ -128,11 +140,18 @@ class Upgrade:
             async with asyncio.timeout(self.target.limits.answer), self._http.get(self._url) as answer:
                 if answer.status != 200:
                     raise Unjudged(f"polling was answered HTTP {answer.status}")
-                frames = (await answer.text(errors="replace")).split("\x1e")
+                frames = (await read_text(answer)).split("\x1e")
+        if frames == [""]:
+            await asyncio.sleep(_PAUSE)
         if "2" in frames:
             await self._post("3")
-        self.frames += frames
+        self._keep(frames)
         return frames
+
+    def _keep(self, frames: list[str]) -> None:
+        self.target.capacity.check()
+        self.target.capacity.takes(sum(map(len, frames)))
+        self.frames += frames
 
     async def _post(self, frame: str) -> None:
         with self._waiting("polling was not answered in time"):
@@ -150,12 +169,10 @@ class Upgrade:
         with self._waiting(f"the upgraded connection received no {wanted}… in time"):
             async with asyncio.timeout(self.target.limits.answer):
                 while True:
-                    message = await self._socket.receive()
-                    if message.type is not aiohttp.WSMsgType.TEXT:
-                        raise Gone("the upgraded connection was closed")
-                    if message.data == "2":
+                    frame = await next_message(self._socket)
+                    if frame == "2":
                         await self._socket.send_str("3")
-                        continue
-                    self.frames.append(message.data)
-                    if message.data.startswith(wanted) or (anywhere and wanted in message.data):
-                        return
+                    elif isinstance(frame, str):
+                        self._keep([frame])
+                        if frame.startswith(wanted) or (anywhere and wanted in frame):
+                            return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import Any
 
@@ -10,7 +11,7 @@ from engineio.packet import Packet
 
 from dungeonlab_reference_server.rules import Emission
 from dungeonlab_reference_server.settings import Settings
-from dungeonlab_reference_server.sockets import Hearer, Sockets
+from dungeonlab_reference_server.sockets import Hearer, Sockets, Where
 from dungeonlab_reference_server.wire import Wire
 from tests.faulty.fault import faulty
 
@@ -41,6 +42,24 @@ class ServesPollingOnly(Sockets):
 
     def __init__(self, hearer: Hearer, settings: Settings) -> None:
         super().__init__(hearer, settings, transports=["polling"])
+
+
+@faulty("connect/readable-packets")
+class WritesNumbersThatAreNone(Sockets):
+    """Each answer is followed by an event of the server's own in which a number is NaN."""
+
+    async def answer(self, where: Where, envelope: dict[str, Any]) -> None:
+        await super().answer(where, envelope)
+        await self._send_packet(where[0], self.packet_class(2, namespace="/", data=["x-load", {"load": math.nan}]))
+
+
+@faulty("connect/readable-packets")
+class ForgetsTheAttachments(Sockets):
+    """Each answer is followed by an event whose attachment never comes."""
+
+    async def answer(self, where: Where, envelope: dict[str, Any]) -> None:
+        await super().answer(where, envelope)
+        await self._send_eio_packet(where[0], Packet(4, data='51-["x-map",{"_placeholder":true,"num":0}]'))
 
 
 @faulty("connect/polling")

@@ -30,6 +30,8 @@ from tests.weather.servers import (
     Hesitates,
     HesitatesOverHttp,
     SaysMore,
+    SpeaksOverWebSocketOnly,
+    TakesLittleAtOnce,
     TellsErrorsTwice,
     ThrowsOut,
     ThrowsOutLater,
@@ -60,6 +62,7 @@ class Weather:
     target: type[Target] = Target
     company: Callable[[str], None] | None = None
     transport: str = "websocket"
+    transports: tuple[str, ...] = ("websocket", "polling")
     one_core: bool = False
     scale: float = 1.0  # of the judge's time limits
 
@@ -81,6 +84,14 @@ WEATHERS: Mapping[str, Weather] = {
     "plain": Weather(
         "ids are small numbers; strangers get 401; long-polling",
         Variant(wire=Counts, http=TurnsAwayAtTheDoor),
+        transport="polling",
+    ),
+    "websocket-only": Weather(
+        "long-polling is not served", Variant(http=SpeaksOverWebSocketOnly), transports=("websocket",)
+    ),
+    "modest": Weather(
+        "20 kB a message, 16 packets an upload; long-polling",
+        Variant(Settings(largest_message=20_000), wire=TakesLittleAtOnce),
         transport="polling",
     ),
     "talkative": Weather("presence events, and events of the server's own", Variant(wire=SaysMore)),
@@ -134,7 +145,9 @@ def day(name: str) -> Day:
         if weather.company:
             stack.enter_context(beside(weather.company, url))
         run = play(
-            weather.target(url, transport=weather.transport, limits=Limits(weather.scale)),
+            weather.target(
+                url, transport=weather.transport, transports=weather.transports, limits=Limits(weather.scale)
+            ),
             scenes(Selection(), Catalogue.load()),
         )
     red = [

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from aiohttp import web
+from engineio.payload import Payload as Polled
 
 from dungeonlab_reference_server.http import HttpSide
 from dungeonlab_reference_server.rules import Command, Emission, Payload
@@ -180,6 +181,29 @@ class TurnsAwayAtTheDoor(CountsOverHttp):
             return web.json_response({"error": "log in first", "code": "UNAUTHENTICATED"}, status=401)
         answer: web.StreamResponse = await self.wire.sockets.eio.handle_request(request)
         return answer
+
+
+class SpeaksOverWebSocketOnly(HttpSide):
+    """Long-polling is not served: it is answered 400, as servers do that have it switched off."""
+
+    def routes(self) -> list[web.RouteDef]:
+        path = Catalogue.load().path
+        return [web.get(path, self.open_the_door), web.post(path, self.open_the_door), *super().routes()]
+
+    async def open_the_door(self, request: web.Request) -> web.StreamResponse:
+        """Answer a handshake, or an attempt at polling."""
+        if request.query.get("transport") != "websocket":
+            return web.json_response({"code": 0, "message": "Transport unknown"}, status=400)
+        answer: web.StreamResponse = await self.wire.sockets.eio.handle_request(request)
+        return answer
+
+
+class TakesLittleAtOnce(Wire):
+    """One upload over long-polling may hold 16 packets, as is usual for servers written in Python."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        Polled.max_decode_packets = 16
 
 
 class ThrowsOutLater(Wire):

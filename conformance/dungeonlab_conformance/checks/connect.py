@@ -9,6 +9,7 @@ from functools import partial
 
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.acks import malformed
 from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.journal import Observation, Said, carries
 from dungeonlab_conformance.stage import Stage
@@ -46,8 +47,10 @@ async def the_handshake_is_answered(stage: Stage) -> None:
 async def _is_served_over(stage: Stage, transport: str) -> None:
     """Alice connects, joins, speaks; bob, on the same transport, hears her, as carol does on the other one."""
     alice, bob, carol = await stage.actor("alice"), await stage.actor("bob"), await stage.actor("carol")
+    stage.target.transports_for(transport)
     with contextlib.suppress(Refused, Gone):  # that one has a requirement of its own
-        await carol.connect(transport="polling" if transport == "websocket" else "websocket")
+        for other in stage.target.other_transports(transport):
+            await carol.connect(transport=other)
     for actor in (alice, bob):
         try:
             await actor.connect(transport=transport)
@@ -137,6 +140,17 @@ def _is_refusal(frame: str) -> bool:
 
 def _carries(said: Said, seen: Observation) -> bool:
     return seen.act == "hears" and carries(seen, said)
+
+
+@check("connect/readable-packets")
+async def what_is_sent_can_be_read(stage: Stage) -> None:
+    """Alice joins, speaks, is refused and leaves; each packet that she and bob are sent can be read."""
+    alice, bob = await stage.joined("alice", "bob")
+    await alice.does(said := await stage.request(Catalogue.load()["chat-message"]))
+    await bob.witnesses(said)
+    await alice.tells(malformed(Catalogue.load()["chat-message"]))
+    await alice.leaves()
+    await bob.fence()
 
 
 @check("connect/old-protocol-refused")

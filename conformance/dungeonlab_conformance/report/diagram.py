@@ -24,6 +24,8 @@ _ARROWS = {
     "is answered": "answered",
     "is answered again": "answered",
     "hears": "hears",
+    "cannot read": "hears",
+    "is sent": "hears",
 }
 _KEY = re.compile(r'"(\w+)": ')
 

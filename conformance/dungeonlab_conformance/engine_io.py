@@ -1,0 +1,319 @@
+"""Engine.IO from a client's end: WebSocket, long-polling, and the move from one to the other. Knows no Socket.IO.
+
+Whatever the server sends, and whatever an HTTP library makes of it, comes out as a frame or as one exception:
+
+    Closed    the connection is over, or was never opened; the message says why
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from dungeonlab_conformance.http_client import Redirected, read_text
+from dungeonlab_conformance.target import Identity, Target
+
+Frame = str | bytes  # a message without Engine.IO's type, or the bytes of a binary one
+
+LARGEST = 4_000_000  # bytes of one WebSocket message that are read
+_OPEN, _CLOSE, _PING, _PONG, _MESSAGE, _UPGRADE, _NOOP = "0123456"
+_BETWEEN = "\x1e"  # stands between the packets of one polling body
+_PACKETS = 16  # in one POST; python-engineio takes no more
+_PAUSE = (0.01, 1.0)  # seconds before asking again a server that answers polls with nothing: at first, and at most
+
+
+class Noise(str):
+    """What came in place of a packet, and is none of Engine.IO's."""
+
+
+class Closed(Exception):  # noqa: N818 - an observation, no error of ours
+    """The connection is over. `status` is that of the HTTP answer that ended it, if one did."""
+
+    def __init__(self, why: str, status: int | None = None) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What an OPEN packet says, as far as it can be used; times in seconds, the largest body in bytes."""
+
+    sid: str
+    upgrades: tuple[str, ...] = ()
+    silence: float = 45.0  # how long a server may send nothing: the interval of its pings, and the time for a pong
+    largest: float = math.inf
+
+    @classmethod
+    def read(cls, text: Frame) -> Opened:
+        """Read the OPEN packet at the beginning of a handshake's answer. Raises `Closed` if there is none."""
+        try:
+            said: Any = json.loads(text[1:]) if isinstance(text, str) and text.startswith(_OPEN) else None
+        except (ValueError, RecursionError):
+            said = None
+        if not isinstance(said, dict):
+            raise Closed(f"the handshake was answered with no OPEN packet: {text[:100]!r}", 200)
+        sid, upgrades = said.get("sid"), said.get("upgrades")
+        silence = _positive(said.get("pingInterval"), 25_000) + _positive(said.get("pingTimeout"), 20_000)
+        return cls(
+            sid if isinstance(sid, str) else "",
+            tuple(each for each in upgrades if isinstance(each, str)) if isinstance(upgrades, list) else (),
+            silence / 1000,
+            _positive(said.get("maxPayload"), math.inf),
+        )
+
+
+class EngineIO:
+    """One Engine.IO connection. Frames are sent in order, and received in order; pings are answered on the way."""
+
+    def __init__(self, target: Target, identity: Identity | None) -> None:
+        self.target = target
+        self.opened = Opened("")
+        self._http = target.http_session(identity)
+        self._url = URL(target.socket)
+        self._headers: Mapping[str, str] = {}
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._early: list[str] = []  # packets that came with the handshake
+        self._outbox: list[str] = []  # for the next POST
+        self._posting: asyncio.Task[None] | None = None
+        self._unsent: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # fails as the first POST does
+        self._pause = 0.0
+
+    async def open(
+        self,
+        transports: Sequence[str],
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> None:
+        """Open the first transport, and move to WebSocket if that is the second. Raises `Closed`."""
+        self._headers = headers or {}
+        self._url = self._url.with_query({**(query or {}), "EIO": "4"})
+        if transports[0] == "websocket":
+            self._socket = await self._open_websocket()
+            self.opened = Opened.read(await next_message(self._socket))
+            return
+        first, *self._early = (await self._request("GET")).split(_BETWEEN)
+        self.opened = Opened.read(first)
+        if not self.opened.sid:
+            raise Closed("the OPEN packet has no sid, without which nothing can be polled", 200)
+        self._url = self._url.update_query(sid=self.opened.sid)
+        if "websocket" in transports and "websocket" in self.opened.upgrades:
+            await self._upgrade()
+
+    async def send(self, *frames: Frame) -> None:
+        """Send frames; over long-polling they are on their way when this returns, `flush` waits for them.
+
+        Raises `Closed`.
+        """
+        if self._socket is not None:
+            with foreign():
+                for frame in frames:
+                    if isinstance(frame, bytes):
+                        await self._socket.send_bytes(frame)
+                    else:
+                        await self._socket.send_str(_MESSAGE + frame)
+            return
+        self._post(*(_polled(frame) for frame in frames))
+
+    async def flush(self) -> None:
+        """Wait until everything has been sent. Raises `Closed`."""
+        if self._posting is not None:
+            await asyncio.shield(self._posting)
+
+    async def receive(self) -> list[Frame]:
+        """Wait for frames; there may be none. Raises `Closed` once there will be no more."""
+        if self._early:
+            early, self._early = self._early, []
+            return await self._received(early)
+        if self._socket is not None:
+            with foreign("the server sent nothing for too long, not even a ping"):
+                async with asyncio.timeout(self.opened.silence):
+                    return await self._received([await next_message(self._socket)])
+        packets = (await self._poll()).split(_BETWEEN)
+        idle = all(packet in ("", _NOOP) for packet in packets)  # and soon asked again, if the server does so each time
+        self._pause = min(_PAUSE[1], max(_PAUSE[0], 2 * self._pause)) if idle else 0.0
+        await asyncio.sleep(self._pause)
+        return await self._received(packets if packets != [""] else [])
+
+    async def close(self) -> None:
+        """End the connection at once; nobody but this side needs to agree."""
+        if self._posting is not None:
+            self._posting.cancel()
+            await asyncio.gather(self._posting, return_exceptions=True)
+        if self._unsent.done():
+            self._unsent.exception()
+        try:
+            if self._socket is not None:
+                with foreign():
+                    await self._socket.close()
+        except Closed:
+            pass  # that is what was wanted
+        finally:
+            await self._http.close()
+
+    # -- what comes ----------------------------------------------------------------------------------
+
+    async def _received(self, packets: Sequence[Frame]) -> list[Frame]:
+        frames: list[Frame] = []
+        for packet in packets:
+            if isinstance(packet, bytes):
+                frames.append(packet)
+            elif packet.startswith(_MESSAGE):
+                frames.append(packet[1:])
+            elif packet.startswith("b"):
+                frames.append(_bytes(packet))
+            elif packet.startswith(_PING):
+                await self._pong(packet)
+            elif packet.startswith(_CLOSE):
+                if frames:
+                    self._early = [packet]  # those before it come first
+                    break
+                raise Closed("the server sent a CLOSE packet")
+            elif packet not in (_NOOP, _PONG):
+                frames.append(Noise(packet))
+        return frames
+
+    async def _pong(self, ping: str) -> None:
+        pong = _PONG + ping[1:]
+        if self._socket is None:
+            self._post(pong)
+            return
+        with foreign():
+            await self._socket.send_str(pong)
+
+    # -- WebSocket -----------------------------------------------------------------------------------
+
+    async def _open_websocket(self) -> aiohttp.ClientWebSocketResponse:
+        return await open_websocket(self._http, self._url.update_query(transport="websocket"), self._headers)
+
+    async def _upgrade(self) -> None:
+        """Move to WebSocket; a server that will not after all is polled on."""
+        socket = None
+        try:
+            async with asyncio.timeout(self.target.limits.answer):
+                socket = await self._open_websocket()
+                with foreign():
+                    await socket.send_str(_PING + "probe")
+                if await next_message(socket) == _PONG + "probe":
+                    with foreign():
+                        await socket.send_str(_UPGRADE)
+                    self._socket, socket = socket, None
+        except (Closed, TimeoutError):
+            pass
+        if socket is not None:
+            await socket.close()
+
+    # -- long-polling --------------------------------------------------------------------------------
+
+    def _post(self, *packets: str) -> None:
+        if self._unsent.done():
+            self._unsent.result()
+        self._outbox += packets
+        if self._posting is None or self._posting.done():
+            self._posting = asyncio.create_task(self._post_all())
+
+    async def _post_all(self) -> None:
+        try:
+            while self._outbox:
+                body, self._outbox = self._batch()
+                await self._request("POST", body)
+        except Closed as closed:
+            if not self._unsent.done():
+                self._unsent.set_exception(closed)
+            raise
+
+    def _batch(self) -> tuple[str, list[str]]:
+        """Return what goes into one POST, and what is left: so many packets and bytes as any server takes."""
+        count, size = 1, len(self._outbox[0].encode())
+        while count < min(len(self._outbox), _PACKETS):
+            size += len(self._outbox[count].encode()) + 1
+            if size > self.opened.largest:
+                break
+            count += 1
+        return _BETWEEN.join(self._outbox[:count]), self._outbox[count:]
+
+    async def _poll(self) -> str:
+        """Return the body of one poll. Raises `Closed` as well when something could not be sent meanwhile."""
+        poll = asyncio.create_task(self._request("GET"))
+        limit = self.opened.silence + self.target.limits.answer
+        try:
+            done, _ = await asyncio.wait((poll, self._unsent), timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                raise Closed("a poll was not answered in time")
+            return done.pop().result()
+        finally:
+            poll.cancel()
+            await asyncio.gather(poll, return_exceptions=True)
+
+    async def _request(self, method: str, body: str | None = None) -> str:
+        headers = {**self._headers, **({} if body is None else {"Content-Type": "text/plain;charset=UTF-8"})}
+        url = self._url.update_query(transport="polling")
+        with foreign():
+            async with self._http.request(
+                method, url, data=None if body is None else body.encode(), headers=headers, allow_redirects=False
+            ) as answer:
+                if 300 <= answer.status < 400:
+                    raise Redirected(answer.status, answer.headers.get("Location", ""))
+                text = await read_text(answer)
+        if answer.status != 200:
+            raise Closed(f"{method} was answered HTTP {answer.status}", answer.status)
+        return text
+
+
+async def open_websocket(
+    http: aiohttp.ClientSession, url: str | URL, headers: Mapping[str, str] | None = None
+) -> aiohttp.ClientWebSocketResponse:
+    """Open a WebSocket. Raises `Closed`."""
+    with foreign():
+        return await http.ws_connect(
+            url, headers=headers, max_msg_size=LARGEST, timeout=aiohttp.ClientWSTimeout(ws_close=1.0)
+        )
+
+
+async def next_message(socket: aiohttp.ClientWebSocketResponse) -> Frame:
+    """Wait for the next message of a WebSocket, text or bytes. Raises `Closed`."""
+    with foreign():
+        message = await socket.receive()
+    if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+        data: Frame = message.data
+        return data
+    if message.type is aiohttp.WSMsgType.ERROR:
+        raise Closed(f"the WebSocket broke: {message.data or socket.exception()}")
+    raise Closed(f"the server closed the WebSocket ({socket.close_code or 'without a code'})")
+
+
+@contextmanager
+def foreign(late: str = "it took too long") -> Iterator[None]:
+    """Turn what HTTP libraries raise at a server's doings into `Closed`; `late` says what a time limit ended."""
+    try:
+        yield
+    except aiohttp.WSServerHandshakeError as refused:
+        raise Closed(f"the WebSocket handshake was answered HTTP {refused.status}", refused.status) from None
+    except (aiohttp.ClientError, OSError, ValueError, RuntimeError, EOFError) as error:
+        raise Closed(late if isinstance(error, TimeoutError) else str(error) or type(error).__name__) from None
+
+
+def _polled(frame: Frame) -> str:
+    return "b" + base64.b64encode(frame).decode() if isinstance(frame, bytes) else _MESSAGE + frame
+
+
+def _bytes(packet: str) -> Frame:
+    try:
+        return base64.b64decode(packet[1:], validate=True)
+    except (binascii.Error, ValueError):
+        return Noise(packet)
+
+
+def _positive(value: object, default: float) -> float:
+    """Return a number of the server's if it is one that can be waited for."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return min(float(value), 1e7) if number and 0 < value < math.inf else default  # type: ignore[arg-type,operator]

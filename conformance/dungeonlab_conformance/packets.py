@@ -1,0 +1,152 @@
+"""Socket.IO packets as text and bytes, both ways. What cannot be read comes out as what it was; nothing is raised.
+
+The only file that knows python-socketio; its packets encode and decode.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from socketio import packet
+
+from dungeonlab_conformance.arguments import storable
+from dungeonlab_conformance.engine_io import Noise
+
+CONNECT, DISCONNECT, EVENT, ACK = packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK
+CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = packet.CONNECT_ERROR, packet.BINARY_EVENT, packet.BINARY_ACK
+
+DEEPEST = 600  # levels of arrays and objects that are read; twice what the suite itself sends
+MOST = 50_000  # values in one packet that are read; they take some 10 MB
+_ATTACHMENTS = 100  # of one packet
+_SHOWN, _WHY = 500, 120  # characters that are kept of what cannot be read, and of the reason
+_ANSWERED = re.compile(r"[36](?:\d+-)?(\d{1,15})(?=\[|$)")  # an acknowledgement, with its number
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet. `data` is the list of arguments; of an event, the name comes first; of the others, their payload.
+
+    `weight` is about how many bytes of memory it takes.
+    """
+
+    kind: int
+    data: Any
+    number: int | None = None
+    namespace: str = "/"
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What is no packet: the beginning of it, why not, and the request it answers, if so much can be told."""
+
+    text: str
+    why: str
+    number: int | None = None
+
+
+class Decoder:
+    """Decodes what one connection is sent, in order: attachments come behind the packet that they belong to."""
+
+    def __init__(self) -> None:
+        self._waiting: Any = None  # a packet of the library's, for its attachments
+
+    def decode(self, frame: str | bytes) -> list[Packet | Unreadable]:
+        """Return the packet that a frame is or completes; none while attachments are due. Raises nothing."""
+        found: list[Packet | Unreadable | None] = []
+        if self._waiting is not None and isinstance(frame, str):
+            self._waiting = None
+            found.append(_unreadable("a packet with attachments", "they never came"))
+        try:
+            found.append(self._attach(frame) if isinstance(frame, bytes) else self._begin(frame))
+        except Exception as error:  # the library raises what it likes at what it does not expect
+            self._waiting = None
+            found.append(_unreadable(frame, "nested too deep" if isinstance(error, RecursionError) else str(error)))
+        return [each for each in found if each is not None]
+
+    def _begin(self, text: str) -> Packet | Unreadable | None:
+        if isinstance(text, Noise):
+            return _unreadable(text, "no packet of Engine.IO")
+        values = text.count(",") + text.count("[") + text.count("{")
+        if values > MOST:
+            return _unreadable(text, f"more than {MOST:,} values in one packet")
+        found = _Packet(encoded_packet=text)
+        if values > DEEPEST and deeper_than(found.data, DEEPEST):
+            return _unreadable(text, f"nested more than {DEEPEST} levels deep")
+        if found.attachment_count > _ATTACHMENTS:
+            return _unreadable(text, f"more than {_ATTACHMENTS} attachments")
+        if found.attachment_count:
+            self._waiting = found
+            return None
+        return _packet(found, text, weight=len(text) + 100 * values)
+
+    def _attach(self, data: bytes) -> Packet | Unreadable | None:
+        if self._waiting is None:
+            return _unreadable(data, "bytes that belong to no packet")
+        found = self._waiting
+        if not found.add_attachment(data):
+            return None
+        self._waiting = None
+        return _packet(found, "a packet with attachments", weight=sum(map(len, found.attachments)))
+
+
+def encode(kind: int, data: Any = None, *, number: int | None = None, namespace: str = "/") -> list[str | bytes]:
+    """Return a packet as the frames to send, text as browsers send it: not escaped where it need not be."""
+    frames: str | list[str | bytes] = _Packet(kind, data=data, namespace=namespace, id=number).encode()
+    return [frames] if isinstance(frames, str) else frames
+
+
+def deeper_than(value: Any, levels: int) -> bool:
+    """Say whether arrays and objects are nested in each other more than so many levels deep."""
+    ahead = [value]
+    for _ in range(levels + 1):
+        nested = [each for each in ahead if isinstance(each, dict | list)]
+        if not nested:
+            return False
+        ahead = [inner for outer in nested for inner in (outer.values() if isinstance(outer, dict) else outer)]
+    return True
+
+
+class _Json:
+    """JSON as browsers read and write it: no NaN, no Infinity, letters as they are."""
+
+    @staticmethod
+    def dumps(value: Any, **_: Any) -> str:
+        return storable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+    @staticmethod
+    def loads(text: str) -> Any:
+        return json.loads(text, parse_constant=_no_number)
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
+
+
+class _Packet(packet.Packet):  # type: ignore[misc]
+    json = _Json
+
+
+def _packet(found: Any, text: str, weight: int) -> Packet | Unreadable:
+    kind = {BINARY_EVENT: EVENT, BINARY_ACK: ACK}.get(found.packet_type, found.packet_type)
+    if kind not in (CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR):
+        return _unreadable(text, "an unknown type of packet")
+    if kind in (EVENT, ACK) and not isinstance(found.data, list):
+        return _unreadable(text, "its arguments are no array")
+    if kind == EVENT and not found.data:
+        return _unreadable(text, "an event without a name")
+    if kind == ACK and found.id is None:
+        return _unreadable(text, "an acknowledgement without a number")
+    return Packet(kind, found.data, found.id, found.namespace or "/", weight)
+
+
+def _unreadable(frame: str | bytes, why: str) -> Unreadable:
+    why = why if len(why) <= _WHY else why[:_WHY] + "…"
+    if isinstance(frame, bytes):
+        return Unreadable(f"{len(frame)} bytes: {frame[:40].hex(' ')}", why)
+    answered = _ANSWERED.match(frame)
+    shown = frame if len(frame) <= _SHOWN else f"{frame[:_SHOWN]}… ({len(frame):,} characters)"
+    return Unreadable(shown, why, int(answered[1]) if answered else None)

@@ -1,0 +1,124 @@
+"""Engine.IO from a client's end: what a handshake says, uploads that any server takes, polls that do not hurry."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from tests.conformance.scripted_server import OPEN, serving
+
+from dungeonlab_conformance.engine_io import Closed, EngineIO, Noise, Opened
+from dungeonlab_conformance.target import Limits, Target
+
+ODD = [None, True, math.inf, -1, 0, "soon", [], {}, 1e400]
+
+
+@pytest.mark.parametrize("key", ["pingInterval", "pingTimeout", "maxPayload", "upgrades"])
+@pytest.mark.parametrize("value", ODD)
+def test_what_an_open_packet_says_can_be_used_or_is_ignored(key: str, value: Any) -> None:
+    """Intervals that are no time, limits that are none, upgrades that are no list: as if they were not there."""
+    said = {"sid": "s", "pingInterval": 300, "pingTimeout": 200, "upgrades": ["websocket"], "maxPayload": 9}
+    opened = Opened.read("0" + json.dumps({**said, key: value}))
+    assert 0 < opened.silence < 100
+    assert opened.largest > 0
+    assert all(isinstance(each, str) for each in opened.upgrades)
+
+
+@pytest.mark.parametrize("text", ["", "1", "0", "0null", "0[]", "0{", "40{}", "0" + "[" * 100_000, b"0{}"])
+def test_a_handshake_without_an_open_packet_says_so(text: str) -> None:
+    """Whatever stands in its place."""
+    with pytest.raises(Closed, match="OPEN"):
+        Opened.read(text)
+
+
+@asynccontextmanager
+async def polled(opening: str, answers: list[str]) -> AsyncIterator[tuple[EngineIO, list[str], list[str]]]:
+    """Connect by polling to a server that gives these answers; also the bodies of all POSTs, and of all GETs but one.
+
+    When the answers are used up, polls are answered with nothing, at once.
+    """
+    posted: list[str] = []
+    polls: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            posted.append(await request.text())
+            return web.Response(text="ok")
+        if "sid" not in request.query:
+            return web.Response(text=opening)
+        polls.append(answers.pop(0) if answers else "")
+        return web.Response(text=polls[-1])
+
+    async with serving(handle) as url:
+        line = EngineIO(Target(url, transport="polling", limits=Limits(0.5)), None)
+        try:
+            await line.open(["polling"])
+            yield line, posted, polls
+        finally:
+            await line.close()
+
+
+async def test_uploads_are_split() -> None:
+    """Forty packets sent at once arrive in order, at most 16 and at most maxPayload bytes in one POST."""
+    opening = "0" + json.dumps({"sid": "s", "maxPayload": 60})
+    async with polled(opening, []) as (line, posted, _):
+        await line.send(*(f'2["{number:02}é"]' for number in range(40)))
+        await line.flush()
+    frames = [packet for body in posted for packet in body.split("\x1e")]
+    assert frames == [f'42["{number:02}é"]' for number in range(40)]
+    assert max(len(body.encode()) for body in posted) <= 60
+    async with polled(OPEN, []) as (line, posted, _):
+        await line.send(*("2[]" for _ in range(40)))
+        await line.flush()
+    assert [body.count("\x1e") + 1 for body in posted] == [16, 16, 8]
+
+
+async def test_empty_polls_are_paced() -> None:
+    """A server that answers polls with nothing is asked ever less often: a few dozen times in a second at most."""
+    async with polled(OPEN, []) as (line, _, polls):
+
+        async def listen() -> None:
+            while True:
+                assert await line.receive() == []
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(listen(), 1)
+        assert 1 < len(polls) < 30
+
+
+async def test_frames_come_in_order_and_pings_are_answered() -> None:
+    """Text, bytes and what is neither, from one poll; a CLOSE ends it after what came before."""
+    async with polled(OPEN, ["2\x1e4a\x1ebYWI=\x1eb%%\x1e7x\x1e6", "4last\x1e1"]) as (line, posted, _):
+        frames = await line.receive()
+        assert frames == ["a", b"ab", "b%%", "7x"]
+        assert [isinstance(frame, Noise) for frame in frames] == [False, False, True, True]
+        assert await line.receive() == ["last"]
+        with pytest.raises(Closed, match="CLOSE"):
+            await line.receive()
+        await line.flush()
+        assert posted == ["3"]
+
+
+async def test_a_refused_upload_ends_the_connection() -> None:
+    """A POST that fails ends what is received as well, though the poll is still open."""
+
+    async def handle(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            return web.Response(status=400)
+        if "sid" in request.query:
+            await asyncio.sleep(30)
+        return web.Response(text=OPEN)
+
+    async with serving(handle) as url:
+        line = EngineIO(Target(url, transport="polling"), None)
+        await line.open(["polling"])
+        await line.send("2[]")
+        with pytest.raises(Closed, match="HTTP 400"):
+            await line.receive()
+        await line.close()

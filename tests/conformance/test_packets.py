@@ -1,0 +1,103 @@
+"""Socket.IO packets: whatever comes is a packet or what it was, and what goes out is as browsers send it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dungeonlab_conformance import packets
+from dungeonlab_conformance.packets import Decoder, Packet, Unreadable, deeper_than, encode
+
+TEXT = st.text(st.characters(exclude_categories=()), max_size=60)  # lone surrogates too
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT | st.binary(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+)
+FRAMES = st.one_of(
+    TEXT,
+    st.binary(max_size=40),
+    st.builds("".join, st.tuples(st.sampled_from("0123456"), TEXT)),
+    st.builds(
+        lambda kind, number, data: f"{kind}{number}{json.dumps(data, default=str)}",
+        st.sampled_from(["2", "3", "51-", "62-", "4", "0"]),
+        st.sampled_from(["", "0", "7", "9" * 30]),
+        JSON,
+    ),
+)
+
+
+@given(st.lists(FRAMES, max_size=6))
+@settings(max_examples=400, deadline=None)
+def test_nothing_that_comes_raises(frames: list[str | bytes]) -> None:
+    """Frames of any kind, in any order, come out as packets, as what they were, or wait for their attachments."""
+    decoder = Decoder()
+    for frame in frames:
+        for found in decoder.decode(frame):
+            assert isinstance(found, Packet) or (len(found.text) < 600 and len(found.why) < 130)
+
+
+@pytest.mark.parametrize(
+    ("frame", "number"),
+    [
+        ("30" + "[" * 50_000 + "]" * 50_000, 0),
+        ("37" + "[" * 700 + "]" * 700, 7),
+        ('30[{"a":', 0),
+        ('312[{"a":NaN}]', 12),
+        ('3[{"a":1}]', None),
+        ("3" + "9" * 10_000 + "[]", None),
+        ("38[" + "1," * 60_000 + "1]", 8),
+        ('32{"a":1}', None),
+        ("2[]", None),
+        ("2[" + "9" * 10_000 + "]", None),
+        ('599999999999-["x"]', None),
+        ("9", None),
+        ("", None),
+        ("x", None),
+    ],
+)
+def test_what_cannot_be_read_says_what_it_answers(frame: str, number: int | None) -> None:
+    """Too deep, too many, cut off, no JSON, no type: each is unreadable, and an answer is known by its number."""
+    [found] = Decoder().decode(frame)
+    assert isinstance(found, Unreadable)
+    assert found.number == number
+
+
+def test_attachments_make_a_packet_whole() -> None:
+    """An event whose bytes come behind it is one packet; a text in place of them ends the waiting, and counts."""
+    decoder = Decoder()
+    assert decoder.decode('51-["x",{"_placeholder":true,"num":0}]') == []
+    assert decoder.decode(b"ab") == [Packet(packets.EVENT, ["x", b"ab"], weight=2)]
+    assert decoder.decode('51-["x",{"_placeholder":true,"num":0}]') == []
+    given_up, text = decoder.decode('2["y"]')
+    assert isinstance(given_up, Unreadable)
+    assert text == Packet(packets.EVENT, ["y"], weight=106)
+    assert [type(found) for found in decoder.decode(b"late")] == [Unreadable]
+
+
+@given(JSON)
+@settings(max_examples=200, deadline=None)
+def test_what_is_encoded_is_decoded(value: Any) -> None:
+    """A payload comes back as it was, bytes and half surrogate pairs too; everything sent can be sent as UTF-8."""
+    decoder = Decoder()
+    frames = encode(packets.EVENT, ["x", {"value": value}], number=5)
+    [found] = [found for frame in frames for found in decoder.decode(frame)]
+    assert isinstance(found, Packet)
+    assert (found.data, found.number) == (["x", {"value": value}], 5)
+    for frame in encode(packets.EVENT, ["x", value]):
+        assert isinstance(frame, bytes) or frame.encode()
+
+
+def test_letters_go_out_as_they_are() -> None:
+    """An emoji takes four bytes, not the twelve of its escapes: servers limit the bytes of a message."""
+    assert encode(packets.EVENT, ["x", "🐉"]) == ['2["x","🐉"]']
+
+
+@pytest.mark.parametrize(("value", "levels"), [({"a": [1]}, 2), ([], 1), ("text", 0), ([[[{}]]], 4)])
+def test_depth_is_counted(value: Any, levels: int) -> None:
+    """Arrays and objects count, whatever is in them."""
+    assert not deeper_than(value, levels)
+    assert levels == 0 or deeper_than(value, levels - 1)
