@@ -53,8 +53,9 @@ class RawConnection:
         self._reader = asyncio.create_task(self._read())
 
     async def connect(self, **auth: object) -> None:
-        """Open the transport and enter the default namespace, with what a client may show on entering."""
-        await self.open()
+        """Open the transport, if it is not open, and enter the default namespace, with what a client may show then."""
+        if self._socket is None:
+            await self.open()
         await self.send("40" + (json.dumps(auth) if auth else ""))
         answer = await self.receive("40", "44")
         if not answer.startswith("40"):

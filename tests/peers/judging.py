@@ -79,9 +79,9 @@ def all_faults() -> Mapping[str, PeerFault]:
     return {name: PeerFault(name=name, **{**row, "breaks": frozenset(row["breaks"])}) for name, row in rows.items()}
 
 
-def judge(transport: str, fault: str | None = None, patience: float | None = None) -> Run:
-    """Judge the peer with the whole suite on one transport; with one of its faults, if one is named."""
-    options = ("--fault", fault) if fault else ()
+def judge(transport: str, fault: str | None = None, patience: float | None = None, *more: str) -> Run:
+    """Judge the peer with the whole suite on one transport; with one of its faults, if one is named; `more` options."""
+    options = ("--fault", fault) if fault else more
     limits = Limits(patience or (SCALE if fault else 1.0))
     with served("server.mjs", *options) as url:
         return play(Target(url, transport=transport, limits=limits), scenes(Selection(), Catalogue.load()))

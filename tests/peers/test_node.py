@@ -17,6 +17,7 @@ from tests.peers.judging import (
     TRANSPORTS,
     all_faults,
     is_required,
+    judge,
     judge_clean,
     judge_faulty,
     red,
@@ -46,6 +47,12 @@ def runs(request: pytest.FixtureRequest) -> dict[str, Run]:
 def test_nothing_is_found_against_a_correct_peer(transport: str) -> None:
     """No verdict is anything but a pass or a note, on either transport."""
     assert red(next(run for over, run in judge_clean(1, (transport,)) if over == transport)) == []
+
+
+def test_the_offsets_of_recovered_connections_are_no_arguments() -> None:
+    """A server whose packets carry an offset for the client's library, and which recovers nothing, is correct."""
+    run = judge("websocket", None, None, "--offsets")
+    assert red(run) == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -1,4 +1,6 @@
-// The command line of a peer: node FILE [--port 3000] [--fault NAME | --list-faults]
+// The command line of a peer: node FILE [--port 3000] [--offsets | --fault NAME | --list-faults]
+//
+// With --offsets, packets carry what Socket.IO needs to recover a connection's state; none is ever recovered.
 
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -8,11 +10,12 @@ export async function run(url, Peer, loadFaults = async () => ({})) {
   if (url !== pathToFileURL(process.argv[1]).href) return;
   process.on("SIGTERM", () => process.exit(0));
   process.on("SIGINT", () => process.exit(0));
-  const values = options();
+  const values = read();
   const faults = await loadFaults();
   if (values["list-faults"]) return console.log(JSON.stringify(faults, null, 2));
   if (values.fault && !faults[values.fault]) return stop(`there is no fault ${values.fault}; see --list-faults`);
-  const peer = values.fault ? faults[values.fault].on(Peer) : new Peer();
+  const options = values.offsets ? { connectionStateRecovery: { maxDisconnectionDuration: 0 } } : {};
+  const peer = values.fault ? faults[values.fault].on(Peer) : new Peer(options);
   try {
     console.log(`Listening on ${await peer.listen(Number(values.port))}`);
   } catch (error) {
@@ -20,10 +23,10 @@ export async function run(url, Peer, loadFaults = async () => ({})) {
   }
 }
 
-function options() {
-  const port = { type: "string", default: "3000" };
+function read() {
+  const [port, fault, yes] = [{ type: "string", default: "3000" }, { type: "string" }, { type: "boolean" }];
   try {
-    return parseArgs({ options: { port, fault: { type: "string" }, "list-faults": { type: "boolean" } } }).values;
+    return parseArgs({ options: { port, fault, offsets: yes, "list-faults": yes } }).values;
   } catch (error) {
     return stop(error.message);
   }
