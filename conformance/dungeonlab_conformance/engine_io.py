@@ -25,6 +25,7 @@ from dungeonlab_conformance.target import Identity, Target
 
 Frame = str | bytes  # a message without Engine.IO's type, or the bytes of a binary one
 
+_PATIENCE = 10.0  # seconds without a ping that are always borne: this side may have been too busy to see it
 LARGEST = 4_000_000  # bytes of one WebSocket message that are read
 _OPEN, _CLOSE, _PING, _PONG, _MESSAGE, _UPGRADE, _NOOP = "0123456"
 _BETWEEN = "\x1e"  # stands between the packets of one polling body
@@ -67,7 +68,7 @@ class Opened:
         return cls(
             sid if isinstance(sid, str) else "",
             tuple(each for each in upgrades if isinstance(each, str)) if isinstance(upgrades, list) else (),
-            silence / 1000,
+            max(_PATIENCE, silence / 1000),
             _positive(said.get("maxPayload"), math.inf),
         )
 
