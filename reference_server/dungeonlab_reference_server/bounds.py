@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
+_TEXT = re.compile(
+    r'"(?:[^"\\]|\\.)*+"?'
+)  # a text in JSON; one that does not end goes to the end, so nothing is read twice
 _EACH = 8  # bytes that a value is counted as, whatever it is
+
+
+def is_crowded(text: str, most: int) -> bool:
+    """Say whether JSON surely holds more than `most` values, before it is parsed."""
+    # An array or object has one separator for each value in it; an empty one has one too.
+    return _separators(text) > 2 * most and _separators(_TEXT.sub("", text)) > 2 * most
 
 
 def excess(payload: object, deepest: int, most: int) -> str | None:
@@ -36,3 +47,7 @@ def weight(payload: object) -> int:
         elif isinstance(value, list):
             ahead.extend(value)
     return total
+
+
+def _separators(text: str) -> int:
+    return text.count(",") + text.count("[") + text.count("{")

@@ -1,15 +1,17 @@
 """Engine.IO as this server needs it: python-engineio, with the limits that it lacks.
 
-A session has one poll and one upload under way, as with socket.io; what a poll was to carry is not lost with it;
-what waits to be sent, and what is received of a message, is limited.
+A session has one poll at a time, as with socket.io, and what a poll was to carry is not lost with it. Uploads take
+turns. What waits to be sent is limited, and so is what is received of a message.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 import engineio
 from aiohttp import WSMsgType, web
@@ -27,6 +29,7 @@ _UPGRADE = 10.0  # seconds within which a WebSocket must have taken over from po
 _SMALL = 16_000  # characters that a socket with nothing to write takes at once
 _UNSENT = 16  # largest messages that may wait to be sent on one connection
 _OVERHEAD = 200  # bytes that a packet takes beside its text
+_UPLOADS = 20  # of one session that may wait for each other
 _PINGS = 100  # control frames between two messages; who sends more means no good
 
 Payload.max_decode_packets = 10_000  # the documented way to set it; the size of an upload is what is limited here
@@ -62,7 +65,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self.most_unsent = max(1_000_000, _UNSENT * settings.largest_message)
         self.owners: dict[str, str | None] = {}
         self.pool = Pool()
-        self._under_way: dict[tuple[str, str], web.Request] = {}  # by method and session
+        self._polls: dict[str, web.Request] = {}  # that wait, by session
+        self._uploads: Counter[str] = Counter()  # that are read or wait for it, by session
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def create_queue(self, *_: Any, **__: Any) -> Outbox:
         """Return what holds the packets of a new connection."""
@@ -86,52 +91,79 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Answer any request. Raises aiohttp's exceptions for answers that are errors."""
-        sid = request.query.get("sid")
-        if sid is None and request.method == "GET" and len(self.sockets) >= self.most:
+        sid = request.query.get("sid", "")
+        if not sid and request.method == "GET" and len(self.sockets) >= self.most:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"})
-        if sid is None or sid not in self.sockets or self._moves(sid, request):
-            response: web.StreamResponse = await super().handle_request(request)
-            return response
-        return await self._one_at_a_time(sid, request)
+        if sid in self.sockets and not self._moves(sid, request) and not self._is_spent(sid):
+            if request.method == "POST":
+                return await self._upload(sid, request)
+            if self._is_poll(request):
+                return await self._poll(sid, request)
+        response: web.StreamResponse = await super().handle_request(request)
+        return response
 
     def _moves(self, sid: str, request: web.Request) -> bool:
         """Whether the request is, or is made after, a move to WebSocket: nothing waits then."""
         socket = self.sockets[sid]
         return "Upgrade" in request.headers or socket.upgraded or (request.method == "GET" and socket.upgrading)
 
-    async def _one_at_a_time(self, sid: str, request: web.Request) -> web.StreamResponse:
-        place = (request.method, sid)
-        earlier = self._under_way.get(place)
-        if earlier is not None and earlier.transport is not None:
-            await self.hang_up(sid)
-            raise web.HTTPBadRequest(reason="there is such a request under way already; this session is over")
-        self._under_way[place] = request
+    def _is_spent(self, sid: str) -> bool:
+        """Whether a session has ended, and there is nothing left to send."""
+        socket = self.sockets[sid]
+        return bool(socket.closed and socket.queue.empty())
+
+    async def _upload(self, sid: str, request: web.Request) -> web.StreamResponse:
+        """Take an upload when those before it have been taken; what waits is not read yet."""
+        if self._uploads[sid] > _UPLOADS:
+            raise await self._ended(sid, "there are too many uploads under way already")
+        self._uploads[sid] += 1
         try:
-            if self._is_poll(request):
-                return await self._poll(self.sockets[sid], request)
-            response: web.StreamResponse = await super().handle_request(request)
-            return response
+            async with self._turns.setdefault(sid, asyncio.Lock()):
+                socket = self.sockets.get(sid)
+                response: web.StreamResponse = await super().handle_request(request)
+                if socket is not None and socket.closed:
+                    socket.queue.put_nowait(None)  # ends a poll: the client has taken its leave
+                return response
         finally:
-            if self._under_way.get(place) is request:
-                del self._under_way[place]
+            self._uploads[sid] -= 1
+            if not self._uploads[sid]:
+                del self._uploads[sid]
+
+    async def _poll(self, sid: str, request: web.Request) -> web.StreamResponse:
+        """Return what there is to send, as soon as there is something."""
+        earlier = self._polls.get(sid)
+        if earlier is not None and earlier.transport is not None:
+            raise await self._ended(sid, "there is a poll under way already")
+        self._polls[sid] = request
+        try:
+            return await self._await_packets(self.sockets[sid], request)
+        finally:
+            if self._polls.get(sid) is request:
+                del self._polls[sid]
+
+    async def _ended(self, sid: str, why: str) -> web.HTTPBadRequest:
+        """Close a session, and return the answer that says so."""
+        await self.hang_up(sid)
+        return web.HTTPBadRequest(reason=f"{why}; this session is over")
 
     def _is_poll(self, request: web.Request) -> bool:
         wanted = request.query.get("transport", "polling")
         return request.method == "GET" and "j" not in request.query and wanted == "polling" in self.transports
 
-    async def _poll(self, socket: Any, request: web.Request) -> web.StreamResponse:
-        """Return what there is to send, as soon as there is something."""
+    async def _await_packets(self, socket: Any, request: web.Request) -> web.StreamResponse:
         try:
             async with asyncio.timeout(self.ping_interval + self.ping_timeout):
                 await socket.queue.filled.wait()
         except TimeoutError:
-            await self.hang_up(socket.sid)
-            raise web.HTTPBadRequest(reason="nothing came of this session for too long; it is over") from None
+            raise await self._ended(socket.sid, "nothing could be sent for too long") from None
         if request.transport is None:  # the client has gone: what has come waits for its next poll
             return web.Response()
-        text = Payload(packets=await socket.poll()).encode()
+        packets = await socket.poll()
         if socket.closed:
             self.sockets.pop(socket.sid, None)
+        if not packets:
+            raise web.HTTPBadRequest(reason="this session is over")
+        text = Payload(packets=packets).encode()
         return Answer(text, partial(self.hang_up, socket.sid))
 
 
@@ -141,7 +173,6 @@ class Transport(WebSocket):  # type: ignore[misc]  # the library has no types
     def __init__(self, handler: Callable[[Any], Awaitable[None]], server: Engine) -> None:
         super().__init__(handler, server)
         self.socket: Any = getattr(handler, "__self__")  # noqa: B009 - the Engine.IO connection it belongs to
-        self._pings = 0
 
     async def __call__(self, environ: Any) -> web.WebSocketResponse:
         """Serve the WebSocket until it is closed; then polling may go on, if it has not taken over."""

@@ -18,6 +18,7 @@ import socketio
 from aiohttp import web
 from engineio.async_drivers.aiohttp import translate_request as translate
 
+from dungeonlab_reference_server.bounds import is_crowded
 from dungeonlab_reference_server.engine import SLACK, Engine, Transport
 from dungeonlab_reference_server.frames import are_packets
 from dungeonlab_reference_server.settings import Settings
@@ -76,6 +77,7 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
         )
         self.hearer = hearer
         self.largest = settings.largest_message
+        self.most_values = settings.most_values
         self.connect_timeout = settings.connect_timeout
         self.most_outside = max(1, settings.most_connections // 2)
         self.uploads = Uploads(settings.upload_timeout)
@@ -165,6 +167,8 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
         """Return the array that a request consists of. Raises `ValueError` with a sentence for the client."""
         if size > self.largest:
             raise ValueError(f"larger than {self.largest} bytes")
+        if is_crowded(data, self.most_values):
+            raise ValueError(f"more than {self.most_values} values")
         try:
             request = json.loads(data[begin:])
         except (ValueError, RecursionError):
