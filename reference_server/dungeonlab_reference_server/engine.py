@@ -99,7 +99,16 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
                 return await self._upload(sid, request)
             if self._is_poll(request):
                 return await self._poll(sid, request)
-        response: web.StreamResponse = await super().handle_request(request)
+        return await self._handle(request)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        """Have the library answer; what it trips over is no request that it could answer."""
+        try:
+            response = await super().handle_request(request)
+        except KeyError:
+            raise web.HTTPBadRequest(reason="this session is over") from None
+        if not isinstance(response, web.StreamResponse):
+            raise web.HTTPBadRequest(reason="this is no WebSocket request")
         return response
 
     def _moves(self, sid: str, request: web.Request) -> bool:
@@ -120,7 +129,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         try:
             async with self._turns.setdefault(sid, asyncio.Lock()):
                 socket = self.sockets.get(sid)
-                response: web.StreamResponse = await super().handle_request(request)
+                response = await self._handle(request)
                 if socket is not None and socket.closed:
                     socket.queue.put_nowait(None)  # ends a poll: the client has taken its leave
                 return response

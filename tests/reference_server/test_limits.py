@@ -126,6 +126,30 @@ async def test_the_last_packets_of_a_session_can_still_be_polled(here: House) ->
     assert last.endswith("\x1e1")
 
 
+async def test_an_upload_to_a_session_that_has_ended_is_answered_400(here: House) -> None:
+    """Also if it ended while the upload was on its way, and though its last packets still wait to be polled."""
+    bob = await here.person()
+    url = await entered(bob)
+    async with line(here.url, head(bob, "POST", url, "Content-Length: 2\r\n") + b"4") as (reader, writer):
+        await eventually(lambda: here.wire.sockets.eio._uploads)
+        await here.wire.end_user(bob.id)
+        async with bob.http.post(url + "x", data="3") as answer:
+            assert answer.status == 400
+        writer.write(b"2")
+        assert " 400 " in await answered(reader)
+    async with bob.http.post(url, data="3") as answer:
+        assert answer.status == 400
+        assert set(await answer.json()) == {"error", "code"}
+
+
+async def test_half_an_upgrade_is_answered_400(here: House) -> None:
+    """An Upgrade header that Connection does not name asks for nothing."""
+    bob = await here.person()
+    for sid in ("", "&sid=nobody"):
+        async with line(here.url, head(bob, "GET", WEBSOCKET + sid, "Upgrade: websocket\r\n")) as (reader, _):
+            assert " 400 " in await answered(reader)
+
+
 async def test_too_many_uploads_at_once_end_the_session(here: House) -> None:
     """A few wait for each other; none of those that wait is read."""
     bob = await here.person()
