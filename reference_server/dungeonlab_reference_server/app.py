@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -65,9 +67,23 @@ async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
     app.on_shutdown.append(stop_listening)
     await runner.setup()
     assert runner.server is not None
+    runner.server.request_handler = _legible(runner.server.request_handler)
     try:
         listening.append(await app[CONNECTIONS].listen(runner.server, host, port))
     except OSError:
         await runner.cleanup()
         raise
     return runner, listening[0].sockets[0].getsockname()[1]
+
+
+def _legible(answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> Any:
+    """Answer 400 what is no text, though aiohttp would repeat it before any middleware is asked."""
+
+    async def legibly(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await answer(request)
+        except UnicodeError:
+            told = {"error": "the request cannot be read", "code": "VALIDATION_ERROR"}
+            return web.json_response(told, status=400)
+
+    return legibly
