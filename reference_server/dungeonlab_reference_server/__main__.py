@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -51,6 +52,34 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     show_default=True,
     help="In levels of nesting.",
 )
+@click.option(
+    "--most-values",
+    type=click.IntRange(1000),
+    default=_DEFAULT.most_values,
+    show_default=True,
+    help="Values that one request may hold in all.",
+)
+@click.option(
+    "--bytes-per-minute",
+    type=click.IntRange(0),
+    default=_DEFAULT.bytes_per_minute,
+    show_default=True,
+    help="Size of a user's requests within a minute; 0 for no limit.",
+)
+@click.option(
+    "--connect-timeout",
+    type=click.FloatRange(0.1),
+    default=_DEFAULT.connect_timeout,
+    show_default=True,
+    help="Seconds after which a connection is closed that has entered no namespace.",
+)
+@click.option(
+    "--most-connections",
+    type=click.IntRange(10),
+    default=_DEFAULT.most_connections,
+    show_default=True,
+    help="TCP connections, and Socket.IO connections, at once.",
+)
 @click.option("--check-outgoing", is_flag=True, help="Hold everything sent against the schemas (for debugging).")
 @click.option(
     "--scrypt-n",
@@ -61,24 +90,14 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     help="How much work hashing a password is, a power of two; little only where accounts do not last.",
 )
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
-def main(
-    host: str,
-    port: int,
-    origins: tuple[str, ...],
-    rate_limit: int,
-    largest_message: int,
-    deepest_payload: int,
-    check_outgoing: bool,
-    scrypt_n: str,
-    log_level: str,
-) -> None:
+def main(host: str, port: int, origins: tuple[str, ...], scrypt_n: str, log_level: str, **limits: Any) -> None:
     """Serve the real-time protocol of DungeonLab, with all state in memory, until Ctrl-C or SIGTERM."""
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
     )
     for chatty in ("asyncio", "aiohttp.server", "engineio", "engineio.server", "socketio.server"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
-    settings = Settings(origins, rate_limit, largest_message, deepest_payload, check_outgoing, int(scrypt_n))
+    settings = Settings(origins=origins, scrypt_n=int(scrypt_n), **limits)
     try:
         asyncio.run(_serve(host, port, settings))
     except OSError as error:

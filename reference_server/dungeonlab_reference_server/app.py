@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from aiohttp import web
 
-from dungeonlab_reference_server.http import HttpSide, errors_as_json
+from dungeonlab_reference_server.http import UPLOADS, HttpSide, errors_as_json
 from dungeonlab_reference_server.origins import guard
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore, Store
+from dungeonlab_reference_server.tcp import Connections
 from dungeonlab_reference_server.wire import Wire
 from dungeonlab_spec import Catalogue
+
+SETTINGS = web.AppKey("SETTINGS", Settings)
+CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
+
+_LINGER = 5.0  # seconds for which a request that was answered early may go on arriving, so that the answer is read
+_HEADERS = 64  # in one request, 8 kB each at most
 
 
 def make_app(
@@ -23,7 +34,9 @@ def make_app(
     settings = settings or Settings()
     store = store or MemoryStore()
     wire = wire_class(store, settings)
-    app = web.Application(middlewares=[guard(wire.is_own_origin), errors_as_json])
+    connections = Connections(settings.most_connections, settings.write_timeout)
+    app = web.Application(middlewares=[connections.middleware(), guard(wire.is_own_origin), errors_as_json])
+    app[SETTINGS], app[CONNECTIONS], app[UPLOADS] = settings, connections, wire.sockets.uploads
     app.add_routes(http_class(store, wire).routes())
     wire.sockets.attach(app, socketio_path=Catalogue.load().path.strip("/"))
 
@@ -36,13 +49,41 @@ def make_app(
 
 async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
     """Start serving; returns what stops it again, and the port. Raises `OSError` if the port cannot be had."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=0.2,
+        keepalive_timeout=app[SETTINGS].idle_timeout,
+        lingering_time=_LINGER,
+        max_headers=_HEADERS,
+        auto_decompress=False,  # a few bytes may be gigabytes
+    )
+    listening: list[asyncio.Server] = []
+
+    async def stop_listening(_: web.Application) -> None:
+        for server in listening:
+            server.close()
+
+    app.on_shutdown.append(stop_listening)
     await runner.setup()
+    assert runner.server is not None
+    runner.server.request_handler = _legible(runner.server.request_handler)
     try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
+        listening.append(await app[CONNECTIONS].listen(runner.server, host, port))
     except OSError:
         await runner.cleanup()
         raise
-    address = runner.addresses[0]
-    return runner, address[1]
+    return runner, listening[0].sockets[0].getsockname()[1]
+
+
+def _legible(answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> Any:
+    """Answer 400 what is no text, though aiohttp would repeat it before any middleware is asked."""
+
+    async def legibly(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await answer(request)
+        except UnicodeError:
+            told = {"error": "the request cannot be read", "code": "VALIDATION_ERROR"}
+            return web.json_response(told, status=400)
+
+    return legibly

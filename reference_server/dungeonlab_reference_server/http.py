@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
 from dungeonlab_reference_server.faults import traced
-from dungeonlab_reference_server.origins import own_url
+from dungeonlab_reference_server.origins import own_scheme
+from dungeonlab_reference_server.passwords import PasswordQueue, TooBusy, check_password, hash_password, nobodys_secret
 from dungeonlab_reference_server.rules import Session
 from dungeonlab_reference_server.store import Store, User
+from dungeonlab_reference_server.uploads import Uploads
 from dungeonlab_reference_server.wire import COOKIE, Wire
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _LARGEST_BODY = 64 * 1024  # bytes
-_CODES = {400: "VALIDATION_ERROR", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 413: "TOO_LARGE"}
+_CODES = {
+    400: "VALIDATION_ERROR",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    413: "TOO_LARGE",
+    429: "RATE_LIMITED",
+}
+_KEPT = {"Allow", "Retry-After"}  # headers of an error that its JSON comes with
+UPLOADS = web.AppKey("UPLOADS", Uploads)
 
 log = logging.getLogger("dungeonlab")
 
@@ -44,6 +53,9 @@ class HttpSide:
     def __init__(self, store: Store, wire: Wire) -> None:
         self.store = store
         self.wire = wire
+        settings = wire.settings
+        self.registrations = PasswordQueue(settings.scrypt_n, settings.password_wait)
+        self.logins = PasswordQueue(settings.scrypt_n, settings.password_wait)  # no login waits for registrations
 
     def routes(self) -> list[web.RouteDef]:
         """Return every route."""
@@ -70,10 +82,11 @@ class HttpSide:
 
     async def register(self, request: web.Request) -> web.Response:
         """Make an account and log it in."""
+        self.registrations.check_room()
         body = await _body(request)
         username, password = _text(body, "username", 64), _text(body, "password", 1024, least=8)
         display_name = _text(body, "displayName", 64) if "displayName" in body else None
-        secret = await asyncio.to_thread(hash_password, password, self.wire.settings.scrypt_n)
+        secret = await self.registrations.run(hash_password, password, self.wire.settings.scrypt_n)
         user = User(self.new_id(), username, display_name, secret)
         if not await self.store.add_user(user):
             raise Problem(409, "this username is taken", "CONFLICT")
@@ -81,12 +94,13 @@ class HttpSide:
 
     async def log_in(self, request: web.Request) -> web.Response:
         """Log an account in."""
+        self.logins.check_room()
         body = await _body(request)
         user = await self.store.user_named(_text(body, "username", 64))
         password = _text(body, "password", 1024)
         # An unknown name takes as long as a wrong password.
-        secret = user.secret if user else f"{self.wire.settings.scrypt_n}{_NOBODY}"
-        right = await asyncio.to_thread(check_password, password, secret)
+        secret = user.secret if user else nobodys_secret(self.wire.settings.scrypt_n)
+        right = await self.logins.run(check_password, password, secret)
         if user is None or not right:
             raise Problem(401, "wrong username or password")
         return await self._logged_in(request, user, 200)
@@ -95,7 +109,7 @@ class HttpSide:
         cookie = secrets.token_urlsafe(32)
         await self.store.open_login(cookie, user.id)
         response = web.json_response(user.profile(), status=status)
-        secure = own_url(request).scheme == "https"
+        secure = own_scheme(request) == "https"
         response.set_cookie(COOKIE, cookie, httponly=True, samesite="Lax", secure=secure, path="/")
         return response
 
@@ -203,12 +217,16 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return await handler(request)
     except Problem as problem:
         return _problem(problem.status, str(problem), problem.code)
+    except TooBusy:
+        answer = _problem(429, "too many are registering or logging in; try again soon", _CODES[429])
+        answer.headers["Retry-After"] = "1"
+        return answer
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        answer = _problem(error.status, error.reason, _CODES.get(error.status, error.reason.upper().replace(" ", "_")))
-        if "Allow" in error.headers:
-            answer.headers["Allow"] = error.headers["Allow"]
+        answer = _problem(error.status, error.reason, _CODES.get(error.status, HTTPStatus(error.status).name))
+        for header in _KEPT & error.headers.keys():
+            answer.headers[header] = error.headers[header]
         return answer
     except asyncio.CancelledError:
         raise
@@ -217,26 +235,6 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except Exception as fault:  # a fault of ours is told as JSON too
         log.error("fault method=%s error=%s", request.method, traced(fault))
         return _problem(500, "something went wrong here", "INTERNAL_ERROR")
-
-
-def hash_password(password: str, n: int) -> str:
-    """Return a salted scrypt hash, with how much work it was."""
-    salt = secrets.token_bytes(16)
-    return f"{n}${base64.b64encode(salt).decode()}${base64.b64encode(_scrypt(password, salt, n)).decode()}"
-
-
-def check_password(password: str, secret: str) -> bool:
-    """Say whether a password belongs to a hash."""
-    n, *parts = secret.split("$")
-    salt, digest = map(base64.b64decode, parts)
-    return hmac.compare_digest(_scrypt(password, salt, int(n)), digest)
-
-
-def _scrypt(password: str, salt: bytes, n: int) -> bytes:
-    return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=n, r=8, p=1)
-
-
-_NOBODY = "$AAAAAAAAAAAAAAAAAAAAAA==$AAAA"
 
 
 def _shown(session: Session) -> dict[str, Any]:
@@ -254,7 +252,7 @@ def _problem(status: int, text: str, code: str) -> web.Response:
 
 async def _body(request: web.Request) -> dict[str, Any]:
     try:
-        body = json.loads(await request.clone(client_max_size=_LARGEST_BODY).read())
+        body = json.loads(await request.app[UPLOADS].read(request, _LARGEST_BODY))
     except (ValueError, RecursionError):
         raise Problem(400, "the body is no JSON") from None
     if not isinstance(body, dict):

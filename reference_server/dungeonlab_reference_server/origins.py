@@ -7,6 +7,7 @@ server's own origin is what `X-Forwarded-Proto` and `X-Forwarded-Host` say: no p
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 from aiohttp import web
@@ -17,9 +18,13 @@ Admits = Callable[[str, web.Request], bool]
 
 
 def own_url(request: web.Request) -> URL:
-    """Return the scheme, host and port under which the server was called."""
-    scheme = _first(request, "X-Forwarded-Proto", request.scheme)
-    return URL.build(scheme=scheme.lower(), authority=_first(request, "X-Forwarded-Host", request.host))
+    """Return the scheme, host and port under which the server was called. Raises `ValueError` if they are none."""
+    return _url(own_scheme(request), _first(request, "X-Forwarded-Host", request.headers.get("Host", "")))
+
+
+def own_scheme(request: web.Request) -> str:
+    """Return the scheme under which the server was called, in lower case."""
+    return _first(request, "X-Forwarded-Proto", request.scheme).lower()
 
 
 def is_own(origin: str, request: web.Request) -> bool:
@@ -35,6 +40,11 @@ def guard(admits: Admits) -> Any:
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            own_url(request)
+        except ValueError:
+            told = {"error": "the Host header cannot be read", "code": "VALIDATION_ERROR"}
+            return web.json_response(told, status=400)
         origin = request.headers.get("Origin")
         if origin is None:
             return await handler(request)
@@ -53,6 +63,11 @@ def guard(admits: Admits) -> Any:
         return response
 
     return guarded
+
+
+@lru_cache(maxsize=64)  # a server is called by few names
+def _url(scheme: str, authority: str) -> URL:
+    return URL.build(scheme=scheme, authority=authority)
 
 
 def _first(request: web.Request, header: str, otherwise: str) -> str:

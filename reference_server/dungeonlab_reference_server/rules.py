@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from dungeonlab_spec import validate
+from dungeonlab_reference_server.bounds import excess
+from dungeonlab_spec import Catalogue, validate
+from dungeonlab_spec.validation import accepts, complaint
 
 Payload = dict[str, Any]
+
+_EXPLAINED = 500  # values, and levels, up to which all that is wrong is said, and not only the first of it
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an accident
@@ -124,7 +128,12 @@ EFFECTS: Mapping[str, Callable[[Command], Effect]] = MappingProxyType(
 def question_errors(payload: Payload) -> list[str]:
     """Return what is wrong with the shape of the action that a validate-action request asks about."""
     action = payload["action"]
-    errors = [str(violation) for violation in validate(action["type"], action["payload"], "request")]
+    if excess(action["payload"], _EXPLAINED, _EXPLAINED) is None:
+        errors = [str(violation) for violation in validate(action["type"], action["payload"], "request")]
+    else:
+        request = Catalogue.load()[action["type"]].request
+        assert request is not None
+        errors = [] if accepts(request, action["payload"]) else [complaint(request, action["payload"])]
     if not errors and action["payload"]["sessionId"] != payload["sessionId"]:
         errors.append("the action names another session than the question")
     return errors

@@ -7,31 +7,27 @@ business.
 from __future__ import annotations
 
 import asyncio
-import binascii
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections import Counter
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 import socketio
 from aiohttp import web
-from engineio.async_drivers.aiohttp import WebSocket
 from engineio.async_drivers.aiohttp import translate_request as translate
-from engineio.payload import Payload as Polled
 
+from dungeonlab_reference_server.bounds import is_crowded
+from dungeonlab_reference_server.engine import SLACK, Engine, Transport
+from dungeonlab_reference_server.frames import are_packets
 from dungeonlab_reference_server.settings import Settings
+from dungeonlab_reference_server.uploads import FREE, Uploads
 
 Where = tuple[str, int]  # what an answer goes to: an Engine.IO connection, and the number of the request
 
-_FRAME = re.compile(r"4[0-6]|[1-356](?:probe)?$")  # what an Engine.IO packet begins with; others are hostile
 _REQUEST = re.compile(r"(?P<kind>[256])(?:(?P<attachments>[0-9]{1,10})-)?(?:/,)?(?P<number>[0-9]{1,100})?(?![0-9/])")
-_UPGRADE = 10.0  # seconds within which a WebSocket must have taken over from polling
-_SMALL = 16_000  # characters that a socket with nothing to write takes at once
-_SLACK = 4  # a message this many times too large is not even read
-
-Polled.max_decode_packets = 10_000  # the documented way to set it; the size of an upload is what is limited here
+_CONNECTS = 100  # CONNECT packets that one connection may send: clients send one for each namespace
 
 log = logging.getLogger("dungeonlab")
 
@@ -44,6 +40,15 @@ class Hearer(Protocol):
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
         """Take notice that a connection has ended."""
+
+    async def owner(self, environ: Any) -> str | None:
+        """Return the user that a handshake's cookie belongs to."""
+
+    def admits(self, connection: str, size: int) -> bool:
+        """Charge a request of so many bytes to the connection's user; False if it is more than the user may send."""
+
+    async def on_excess(self, connection: str, where: Where | None) -> None:
+        """Answer a request that was not admitted, and is not read."""
 
     async def on_event(self, connection: str, data: list[Any], where: Where | None) -> None:
         """Answer a request: its name and what follows; `where` is None if no answer is wanted."""
@@ -65,16 +70,28 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
             async_mode="aiohttp",
             async_handlers=False,  # one connection's events in the order they came
             cors_allowed_origins=[],  # of no concern to the library: `origins` guards both sides
-            max_http_buffer_size=_SLACK * settings.largest_message,
+            max_http_buffer_size=SLACK * settings.largest_message,
+            http_compression=False,  # it would hold everybody up: a megabyte takes longer than all else about it
             namespaces=["/"],
+            settings=settings,
         )
         self.hearer = hearer
         self.largest = settings.largest_message
+        self.most_values = settings.most_values
+        self.connect_timeout = settings.connect_timeout
+        self.most_outside = max(1, settings.most_connections // 2)
+        self.uploads = Uploads(settings.upload_timeout)
+        self.eio.pool = self.uploads.pool
         self.eio._async = {**self.eio._async, "translate_request": self._translate, "websocket": Transport}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._attachments: dict[str, int] = {}  # binary frames still to come, and to be thrown away
+        self._outside: dict[str, asyncio.TimerHandle] = {}  # connections in no namespace, and what ends them
+        self._connects: Counter[str] = Counter()  # CONNECT packets by connection
         self.on("connect", hearer.on_connect)
         self.on("disconnect", hearer.on_disconnect)
+
+    def _engineio_server_class(self) -> type[Engine]:
+        return Engine
 
     # -- for the hearer ------------------------------------------------------------------------------
 
@@ -102,7 +119,10 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
     # -- packets that come in ------------------------------------------------------------------------
 
     async def _handle_eio_message(self, eio_sid: str, data: object) -> None:
-        async with self._turns.setdefault(eio_sid, asyncio.Lock()):  # two uploads at once keep their order too
+        async with self._turns.setdefault(eio_sid, asyncio.Lock()):
+            socket = self.eio.sockets.get(eio_sid)
+            if socket is not None and not socket.upgraded:
+                await asyncio.sleep(0)  # an upload may hold thousands of packets, and others want their turn
             try:
                 await self._take(eio_sid, data)
             except Exception as error:  # whatever a hostile packet provokes, it must end here
@@ -128,8 +148,12 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
         if connection is None:
             raise ValueError("a request before the connection was let in")
         where = (eio_sid, int(head["number"])) if head["number"] else None
+        size = len(data) if data.isascii() else len(data.encode())
+        if not self.hearer.admits(connection, size):
+            await self.hearer.on_excess(connection, where)
+            return
         try:
-            request = self._read(data, head.end())
+            request = self._read(data, head.end(), size)
         except ValueError as problem:
             await self.hearer.on_unreadable(connection, str(problem), where)
         else:
@@ -139,10 +163,12 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
     async def _handle_event(self, *_: Any) -> None:
         raise ValueError("a request to another namespace, or under a number too long")
 
-    def _read(self, data: str, begin: int) -> list[Any]:
+    def _read(self, data: str, begin: int, size: int) -> list[Any]:
         """Return the array that a request consists of. Raises `ValueError` with a sentence for the client."""
-        if len(data.encode()) > self.largest:
+        if size > self.largest:
             raise ValueError(f"larger than {self.largest} bytes")
+        if is_crowded(data, self.most_values):
+            raise ValueError(f"more than {self.most_values} values")
         try:
             request = json.loads(data[begin:])
         except (ValueError, RecursionError):
@@ -158,7 +184,39 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
 
     # -- connections ---------------------------------------------------------------------------------
 
+    async def _handle_eio_connect(self, eio_sid: str, environ: Any) -> None:
+        owner = await self.hearer.owner(environ)
+        await super()._handle_eio_connect(eio_sid, environ)
+        self.eio.owners[eio_sid] = owner
+        self._wait_outside(eio_sid)
+        if len(self._outside) > self.most_outside:
+            await self._show_out(next(iter(self._outside)))
+
+    def _wait_outside(self, eio_sid: str) -> None:
+        """Give a connection some time to enter the namespace."""
+        timer = asyncio.get_running_loop().call_later(self.connect_timeout, self._time_out, eio_sid)
+        self._outside[eio_sid] = timer
+
+    def _time_out(self, eio_sid: str) -> None:
+        self.start_background_task(self._show_out, eio_sid)
+
+    async def _show_out(self, eio_sid: str) -> None:
+        """Close a connection that has entered no namespace; nothing that it was sent needs to arrive."""
+        self._come_in(eio_sid)
+        socket = self.eio.sockets.get(eio_sid)
+        await self.eio.hang_up(eio_sid)
+        if socket is not None and not socket.upgraded:
+            self.eio.sockets.pop(eio_sid, None)
+
+    def _come_in(self, eio_sid: str) -> None:
+        timer = self._outside.pop(eio_sid, None)
+        if timer is not None:
+            timer.cancel()
+
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        self._connects[eio_sid] += 1
+        if self._connects[eio_sid] > _CONNECTS:
+            raise ValueError("nothing but CONNECT packets")
         if namespace not in (None, "/") or self.manager.sid_from_eio_sid(eio_sid, "/") is not None:
             told = {"message": "there is no such namespace, or you are in it already"}
             await self._send_packet(eio_sid, self.packet_class(4, data=told, namespace=namespace))
@@ -167,6 +225,14 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
             await super()._handle_connect(eio_sid, "/", data)
         finally:
             await self._forget_if_gone(eio_sid)
+        if self.manager.sid_from_eio_sid(eio_sid, "/") is not None:
+            self._come_in(eio_sid)
+
+    async def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
+        await super()._handle_disconnect(eio_sid, namespace, reason)
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None and not socket.closing and eio_sid not in self._outside:
+            self._wait_outside(eio_sid)
 
     async def _forget_if_gone(self, eio_sid: str) -> None:
         """Forget a connection that was lost while it was let in: the library told nobody of its end."""
@@ -180,69 +246,44 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         self._attachments.pop(eio_sid, None)
+        self._connects.pop(eio_sid, None)
+        self.eio.owners.pop(eio_sid, None)
+        self._come_in(eio_sid)
         await super()._handle_eio_disconnect(eio_sid, reason)
 
     async def _hang_up(self, eio_sid: str) -> None:
         """Close a transport, without waiting for what the client makes of it."""
-        socket = self.eio.sockets.get(eio_sid)
-        if socket is not None:
-            await socket.close(wait=False)
-            await socket.queue.put(None)  # ends what writes to a WebSocket, and that ends what reads from it
+        await self.eio.hang_up(eio_sid)
+
+    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Any) -> None:
+        await super()._send_eio_packet(eio_sid, eio_pkt)
+        await self.eio.hang_up_if_stuffed(eio_sid)
 
     async def _translate(self, request: web.Request) -> dict[str, Any]:
         """Return a request as Engine.IO wants it, an upload read and looked at. The library drops what it dislikes."""
         environ: dict[str, Any] = translate(request)
         if request.method != "POST":
             return environ
-        body = await request.clone(client_max_size=_SLACK * self.largest).read()
+        body = await self._upload(request)
+        return {**environ, "CONTENT_LENGTH": str(len(body)), "wsgi.input": _Upload(body)}
+
+    async def _upload(self, request: web.Request) -> bytes:
+        """Read an upload, if it belongs to a connection."""
+        eio_sid = request.query.get("sid", "")
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is None or socket.closed or socket.upgraded:
+            return b""  # the library refuses it, whatever it says
+        owner = self.eio.owners.get(eio_sid)
+        largest = SLACK * self.largest if owner else min(FREE, SLACK * self.largest)
+        body = await self.uploads.read(request, largest, owner)
         try:
-            if not all(_FRAME.match(part) or _binary(part) for part in body.decode().split("\x1e")):
+            if not are_packets(body.decode()):
                 raise ValueError("no Engine.IO packet")
         except ValueError:
             log.warning("unreadable upload")
-            await self._hang_up(request.query.get("sid", ""))
+            await self._hang_up(eio_sid)
             raise web.HTTPBadRequest from None
-        return {**environ, "CONTENT_LENGTH": str(len(body)), "wsgi.input": _Upload(body)}
-
-
-class Transport(WebSocket):  # type: ignore[misc]  # the library has no types
-    """A WebSocket under Engine.IO."""
-
-    def __init__(self, handler: Callable[[Any], Awaitable[None]], server: Any) -> None:
-        super().__init__(handler, server)
-        self.socket: Any = getattr(handler, "__self__")  # noqa: B009 - the Engine.IO connection it belongs to
-
-    async def __call__(self, environ: Any) -> web.WebSocketResponse:
-        """Serve the WebSocket until it is closed; then polling may go on, if it has not taken over."""
-        try:
-            response: web.WebSocketResponse = await super().__call__(environ)
-        except web.HTTPException:
-            await self.socket.close(wait=False, abort=True)  # this was no WebSocket request
-            raise
-        finally:
-            self.socket.upgrading = False
-        return response
-
-    async def wait(self) -> str | bytes:
-        """Return the next frame. Raises `OSError` when there is none, or none that could be read."""
-        async with asyncio.timeout(None if self.socket.upgraded else _UPGRADE):  # a TimeoutError is an OSError
-            frame: str | bytes = await super().wait()
-        if isinstance(frame, str) and not _FRAME.match(frame):
-            raise OSError("no Engine.IO packet")
-        return frame
-
-    async def send(self, frame: str | bytes) -> None:
-        """Send a frame. Cuts the line of a client that does not read."""
-        transport = self.environ["aiohttp.request"].transport
-        if transport is None or (len(frame) < _SMALL and not transport.get_write_buffer_size()):
-            await super().send(frame)  # which does not wait, so that no clock need run
-            return
-        try:
-            async with asyncio.timeout(self.server.ping_timeout):
-                await super().send(frame)
-        except TimeoutError:
-            transport.abort()
-            raise
+        return body
 
 
 class _Upload:
@@ -251,10 +292,3 @@ class _Upload:
 
     async def read(self, _: int) -> bytes:
         return self._body
-
-
-def _binary(part: str) -> bool:
-    try:
-        return part.startswith("b") and bool(binascii.a2b_base64(part[1:], strict_mode=True) or True)
-    except binascii.Error:
-        return False

@@ -21,9 +21,10 @@ from typing import Any
 from aiohttp import web
 from socketio.exceptions import ConnectionRefusedError as Turned
 
+from dungeonlab_reference_server.bounds import excess, weight
 from dungeonlab_reference_server.faults import traced
 from dungeonlab_reference_server.origins import is_own
-from dungeonlab_reference_server.rate import RateLimit
+from dungeonlab_reference_server.rate import Allowance, RateLimit
 from dungeonlab_reference_server.rules import EFFECTS, Command, Emission, Payload, Refusal, Session, question_errors
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.sockets import Sockets, Where
@@ -47,6 +48,7 @@ class Wire:
         self.catalogue = Catalogue.load()
         self.effects = dict(EFFECTS)
         self.rate = RateLimit(settings.rate_limit)
+        self.volume = Allowance(settings.bytes_per_minute)
         self.users: dict[str, str] = {}  # by connection
         self.seats: dict[str, str] = {}  # session by connection
         self.sockets = self.sockets_class(self, settings)
@@ -68,11 +70,17 @@ class Wire:
         request: web.Request = environ["aiohttp.request"]
         return await self.store.login(request.cookies.get(COOKIE, ""))
 
+    async def owner(self, environ: Mapping[str, Any]) -> str | None:
+        """Return the user whose cookie a handshake carries: what is sent by nobody is not read at length."""
+        return await self.authenticate(environ)
+
     async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
         """Let a logged-in user's connection in; refuse every other."""
         user = await self.authenticate(environ)
         if user is not None:
             async with self.store.turn(user):  # a logout comes before this or after it, and then finds it
+                if len(self.connections_of(user)) >= self.settings.connections_per_user:
+                    raise Turned(f"more than {self.settings.connections_per_user} connections of one user")
                 if await self.authenticate(environ) == user:
                     self.users[connection] = user
                     log.info("connected user=%s connection=%s", user, connection)
@@ -141,6 +149,25 @@ class Wire:
 
         await self._answer(connection, "", refuse(), where)
 
+    def admits(self, connection: str, size: int) -> bool:
+        """Charge a request to its user by its size; False if the user has sent too much in the last minute."""
+        user, at = self.users.get(connection), time.monotonic()
+        if user is None:
+            return True
+        if not self.volume.allows(user, at):
+            return False
+        self.volume.charge(user, size, at)
+        return True
+
+    async def on_excess(self, connection: str, where: Where | None) -> None:
+        """Refuse a request that was not admitted."""
+
+        async def refuse() -> Payload:
+            self.check_open(connection)
+            raise Refusal("RATE_LIMITED", f"more than {self.settings.bytes_per_minute} bytes in a minute")
+
+        await self._answer(connection, "", refuse(), where)
+
     async def _answer(self, connection: str, name: str, act: Awaitable[Payload], where: Where | None) -> None:
         known = name if name in self.catalogue else "unknown"  # a log is no place for what clients write
         try:
@@ -185,8 +212,9 @@ class Wire:
         if len(args) != 1:
             raise Refusal("VALIDATION_ERROR", f"expected exactly one object, got {len(args)} arguments")
         payload = args[0]
-        if _depth(payload) > self.settings.deepest_payload:
-            raise Refusal("VALIDATION_ERROR", f"nested deeper than {self.settings.deepest_payload} levels")
+        too_much = excess(payload, self.settings.deepest_payload, self.settings.most_values)
+        if too_much is not None:
+            raise Refusal("VALIDATION_ERROR", too_much)
         assert event.request is not None
         if not accepts(event.request, payload):
             raise Refusal("VALIDATION_ERROR", complaint(event.request, payload))
@@ -240,6 +268,7 @@ class Wire:
         """Apply the event's rule: store first, then tell the others; return the answer's data."""
         effect = self.effects[command.event](command)
         if effect.saved is not None:
+            self.volume.charge(command.user, weight(effect.saved), time.monotonic())  # a small update may move a lot
             await self.store.save_token(effect.saved)
         if effect.deleted is not None:
             await self.store.delete_token(effect.deleted)
@@ -355,16 +384,3 @@ class Wire:
 def now() -> str:
     """Return the time as the protocol writes it, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _depth(payload: object) -> int:
-    deepest = 0
-    ahead = [(payload, 1)]
-    while ahead:
-        value, depth = ahead.pop()
-        deepest = max(deepest, depth)
-        if isinstance(value, dict):
-            ahead.extend((inner, depth + 1) for inner in value.values())
-        elif isinstance(value, list):
-            ahead.extend((inner, depth + 1) for inner in value)
-    return deepest

@@ -8,7 +8,8 @@ import secrets
 
 from aiohttp import web
 
-from dungeonlab_reference_server.http import HttpSide, Problem, _body, check_password
+from dungeonlab_reference_server.http import HttpSide, Problem, _body
+from dungeonlab_reference_server.passwords import check_password
 from dungeonlab_reference_server.rules import Session
 from dungeonlab_reference_server.store import MemoryStore, User
 from dungeonlab_reference_server.wire import COOKIE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from click.testing import CliRunner
 from tests.reference_server.people import PASSWORD, House
 
 from dungeonlab_reference_server.__main__ import main
+from dungeonlab_reference_server.settings import Settings
 
 COMMAND = [sys.executable, "-m", "dungeonlab_reference_server"]
 SOON = 10  # seconds: stopping takes a fraction of one, but this machine may have other things to do
@@ -182,3 +185,16 @@ async def test_no_secrets_in_the_logs() -> None:
     for secret in ("whisper", "forged", PASSWORD, *cookies):
         assert secret not in told, told
     assert "Traceback" not in told
+
+
+def test_the_documented_limits_are_the_real_ones() -> None:
+    """Each limit is in the table of `docs/reference-server.md`, with its default and, if it has one, its option."""
+    page = (Path(__file__).parents[2] / "docs" / "reference-server.md").read_text("utf-8")
+    rows = {row.split("`")[1]: row for row in page.splitlines() if row.startswith("| `")}
+    switches = {"origins", "check_outgoing", "scrypt_n"}
+    assert set(rows) == {field.name for field in dataclasses.fields(Settings)} - switches
+    options = {option.name: option.opts[0] for option in main.params}
+    for name, row in rows.items():
+        _, _, default, option, _ = (cell.strip() for cell in row.split("|", 4))
+        assert default == f"{getattr(Settings(), name):,.0f}", name
+        assert option == (f"`{options[name]}`" if name in options else ""), name

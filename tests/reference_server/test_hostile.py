@@ -13,7 +13,7 @@ import pytest
 from tests.reference_server import people
 from tests.reference_server.people import PATIENCE, Frames, House, Person, eventually, house
 
-from dungeonlab_reference_server import sockets
+from dungeonlab_reference_server import engine
 from dungeonlab_reference_server.settings import Settings
 
 DEEP = "[" * 300 + "]" * 300
@@ -278,7 +278,7 @@ async def test_handshakes_that_are_none(here: House, bob: Person) -> None:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give an upgrade a tenth of a second."""
-    monkeypatch.setattr(sockets, "_UPGRADE", 0.1)
+    monkeypatch.setattr(engine, "_UPGRADE", 0.1)
 
 
 @pytest.mark.parametrize("frames", [[], ["2probe"], ["hello"], ["2probe", "42[]"], ["5"]])

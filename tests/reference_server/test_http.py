@@ -11,8 +11,8 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from tests.reference_server.people import PASSWORD, House, house
 
-from dungeonlab_reference_server.http import check_password, hash_password
 from dungeonlab_reference_server.origins import is_own
+from dungeonlab_reference_server.passwords import check_password, hash_password
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore
 
