@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.serving import reference_server
+from tests.workflows import copy_checkout, git
 
 _LONG = ("faulty", "weather", "peers", "target_file")  # which take the longest, by their folders; in this order
 
@@ -21,3 +24,21 @@ def reference_url() -> Iterator[str]:
     """Return the URL of a reference server that runs in a process of its own."""
     with reference_server() as (_, url):
         yield url
+
+
+@pytest.fixture
+def port() -> int:
+    """Return a port that is free."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return what pip installs the suite from: a repository like the one that a user keeps, on this machine."""
+    folder = tmp_path_factory.mktemp("suite")
+    copy_checkout(Path(__file__).resolve().parents[1], folder)
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--all", "--force")
+    git(folder, "commit", "--quiet", "--message", "the suite")
+    return f"git+file://{folder}"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
 import subprocess
-import sys
+import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import yaml
+
+from tests.workflows import Runner, bare_environment, copy_checkout, git
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "ten-minutes.md"
@@ -45,19 +44,6 @@ def steps(page: str) -> Iterator[Step]:
             yield Step(found["sh"], tuple((found["text"] or "").splitlines()), int(found["code"] or 0))
 
 
-@pytest.fixture
-def port() -> int:
-    """Return a port that is free, to be used in place of 4000."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def bare() -> dict[str, str]:
-    """Return an environment without anything of this test's own."""
-    ours = ("VIRTUAL_ENV", "PYTHONPATH", "TAVERN", "SERVER_URL", "GITHUB_", "COVERAGE", "COV_")
-    return {k: v for k, v in os.environ.items() if not k.startswith(ours)} | {"NO_COLOR": "1"}
-
-
 def waits(port: int) -> str:
     """Return shell that waits as long as a reader takes to read on: until something listens."""
     return f"for _ in $(seq 300); do (: > /dev/tcp/127.0.0.1/{port}) 2> /dev/null && break; sleep 0.1; done\n"
@@ -72,14 +58,16 @@ def test_the_page_is_read_as_it_is_written() -> None:
     assert len([step for step in found if step.file]) == text.count("```toml")
 
 
-def test_every_command_on_the_page(tmp_path: Path, port: int) -> None:
-    """Typed into one shell, in a copy of the checkout, each does what the page says; the port alone is another."""
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, tracked.split("\0")):
-        if (ROOT / name).is_file() and not name.startswith("tests/"):
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tmp_path / name)
-    page = list(steps(PAGE.read_text("utf-8").replace("4000", str(port))))
+def set_up(folder: Path, suite: str, **more: str) -> Runner:
+    """Return a runner with a Python of its own, and the settings that the guide asks for."""
+    work = folder / "runner"
+    work.mkdir()
+    venv.create(work / "python", with_pip=True)
+    return Runner(work / "python", work, {"TAVERN_PASSWORD": "open-sesame"}, {"DUNGEONLAB_SUITE": suite} | more)
+
+
+def typed(page: list[Step], folder: Path, port: int) -> str:
+    """Return what is printed when the page is followed in one shell, with a mark after each step."""
     script = "exec 2>&1\n"
     for number, step in enumerate(page):
         if step.file:
@@ -87,9 +75,28 @@ def test_every_command_on_the_page(tmp_path: Path, port: int) -> None:
         else:
             script += step.commands + f"code=$?\necho\necho '@@@' {number} $code\n"
             script += waits(port) if step.commands.endswith("&\n") else ""
-    told = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=bare(), capture_output=True, text=True, check=False, timeout=600
+    return subprocess.run(
+        ["bash", "-c", script],
+        cwd=folder,
+        env=bare_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     ).stdout
+
+
+def test_every_command_on_the_page(tmp_path: Path, port: int, suite: str) -> None:
+    """Typed in a copy of the checkout, each does what the page says, and the workflow of its end is green.
+
+    The port alone is another, and so is where pip finds the suite's repository.
+    """
+    checkout = tmp_path / "checkout"
+    copy_checkout(ROOT, checkout)
+    example = checkout / "examples" / "tavern" / ".github" / "workflows" / "conformance.yml"
+    example.write_text(example.read_text("utf-8").replace("4000", str(port)), "utf-8")
+    page = list(steps(PAGE.read_text("utf-8").replace("4000", str(port))))
+    told = typed(page, checkout, port)
     begins = 0
     for found in re.finditer(r"^@@@ (\d+) (\d+)$", told, re.MULTILINE):
         step, said = page[int(found[1])], told[begins : found.start()]
@@ -99,31 +106,51 @@ def test_every_command_on_the_page(tmp_path: Path, port: int) -> None:
             assert re.search(".*".join(map(re.escape, line.split("…"))), said), f"{step.commands}\n{line}\n\n{said}"
         assert "open-sesame" not in said
     assert told.count("@@@") == len([step for step in page if step.commands])
-    assert (tmp_path / "my-server" / "report.html").stat().st_size > 10_000
+    own = checkout / "my-server"
+    assert (own / "report.html").stat().st_size > 10_000
+    [workflow] = (own / ".github" / "workflows").glob("*.yml")
+    code, log = set_up(tmp_path, suite).run(yaml.safe_load(workflow.read_text("utf-8")), "conformance", own)
+    assert code == 0, log
+    assert "(1 known)" in log
+    assert "open-sesame" not in log
 
 
-def test_the_workflow_of_the_example(tmp_path: Path, port: int) -> None:
-    """Its steps are run as a runner does, all but the installation; what it keeps is there afterwards."""
-    shutil.copytree(TAVERN, tmp_path / "tavern", ignore=shutil.ignore_patterns("__pycache__"))
-    text = (TAVERN / ".github" / "workflows" / "conformance.yml").read_text("utf-8").replace("4000", str(port))
-    job = yaml.safe_load(text)["jobs"]["conformance"]
-    assert "secrets.TAVERN_PASSWORD" in job["env"]["TAVERN_PASSWORD"]
-    environment = bare() | job["env"] | {"TAVERN_PASSWORD": "open-sesame-4711"}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    commands = [step["run"] for step in job["steps"] if "run" in step and step["name"] != "Install"]
-    assert len(commands) == 3
-    script = "set -e\ntrap 'kill $(jobs -p)' EXIT\n" + "\n".join(commands)
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path / "tavern",
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "open-sesame" not in done.stdout + done.stderr
-    kept = {file.name: file.read_text("utf-8") for file in (tmp_path / "tavern").glob("conformance.*")}
+def test_the_guide_names_all_that_its_workflow_needs() -> None:
+    """Each secret and variable of the workflow, and no other, is one that the guide has its reader make."""
+    text = (TAVERN / ".github" / "workflows" / "conformance.yml").read_text("utf-8")
+    needed = set(re.findall(r"\$\{\{ (secrets|vars)\.(\w+) \}\}", text))
+    kinds = {"secret": "secrets", "variable": "vars"}
+    made = {
+        (kinds[k], name) for k, name in re.findall(r"^\| (secret|variable) \| `(\w+)`", PAGE.read_text(), re.MULTILINE)
+    }
+    assert made == needed
+
+
+def test_the_workflow_of_the_example(tmp_path: Path, port: int, suite: str) -> None:
+    """Run from a repository that holds the example alone, it is green; what it keeps is there, without the password."""
+    own = tmp_path / "tavern"
+    shutil.copytree(TAVERN, own, ignore=shutil.ignore_patterns("__pycache__"))
+    file = own / ".github" / "workflows" / "conformance.yml"
+    file.write_text(file.read_text("utf-8").replace("4000", str(port)), "utf-8")
+    git(own, "init", "--quiet")
+    git(own, "add", "--all")
+    git(own, "commit", "--quiet", "--message", "the Tavern")
+    runner = set_up(tmp_path, suite)
+    workflow = yaml.safe_load(file.read_text("utf-8"))
+    code, log = runner.run(workflow, "conformance", own)
+    assert code == 0, log
+    kept = {found.name: found.read_text("utf-8") for found in (runner.work / "checkout").glob("conformance.*")}
     assert set(kept) == {"conformance.xml", "conformance.html"}
-    assert not any("open-sesame" in text for text in kept.values())
+    assert not any("open-sesame" in text for text in (*kept.values(), log))
+
+
+def test_a_workflow_without_its_variable_says_which(tmp_path: Path) -> None:
+    """An unset variable of the repository is met with its name, before anything is installed."""
+    workflow = yaml.safe_load((TAVERN / ".github" / "workflows" / "conformance.yml").read_text("utf-8"))
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "empty")
+    work = tmp_path / "runner"
+    work.mkdir()
+    code, log = Runner(work / "no-python", work, {}, {}).run(workflow, "conformance", tmp_path)
+    assert code != 0
+    assert "DUNGEONLAB_SUITE: is the variable that says what pip installs the suite from" in log

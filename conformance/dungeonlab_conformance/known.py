@@ -13,11 +13,12 @@ The file is TOML, one table for each entry:
 from __future__ import annotations
 
 import datetime
+import difflib
 import fnmatch
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def _entry(row: dict[str, Any], where: str) -> Known:
 def hold_against(run: Run, known: Sequence[Known], today: datetime.date | None = None) -> None:
     """Mark what is listed as accepted, and put down in `run.stale` what the list has wrong."""
     today = today or datetime.datetime.now(datetime.UTC).date()
-    standing = [entry for entry in known if not entry.expired(today)]
+    standing = [entry for entry in known if entry.reason.strip() and not entry.expired(today)]
     for verdict in run.verdicts:
         if verdict.outcome in ACCEPTED:
             verdict.known = next((e.reason for e in standing if e.names(verdict.requirement, verdict.event)), "")
@@ -103,12 +104,21 @@ def hold_against(run: Run, known: Sequence[Known], today: datetime.date | None =
         named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
         held = [v for v in named if v.outcome is Outcome.PASS]
         if not any(entry.names(*pair) for pair in there):
-            run.stale.append(f"{entry.where}: {entry} is listed and matches no requirement that is judged")
+            run.stale.append(f"{entry.where}: {entry} is listed and matches {_nothing(entry, there)}")
         elif named and entry.expired(today):
             run.stale.append(f"{entry.where}: {entry} was accepted until {entry.expires}; mend it, or decide again")
         elif held and not entry.flaky:
             events = ", ".join(_name(v) for v in held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "")
             run.stale.append(f"{entry.where}: {entry} is listed as failing, but {events} held; take it off the list")
+
+
+def _nothing(entry: Known, there: Sequence[tuple[str, str | None]]) -> str:
+    """Say what an entry fails to match, with the names that may have been meant."""
+    events = [event for name, event in there if fnmatch.fnmatchcase(name, entry.id)]
+    names = {name for name, _ in there} if not events else {event for event in events if event}
+    what = f"no event that {entry.id} is judged for" if events else "no requirement that is judged"
+    near = difflib.get_close_matches((events and entry.event) or entry.id, sorted(names), 3)
+    return f"{what}; did you mean {' or '.join(near)}?" if near else what
 
 
 def _judgeable() -> list[tuple[str, str | None]]:
@@ -125,11 +135,11 @@ def _name(verdict: Verdict) -> str:
     return f"{verdict.requirement} [{verdict.event}]" if verdict.event else verdict.requirement
 
 
-def listed(run: Run, before: Iterable[Known] = ()) -> list[tuple[Known, Verdict | None]]:
+def listed(run: Run, before: Iterable[Known] = (), reason: str = "") -> list[tuple[Known, Verdict | None]]:
     """Return the entries that a run calls for, each with a verdict it stands for.
 
     What `before` lists stays as it is, unless the run shows that it matches nothing, or that part of it holds.
-    New entries have no reason yet: that is for a person to give.
+    `reason` is for every entry that has none: the new ones, and those that nobody gave one yet.
     """
     there = _judgeable()
     kept: list[tuple[Known, Verdict | None]] = []
@@ -137,7 +147,8 @@ def listed(run: Run, before: Iterable[Known] = ()) -> list[tuple[Known, Verdict 
         named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
         outlived = any(v.outcome is Outcome.PASS for v in named) and not entry.flaky
         if any(entry.names(*pair) for pair in there) and not outlived:
-            kept.append((entry, next((v for v in named if v.outcome in ACCEPTED), None)))
+            given = entry if entry.reason.strip() else replace(entry, reason=reason)
+            kept.append((given, next((v for v in named if v.outcome in ACCEPTED), None)))
     fresh: dict[str, list[Verdict]] = {}
     for verdict in run.verdicts:
         listed_already = any(entry.names(verdict.requirement, verdict.event) for entry, _ in kept)
@@ -146,5 +157,5 @@ def listed(run: Run, before: Iterable[Known] = ()) -> list[tuple[Known, Verdict 
     for name, verdicts in fresh.items():
         whole = {v.event for v in verdicts} == {event for known, event in there if known == name}
         shown = verdicts[:1] if whole else verdicts
-        kept += [(Known(name, verdict.known, None if whole else verdict.event), verdict) for verdict in shown]
+        kept += [(Known(name, verdict.known or reason, None if whole else verdict.event), verdict) for verdict in shown]
     return kept

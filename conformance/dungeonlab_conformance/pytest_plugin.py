@@ -2,67 +2,124 @@
 
 Or ``pytest --dungeonlab-url URL --pyargs dungeonlab_conformance``, with ``--dungeonlab-target FILE`` in its place.
 Imports nothing heavy: pytest loads this in every run of whoever has the suite installed.
+
+The exit code is pytest's own, but for a session whose only failures are that a server could not be tested: 3, as on the
+command line; and 4 if the suite itself failed.
 """
 
 from __future__ import annotations
 
+import argparse
+import difflib
+import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from dungeonlab_conformance.target import Target
-    from dungeonlab_conformance.verdict import Verdict
+from dungeonlab_conformance.pytest_items import PACKAGE, RUNS, Described, Installed, scenes_by_name, verdict_name
+from dungeonlab_conformance.shared_runs import SharedRuns
 
-_HERE = Path(__file__).parent
+if TYPE_CHECKING:
+    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.target import Target
+
 _TARGET: pytest.StashKey[Target] = pytest.StashKey()
-_WARNED: pytest.StashKey[list[str]] = pytest.StashKey()
-_LEFT: pytest.StashKey[list[str]] = pytest.StashKey()
+_NAMED: pytest.StashKey[frozenset[str]] = pytest.StashKey()  # items of the package that the command line names
+_FOLDER: pytest.StashKey[Path] = pytest.StashKey()  # where the workers of pytest-xdist meet
+_OTHERS: pytest.StashKey[_Others] = pytest.StashKey()
+_FOLDER_INPUT = "dungeonlab_runs"
 _FILE = "dungeonlab-target.toml"
+_SCALES = (0.01, 100)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--dungeonlab-url``, ``--dungeonlab-target`` and ``--dungeonlab-timeout``."""
     group = parser.getgroup("dungeonlab")
     group.addoption("--dungeonlab-url", metavar="URL", help="judge the DungeonLab server at URL")
-    group.addoption("--dungeonlab-target", metavar="FILE", help="judge the DungeonLab server that FILE tells of")
-    group.addoption("--dungeonlab-timeout", type=float, default=1.0, metavar="SCALE", help="scale of its time limits")
+    group.addoption("--dungeonlab-target", metavar="FILE", help="judge the DungeonLab server that FILE describes")
+    group.addoption("--dungeonlab-timeout", type=_scale, default=1.0, metavar="SCALE", help="scale of its time limits")
+
+
+def _scale(text: str) -> float:
+    least, most = _SCALES
+    try:
+        if least <= (scale := float(text)) <= most:
+            return scale
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no scale; give a number from {least} to {most}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look at URL and target file before anything is collected."""
+    """Check URL and target file before anything is collected."""
+    folder = getattr(config, "workerinput", {}).get(_FOLDER_INPUT)
+    config.stash[RUNS] = SharedRuns(folder and Path(folder))
+    config.stash[_OTHERS] = _Others()
+    config.pluginmanager.register(config.stash[_OTHERS])
     url, file = config.getoption("--dungeonlab-url"), config.getoption("--dungeonlab-target")
-    if url or file:
-        from dungeonlab_conformance.target import Limits, Target
-        from dungeonlab_conformance.target_file.loading import load
-        from dungeonlab_conformance.verdict import TargetFault
-
-        scale = config.getoption("--dungeonlab-timeout")
-        try:
-            target = load(Path(file), url=url, scale=scale) if file else Target(url, limits=Limits(scale))
-        except TargetFault as fault:
-            raise pytest.UsageError(str(fault)) from None
-        config.stash[_TARGET] = target
+    if url is not None or file is not None:
+        config.stash[_TARGET] = _target(url, file, config.getoption("--dungeonlab-timeout"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """List every broken SHOULD, and what was left behind.
+def _target(url: str | None, file: str | None, scale: float) -> Target:
+    from dungeonlab_conformance.target import Limits, Target
+    from dungeonlab_conformance.target_file.loading import load
+    from dungeonlab_conformance.verdict import TargetFault
 
-    Neither fails a test, nor is a warning that somebody's configuration makes an error of.
+    if url == "":
+        raise pytest.UsageError("--dungeonlab-url is empty; give the server's URL")
+    try:
+        return load(Path(file), url=url, scale=scale) if file is not None else Target(url or "", limits=Limits(scale))
+    except TargetFault as fault:
+        raise pytest.UsageError(str(fault)) from None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each worker of pytest-xdist where the workers of this session meet."""
+    stash: pytest.Stash = node.config.stash
+    if _FOLDER not in stash:
+        stash[_FOLDER] = Path(tempfile.gettempdir()) / f"dungeonlab-{secrets.token_hex(16)}"
+        stash[RUNS] = SharedRuns(stash[_FOLDER])
+    node.workerinput[_FOLDER_INPUT] = str(stash[_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Delete what the workers shared."""
+    if _FOLDER in config.stash:
+        shutil.rmtree(config.stash[_FOLDER], ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Take ``dungeonlab_conformance::NAME``, which is how pytest prints an item, for a selection of items.
+
+    Of a package that an argument names by ``--pyargs`` pytest itself selects no items.
     """
-    for line in config.stash.get(_WARNED, ()):
-        terminalreporter.write_line(f"SHOULD broken: {line}", yellow=True)
-    for line in config.stash.get(_LEFT, ()):
-        terminalreporter.write_line(f"not cleared away: {line}", yellow=True)
+    config, prefix = session.config, f"{PACKAGE.name}::"
+    if not (config.getoption("pyargs") and any(arg.startswith(prefix) for arg in config.args)):
+        return
+    named = [arg.removeprefix(prefix) for arg in config.args if arg.startswith(prefix)]
+    config.args[:] = dict.fromkeys(PACKAGE.name if arg.startswith(prefix) else arg for arg in config.args)
+    names = scenes_by_name()
+    for name in named:
+        if not (matching := [known for known in names if name in (known, known.partition("[")[0])]):
+            near = difflib.get_close_matches(name, names, 3)
+            hint = f"did you mean {', '.join(near)}?" if near else "`dungeonlab-conformance list` shows what there is"
+            raise pytest.UsageError(f"there is no {prefix}{name}; {hint}")
+        config.stash[_NAMED] = config.stash.get(_NAMED, frozenset()) | frozenset(matching)
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect the suite's checks, and not its modules, when the package itself is named."""
-    if path == _HERE and _TARGET in parent.config.stash:
-        suite: Installed = Installed.from_parent(parent, path=path, nodeid=_HERE.name)
+    if path == PACKAGE and _TARGET in parent.config.stash:
+        suite: Installed = Installed.from_parent(parent, path=path, nodeid=PACKAGE.name)
         suite.target = parent.config.stash[_TARGET]
+        suite.named = parent.config.stash.get(_NAMED, frozenset())
         return suite
     return None
 
@@ -75,102 +132,51 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
-class Suite(pytest.Collector):
-    """All checks against one server, played once, side by side, when the first item runs."""
+class _Others:
+    """Notes whether anything but a requirement failed: somebody's own test, or a worker that crashed."""
 
-    target: Target
-    verdicts: dict[str, Verdict] | None = None
+    def __init__(self) -> None:
+        self.failed = False
 
-    def collect(self) -> Iterator[pytest.Item]:
-        """Yield one item for each requirement and event."""
-        from dungeonlab_conformance.selection import Selection, scenes
-        from dungeonlab_spec import Catalogue
-
-        for scene in scenes(Selection(), Catalogue.load()):
-            for requirement in sorted(scene.wanted):
-                name = f"{requirement}[{scene.event.name}]" if scene.event else requirement
-                item: Judged = Judged.from_parent(self, name=name)
-                item.scene = scene
-                yield item
-
-    def judged(self, name: str, items: list[pytest.Item]) -> Any:
-        """Return one verdict; the first call plays the scenes of every selected item."""
-        if self.verdicts is None:
-            self.verdicts = self._play({item.scene for item in items if isinstance(item, Judged)})
-        return self.verdicts[name]
-
-    def _play(self, chosen: set[Any]) -> dict[str, Any]:
-        import asyncio
-
-        from dungeonlab_conformance.runner import Runner
-
-        run = asyncio.run(Runner(self.target, sorted(chosen, key=lambda s: s.name)).play())
-        self.config.stash.setdefault(_LEFT, []).extend(run.leftovers)
-        if run.fault:
-            pytest.exit(run.fault, returncode=3)
-        return {f"{v.requirement}[{v.event}]" if v.event else v.requirement: v for v in run.verdicts}
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed = self.failed or (report.failed and "requirement" not in dict(report.user_properties))
 
 
-class Installed(Suite, pytest.Directory):
-    """The suite as it is installed, named as a package; an option says which server is judged."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell a server that could not be tested, and a failure of the suite, from broken requirements."""
+    runs = [] if hasattr(session.config, "workerinput") else session.config.stash[RUNS].all()
+    if not (codes := {run.exit_code for run in runs if not run.interrupted}):
+        return
+    from dungeonlab_conformance.verdict import EXIT_BROKEN, EXIT_SUITE, EXIT_TARGET
+
+    if EXIT_SUITE in codes:
+        session.exitstatus = EXIT_SUITE
+    elif EXIT_TARGET in codes and EXIT_BROKEN not in codes and not session.config.stash[_OTHERS].failed:
+        session.exitstatus = EXIT_TARGET
 
 
-class Described(Suite, pytest.File):
-    """The suite as a target file names its server."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """List every broken SHOULD, what was left behind, and why a run ended early.
 
-    def collect(self) -> Iterator[pytest.Item]:
-        """Read the file, then yield the items; a fault in it is one sentence."""
-        from dungeonlab_conformance.target_file.loading import load
-        from dungeonlab_conformance.verdict import TargetFault
-
-        try:
-            self.target = load(self.path, scale=self.config.getoption("--dungeonlab-timeout"))
-        except TargetFault as fault:
-            raise self.CollectError(str(fault)) from None
-        yield from super().collect()
+    Neither fails a test, nor is a warning that somebody's configuration makes an error of.
+    """
+    for run in config.stash[RUNS].all():
+        for line in _notes(run):
+            terminalreporter.write_line(line, yellow=True)
 
 
-class Judged(pytest.Item):
-    """One requirement, for one event where it is judged per event."""
+def _notes(run: Run) -> Iterator[str]:
+    from dungeonlab_conformance.report.printable import one_line, shortened
+    from dungeonlab_conformance.report.words import LONGEST
+    from dungeonlab_conformance.verdict import Outcome
 
-    scene: Any
-
-    def runtest(self) -> None:
-        """Raise, skip or take note as the verdict says; a MUST that could not be judged is not passed."""
-        from dungeonlab_conformance.verdict import Outcome
-        from dungeonlab_spec import Catalogue
-
-        assert isinstance(self.parent, Suite)
-        verdict = self.parent.judged(self.name, self.session.items)
-        self.user_properties.append(("requirement", verdict.requirement))
-        self.user_properties.append(("level", verdict.level))
-        self.user_properties.append(("outcome", str(verdict.outcome)))
-        unshown = verdict.outcome is Outcome.UNJUDGED
-        if verdict.outcome in (Outcome.FAIL, Outcome.ERROR) or (unshown and verdict.level == "MUST"):
-            raise NotConformant(Catalogue.load().requirements[verdict.requirement].sentence, verdict)
-        if unshown or verdict.outcome in (Outcome.SKIPPED, Outcome.NOTE):
-            pytest.skip(verdict.reason or "optional, and not there")
-        if verdict.outcome is Outcome.WARN:
+    for verdict in run.verdicts:
+        level = "MUST" if run.interrupted and verdict.outcome is Outcome.FAIL else "SHOULD"
+        if verdict.findings and (verdict.outcome is Outcome.WARN or level == "MUST"):
             found = verdict.findings[0]
-            line = f"{self.name}: expected {found.expected}; got {found.got}"
-            self.config.stash.setdefault(_WARNED, []).append(line)
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show the finding, never a stack trace of the suite."""
-        from dungeonlab_conformance.report.words import finding_lines
-
-        if not isinstance(excinfo.value, NotConformant):
-            return super().repr_failure(excinfo, style)
-        sentence, verdict = excinfo.value.args
-        lines = [f"{verdict.outcome}: {sentence}", *([verdict.reason] if verdict.reason else [])]
-        for finding in verdict.findings:
-            lines += finding_lines(finding)
-        return "\n".join(lines)
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Name the item by its requirement."""
-        return _HERE, None, self.name
-
-
-class NotConformant(Exception):  # noqa: N818
-    """Carries a requirement's sentence and its verdict to pytest."""
+            line = f"{verdict_name(verdict.requirement, verdict.event)}: expected {found.expected}; got {found.got}"
+            yield f"{level} broken: {shortened(one_line(line), LONGEST)}"
+    yield from (f"not cleared away: {line}" for line in run.leftovers)
+    if run.own_fault:
+        yield f"the suite itself failed, please report it: {run.own_fault}"

@@ -118,6 +118,8 @@ def test_the_printed_command_finds_the_failure_again(echoing: str) -> None:
         (["--known-failures", "missing.toml"], "missing.toml cannot be read"),
         (["--known-failures", "unreasoned.toml"], "unreasoned.toml:1: connect/websocket has no reason"),
         (["--write-known-failures", "no/known.toml"], "there is no folder"),
+        (["--write-known-failures", "known.toml", "--reason", " "], "--reason is empty"),
+        (["--reason", "ticket 41"], "--reason is for the list that --write-known-failures writes"),
         (["--frobnicate"], "--frobnicate"),
     ],
 )
@@ -220,6 +222,21 @@ def test_known_failures_work_both_ways(echoing: str, reference_url: str, tmp_pat
     assert (done.returncode, "KNOWN  rooms/sender-hears-nothing [chat-message]: ticket 41" in done.stdout) == (0, True)
     done = command("run", reference_url, *ECHO, "--known-failures", listing)
     assert (done.returncode, "take it off the list" in done.stdout) == (1, True)
+
+
+def test_a_list_that_is_rewritten_is_not_complained_of(echoing: str, reference_url: str, tmp_path: Path) -> None:
+    """What the old list has wrong is put right, not printed; the reason given stands at each new entry."""
+    listing = tmp_path / "known.toml"
+    both = ("--known-failures", listing, "--write-known-failures", tmp_path / "." / "known.toml")
+    done = command("run", echoing, *ECHO, *both, "--reason", "ticket 41")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert command("run", echoing, *ECHO, "--known-failures", listing).returncode == 0
+    listing.write_text(listing.read_text() + '[[known]]\nid = "rooms/sender-hear-nothing"\nreason = "r"\n')
+    done = command("run", echoing, *ECHO, "--known-failures", listing)
+    assert (done.returncode, "did you mean rooms/sender-hears-nothing" in done.stdout) == (1, True)
+    done = command("run", reference_url, *ECHO, *both)
+    assert (done.returncode, done.stderr, "listed" in done.stdout) == (0, "", False)
+    assert "[[known]]" not in listing.read_text()
 
 
 def test_a_weaker_level_fails_the_run_where_it_is_asked_to() -> None:

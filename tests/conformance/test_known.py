@@ -50,7 +50,7 @@ def test_a_failure_that_is_not_listed_still_fails_the_run() -> None:
         (Known(ECHO, "r"), "held"),
         (Known("rooms/*", "r"), "held"),
         (Known("rooms/sender-hears-notes", "r"), "matches no requirement"),
-        (Known(ECHO, "r", "token:fly"), "matches no requirement"),
+        (Known(ECHO, "r", "token:fly"), "matches no event"),
         (Known("client/joins-before-it-sends", "r"), "matches no requirement"),
         (Known(ECHO, "r", "token:delete", datetime.date(2027, 2, 28)), "accepted until 2027-02-28"),
     ],
@@ -189,3 +189,45 @@ def test_a_list_written_again_keeps_reasons_and_drops_what_is_over(tmp_path: Pat
         {"id": ECHO, "event": "token:delete", "reason": ""},
         {"id": "acks/failure-shape", "event": "token:move", "reason": "glob that holds in part"},
     ]
+
+
+def test_a_reason_is_given_to_every_entry_without_one(tmp_path: Path) -> None:
+    """To the new ones, and to those that nobody gave one yet; a reason that is there stays."""
+    file = tmp_path / "known.toml"
+    before = [Known(ECHO, "ticket 41", "token:move"), Known("acks/failure-shape", " ", "token:move")]
+    run = a_run(failing(ECHO, "token:move"), failing(ECHO, "token:delete"), failing("acks/failure-shape", "token:move"))
+    assert known_failures.write(run, file, before, "ticket 7") == 0
+    assert [entry["reason"] for entry in tomllib.loads(file.read_text())["known"]] == [
+        "ticket 41",
+        "ticket 7",
+        "ticket 7",
+    ]
+
+
+def test_an_entry_without_a_reason_accepts_nothing() -> None:
+    """It may be read, to be written again with one; until then what it lists fails the run."""
+    run = held_against(a_run(failing(ECHO, "token:move")), Known(ECHO, "", "token:move"))
+    assert run.exit_code == EXIT_BROKEN
+
+
+@pytest.mark.parametrize(
+    ("entry", "meant"),
+    [
+        (Known("rooms/sender-hear-nothing", "r"), "rooms/sender-hears-nothing"),
+        (Known("room/sender-hears-nothing", "r"), "rooms/sender-hears-nothing"),
+        (Known(ECHO, "r", "token:moves"), "token:move"),
+        (Known(ECHO, "r", "chat_message"), "chat-message"),
+        (Known("acks/failure-shap", "r", "token:move"), "acks/failure-shape"),
+    ],
+)
+def test_a_slip_of_the_pen_is_met_with_what_may_have_been_meant(entry: Known, meant: str) -> None:
+    """One sentence that names a requirement, or an event of it, whichever the entry has wrong."""
+    [said] = held_against(a_run(), entry).stale
+    assert f"did you mean {meant}" in said
+    assert "\n" not in said
+
+
+def test_what_resembles_nothing_gets_no_guess() -> None:
+    """A suggestion that is far off would mislead."""
+    [said] = held_against(a_run(), Known("zzz", "r")).stale
+    assert "did you mean" not in said

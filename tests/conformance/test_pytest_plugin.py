@@ -19,13 +19,30 @@ import pytest
 def trap():
     raise RuntimeError("a fixture of the user's own")
 """
+DYING = """
+from dungeonlab_conformance.runner import Runner
+from dungeonlab_conformance.verdict import Outcome
+
+play = Runner.play
+
+async def dying(runner):
+    run = await play(runner)
+    run.fault = "the server went away"
+    for verdict in run.verdicts:
+        if verdict.outcome is Outcome.PASS:
+            verdict.outcome, verdict.reason = Outcome.UNJUDGED, run.fault
+    return run
+
+Runner.play = dying
+"""
 
 
 def run(folder: Path, url: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run pytest as a user does; the asyncio plugin has demands of its own on that user's configuration."""
     command = [sys.executable, "-m", "pytest", "-p", "no:asyncio", "-p", "no:cacheprovider"]
     command += ["-p", "no:schemathesis", "-p", "no:hypothesispytest"]  # slow to start, and not ours to test
-    command += ["--dungeonlab-url", url, "--pyargs", "dungeonlab_conformance", *options]
+    named = any(word.startswith("dungeonlab_conformance::") for word in options)
+    command += [f"--dungeonlab-url={url}", "--pyargs", *([] if named else ["dungeonlab_conformance"]), *options]
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"}
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
@@ -45,7 +62,7 @@ def test_a_selection_passes(folder: Path, reference_url: str) -> None:
     told = run(folder, reference_url, "-k", SOME, "--junit-xml", "found.xml")
     assert told.returncode == 0, told.stdout
     cases = ElementTree.parse(folder / "found.xml").findall(".//testcase")
-    assert len(cases) == 9
+    assert len(cases) == 8
     assert {case.get("classname") for case in cases} == {"dungeonlab_conformance"}
     first = {p.get("name"): p.get("value") for p in cases[0].iter("property")}
     assert first == {"requirement": "rooms/every-other-member-hears-once", "level": "MUST", "outcome": "pass"}
@@ -89,3 +106,51 @@ def test_without_a_url_nothing_of_ours_is_collected(folder: Path) -> None:
     assert "1 passed" in told.stdout
     assert "socketio" not in told.stderr
     assert "dungeonlab_spec" not in told.stderr
+
+
+def test_no_two_items_have_the_same_id(folder: Path) -> None:
+    """Though several scenes judge some of the requirements: what is reported, selected and run again is one item."""
+    told = run(folder, "http://127.0.0.1:1", "--collect-only", "-q")
+    ids = [line for line in told.stdout.splitlines() if line.startswith("dungeonlab_conformance::")]
+    assert len(ids) == len(set(ids)) == 455
+
+
+def test_items_are_selected_by_their_ids(folder: Path, reference_url: str) -> None:
+    """As pytest prints them, behind the package's name; without an event all events of the requirement."""
+    package = "dungeonlab_conformance"
+    told = run(folder, reference_url, f"{package}::chat/blank-refused", f"{package}::rooms/sender-hears-nothing", "-q")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "6 passed" in told.stdout
+
+
+def test_an_id_that_there_is_not_is_wrong_usage(folder: Path) -> None:
+    """One sentence, with what may have been meant; nothing is judged."""
+    told = run(folder, "http://127.0.0.1:1", "dungeonlab_conformance::rooms/sender-hears-nothin[chat-message]")
+    assert told.returncode == 4
+    assert "did you mean rooms/sender-hears-nothing[chat-message]" in told.stderr
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "fast"])
+def test_a_scale_that_is_none_is_wrong_usage(folder: Path, scale: str) -> None:
+    """As on the command line: pytest says which option, and what it takes."""
+    told = run(folder, "http://127.0.0.1:1", f"--dungeonlab-timeout={scale}")
+    assert told.returncode == 4
+    assert "give a number from 0.01 to 100" in told.stderr
+
+
+def test_an_empty_url_is_wrong_usage(folder: Path) -> None:
+    """An empty secret of a CI must not end in a session that judged nothing."""
+    told = run(folder, "")
+    assert told.returncode == 4
+    assert "--dungeonlab-url is empty" in told.stderr
+
+
+def test_a_server_that_dies_keeps_what_it_was_found_to_break(folder: Path) -> None:
+    """What was judged before is reported as ever, what was not says why; a broken MUST outweighs the rest."""
+    with served("EchoesToTheSender") as url:
+        (folder / "conftest.py").write_text(DYING, "utf-8")
+        told = run(folder, url, "-k", "sender-hears-nothing or chat/", "--dungeonlab-timeout=0.3")
+    assert told.returncode == 1, told.stdout + told.stderr
+    assert "A broadcast MUST NOT reach the connection that caused it." in told.stdout
+    assert "the server went away" in told.stdout
+    assert "Traceback" not in told.stdout

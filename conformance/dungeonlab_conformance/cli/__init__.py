@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from dungeonlab_conformance.cli.docs import docs
 from dungeonlab_conformance.cli.export import export, init
 from dungeonlab_conformance.cli.payload import validate
 from dungeonlab_conformance.cli.probe import probe
@@ -39,5 +40,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter is no reason to fail
 
 
-for command in (run, report, diff, replay, list_, explain, probe, validate, init, export):
+for command in (run, report, diff, replay, list_, explain, probe, validate, init, export, docs):
     main.add_command(command)

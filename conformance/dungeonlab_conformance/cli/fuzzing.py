@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from dungeonlab_conformance.check import Check
 
-MISSING = "{} needs schemathesis; install it with: pip install 'dungeonlab-conformance[fuzz]'"
+MISSING = "{} needs schemathesis; install it with: pip install 'schemathesis>=4.10,<5'"
 
 
 def fuzzing(command: Any) -> Any:

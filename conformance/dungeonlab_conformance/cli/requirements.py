@@ -54,7 +54,7 @@ def explain(requirement_id: str) -> None:
     events = [event.name for event in catalogue.events_for(requirement) if event]
     click.echo(f"{requirement.id}  ({requirement.level}, since protocol {requirement.since})\n")
     click.echo(f"  {requirement.sentence}\n")
-    click.echo(f"section   {requirement.section} of spec/protocol.md")
+    click.echo(f"section   {requirement.section} of the protocol: dungeonlab-conformance docs protocol")
     click.echo(f"source    {requirement.source}")
     if events:
         click.echo(f"events    {', '.join(events)}")

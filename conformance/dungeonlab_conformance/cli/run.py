@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="List what fails in FILE, for you to give the reasons; what is listed there already is kept.",
 )
+@click.option("--reason", metavar="TEXT", help="With --write-known-failures: the reason of each entry without one.")
 @reports.reporting
 @click.option("--ndjson", "ndjson_file", type=reports.FILE, metavar="FILE", help="Stream each verdict as a JSON line.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the last line only.")
@@ -72,6 +73,7 @@ def run(
     fail_on: str,
     known_file: Path | None,
     listing_file: Path | None,
+    reason: str | None,
     ndjson_file: Path | None,
     quiet: bool,
     verbose: bool,
@@ -88,8 +90,10 @@ def run(
     from dungeonlab_conformance.verdict import LEVELS
 
     reports.make_sure_of({**files, "ndjson": ndjson_file, "listing": listing_file})
-    known = _known(known_file)
+    _make_sure_of_reason(reason, listing_file)
     before = _known(listing_file if listing_file and listing_file.exists() else None, needs_reasons=False)
+    rewriting = known_file is not None and listing_file is not None and known_file.resolve() == listing_file.resolve()
+    known = before if rewriting else _known(known_file)
     fuzz_checks, words = fuzzing.checks(fuzz, number)
     parts = _parts(http)
     selection = Selection(only, without, events, tuple(map(str.upper, levels)), protocol_version, parts)
@@ -115,13 +119,13 @@ def run(
                     stream.on_scene(scene, verdicts)
 
             result = play(target, chosen, concurrency, fail_fast, on_scene, started, signals)
-            _conclude(result, known)
+            _conclude(result, known, complaining=not rewriting or _is_cut_short(result))
             if stream:
                 stream.finish()
         problems = reports.write(result, files)
         problems += [stream.problem] if stream and stream.problem else []
         if listing_file:
-            problems += _list(result, listing_file, before)
+            problems += _list(result, listing_file, before, reason or "")
         terminal.show(result, console, verbosity=-1 if quiet else int(verbose))
         reports.tell_github(result)
         for problem in problems:
@@ -138,21 +142,35 @@ def _known(file: Path | None, *, needs_reasons: bool = True) -> list[Known]:
         raise click.UsageError(str(error)) from None
 
 
-def _conclude(result: Run, known: list[Known]) -> None:
+def _make_sure_of_reason(reason: str | None, listing_file: Path | None) -> None:
+    if reason is not None and not reason.strip():
+        raise click.UsageError("--reason is empty; say why these failures are accepted")
+    if reason is not None and listing_file is None:
+        raise click.UsageError("--reason is for the list that --write-known-failures writes; name its FILE")
+
+
+def _is_cut_short(result: Run) -> bool:
+    return bool(result.fault or result.interrupted)
+
+
+def _conclude(result: Run, known: list[Known], *, complaining: bool) -> None:
+    """Compare with the known failures, without complaints about a list that is about to be replaced."""
     from dungeonlab_conformance.claim import claim
     from dungeonlab_conformance.known import hold_against
 
     hold_against(result, known)
+    if not complaining:
+        result.stale.clear()
     result.claim = claim(result)
 
 
-def _list(result: Run, file: Path, before: list[Known]) -> list[str]:
+def _list(result: Run, file: Path, before: list[Known], reason: str) -> list[str]:
     from dungeonlab_conformance.report import known_failures
 
-    if result.fault or result.interrupted:
+    if _is_cut_short(result):
         return [f"{file} was not written: the run was cut short, and what it did not reach is no failure"]
     try:
-        missing = known_failures.write(result, file, before)
+        missing = known_failures.write(result, file, before, reason)
     except OSError as error:
         return [f"{file} could not be written: {error.strerror}"]
     if missing:

@@ -20,11 +20,11 @@ _HEAD = """\
 _LONGEST = 160  # characters of a comment
 
 
-def write(run: Run, file: Path, before: Iterable[Known] = ()) -> int:
-    """Write the list to a file; returns how many of its entries still need a reason."""
-    entries = listed(run, before)
+def write(run: Run, file: Path, before: Iterable[Known] = (), reason: str = "") -> int:
+    """Write the list to a file, `reason` where there is none; returns how many of its entries still need one."""
+    entries = listed(run, before, reason)
     file.write_text(_HEAD + "".join("\n" + "\n".join(_table(*entry)) + "\n" for entry in entries), "utf-8")
-    return sum(not entry.reason for entry, _ in entries)
+    return sum(not entry.reason.strip() for entry, _ in entries)
 
 
 def _table(entry: Known, verdict: Verdict | None) -> Iterator[str]:

@@ -1,0 +1,172 @@
+"""Requirements as pytest items: one for each verdict, and the collectors that yield them.
+
+The first item that runs has the whole suite played; all others only report. Imports nothing heavy before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.selection import Scene
+    from dungeonlab_conformance.shared_runs import SharedRuns
+    from dungeonlab_conformance.target import Target
+    from dungeonlab_conformance.verdict import Verdict
+
+PACKAGE = Path(__file__).parent
+RUNS: pytest.StashKey[SharedRuns] = pytest.StashKey()
+
+
+def scenes_by_name() -> dict[str, list[Scene]]:
+    """Return the scenes that judge a verdict, by its name: ``requirement``, or ``requirement[event]``."""
+    from dungeonlab_conformance.selection import Selection, scenes
+    from dungeonlab_spec import Catalogue
+
+    found: dict[str, list[Scene]] = {}
+    for scene in scenes(Selection(), Catalogue.load()):
+        for requirement in sorted(scene.wanted):
+            found.setdefault(verdict_name(requirement, scene.event.name if scene.event else None), []).append(scene)
+    return found
+
+
+def verdict_name(requirement: str, event: str | None) -> str:
+    """Return the name of the item for a verdict."""
+    return f"{requirement}[{event}]" if event else requirement
+
+
+class Suite(pytest.Collector):
+    """All checks against one server, played once, side by side, when the first item runs."""
+
+    target: Target
+    named: frozenset[str] = frozenset()  # the only items to yield; empty for all
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield one item for each requirement and event, though several scenes may judge it."""
+        for name, judging in scenes_by_name().items():
+            if not self.named or name in self.named:
+                item: Judged = Judged.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}")
+                item.scenes = judging
+                yield item
+
+    def run_of(self, session: pytest.Session) -> Run:
+        """Return the run of every selected item; the first call of all processes plays it."""
+        return self.config.stash[RUNS].get(self.nodeid, lambda: self._play(session.items))
+
+    def _play(self, items: list[pytest.Item]) -> Run:
+        import asyncio
+
+        from dungeonlab_conformance.runner import Runner
+
+        chosen: dict[str, Scene] = {}
+        for item in items:
+            if isinstance(item, Judged) and item.parent is not None and item.parent.nodeid == self.nodeid:
+                for scene in item.scenes:
+                    before = chosen[scene.name].wanted if scene.name in chosen else frozenset[str]()
+                    chosen[scene.name] = replace(scene, wanted=before | {item.requirement})
+        return asyncio.run(Runner(self.target, [chosen[name] for name in sorted(chosen)]).play())
+
+
+class Installed(Suite, pytest.Directory):
+    """The suite as it is installed, named as a package; an option says which server is judged."""
+
+
+class Described(Suite, pytest.File):
+    """The suite as a target file names its server."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Read the file, then yield the items; a fault in it is one sentence."""
+        from dungeonlab_conformance.target_file.loading import load
+        from dungeonlab_conformance.verdict import TargetFault
+
+        url, scale = self.config.getoption("--dungeonlab-url"), self.config.getoption("--dungeonlab-timeout")
+        try:
+            self.target = load(self.path, url=url, scale=scale)
+        except TargetFault as fault:
+            raise self.CollectError(str(fault)) from None
+        yield from super().collect()
+
+
+class Judged(pytest.Item):
+    """One requirement, for one event where it is judged per event."""
+
+    scenes: list[Scene]
+
+    @property
+    def requirement(self) -> str:
+        """The requirement's id."""
+        return self.name.partition("[")[0]
+
+    def runtest(self) -> None:
+        """Raise or skip as the verdict says; a MUST that could not be judged is not passed."""
+        from dungeonlab_conformance.verdict import Outcome
+
+        assert isinstance(self.parent, Suite)
+        run = self.parent.run_of(self.session)
+        verdict = self._verdict(run)
+        self.user_properties[:] = [
+            ("requirement", verdict.requirement),
+            ("level", verdict.level),
+            ("outcome", str(verdict.outcome)),
+        ]
+        if run.interrupted:
+            pytest.exit("interrupted while the server was judged", returncode=pytest.ExitCode.INTERRUPTED)
+        if stopped := run.fault or (run.own_fault and f"the suite itself failed, please report it: {run.own_fault}"):
+            self._end(run, verdict, stopped)
+        unshown = verdict.outcome is Outcome.UNJUDGED
+        if verdict.outcome in (Outcome.FAIL, Outcome.ERROR) or (unshown and verdict.level == "MUST"):
+            raise NotConformant(verdict)
+        if unshown or verdict.outcome in (Outcome.SKIPPED, Outcome.NOTE):
+            pytest.skip(verdict.reason or "optional, and not there")
+
+    def _verdict(self, run: Run) -> Verdict:
+        from dungeonlab_conformance.verdict import Outcome, Verdict
+        from dungeonlab_spec import Catalogue
+
+        for verdict in run.verdicts:
+            if verdict_name(verdict.requirement, verdict.event) == self.name:
+                return verdict
+        level = Catalogue.load().requirements[self.requirement].level
+        return Verdict(self.requirement, None, level, Outcome.UNJUDGED, "the run ended before")
+
+    def _end(self, run: Run, verdict: Verdict, why: str) -> None:
+        """Fail this item and end the session, unless the run came to a verdict here or will at an item to come."""
+        from dungeonlab_conformance.verdict import Outcome
+
+        if verdict.outcome is not Outcome.UNJUDGED:
+            return
+        if all(v.outcome is Outcome.UNJUDGED for v in run.verdicts):
+            self.session.shouldfail = why
+        raise NotConformant(replace(verdict, reason=why))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show the finding, never a stack trace of the suite."""
+        from dungeonlab_conformance.report.printable import one_line
+        from dungeonlab_conformance.report.words import finding_lines
+        from dungeonlab_spec import Catalogue
+
+        if not isinstance(excinfo.value, NotConformant):
+            return super().repr_failure(excinfo, style)
+        verdict = excinfo.value.verdict
+        sentence = Catalogue.load().requirements[verdict.requirement].sentence
+        lines = [f"{verdict.outcome}: {sentence}", *([verdict.reason] if verdict.reason else [])]
+        for finding in verdict.findings:
+            lines += finding_lines(finding)
+        return "\n".join(map(one_line, lines))
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Name the item by its requirement."""
+        return PACKAGE, None, self.name
+
+
+class NotConformant(Exception):  # noqa: N818
+    """Carries a verdict to pytest, whose short summary shows what it says of itself."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.reason or str(verdict.outcome))
+        self.verdict = verdict
