@@ -23,6 +23,7 @@ from dungeonlab_conformance.casting import ROLES, Party, parties
 from dungeonlab_conformance.dialect import PLAIN, Dialect
 from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
+from dungeonlab_conformance.transcript import Room
 from dungeonlab_conformance.verdict import Missing, TargetFault, Unreachable
 
 _IDLE = 1.0  # seconds until a connection is not used again; Node.js hangs up after 5, others after 2, unannounced
@@ -162,6 +163,7 @@ class Target:
     file: str | None = None
     run: str = field(default_factory=lambda: secrets.token_hex(3))  # the name that everything made carries
     secrets: Secrets = field(default_factory=Secrets)
+    room: Room = field(default_factory=Room)  # for what its findings quote
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_LONGEST = 500  # characters of an exception's message
 _UNSHOWN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufffe\uffff]"
 )
@@ -22,6 +23,16 @@ def one_line(text: str) -> str:
 def shortened(text: str, longest: int) -> str:
     """Return at most `longest` characters; an ellipsis stands for the rest."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return an exception's kind and message in one line, even if it has none, or one that raises."""
+    try:
+        said = str(error)
+    except Exception:  # whatever somebody else's exception does when it is asked
+        said = ""
+    kind = type(error).__name__
+    return one_line(shortened(f"{kind}: {said}" if said.strip() else kind, _LONGEST))
 
 
 def _picture(code: int) -> str:
