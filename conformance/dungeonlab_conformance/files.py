@@ -1,6 +1,7 @@
 """The files that a user names, of whatever kind: read within bounds, and written. ``-`` is standard input or output.
 
     Unreadable   a file cannot be read, or is too large; the message is one sentence that begins with its name
+    TooDeep      what stands in it is nested too deeply to be read; the message is the end of such a sentence
 
 What stands in a file is its reader's business.
 """
@@ -11,6 +12,7 @@ import io
 import json
 import math
 import os
+import re
 import select
 import stat
 import sys
@@ -24,6 +26,7 @@ MOST = 256 << 20  # bytes of a file; the largest result that was ever seen had t
 _SILENCE = 10.0  # seconds for which a pipe may say nothing, and six times that in all
 _PIECE = 1 << 20  # bytes
 _DEEPEST = 100  # levels of tables and lists; what looks through them recurses
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')[ \t]*+\.[ \t]*+){100}""")
 _LONGEST_NUMBER = 30  # characters
 
 
@@ -32,6 +35,13 @@ class Unreadable(ValueError):  # noqa: N818 - reads as a sentence where it is ra
 
     def __init__(self, path: Path, what: str, line: int | None = None) -> None:
         super().__init__(f"{shown(path)}:{line}: {what}" if line else f"{shown(path)} {what}")
+
+
+class TooDeep(ValueError):  # noqa: N818
+    """A text is nested deeper than can be read."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it is nested deeper than {_DEEPEST} levels")
 
 
 def shown(path: Path) -> str:
@@ -47,7 +57,7 @@ def read(path: Path, most: int = MOST) -> str:
     try:
         raw = _bytes(path, most)
     except FileNotFoundError:
-        raise Unreadable(path, "does not exist") from None
+        raise Unreadable(path, "cannot be read: it does not exist") from None
     except IsADirectoryError:
         raise Unreadable(path, "is a folder; name the file in it") from None
     except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
@@ -112,17 +122,19 @@ def from_json(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_no_number, parse_float=_float, parse_int=_int)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise TooDeep from None
 
 
 def from_toml(text: str) -> dict[str, Any]:
-    """Return what a TOML text holds. Raises `ValueError`, in one sentence."""
+    """Return what a TOML text holds. Raises `TooDeep`, or another `ValueError` with what is wrong and where."""
+    if _LONG_KEY.search(text):  # the parser takes the square of its length
+        raise TooDeep
     try:
         found = tomllib.loads(text)
     except RecursionError:
-        found = None
-    if found is None or depth(found) > _DEEPEST:
-        raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
+        raise TooDeep from None
+    if depth(found) > _DEEPEST:
+        raise TooDeep
     return found
 
 

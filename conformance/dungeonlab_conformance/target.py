@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from dungeonlab_conformance.address import check, hide_credentials
 from dungeonlab_conformance.advice import advice
 from dungeonlab_conformance.casting import ROLES, Party, parties
 from dungeonlab_conformance.dialect import PLAIN, Dialect
@@ -166,11 +167,7 @@ class Target:
     room: Room = field(default_factory=Room)  # for what its findings quote
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise TargetFault(f"{self.url!r} is no server URL; give one such as http://127.0.0.1:3000")
-        if parts.query or parts.fragment:
-            raise TargetFault(f"{self.url!r} has something behind its path, where requests put theirs; leave it out")
+        hide_credentials(check(self.url), self.secrets)
         self.url = self.url.rstrip("/")
         self.path = f"/{self.path.strip('/')}/"
 
