@@ -6,6 +6,7 @@ Imports nothing heavy: pytest loads this in every run of whoever has the suite i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         try:
             target = load(Path(file), url=url, scale=scale) if file else Target(url, limits=Limits(scale))
         except TargetFault as fault:
-            raise pytest.UsageError(str(fault)) from None
+            raise pytest.UsageError(_shown(str(fault))) from None
         config.stash[_TARGET] = target
 
 
@@ -105,9 +106,9 @@ class Suite(pytest.Collector):
         from dungeonlab_conformance.runner import Runner
 
         run = asyncio.run(Runner(self.target, sorted(chosen, key=lambda s: s.name)).play())
-        self.config.stash.setdefault(_LEFT, []).extend(run.leftovers)
+        self.config.stash.setdefault(_LEFT, []).extend(map(_shown, run.leftovers))
         if run.fault:
-            pytest.exit(run.fault, returncode=3)
+            pytest.exit(_shown(run.fault), returncode=3)
         return {f"{v.requirement}[{v.event}]" if v.event else v.requirement: v for v in run.verdicts}
 
 
@@ -126,7 +127,7 @@ class Described(Suite, pytest.File):
         try:
             self.target = load(self.path, scale=self.config.getoption("--dungeonlab-timeout"))
         except TargetFault as fault:
-            raise self.CollectError(str(fault)) from None
+            raise self.CollectError(_shown(str(fault))) from None
         yield from super().collect()
 
 
@@ -149,11 +150,11 @@ class Judged(pytest.Item):
         if verdict.outcome in (Outcome.FAIL, Outcome.ERROR) or (unshown and verdict.level == "MUST"):
             raise NotConformant(Catalogue.load().requirements[verdict.requirement].sentence, verdict)
         if unshown or verdict.outcome in (Outcome.SKIPPED, Outcome.NOTE):
-            pytest.skip(verdict.reason or "optional, and not there")
+            pytest.skip(_shown(verdict.reason) or "optional, and not there")
         if verdict.outcome is Outcome.WARN:
             found = verdict.findings[0]
             line = f"{self.name}: expected {found.expected}; got {found.got}"
-            self.config.stash.setdefault(_WARNED, []).append(line)
+            self.config.stash.setdefault(_WARNED, []).append(_shown(line))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show the finding, never a stack trace of the suite."""
@@ -165,11 +166,19 @@ class Judged(pytest.Item):
         lines = [f"{verdict.outcome}: {sentence}", *([verdict.reason] if verdict.reason else [])]
         for finding in verdict.findings:
             lines += finding_lines(finding)
-        return "\n".join(lines)
+        return _shown("\n".join(lines))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Name the item by its requirement."""
         return _HERE, None, self.name
+
+
+def _shown(text: str) -> str:
+    """Return a text of a server without what a terminal, or GitHub Actions, would take for more than that."""
+    from dungeonlab_conformance.report.printable import printable, without_commands
+
+    text = printable(text)
+    return without_commands(text) if os.environ.get("GITHUB_ACTIONS") == "true" else text
 
 
 class NotConformant(Exception):  # noqa: N818

@@ -14,8 +14,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import IO
 
-# What the runner takes for a command: `::` where a line begins, `##[` anywhere in it.
-_COMMAND = re.compile(r"(?:(?<=\n)|(?<=\r)|\A)([^\S\r\n]*:)(?=:)|(##)(?=\[)")
+from dungeonlab_conformance.report.printable import without_commands
+
 _LINE = re.compile(r"[^\r\n]*\Z")
 
 
@@ -55,7 +55,7 @@ class Guarded(io.TextIOBase):
             raise TypeError(f"a text is written here, not {type(text).__name__}")
         if self._harmless:
             said = self._line + text
-            shown = _COMMAND.sub(r"\1\2 ", said)
+            shown = without_commands(said)
             self._line = _deciding(shown)
             self._write(shown[len(said) - len(text) :])
         else:

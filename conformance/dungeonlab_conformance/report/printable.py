@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+# What the runner of GitHub Actions takes for a command: `::` where a line begins, the older `##[` anywhere in it.
+_COMMAND = re.compile(r"(?:(?<=\n)|(?<=\r)|\A)([^\S\r\n]*:)(?=:)|(##)(?=\[)")
 _LONGEST = 500  # characters of an exception's message
 _UNSHOWN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufffe\uffff]"
@@ -18,6 +20,11 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """Return the printable text with its line breaks and tabs as pictures too."""
     return printable(text).replace("\n", "\u240a").replace("\t", "\u2409")
+
+
+def without_commands(text: str) -> str:
+    """Return a text in which nothing is a workflow command to GitHub Actions; a space comes between its signs."""
+    return _COMMAND.sub(r"\1\2 ", text)
 
 
 def shortened(text: str, longest: int) -> str:

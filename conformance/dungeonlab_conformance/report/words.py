@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from functools import cache
 
 from dungeonlab_conformance.report.printable import shortened
 from dungeonlab_conformance.run import Run
@@ -38,6 +39,7 @@ def repeat(verdict: Verdict, run: Run) -> str:
     return " ".join([run.again, *words])
 
 
+@cache
 def _judges(scene: str) -> tuple[str, ...]:
     """Return the requirements that scenes of a name judge; none if this version of the suite has no such scene."""
     from dungeonlab_conformance.check import all_checks
