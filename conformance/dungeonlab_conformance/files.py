@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 STANDARD = Path("-")
-MOST = 256 << 20  # bytes of a file; the largest result that was ever seen had three million
+MOST = 64 << 20  # bytes of a file; no result has more than 15 million
 _SILENCE = 10.0  # seconds for which a pipe may say nothing, and six times that in all
 _PIECE = 1 << 20  # bytes
 _DEEPEST = 100  # levels of tables and lists; what looks through them recurses

@@ -137,17 +137,9 @@ def test_a_result_of_a_server_that_says_too_much_stays_small() -> None:
     """As many findings as there can be, each with a scene of 400 messages of a megabyte: a few megabytes in all."""
     journal = journal_of([("hears", "\x01" * 100_000, ["\x01" * 1_000_000, {"a": 10**10_000}])] * 400)
     room = Room()
-    verdicts = [
-        Verdict(
-            ECHO,
-            f"event-{number}",
-            "MUST",
-            Outcome.FAIL,
-            scene="s",
-            findings=[found_in(journal, "x" * 1_000_000, room)],
-        )
-        for number in range(1365)
-    ]
+    verdicts = [Verdict(ECHO, f"event-{number}", "MUST", Outcome.FAIL, scene="s") for number in range(455)]
+    for verdict in verdicts:
+        verdict.findings = [found_in(journal, "x" * 1_000_000, room) for _ in range(3)]
     run = Run("http://127.0.0.1:3000", verdicts)
     assert len(result_report.text(run)) < 15_000_000
     assert len(html.page(run)) < 15_000_000
