@@ -6,8 +6,8 @@
         async def open_session(self, host, label):
             return {"session": await my_own_client.create(label, cookies=host.cookies)}
 
-What a class does not define is done as the file says. Any exception out of it means that the stage could not be
-set, and never counts against the server.
+What a class does not define is done as the file says. Any exception out of it, an exit too, and any value that is not
+as said below means that the stage could not be set: exit code 3, and nothing that counts against the server.
 """
 
 from __future__ import annotations
