@@ -41,7 +41,7 @@ class TooDeep(ValueError):  # noqa: N818
     """A text is nested deeper than can be read."""
 
     def __init__(self) -> None:
-        super().__init__(f"it is nested deeper than {_DEEPEST} levels")
+        super().__init__("it is nested too deeply to be read")
 
 
 def shown(path: Path) -> str:
