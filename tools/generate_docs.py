@@ -47,7 +47,8 @@ Schema that this page is made of. `pytest dungeonlab-target.toml` makes every ve
 **Secrets.** `${NAME}` in a text is the environment variable, `${NAME:-default}` one that may be absent; `$$` is one
 dollar. What came from the environment, each password, each cookie and whatever else a login captures is replaced by
 `***` in all that is printed or written, unless it is shorter than four characters. Scheme, host and port of
-`server.url` stay readable.
+`server.url` stay readable; `user:password@` of any URL, and headers whose name says that they are a key, are hidden
+too.
 
 **One check at a time.** Accounts that are named here, and ready-made sessions, are never in two checks at once, so
 the checks go on one after the other. Where the suite makes its accounts (`[register]`), many go on side by side.

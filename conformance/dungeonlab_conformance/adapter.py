@@ -6,14 +6,22 @@
         async def open_session(self, host, label):
             return {"session": await my_own_client.create(label, cookies=host.cookies)}
 
-What a class does not define is done as the file says. Any exception out of it means that the stage could not be
-set, and never counts against the server.
+What a class does not define is done as the file says. Any exception out of it, an exit too, and any value that is not
+as said below means that the stage could not be set: exit code 3, and nothing that counts against the server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+
+from dungeonlab_conformance.arguments import body
+from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.report.printable import one_line, sentence_of, shortened
+from dungeonlab_conformance.verdict import TargetFault, Unjudged
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.target import Account, Identity, Target
@@ -78,3 +86,75 @@ def defines(adapter: Adapter | type[Adapter] | None, act: str) -> bool:
     """Whether an adapter, or the class of one, defines an act itself."""
     kind = adapter if isinstance(adapter, type) else type(adapter)
     return adapter is not None and getattr(kind, act) is not getattr(Adapter, act)
+
+
+# -- what came of it ---------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def foreign_code(act: str, limit: float, secrets: Secrets) -> AsyncIterator[None]:
+    """Run an adapter's code, for so many seconds at most. Raises `Unjudged` whatever that raises.
+
+    It may even ask Python to exit, or say that it was cancelled: that it was not is known here.
+    """
+    try:
+        async with asyncio.timeout(limit):
+            yield
+    except (Unjudged, TargetFault, GeneratorExit):
+        raise
+    except TimeoutError:
+        raise _failed(act, f"took longer than {limit:.0f} s, or gave up waiting") from None
+    except BaseException as error:  # whatever an adapter raises, it is no fault of ours and no finding about the server
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        raise _failed(act, f"raised {secrets.redact(sentence_of(error))}") from None
+
+
+def _failed(act: str, what: str) -> Unjudged:
+    return Unjudged(f"the stage could not be set: the adapter's {act} {what}")
+
+
+def _returned(act: str, found: object, wanted: str) -> Unjudged:
+    if inspect.iscoroutine(found):
+        found.close()
+        return _failed(act, f"returned a coroutine, and should return {wanted}; await it")
+    return _failed(act, f"returned {_kind(found)}, and should return {wanted}")
+
+
+def _kind(found: object) -> str:
+    return "nothing" if found is None else f"what is of type {type(found).__name__}"
+
+
+def awaitable(act: str, found: object) -> Awaitable[object]:
+    """Return what a method returned, to be awaited. Raises `Unjudged` if it is no ``async def``."""
+    if not inspect.isawaitable(found):
+        raise _failed(act, "is no coroutine; define it with async def")
+    return found
+
+
+def text(act: str, found: object, wanted: str) -> str:
+    """Return a text that is not empty, which an adapter returned. Raises `Unjudged`."""
+    if not isinstance(found, str) or not found:
+        raise _returned(act, found, wanted)
+    return found
+
+
+def texts(act: str, found: object, wanted: str, *needed: str) -> dict[str, str]:
+    """Return a mapping of texts to texts that has the keys `needed`. Raises `Unjudged`."""
+    if not isinstance(found, Mapping) or not all(found.get(key) for key in needed):
+        raise _returned(act, found, wanted)
+    for key, value in found.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise _failed(act, f"left {_kind(value)} under {one_line(shortened(body((key,))[0], 80))}; write a text")
+    return dict(found)
+
+
+def complete(identity: Identity) -> None:
+    """Make sure that an adapter left an identity as it should be after logging it in. Raises `Unjudged`."""
+    act = "log_in"
+    if identity.user:
+        text(act, identity.user, "nothing, and leave a text in identity.user")
+    identity.cookies = texts(act, identity.cookies, "nothing, and leave a dict of texts in identity.cookies")
+    wanted = "nothing, and leave in identity.variables what is there"
+    texts(act, identity.variables, wanted, "username")

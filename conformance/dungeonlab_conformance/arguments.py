@@ -1,15 +1,25 @@
-"""The arguments of an event: written as JSON, for messages and transcripts, and read back."""
+"""The arguments of an event: written as JSON, for messages and transcripts, and read back.
+
+What a server sent is arbitrary: endlessly nested, huge, no Unicode, no JSON at all. Nothing here raises on it, and
+nothing takes longer or more memory than the part of it that is kept.
+"""
 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
 LONGEST = 1 << 16  # characters of a payload that are kept; the rest of a longer one would fill files with one letter
+LONGEST_NAME = 300  # characters of an event's name that are kept
+DEEPEST = 200  # levels of a payload that are kept; what writes and reads JSON recurses
+_MOST_LEAVES = 1 << 20  # that are looked through; a message of 2 MB holds no more
+_LONGEST_INTEGER = 4096  # bits; Python refuses to write out a number of more than 4,300 digits
+_CUT = "…"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -34,30 +44,111 @@ class Arguments(tuple[Any, ...]):
 
 
 def leaves(found: object) -> Iterator[object]:
-    """Yield what stands in a payload where nothing more is nested, in no particular order."""
-    ahead = [found]
-    while ahead:
+    """Yield what stands in a payload where nothing more is nested, in no particular order; a million of it at most."""
+    ahead, budget = [found], _MOST_LEAVES
+    while ahead and budget:
         value = ahead.pop()
+        budget -= 1
         if isinstance(value, dict):
-            ahead.extend(value.values())
+            ahead.extend(itertools.islice(value.values(), budget))
         elif isinstance(value, list | tuple):
-            ahead.extend(value)
+            ahead.extend(itertools.islice(value, budget))
         else:
             yield value
 
 
-def body(args: Sequence[Any], clean: Callable[[str], str] = str) -> tuple[str, bool]:
+def body(args: Iterable[Any], clean: Callable[[str], str] = str, longest: int = LONGEST) -> tuple[str, bool]:
     """Return arguments as JSON, comma between them, and whether anything of them is missing.
 
-    `clean` takes out of the whole text what is not to be seen, before that is shortened. Bytes are
-    `{"$binary": "<base64>"}`. What JSON cannot hold is named by its type.
+    `clean` takes out of the text what is not to be seen. Bytes are `{"$binary": "<base64>"}`. What JSON cannot hold
+    is named by its type; what is too long or too deep ends in an ellipsis.
     """
-    try:
-        text = ", ".join(json.dumps(arg, ensure_ascii=False, default=_binary) for arg in args)
-    except (TypeError, ValueError, RecursionError):
-        return ", ".join(type(arg).__name__ for arg in args), True
+    whole = _Excerpt(longest)
+    text = ", ".join(json.dumps(arg, ensure_ascii=False) for arg in whole.copy(args))
     text = clean(storable(text))
-    return (text, False) if len(text) <= LONGEST else (text[:LONGEST] + "…", True)
+    return (text, whole.cut) if len(text) <= longest else (text[:longest] + _CUT, True)
+
+
+def name(event: object, clean: Callable[[str], str] = str) -> str:
+    """Return the name of an event as a text that a file can hold; one that is no text is written as JSON."""
+    if not isinstance(event, str):
+        return body((event,), clean, LONGEST_NAME)[0]
+    if len(event) > LONGEST_NAME:
+        event = event[:LONGEST_NAME] + _CUT
+    return clean(storable(event))
+
+
+class _Excerpt:
+    """Copies of values that JSON can hold, with about `room` characters of text in all; `cut` if they lack anything."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.cut = False
+        self._open: list[tuple[list[Any] | dict[str, Any], Iterator[Any]]] = []  # what is being filled, and with what
+
+    def copy(self, args: Iterable[Any]) -> list[Any]:
+        """Return copies of arguments, one by one; without recursion, since nobody knows how deep they are."""
+        copies: list[Any] = []
+        self._open = [(copies, iter(args))]
+        while self._open:
+            into, ahead = self._open[-1]
+            try:
+                item = next(ahead)
+            except StopIteration:
+                self._open.pop()
+                continue
+            if self.room <= 0:
+                item = (_CUT, self._lost(_CUT)) if isinstance(into, dict) else self._lost(_CUT)
+                self._open[-1] = into, iter(())
+            self.room -= 2  # for what stands between
+            if isinstance(into, dict):
+                key, value = item
+                into[self._key(key)] = self._value(value)
+            else:
+                into.append(self._value(item))
+        return copies
+
+    def _value(self, value: Any) -> Any:
+        match value:
+            case None | bool() | float():
+                return value
+            case str():
+                return self._text(value)
+            case int():
+                return value if value.bit_length() <= _LONGEST_INTEGER else self._lost(_integer(value))
+            case bytes() | bytearray():
+                kept = value[: max(self.room, 0)]
+                self.cut = self.cut or len(kept) < len(value)
+                self.room -= len(kept)
+                return {"$binary": base64.b64encode(kept).decode()}
+            case dict() | list() | tuple() if len(self._open) > DEEPEST:
+                return self._lost(_CUT)
+            case dict():
+                return self._opened({}, iter(value.items()))
+            case list() | tuple():
+                return self._opened([], iter(value))
+        return self._lost(f"({type(value).__name__})")
+
+    def _opened(self, into: Any, ahead: Iterator[Any]) -> Any:
+        self._open.append((into, ahead))
+        return into
+
+    def _text(self, text: str) -> str:
+        kept = text[: max(self.room, 0)]
+        self.room -= len(kept)
+        return kept if len(kept) == len(text) else self._lost(kept + _CUT)
+
+    def _key(self, key: Any) -> str:
+        value = self._value(key if isinstance(key, str | int | float | None) else f"({type(key).__name__})")
+        return value if isinstance(value, str) else json.dumps(value)
+
+    def _lost(self, instead: str) -> str:
+        self.cut = True
+        return instead
+
+
+def _integer(value: int) -> str:
+    return f"(an integer of about {value.bit_length() * 30103 // 100000 + 1} digits)"
 
 
 def storable(json_text: str) -> str:
@@ -67,13 +158,10 @@ def storable(json_text: str) -> str:
 
 def arguments(body: str) -> list[Any]:
     """Return what `body` was made of. Raises `ValueError` if it is not whole."""
-    return [_restored(arg) for arg in json.loads(f"[{body}]")]
-
-
-def _binary(value: object) -> dict[str, str]:
-    if isinstance(value, bytes | bytearray):
-        return {"$binary": base64.b64encode(value).decode()}
-    raise TypeError(type(value).__name__)
+    try:
+        return [_restored(arg) for arg in json.loads(f"[{body}]")]
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _restored(value: Any) -> Any:

@@ -9,11 +9,12 @@ import asyncio
 import os
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
-from dungeonlab_conformance.adapter import defines
+from dungeonlab_conformance.adapter import awaitable, complete, defines, foreign_code, text, texts
+from dungeonlab_conformance.report.printable import sentence_of
 from dungeonlab_conformance.stepping import Stepping, StepRefused
 from dungeonlab_conformance.target import Account, Identity, Target
 from dungeonlab_conformance.templates import Undefined, fill
@@ -37,15 +38,26 @@ class Backstage:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.adapter = target.adapter(target) if target.adapter else None
         self._steps = Stepping(target)
         self._made: list[Identity] = []
         self._tried: Counter[str] = Counter()  # usernames
         self.opened = 0  # sessions
 
+    @cached_property
+    def adapter(self) -> Any:
+        """The target's adapter, made when it is first needed. Raises `TargetFault` if it cannot be made."""
+        try:
+            return self.target.adapter(self.target)
+        except BaseException as error:  # somebody else's code, which may even exit
+            told = self.target.secrets.redact(sentence_of(error))
+            raise TargetFault(f"the adapter cannot be made: its __init__ raised {told}") from None
+
+    def _adapts(self, act: str) -> bool:
+        return defines(self.target.adapter, act)
+
     def offers(self, name: str) -> bool:
         """Whether the target says how to do this."""
-        return bool(self.target.steps.get(name)) or (name in ACTS and defines(self.adapter, ACTS[name]))
+        return bool(self.target.steps.get(name)) or (name in ACTS and self._adapts(ACTS[name]))
 
     # -- accounts ------------------------------------------------------------------------------------
 
@@ -66,7 +78,7 @@ class Backstage:
                 identity.user = await self._whoami(identity)
         except (StepRefused, Unjudged) as refused:
             raise TargetFault(f"{name} could not be logged in: {refused}") from None
-        variables["user"] = identity.user
+        identity.variables["user"] = identity.user
         for value in identity.cookies.values():
             self.target.secrets.add(value)
         if account is None and again is None:
@@ -94,8 +106,9 @@ class Backstage:
         if account is not None and account.cookie:
             identity.cookies = parse_cookies(account.cookie)
             self._steps.take_cookies(identity)
-        elif defines(self.adapter, "log_in"):
+        elif self._adapts("log_in"):
             await self._adapted("log_in", identity, account)
+            complete(identity)
             self._steps.take_cookies(identity)
         elif self.target.login_command:
             identity.cookies = parse_cookies(await self._command(identity))
@@ -146,7 +159,7 @@ class Backstage:
 
     async def log_out(self, identity: Identity) -> None:
         """End an identity's login on the server."""
-        if defines(self.adapter, "log_out"):
+        if self._adapts("log_out"):
             await self._adapted("log_out", identity)
         else:
             await self._setting("logout", identity, {})
@@ -157,27 +170,28 @@ class Backstage:
         """Open a game session of which `host` is game master; return its id as ``session``, with other captures."""
         label = f"{label}-{self.target.run}"
         self.opened += 1
-        if defines(self.adapter, "open_session"):
-            return dict(await self._adapted("open_session", host, label))
+        if self._adapts("open_session"):
+            found = await self._adapted("open_session", host, label)
+            return texts("open_session", found, 'a dict {"session": its id, ...}', "session")
         return await self._setting("session.open", host, {"label": label})
 
     async def close_session(self, host: Identity, session: str, place: Mapping[str, str]) -> None:
         """Clear a session away, if the target says how."""
-        if defines(self.adapter, "close_session"):
+        if self._adapts("close_session"):
             await self._adapted("close_session", host, session, place)
         elif self.offers("session.close"):
             await self._setting("session.close", host, {**place, "session": session})
 
     async def add_member(self, host: Identity, session: str, member: Identity, place: Mapping[str, str]) -> None:
         """Make somebody a participant."""
-        if defines(self.adapter, "add_member"):
+        if self._adapts("add_member"):
             await self._adapted("add_member", host, session, member, place)
         else:
             await self._about_member("membership.add", host, session, member, place)
 
     async def remove_member(self, host: Identity, session: str, member: Identity, place: Mapping[str, str]) -> None:
         """Take somebody's membership away."""
-        if defines(self.adapter, "remove_member"):
+        if self._adapts("remove_member"):
             await self._adapted("remove_member", host, session, member, place)
         else:
             await self._about_member("membership.remove", host, session, member, place)
@@ -185,14 +199,15 @@ class Backstage:
     async def open_encounter(self, host: Identity, session: str, label: str, place: Mapping[str, str]) -> str:
         """Open an encounter in a session; return its id."""
         label = f"{label}-{self.target.run}"
-        if defines(self.adapter, "open_encounter"):
-            return str(await self._adapted("open_encounter", host, session, label, place))
+        if self._adapts("open_encounter"):
+            found = await self._adapted("open_encounter", host, session, label, place)
+            return text("open_encounter", found, "the encounter's id, a text")
         found = await self._setting("encounter.open", host, {**place, "session": session, "label": label})
         return found["encounter"]
 
     async def close_encounter(self, host: Identity, session: str, encounter: str, place: Mapping[str, str]) -> None:
         """Clear an encounter away, if the target says how."""
-        if defines(self.adapter, "close_encounter"):
+        if self._adapts("close_encounter"):
             await self._adapted("close_encounter", host, session, encounter, place)
         elif self.offers("encounter.close"):
             known = {**place, "session": session, "encounter": encounter}
@@ -214,7 +229,7 @@ class Backstage:
     async def close(self) -> None:
         """Let go of every HTTP session, and of the adapter."""
         await self._steps.close()
-        if defines(self.adapter, "close"):
+        if "adapter" in vars(self) and self._adapts("close"):
             await self._adapted("close")
 
     # -- how -----------------------------------------------------------------------------------------
@@ -236,21 +251,9 @@ class Backstage:
             raise Unjudged(f"the stage could not be set: {refused}") from None
 
     async def _adapted(self, act: str, *arguments: Any) -> Any:
-        async with _somebody_elses_code(act, self.target):
-            doing: Awaitable[Any] = getattr(self.adapter, act)(*arguments)
-            return await doing
-
-
-@asynccontextmanager
-async def _somebody_elses_code(act: str, target: Target) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(10 * target.limits.answer):
-            yield
-    except (Unjudged, TargetFault):
-        raise
-    except Exception as error:  # whatever an adapter raises, it is no fault of ours and no finding about the server
-        told = target.secrets.redact(f"{type(error).__name__}: {error}")
-        raise Unjudged(f"the stage could not be set: the adapter's {act} raised {told}") from None
+        adapter = self.adapter
+        async with foreign_code(act, 10 * self.target.limits.answer, self.target.secrets):
+            return await awaitable(act, getattr(adapter, act)(*arguments))
 
 
 def parse_cookies(text: str) -> dict[str, str]:

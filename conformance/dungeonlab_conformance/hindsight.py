@@ -9,22 +9,27 @@ from dungeonlab_conformance.invariants import breaches
 from dungeonlab_conformance.journal import Observation
 from dungeonlab_conformance.ledger import Ledger
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.transcript import transcript
+from dungeonlab_conformance.transcript import size, transcript
 from dungeonlab_conformance.verdict import Broken, Finding, Verdict
 from dungeonlab_spec import Catalogue
 
 FINDINGS = 3  # of one verdict that are kept; the rest would say the same again
+_SAID, _PATH, _ID = 16_000, 400, 1_000  # characters of what was expected or got, of a path, and of an id
 Verdicts = Mapping[tuple[str, str | None], Verdict]  # by requirement and event
 
 
 def finding(broken: Broken, scene: str, stage: Stage, upto: Observation | None = None) -> Finding:
     """Return what was broken with all that is needed to see it and play it again, and nothing that is secret."""
-    hide = stage.target.secrets.redact
-    lines = transcript(stage.journal, stage.target.secrets, upto)
+    secrets, room = stage.target.secrets, stage.target.room
+    share = room.share
+    expected, got = (secrets.shortened(said, min(_SAID, share // 3)) for said in (broken.expected, broken.got))
+    lines, left_out = transcript(stage.journal, secrets, upto, share - len(expected) - len(got))
+    room.take(len(expected) + len(got) + size(lines))
     people = [(a.name, a.identity) for a in stage.actors] + [(r.name, r.identity) for r in stage.raws]
     cast = {name: identity.name if identity else None for name, identity in people}
-    path = broken.path and hide(broken.path)
-    return Finding(hide(broken.expected), hide(broken.got), path, scene, lines, stage.ids(), cast)
+    path = broken.path and secrets.shortened(broken.path, _PATH)
+    ids = {name: found for name, found in stage.ids().items() if len(found) <= _ID}
+    return Finding(expected, got, path, scene, lines, ids, cast, left_out)
 
 
 def hold_against_the_invariants(stages: Sequence[tuple[str, Stage]], verdicts: Verdicts) -> None:

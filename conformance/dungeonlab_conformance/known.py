@@ -16,12 +16,14 @@ import datetime
 import difflib
 import fnmatch
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance import files
+from dungeonlab_conformance.arguments import body
+from dungeonlab_conformance.report.printable import shortened
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome, Verdict, fails
 from dungeonlab_spec import Catalogue
@@ -29,6 +31,7 @@ from dungeonlab_spec import Catalogue
 ACCEPTED = (Outcome.FAIL, Outcome.WARN, Outcome.NOTE, Outcome.UNJUDGED)  # what an entry can stand for
 _KEYS = {"id": str, "event": str, "reason": str, "expires": datetime.date, "flaky": bool}
 _SHAPES = {str: "a text", datetime.date: "a date such as 2027-03-01", bool: "true or false"}
+_MOST = 1 << 20  # bytes of a file
 _HEADER = re.compile(r"^\s*\[\[\s*known\s*\]\]", re.MULTILINE)
 
 
@@ -59,13 +62,10 @@ class Known:
 
 def load(file: Path, *, needs_reasons: bool = True) -> list[Known]:
     """Read a file. Raises `ValueError` with one sentence, file and line if it is not as it should be."""
+    text = files.read(file, _MOST)
     try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeError) as error:
-        raise ValueError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = files.from_toml(text)
+    except ValueError as error:
         raise ValueError(f"{file} is no TOML: {error}") from None
     rows = document.get("known", [])
     strange = [key for key in document if key != "known"]
@@ -86,7 +86,9 @@ def _entry(row: dict[str, Any], where: str) -> Known:
         if key not in _KEYS:
             raise ValueError(f"{where}: a known failure has no {key!r}; it has {', '.join(_KEYS)}")
         if not isinstance(value, _KEYS[key]) or isinstance(value, datetime.datetime):
-            raise ValueError(f"{where}: {key} is {value!r}, and should be {_SHAPES[_KEYS[key]]}")
+            raise ValueError(
+                f"{where}: {key} is {shortened(body((value,))[0], 80)}, and should be {_SHAPES[_KEYS[key]]}"
+            )
     if not row.get("id"):
         raise ValueError(f"{where}: a known failure needs an id")
     return Known(**{"reason": "", **row}, where=where)

@@ -5,6 +5,7 @@ The first item that runs has the whole suite played; all others only report. Imp
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,14 @@ def scenes_by_name() -> dict[str, list[Scene]]:
 def verdict_name(requirement: str, event: str | None) -> str:
     """Return the name of the item for a verdict."""
     return f"{requirement}[{event}]" if event else requirement
+
+
+def shown(text: str) -> str:
+    """Return a text of a server's without what a terminal, or GitHub Actions, would take for more than that."""
+    from dungeonlab_conformance.report.printable import printable, without_commands
+
+    text = printable(text)
+    return without_commands(text) if os.environ.get("GITHUB_ACTIONS") == "true" else text
 
 
 class Suite(pytest.Collector):
@@ -88,7 +97,7 @@ class Described(Suite, pytest.File):
         try:
             self.target = load(self.path, url=url, scale=scale)
         except TargetFault as fault:
-            raise self.CollectError(str(fault)) from None
+            raise self.CollectError(shown(str(fault))) from None
         yield from super().collect()
 
 
@@ -122,7 +131,7 @@ class Judged(pytest.Item):
         if verdict.outcome in (Outcome.FAIL, Outcome.ERROR) or (unshown and verdict.level == "MUST"):
             raise NotConformant(verdict)
         if unshown or verdict.outcome in (Outcome.SKIPPED, Outcome.NOTE):
-            pytest.skip(verdict.reason or "optional, and not there")
+            pytest.skip(shown(verdict.reason) or "optional, and not there")
 
     def _verdict(self, run: Run) -> Verdict:
         from dungeonlab_conformance.verdict import Outcome, Verdict
@@ -141,7 +150,7 @@ class Judged(pytest.Item):
         if verdict.outcome is not Outcome.UNJUDGED:
             return
         if all(v.outcome is Outcome.UNJUDGED for v in run.verdicts):
-            self.session.shouldfail = why
+            self.session.shouldfail = shown(why)
         raise NotConformant(replace(verdict, reason=why))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -157,7 +166,7 @@ class Judged(pytest.Item):
         lines = [f"{verdict.outcome}: {sentence}", *([verdict.reason] if verdict.reason else [])]
         for finding in verdict.findings:
             lines += finding_lines(finding)
-        return "\n".join(map(one_line, lines))
+        return shown("\n".join(map(one_line, lines)))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Name the item by its requirement."""
@@ -168,5 +177,5 @@ class NotConformant(Exception):  # noqa: N818
     """Carries a verdict to pytest, whose short summary shows what it says of itself."""
 
     def __init__(self, verdict: Verdict) -> None:
-        super().__init__(verdict.reason or str(verdict.outcome))
+        super().__init__(shown(verdict.reason) or str(verdict.outcome))
         self.verdict = verdict

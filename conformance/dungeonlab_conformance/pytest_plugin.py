@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dungeonlab_conformance.pytest_items import PACKAGE, RUNS, Described, Installed, scenes_by_name, verdict_name
+from dungeonlab_conformance.pytest_items import PACKAGE, RUNS, Described, Installed, scenes_by_name, shown, verdict_name
 from dungeonlab_conformance.shared_runs import SharedRuns
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _target(url: str | None, file: str | None, scale: float) -> Target:
     try:
         return load(Path(file), url=url, scale=scale) if file is not None else Target(url or "", limits=Limits(scale))
     except TargetFault as fault:
-        raise pytest.UsageError(str(fault)) from None
+        raise pytest.UsageError(shown(str(fault))) from None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -163,7 +163,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """
     for run in config.stash[RUNS].all():
         for line in _notes(run):
-            terminalreporter.write_line(line, yellow=True)
+            terminalreporter.write_line(shown(line), yellow=True)
 
 
 def _notes(run: Run) -> Iterator[str]:

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
@@ -25,6 +26,7 @@ from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.sweeping import clear_away
 from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.transcript import Room
 from dungeonlab_conformance.verdict import (
     Broken,
     Gone,
@@ -38,6 +40,7 @@ from dungeonlab_spec import Catalogue
 
 _LOG = logging.getLogger(__name__)
 _LIMITED = "the server's rate limit was reached (RATE_LIMITED); raise it for the run"
+_LONGEST = 4000  # characters of a reason, or of what went wrong
 _ONE_BY_ONE = 3.0  # seconds for scenes that are played alone; then those of one check are played together
 
 
@@ -83,7 +86,10 @@ class Runner:
         self.on_scene = on_scene
         self.catalogue = Catalogue.load()
         self.backstage = Backstage(target)
-        self._hide = target.secrets.redact  # nothing goes into the run that has not passed through this
+        target.room = Room()
+        self._hide = partial(
+            target.secrets.shortened, longest=_LONGEST
+        )  # nothing goes into the run that has not passed through this
         self.run = run or Run(target.url)
         self.run.target = self._hide(self.run.target)
         self.run.dialect = bool(target.dialect)
@@ -127,7 +133,7 @@ class Runner:
         self._log("the run", fault)
 
     def _log(self, what: str, fault: BaseException) -> None:
-        _LOG.debug("%s: %s", what, self._hide("".join(traceback.format_exception(fault))))
+        _LOG.debug("%s: %s", what, self.target.secrets.redact("".join(traceback.format_exception(fault))))
 
     async def _play(self) -> None:
         await reach(self.target)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from dungeonlab_conformance.address import check, hide_credentials
 from dungeonlab_conformance.advice import advice
 from dungeonlab_conformance.casting import ROLES, Party, parties
 from dungeonlab_conformance.dialect import PLAIN, Dialect
@@ -23,6 +24,7 @@ from dungeonlab_conformance.http_client import new_session, read_text
 from dungeonlab_conformance.journal import Capacity
 from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
+from dungeonlab_conformance.transcript import Room
 from dungeonlab_conformance.verdict import Missing, TargetFault, Unreachable
 
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
@@ -163,13 +165,10 @@ class Target:
     secrets: Secrets = field(default_factory=Secrets)
     capacity: Capacity = field(default_factory=Capacity)
     recovers: bool = False  # whether it showed that it recovers the state of connections
+    room: Room = field(default_factory=Room)  # for what its findings quote
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise TargetFault(f"{self.url!r} is no server URL; give one such as http://127.0.0.1:3000")
-        if parts.query or parts.fragment:
-            raise TargetFault(f"{self.url!r} has something behind its path, where requests put theirs; leave it out")
+        hide_credentials(check(self.url), self.secrets)
         self.url = self.url.rstrip("/")
         self.path = f"/{self.path.strip('/')}/"
 

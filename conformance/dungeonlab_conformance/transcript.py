@@ -1,28 +1,66 @@
-"""What each actor sent and heard in a scene, in order: to be read, and whole, so that it can be played again."""
+"""What each actor sent and heard in a scene, in order: to be read, and whole if possible, to be played again.
+
+A server may say as much as it likes, so what is kept of it is bounded: for each finding, and for a run in all.
+"""
 
 from __future__ import annotations
 
-from dungeonlab_conformance.arguments import body
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dungeonlab_conformance.arguments import LONGEST, body, name
 from dungeonlab_conformance.journal import Journal, Observation
 from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.verdict import Line
 
 LINES = 400  # the last ones; a finding stands at the end of its transcript
+_MOST, _LEAST = 400_000, 1_500  # characters that one finding may take: the first ones, and each even if all is used up
+_OF_A_LINE = 160  # characters that a line takes in a result besides what was said
 
 
-def transcript(journal: Journal, secrets: Secrets, upto: Observation | None = None) -> tuple[Line, ...]:
-    """Return the lines of a scene, up to an observation if one is named, be it the last or seen in another scene.
+@dataclass(slots=True)
+class Room:
+    """How many characters the findings of one run may still take; each may have an eighth of what is left."""
 
-    Names and payloads are as they went over the wire, but for what is secret.
+    left: int = 4_000_000
+
+    @property
+    def share(self) -> int:
+        """How many the next finding may take."""
+        return max(_LEAST, min(_MOST, self.left // 8))
+
+    def take(self, characters: int) -> None:
+        """Count what a finding took."""
+        self.left -= characters
+
+
+def transcript(
+    journal: Journal, secrets: Secrets, upto: Observation | None = None, room: int = _MOST
+) -> tuple[tuple[Line, ...], int]:
+    """Return the last lines of a scene, in about so many characters, and how many before them are left out.
+
+    They end with an observation if one is named, the last one or one that was seen in another scene. Names and
+    payloads are as they went over the wire, but for what is secret.
     """
     shown = [seen for seen in journal.observations if upto is None or seen.number < upto.number]
     if upto is not None:
         shown.append(upto)
-    return tuple(_line(seen, journal.began, secrets) for seen in shown[-LINES:])
+    kept: list[Line] = []
+    for seen in reversed(shown[-LINES:]):
+        if room <= 0 and kept:
+            break
+        kept.append(_line(seen, journal.began, secrets, max(room, 200)))
+        room -= size(kept[-1:])
+    return tuple(reversed(kept)), len(shown) - len(kept)
 
 
-def _line(seen: Observation, began: float, secrets: Secrets) -> Line:
+def size(lines: Iterable[Line]) -> int:
+    """Return about how many characters lines take in a result."""
+    return sum(_OF_A_LINE + len(line.event) + len(line.body) for line in lines)
+
+
+def _line(seen: Observation, began: float, secrets: Secrets, room: int) -> Line:
     event, args = seen.wire or (seen.event, seen.args)
-    text, cut = body(args, secrets.redact)
+    text, cut = body(args, secrets.redact, min(room, LONGEST))
     at = round((seen.at - began) * 1000, 1)
-    return Line(at, seen.actor, seen.act, secrets.redact(event), text, seen.connection, cut)
+    return Line(at, seen.actor, seen.act, name(event, secrets.redact), text, seen.connection, cut)

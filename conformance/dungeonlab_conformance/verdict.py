@@ -84,7 +84,7 @@ class Finding:
     """One way in which a requirement was broken, with all its author needs to see it.
 
     `ids` are the ids of the scene's stage, by what they are of, and `cast` who each actor is logged in as: what it
-    takes to play the transcript again on another stage.
+    takes to play the transcript again on another stage. `left_out` lines came before those of the transcript.
     """
 
     expected: str
@@ -94,6 +94,7 @@ class Finding:
     transcript: tuple[Line, ...] = ()
     ids: Mapping[str, str] = field(default_factory=dict)
     cast: Mapping[str, str | None] = field(default_factory=dict)
+    left_out: int = 0
 
 
 @dataclass(slots=True)

@@ -144,7 +144,7 @@ def test_a_file_that_is_wrong_is_met_with_one_sentence(tmp_path: Path, text: str
 
 def test_a_file_that_is_not_there_is_met_with_one_sentence(tmp_path: Path) -> None:
     """It says which file, and that it cannot be read."""
-    with pytest.raises(ValueError, match="cannot be read: No such file"):
+    with pytest.raises(ValueError, match="cannot be read: it does not exist"):
         load(tmp_path / "known.toml")
 
 

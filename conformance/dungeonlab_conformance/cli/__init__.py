@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import sys
+import logging
+import traceback
+from typing import Any
 
 import click
 
@@ -15,10 +16,31 @@ from dungeonlab_conformance.cli.replay import replay
 from dungeonlab_conformance.cli.report import diff, report
 from dungeonlab_conformance.cli.requirements import explain, list_
 from dungeonlab_conformance.cli.run import run
+from dungeonlab_conformance.cli.streams import Streams
+from dungeonlab_conformance.report.printable import sentence_of
 
 
 class _Commands(click.Group):
-    """Ends as a run does when it is interrupted, also before a run has begun."""
+    """Ends with one sentence and the code for whose fault it is, whatever goes wrong outside of a run."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Parse, call and exit. What could not be printed is wrong usage, unless there is more to say."""
+        with Streams() as streams:
+            try:
+                found = super().main(*args, **options)
+            except SystemExit as ended:
+                found = ended.code
+                if not options.get("standalone_mode", True):
+                    raise
+            except Exception as fault:  # our own, whatever it is: a stack trace helps nobody who only runs this
+                if not options.get("standalone_mode", True):
+                    raise
+                logging.getLogger(__name__).debug("%s", traceback.format_exc())
+                click.echo(f"the suite itself failed: {sentence_of(fault)}; please report it", err=True)
+                found = 4
+        if not options.get("standalone_mode", True):
+            return found
+        raise SystemExit(found or (2 if streams.problem else 0))
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -35,9 +57,6 @@ def main() -> None:
     Exit codes: 0 every MUST held; 1 at least one was broken; 2 wrong usage; 3 the target could not be tested;
     4 the suite's own fault; 130 interrupted.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter is no reason to fail
 
 
 for command in (run, report, diff, replay, list_, explain, probe, validate, init, export, docs):

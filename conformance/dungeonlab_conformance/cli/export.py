@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from dungeonlab_conformance import files
 from dungeonlab_conformance.advice import NAME
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 
 
 @click.command()
@@ -18,13 +19,16 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--force", is_flag=True, help="Write it even if there is one.")
 def init(file: Path, force: bool) -> None:
     """Write a commented target file to FILE, dungeonlab-target.toml by default."""
-    from importlib.resources import files
+    from importlib.resources import files as resources
 
     if file.exists() and not force:
         raise click.UsageError(f"{file} is there already; --force writes over it")
-    template = files("dungeonlab_conformance.target_file").joinpath("template.toml").read_text("utf-8")
+    template = resources("dungeonlab_conformance.target_file").joinpath("template.toml").read_text("utf-8")
     _write(template, file)
-    click.echo(f"{file} is written; say in it where your server is, then: dungeonlab-conformance probe --target {file}")
+    if file != files.STANDARD:
+        click.echo(
+            f"{file} is written; say in it where your server is, then: dungeonlab-conformance probe --target {file}"
+        )
 
 
 @click.group()
@@ -40,10 +44,7 @@ def _exporting(name: str, what: str) -> Callable[[Callable[[], Any]], click.Comm
             import json
 
             text = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-            if file is None:
-                click.echo(text, nl=False)
-            else:
-                _write(text, file)
+            _write(text, file or files.STANDARD)
 
         return command
 
@@ -66,6 +67,6 @@ def _report_schema() -> Any:
 
 def _write(text: str, file: Path) -> None:
     try:
-        file.write_text(text, "utf-8")
+        files.write(text, file)
     except OSError as error:
         raise click.UsageError(f"{file} cannot be written: {error.strerror}") from None

@@ -17,6 +17,12 @@ class WrongFile(click.ClickException):
     exit_code = 2
 
 
+class BrokenAdapter(click.ClickException):
+    """The target's adapter cannot be had, so there is no target."""
+
+    exit_code = 3
+
+
 def pointing(command: Any) -> Any:
     """Add URL, ``--target`` and ``--timeout``."""
     for option in (
@@ -48,7 +54,7 @@ def make_target(url: str | None, target_file: Path | None, transport: str | None
     not used.
     """
     from dungeonlab_conformance.target import EMBEDDED, Limits, Target
-    from dungeonlab_conformance.target_file.document import FileFault
+    from dungeonlab_conformance.target_file.document import AdapterFault, FileFault
     from dungeonlab_conformance.target_file.loading import find, load
     from dungeonlab_conformance.verdict import TargetFault
 
@@ -57,6 +63,8 @@ def make_target(url: str | None, target_file: Path | None, transport: str | None
         if file is not None:
             return load(file, url=url, transport=transport, scale=scale)
         return Target(url or EMBEDDED, transport=transport or "websocket", limits=Limits(scale))
+    except AdapterFault as fault:
+        raise BrokenAdapter(str(fault)) from None
     except FileFault as fault:
         raise WrongFile(str(fault)) from None
     except TargetFault as fault:

@@ -56,7 +56,9 @@ async def _walk(target: Target) -> int:
 
 
 def _show(step: Step) -> None:
-    said = f": {step.problem}" if step.problem else " (not tried)" if step.state == "not tried" else ""
+    from dungeonlab_conformance.report.printable import one_line
+
+    said = f": {one_line(step.problem)}" if step.problem else " (not tried)" if step.state == "not tried" else ""
     click.echo(f"{_MARKS[step.state]} {step.name}{said}")
     if step.hint:
         click.echo(f"  → {step.hint}")

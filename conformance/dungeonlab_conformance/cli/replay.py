@@ -10,6 +10,7 @@ import click
 
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 from dungeonlab_conformance.cli.report import RESULT, loaded
+from dungeonlab_conformance.redaction import HIDDEN
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.replay import Step
@@ -48,6 +49,7 @@ def replay(
     import asyncio
 
     from dungeonlab_conformance.embedded import reference_server
+    from dungeonlab_conformance.report.printable import one_line
     from dungeonlab_conformance.target import EMBEDDED
     from dungeonlab_conformance.verdict import TargetFault, Unjudged
 
@@ -67,7 +69,7 @@ def replay(
     try:
         code = asyncio.run(whole())
     except (TargetFault, Unjudged) as fault:
-        click.echo(target.secrets.redact(str(fault)))
+        click.echo(one_line(target.secrets.redact(str(fault))))
         code = 3
     except KeyboardInterrupt:
         code = 130
@@ -85,12 +87,21 @@ def _finding(run: Run, requirement: str, event: str | None, number: int) -> Find
     finding = told[0].findings[number - 1]
     if not finding.transcript:
         raise click.UsageError("no transcript of it was kept")
+    if finding.left_out:
+        click.echo(
+            f"the first {finding.left_out} lines of this transcript were not kept and cannot be played", err=True
+        )
     return finding
 
 
 def _where(run: Run) -> tuple[str | None, Path | None]:
     """Return URL and target file of an earlier run; neither if it judged the embedded reference server."""
-    words = shlex.split(run.again)[2:]
+    try:
+        words = shlex.split(run.again)[2:]
+    except ValueError:  # an open quotation mark, of a result that somebody has edited
+        words = []
+    if any(HIDDEN in word for word in words):
+        raise click.UsageError("the result hides a part of where its server is, which is secret; name the server again")
     file = next((Path(words[i + 1]) for i, word in enumerate(words[:-1]) if word == "--target"), None)
     return (words[0] if words and not words[0].startswith("-") else None), file
 

@@ -12,7 +12,7 @@ from dungeonlab_conformance.cli import reports
 if TYPE_CHECKING:
     from dungeonlab_conformance.run import Run
 
-RESULT = click.Path(dir_okay=False, path_type=Path)
+RESULT = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 
 
 def loaded(file: Path) -> Run:
@@ -37,11 +37,15 @@ def report(result: Path, verbose: bool, **files: Path | None) -> None:
 
     reports.make_sure_of(files)
     run = loaded(result)
+    fault = run.own_fault
     problems = reports.write(run, files)
     if not any(files.values()):
         terminal.show(run, Console(highlight=False), verbosity=int(verbose))
     for problem in problems:
         click.echo(problem, err=True)
+    if run.own_fault and not fault:
+        click.echo(f"the suite itself failed: {run.own_fault}; please report it", err=True)
+        raise SystemExit(4)
     raise SystemExit(2 if problems else 0)
 
 

@@ -5,22 +5,30 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dungeonlab_conformance.cli.streams import commands
+from dungeonlab_conformance.files import STANDARD
+from dungeonlab_conformance.report.printable import sentence_of
+
 if TYPE_CHECKING:
     from dungeonlab_conformance.run import Run
 
 FORMATS = {  # option, module, help
-    "json": ("result", "Write the result as JSON, from which `report` makes any other format later."),
+    "json": (
+        "result",
+        "Write the result as JSON, from which `report` makes any other format. Here and below, - is standard output.",
+    ),
     "junit": ("junit", "Write JUnit XML."),
     "markdown": ("markdown", "Write Markdown."),
     "html": ("html", "Write one self-contained HTML page."),
     "badge": ("badge", "Write a badge: SVG if FILE ends in .svg, else the JSON of a shields.io endpoint."),
 }
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 
 
 def reporting(command: Any) -> Any:
@@ -32,14 +40,55 @@ def reporting(command: Any) -> Any:
 
 def make_sure_of(files: Mapping[str, Path | None]) -> None:
     """Make sure, before a long run, that each file can be written; what cannot is wrong usage."""
-    given = [file.absolute() for file in files.values() if file is not None]
+    given = [file for file in files.values() if file is not None]
+    for number, file in enumerate(given):
+        for other in given[:number]:
+            if _same(file, other):
+                also = f", as {other}" if other != file else ""
+                raise click.UsageError(f"{_shown(file)} is named for two reports{also}")
     for file in given:
+        if file != STANDARD and (why := _obstacle(file)):
+            raise click.UsageError(f"{file} cannot be written: {why}")
+
+
+def _shown(file: Path) -> str:
+    return "standard output" if file == STANDARD else str(file)
+
+
+def _obstacle(file: Path) -> str:
+    """Say what is in the way of writing to a file; nothing is left behind of the attempt."""
+    try:
         if not file.parent.is_dir():
-            raise click.UsageError(f"{file} cannot be written: there is no folder {file.parent}")
-        if not os.access(file if file.exists() else file.parent, os.W_OK):
-            raise click.UsageError(f"{file} cannot be written: permission denied")
-        if given.count(file) > 1:
-            raise click.UsageError(f"{file} is named for two reports")
+            return f"there is no folder {file.parent}"
+        if file.exists() and not file.is_file():  # a pipe would notice the attempt
+            return "" if os.access(file, os.W_OK) else "permission denied"
+        there = file.exists()
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+        if not there:
+            file.resolve().unlink()
+    except (OSError, ValueError) as error:
+        return (getattr(error, "strerror", None) or str(error)).lower()
+    return ""
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same file: relative, by a link, or in other letters where those are all one."""
+    if STANDARD in (one, other):
+        return one == other
+    with suppress(OSError, ValueError):
+        one, other = one.resolve(), other.resolve()
+        if one == other:
+            return True
+        if one.exists() and other.exists():
+            return one.samefile(other)
+        if str(one).casefold() == str(other).casefold():
+            return one.parent.with_name(one.parent.name.swapcase()).exists()
+    return one == other
+
+
+def to_output(files: Mapping[str, Path | None]) -> bool:
+    """Whether a report goes to standard output; what people read then goes to standard error."""
+    return STANDARD in files.values()
 
 
 def write(run: Run, files: Mapping[str, Path | None]) -> list[str]:
@@ -51,15 +100,29 @@ def write(run: Run, files: Mapping[str, Path | None]) -> list[str]:
             try:
                 importlib.import_module(f"dungeonlab_conformance.report.{module}").write(run, file)
             except OSError as error:
-                problems.append(f"{file} could not be written: {error.strerror}")
+                problems.append(_unwritten(file, error))
+            except Exception as fault:  # our own: the other reports are written all the same
+                run.own_fault = run.own_fault or f"the report {name} could not be made: {sentence_of(fault)}"
     return problems
 
 
-def tell_github(run: Run) -> None:
-    """Annotate the workflow run, append to the job summary and set outputs, where GitHub Actions says it is there."""
+def tell_github(run: Run, *, errors: bool = False) -> list[str]:
+    """Annotate the workflow run, append to the job summary and set outputs, where GitHub Actions says it is there.
+
+    Annotations go to standard output, or to standard `errors`. Returns a sentence for each file that cannot be written.
+    """
     from dungeonlab_conformance.report import github
 
     if os.environ.get("GITHUB_ACTIONS") == "true" and (annotations := github.commands(run)):
-        click.echo(annotations)
-    github.append_summary(run)
-    github.append_outputs(run)
+        commands(annotations, errors=errors)
+    problems = []
+    for variable, append in (("GITHUB_STEP_SUMMARY", github.append_summary), ("GITHUB_OUTPUT", github.append_outputs)):
+        try:
+            append(run)
+        except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
+            problems.append(f"{_unwritten(Path(os.environ[variable]), error)} ({variable} names it)")
+    return problems
+
+
+def _unwritten(file: Path, error: Exception) -> str:
+    return f"{_shown(file)} could not be written: {getattr(error, 'strerror', None) or error}"

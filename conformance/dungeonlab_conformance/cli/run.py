@@ -100,7 +100,8 @@ def run(
     chosen = chosen_scenes(selection, fuzz_checks)
     words += [f"--{part}" for part in parts]
     target = make_target(url, target_file, transport, scale)
-    console = Console(highlight=False)
+    reports_on_output = reports.to_output({**files, "ndjson": ndjson_file, "listing": listing_file})
+    console = Console(highlight=False, stderr=reports_on_output)
     if verbose:  # the suite's own faults with their stack traces, for whoever reports them
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
         logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
@@ -127,7 +128,7 @@ def run(
         if listing_file:
             problems += _list(result, listing_file, before, reason or "")
         terminal.show(result, console, verbosity=-1 if quiet else int(verbose))
-        reports.tell_github(result)
+        problems += reports.tell_github(result, errors=reports_on_output)
         for problem in problems:
             click.echo(problem, err=True)
     raise SystemExit(result.exit_code or (2 if problems else 0))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from dungeonlab_conformance import files
 from dungeonlab_conformance.claim import musts
 from dungeonlab_conformance.report.judged import areas
 from dungeonlab_conformance.run import Run
@@ -26,7 +27,7 @@ _LETTER, _PAD = 6.6, 7  # px
 def write(run: Run, file: Path) -> None:
     """Write SVG to a file whose name ends in ``.svg``, the endpoint's JSON to any other."""
     content = svg(run) if file.suffix == ".svg" else json.dumps(endpoint(run)) + "\n"
-    file.write_text(content, "utf-8")
+    files.write(content, file)
 
 
 def endpoint(run: Run) -> dict[str, Any]:

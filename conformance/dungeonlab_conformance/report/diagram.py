@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
+from dungeonlab_conformance.arguments import body
 from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.report.words import spoken
 from dungeonlab_conformance.verdict import Line
@@ -74,12 +75,12 @@ def _line(svg: ET.Element, line: Line, x: int, server: int, y: int, *, stands_ou
         _add(group, "rect", None, "note", x=x - wide // 2, y=y - 15, width=wide, height=22, rx=11)
         _add(group, "text", label, "said", x=x, y=y)
     mark, payload = _answer(line)
-    body = shortened(one_line(_KEY.sub(r"\1: ", payload)), _BODY - len(mark))
+    said = shortened(one_line(_KEY.sub(r"\1: ", payload)), _BODY - len(mark))
     text = _add(group, "text", None, "body", x=server + 20, y=y)
     if mark:
-        _add(text, "tspan", mark, "ok" if mark == "✓ " else "no").tail = body
+        _add(text, "tspan", mark, "ok" if mark == "✓ " else "no").tail = said
     else:
-        text.text = body
+        text.text = said
 
 
 def _arrow(group: ET.Element, x: int, server: int, y: int, *, to_server: bool) -> None:
@@ -108,10 +109,14 @@ def _answer(line: Line) -> tuple[str, str]:
         answer = None
     match answer:
         case {"success": True, "data": data}:
-            return "✓ ", json.dumps(data, ensure_ascii=False)
+            return "✓ ", body((data,))[0]
         case {"success": False, "code": code, "error": error}:
-            return f"✗ {shortened(one_line(str(code)), 24)} ", str(error)
+            return f"✗ {shortened(one_line(_text(code)), 24)} ", _text(error)
     return ("✓ " if line.body.startswith('{"success": true') else ""), line.body
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else body((value,))[0]
 
 
 def _spoken(actors: Sequence[str], lines: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from dungeonlab_conformance.report import markdown
 from dungeonlab_conformance.report.headline import headline
 from dungeonlab_conformance.report.judged import Judged, to_mend
-from dungeonlab_conformance.report.printable import one_line, printable, shortened
+from dungeonlab_conformance.report.printable import one_line, printable, shortened, without_commands
 from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import repeat
 from dungeonlab_conformance.run import Run
@@ -96,7 +96,7 @@ def _message(judged: Judged, run: Run) -> str:
 
 
 def _data(text: str) -> str:
-    text = printable(text)
+    text = without_commands(printable(text))
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

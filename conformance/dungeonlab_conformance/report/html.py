@@ -6,16 +6,17 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
-from importlib.resources import files
+from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance import files
 from dungeonlab_conformance.report import diagram
 from dungeonlab_conformance.report.headline import headline
 from dungeonlab_conformance.report.judged import WORST_FIRST, Area, Judged, areas, to_mend
 from dungeonlab_conformance.report.printable import one_line, printable, shortened
 from dungeonlab_conformance.report.result import counts
-from dungeonlab_conformance.report.words import repeat, spoken, title
+from dungeonlab_conformance.report.words import earlier, repeat, spoken, title
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Finding, Line, Outcome, Verdict
 from dungeonlab_spec import Catalogue
@@ -45,8 +46,8 @@ _LONGEST = 4000  # characters of what was expected or got
 
 
 def write(run: Run, file: Path) -> None:
-    """Write the run to a file."""
-    file.write_text(page(run), "utf-8")
+    """Write the run to a file, or to standard output."""
+    files.write(page(run), file)
 
 
 def page(run: Run) -> str:
@@ -54,7 +55,7 @@ def page(run: Run) -> str:
     import jinja2
     from markupsafe import Markup
 
-    folder = files("dungeonlab_conformance.report") / "page"
+    folder = resources("dungeonlab_conformance.report") / "page"
     source, style, script = ((folder / f"page.{end}").read_text("utf-8") for end in ("html.jinja", "css", "js"))
     environment = jinja2.Environment(
         autoescape=True,
@@ -152,7 +153,7 @@ def _verdict(verdict: Verdict, anchors: _Anchors, run: Run, *, opened: bool) -> 
 def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
     from markupsafe import Markup
 
-    drawn: dict[object, int] = {}
+    drawn: dict[object, int] = {}  # transcripts, and which finding showed each first
     for number, finding in enumerate(verdict.findings, 1):
         same_as = drawn.setdefault(finding.transcript, number) if finding.transcript else number
         fresh = bool(finding.transcript) and same_as == number
@@ -175,7 +176,8 @@ def _convicting(finding: Finding) -> list[Line]:
 
 
 def _text(finding: Finding) -> str:
-    return "\n".join(one_line(f"{line.at:9.1f}  {spoken(line, _LINE)}") for line in finding.transcript)
+    before = [f"… {earlier(0, finding.left_out)}"] if finding.left_out else []
+    return "\n".join([*before, *(one_line(f"{line.at:9.1f}  {spoken(line, _LINE)}") for line in finding.transcript)])
 
 
 def _mend(judged: Judged, anchors: _Anchors) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
+from dungeonlab_conformance import files
 from dungeonlab_conformance.report.judged import requirement_of
 from dungeonlab_conformance.report.printable import shortened
 from dungeonlab_conformance.report.words import LONGEST, finding_lines, repeat
@@ -15,7 +17,12 @@ from dungeonlab_conformance.verdict import Outcome, Verdict, fails
 
 
 def write(run: Run, file: Path) -> None:
-    """Write the run to a file.
+    """Write the run to a file, or to standard output."""
+    files.write(text(run), file)
+
+
+def text(run: Run) -> str:
+    """Return the run as a document in XML.
 
     What fails the run is a failure, or an error if it could not be judged. What is broken and does not fail it, a
     SHOULD as a rule, passes and says so in its output; what is known is skipped, with the reason.
@@ -33,7 +40,9 @@ def write(run: Run, file: Path) -> None:
     if any(what for _, what in troubles):
         document.add_testsuite(_run_suite(troubles))
     document.update_statistics()  # type: ignore[no-untyped-call]
-    document.write(str(file), pretty=True)
+    page = io.BytesIO()
+    document.write(page, pretty=True)
+    return page.getvalue().decode()
 
 
 def _run_suite(troubles: list[tuple[str, str | None]]) -> TestSuite:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from dungeonlab_conformance import files
 from dungeonlab_conformance.known import Known, listed
 from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.run import Run
@@ -23,7 +24,7 @@ _LONGEST = 160  # characters of a comment
 def write(run: Run, file: Path, before: Iterable[Known] = (), reason: str = "") -> int:
     """Write the list to a file, `reason` where there is none; returns how many of its entries still need one."""
     entries = listed(run, before, reason)
-    file.write_text(_HEAD + "".join("\n" + "\n".join(_table(*entry)) + "\n" for entry in entries), "utf-8")
+    files.write(_HEAD + "".join("\n" + "\n".join(_table(*entry)) + "\n" for entry in entries), file)
     return sum(not entry.reason.strip() for entry, _ in entries)
 
 

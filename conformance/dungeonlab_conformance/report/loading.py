@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance import files
+from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.report.result import from_json, to_json
 from dungeonlab_conformance.run import Run
 from dungeonlab_spec import Catalogue
 
+_LONGEST = 300  # characters of what is wrong with a file
 _CUT_OFF = "the stream of this run ends before the run did"
 
 
 def load(file: Path) -> Run:
     """Return the run that `--json` or `--ndjson` wrote. Raises `ValueError` with one sentence if there is none."""
+    text = files.read(file)
     try:
-        text = file.read_text("utf-8")
-        return from_json(_stream(text) if text.startswith('{"line":') else json.loads(text))
-    except OSError as error:
-        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError, KeyError, AttributeError) as error:
+        return from_json(_stream(text) if text.startswith('{"line":') else files.from_json(text))
+    except RecursionError:
+        reason = "no result of this suite: it is nested too deeply"
+    except KeyError as error:
+        reason = f"no result of this suite: it lacks {error}"
+    except (ValueError, AttributeError, TypeError) as error:  # lists for texts, and texts for dicts
         reason = str(error) if str(error).startswith("no result") else f"no result of this suite: {error}"
-        raise ValueError(f"{file} is {reason}") from None
+    raise ValueError(f"{files.shown(file)} is {one_line(shortened(reason, _LONGEST))}")
 
 
 def _stream(text: str) -> dict[str, Any]:
     """Return the result that a stream amounts to; of two verdicts about the same, the later counts."""
     whole = text[: text.rfind("\n") + 1]  # a last line without an end was cut off by force
-    rows: list[dict[str, Any]] = [json.loads(line) for line in whole.splitlines()]
+    rows: list[dict[str, Any]] = [files.from_json(line) for line in whole.splitlines()]
     kinds: dict[str, list[dict[str, Any]]] = {"run": [], "verdict": [], "summary": []}
     for row in rows:
         kinds[row.pop("line")].append(row)

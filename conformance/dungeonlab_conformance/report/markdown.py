@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from dungeonlab_conformance import files
 from dungeonlab_conformance.report.headline import counted, headline
 from dungeonlab_conformance.report.judged import Judged, areas, broken
 from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.report.result import counts
-from dungeonlab_conformance.report.words import finding_lines, repeat
+from dungeonlab_conformance.report.words import earlier, finding_lines, repeat
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome, Verdict
 
@@ -21,8 +22,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@&])")
 
 
 def write(run: Run, file: Path) -> None:
-    """Write the run to a file."""
-    file.write_text(text(run), "utf-8")
+    """Write the run to a file, or to standard output."""
+    files.write(text(run), file)
 
 
 def text(run: Run, limit: int = LIMIT) -> str:
@@ -97,6 +98,9 @@ def _verdict(verdict: Verdict, run: Run) -> Iterator[str]:
     yield ""
     if first.transcript:
         lines = [shortened(one_line(line), 300) for line in finding_lines(first)][-len(first.transcript) :][-_LINES:]
+        hidden = len(first.transcript) - len(lines)
+        if hidden or first.left_out:
+            lines.insert(0, f"… {earlier(hidden, first.left_out)}")
         fence = _ticks("\n".join(lines), 3)
         yield f"<details><summary>Transcript of {html.escape(one_line(first.scene))}</summary>\n\n{fence}text"
         yield from lines

@@ -10,12 +10,14 @@ A stream without a summary was cut off by force: the verdicts before that stand,
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from dungeonlab_conformance.files import STANDARD, shown
 from dungeonlab_conformance.report.result import to_json, verdict_to_json
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.selection import Scene
@@ -31,7 +33,8 @@ class Stream:
         Raises `OSError` if the file cannot be opened. What cannot be written later is put down in `problem`.
         """
         self.problem = ""
-        self._file = file.open("w", encoding="utf-8", newline="\n")
+        self._file = sys.stdout if file == STANDARD else file.open("w", encoding="utf-8", newline="\n")
+        self._name = shown(file)
         self._run = run
         self._scenes = scenes
         self._played = 0
@@ -51,9 +54,10 @@ class Stream:
             why = f"{type(error).__name__}: {error}".rstrip(": ") if error else "the run was never finished"
             self._summary(why, exitCode=None, claim="", counts=self._counts())
         try:
-            self._file.close()
+            if self._file is not sys.stdout:
+                self._file.close()
         except OSError as error:  # of a full disk, for instance, and then `problem` has said so before
-            self.problem = self.problem or f"{self._file.name} could not be written: {error.strerror}"
+            self.problem = self.problem or f"{self._name} could not be written: {error.strerror}"
 
     def on_scene(self, _: Scene, verdicts: list[Verdict]) -> None:
         """Write the verdicts of one scene; made to be handed to the runner."""
@@ -97,4 +101,4 @@ class Stream:
                 self._file.write(json.dumps({"line": kind} | row | more, ensure_ascii=True) + "\n")
                 self._file.flush()
             except OSError as error:
-                self.problem = f"{self._file.name} could not be written: {error.strerror}"
+                self.problem = f"{self._name} could not be written: {error.strerror}"

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance import files
 from dungeonlab_conformance.arguments import storable
 from dungeonlab_conformance.report.result_schema import problem
 from dungeonlab_conformance.run import Run
@@ -67,9 +68,14 @@ def from_json(document: Any) -> Run:
     return run
 
 
+def text(run: Run) -> str:
+    """Return the run as a JSON text that a strict reader takes, and every file can hold."""
+    return storable(json.dumps(to_json(run), indent=1, ensure_ascii=False)) + "\n"
+
+
 def write(run: Run, file: Path) -> None:
-    """Write the run to a file."""
-    file.write_text(storable(json.dumps(to_json(run), indent=1, ensure_ascii=False)) + "\n", "utf-8")
+    """Write the run to a file, or to standard output."""
+    files.write(text(run), file)
 
 
 def verdict_to_json(verdict: Verdict) -> dict[str, Any]:

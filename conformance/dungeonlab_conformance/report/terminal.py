@@ -15,7 +15,7 @@ from dungeonlab_conformance.report.headline import counted
 from dungeonlab_conformance.report.judged import Judged, areas, to_mend
 from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.report.result import counts
-from dungeonlab_conformance.report.words import repeat, title
+from dungeonlab_conformance.report.words import earlier, repeat, title
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.verdict import Finding, Outcome, Verdict
@@ -169,8 +169,10 @@ def _finding(finding: Finding, console: Console, *, whole: bool) -> None:
     _say(console, f"  [green]expected[/]{_shown(where)}: {_shown(shortened(finding.expected, longest))}")
     _say(console, f"  [red]got[/]: {_shown(shortened(finding.got, longest))}")
     lines = finding.transcript if whole else finding.transcript[-_TRANSCRIPT:]
-    if len(lines) < len(finding.transcript):
-        _say(console, f"  [dim]… {len(finding.transcript) - len(lines)} earlier lines (-v shows them)[/]")
+    hidden = len(finding.transcript) - len(lines)
+    if hidden or finding.left_out:
+        hint = " (-v shows more)" if hidden else ""
+        _say(console, f"  [dim]… {earlier(hidden, finding.left_out)}{hint}[/]")
     for line in lines:
         act = f"[bold]{_shown(line.actor)}[/] {line.act} {_shown(line.event)}".rstrip()
         said = f" [dim]{_shown(shortened(line.body, longest))}[/]" if line.body else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from functools import cache
 
 from dungeonlab_conformance.report.printable import shortened
 from dungeonlab_conformance.run import Run
@@ -38,6 +39,7 @@ def repeat(verdict: Verdict, run: Run) -> str:
     return " ".join([run.again, *words])
 
 
+@cache
 def _judges(scene: str) -> tuple[str, ...]:
     """Return the requirements that scenes of a name judge; none if this version of the suite has no such scene."""
     from dungeonlab_conformance.check import all_checks
@@ -51,10 +53,17 @@ def finding_lines(finding: Finding) -> Iterator[str]:
     yield f"expected{where}: {shortened(finding.expected, LONGEST)}"
     yield f"got: {shortened(finding.got, LONGEST)}"
     yield f"transcript of {finding.scene} (milliseconds, actor):"
-    if len(finding.transcript) > _LINES:
-        yield f"  … {len(finding.transcript) - _LINES} earlier lines"
+    hidden = max(0, len(finding.transcript) - _LINES)
+    if hidden or finding.left_out:
+        yield f"  … {earlier(hidden, finding.left_out)}"
     for line in finding.transcript[-_LINES:]:
         yield f"  {line.at:9.1f}  {spoken(line)}"
+
+
+def earlier(hidden: int, left_out: int) -> str:
+    """Say how many lines come before those that are shown: some that the result has, and some that were not kept."""
+    lost = f"{left_out} were not kept, to bound the size of the result" if left_out else ""
+    return f"{hidden + left_out} earlier lines" + (f" ({lost})" if lost else "")
 
 
 def spoken(line: Line, longest: int = _LINE) -> str:

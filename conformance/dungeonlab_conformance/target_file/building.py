@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import ssl
 import sys
 from collections.abc import Mapping
@@ -13,10 +14,11 @@ from dungeonlab_conformance.adapter import Adapter, defines
 from dungeonlab_conformance.casting import ROLES, Party
 from dungeonlab_conformance.dialect import Dialect, Shape
 from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.report.printable import sentence_of
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.target import Account, Limits, ReadyMade, Target
 from dungeonlab_conformance.target_file.checking import RECIPES, actors_fault, recipe
-from dungeonlab_conformance.target_file.document import Document
+from dungeonlab_conformance.target_file.document import AdapterFault, Document
 from dungeonlab_conformance.verdict import TargetFault
 
 # Whoever says none of this has the HTTP side of the protocol's section 16.
@@ -28,6 +30,7 @@ _OWN_WAYS = (
     "encounter",
     "static-session",
 )
+_TELLTALE = re.compile("auth|token|key|secret|cookie|passw|session", re.IGNORECASE)  # in the name of a header
 _TOKENS = ("token:create", "token:move", "token:update", "token:delete")
 
 
@@ -154,8 +157,10 @@ def _adapter(document: Document) -> type[Adapter] | None:
         sys.path.insert(0, folder)
     try:
         found = getattr(importlib.import_module(module), name, None)
-    except Exception as error:  # whatever somebody else's module raises as it is imported
-        raise document.fault(("adapter",), f"{module} cannot be imported: {type(error).__name__}: {error}") from None
+    except BaseException as error:  # whatever somebody else's module raises as it is imported; it may even exit
+        what = document.fault(("adapter",), f"{module} cannot be imported: {sentence_of(error)}")
+        missing = isinstance(error, ModuleNotFoundError) and module.startswith(error.name or module)
+        raise what if missing else AdapterFault(str(what)) from None
     if found is None:
         raise document.fault(("adapter",), f"{module} has no {name}")
     if not (isinstance(found, type) and issubclass(found, Adapter)):
@@ -178,8 +183,10 @@ def _hide(document: Document, secrets: Secrets, url: str) -> None:
         for value in values:
             if where != ("server", "url") or value.rstrip("/") not in plain:
                 secrets.add(value)
-    if parts.password:
-        secrets.add(parts.password)
+    for name, value in document.data["server"].get("headers", {}).items():
+        if _TELLTALE.search(name):
+            secrets.add(value)
+            secrets.add(value.rpartition(" ")[2])  # of `Bearer ...`
     for account in document.data.get("actors", {}).values():
         secrets.add(account.get("password", ""))
         cookie = account.get("cookie", "")

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance import files
 from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.verdict import TargetFault
 
 Where = tuple[str | int, ...]  # the keys and indices that lead to something in the file
 
+_MOST = 256 << 10  # bytes of a file; the longest of ours has six thousand
 _REFERENCE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 
 
 class FileFault(TargetFault):
     """Something is wrong with the target's file: one sentence that begins with file and line."""
+
+
+class AdapterFault(FileFault):
+    """The target's adapter fails: its author's fault, and so the target's, not that of the file that names it."""
 
 
 @dataclass(slots=True)
@@ -50,21 +58,17 @@ class Document:
 def read(path: Path, environment: Mapping[str, str]) -> Document:
     """Read a file and put the environment in. Raises `FileFault`."""
     try:
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
-        raise FileFault(f"{path} does not exist; `dungeonlab-conformance init` writes one") from None
-    except IsADirectoryError:
-        raise FileFault(f"{path} is a folder; name the file in it") from None
-    except OSError as error:
-        raise FileFault(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise FileFault(f"{path}:{line}: this is no UTF-8 text") from None
+        text = files.read(path, _MOST)
+    except files.Unreadable as fault:
+        missing = f"{path} does not exist; `dungeonlab-conformance init` writes one"
+        raise FileFault(str(fault) if path == files.STANDARD or path.exists() else missing) from None
     document = Document(path, text)
     try:
-        raw = tomllib.loads(text)
+        raw = files.from_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise _no_toml(document, str(error)) from None
+    except ValueError as error:
+        raise FileFault(f"{path} cannot be read as TOML: {error}") from None
     document.data = _put_in(raw, (), document, environment)
     return document
 
@@ -106,21 +110,31 @@ def _put_in(value: Any, where: Where, document: Document, environment: Mapping[s
 def _line(text: str, where: Where) -> int | None:
     """Return the line on which a statement begins after which `where` exists.
 
-    TOML's parser gives no positions. So this asks it: of the beginnings of the file that are whole statements,
-    which is the first to hold what is looked for?
+    TOML's parser gives no positions. So this asks it: of the beginnings of the file that end with a statement, which
+    is the first to hold what is looked for?
     """
     lines = text.split("\n")
-    after = 0  # lines that belong to earlier statements
+    ends = _statements(text)
+    there = bisect_left(ends, True, key=lambda end: _holds(tomllib.loads("\n".join(lines[:end])), where))
+    if there == len(ends):
+        return None
+    after = ends[there - 1] if there else 0  # lines that belong to earlier statements
+    begins = (n for n in range(after, ends[there]) if lines[n].strip() and not lines[n].lstrip().startswith("#"))
+    return next(begins, ends[there] - 1) + 1
+
+
+@lru_cache(maxsize=4)
+def _statements(text: str) -> list[int]:
+    """Return after how many lines each statement of a file ends."""
+    lines = text.split("\n")
+    ends: list[int] = []
     for number in range(1, len(lines) + 1):
         try:
-            found = tomllib.loads("\n".join(lines[:number]))
-        except tomllib.TOMLDecodeError:
+            tomllib.loads("\n".join(lines[ends[-1] if ends else 0 : number]))
+        except ValueError:
             continue  # in the middle of a statement
-        if _holds(found, where):
-            begins = (n for n in range(after, number) if lines[n].strip() and not lines[n].lstrip().startswith("#"))
-            return next(begins, number - 1) + 1
-        after = number
-    return None
+        ends.append(number)
+    return ends
 
 
 def _holds(data: Any, where: Where) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -12,6 +13,8 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 
 from dungeonlab_conformance.target_file.document import Document, FileFault, Where
+
+_MOST = 20  # faults of which the first in the file is told
 
 
 @cache
@@ -23,7 +26,8 @@ def schema() -> dict[str, Any]:
 
 def misshapen(document: Document) -> Iterator[FileFault]:
     """Yield what does not fit the schema, in order of lines."""
-    errors = [_deepest(error) for error in Draft202012Validator(schema()).iter_errors(document.data)]
+    found = Draft202012Validator(schema()).iter_errors(document.data)
+    errors = [_deepest(error) for error in itertools.islice(found, _MOST)]
     for error in sorted(errors, key=lambda error: document.line(_place(error))):
         yield document.fault(_place(error), _sentence(error))
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shlex
+import tracemalloc
 import unicodedata
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.conformance.arbitrary import VALUES, quickly
 from tests.conformance.report.runs import ECHO, NASTY, failing
 
-from dungeonlab_conformance.arguments import Arguments, arguments, body
+from dungeonlab_conformance.arguments import LONGEST, LONGEST_NAME, Arguments, arguments, body, leaves, name
 from dungeonlab_conformance.report.printable import one_line, printable, shortened
 from dungeonlab_conformance.report.words import finding_lines, repeat, spoken, title
 from dungeonlab_conformance.run import Run
@@ -104,10 +109,47 @@ def test_arguments_that_are_too_long_say_so() -> None:
     text, cut = body(("x" * 100_000,))
     assert cut
     assert len(text) < 70_000
-    assert body((object(),)) == ("object", True)
+    assert body((object(),)) == ('"(object)"', True)
 
 
 def test_arguments_read_as_json_in_a_message() -> None:
     """A finding shows what a server sent as it was sent, not as Python writes it."""
     assert f"{Arguments(({'success': True}, None))}" == '{"success": true}, null'
     assert f"{Arguments()}" == "no argument"
+
+
+@quickly(150)
+@given(st.lists(VALUES, max_size=3), st.sampled_from([0, 1, 100, LONGEST]))
+def test_any_arguments_have_a_text(args: list[object], longest: int) -> None:
+    """Whatever a server sent, however deep or long: text that a file can hold, bounded, and JSON if nothing is cut."""
+    text, cut = body(args, longest=longest)
+    text.encode()
+    assert len(text) <= longest + 1
+    assert f"{Arguments(args)}"
+    assert len(name(args)) <= LONGEST_NAME + 1
+    if not cut:
+        arguments(text)
+
+
+def test_a_huge_payload_costs_no_more_than_what_is_kept() -> None:
+    """Of 200 MB of text, of ten million items and of 100,000 levels a page at most is copied."""
+    text: str = "x" * 200_000_000
+    levels: list[Any] = []
+    for _ in range(100_000):
+        levels = [levels]
+    items = [0] * 10_000_000
+    tracemalloc.start()
+    try:
+        kept = [body((value,), longest=1000) for value in (text, items, levels, {"a": items, "b": text})]
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+        while levels:  # one by one, or Python itself would recurse
+            levels = levels[0]
+    assert all(cut for _, cut in kept)
+
+
+def test_of_a_huge_payload_no_more_than_a_million_values_is_looked_through() -> None:
+    """A mark in a message that no protocol needs is not worth all of the memory."""
+    assert len(Arguments(([0] * 3_000_000,)).numbers) == 1
+    assert sum(1 for _ in leaves([0] * 3_000_000)) < 1 << 20

@@ -1,0 +1,168 @@
+"""The files that a user names, of whatever kind: read within bounds, and written. ``-`` is standard input or output.
+
+    Unreadable   a file cannot be read, or is too large; the message is one sentence that begins with its name
+    TooDeep      what stands in it is nested too deeply to be read; the message is the end of such a sentence
+
+What stands in a file is its reader's business.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import re
+import select
+import stat
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+STANDARD = Path("-")
+MOST = 64 << 20  # bytes of a file; no result has more than 15 million
+_SILENCE = 10.0  # seconds for which a pipe may say nothing, and six times that in all
+_PIECE = 1 << 20  # bytes
+_DEEPEST = 100  # levels of tables and lists; what looks through them recurses
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')[ \t]*+\.[ \t]*+){100}""")
+_LONGEST_NUMBER = 30  # characters
+
+
+class Unreadable(ValueError):  # noqa: N818 - reads as a sentence where it is raised
+    """A file cannot be read; one sentence that begins with the file's name, and the line if there is one."""
+
+    def __init__(self, path: Path, what: str, line: int | None = None) -> None:
+        super().__init__(f"{shown(path)}:{line}: {what}" if line else f"{shown(path)} {what}")
+
+
+class TooDeep(ValueError):  # noqa: N818
+    """A text is nested deeper than can be read."""
+
+    def __init__(self) -> None:
+        super().__init__("it is nested too deeply to be read")
+
+
+def shown(path: Path) -> str:
+    """Return how a message calls a file."""
+    return "standard input or output" if path == STANDARD else str(path)
+
+
+def read(path: Path, most: int = MOST) -> str:
+    """Return the text of a file in UTF-8, without its byte order mark. Raises `Unreadable`.
+
+    A pipe or a device is read like a file, as long as it says something.
+    """
+    try:
+        raw = _bytes(path, most)
+    except FileNotFoundError:
+        raise Unreadable(path, "cannot be read: it does not exist") from None
+    except IsADirectoryError:
+        raise Unreadable(path, "is a folder; name the file in it") from None
+    except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
+        if isinstance(error, Unreadable):
+            raise
+        raise Unreadable(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(path, "this is no UTF-8 text", raw[: error.start].count(b"\n") + 1) from None
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    descriptor = sys.__stdin__.fileno() if path == STANDARD and sys.__stdin__ else -1
+    if path == STANDARD and isinstance(getattr(sys.stdin, "buffer", None), io.BytesIO):  # as tests put it there
+        return bytes(sys.stdin.buffer.read(most))
+    opened = descriptor if descriptor >= 0 else os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        kind = os.fstat(opened).st_mode
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError
+        return _whole(path, opened, most, patient=not stat.S_ISREG(kind) and path != STANDARD)
+    finally:
+        if opened != descriptor:
+            os.close(opened)
+
+
+def _whole(path: Path, opened: int, most: int, *, patient: bool) -> bytes:
+    """Read to the end; of a `patient` reading, no longer than it takes to be sure that nothing comes."""
+    pieces: list[bytes] = []
+    size, end = 0, time.monotonic() + 6 * _SILENCE
+    poll = select.poll()
+    poll.register(opened, select.POLLIN)
+    while True:
+        if patient and (time.monotonic() > end or not poll.poll(1000 * _SILENCE)):
+            raise Unreadable(path, f"is a pipe or a device to which nobody writes for {_SILENCE:.0f} s; name a file")
+        piece = os.read(opened, _PIECE)
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            raise Unreadable(path, f"is larger than {_amount(most)}, the most that is read of such a file")
+
+
+def _amount(size: int) -> str:
+    return f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
+
+
+def write(text: str, path: Path) -> None:
+    """Write a text in UTF-8; lone surrogates, which that cannot hold, as JSON escapes them. Raises `OSError`."""
+    if path == STANDARD:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        file.write(text)
+
+
+def from_json(text: str) -> Any:
+    """Return what a JSON text holds. Raises `ValueError` with what is wrong, which a number without end is too."""
+    try:
+        return json.loads(text, parse_constant=_no_number, parse_float=_float, parse_int=_int)
+    except RecursionError:
+        raise TooDeep from None
+
+
+def from_toml(text: str) -> dict[str, Any]:
+    """Return what a TOML text holds. Raises `TooDeep`, or another `ValueError` with what is wrong and where."""
+    if _LONG_KEY.search(text):  # the parser takes the square of its length
+        raise TooDeep
+    try:
+        found = tomllib.loads(text)
+    except RecursionError:
+        raise TooDeep from None
+    if depth(found) > _DEEPEST:
+        raise TooDeep
+    return found
+
+
+def depth(value: object) -> int:
+    """Return how deep dicts and lists are nested, a hundred levels at a time: without recursion."""
+    level, layer = 0, [value]
+    while layer and level <= _DEEPEST:
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        level += 1
+    return level
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def _float(text: str) -> float:
+    if not math.isfinite(found := float(text)):
+        raise ValueError(f"{text[:_LONGEST_NUMBER]} is too large a number")
+    return found
+
+
+def _int(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError(f"{text[:_LONGEST_NUMBER]}… is too large a number")
+    return int(text)
