@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.spelling import did_you_mean
 from dungeonlab_conformance.verdict import Outcome, Verdict, fails
 from dungeonlab_spec import Catalogue
 
@@ -103,12 +104,25 @@ def hold_against(run: Run, known: Sequence[Known], today: datetime.date | None =
         named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
         held = [v for v in named if v.outcome is Outcome.PASS]
         if not any(entry.names(*pair) for pair in there):
-            run.stale.append(f"{entry.where}: {entry} is listed and matches no requirement that is judged")
+            run.stale.append(
+                f"{entry.where}: {entry} is listed and matches no requirement that is judged{_hint(entry)}"
+            )
         elif named and entry.expired(today):
             run.stale.append(f"{entry.where}: {entry} was accepted until {entry.expires}; mend it, or decide again")
         elif held and not entry.flaky:
             events = ", ".join(_name(v) for v in held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "")
             run.stale.append(f"{entry.where}: {entry} is listed as failing, but {events} held; take it off the list")
+
+
+def _hint(entry: Known) -> str:
+    """Return what an entry that matches nothing may have meant, or why that is not judged."""
+    requirements = Catalogue.load().requirements
+    named = [requirement for requirement in requirements.values() if fnmatch.fnmatchcase(requirement.id, entry.id)]
+    if not named:
+        return f"; {did_you_mean(entry.id, requirements)}"
+    if why := next((r.untestable for r in named if r.untestable), ""):
+        return f": it is {why}"
+    return f" for this event; {did_you_mean(entry.event or '', Catalogue.load().events)}"
 
 
 def _judgeable() -> list[tuple[str, str | None]]:

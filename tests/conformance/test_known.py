@@ -189,3 +189,17 @@ def test_a_list_written_again_keeps_reasons_and_drops_what_is_over(tmp_path: Pat
         {"id": ECHO, "event": "token:delete", "reason": ""},
         {"id": "acks/failure-shape", "event": "token:move", "reason": "glob that holds in part"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (Known("rooms/sender-hears-notes", "r"), "; did you mean rooms/sender-hears-nothing?"),
+        (Known(ECHO, "r", "token:moved"), "for this event; did you mean token:move?"),
+        (Known("client/joins-before-it-sends", "r"), "this suite judges servers"),
+    ],
+)
+def test_an_entry_that_matches_nothing_says_what_it_may_have_meant(entry: Known, said: str) -> None:
+    """A slip of the pen is mended from the message alone."""
+    [stale] = held_against(a_run(), entry).stale
+    assert stale.endswith(said)
