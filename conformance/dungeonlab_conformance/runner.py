@@ -84,8 +84,7 @@ class Runner:
         self.catalogue = Catalogue.load()
         self.backstage = Backstage(target)
         self._hide = target.secrets.redact  # nothing goes into the run that has not passed through this
-        self.run = run or Run(target.url)
-        self.run.target = self._hide(self.run.target)
+        self.run = run or Run.of(target)
         self.run.dialect = bool(target.dialect)
         self._stages: list[tuple[Scene, Stage]] = []
         self._up: dict[int, Stage] = {}  # the stage that still stands, by lane

@@ -21,12 +21,13 @@ from yarl import URL
 from dungeonlab_conformance.advice import advice
 from dungeonlab_conformance.casting import ROLES, Party, parties
 from dungeonlab_conformance.dialect import PLAIN, Dialect
-from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.redaction import HIDDEN, Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.verdict import Missing, TargetFault, Unreachable
 
 _IDLE = 1.0  # seconds until a connection is not used again; Node.js hangs up after 5, others after 2, unannounced
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
+BUNDLED = "the bundled reference server"  # what every report calls it; its address is gone when one is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +163,10 @@ class Target:
     file: str | None = None
     run: str = field(default_factory=lambda: secrets.token_hex(3))  # the name that everything made carries
     secrets: Secrets = field(default_factory=Secrets)
+    bundled: bool = field(init=False)  # whether it is the suite's own reference server, whatever address that gets
 
     def __post_init__(self) -> None:
+        self.bundled = self.url == EMBEDDED
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise TargetFault(f"{self.url!r} is no server URL; give one such as http://127.0.0.1:3000")
@@ -171,6 +174,16 @@ class Target:
             raise TargetFault(f"{self.url!r} has something behind its path, where requests put theirs; leave it out")
         self.url = self.url.rstrip("/")
         self.path = f"/{self.path.strip('/')}/"
+
+    @property
+    def name(self) -> str:
+        """What reports call the server: its URL, in which asterisks stand for a user and a password."""
+        if self.bundled:
+            return BUNDLED
+        scheme, _, rest = self.url.partition("://")
+        authority, slash, path = rest.partition("/")
+        credentials, at, host = authority.rpartition("@")
+        return f"{scheme}://{HIDDEN if credentials else ''}{at}{host}{slash}{path}"
 
     @property
     def socket(self) -> str:

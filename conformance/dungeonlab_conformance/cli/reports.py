@@ -42,6 +42,15 @@ def make_sure_of(files: Mapping[str, Path | None]) -> None:
             raise click.UsageError(f"{file} is named for two reports")
 
 
+def refuse_badge(files: Mapping[str, Path | None], *, bundled: bool) -> None:
+    """Make sure that no badge is made of the bundled server: it would be taken for somebody's own."""
+    if bundled and files.get("badge_file"):
+        raise click.UsageError(
+            "--badge is for a server of your own, and this is about the bundled reference server; "
+            "give a URL or a target file"
+        )
+
+
 def write(run: Run, files: Mapping[str, Path | None]) -> list[str]:
     """Write the reports asked for; returns a sentence for each that could not be written."""
     problems = []

@@ -23,7 +23,8 @@ _LONGEST = 160  # characters of a comment
 def write(run: Run, file: Path, before: Iterable[Known] = ()) -> int:
     """Write the list to a file; returns how many of its entries still need a reason."""
     entries = listed(run, before)
-    file.write_text(_HEAD + "".join("\n" + "\n".join(_table(*entry)) + "\n" for entry in entries), "utf-8")
+    head = f"{_HEAD}# Judged: {shortened(one_line(run.subject), _LONGEST)}\n"
+    file.write_text(head + "".join("\n" + "\n".join(_table(*entry)) + "\n" for entry in entries), "utf-8")
     return sum(not entry.reason for entry, _ in entries)
 
 
