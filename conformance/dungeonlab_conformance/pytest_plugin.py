@@ -34,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Look at URL and target file before anything is collected."""
     url, file = config.getoption("--dungeonlab-url"), config.getoption("--dungeonlab-target")
+    for option, value in (("--dungeonlab-url", url), ("--dungeonlab-target", file)):
+        if value is not None and not value.strip():
+            raise pytest.UsageError(f"{option} is empty, as if the variable it comes from were not set")
     if url or file:
         from dungeonlab_conformance.target import Limits, Target
         from dungeonlab_conformance.target_file.loading import load
@@ -45,6 +48,22 @@ def pytest_configure(config: pytest.Config) -> None:
         except TargetFault as fault:
             raise pytest.UsageError(str(fault)) from None
         config.stash[_TARGET] = target
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which server is judged, and that a target file that lies here is not used beside a URL."""
+    if _TARGET not in config.stash:
+        return []
+    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.target_file.loading import find
+
+    target = config.stash[_TARGET]
+    lines = [f"dungeonlab: judging {Run.of(target).subject}"]
+    if target.file is None and find():
+        lines.append(
+            f"dungeonlab: {_FILE} is not used, since a URL was given; --dungeonlab-target {_FILE} uses it, too"
+        )
+    return lines
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -73,6 +92,16 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         suite: Described = Described.from_parent(parent, path=file_path)
         return suite
     return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse a run in which a server is named and nothing judges it, before ``-k`` takes any item away."""
+    judges = any(isinstance(item, Judged) for item in items)
+    if _TARGET in config.stash and not judges and not session.testsfailed:
+        raise pytest.UsageError(
+            "a DungeonLab server is named, but nothing here judges it; add --pyargs dungeonlab_conformance"
+        )
 
 
 class Suite(pytest.Collector):
@@ -124,7 +153,8 @@ class Described(Suite, pytest.File):
         from dungeonlab_conformance.verdict import TargetFault
 
         try:
-            self.target = load(self.path, scale=self.config.getoption("--dungeonlab-timeout"))
+            url, scale = (self.config.getoption(f"--dungeonlab-{name}") for name in ("url", "timeout"))
+            self.target = load(self.path, url=url, scale=scale)
         except TargetFault as fault:
             raise self.CollectError(str(fault)) from None
         yield from super().collect()

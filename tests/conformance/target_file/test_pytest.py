@@ -57,6 +57,13 @@ def test_a_file_by_option(folder: Path) -> None:
     assert "http://127.0.0.1:9 cannot be reached" in told.stdout + told.stderr
 
 
+def test_a_url_beside_a_file_takes_the_place_of_its_own(folder: Path) -> None:
+    """Also where the file is named as what to collect; the file's own server is not judged then."""
+    told = run(folder, "dungeonlab-target.toml", "--dungeonlab-url", "http://127.0.0.1:9", "-k", "chat/")
+    assert told.returncode == 3, told.stdout
+    assert "http://127.0.0.1:9 cannot be reached" in told.stdout + told.stderr
+
+
 def test_what_is_wrong_with_a_file_is_one_sentence(folder: Path) -> None:
     """With file and line, however the file was named."""
     with (folder / "dungeonlab-target.toml").open("a", encoding="utf-8") as file:
