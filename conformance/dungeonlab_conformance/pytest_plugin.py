@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _TARGET: pytest.StashKey[Target] = pytest.StashKey()
 _WARNED: pytest.StashKey[list[str]] = pytest.StashKey()
+_SUBJECTS: pytest.StashKey[list[str]] = pytest.StashKey()
 _LEFT: pytest.StashKey[list[str]] = pytest.StashKey()
 _FILE = "dungeonlab-target.toml"
 
@@ -67,10 +68,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """List every broken SHOULD, and what was left behind.
+    """Say which server was judged; list every broken SHOULD, and what was left behind.
 
-    Neither fails a test, nor is a warning that somebody's configuration makes an error of.
+    None of it fails a test, nor is a warning that somebody's configuration makes an error of.
     """
+    for subject in config.stash.get(_SUBJECTS, ()):
+        terminalreporter.write_line(f"dungeonlab: judged {subject}")
     for line in config.stash.get(_WARNED, ()):
         terminalreporter.write_line(f"SHOULD broken: {line}", yellow=True)
     for line in config.stash.get(_LEFT, ()):
@@ -134,6 +137,7 @@ class Suite(pytest.Collector):
         from dungeonlab_conformance.runner import Runner
 
         run = asyncio.run(Runner(self.target, sorted(chosen, key=lambda s: s.name)).play())
+        self.config.stash.setdefault(_SUBJECTS, []).append(run.subject)
         self.config.stash.setdefault(_LEFT, []).extend(run.leftovers)
         if run.fault:
             pytest.exit(run.fault, returncode=3)

@@ -18,7 +18,7 @@ FORMATS = {  # option, module, help
     "junit": ("junit", "Write JUnit XML."),
     "markdown": ("markdown", "Write Markdown."),
     "html": ("html", "Write one self-contained HTML page."),
-    "badge": ("badge", "Write a badge: SVG if FILE ends in .svg, else the JSON of a shields.io endpoint."),
+    "badge": ("badge", "Write a badge: SVG if FILE ends in .svg, else JSON for shields.io. Not of the bundled server."),
 }
 FILE = click.Path(dir_okay=False, path_type=Path)
 
