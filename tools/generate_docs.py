@@ -37,8 +37,20 @@ ORIGINS = (
 
 TARGET_FILE = """\
 `dungeonlab-target.toml` says where a server is, who logs in, and how a stage is set on it. `run` and `probe` find
-it in the working directory, or take `--target FILE`; a URL given beside it takes the place of its own. A URL alone
-needs no file, if the server offers the HTTP side of the protocol's section 16.
+it in the working directory, or take `--target FILE`. A URL alone needs no file, if the server offers the HTTP side of
+the protocol's section 16.
+
+| Given | Judged |
+|---|---|
+| neither a URL nor `--target`, and a file lies here | the server of that file |
+| neither, and no file lies here | the bundled reference server, named so; `--require-target` refuses it |
+| `--target FILE` | the server of that file |
+| a URL and `--target FILE` | the server at that URL, with all else that the file says |
+| a URL alone | the server at that URL, by section 16; a file that lies here is **not used** |
+
+In the last case standard error says that the file is not used: what it holds may be secret, and for another server.
+For pytest the same holds of `--dungeonlab-url` and `--dungeonlab-target`; `pytest dungeonlab-target.toml` names the
+file. An empty URL, such as that of a secret which is not set, is wrong usage everywhere.
 
 `dungeonlab-conformance init` writes a file with an example of everything, `dungeonlab-conformance probe` walks
 through what a run needs and says what to change, and `dungeonlab-conformance export target-schema` prints the JSON

@@ -17,8 +17,10 @@ _WHAT = {
 
 
 def claim(run: Run) -> str:
-    """Return the claim of conformance, or nothing if anything stands in its way."""
-    return "" if any(obstacles(run)) else f"Conformant to version {run.protocol} of the DungeonLab protocol"
+    """Return the claim of conformance with what it is made of, or nothing if anything stands in its way."""
+    if any(obstacles(run)):
+        return ""
+    return f"Conformant to version {run.protocol} of the DungeonLab protocol: {run.subject}"
 
 
 def obstacles(run: Run) -> Iterator[str]:

@@ -13,7 +13,6 @@ The file is TOML, one table for each entry:
 from __future__ import annotations
 
 import datetime
-import difflib
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
@@ -25,6 +24,7 @@ from dungeonlab_conformance import files
 from dungeonlab_conformance.arguments import body
 from dungeonlab_conformance.report.printable import shortened
 from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.spelling import did_you_mean
 from dungeonlab_conformance.verdict import Outcome, Verdict, fails
 from dungeonlab_spec import Catalogue
 
@@ -106,7 +106,9 @@ def hold_against(run: Run, known: Sequence[Known], today: datetime.date | None =
         named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
         held = [v for v in named if v.outcome is Outcome.PASS]
         if not any(entry.names(*pair) for pair in there):
-            run.stale.append(f"{entry.where}: {entry} is listed and matches {_nothing(entry, there)}")
+            run.stale.append(
+                f"{entry.where}: {entry} is listed and matches no requirement that is judged{_hint(entry)}"
+            )
         elif named and entry.expired(today):
             run.stale.append(f"{entry.where}: {entry} was accepted until {entry.expires}; mend it, or decide again")
         elif held and not entry.flaky:
@@ -114,13 +116,15 @@ def hold_against(run: Run, known: Sequence[Known], today: datetime.date | None =
             run.stale.append(f"{entry.where}: {entry} is listed as failing, but {events} held; take it off the list")
 
 
-def _nothing(entry: Known, there: Sequence[tuple[str, str | None]]) -> str:
-    """Say what an entry fails to match, with the names that may have been meant."""
-    events = [event for name, event in there if fnmatch.fnmatchcase(name, entry.id)]
-    names = {name for name, _ in there} if not events else {event for event in events if event}
-    what = f"no event that {entry.id} is judged for" if events else "no requirement that is judged"
-    near = difflib.get_close_matches((events and entry.event) or entry.id, sorted(names), 3)
-    return f"{what}; did you mean {' or '.join(near)}?" if near else what
+def _hint(entry: Known) -> str:
+    """Return what an entry that matches nothing may have meant, or why that is not judged."""
+    requirements = Catalogue.load().requirements
+    named = [requirement for requirement in requirements.values() if fnmatch.fnmatchcase(requirement.id, entry.id)]
+    if not named:
+        return f"; {did_you_mean(entry.id, requirements)}"
+    if why := next((r.untestable for r in named if r.untestable), ""):
+        return f": it is {why}"
+    return f" for this event; {did_you_mean(entry.event or '', Catalogue.load().events)}"
 
 
 def _judgeable() -> list[tuple[str, str | None]]:

@@ -96,7 +96,7 @@ async def _whole(runner: Runner) -> None:
         return
     try:
         async with reference_server() as url:
-            runner.target.url = runner.run.target = url
+            runner.target.url = url
             await runner.play()
     except TargetFault as fault:
-        runner.run.target, runner.run.fault = "the embedded reference server", str(fault)
+        runner.run.fault = str(fault)

@@ -10,7 +10,6 @@ command line; and 4 if the suite itself failed.
 from __future__ import annotations
 
 import argparse
-import difflib
 import secrets
 import shutil
 import tempfile
@@ -20,7 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dungeonlab_conformance.pytest_items import PACKAGE, RUNS, Described, Installed, scenes_by_name, shown, verdict_name
+from dungeonlab_conformance.pytest_items import (
+    PACKAGE,
+    RUNS,
+    Described,
+    Installed,
+    Judged,
+    scenes_by_name,
+    shown,
+    verdict_name,
+)
 from dungeonlab_conformance.shared_runs import SharedRuns
 
 if TYPE_CHECKING:
@@ -61,6 +69,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_OTHERS] = _Others()
     config.pluginmanager.register(config.stash[_OTHERS])
     url, file = config.getoption("--dungeonlab-url"), config.getoption("--dungeonlab-target")
+    for option, value in (("--dungeonlab-url", url), ("--dungeonlab-target", file)):
+        if value is not None and not value.strip():
+            raise pytest.UsageError(f"{option} is empty, as if the variable it comes from were not set")
     if url is not None or file is not None:
         config.stash[_TARGET] = _target(url, file, config.getoption("--dungeonlab-timeout"))
 
@@ -70,12 +81,26 @@ def _target(url: str | None, file: str | None, scale: float) -> Target:
     from dungeonlab_conformance.target_file.loading import load
     from dungeonlab_conformance.verdict import TargetFault
 
-    if url == "":
-        raise pytest.UsageError("--dungeonlab-url is empty; give the server's URL")
     try:
         return load(Path(file), url=url, scale=scale) if file is not None else Target(url or "", limits=Limits(scale))
     except TargetFault as fault:
         raise pytest.UsageError(shown(str(fault))) from None
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which server is judged, and that a target file that lies here is not used beside a URL."""
+    if _TARGET not in config.stash:
+        return []
+    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.target_file.loading import find
+
+    target = config.stash[_TARGET]
+    lines = [f"dungeonlab: judging {shown(Run.of(target).subject)}"]
+    if target.file is None and find():
+        lines.append(
+            f"dungeonlab: {_FILE} is not used, since a URL was given; --dungeonlab-target {_FILE} uses it, too"
+        )
+    return lines
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -105,12 +130,12 @@ def pytest_collection(session: pytest.Session) -> None:
         return
     named = [arg.removeprefix(prefix) for arg in config.args if arg.startswith(prefix)]
     config.args[:] = dict.fromkeys(PACKAGE.name if arg.startswith(prefix) else arg for arg in config.args)
+    from dungeonlab_conformance.spelling import did_you_mean
+
     names = scenes_by_name()
     for name in named:
         if not (matching := [known for known in names if name in (known, known.partition("[")[0])]):
-            near = difflib.get_close_matches(name, names, 3)
-            hint = f"did you mean {', '.join(near)}?" if near else "`dungeonlab-conformance list` shows what there is"
-            raise pytest.UsageError(f"there is no {prefix}{name}; {hint}")
+            raise pytest.UsageError(f"there is no {prefix}{name}; {did_you_mean(name, names)}")
         config.stash[_NAMED] = config.stash.get(_NAMED, frozenset()) | frozenset(matching)
 
 
@@ -130,6 +155,16 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         suite: Described = Described.from_parent(parent, path=file_path)
         return suite
     return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse a run in which a server is named and nothing judges it, before ``-k`` takes any item away."""
+    judges = any(isinstance(item, Judged) for item in items)
+    if _TARGET in config.stash and not judges and not session.testsfailed:
+        raise pytest.UsageError(
+            "a DungeonLab server is named, but nothing here judges it; add --pyargs dungeonlab_conformance"
+        )
 
 
 class _Others:
@@ -157,11 +192,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """List every broken SHOULD, what was left behind, and why a run ended early.
+    """Say which server was judged; list every broken SHOULD, what was left behind, and why a run ended early.
 
-    Neither fails a test, nor is a warning that somebody's configuration makes an error of.
+    None of it fails a test, nor is a warning that somebody's configuration makes an error of.
     """
     for run in config.stash[RUNS].all():
+        terminalreporter.write_line(f"dungeonlab: judged {shown(run.subject)}")
         for line in _notes(run):
             terminalreporter.write_line(shown(line), yellow=True)
 

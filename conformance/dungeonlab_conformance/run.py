@@ -5,18 +5,25 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 from dungeonlab_conformance.verdict import EXIT_SUITE, Verdict, exit_code
 from dungeonlab_spec import Catalogue, Level
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.target import Target
 
 
 @dataclass(slots=True)
 class Run:
     """What a run came to.
 
-    `fault` says in one sentence why it ended early, if it did; `own_fault` what the suite itself failed at;
-    `stale` what the list of known failures has wrong; `claim` what may be said of the server, if anything.
-    `began` is when, in RFC 3339; `again` the command that repeats the run, to which a selection can be added.
+    `target` is the name of the server that was judged, its URL unless it is the bundled one; `target_file` the file
+    that described it, if any; `bundled` whether it was the suite's own reference server. `fault` says in one sentence
+    why it ended early, if it did; `own_fault` what the suite itself failed at; `stale` what the list of known failures
+    has wrong; `claim` what may be said of the server, if anything. `began` is when, in RFC 3339; `again` the command
+    that repeats the run, to which a selection can be added.
     """
 
     target: str
@@ -36,6 +43,19 @@ class Run:
     began: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     again: str = "dungeonlab-conformance run"
     suite: str = field(default_factory=lambda: version("dungeonlab-conformance"))
+    target_file: str | None = None
+    bundled: bool = False
+
+    @classmethod
+    def of(cls, target: Target, **more: Any) -> Run:
+        """Return the run that is about to judge a target; `more` are further fields. Nothing secret gets into it."""
+        file = target.secrets.redact(target.file) if target.file else None
+        return cls(target.secrets.redact(target.name), bundled=target.bundled, target_file=file, **more)
+
+    @property
+    def subject(self) -> str:
+        """What was judged, for the first and the last line of a report: the server, and the file that described it."""
+        return f"{self.target} ({PurePath(self.target_file).name})" if self.target_file else self.target
 
     @property
     def exit_code(self) -> int:

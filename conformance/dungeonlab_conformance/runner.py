@@ -87,11 +87,8 @@ class Runner:
         self.catalogue = Catalogue.load()
         self.backstage = Backstage(target)
         target.room = Room()
-        self._hide = partial(
-            target.secrets.shortened, longest=_LONGEST
-        )  # nothing goes into the run that has not passed through this
-        self.run = run or Run(target.url)
-        self.run.target = self._hide(self.run.target)
+        self._hide = partial(target.secrets.shortened, longest=_LONGEST)  # nothing gets into the run without it
+        self.run = run or Run.of(target)
         self.run.dialect = bool(target.dialect)
         self._stages: list[tuple[Scene, Stage]] = []
         self._up: dict[int, Stage] = {}  # the stage that still stands, by lane

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from dungeonlab_conformance.check import Check, all_checks
+from dungeonlab_conformance.spelling import did_you_mean
 from dungeonlab_spec import Catalogue, Event, Requirement
+
+Pair = tuple[Requirement, Event | None]  # what one verdict is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,74 @@ def scenes(selection: Selection, catalogue: Catalogue, more: Sequence[Check] = (
                     wanted.setdefault(event, set()).add(name)
         found.extend(Scene(check, event, frozenset(names)) for event, names in wanted.items())
     return found
+
+
+def judgeable(catalogue: Catalogue, more: Sequence[Check] = ()) -> list[Pair]:
+    """Return everything that a check can judge, `more` checks too, whatever a selection takes of it."""
+    names = dict.fromkeys(name for check in (*all_checks(), *more) for name in check.requirements)
+    return [
+        (catalogue.requirements[name], event)
+        for name in names
+        for event in catalogue.events_for(catalogue.requirements[name])
+    ]
+
+
+def in_vain(selection: Selection, catalogue: Catalogue, offered: Sequence[Pair], what: str = "check") -> str:
+    """Return in one sentence which value of a selection selects nothing of what is offered, and why; "" if each does.
+
+    `what` names what is offered. A value that is misspelt beside a right one counts, and so does one of which the other
+    kinds of values leave nothing. Only `without` may take all of a value, or name what was not selected anyway.
+    """
+    return next(_in_vain(selection, catalogue, offered, f"selects no {what} at all"), "")
+
+
+def _in_vain(selection: Selection, catalogue: Catalogue, offered: Sequence[Pair], fails: str) -> Iterator[str]:
+    for option, values in (("--only", selection.only), ("--except", selection.without)):
+        for value in values:
+            if why := _no_requirement(value, selection, catalogue, offered):
+                yield f"{option} {value!r} {fails}: {why}"
+    for value in selection.events:
+        if why := _no_event(value, catalogue, offered):
+            yield f"--event {value!r} {fails}: {why}"
+    if not _takes_any(selection, offered):
+        yield f"this {fails}: its parts exclude each other; `dungeonlab-conformance list` shows what there is"
+    whole = replace(selection, without=())
+    for option, value, narrowed in (
+        *(("--only", value, replace(whole, only=(value,))) for value in selection.only),
+        *(("--event", value, replace(whole, events=(value,))) for value in selection.events),
+        *(("--level", value.lower(), replace(whole, levels=(value,))) for value in selection.levels),
+    ):
+        if not _takes_any(narrowed, offered):
+            yield f"{option} {value!r} {fails}: the other options leave nothing of it"
+
+
+def _no_requirement(value: str, selection: Selection, catalogue: Catalogue, offered: Sequence[Pair]) -> str:
+    """Say why no requirement can be selected by a value; nothing if one can."""
+    named = [requirement for requirement in catalogue.requirements.values() if _matches(requirement, [value])]
+    if not named:
+        known = [*dict.fromkeys(r.area for r in catalogue.requirements.values()), *catalogue.requirements]
+        return f"there is no such requirement or area; {did_you_mean(value, known)}"
+    there = [requirement for requirement, _ in offered if requirement in named]
+    if not there:
+        return next((r.untestable for r in named if r.untestable), "no check judges it")
+    if selection.version is not None and not any(r.holds_in(selection.version) for r in there):
+        return f"version {selection.version} of the protocol does not demand it"
+    if all(r.part is not None and r.part not in selection.parts for r in there):
+        return f"it is an optional part, which is judged only with --{there[0].part}"
+    return ""
+
+
+def _no_event(value: str, catalogue: Catalogue, offered: Sequence[Pair]) -> str:
+    """Say why no verdict can be selected by the name of an event; nothing if one can."""
+    if not any(_any(event.name, [value]) for event in catalogue):
+        return f"there is no such event; {did_you_mean(value, list(catalogue.events))}"
+    if not any(event is not None and _any(event.name, [value]) for _, event in offered):
+        return "no requirement is judged for that event by itself"
+    return ""
+
+
+def _takes_any(selection: Selection, offered: Iterable[Pair]) -> bool:
+    return any(selection.takes(requirement, event) for requirement, event in offered)
 
 
 def _matches(requirement: Requirement, patterns: Iterable[str]) -> bool:

@@ -22,12 +22,13 @@ from dungeonlab_conformance.casting import ROLES, Party, parties
 from dungeonlab_conformance.dialect import PLAIN, Dialect
 from dungeonlab_conformance.http_client import new_session, read_text
 from dungeonlab_conformance.journal import Capacity
-from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.redaction import HIDDEN, Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.transcript import Room
 from dungeonlab_conformance.verdict import Missing, TargetFault, Unreachable
 
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
+BUNDLED = "the bundled reference server"  # what every report calls it; its address is gone when one is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +167,23 @@ class Target:
     capacity: Capacity = field(default_factory=Capacity)
     recovers: bool = False  # whether it showed that it recovers the state of connections
     room: Room = field(default_factory=Room)  # for what its findings quote
+    bundled: bool = field(init=False)  # whether it is the suite's own reference server, whatever address that gets
 
     def __post_init__(self) -> None:
+        self.bundled = self.url == EMBEDDED
         hide_credentials(check(self.url), self.secrets)
         self.url = self.url.rstrip("/")
         self.path = f"/{self.path.strip('/')}/"
+
+    @property
+    def name(self) -> str:
+        """What reports call the server: its URL, in which asterisks stand for a user and a password."""
+        if self.bundled:
+            return BUNDLED
+        scheme, _, rest = self.url.partition("://")
+        authority, slash, path = rest.partition("/")
+        credentials, at, host = authority.rpartition("@")
+        return f"{scheme}://{HIDDEN if credentials else ''}{at}{host}{slash}{path}"
 
     @property
     def socket(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.conformance.command import environment, unused_port
+from tests.conformance.command import command, environment, unused_port
 from tests.faulty.judging import served
 
 from dungeonlab_conformance.report.loading import load
@@ -105,6 +105,24 @@ def test_wrong_inputs_are_unusable(judged: Any, inputs: dict[str, str]) -> None:
     assert (code, outputs["result"]) == (2, "unusable"), said
 
 
+@pytest.mark.parametrize("inputs", [{}, {"url": "  "}, {"url": "\n", "target": ""}, {"only": "connect/websocket"}])
+def test_without_a_server_the_step_fails(judged: Any, tmp_path: Path, inputs: dict[str, str]) -> None:
+    """In an empty repository, and where a fork's pull request has no secret: a sentence, nothing green, no badge."""
+    code, outputs, said = judged(**inputs)
+    assert (code, outputs["result"]) == (2, "unusable"), said
+    assert "there is no server to judge: give a URL" in said or "it is empty, as if the variable or secret" in said
+    assert "claim" not in outputs
+    assert list((tmp_path / "conformance-reports").iterdir()) == []
+
+
+def test_a_target_file_that_is_committed_names_the_server(judged: Any, echoing: str, tmp_path: Path) -> None:
+    """Without a URL it is enough that dungeonlab-target.toml lies in the working folder; what is judged is said."""
+    (tmp_path / "dungeonlab-target.toml").write_text(f'[server]\nurl = "{echoing}"\n')
+    code, outputs, said = judged(only="connect/websocket")
+    assert (code, outputs["result"]) == (0, "passed"), said
+    assert said.startswith(f"Judging {echoing} (dungeonlab-target.toml)\n")
+
+
 def test_no_input_is_pasted_into_a_script() -> None:
     """Expressions stand in `env` and `with` alone; a script that held one could be made to run anything."""
     assert [step["run"] for step in STEPS if "${{" in step.get("run", "")] == []
@@ -140,8 +158,8 @@ def test_the_pre_commit_hook_runs_a_command_that_is_installed() -> None:
     """Its entry is a console script of this package, with options that it has."""
     [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
-    command, *words = hook["entry"].split()
-    assert command in scripts
+    script, *words = hook["entry"].split()
+    assert script in scripts
     assert hook["language"] == "python"
     assert hook["pass_filenames"] is False
     done = subprocess.run(
@@ -152,3 +170,11 @@ def test_the_pre_commit_hook_runs_a_command_that_is_installed() -> None:
         env=environment(),
     )
     assert (done.returncode, "selects no check" in done.stderr) == (2, True)
+
+
+def test_the_pre_commit_hook_does_not_judge_the_bundled_server(tmp_path: Path) -> None:
+    """Without arguments and without a target file it has nothing to judge, and a push must not pass for that."""
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    done = command(*hook["entry"].split()[1:], "--only", "connect/websocket", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no server to judge" in done.stderr

@@ -13,12 +13,21 @@ from dungeonlab_spec import Catalogue
 
 
 def test_a_run_in_which_every_must_held_makes_the_claim() -> None:
-    """It names the version; what is broken of SHOULD and MAY does not stand in the way."""
+    """It names version and server; what is broken of SHOULD and MAY does not stand in the way."""
     run = passing_run()
     for verdict in run.verdicts:
         if verdict.level != "MUST":
             verdict.outcome = {"SHOULD": Outcome.WARN, "MAY": Outcome.NOTE}[verdict.level]
-    assert claim(run) == f"Conformant to version {Catalogue.load().version} of the DungeonLab protocol"
+    assert claim(run) == f"Conformant to version {Catalogue.load().version} of the DungeonLab protocol: {run.target}"
+
+
+def test_a_claim_says_of_what() -> None:
+    """The server, and the file that described it: a claim that is copied elsewhere still says whose it is."""
+    run = passing_run()
+    run.target, run.target_file, run.bundled = "the bundled reference server", None, True
+    assert claim(run).endswith(": the bundled reference server")
+    run.target, run.target_file, run.bundled = "http://127.0.0.1:4000", "some/where/target.toml", False
+    assert claim(run).endswith(": http://127.0.0.1:4000 (target.toml)")
 
 
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.PASS])

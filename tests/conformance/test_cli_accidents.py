@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ from tests.serving import reference_server
 
 from dungeonlab_conformance.report.loading import load
 
-REPORTS = ("json", "ndjson", "junit", "markdown", "html", "badge")
+BUNDLED = ("json", "ndjson", "junit", "markdown", "html")  # the bundled server gets no badge
+REPORTS = (*BUNDLED, "badge")
 SOME = 30  # verdicts that are in before the accident; far fewer than there are
 
 
-def files(folder: Path) -> list[str]:
-    return [word for name in REPORTS for word in (f"--{name}", str(folder / f"r.{name}"))]
+def files(folder: Path, reports: Sequence[str] = REPORTS) -> list[str]:
+    return [word for name in reports for word in (f"--{name}", str(folder / f"r.{name}"))]
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -70,7 +72,9 @@ def test_ctrl_c_on_a_terminal_leaves_the_embedded_server_to_be_cleared_up(tmp_pa
     """The terminal sends it to every process in the foreground; the server must outlive the judge's clearing away."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execvpe(COMMAND[0], [*COMMAND, "run", "--concurrency", "2", *files(tmp_path)], environment(TERM="xterm"))
+        os.execvpe(
+            COMMAND[0], [*COMMAND, "run", "--concurrency", "2", *files(tmp_path, BUNDLED)], environment(TERM="xterm")
+        )
     wait_until(lambda: lines(tmp_path / "r.ndjson") > SOME)
     os.write(terminal, b"\x03")
     with contextlib.suppress(OSError):  # the other end is closed
@@ -83,7 +87,7 @@ def test_ctrl_c_on_a_terminal_leaves_the_embedded_server_to_be_cleared_up(tmp_pa
 
 def test_an_embedded_run_can_be_interrupted_while_its_server_starts(tmp_path: Path) -> None:
     """Whenever it comes, Ctrl-C ends with 130 and a result."""
-    with started("run", *files(tmp_path)) as run:
+    with started("run", *files(tmp_path, BUNDLED)) as run:
         wait_until(lambda: lines(tmp_path / "r.ndjson") >= 1)
         run.send_signal(signal.SIGINT)
         code, said = ended(run)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
-from tests.conformance.command import command, unused_port
+from tests.conformance.command import COMMAND, command, unused_port
 from tests.conformance.report.runs import broken_run, nasty_run, passing_run
 
 from dungeonlab_conformance.report.result import write
@@ -36,7 +38,18 @@ def test_list_shows_level_sentence_events_and_checks() -> None:
     assert "the_sender_hears_nothing" in done.stdout
 
 
-@pytest.mark.parametrize("words", [["--only", "nothing"], ["--event", "none"], ["--protocol-version", "0.1"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--only", "nothing"],
+        ["--event", "none"],
+        ["--protocol-version", "0.1"],
+        ["--only", "rooms", "--only", "roms"],
+        ["--event", "chat-message", "--event", "chat-mesage"],
+        ["--except", "roms"],
+        ["--level", "may", "--only", "auth"],
+    ],
+)
 def test_a_list_of_nothing_is_wrong_usage(words: list[str]) -> None:
     """Exit code 2 and a sentence."""
     done = command("list", *words)
@@ -57,6 +70,19 @@ def test_explain_helps_with_an_id_that_is_not_quite_right() -> None:
     done = command("explain", "room/sender-hears-nothing")
     assert done.returncode == 2
     assert "did you mean rooms/sender-hears-nothing?" in done.stderr
+
+
+def test_validate_names_an_unknown_event_before_it_reads() -> None:
+    """Standard input may be a keyboard: nobody types a payload for an event that does not exist."""
+    reading, writing = os.pipe()  # never written to, and open until the command is over
+    try:
+        words = [*COMMAND, "validate", "chat-mesage"]
+        done = subprocess.run(words, stdin=reading, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        os.close(writing)
+        os.close(reading)
+    assert done.returncode == 2
+    assert "did you mean chat-message?" in done.stderr
 
 
 def test_probe_ticks_off_what_a_run_needs(reference_url: str) -> None:
@@ -81,7 +107,9 @@ def test_probe_stops_at_what_is_missing() -> None:
         ("chat-message", '{"sessionId": "a", "message": "hi"}', 0, "valid: chat-message request"),
         ("chat-message", '{"sessionId": "a"}', 1, "message"),
         ("chat-message", "{", 2, "holds no JSON"),
-        ("chat", "{}", 2, "there is no event 'chat'"),
+        ("chat", "{}", 2, "there is no event 'chat' in the catalogue; did you mean chat-message?"),
+        ("user-joined", "{}", 2, "user-joined has no request; it has emission"),
+        ("chat-message", "[" * 100_000, 2, "holds no JSON"),
     ],
 )
 def test_validate_holds_a_payload_against_its_schema(
@@ -146,6 +174,16 @@ def test_diff_fails_if_something_got_worse(result: Path, tmp_path: Path) -> None
     done = command("diff", tmp_path / "good.json", result)
     assert (done.returncode, done.stdout.startswith("worse (")) == (1, True)
     assert command("diff", result, result).stdout == "nothing changed\n"
+
+
+def test_diff_says_when_two_servers_are_compared(result: Path, tmp_path: Path) -> None:
+    """What differs then is the server, which nobody has changed."""
+    other = passing_run()
+    other.target = "the bundled reference server"
+    write(other, tmp_path / "other.json")
+    done = command("diff", result, tmp_path / "other.json")
+    said = "two servers were compared: http://127.0.0.1:18732, then the bundled reference server"
+    assert done.stdout.splitlines()[-1] == said
 
 
 def test_the_schema_of_a_result_is_published() -> None:

@@ -60,18 +60,14 @@ def plain() -> Iterator[str]:
 
 
 def test_a_server_that_obeys_ends_well(reference_url: str) -> None:
-    """Exit code 0, and the sum in the last line; a run of a part claims nothing."""
+    """Exit code 0; the first and the last line name the server, the last has the sum; a part claims nothing."""
     done = command("run", reference_url, *QUICK)
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.fullmatch(r"1 requirement, 1 verdict in \d+\.\d s: 1 pass, 0 fail", done.stdout.splitlines()[-1])
+    first, *_, last = done.stdout.splitlines()
+    assert first == f"Judging {reference_url}"
+    whole = rf"{re.escape(reference_url)}: 1 requirement, 1 verdict in \d+\.\d s: 1 pass, 0 fail"
+    assert re.fullmatch(whole, last)
     assert "onformant" not in done.stdout
-
-
-def test_without_a_url_the_reference_server_is_judged(tmp_path: Path) -> None:
-    """It is started for the purpose, and what repeats the run names no port that is gone by then."""
-    done = command("run", *QUICK, "--json", "r.json", cwd=tmp_path)
-    assert done.returncode == 0
-    assert load(tmp_path / "r.json").again == "dungeonlab-conformance run"
 
 
 def test_a_broken_must_fails_the_run_and_can_be_mended_from_what_is_printed(echoing: str) -> None:
@@ -104,7 +100,16 @@ def test_the_printed_command_finds_the_failure_again(echoing: str) -> None:
     [
         (["--only", "nothing/*"], "selects no check at all"),
         (["--only", "connect", "--except", "connect"], "selects no check at all"),
-        (["--only", "client"], "selects no check at all"),
+        (["--only", "client"], "selects no check at all: judged on clients"),
+        (["--only", "http"], "judged only with --http"),
+        (["--only", "connect", "--only", "conect"], "--only 'conect' selects no check at all: there is no such"),
+        (["--only", "rooms/sender-hear-nothing"], "did you mean rooms/sender-hears-nothing?"),
+        (["--except", "rooms", "--except", "Auht"], "did you mean auth?"),
+        (["--only", ""], "--only '' selects no check at all"),
+        (["--event", "chat-message", "--event", "token:moved"], "did you mean token:move?"),
+        (["--event", "user-joined"], "no requirement is judged for that event"),
+        (["--only", "chat", "--only", "rooms", "--event", "chat-message"], "--only 'chat' selects no check at all"),
+        (["--only", "auth", "--level", "must", "--level", "may"], "--level 'may' selects no check at all"),
         (["--protocol-version", "9.9"], "there is no version '9.9'; there is 1.0"),
         (["--level", "shall"], "shall"),
         (["--fail-on", "never"], "never"),
@@ -154,7 +159,8 @@ def test_a_server_that_is_not_there_is_one_sentence() -> None:
     url = f"http://127.0.0.1:{unused_port()}"
     done = command("run", url)
     assert done.returncode == 3
-    assert done.stdout == f"cut short: {url} cannot be reached (Connection refused); is the server running?\n"
+    said = f"cut short: {url} cannot be reached (Connection refused); is the server running?"
+    assert done.stdout.splitlines() == [f"Judging {url}", said]
     assert done.stderr == ""
 
 
@@ -162,7 +168,7 @@ def test_a_plain_http_server_is_one_sentence(plain: str) -> None:
     """Exit code 3; it says what answered in place of a handshake."""
     done = command("run", plain)
     assert done.returncode == 3
-    assert len(done.stdout.splitlines()) == 1
+    assert len(done.stdout.splitlines()) == 2
     assert "no Socket.IO v4 handshake" in done.stdout
 
 
@@ -296,7 +302,10 @@ def test_github_is_told_by_itself(echoing: str, tmp_path: Path) -> None:
     assert "::error" not in command("run", echoing, *ECHO).stdout
 
 
-def test_a_quiet_run_prints_the_last_line_only(echoing: str) -> None:
-    """And a verbose one names what passed."""
-    assert len(command("run", echoing, *ECHO, "-q").stdout.splitlines()) == 1
+def test_a_quiet_run_names_what_failed(echoing: str, reference_url: str) -> None:
+    """One id a line, then the last line, which is all that a good run prints; a verbose one names what passed."""
+    failed, last = command("run", echoing, *ECHO, "-q").stdout.splitlines()
+    assert failed == "FAIL  rooms/sender-hears-nothing [chat-message]"
+    assert last.startswith(f"{echoing}: 1 requirement")
+    assert len(command("run", reference_url, *QUICK, "-q").stdout.splitlines()) == 1
     assert "PASS  connect/websocket" in command("run", echoing, *QUICK, "-v").stdout

@@ -231,3 +231,17 @@ def test_what_resembles_nothing_gets_no_guess() -> None:
     """A suggestion that is far off would mislead."""
     [said] = held_against(a_run(), Known("zzz", "r")).stale
     assert "did you mean" not in said
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (Known("rooms/sender-hears-notes", "r"), "; did you mean rooms/sender-hears-nothing?"),
+        (Known(ECHO, "r", "token:moved"), "for this event; did you mean token:move?"),
+        (Known("client/joins-before-it-sends", "r"), "this suite judges servers"),
+    ],
+)
+def test_an_entry_that_matches_nothing_says_what_it_may_have_meant(entry: Known, said: str) -> None:
+    """A slip of the pen is mended from the message alone."""
+    [stale] = held_against(a_run(), entry).stale
+    assert stale.endswith(said)

@@ -95,6 +95,47 @@ def test_what_is_no_url_is_wrong_usage(folder: Path) -> None:
     assert "is no server URL" in told.stderr
 
 
+@pytest.mark.parametrize("url", ["", " "])
+def test_an_empty_url_is_wrong_usage(folder: Path, url: str) -> None:
+    """It comes of a secret that is not set: nothing would be judged, and nothing would be red."""
+    told = run(folder, url)
+    assert told.returncode == 4
+    assert "--dungeonlab-url is empty, as if the variable it comes from were not set" in told.stderr
+
+
+def test_an_empty_name_of_a_target_file_is_wrong_usage(folder: Path, reference_url: str) -> None:
+    """The URL beside it is not judged in its place."""
+    told = run(folder, reference_url, "--dungeonlab-target", "")
+    assert told.returncode == 4
+    assert "--dungeonlab-target is empty" in told.stderr
+
+
+def test_a_server_that_nothing_judges_is_wrong_usage(folder: Path, reference_url: str) -> None:
+    """A URL beside nothing but the project's own tests: they pass, and the server would seem to."""
+    (folder / "conftest.py").unlink()
+    (folder / "test_theirs.py").write_text("def test_theirs():\n    pass\n", "utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:asyncio", "-p", "no:schemathesis", "-p", "no:hypothesispytest"]
+    told = subprocess.run(
+        [*command, "--dungeonlab-url", reference_url],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert told.returncode == 4
+    assert "nothing here judges it; add --pyargs dungeonlab_conformance" in told.stderr
+
+
+def test_the_header_says_what_is_judged(folder: Path, reference_url: str) -> None:
+    """And that a target file that lies here is not used beside a URL."""
+    (folder / "dungeonlab-target.toml").write_text('[server]\nurl = "http://127.0.0.1:9"\n', "utf-8")
+    told = run(folder, reference_url, "-k", "websocket")
+    assert told.returncode == 0, told.stdout
+    assert f"dungeonlab: judging {reference_url}\n" in told.stdout
+    assert "dungeonlab: dungeonlab-target.toml is not used, since a URL was given" in told.stdout
+
+
 def test_without_a_url_nothing_of_ours_is_collected(folder: Path) -> None:
     """Whoever has the suite installed notices nothing of it in other runs."""
     (folder / "conftest.py").unlink()
@@ -136,13 +177,6 @@ def test_a_scale_that_is_none_is_wrong_usage(folder: Path, scale: str) -> None:
     told = run(folder, "http://127.0.0.1:1", f"--dungeonlab-timeout={scale}")
     assert told.returncode == 4
     assert "give a number from 0.01 to 100" in told.stderr
-
-
-def test_an_empty_url_is_wrong_usage(folder: Path) -> None:
-    """An empty secret of a CI must not end in a session that judged nothing."""
-    told = run(folder, "")
-    assert told.returncode == 4
-    assert "--dungeonlab-url is empty" in told.stderr
 
 
 def test_a_server_that_dies_keeps_what_it_was_found_to_break(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_the_faulty_server_does_it_again(result: Path) -> None:
     done = command("replay", result, ECHO, "--event", "token:move", "--timeout", "3")
     assert done.returncode == 0, done.stdout
     assert "alice hears token:move" in done.stdout
-    assert done.stdout.splitlines()[-1].endswith("as recorded")
+    assert re.fullmatch(r"http://\S+ did all \d+ things as recorded", done.stdout.splitlines()[-1])
 
 
 def test_a_server_that_obeys_does_otherwise(result: Path, reference_url: str) -> None:
@@ -53,7 +54,8 @@ def test_a_server_that_obeys_does_otherwise(result: Path, reference_url: str) ->
     ("words", "said"),
     [
         (["rooms/no-such"], f"this result has findings on: {ECHO}"),
-        ([ECHO, "--event", "token:delete"], "nothing was found broken"),
+        ([ECHO.replace("hears", "heard")], f"did you mean {ECHO}?"),
+        ([ECHO, "--event", "token:delete"], "for 'token:delete'; there are findings on it for: token:move"),
         ([ECHO, "--finding", "9"], "there are only"),
     ],
 )
@@ -174,6 +176,34 @@ def test_what_is_said_otherwise_is_noticed(then: object, now: object, path: str 
 def test_bare_frames_are_compared_by_type_and_content(then: str | bytes, now: str | bytes, path: str | None) -> None:
     """A handshake never says the same twice; an answer should."""
     assert Correspondence({}, {}, []).frame_difference(then, now) == path
+
+
+def test_a_result_of_the_bundled_server_is_played_there(result: Path, tmp_path: Path) -> None:
+    """It is started anew; a target file that happens to lie here does not take its place."""
+    run = load(result)
+    run.target, run.bundled, run.again = "the bundled reference server", True, "dungeonlab-conformance run"
+    write(run, tmp_path / "r.json")
+    (tmp_path / "dungeonlab-target.toml").write_text('[server]\nurl = "http://127.0.0.1:9"\n')
+    done = command("replay", "r.json", ECHO, "--timeout", "0.3", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines()[-1].startswith("the bundled reference server did otherwise than recorded in ")
+
+
+@pytest.mark.parametrize(
+    ("again", "said"),
+    [
+        ("dungeonlab-conformance run http://***@127.0.0.1:9", "does not hold the secrets in http://***@127.0.0.1:9"),
+        ("dungeonlab-conformance run", "does not say which server was judged"),
+    ],
+)
+def test_a_server_that_a_result_does_not_name_is_asked_for(result: Path, tmp_path: Path, again: str, said: str) -> None:
+    """Exit code 2; neither the bundled server nor one with another password takes its place."""
+    run = load(result)
+    run.again = again
+    write(run, tmp_path / "r.json")
+    done = command("replay", "r.json", ECHO, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
 
 
 def test_the_result_names_the_server_it_was_made_on(result: Path, echoing: str) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dungeonlab_conformance.check import Check
-    from dungeonlab_conformance.selection import Scene, Selection
+    from dungeonlab_conformance.selection import Pair, Scene, Selection
 
 
 def selecting(command: Any) -> Any:
@@ -52,11 +52,19 @@ def _known_version(_: click.Context, __: click.Parameter, value: str | None) -> 
 
 
 def chosen_scenes(selection: Selection, more: Sequence[Check] = ()) -> list[Scene]:
-    """Return the scenes of a selection, of `more` checks too; selecting none is wrong usage."""
-    from dungeonlab_conformance.selection import scenes
+    """Return the scenes of a selection, of `more` checks too; a value that selects none is wrong usage."""
+    from dungeonlab_conformance.selection import judgeable, scenes
     from dungeonlab_spec import Catalogue
 
-    chosen = scenes(selection, Catalogue.load(), more)
-    if not chosen:
-        raise click.UsageError("this selects no check at all; `dungeonlab-conformance list` shows what there is")
-    return chosen
+    catalogue = Catalogue.load()
+    refuse_vain(selection, judgeable(catalogue, more))
+    return scenes(selection, catalogue, more)
+
+
+def refuse_vain(selection: Selection, offered: Sequence[Pair], what: str = "check") -> None:
+    """Make sure that each value of a selection selects something of what is offered; else it is wrong usage."""
+    from dungeonlab_conformance.selection import in_vain
+    from dungeonlab_spec import Catalogue
+
+    if why := in_vain(selection, Catalogue.load(), offered, what):
+        raise click.UsageError(why)

@@ -9,18 +9,27 @@ from typing import Any
 import click
 
 _MOST = 16 << 20  # bytes of a payload; servers take one million or so
+DIRECTIONS = ("request", "ack", "emission")
 
 
 @click.command()
 @click.argument("event")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-")
-@click.option("--direction", type=click.Choice(["request", "ack", "emission"]), default="request", show_default=True)
+@click.option("--direction", type=click.Choice(DIRECTIONS), default="request", show_default=True)
 def validate(event: str, file: Path, direction: Any) -> None:
     """Hold a JSON payload from FILE (or standard input) against the schema of EVENT."""
     from dungeonlab_conformance import files
     from dungeonlab_conformance.report.printable import one_line
+    from dungeonlab_conformance.spelling import did_you_mean
+    from dungeonlab_spec import Catalogue
     from dungeonlab_spec import validate as judge
 
+    events = Catalogue.load().events
+    if event not in events:  # said before anything is read: standard input may be a person's keyboard
+        raise click.UsageError(f"there is no event {event!r} in the catalogue; {did_you_mean(event, events)}")
+    if getattr(events[event], direction) is None:
+        there = ", ".join(kind for kind in DIRECTIONS if getattr(events[event], kind) is not None)
+        raise click.UsageError(f"{event} has no {direction}; it has {there}")
     try:
         text = files.read(file, _MOST)
     except files.Unreadable as fault:
@@ -31,12 +40,7 @@ def validate(event: str, file: Path, direction: Any) -> None:
         raise click.UsageError(f"{files.shown(file)} holds no JSON that can be judged: {files.TooDeep()}") from None
     except ValueError as error:
         raise click.UsageError(f"{files.shown(file)} holds no JSON: {error}") from None
-    try:
-        found = judge(event, payload, direction)
-    except KeyError:
-        raise click.UsageError(f"there is no event {event!r} in the catalogue") from None
-    except LookupError as error:
-        raise click.UsageError(str(error)) from None
+    found = judge(event, payload, direction)
     for violation in found:
         click.echo(one_line(str(violation)))
     if found:

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from dungeonlab_conformance.target import Target
 
 
+EMPTY_URL = (
+    "it is empty, as if the variable or secret that it comes from were not set; "
+    "give the server's, such as http://127.0.0.1:3000"
+)
+
+
 class WrongFile(click.ClickException):
     """Something is wrong with the target's file: one sentence with file and line, and nothing about the usage."""
 
@@ -39,26 +45,36 @@ def pointing(command: Any) -> Any:
             "target_file",
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help="What is to be known about the server.  [default: dungeonlab-target.toml here, if no URL is given]",
+            help="What is to be known about the server; a URL beside it takes the place of the file's own.  "
+            "[default: dungeonlab-target.toml here, if no URL is given; beside a URL that file is not used]",
         ),
-        click.argument("url", required=False),
+        click.argument("url", required=False, callback=_some_url),
     ):
         command = option(command)
     return command
 
 
-def make_target(url: str | None, target_file: Path | None, transport: str | None, scale: float) -> Target:
-    """Return the target that a command was given: a file's, a bare URL's, or the embedded reference server.
+def _some_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty URL: it comes of a variable or secret that is not set, and never means the bundled server."""
+    if value is not None and not value.strip():
+        raise click.BadParameter(EMPTY_URL)
+    return value and value.strip()
 
-    A URL beside ``--target`` takes the place of the file's own; without it, a file that happens to lie here is
-    not used.
+
+def make_target(url: str | None, target_file: Path | None, transport: str | None, scale: float) -> Target:
+    """Return the target that a command was given: a file's, a bare URL's, or the bundled reference server.
+
+    A URL beside ``--target`` takes the place of the file's own; without that, a file that happens to lie here is
+    not used, since what it holds may be secret and for another server. That is said on standard error.
     """
     from dungeonlab_conformance.target import EMBEDDED, Limits, Target
     from dungeonlab_conformance.target_file.document import AdapterFault, FileFault
-    from dungeonlab_conformance.target_file.loading import find, load
+    from dungeonlab_conformance.target_file.loading import find, load, unused
     from dungeonlab_conformance.verdict import TargetFault
 
     file = target_file or (find() if url is None else None)
+    if url is not None and file is None and (notice := unused()):
+        click.echo(notice, err=True)
     try:
         if file is not None:
             return load(file, url=url, transport=transport, scale=scale)

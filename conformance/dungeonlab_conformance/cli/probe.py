@@ -24,9 +24,11 @@ def probe(url: str | None, target_file: Path | None, scale: float) -> None:
     import signal
 
     from dungeonlab_conformance.embedded import reference_server
+    from dungeonlab_conformance.run import Run
     from dungeonlab_conformance.target import EMBEDDED
 
     target = make_target(url, target_file, None, scale)
+    click.echo(f"Probing {Run.of(target).subject}")
 
     async def whole() -> int:
         if task := asyncio.current_task():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dungeonlab_conformance.replay import Step
     from dungeonlab_conformance.run import Run
     from dungeonlab_conformance.target import Target
-    from dungeonlab_conformance.verdict import Finding
+    from dungeonlab_conformance.verdict import Finding, Verdict
 
 _MARKS = {"done": ">", "as recorded": "=", "otherwise": "≠", "nothing": "∅", "besides": "+", "left out": "-"}
 
@@ -50,14 +50,17 @@ def replay(
 
     from dungeonlab_conformance.embedded import reference_server
     from dungeonlab_conformance.report.printable import one_line
-    from dungeonlab_conformance.target import EMBEDDED
+    from dungeonlab_conformance.target import EMBEDDED, Limits, Target
     from dungeonlab_conformance.verdict import TargetFault, Unjudged
 
     run = loaded(result)
     finding = _finding(run, requirement, event, number)
-    if url is None and target_file is None:
-        url, target_file = _where(run)
-    target = make_target(url, target_file, None, scale)
+    if url is not None or target_file is not None:
+        target = make_target(url, target_file, None, scale)
+    elif run.bundled:
+        target = Target(EMBEDDED, limits=Limits(scale))
+    else:
+        target = make_target(*_where(run), None, scale)
 
     async def whole() -> int:
         if target.url != EMBEDDED:
@@ -77,11 +80,10 @@ def replay(
 
 
 def _finding(run: Run, requirement: str, event: str | None, number: int) -> Finding:
-    found = [v for v in run.verdicts if v.requirement == requirement and (event is None or v.event == event)]
-    told = [v for v in found if v.findings]
+    broken = [v for v in run.verdicts if v.findings and v.requirement == requirement]
+    told = [v for v in broken if event is None or v.event == event]
     if not told:
-        names = ", ".join(dict.fromkeys(v.requirement for v in run.verdicts if v.findings)) or "nothing"
-        raise click.UsageError(f"nothing was found broken under {requirement!r}; this result has findings on: {names}")
+        raise click.UsageError(_none_such(run, requirement, event, broken))
     if number > len(told[0].findings):
         raise click.UsageError(f"there are only {len(told[0].findings)} findings")
     finding = told[0].findings[number - 1]
@@ -94,30 +96,49 @@ def _finding(run: Run, requirement: str, event: str | None, number: int) -> Find
     return finding
 
 
+def _none_such(run: Run, requirement: str, event: str | None, broken: list[Verdict]) -> str:
+    """Say what the result has findings on instead."""
+    from dungeonlab_conformance.spelling import did_you_mean
+    from dungeonlab_spec import Catalogue
+
+    if broken:
+        events = ", ".join(v.event or "no event" for v in broken)
+        return f"nothing was found broken under {requirement!r} for {event!r}; there are findings on it for: {events}"
+    names = dict.fromkeys(v.requirement for v in run.verdicts if v.findings)
+    hint = f"; {did_you_mean(requirement, names)}" if names and requirement not in Catalogue.load().requirements else ""
+    there = f"this result has findings on: {', '.join(names) or 'nothing'}"
+    return f"nothing was found broken under {requirement!r}; {there}{hint}"
+
+
 def _where(run: Run) -> tuple[str | None, Path | None]:
-    """Return URL and target file of an earlier run; neither if it judged the embedded reference server."""
+    """Return URL and target file of an earlier run; what a result does not hold is wrong usage."""
     try:
         words = shlex.split(run.again)[2:]
     except ValueError:  # an open quotation mark, of a result that somebody has edited
         words = []
-    if any(HIDDEN in word for word in words):
-        raise click.UsageError("the result hides a part of where its server is, which is secret; name the server again")
-    file = next((Path(words[i + 1]) for i, word in enumerate(words[:-1]) if word == "--target"), None)
-    return (words[0] if words and not words[0].startswith("-") else None), file
+    url = words[0] if words and not words[0].startswith("-") else None
+    file = Path(run.target_file) if run.target_file else None
+    if url is None and file is None:
+        raise click.UsageError("this result does not say which server was judged; give a URL")
+    if url is not None and HIDDEN in url:
+        raise click.UsageError(f"this result does not hold the secrets in {url}; give the whole URL")
+    return url, file
 
 
 async def _play(target: Target, finding: Finding, at_once: bool) -> int:
     from dungeonlab_conformance.replay import fresh, replay
+    from dungeonlab_conformance.run import Run
 
     spoken, otherwise = 0, 0
     async for step in replay(target, finding, at_once=at_once):
         _show(step, target)
         spoken += step.came in ("as recorded", "otherwise", "nothing")
         otherwise += fresh(step)
+    subject = Run.of(target).subject
     if otherwise:
-        click.echo(f"the server did otherwise than recorded in {otherwise} places")
+        click.echo(f"{subject} did otherwise than recorded in {otherwise} places")
     else:
-        click.echo(f"the server did all {spoken} things as recorded")
+        click.echo(f"{subject} did all {spoken} things as recorded")
     return int(bool(otherwise))
 
 

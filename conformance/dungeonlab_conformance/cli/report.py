@@ -38,9 +38,12 @@ def report(result: Path, verbose: bool, **files: Path | None) -> None:
     reports.make_sure_of(files)
     run = loaded(result)
     fault = run.own_fault
+    reports.refuse_badge(files, bundled=run.bundled)
     problems = reports.write(run, files)
     if not any(files.values()):
-        terminal.show(run, Console(highlight=False), verbosity=int(verbose))
+        console = Console(highlight=False)
+        terminal.open_report(run, console)
+        terminal.show(run, console, verbosity=int(verbose))
     for problem in problems:
         click.echo(problem, err=True)
     if run.own_fault and not fault:
@@ -58,7 +61,11 @@ def diff(old: Path, new: Path) -> None:
     Exit codes: 0 nothing got worse; 1 something did; 2 one of the files is no result.
     """
     from dungeonlab_conformance.report import diff as changed
+    from dungeonlab_conformance.report.printable import one_line
 
-    found = changed.changes(loaded(old), loaded(new))
+    before, after = loaded(old), loaded(new)
+    found = changed.changes(before, after)
     click.echo(changed.text(found))
+    if before.subject != after.subject:
+        click.echo(f"two servers were compared: {one_line(before.subject)}, then {one_line(after.subject)}")
     raise SystemExit(changed.exit_code(found))

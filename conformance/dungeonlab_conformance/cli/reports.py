@@ -26,7 +26,7 @@ FORMATS = {  # option, module, help
     "junit": ("junit", "Write JUnit XML."),
     "markdown": ("markdown", "Write Markdown."),
     "html": ("html", "Write one self-contained HTML page."),
-    "badge": ("badge", "Write a badge: SVG if FILE ends in .svg, else the JSON of a shields.io endpoint."),
+    "badge": ("badge", "Write a badge: SVG if FILE ends in .svg, else JSON for shields.io. Not of the bundled server."),
 }
 FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 
@@ -89,6 +89,15 @@ def _same(one: Path, other: Path) -> bool:
 def to_output(files: Mapping[str, Path | None]) -> bool:
     """Whether a report goes to standard output; what people read then goes to standard error."""
     return STANDARD in files.values()
+
+
+def refuse_badge(files: Mapping[str, Path | None], *, bundled: bool) -> None:
+    """Make sure that no badge is made of the bundled server: it would be taken for somebody's own."""
+    if bundled and files.get("badge_file"):
+        raise click.UsageError(
+            "--badge is for a server of your own, and this is about the bundled reference server; "
+            "give a URL or a target file"
+        )
 
 
 def write(run: Run, files: Mapping[str, Path | None]) -> list[str]:

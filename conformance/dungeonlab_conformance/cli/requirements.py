@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dungeonlab_conformance.cli.options import selecting
+from dungeonlab_conformance.cli.options import refuse_vain, selecting
 
 
 @click.command("list")
@@ -23,19 +23,18 @@ def list_(
 
     catalogue, judges = Catalogue.load(), _judges()
     selection = Selection(only, without, events, tuple(level.upper() for level in levels), protocol_version, PARTS)
-    shown = 0
-    for requirement in catalogue.requirements.values():
+    everything = catalogue.requirements.values()
+    pairs = [(requirement, event) for requirement in everything for event in catalogue.events_for(requirement)]
+    refuse_vain(selection, pairs, "requirement")
+    for requirement in everything:
         names = [e.name if e else "" for e in catalogue.events_for(requirement) if selection.takes(requirement, e)]
         if not names:
             continue
-        shown += 1
         click.echo(f"{requirement.level:<6} {requirement.id}")
         click.echo(f"       {requirement.sentence}")
         if any(names):
             click.echo(f"       for each of {', '.join(names)}")
         click.echo(f"       {', '.join(judges.get(requirement.id, [])) or requirement.untestable}")
-    if not shown:
-        raise click.UsageError("this selects no requirement")
 
 
 @click.command()
@@ -43,13 +42,13 @@ def list_(
 def explain(requirement_id: str) -> None:
     """Explain one requirement: what it says, where it comes from, how it is checked, what usually goes wrong."""
     from dungeonlab_conformance.check import all_checks
+    from dungeonlab_conformance.spelling import did_you_mean
     from dungeonlab_spec import Catalogue
 
     catalogue = Catalogue.load()
     requirement = catalogue.requirements.get(requirement_id)
     if requirement is None:
-        near = [name for name in catalogue.requirements if requirement_id.rpartition("/")[2] in name]
-        hint = f"did you mean {', '.join(near[:3])}?" if near else "`dungeonlab-conformance list` shows all"
+        hint = did_you_mean(requirement_id, catalogue.requirements)
         raise click.UsageError(f"there is no requirement {requirement_id!r}; {hint}")
     events = [event.name for event in catalogue.events_for(requirement) if event]
     click.echo(f"{requirement.id}  ({requirement.level}, since protocol {requirement.since})\n")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dungeonlab_conformance.advice import NAME
 from dungeonlab_conformance.cli import fuzzing, reports
 from dungeonlab_conformance.cli.options import chosen_scenes, selecting
 from dungeonlab_conformance.cli.pointing import make_target, pointing
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from dungeonlab_conformance.run import Run
     from dungeonlab_conformance.selection import Scene
     from dungeonlab_conformance.verdict import Verdict
+
+NO_TARGET = (
+    f"there is no server to judge: give a URL, or name a target file; none was given, and no {NAME} is in this folder"
+)
 
 
 @click.command()
@@ -53,7 +58,12 @@ if TYPE_CHECKING:
 @click.option("--reason", metavar="TEXT", help="With --write-known-failures: the reason of each entry without one.")
 @reports.reporting
 @click.option("--ndjson", "ndjson_file", type=reports.FILE, metavar="FILE", help="Stream each verdict as a JSON line.")
-@click.option("-q", "--quiet", is_flag=True, help="Print the last line only.")
+@click.option(
+    "--require-target",
+    is_flag=True,
+    help="Refuse to judge the bundled reference server: there must be a URL or a target file. For CI.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print what fails the run, one id a line, and the last line.")
 @click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what passed.")
 def run(
     url: str | None,
@@ -75,11 +85,15 @@ def run(
     listing_file: Path | None,
     reason: str | None,
     ndjson_file: Path | None,
+    require_target: bool,
     quiet: bool,
     verbose: bool,
     **files: Path | None,
 ) -> None:
-    """Judge the server at URL, or the one that a target file tells of; without either, the reference server."""
+    """Judge the server at URL, or the one that a target file describes; without either, the bundled reference server.
+
+    Beside a URL, a dungeonlab-target.toml in this folder is used only if --target names it.
+    """
     from rich.console import Console
 
     from dungeonlab_conformance.playing import Signals, play
@@ -100,15 +114,20 @@ def run(
     chosen = chosen_scenes(selection, fuzz_checks)
     words += [f"--{part}" for part in parts]
     target = make_target(url, target_file, transport, scale)
+    if require_target and target.bundled:
+        raise click.UsageError(NO_TARGET)
+    reports.refuse_badge(files, bundled=target.bundled)
     reports_on_output = reports.to_output({**files, "ndjson": ndjson_file, "listing": listing_file})
     console = Console(highlight=False, stderr=reports_on_output)
     if verbose:  # the suite's own faults with their stack traces, for whoever reports them
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
         logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
-    hide = target.secrets.redact
-    started = Run(hide(target.url), again=hide(_again(url, target.file, transport, scale, protocol_version, words)))
+    again = _again(target.name if url else None, target.file, transport, scale, protocol_version, words)
+    started = Run.of(target, again=target.secrets.redact(again))
     started.fail_on = next(level for level in LEVELS if level == fail_on.upper())
     started.protocol = protocol_version or started.protocol
+    if not quiet:
+        terminal.open_run(started, console)
     with Signals() as signals:
         with ExitStack() as stack:
             following = stack.enter_context(terminal.Following(Console(stderr=True), len(chosen)))

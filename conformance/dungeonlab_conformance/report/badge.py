@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 from dungeonlab_conformance import files
 from dungeonlab_conformance.claim import musts
 from dungeonlab_conformance.report.judged import areas
+from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome
 
@@ -22,10 +23,16 @@ COLOURS = {
     "lightgrey": "#62686e",
 }  # shields' name, and our own fill, dark enough for white text
 _LETTER, _PAD = 6.6, 7  # px
+_ADDRESS = 48  # characters of the server's address; more would make a badge that no page has room for
 
 
 def write(run: Run, file: Path) -> None:
-    """Write SVG to a file whose name ends in ``.svg``, the endpoint's JSON to any other."""
+    """Write SVG to a file whose name ends in ``.svg``, the endpoint's JSON to any other.
+
+    Raises `ValueError` for a run of the bundled server: its badge would be taken for one of somebody's own.
+    """
+    if run.bundled:
+        raise ValueError("there is no badge of the bundled reference server")
     content = svg(run) if file.suffix == ".svg" else json.dumps(endpoint(run)) + "\n"
     files.write(content, file)
 
@@ -83,4 +90,6 @@ def _text(words: str, middle: float, width: int) -> str:
 
 
 def _label(run: Run) -> str:
-    return f"DungeonLab {run.protocol}"
+    """Return the protocol with the server's address, without the scheme and without credentials."""
+    address = one_line(run.target).partition("://")[2].rpartition("@")[2]
+    return f"DungeonLab {run.protocol} at {shortened(address, _ADDRESS)}"

@@ -15,6 +15,7 @@ from dungeonlab_conformance.report.words import repeat
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome
 
+TITLE = "DungeonLab conformance"  # of annotations about a run as a whole
 _SHOWN = 9  # of each kind; GitHub shows ten of a step, and the tenth counts the rest
 _LONGEST = 2000  # characters of a message
 _SUMMARY = 1 << 20  # bytes that GitHub takes of one step
@@ -49,15 +50,19 @@ def append_outputs(run: Run, environment: Mapping[str, str] = os.environ) -> Pat
     name = environment.get("GITHUB_OUTPUT")
     if not name:
         return None
-    rows = {"result": result(run), "claim": one_line(run.claim), **counts(run.verdicts)}
+    claim = "" if run.bundled else one_line(run.claim)  # nothing may be said of a server that was not judged
+    rows = {"result": result(run), "claim": claim, **counts(run.verdicts)}
     with Path(name).open("a", encoding="utf-8", newline="\n") as outputs:
         outputs.writelines(f"{key}={value}\n" for key, value in rows.items())
     return Path(name)
 
 
 def result(run: Run) -> str:
-    """Return in one word how a run ended."""
-    passed = "conformant" if run.claim else "passed"
+    """Return in one word how a run ended.
+
+    What held for the bundled server is no success of anybody's own, so it has a word of its own.
+    """
+    passed = "bundled" if run.bundled else "conformant" if run.claim else "passed"
     return {0: passed, 1: "broken", 3: "untestable", 4: "error", 130: "interrupted"}[run.exit_code]
 
 
@@ -74,13 +79,15 @@ def _commands(run: Run) -> Iterator[str]:
             yield command(kind, judged.requirement.id, _message(judged, run))
         if len(some) > _SHOWN:
             more = f"{len(some) - _SHOWN} more requirements are broken; the job summary has them all."
-            yield command(kind, "DungeonLab conformance", more)
+            yield command(kind, TITLE, more)
     for stale in run.stale[:_SHOWN]:
         yield command("error", "Known failures", stale)
     errors = [v.reason for v in run.verdicts if v.outcome is Outcome.ERROR]
     fault = run.own_fault or run.fault or (errors[0] if errors else "")
     if fault or (run.exit_code and not rows):
-        yield command("error", "DungeonLab conformance", f"{headline(run)}\n{fault}".strip())
+        yield command("error", TITLE, f"{headline(run)}\njudged: {run.subject}\n{fault}".strip())
+    if run.bundled:
+        yield command("warning", TITLE, f"{run.subject} was judged, and no other; give a URL or a target file")
 
 
 def _message(judged: Judged, run: Run) -> str:
@@ -91,7 +98,7 @@ def _message(judged: Judged, run: Run) -> str:
         lines.append(f"Broken for {', '.join(events)}.")
     where = f" at {finding.path}" if finding.path else ""
     lines += [f"expected{where}: {finding.expected}", f"got: {shortened(finding.got, 500)}"]
-    lines.append(f"again: {repeat(verdict, run)}")
+    lines += [f"judged: {run.subject}", f"again: {repeat(verdict, run)}"]
     return shortened("\n".join(lines), _LONGEST)
 
 

@@ -30,7 +30,10 @@ def headline(run: Run) -> str:
         return f"Nothing is broken, but {counted(unshown, 'verdict')} could not be reached"
     if not any(v.outcome is Outcome.PASS for v in run.verdicts):
         return "Nothing was shown to hold"
-    return f"Conformant: every MUST of version {run.protocol} held" if run.claim else "Every MUST that was judged held"
+    if not run.claim:
+        return "Every MUST that was judged held"
+    who = "The bundled reference server is conformant" if run.bundled else "Conformant"
+    return f"{who}: every MUST of version {run.protocol} held"
 
 
 def counted(number: int, noun: str) -> str:

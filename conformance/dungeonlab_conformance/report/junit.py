@@ -27,12 +27,10 @@ def text(run: Run) -> str:
     What fails the run is a failure, or an error if it could not be judged. What is broken and does not fail it, a
     SHOULD as a rule, passes and says so in its output; what is known is skipped, with the reason.
     """
-    document = JUnitXml("dungeonlab-conformance")
+    document = JUnitXml(_printable(f"dungeonlab-conformance: {run.subject}"))
     for area, verdicts in itertools.groupby(run.verdicts, key=lambda v: v.requirement.partition("/")[0]):
         suite = TestSuite(_printable(area))
-        for key, value in (("target", run.target), ("protocol", run.protocol), ("claim", run.claim)):
-            if value:
-                suite.add_property(key, _printable(value))
+        _describe(suite, run)
         for verdict in verdicts:
             suite.add_testcase(_case(verdict, run))
         document.add_testsuite(suite)
@@ -43,6 +41,19 @@ def text(run: Run) -> str:
     page = io.BytesIO()
     document.write(page, pretty=True)
     return page.getvalue().decode()
+
+
+def _describe(suite: TestSuite, run: Run) -> None:
+    """Say in a suite's properties what was judged by what, and what may be said of it."""
+    for key, value in (
+        ("target", run.target),
+        ("target-file", run.target_file),
+        ("bundled", "true" if run.bundled else ""),
+        ("protocol", run.protocol),
+        ("claim", run.claim),
+    ):
+        if value:
+            suite.add_property(key, _printable(value))
 
 
 def _run_suite(troubles: list[tuple[str, str | None]]) -> TestSuite:

@@ -24,7 +24,8 @@ _LONGEST = 160  # characters of a comment
 def write(run: Run, file: Path, before: Iterable[Known] = (), reason: str = "") -> int:
     """Write the list to a file, `reason` where there is none; returns how many of its entries still need one."""
     entries = listed(run, before, reason)
-    files.write(_HEAD + "".join("\n" + "\n".join(_table(*entry)) + "\n" for entry in entries), file)
+    head = f"{_HEAD}# Judged: {shortened(one_line(run.subject), _LONGEST)}\n"
+    files.write(head + "".join("\n" + "\n".join(_table(*entry)) + "\n" for entry in entries), file)
     return sum(not entry.reason.strip() for entry, _ in entries)
 
 

@@ -41,7 +41,7 @@ def _stream(text: str) -> dict[str, Any]:
     verdicts = {(row["requirement"], row["event"]): row for row in kinds["verdict"]}
     order = {name: place for place, name in enumerate(Catalogue.load().requirements)}
     rank = sorted(verdicts.values(), key=lambda v: (order.get(v["requirement"], len(order)), v["event"] or ""))
-    made = to_json(Run(head["target"])) | head | {"verdicts": rank}
+    made = to_json(Run(head["target"], bundled=head["bundled"])) | head | {"verdicts": rank}
     if not kinds["summary"]:
         return made | {"fault": _CUT_OFF, "exitCode": 3}
     [summary] = kinds["summary"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from dungeonlab_conformance import files
 from dungeonlab_conformance.report.headline import counted, headline
@@ -42,9 +42,9 @@ def text(run: Run, limit: int = LIMIT) -> str:
 
 def _head(run: Run) -> str:
     lines = [f"## {_plain(headline(run))}", ""]
-    lines += [f"{_code(run.target)}, DungeonLab protocol {_plain(run.protocol)}: {_sum(run)}", ""]
+    lines += [f"{_subject(run)}, DungeonLab protocol {_plain(run.protocol)}: {_sum(run)}", ""]
     if run.claim:
-        lines += [f"**{_plain(run.claim)}.**", ""]
+        lines += [f"**{_plain(run.claim)}**", ""]
     for stale in run.stale:
         lines += [f"**Known failures:** {_plain(stale)}", ""]
     if run.own_fault:
@@ -61,6 +61,13 @@ def _head(run: Run) -> str:
             lines.append(f"| {_plain(area.name)} | {' | '.join(str(found[o] or '') for o in there)} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _subject(run: Run) -> str:
+    """Return what was judged; code if it is an address, so that no link is made of it."""
+    if run.bundled:
+        return f"**{_plain(run.target)}** and no other"
+    return f"{_code(run.target)} ({_code(PurePath(run.target_file).name)})" if run.target_file else _code(run.target)
 
 
 def _sum(run: Run) -> str:

@@ -1,6 +1,6 @@
 """The run as a stream: one JSON object a line, written and flushed while the run goes on.
 
-    {"line": "run", ...}       first: format, suite, protocol, target, ..., and how many scenes are to be played
+    {"line": "run", ...}       first: format, suite, protocol, what is judged, ..., and how many scenes are to be played
     {"line": "verdict", ...}   as in the result; of two about the same requirement and event, the later counts
     {"line": "summary", ...}   last: `complete`, and if not, `reason`; then counts and exit code as in the result
 
@@ -41,7 +41,7 @@ class Stream:
         self._written: dict[tuple[str, str | None], dict[str, Any]] = {}
         self._over = False
         document = to_json(run)
-        first = ("format", "suite", "protocol", "began", "target", "again")
+        first = ("format", "suite", "protocol", "began", "target", "targetFile", "bundled", "again")
         self._write("run", {name: document[name] for name in first}, scenes=scenes)
 
     def __enter__(self) -> Stream:

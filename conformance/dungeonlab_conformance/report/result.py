@@ -21,6 +21,8 @@ _FIELDS = {  # of a Run, and where they stand in the document
     **{name: name for name in ("scenes", "concurrency", "stale", "leftovers")},
     "fail_on": "failOn",
     "own_fault": "ownFault",
+    "target_file": "targetFile",
+    "bundled": "bundled",
 }
 
 
@@ -32,6 +34,8 @@ def to_json(run: Run) -> dict[str, Any]:
         "protocol": run.protocol,
         "began": run.began,
         "target": run.target,
+        "targetFile": run.target_file,
+        "bundled": run.bundled,
         "again": run.again,
         "exitCode": run.exit_code,
         "failOn": run.fail_on,

@@ -18,7 +18,7 @@ from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import earlier, repeat, title
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.selection import Scene
-from dungeonlab_conformance.verdict import Finding, Outcome, Verdict
+from dungeonlab_conformance.verdict import EXIT_TARGET, Finding, Outcome, Verdict, fails
 
 STYLE = {
     Outcome.PASS: "green",
@@ -68,8 +68,25 @@ class Following:
         self.progress.update(self.task, advance=1, failing=f"{self.failing} broken" if self.failing else "")
 
 
+def open_run(run: Run, console: Console) -> None:
+    """Print, before anything is judged, what is about to be."""
+    why = ", since neither a URL nor a target file was given" if run.bundled else ""
+    _say(console, f"Judging {_shown(run.subject)}{why}")
+
+
+def open_report(run: Run, console: Console) -> None:
+    """Print what an earlier run judged, and when."""
+    _say(console, f"Judged {_shown(run.subject)}, {_shown(run.began)}")
+
+
 def show(run: Run, console: Console, *, verbosity: int = 0) -> None:
-    """Print the run: `verbosity` -1 for the last lines only, 1 for whole transcripts and what passed."""
+    """Print the run: `verbosity` 1 for whole transcripts and what passed, -1 for what decides how it ends alone.
+
+    The last line says what was judged.
+    """
+    if verbosity < 0:
+        for verdict in deciding(run):
+            _say(console, f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]  {_shown(title(verdict))}")
     if verbosity >= 0 and _anything_judged(run):
         if verbosity > 0:
             for verdict in run.verdicts:
@@ -81,7 +98,19 @@ def show(run: Run, console: Console, *, verbosity: int = 0) -> None:
         _areas(run, console)
     if verbosity > 0 and not run.claim:
         _say(console, f"no claim of conformance: {_shown('; '.join(obstacles(run)))}")
-    _conclusion(run, console)
+    _conclusion(run, console, quiet=verbosity < 0)
+
+
+def deciding(run: Run) -> list[Verdict]:
+    """Return the verdicts that decide how a run ends: what fails it, or else what keeps it from ending well.
+
+    None if it ends well, or if it was cut short before anything failed: then that decides, not what was not reached.
+    """
+    failing = [v for v in run.verdicts if fails(v, run.fail_on) and not v.known]
+    decisive = [v for v in run.verdicts if v.outcome is Outcome.ERROR] + [v for v in failing if v.findings]
+    if decisive or run.exit_code != EXIT_TARGET or run.fault:
+        return decisive
+    return failing or [v for v in run.verdicts if v.outcome is Outcome.SKIPPED]
 
 
 def sentence(run: Run) -> str:
@@ -101,7 +130,7 @@ def _anything_judged(run: Run) -> bool:
     return any(v.outcome is not Outcome.UNJUDGED for v in run.verdicts) or not (run.fault or run.interrupted)
 
 
-def _conclusion(run: Run, console: Console) -> None:
+def _conclusion(run: Run, console: Console, *, quiet: bool) -> None:
     for leftover, times in Counter(run.leftovers).items():
         again = f" ({times} times)" if times > 1 else ""
         _say(console, f"[yellow]not cleared away:[/] {_shown(leftover)}{again}")
@@ -113,9 +142,14 @@ def _conclusion(run: Run, console: Console) -> None:
         _say(console, "[bold magenta]interrupted:[/] what was not reached is unjudged")
     if run.own_fault:
         _say(console, f"[bold magenta]the suite itself failed:[/] {_shown(run.own_fault)}; please report it")
-    if _anything_judged(run):
-        _say(console, sentence(run))
-    if run.claim:
+    if not _anything_judged(run):
+        if run.interrupted or run.own_fault or run.target not in (run.fault or ""):
+            _say(console, f"{_shown(run.subject)}: nothing was judged")
+    elif not run.claim:
+        _say(console, f"{_shown(run.subject)}: {sentence(run)}")
+    else:
+        if not quiet:
+            _say(console, sentence(run))
         _say(console, f"[bold green]{_shown(run.claim)}[/]")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 
 from dungeonlab_conformance.report.printable import shortened
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Finding, Line, Verdict
+from dungeonlab_spec import Catalogue
 
 LONGEST = 2000  # characters of what came, in reports that are text
 _LINES, _LINE = 80, 600  # of a transcript, and characters of each; the result has all of it
@@ -29,11 +30,12 @@ def repeat(verdict: Verdict, run: Run) -> str:
     if scene != verdict.scene:
         name, _, event = scene.partition("[")
         judges = _judges(name)
-        wanted += judges
         if event and events and judges:
             events = list(dict.fromkeys([*events, event.rstrip("]")]))
+            judges = tuple(judge for judge in judges if _judged_for(judge, events))
         elif judges:
             events = []
+        wanted += judges
     words = [f"--only {shlex.quote(name)}" for name in dict.fromkeys(wanted)]
     words += [f"--event {shlex.quote(event)}" for event in events if event]
     return " ".join([run.again, *words])
@@ -45,6 +47,13 @@ def _judges(scene: str) -> tuple[str, ...]:
     from dungeonlab_conformance.check import all_checks
 
     return tuple(name for check in all_checks() if check.name == scene for name in check.requirements)
+
+
+def _judged_for(requirement: str, events: Collection[str]) -> bool:
+    """Whether a requirement is judged for one of some events: a command that selected it in vain would be refused."""
+    catalogue = Catalogue.load()
+    judged = catalogue.events_for(catalogue.requirements[requirement])
+    return any(event is not None and event.name in events for event in judged)
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:

@@ -13,8 +13,13 @@ from dungeonlab_conformance.target_file.document import read
 
 
 def find() -> Path | None:
-    """Return the file of the working directory, if there is one."""
-    return Path(NAME) if Path(NAME).exists() else None
+    """Return the file of the working directory, if there is one; also if it cannot be read."""
+    return Path(NAME) if os.path.lexists(NAME) else None
+
+
+def unused() -> str:
+    """Return in one sentence that the file of the working directory is not used beside a URL; "" if there is none."""
+    return f"{NAME} is not used, since a URL was given; --target {NAME} uses it with that URL" if find() else ""
 
 
 def load(path: Path, *, url: str | None = None, transport: str | None = None, scale: float = 1.0) -> Target:

@@ -54,7 +54,27 @@ def test_the_endpoint_is_what_shields_expects(tmp_path: Path) -> None:
     """A file of any other name than .svg holds the endpoint's JSON."""
     badge.write(broken_run(), tmp_path / "badge.json")
     document = json.loads((tmp_path / "badge.json").read_text())
-    assert document == {"schemaVersion": 1, "label": "DungeonLab 1.0", "message": "2 of 10 broken", "color": "red"}
+    label = "DungeonLab 1.0 at 127.0.0.1:18732"
+    assert document == {"schemaVersion": 1, "label": label, "message": "2 of 10 broken", "color": "red"}
+
+
+@pytest.mark.parametrize("name", ["badge.svg", "badge.json"])
+def test_the_bundled_server_has_no_badge(tmp_path: Path, name: str) -> None:
+    """A badge says something about somebody's server; nothing is written about the one that the suite brings along."""
+    run = passing_run()
+    run.bundled = True
+    with pytest.raises(ValueError, match="bundled"):
+        badge.write(run, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_stays_short_and_without_credentials() -> None:
+    """However long the server's URL is, and whoever's name is in it."""
+    run = passing_run()
+    run.target = f"https://***@{'very-' * 40}long.example"
+    label = badge.endpoint(run)["label"]
+    assert len(label) < 70
+    assert "***" not in label
 
 
 def test_the_svg_says_it_in_words(tmp_path: Path) -> None:
@@ -62,7 +82,7 @@ def test_the_svg_says_it_in_words(tmp_path: Path) -> None:
     badge.write(passing_run(), tmp_path / "badge.svg")
     text = (tmp_path / "badge.svg").read_text()
     root = ET.fromstring(text)
-    assert root.get("aria-label") == "DungeonLab 1.0: conformant"
+    assert root.get("aria-label") == "DungeonLab 1.0 at 127.0.0.1:3000: conformant"
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
 
 

@@ -33,6 +33,7 @@ def test_each_broken_requirement_is_one_annotation() -> None:
     assert (kind, title, weaker, other) == ("error", ECHO, "warning", "order/one-sender-in-order")
     assert "Broken for token:move, token:delete." in message
     assert f"--only {ECHO}" in message
+    assert "\njudged: url\n" in message
 
 
 def test_what_is_known_is_not_annotated() -> None:
@@ -50,6 +51,12 @@ def test_many_failures_do_not_drown_the_last() -> None:
     assert "5 more requirements are broken" in found[-1][2]
 
 
+def test_what_was_judged_stands_in_every_annotation_about_the_whole() -> None:
+    """Several servers may be judged in one workflow."""
+    for run in (Run("url", fault="gone"), Run("url", interrupted=True), Run("url", own_fault="KeyError")):
+        assert "judged: url" in read(run)[0][2]
+
+
 def test_a_run_that_failed_without_breaking_anything_is_one_error() -> None:
     """Unreachable, interrupted, the suite's own fault, a list out of date: each is told."""
     assert "cannot be reached" in read(Run("url", fault="url cannot be reached"))[0][2]
@@ -57,6 +64,22 @@ def test_a_run_that_failed_without_breaking_anything_is_one_error() -> None:
     assert "KeyError" in read(Run("url", own_fault="KeyError"))[0][2]
     assert "KeyError" in read(Run("url", [Verdict(ECHO, None, "MUST", Outcome.ERROR, "KeyError")]))[0][2]
     assert ("error", "Known failures", "x holds") in read(Run("url", stale=["x holds"]))
+
+
+def test_the_bundled_server_is_no_success(tmp_path: Path) -> None:
+    """A workflow that names no server learns so from an annotation and from a result of its own; nothing is claimed."""
+    run = passing_run()
+    run.target, run.bundled = "the bundled reference server", True
+    assert read(run) == [
+        (
+            "warning",
+            "DungeonLab conformance",
+            "the bundled reference server was judged, and no other; give a URL or a target file",
+        )
+    ]
+    github.append_outputs(run, {"GITHUB_OUTPUT": str(tmp_path / "outputs")})
+    rows = dict(row.split("=", 1) for row in (tmp_path / "outputs").read_text().splitlines())
+    assert (rows["result"], rows["claim"]) == ("bundled", "")
 
 
 def test_a_good_run_is_not_annotated() -> None:

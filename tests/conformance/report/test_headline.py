@@ -16,6 +16,12 @@ def known() -> Verdict:
     return verdict
 
 
+def bundled() -> Run:
+    run = passing_run()
+    run.bundled = True
+    return run
+
+
 def judged(outcome: Outcome) -> Verdict:
     return Verdict(ECHO, "token:move", "MUST", outcome, "why")
 
@@ -24,6 +30,7 @@ def judged(outcome: Outcome) -> Verdict:
     ("run", "said"),
     [
         (passing_run(), "Conformant: every MUST of version 1.0 held"),
+        (bundled(), "The bundled reference server is conformant: every MUST of version 1.0 held"),
         (broken_run(), "2 requirements are broken"),
         (Run("u", [failing(ECHO, "token:move")]), "1 requirement is broken"),
         (Run("u", [failing(ECHO)], fault="gone"), "1 requirement is broken, and the run was cut short"),

@@ -152,6 +152,7 @@ def test_what_is_known_and_what_went_wrong_is_said() -> None:
 
 def test_the_page_is_written_as_utf_8(tmp_path: Path) -> None:
     """And says so."""
-    html.write(nasty_run(), tmp_path / "r.html")
-    assert (tmp_path / "r.html").read_text("utf-8") == html.page(nasty_run())
-    assert '<meta charset="utf-8">' in html.page(nasty_run())
+    run = nasty_run()
+    html.write(run, tmp_path / "r.html")
+    assert (tmp_path / "r.html").read_text("utf-8") == html.page(run)
+    assert '<meta charset="utf-8">' in html.page(run)

@@ -17,7 +17,7 @@ def test_it_opens_with_what_matters() -> None:
     """The headline, then the server and the sums, then the claim if there is one."""
     lines = markdown.text(passing_run()).splitlines()
     assert lines[0] == "## Conformant: every MUST of version 1.0 held"
-    assert "**Conformant to version 1.0 of the DungeonLab protocol.**" in lines
+    assert "**Conformant to version 1.0 of the DungeonLab protocol: http://127.0.0.1:3000**" in lines
     assert markdown.text(broken_run()).startswith("## 2 requirements are broken\n")
 
 

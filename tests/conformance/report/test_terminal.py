@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
+import pytest
 from rich.console import Console
 from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, passing_run
 
@@ -12,9 +14,17 @@ from dungeonlab_conformance.report import terminal
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.verdict import Outcome, Verdict
-from dungeonlab_spec import Catalogue
+from dungeonlab_spec import Catalogue, Level
 
 SHOULD = "order/one-sender-in-order"
+
+
+def unshown(level: Level = "MUST") -> Verdict:
+    return Verdict(ECHO, "token:move", level, Outcome.UNJUDGED, "why")
+
+
+def held() -> Verdict:
+    return Verdict(ECHO, "token:delete", "MUST", Outcome.PASS)
 
 
 def printed(run: Run, verbosity: int = 0, *, width: int = 80, is_terminal: bool = False) -> list[str]:
@@ -38,7 +48,7 @@ def test_failures_stand_after_all_else_and_the_sum_at_the_end() -> None:
     order = [where(lines, "UNJUDGED  join/refused-join-enrols"), where(lines, f"WARN  {SHOULD}")]
     order += [where(lines, f"FAIL  {ECHO}"), where(lines, "FAIL  join/outsider-refused"), where(lines, "area ")]
     assert order == sorted(order)
-    assert lines[-1].startswith("11 requirements, 12 verdicts in ")
+    assert lines[-1].startswith("http://127.0.0.1:18732: 11 requirements, 12 verdicts in ")
 
 
 def test_a_requirement_that_fails_for_many_events_is_told_once() -> None:
@@ -73,7 +83,8 @@ def test_what_is_known_takes_one_line() -> None:
 
 def test_a_claim_is_the_last_line() -> None:
     """Only where there is one."""
-    assert printed(passing_run())[-1] == "Conformant to version 1.0 of the DungeonLab protocol"
+    claim = "Conformant to version 1.0 of the DungeonLab protocol: http://127.0.0.1:3000"
+    assert printed(passing_run())[-1] == claim
     assert not any("onformant" in line for line in printed(broken_run()))
 
 
@@ -89,6 +100,55 @@ def test_a_run_that_never_began_is_one_sentence() -> None:
     """Nothing was judged: no list of what was not, no empty table."""
     run = Run("url", [Verdict(ECHO, None, "MUST", Outcome.UNJUDGED, "gone")], fault="url cannot be reached")
     assert printed(run) == ["cut short: url cannot be reached"]
+
+
+def test_a_run_that_never_began_says_of_what() -> None:
+    """Where the sentence about it does not: a login that is refused, an interruption, the bundled server."""
+    gone = [Verdict(ECHO, None, "MUST", Outcome.UNJUDGED, "gone")]
+    for run in (Run("url", gone, fault="alice could not be logged in"), Run("url", gone, interrupted=True)):
+        assert printed(run)[-1] == "url: nothing was judged"
+
+
+@pytest.mark.parametrize(
+    ("run", "named"),
+    [
+        (passing_run(), []),
+        (Run("u", [failing(ECHO, "token:move"), failing(SHOULD)]), [f"FAIL  {ECHO} [token:move]"]),
+        (Run("u", [failing(SHOULD)], fail_on="SHOULD"), [f"WARN  {SHOULD}"]),
+        (Run("u", [unshown(), failing(ECHO)]), [f"FAIL  {ECHO}"]),
+        (Run("u", [unshown(), held()]), [f"UNJUDGED  {ECHO} [token:move]"]),
+        (Run("u", [replace(unshown(), known="ticket 41"), held()]), []),
+        (Run("u", [unshown("SHOULD"), held()]), []),
+        (Run("u", [replace(unshown(), outcome=Outcome.SKIPPED)]), [f"SKIPPED  {ECHO} [token:move]"]),
+        (Run("u", [replace(unshown(), outcome=Outcome.ERROR), failing(ECHO)]),
+         [f"ERROR  {ECHO} [token:move]", f"FAIL  {ECHO}"]),
+    ],
+)  # fmt: skip
+def test_a_quiet_run_names_what_decides_how_it_ends(run: Run, named: list[str]) -> None:
+    """One id a line, with its event, then the last line; nothing else, and no id where the run ends well."""
+    lines = printed(run, -1)
+    assert lines[:-1] == named
+    assert run.subject in lines[-1]
+    assert bool(named) == bool(run.exit_code)
+
+
+def test_a_quiet_run_that_was_cut_short_names_no_id_that_it_did_not_reach() -> None:
+    """The server is what is wrong then, and a list of hundreds would hide it."""
+    run = Run("http://u", [unshown(), held()], fault="http://u stopped answering")
+    assert printed(run, -1)[0] == "cut short: http://u stopped answering"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_the_first_and_the_last_line_say_what_was_judged(width: int) -> None:
+    """However narrow the terminal, and whatever the address holds."""
+    run = replace(passing_run(), target="http://127.0.0.1/[bold]x[/]", target_file="/some/where/here.toml", claim="")
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    terminal.open_run(run, console)
+    terminal.show(run, console)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert lines[0] == "Judging http://127.0.0.1/[bold]x[/] (here.toml)"
+    assert lines[-1].startswith("http://127.0.0.1/[bold]x[/] (here.toml): ")
 
 
 def test_what_was_left_behind_is_told_once() -> None:

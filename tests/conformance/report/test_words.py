@@ -17,9 +17,10 @@ from dungeonlab_conformance.arguments import LONGEST, LONGEST_NAME, Arguments, a
 from dungeonlab_conformance.report.printable import one_line, printable, shortened
 from dungeonlab_conformance.report.words import finding_lines, repeat, spoken, title
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.selection import Selection, in_vain, judgeable, scenes
 from dungeonlab_conformance.verdict import Finding, Line
 from dungeonlab_spec import Catalogue
+from dungeonlab_spec.catalogue import PARTS
 
 
 def selected(command: str) -> dict[str, set[str]]:
@@ -153,3 +154,16 @@ def test_of_a_huge_payload_no_more_than_a_million_values_is_looked_through() -> 
     """A mark in a message that no protocol needs is not worth all of the memory."""
     assert len(Arguments(([0] * 3_000_000,)).numbers) == 1
     assert sum(1 for _ in leaves([0] * 3_000_000)) < 1 << 20
+
+
+def test_every_printed_command_selects_with_every_word_of_it() -> None:
+    """A finding may be on any requirement, in any scene: the command that repeats it is never refused."""
+    catalogue = Catalogue.load()
+    offered = judgeable(catalogue)
+    kinds = {(r.each, r.part): (r.id, event.name if event else None) for r, event in offered}
+    for scene in {s.check.name: s for s in scenes(Selection(parts=PARTS), catalogue)}.values():  # its last event
+        for requirement, event in kinds.values():
+            words = shlex.split(repeat(failing(requirement, event, Finding("a", "b", scene=scene.name)), Run("url")))
+            only = tuple(words[i + 1] for i, word in enumerate(words) if word == "--only")
+            events = tuple(words[i + 1] for i, word in enumerate(words) if word == "--event")
+            assert not in_vain(Selection(only=only, events=events, parts=PARTS), catalogue, offered), words

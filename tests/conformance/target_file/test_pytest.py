@@ -29,12 +29,13 @@ def folder(reference_url: str, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_file_that_is_named_is_the_suite(folder: Path) -> None:
-    """Each verdict is an item; what the file says is not there is skipped, with the reason."""
+def test_a_file_that_is_named_is_the_suite(folder: Path, reference_url: str) -> None:
+    """Each verdict is an item; what is not there is skipped, with the reason; the end says which server it was."""
     told = run(folder, "dungeonlab-target.toml", "-k", "kebab or presence", "-rs")
     assert told.returncode == 0, told.stdout
     assert "2 passed, 3 skipped" in told.stdout
     assert "the target offers no presence" in told.stdout
+    assert f"dungeonlab: judged {reference_url} (dungeonlab-target.toml)\n" in told.stdout
 
 
 def test_a_file_that_lies_about_is_nothing(folder: Path) -> None:
@@ -57,10 +58,10 @@ def test_a_file_by_option(folder: Path) -> None:
     assert "http://127.0.0.1:9 cannot be reached" in told.stdout + told.stderr
 
 
-def test_a_url_takes_the_place_of_a_files_own(folder: Path) -> None:
-    """Also when the file is named as an argument."""
+def test_a_url_beside_a_file_takes_the_place_of_its_own(folder: Path) -> None:
+    """Also where the file is named as what to collect; the file's own server is not judged then."""
     told = run(folder, "dungeonlab-target.toml", "--dungeonlab-url", "http://127.0.0.1:9", "-k", "chat/")
-    assert told.returncode == 3
+    assert told.returncode == 3, told.stdout
     assert "http://127.0.0.1:9 cannot be reached" in told.stdout + told.stderr
 
 
