@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from dungeonlab_conformance.http_client import read_text
 from dungeonlab_conformance.journal import Journal
 from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
@@ -98,7 +99,7 @@ class Visitor:
                         row,
                         answer.status,
                         answer.content_type if "Content-Type" in answer.headers else "",
-                        await answer.text(errors="replace"),
+                        await read_text(answer),
                         tuple(answer.headers.getall("Set-Cookie", ())),
                     )
         except TimeoutError:

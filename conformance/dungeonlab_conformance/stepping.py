@@ -11,6 +11,7 @@ import aiohttp
 from yarl import URL
 
 from dungeonlab_conformance.capturing import Answered, NotThere, capture
+from dungeonlab_conformance.http_client import read_text
 from dungeonlab_conformance.steps import Step
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.templates import Undefined, fill
@@ -88,7 +89,7 @@ class Stepping:
             headers=headers,
             allow_redirects=False,
         ) as answer:
-            text = await answer.text(errors="replace")
+            text = await read_text(answer)
             return Answered(answer.status, text, answer.headers, self.cookies(who))
 
     async def _csrf(self, step: Step, who: Identity) -> dict[str, str]:
@@ -97,7 +98,7 @@ class Stepping:
             return {}
         if csrf.cookie not in self.cookies(who) and csrf.path is not None:
             async with self._http(who).get(self.target.url + csrf.path) as answer:
-                await answer.read()
+                await read_text(answer)
         value = self.cookies(who).get(csrf.cookie)
         return {csrf.header: value} if value else {}
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import ssl
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,16 +15,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from yarl import URL
 
 from dungeonlab_conformance.advice import advice
 from dungeonlab_conformance.casting import ROLES, Party, parties
 from dungeonlab_conformance.dialect import PLAIN, Dialect
+from dungeonlab_conformance.http_client import new_session, read_text
 from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.verdict import Missing, TargetFault, Unreachable
 
-_IDLE = 1.0  # seconds until a connection is not used again; Node.js hangs up after 5, others after 2, unannounced
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
 
 
@@ -219,21 +217,9 @@ class Target:
         return self.dialect.request(event, args)
 
     def http_session(self, identity: Identity | None) -> aiohttp.ClientSession:
-        """Return a new HTTP session with a cookie jar of its own, holding the identity's cookies."""
-        # cookies of servers addressed by IP too, and as they are, whatever is in them; secure ones as on localhost
-        jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False, treat_as_secure_origin=URL(self.url))
-        if identity:
-            jar.update_cookies(identity.cookies, URL(self.url))
-        verify: bool | ssl.SSLContext = True
-        if isinstance(self.verify, str):
-            verify = ssl.create_default_context(cafile=self.verify)
-        elif not self.verify:
-            verify = _anything_goes()
-        return aiohttp.ClientSession(
-            cookie_jar=jar,
-            headers=dict(self.headers),
-            connector=aiohttp.TCPConnector(ssl=verify, limit=0, keepalive_timeout=_IDLE),
-        )
+        """Return a new HTTP session with a cookie jar of its own, holding the identity's cookies; see `new_session`."""
+        cookies = identity.cookies if identity else {}
+        return new_session(self.url, cookies, self.headers, self.verify)
 
     async def handshake(
         self,
@@ -259,7 +245,7 @@ class Target:
 
 async def _ask_by_polling(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
     async with http.get(url, headers=headers, allow_redirects=False) as answer:
-        return Handshake(answer.status, await answer.text(errors="replace"))
+        return Handshake(answer.status, await read_text(answer))
 
 
 async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
@@ -269,13 +255,6 @@ async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapp
             return Handshake(200, first.data if isinstance(first.data, str) else "")
     except aiohttp.WSServerHandshakeError as refused:
         return Handshake(refused.status, refused.message)
-
-
-def _anything_goes() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _short(error: BaseException) -> str:

@@ -1,0 +1,139 @@
+"""The suite's HTTP client: a session that follows no redirect, and a body that is read up to a limit.
+
+Every HTTP request and every WebSocket handshake of the suite goes through a session that `new_session` made, and every
+body is read by `read_text` or `read_body`. Knows nothing of targets and verdicts. What it raises is an
+`aiohttp.ClientError`:
+
+    Redirected  a redirect, which is not followed
+    Unreadable  a body that is too long, or compressed in a way that cannot be read
+"""
+
+from __future__ import annotations
+
+import codecs
+import ssl
+import zlib
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import aiohttp
+from yarl import URL
+
+LONGEST_BODY = 4_000_000  # bytes of an answer, after decompression
+LONGEST_HEADER = 65_536  # bytes of one header line; aiohttp reads 128 of them at most
+IDLE = 1.0  # seconds until a connection is not used again; Node.js hangs up after 5, others after 2, unannounced
+_SHOWN = 200  # characters of a Location or of an encoding's name
+_CHARSETS = frozenset({"utf-8", "ascii", "iso8859-1", "cp1252", "utf-16"})  # others are costly, or are not for text
+
+
+class Redirected(aiohttp.ClientError):
+    """The server answered with a redirect. `status` is the HTTP status, `location` where to, as the server wrote it."""
+
+    def __init__(self, status: int, location: str) -> None:
+        super().__init__(f"answered {status} to {location or 'nowhere'}; redirects are not followed")
+        self.status = status
+        self.location = location
+
+
+class Unreadable(aiohttp.ClientPayloadError):
+    """The body of an answer cannot be read; the message says why, as in "answered more than 4 MB"."""
+
+
+def new_session(
+    url: str, cookies: Mapping[str, str], headers: Mapping[str, str], verify: bool | str = True
+) -> aiohttp.ClientSession:
+    """Return a new HTTP session with a cookie jar of its own. It follows no redirect, on any transport.
+
+    `url` is the server's, `cookies` those to send to it, `headers` what goes with every request. `verify` says whether
+    the server's certificate must be valid, or names a file of certificate authorities. Compression is not asked for,
+    and not undone: read bodies with `read_text`.
+    """
+    # cookies of servers addressed by IP too, and as they are, whatever is in them; secure ones as on localhost
+    jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False, treat_as_secure_origin=URL(url))
+    jar.update_cookies(cookies, URL(url))
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_redirect.append(_refuse_redirect)
+    return aiohttp.ClientSession(
+        cookie_jar=jar,
+        headers={"Accept-Encoding": "identity", **headers},
+        connector=aiohttp.TCPConnector(ssl=True if verify is True else tls(verify), limit=0, keepalive_timeout=IDLE),
+        trace_configs=[tracing],
+        auto_decompress=False,
+        max_line_size=LONGEST_HEADER,
+        max_field_size=LONGEST_HEADER,
+    )
+
+
+@cache
+def tls(verify: bool | str) -> ssl.SSLContext:
+    """Return the TLS context for `verify`, as in `new_session`. Raises `OSError` for a file that cannot be used."""
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def read_text(answer: aiohttp.ClientResponse, limit: int = LONGEST_BODY) -> str:
+    """Return the body of an answer as text, by its charset if that is a usual one, and otherwise as UTF-8.
+
+    `limit` is in bytes after decompression. What cannot be decoded is replaced. Raises `Unreadable`.
+    """
+    body = await read_body(answer, limit)
+    try:
+        return body.decode(_charset(answer.charset), errors="replace")
+    except UnicodeError:  # UTF-16 without a beginning
+        return body.decode(errors="replace")
+
+
+async def read_body(answer: aiohttp.ClientResponse, limit: int = LONGEST_BODY) -> bytes:
+    """Return the body of an answer, decompressed. Raises `Unreadable` as soon as it has more than `limit` bytes."""
+    inflate = _inflating(answer)
+    body = bytearray()
+    async for piece in answer.content.iter_any():
+        body += inflate(piece, limit + 1 - len(body))
+        if len(body) > limit:
+            answer.close()  # or the rest would be waited for
+            raise Unreadable(f"answered more than {_size(limit)}; the rest was not read")
+    return bytes(body)
+
+
+def _inflating(answer: aiohttp.ClientResponse) -> Callable[[bytes, int], bytes]:
+    """Return a function from a piece of the body, and how many bytes may come of it, to those bytes."""
+    encoding = answer.headers.get("Content-Encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        return lambda piece, _: piece
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        answer.close()
+        raise Unreadable(f"answered with Content-Encoding {encoding[:_SHOWN]!r}, although no compression was asked for")
+    inflater = None
+
+    def inflate(piece: bytes, most: int) -> bytes:
+        nonlocal inflater
+        if inflater is None:  # some send deflate without its two bytes of header, whose first one ends in 8
+            bare = encoding == "deflate" and piece[0] & 0x0F != 8
+            inflater = zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS | 32)
+        try:
+            return inflater.decompress(piece, most)
+        except zlib.error:
+            answer.close()
+            raise Unreadable(f"answered with a body that is not {encoding}, as its Content-Encoding says") from None
+
+    return inflate
+
+
+async def _refuse_redirect(_: object, __: object, asked: aiohttp.TraceRequestRedirectParams) -> None:
+    asked.response.close()
+    raise Redirected(asked.response.status, asked.response.headers.get("Location", "")[:_SHOWN])
+
+
+def _charset(named: str | None) -> str:
+    try:
+        found = codecs.lookup(named or "utf-8").name
+    except (LookupError, ValueError):
+        found = "utf-8"
+    return found if found in _CHARSETS - {"utf-8"} else "utf-8-sig"
+
+
+def _size(limit: int) -> str:
+    return f"{limit // 1_000_000} MB" if limit >= 1_000_000 else f"{limit} bytes"
