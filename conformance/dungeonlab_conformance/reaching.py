@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 
-from dungeonlab_conformance.target import Target
-from dungeonlab_conformance.verdict import TargetFault
+from yarl import URL
+
+from dungeonlab_conformance.diagnosis import may_come_up, of_answer
+from dungeonlab_conformance.target import Handshake, Target
+from dungeonlab_conformance.verdict import NotUp, TargetFault
 
 _MEASURED = 3  # round trips at most; the shortest counts, since a machine that is busy lengthens the others
+_PAUSE = 0.5  # seconds between two looks for a server that is not up yet
 
 
 async def reach(target: Target) -> None:
     """Make sure that a Socket.IO v4 server answers at the target's address.
 
-    Raises `TargetFault` with a sentence that says what answered instead.
+    Raises `TargetFault` with a sentence that says what answered instead, `NotUp` if that may change by itself.
     """
     answer = await target.handshake(None)
-    if not answer.opened and answer.status not in (401, 403):  # it may serve WebSocket all the same
+    if not _is_server(answer):  # it may serve WebSocket all the same
         by_websocket = await target.handshake(None, transport="websocket")
-        answer = by_websocket if by_websocket.opened or by_websocket.status in (401, 403) else answer
-    if not answer.opened and answer.status not in (401, 403):
-        raise TargetFault(
-            f"{target.socket} answered HTTP {answer.status} and no Socket.IO v4 handshake; "
-            "is the path right, and is it a Socket.IO server?"
-        )
+        answer = by_websocket if _is_server(by_websocket) else answer
+    if not _is_server(answer):
+        fault = NotUp if may_come_up(answer.status) else TargetFault
+        raise fault(of_answer(URL(target.socket), target.path, answer.status, answer.text, answer.location))
+
+
+async def wait_for(target: Target, seconds: float, tell: Callable[[str], None]) -> None:
+    """Wait until a server answers at the target's address, for so many seconds at most.
+
+    `tell` is called with each new reason why there is none yet. Returns early once the server is up, or once waiting
+    cannot help; whether it is up, and why not, `reach` says.
+    """
+    end = time.monotonic() + seconds
+    told = ""
+    while True:
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + max(0.0, end - time.monotonic())):
+                await reach(target)
+            return
+        except TimeoutError:
+            return
+        except NotUp as fault:
+            if (reason := target.secrets.redact(str(fault))) != told:
+                told = reason
+                tell(f"waiting up to {max(0.0, end - time.monotonic()):.0f} s: {reason}")
+        except TargetFault:
+            return
+        if time.monotonic() + _PAUSE >= end:
+            return
+        await asyncio.sleep(_PAUSE)
 
 
 async def measure(target: Target) -> None:
@@ -37,3 +67,7 @@ async def measure(target: Target) -> None:
         limits.round_trip = min(took, limits.round_trip or took)
         if not limits.far:
             return
+
+
+def _is_server(answer: Handshake) -> bool:
+    return answer.opened or answer.status in (401, 403)

@@ -6,7 +6,6 @@ Only data and what follows from it; `backstage` carries the steps out.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping
@@ -18,11 +17,12 @@ import aiohttp
 
 from dungeonlab_conformance.advice import advice
 from dungeonlab_conformance.casting import ROLES, Party, parties
+from dungeonlab_conformance.diagnosis import may_pass, of_error, of_silence
 from dungeonlab_conformance.dialect import PLAIN, Dialect
-from dungeonlab_conformance.http_client import new_session, read_text
+from dungeonlab_conformance.http_client import Redirected, new_session, read_text
 from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
-from dungeonlab_conformance.verdict import Missing, TargetFault, Unreachable
+from dungeonlab_conformance.verdict import Missing, NotUp, TargetFault, Unreachable
 
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
 
@@ -126,6 +126,7 @@ class Handshake:
 
     status: int
     text: str
+    location: str = ""  # where a redirect leads to, which is not followed
 
     @property
     def opened(self) -> bool:
@@ -229,23 +230,22 @@ class Target:
         version: int = 4,
         headers: Mapping[str, str] | None = None,
     ) -> Handshake:
-        """Ask for an Engine.IO handshake. Raises `TargetFault` if nothing answers at that address."""
+        """Ask for an Engine.IO handshake. Raises `TargetFault` if nothing answers there, `NotUp` if it may later."""
         url = f"{self.socket}?EIO={version}&transport={transport}"
         ask = _ask_by_websocket if transport == "websocket" else _ask_by_polling
         try:
             async with asyncio.timeout(self.limits.answer), self.http_session(identity) as http:
                 return await ask(http, url, dict(headers or {}))
         except TimeoutError:
-            raise TargetFault(
-                f"{self.url} did not answer within {self.limits.answer:.0f} s; is it the right server?"
-            ) from None
-        except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            raise Unreachable(f"{self.url} cannot be reached ({_short(error)}); is the server running?") from None
+            raise NotUp(await of_silence(self.url, self.limits.answer)) from None
+        except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
+            fault = Unreachable if may_pass(error) else TargetFault
+            raise fault(await of_error(self.url, error)) from None
 
 
 async def _ask_by_polling(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
     async with http.get(url, headers=headers, allow_redirects=False) as answer:
-        return Handshake(answer.status, await read_text(answer))
+        return Handshake(answer.status, await read_text(answer), answer.headers.get("Location", ""))
 
 
 async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
@@ -255,10 +255,5 @@ async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapp
             return Handshake(200, first.data if isinstance(first.data, str) else "")
     except aiohttp.WSServerHandshakeError as refused:
         return Handshake(refused.status, refused.message)
-
-
-def _short(error: BaseException) -> str:
-    reason = getattr(error, "os_error", None) or error
-    if (number := getattr(reason, "errno", None) or 0) > 0:
-        return os.strerror(number)
-    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    except Redirected as redirected:
+        return Handshake(redirected.status, "", redirected.location)
