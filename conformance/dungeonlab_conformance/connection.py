@@ -107,7 +107,7 @@ class Connection:
                     headers=dict(headers or {}),
                     auth=claims,
                     transports=transports,
-                    socketio_path=self.target.path,
+                    socketio_path=URL(self.target.socket).path,
                     wait_timeout=2 * limit,
                 )
         except TimeoutError:

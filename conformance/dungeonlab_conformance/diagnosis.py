@@ -51,10 +51,10 @@ def may_pass(error: BaseException) -> bool:
     )
 
 
-async def of_silence(url: str, seconds: float) -> str:
-    """Say that a request to `url` was not answered in so many seconds, and what to do."""
+async def of_silence(url: str, seconds: float, *, known: bool) -> str:
+    """Say that a request to `url` was not answered in so many seconds, and what to do; `known` if others were."""
     where, secure = URL(url), url.startswith("https:")
-    if not await _speaks(where, secure=secure) and await _speaks(where, secure=not secure):
+    if not known and not await _speaks(where, secure=secure) and await _speaks(where, secure=not secure):
         why, cure = _other(where)
         return f"{url} cannot be reached ({why}); {cure}"
     return f"{url} did not answer within {seconds:.0f} s; is it the right server?{proxies()}"

@@ -94,7 +94,9 @@ class Visitor:
             if cookies:
                 http.cookie_jar.update_cookies(cookies, URL(self.target.url))
             async with asyncio.timeout(2 * self.target.limits.answer):
-                async with http.request(row.method, self.target.url + path, json=body, allow_redirects=False) as answer:
+                async with http.request(
+                    row.method, self.target.base + path, json=body, allow_redirects=False
+                ) as answer:
                     reply = Reply(
                         row,
                         answer.status,

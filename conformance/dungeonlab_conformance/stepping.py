@@ -83,7 +83,7 @@ class Stepping:
         texts = {name: str(value) for name, value in known.items()}
         async with http.request(
             step.method,
-            self.target.url + path,
+            self.target.base + path,
             json=fill(step.json, known) if step.json is not None else None,
             data=fill(dict(step.form), texts) if step.form is not None else None,
             headers=headers,
@@ -97,7 +97,7 @@ class Stepping:
         if csrf is None or step.method in _SAFE:
             return {}
         if csrf.cookie not in self.cookies(who) and csrf.path is not None:
-            async with self._http(who).get(self.target.url + csrf.path) as answer:
+            async with self._http(who).get(self.target.base + csrf.path) as answer:
                 await read_text(answer)
         value = self.cookies(who).get(csrf.cookie)
         return {csrf.header: value} if value else {}

@@ -144,6 +144,7 @@ class Target:
 
     url: str
     path: str = "/socket.io/"
+    prefix: str = ""  # what a proxy adds before every path, such as "/vtt"
     transport: str = "websocket"
     headers: Mapping[str, str] = field(default_factory=dict)
     verify: bool | str = True  # or the path of a certificate authority's file
@@ -170,12 +171,21 @@ class Target:
             raise TargetFault(f"{self.url!r} has something behind its path, where requests put theirs; leave it out")
         self.url = self.url.rstrip("/")
         self.path = f"/{self.path.strip('/')}/"
+        self.prefix = f"/{self.prefix.strip('/')}".rstrip("/")
 
     @property
     def socket(self) -> str:
-        """Where the Socket.IO server is: its path is right behind the host, whatever prefix HTTP requests have."""
+        """Where the Socket.IO server is: its path is right behind the host, or behind the prefix if there is one.
+
+        A path in `url` stands before HTTP requests only.
+        """
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}{self.path}"
+        return f"{parts.scheme}://{parts.netloc}{self.prefix}{self.path}"
+
+    @property
+    def base(self) -> str:
+        """What stands before the path of every HTTP request: `url`, and the prefix unless it ends with that."""
+        return self.url if urlsplit(self.url).path.endswith(self.prefix) else self.url + self.prefix
 
     @property
     def lanes(self) -> int | None:
@@ -237,7 +247,7 @@ class Target:
             async with asyncio.timeout(self.limits.answer), self.http_session(identity) as http:
                 return await ask(http, url, dict(headers or {}))
         except TimeoutError:
-            raise NotUp(await of_silence(self.url, self.limits.answer)) from None
+            raise NotUp(await of_silence(self.url, self.limits.answer, known=self.limits.round_trip > 0)) from None
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
             fault = Unreachable if may_pass(error) else TargetFault
             raise fault(await of_error(self.url, error)) from None
