@@ -22,10 +22,10 @@ async def reach(target: Target) -> None:
     Raises `TargetFault` with a sentence that says what answered instead, `NotUp` if that may change by itself.
     """
     answer = await target.handshake(None)
-    if not _is_server(answer):  # it may serve WebSocket all the same
+    if not _is_server(answer, target):  # it may serve WebSocket all the same
         by_websocket = await target.handshake(None, transport="websocket")
-        answer = by_websocket if _is_server(by_websocket) else answer
-    if not _is_server(answer):
+        answer = by_websocket if _is_server(by_websocket, target) else answer
+    if not _is_server(answer, target):
         fault = NotUp if may_come_up(answer.status) else TargetFault
         raise fault(of_answer(URL(target.socket), target.path, answer.status, answer.text, answer.location))
 
@@ -69,5 +69,7 @@ async def measure(target: Target) -> None:
             return
 
 
-def _is_server(answer: Handshake) -> bool:
-    return answer.opened or answer.status in (401, 403)
+def _is_server(answer: Handshake, target: Target) -> bool:
+    """Whether a Socket.IO server answers so; one that is known to be there may also say that it was asked too often."""
+    known = target.limits.round_trip > 0
+    return answer.opened or answer.status in (401, 403) or (known and answer.status == 429)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from http.cookies import CookieError
 from urllib.parse import quote
@@ -11,7 +12,8 @@ import aiohttp
 from yarl import URL
 
 from dungeonlab_conformance.capturing import Answered, NotThere, capture
-from dungeonlab_conformance.http_client import read_text
+from dungeonlab_conformance.http_client import Unreadable, read_text
+from dungeonlab_conformance.rate_limits import pause_wanted
 from dungeonlab_conformance.steps import Step
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.templates import Undefined, fill
@@ -31,6 +33,7 @@ class Stepping:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._https: dict[int, tuple[Identity, aiohttp.ClientSession]] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # of steps that come too often, by name
 
     async def carry_out(
         self, name: str, who: Identity, known: Mapping[str, str], member: Identity | None = None
@@ -60,17 +63,27 @@ class Stepping:
         path = fill(step.path, {key: quote(value, safe="") for key, value in known.items()})
         what = f"{name}: {step.method} {path}"
         redact = self.target.secrets.redact
-        try:
-            async with asyncio.timeout(2 * self.target.limits.answer):
-                texts = {key: str(value) for key, value in known.items()}
-                headers = {**fill(dict(step.headers), texts), **await self._csrf(step, who)}
-                answer = await self._ask(step, path, headers, who, known)
-        except TimeoutError:
-            raise Unjudged(redact(f"{what} was not answered in time")) from None
-        except (aiohttp.ClientError, OSError, CookieError, ValueError) as error:
-            raise Gone(redact(f"{what} failed: {error}")) from None
+
+        async def ask() -> Answered:
+            try:
+                async with asyncio.timeout(2 * self.target.limits.answer):
+                    texts = {key: str(value) for key, value in known.items()}
+                    headers = {**fill(dict(step.headers), texts), **await self._csrf(step, who)}
+                    return await self._ask(step, path, headers, who, known)
+            except TimeoutError:
+                raise Unjudged(redact(f"{what} was not answered in time")) from None
+            except Unreadable as unreadable:
+                raise Unjudged(redact(f"{what} {unreadable}")) from None
+            except (aiohttp.ClientError, OSError, CookieError, ValueError) as error:
+                raise Gone(redact(f"{what} failed: {error}")) from None
+
+        if 429 in step.expect or 503 in step.expect:
+            answer = await ask()
+        else:
+            answer = await self.target.rate_limit.within(self._turns[name], ask)
         if not (answer.status in step.expect if step.expect else 200 <= answer.status < 300):
-            raise StepRefused(redact(f"{what} was answered {answer.status} {answer.text.strip()}")[: 2 * _SHOWN])
+            more = "; raise the server's rate limit for the run" if pause_wanted(answer) is not None else ""
+            raise StepRefused(redact(f"{what} was answered {answer.status} {answer.text.strip()}")[: 2 * _SHOWN] + more)
         try:
             return {variable: capture(answer, source) for variable, source in step.capture.items()}
         except NotThere as missing:

@@ -20,6 +20,7 @@ from dungeonlab_conformance.casting import ROLES, Party, parties
 from dungeonlab_conformance.diagnosis import may_pass, of_error, of_silence
 from dungeonlab_conformance.dialect import PLAIN, Dialect
 from dungeonlab_conformance.http_client import Redirected, new_session, read_text
+from dungeonlab_conformance.rate_limits import RateLimit
 from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.verdict import Missing, NotUp, TargetFault, Unreachable
@@ -150,6 +151,7 @@ class Target:
     verify: bool | str = True  # or the path of a certificate authority's file
     steps: Mapping[str, tuple[Step, ...]] = field(default_factory=lambda: OUR_HTTP_SIDE)
     limits: Limits = field(default_factory=Limits)
+    rate_limit: RateLimit = field(default_factory=RateLimit)
     transports: tuple[str, ...] = ("websocket", "polling")
     accounts: Mapping[str, Account | None] = field(default_factory=lambda: dict.fromkeys(ROLES))
     login_command: tuple[str, ...] = ()
