@@ -19,6 +19,8 @@ from functools import cache
 import aiohttp
 from yarl import URL
 
+from dungeonlab_conformance.cookies import Jar
+
 LONGEST_BODY = 4_000_000  # bytes of an answer, after decompression
 LONGEST_HEADER = 65_536  # bytes of one header line; aiohttp reads 128 of them at most
 IDLE = 1.0  # seconds until a connection is not used again; Node.js hangs up after 5, others after 2, unannounced
@@ -48,8 +50,7 @@ def new_session(
     the server's certificate must be valid, or names a file of certificate authorities. Compression is not asked for,
     and not undone: read bodies with `read_text`.
     """
-    # cookies of servers addressed by IP too, and as they are, whatever is in them; secure ones as on localhost
-    jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False, treat_as_secure_origin=URL(url))
+    jar = Jar(URL(url))
     jar.update_cookies(cookies, URL(url))
     tracing = aiohttp.TraceConfig()
     tracing.on_request_redirect.append(_refuse_redirect)

@@ -12,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from dungeonlab_conformance.capturing import Answered, NotThere, capture
+from dungeonlab_conformance.cookies import sent_to, why_not_sent
 from dungeonlab_conformance.http_client import Unreadable, read_text
 from dungeonlab_conformance.rate_limits import pause_wanted
 from dungeonlab_conformance.steps import Step
@@ -20,6 +21,7 @@ from dungeonlab_conformance.templates import Undefined, fill
 from dungeonlab_conformance.verdict import Gone, TargetFault, Unjudged
 
 _SHOWN = 200  # characters of an unexpected answer
+_RENEWALS = 100  # cookies hidden; a server that renews them with each answer would make hiding slower and slower
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -33,6 +35,8 @@ class Stepping:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._https: dict[int, tuple[Identity, aiohttp.ClientSession]] = {}
+        self._kept_back: dict[int, dict[str, str]] = {}  # for each identity: why a cookie is not sent, if it is not
+        self._hidden = 0  # cookies that were renewed
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # of steps that come too often, by name
 
     async def carry_out(
@@ -47,6 +51,8 @@ class Stepping:
             try:
                 doer = member if step.by == "member" and member is not None else who
                 found.update(await self._one(name, step, doer, {**doer.variables, **known, **found}))
+                if name != "logout":  # whose cookies are to be tried once more, when they are dead
+                    self._renew(doer)
             except Undefined as undefined:
                 raise TargetFault(f"{name}: {undefined}") from None
         return found
@@ -54,6 +60,25 @@ class Stepping:
     def cookies(self, who: Identity) -> dict[str, str]:
         """Return the cookies that an identity has been given."""
         return {cookie.key: cookie.value for cookie in self._http(who).cookie_jar}
+
+    def socket_cookies(self, who: Identity) -> dict[str, str]:
+        """Return the cookies of an identity that go to the Socket.IO server.
+
+        Raises `StepRefused` if there are cookies, but none that goes there.
+        """
+        sent = sent_to(self._http(who).cookie_jar, URL(self.target.socket))
+        for name, why in self._kept_back.get(id(who), {}).items():
+            if why and not sent:
+                raise StepRefused(f"the cookie {name} is not sent to {self.target.socket}, since {why}")
+        return sent
+
+    def _renew(self, who: Identity) -> None:
+        """Let an identity have the cookies that the last answer gave it in place of older ones; hide them."""
+        for name, value in sent_to(self._http(who).cookie_jar, URL(self.target.socket)).items():
+            if who.cookies.get(name) not in (None, value) and self._hidden < _RENEWALS:
+                self._hidden += 1
+                self.target.secrets.add(value)
+            who.cookies[name] = value
 
     async def close(self) -> None:
         """Close every HTTP session."""
@@ -93,16 +118,21 @@ class Stepping:
         self, step: Step, path: str, headers: dict[str, str], who: Identity, known: Mapping[str, str]
     ) -> Answered:
         http = self._http(who)
+        url = self.target.base + path
         texts = {name: str(value) for name, value in known.items()}
         async with http.request(
             step.method,
-            self.target.base + path,
+            url,
             json=fill(step.json, known) if step.json is not None else None,
             data=fill(dict(step.form), texts) if step.form is not None else None,
             headers=headers,
             allow_redirects=False,
         ) as answer:
             text = await read_text(answer)
+            told = answer.headers.getall("Set-Cookie", ())
+            self._kept_back.setdefault(id(who), {}).update(
+                why_not_sent(header, URL(url), URL(self.target.socket)) for header in told
+            )
             return Answered(answer.status, text, answer.headers, self.cookies(who))
 
     async def _csrf(self, step: Step, who: Identity) -> dict[str, str]:
@@ -110,7 +140,7 @@ class Stepping:
         if csrf is None or step.method in _SAFE:
             return {}
         if csrf.cookie not in self.cookies(who) and csrf.path is not None:
-            async with self._http(who).get(self.target.base + csrf.path) as answer:
+            async with self._http(who).get(self.target.base + csrf.path, allow_redirects=False) as answer:
                 await read_text(answer)
         value = self.cookies(who).get(csrf.cookie)
         return {csrf.header: value} if value else {}
