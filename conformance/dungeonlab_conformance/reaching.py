@@ -13,6 +13,7 @@ from dungeonlab_conformance.target import Handshake, Target
 from dungeonlab_conformance.verdict import NotUp, TargetFault
 
 _MEASURED = 3  # round trips at most; the shortest counts, since a machine that is busy lengthens the others
+_REMINDER = 10.0  # seconds until the reason for waiting is told again
 _PAUSE = 0.5  # seconds between two looks for a server that is not up yet
 
 
@@ -33,27 +34,24 @@ async def reach(target: Target) -> None:
 async def wait_for(target: Target, seconds: float, tell: Callable[[str], None]) -> None:
     """Wait until a server answers at the target's address, for so many seconds at most.
 
-    `tell` is called with each new reason why there is none yet. Returns early once the server is up, or once waiting
-    cannot help; whether it is up, and why not, `reach` says.
+    `tell` is called with each new reason why there is none yet, and from time to time with the same one. Returns early
+    once the server is up, or once waiting cannot help; whether it is up, and why not, `reach` says.
     """
     end = time.monotonic() + seconds
-    told = ""
-    while True:
+    told, at = "", 0.0
+    while (left := end - time.monotonic()) > 0:
         try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + max(0.0, end - time.monotonic())):
+            async with asyncio.timeout(left):
                 await reach(target)
             return
-        except TimeoutError:
-            return
         except NotUp as fault:
-            if (reason := target.secrets.redact(str(fault))) != told:
-                told = reason
-                tell(f"waiting up to {max(0.0, end - time.monotonic()):.0f} s: {reason}")
-        except TargetFault:
+            reason = target.secrets.redact(str(fault))
+        except (TimeoutError, TargetFault):
             return
-        if time.monotonic() + _PAUSE >= end:
-            return
-        await asyncio.sleep(_PAUSE)
+        if reason != told or time.monotonic() - at > _REMINDER:
+            told, at = reason, time.monotonic()
+            tell(f"waiting up to {max(0.0, end - at):.0f} s: {reason}")
+        await asyncio.sleep(min(_PAUSE, max(0.0, end - time.monotonic())))
 
 
 async def measure(target: Target) -> None:

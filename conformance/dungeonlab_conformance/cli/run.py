@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dungeonlab_conformance.cli import fuzzing, reports
+from dungeonlab_conformance.cli import fuzzing, reports, waiting
 from dungeonlab_conformance.cli.options import chosen_scenes, selecting
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @pointing
+@waiting.waiting
 @selecting
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Scenes side by side.  [default: by the link's speed]")
 @click.option("--transport", type=click.Choice(["websocket", "polling"]), help="[default: websocket]")
@@ -64,6 +65,7 @@ def run(
     protocol_version: str | None,
     concurrency: int | None,
     scale: float,
+    wait: float,
     transport: str | None,
     http: bool,
     fuzz: int | None,
@@ -105,6 +107,7 @@ def run(
     started.fail_on = next(level for level in LEVELS if level == fail_on.upper())
     started.protocol = protocol_version or started.protocol
     with Signals() as signals:
+        waiting.until_up(target, wait, signals)
         with ExitStack() as stack:
             following = stack.enter_context(terminal.Following(Console(stderr=True), len(chosen)))
             stream = stack.enter_context(Stream(ndjson_file, started, len(chosen))) if ndjson_file else None
