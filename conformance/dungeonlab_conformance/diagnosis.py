@@ -44,6 +44,18 @@ async def of_error(url: str, error: BaseException) -> str:
     return f"{url} cannot be reached ({why}); {cure}"
 
 
+def reason(error: BaseException) -> str:
+    """Say why a request got no answer that can be read: a few words, on one line."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"its answer is not HTTP: {_line(error.message)}"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "it closed the connection without an answer"
+    inner = getattr(error, "os_error", None) or error
+    if (number := getattr(inner, "errno", None) or 0) > 0 and not isinstance(inner, ssl.SSLError):
+        return os.strerror(number)
+    return _line(getattr(inner, "strerror", None) or str(inner) or type(inner).__name__)
+
+
 def may_pass(error: BaseException) -> bool:
     """Whether a request that failed so may succeed later, without anything being changed."""
     return isinstance(error, OSError | aiohttp.ServerDisconnectedError) and not isinstance(
@@ -66,20 +78,18 @@ async def _trouble(url: URL, error: BaseException) -> tuple[str, str]:
     if isinstance(error, aiohttp.ClientSSLError):
         if await _speaks(url, secure=False):
             return _other(url)
-        return f"TLS failed: {_short(error)}", "look at [server] url, and at how the server is set up for TLS"
+        return f"TLS failed: {reason(error)}", "look at [server] url, and at how the server is set up for TLS"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"no host is named {url.host}", f"is [server] url right?{proxies()}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return _short(error), f"is the server running?{proxies()}"
+        return reason(error), f"is the server running?{proxies()}"
     if isinstance(error, Unreadable):
         return f"it {error}", "is [server] url that of a Socket.IO server?"
     if url.scheme == "http" and await _speaks(url, secure=True):
         return _other(url)
     if isinstance(error, aiohttp.ClientResponseError):
-        return f"its answer is not HTTP: {_line(error.message)}", "is [server] url that of a web server?"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "it closed the connection without an answer", "is the server running?"
-    return _short(error), "is the server running?"
+        return reason(error), "is [server] url that of a web server?"
+    return reason(error), "is the server running?"
 
 
 def _other(url: URL) -> tuple[str, str]:
@@ -177,13 +187,6 @@ async def _speaks(url: URL, *, secure: bool) -> bool:
                 writer.transport.abort()
     except (OSError, TimeoutError, EOFError):
         return False
-
-
-def _short(error: BaseException) -> str:
-    reason = getattr(error, "os_error", None) or error
-    if (number := getattr(reason, "errno", None) or 0) > 0 and not isinstance(reason, ssl.SSLError):
-        return os.strerror(number)
-    return _line(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__)
 
 
 def _line(text: str) -> str:

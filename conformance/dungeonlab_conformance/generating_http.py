@@ -17,6 +17,7 @@ from dungeonlab_conformance.http_client import Body, Unreadable
 from dungeonlab_conformance.target import Target
 
 _PIECE = 65_536  # bytes
+_OF_THE_WIRE = ("content-encoding", "transfer-encoding", "content-length")  # headers that are done with by then
 
 
 def new_session(target: Target) -> requests.Session:
@@ -46,7 +47,7 @@ class _Bounded(HTTPAdapter):
         response = super().send(request, *options, **{**more, "stream": True})
         raw, end = response.raw, time.monotonic() + self.seconds
         try:
-            body = Body(response.headers.pop("Content-Encoding", ""))
+            body = Body(response.headers.get("Content-Encoding", ""))
             while piece := raw.read1(_PIECE, decode_content=False):
                 body.add(piece)
                 if time.monotonic() > end:
@@ -55,5 +56,6 @@ class _Bounded(HTTPAdapter):
             raise requests.exceptions.ContentDecodingError(f"the server {why}") from None
         finally:
             raw.close()
-        response.raw = HTTPResponse(io.BytesIO(body.whole), status=raw.status, preload_content=False)
-        return response
+        headers = {name: value for name, value in raw.headers.items() if name.lower() not in _OF_THE_WIRE}
+        whole = HTTPResponse(io.BytesIO(body.whole), headers, raw.status, raw.version, preload_content=False)
+        return self.build_response(request, whole)

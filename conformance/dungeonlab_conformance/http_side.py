@@ -10,7 +10,7 @@ import itertools
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -18,8 +18,10 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from dungeonlab_conformance.diagnosis import reason
 from dungeonlab_conformance.http_client import Unreadable, read_text
 from dungeonlab_conformance.journal import Journal
+from dungeonlab_conformance.rate_limits import Turn
 from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec.catalogue import http_side
@@ -94,7 +96,7 @@ class Visitor:
         if cookies:
             http.cookie_jar.update_cookies(cookies, URL(self.target.url))
         try:
-            reply = await self.target.rate_limit.within(nullcontext(), lambda: self._ask(http, row, path, body))
+            reply = await self.target.rate_limit.within(Turn(), lambda: self._ask(http, row, path, body))
         finally:
             if cookies is not None:
                 await http.close()
@@ -125,7 +127,7 @@ class Visitor:
         except Unreadable as unreadable:
             raise Unjudged(f"{what} {unreadable}") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Gone(f"{what} failed: {error}") from None
+            raise Gone(f"{what} failed: {reason(error)}") from None
 
     async def does(self, operation: str, body: Any = None, **ids: str) -> Any:
         """Make a request as a preparation; returns the JSON of its success, anything else leaves the scene unjudged."""

@@ -6,8 +6,7 @@ import asyncio
 import math
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
@@ -37,6 +36,14 @@ def _nothing(_: float) -> None:
 
 
 @dataclass(slots=True)
+class Turn:
+    """Requests of one kind, of which one at a time waits for a limit; `given_up` once one has waited in vain."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    given_up: bool = False
+
+
+@dataclass(slots=True)
 class RateLimit:
     """What is known of a server's limit: how often it was `reached` in this run.
 
@@ -47,19 +54,21 @@ class RateLimit:
     reached: int = 0
     on_wait: Callable[[float], None] = _nothing
 
-    async def within(self, turn: AbstractAsyncContextManager[object], ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    async def within(self, turn: Turn, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """Ask; where that was too often, wait and ask again. Returns the last answer, after `LONGEST` at most.
 
-        Requests that share a `turn`, a lock, are tried again one after the other, not all at once.
+        Requests that share a `turn` are tried again one after the other, not all at once. Once one of them has waited
+        in vain, the others do not wait any more.
         """
         answer = await ask()
         if pause_wanted(answer) is None:
             return answer
-        async with turn:
+        async with turn.lock:
             waited, usual = 0.0, _FIRST
-            while (wanted := pause_wanted(answer)) is not None:
+            while (wanted := pause_wanted(answer)) is not None and not turn.given_up:
                 pause = usual if math.isnan(wanted) else max(wanted, _SHORTEST)
                 if waited + pause > LONGEST:
+                    turn.given_up = True
                     break
                 self.reached += 1
                 self.on_wait(pause)

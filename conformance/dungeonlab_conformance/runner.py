@@ -11,7 +11,6 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from dungeonlab_conformance.backstage import Backstage
@@ -199,8 +198,8 @@ class Runner:
     async def _first_accounts(self) -> None:
         """Make the first lane's accounts, where they are made, before there are more lanes: there may be a limit."""
         if self._renewable and len(self.chosen) > self._pace.first > 1:
-            with suppress(TargetFault, Unjudged):  # which come again in the first scene that needs that account
-                await asyncio.gather(*map(self._cast(0).identity, self.target.accounts))
+            making = map(self._cast(0).identity, self.target.accounts)
+            await asyncio.gather(*making, return_exceptions=True)  # it fails again in the scene that needs the account
 
     def _make_room(self, seconds: float) -> None:
         """Play in one lane from now on, and let no scene's time run out while a rate limit is waited for."""

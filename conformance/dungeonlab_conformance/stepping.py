@@ -13,8 +13,10 @@ from yarl import URL
 
 from dungeonlab_conformance.capturing import Answered, NotThere, capture
 from dungeonlab_conformance.cookies import sent_to, why_not_sent
+from dungeonlab_conformance.diagnosis import reason
 from dungeonlab_conformance.http_client import Unreadable, read_text
-from dungeonlab_conformance.rate_limits import pause_wanted
+from dungeonlab_conformance.rate_limits import Turn, pause_wanted
+from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.steps import Step
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.templates import Undefined, fill
@@ -29,6 +31,16 @@ class StepRefused(Exception):  # noqa: N818
     """A step was answered otherwise than expected; the message says by what, and holds no secret."""
 
 
+def _what_to_do(answer: Answered) -> str:
+    """Say what to do about an answer that was not expected, where its status tells that; empty otherwise."""
+    if pause_wanted(answer) is not None:
+        return "; raise the server's rate limit for the run"
+    if 300 <= answer.status < 400:
+        where = one_line(shortened(answer.headers.get("Location", "nowhere"), _SHOWN))
+        return f" to {where}; redirects are not followed: expect = {answer.status} if that means that it worked"
+    return ""
+
+
 class Stepping:
     """One HTTP session per identity, and the steps taken on them."""
 
@@ -37,7 +49,7 @@ class Stepping:
         self._https: dict[int, tuple[Identity, aiohttp.ClientSession]] = {}
         self._kept_back: dict[int, dict[str, str]] = {}  # for each identity: why a cookie is not sent, if it is not
         self._hidden = 0  # cookies that were renewed
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # of steps that come too often, by name
+        self._turns: defaultdict[str, Turn] = defaultdict(Turn)  # of steps that come too often, by name
 
     async def carry_out(
         self, name: str, who: Identity, known: Mapping[str, str], member: Identity | None = None
@@ -100,15 +112,15 @@ class Stepping:
             except Unreadable as unreadable:
                 raise Unjudged(redact(f"{what} {unreadable}")) from None
             except (aiohttp.ClientError, OSError, CookieError, ValueError) as error:
-                raise Gone(redact(f"{what} failed: {error}")) from None
+                raise Gone(redact(f"{what} failed: {reason(error)}")) from None
 
         if 429 in step.expect or 503 in step.expect:
             answer = await ask()
         else:
             answer = await self.target.rate_limit.within(self._turns[name], ask)
         if not (answer.status in step.expect if step.expect else 200 <= answer.status < 300):
-            more = "; raise the server's rate limit for the run" if pause_wanted(answer) is not None else ""
-            raise StepRefused(redact(f"{what} was answered {answer.status} {answer.text.strip()}")[: 2 * _SHOWN] + more)
+            told = redact(f"{what} was answered {answer.status} {answer.text.strip()}")[: 2 * _SHOWN].rstrip()
+            raise StepRefused(told + redact(_what_to_do(answer)))
         try:
             return {variable: capture(answer, source) for variable, source in step.capture.items()}
         except NotThere as missing:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections import deque
 from collections.abc import Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from aiohttp import web
 
 from dungeonlab_conformance import rate_limits
 from dungeonlab_conformance.probe import probing
-from dungeonlab_conformance.rate_limits import RateLimit, pause_wanted
+from dungeonlab_conformance.rate_limits import RateLimit, Turn, pause_wanted
 from dungeonlab_conformance.runner import Runner
 from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.target import Target
@@ -75,7 +76,7 @@ async def asked(*answers: Answer) -> Answer:
     async def ask() -> Answer:
         return left.popleft() if len(left) > 1 else left[0]
 
-    return await RateLimit().within(nullcontext(), ask)
+    return await RateLimit().within(Turn(), ask)
 
 
 async def test_one_waits_as_long_as_is_asked(slept: list[float]) -> None:
@@ -92,6 +93,19 @@ async def test_waiting_has_an_end(slept: list[float], headers: dict[str, str]) -
     """Then the refusal is the answer."""
     assert (await asked(Answer(429, headers))).status == 429
     assert 60 < sum(slept) <= rate_limits.LONGEST
+
+
+async def test_what_waits_in_vain_lets_nobody_else_wait(slept: list[float]) -> None:
+    """Six accounts that cannot be made take no longer than one; another kind of request has its own turn."""
+    limit, turn = RateLimit(), Turn()
+
+    async def ask() -> Answer:
+        return Answer(429, {"Retry-After": "10"})
+
+    await asyncio.gather(*(limit.within(turn, ask) for _ in range(6)))
+    assert sum(slept) <= rate_limits.LONGEST
+    await limit.within(Turn(), ask)
+    assert sum(slept) > rate_limits.LONGEST
 
 
 async def test_what_asks_for_too_much_is_not_waited_for(slept: list[float]) -> None:
