@@ -25,6 +25,7 @@ from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.verdict import Missing, NotUp, TargetFault, Unreachable
 
+_KEPT = 10_000  # characters of the body that a handshake is answered with; a run makes hundreds of them
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
 
 
@@ -257,7 +258,7 @@ class Target:
 
 async def _ask_by_polling(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
     async with http.get(url, headers=headers, allow_redirects=False) as answer:
-        return Handshake(answer.status, await read_text(answer), answer.headers.get("Location", ""))
+        return Handshake(answer.status, (await read_text(answer))[:_KEPT], answer.headers.get("Location", ""))
 
 
 async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import ssl
 from pathlib import Path
 
@@ -86,6 +87,12 @@ async def test_each_trouble_is_said_as_what_it_is(answer: list[bytes], says: str
     assert says in str(await fault_of(lambda _: answer))
 
 
+async def test_of_a_long_refusal_a_part_is_kept() -> None:
+    """Hundreds of handshakes are made in a run, and what they were answered is kept."""
+    async with bytes_server(lambda _: http("401 No", b"a" * 3_900_000)) as server:
+        assert len((await Target(server.url).handshake(None)).text) <= 10_000
+
+
 async def test_a_server_that_serves_websocket_only_is_reached() -> None:
     """What polling is answered does not matter then."""
     switching = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
@@ -142,6 +149,8 @@ async def test_a_redirected_websocket_carries_nothing_away() -> None:
 
 async def certificate(folder: Path) -> ssl.SSLContext:
     """Return a server's TLS context with a new self-signed certificate for localhost."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not there to make a certificate")
     options = "-newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 2 -subj /CN=localhost"
     words = f"req -x509 {options} -addext subjectAltName=DNS:localhost".split()
     made = await asyncio.create_subprocess_exec("openssl", *words, cwd=folder, stderr=asyncio.subprocess.DEVNULL)
