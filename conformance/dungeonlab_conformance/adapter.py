@@ -35,7 +35,7 @@ class Adapter:
     """
 
     def __init__(self, target: Target) -> None:
-        """Keep the target: `target.url`, `target.run` (the run's name, which all you make should carry)."""
+        """Keep the target: `target.base`, `target.run` (the run's name, which all you make should carry)."""
         self.target = target
 
     async def log_in(self, identity: Identity, account: Account | None) -> None:

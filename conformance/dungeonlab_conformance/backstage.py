@@ -119,7 +119,7 @@ class Backstage:
             for value in found.values():
                 self.target.secrets.add(value)
             identity.variables.update(found)
-            identity.cookies = self._steps.cookies(identity)
+            identity.cookies = self._steps.socket_cookies(identity)
 
     async def _whoami(self, identity: Identity) -> str:
         if not self.offers("whoami"):

@@ -19,7 +19,7 @@ from typing import Any
 
 from dungeonlab_conformance.http_side import Operation, operations
 from dungeonlab_conformance.target import Target
-from dungeonlab_conformance.verdict import Broken
+from dungeonlab_conformance.verdict import Broken, Gone
 from dungeonlab_spec.catalogue import http_side
 
 CASES, FEWER = 25, 8  # valid requests of each operation that has a body, or none; and as many that are invalid
@@ -37,6 +37,10 @@ def load() -> bool:
 
 class _TimeIsUp(BaseException):
     """Ends hypothesis at once: an `Exception` it would take for a finding, and look for a smaller one."""
+
+
+class _NotAnswered(_TimeIsUp):
+    """There was no answer that could be read; the message says why. Ends hypothesis as well."""
 
 
 @dataclass
@@ -59,20 +63,21 @@ class Generator:
 
     def run(self) -> None:
         """Try every operation, with valid requests and with invalid ones."""
-        import requests
         import schemathesis
         from schemathesis import GenerationMode
+
+        from dungeonlab_conformance.generating_http import new_session
 
         schema = schemathesis.openapi.from_dict(_without_security())
         chosen = [row for row in operations().values() if row.id not in ("logOut", "deleteSession")]
         self._end = time.monotonic() + self.seconds
-        with requests.Session() as http:
-            http.headers.update(self.target.headers)
-            http.verify = self.target.verify
+        with new_session(self.target) as http:
             try:
                 for row in chosen:
                     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                         self._try(row, schema[row.path][row.method].as_strategy(generation_mode=mode), http)
+            except _NotAnswered as why:
+                raise Gone(f"a generated request was not answered: {why}") from None
             except _TimeIsUp:
                 self.complete = False
 
@@ -99,11 +104,16 @@ class Generator:
             one()
 
     def _one(self, row: Operation, case: Any, http: Any) -> None:
+        from requests import RequestException
         from schemathesis.core.failures import FailureGroup
 
         self._settle(row, case)
         cookies = dict(self.cookies) if row.needs_login else {}
-        response = case.call(base_url=self.target.url, session=http, cookies=cookies, timeout=self.target.limits.answer)
+        options = {"timeout": self.target.limits.answer, "allow_redirects": False}
+        try:
+            response = case.call(base_url=self.target.base, session=http, cookies=cookies, **options)
+        except RequestException as error:
+            raise _NotAnswered(f"{row.method} {row.path}: {error}"[:200]) from None
         if row.id == "openSession" and response.status_code == row.success:
             self._clear(http, response)
         if response.status_code == 429:
@@ -133,10 +143,14 @@ class Generator:
             case.body["username"] = f"generated-{secrets.token_hex(6)}"
 
     def _clear(self, http: Any, response: Any) -> None:
+        from requests import RequestException
+
         made = json.loads(response.content).get("id")
         row = operations()["deleteSession"]
-        url = self.target.url + row.path.format(sessionId=made)
-        http.request(row.method, url, cookies=dict(self.cookies), timeout=self.target.limits.answer)
+        url = self.target.base + row.path.format(sessionId=made)
+        options = {"timeout": self.target.limits.answer, "allow_redirects": False}
+        with suppress(RequestException):
+            http.request(row.method, url, cookies=dict(self.cookies), **options)
 
 
 _EXPECTED = {

@@ -19,6 +19,8 @@ from functools import cache
 import aiohttp
 from yarl import URL
 
+from dungeonlab_conformance.cookies import Jar
+
 LONGEST_BODY = 4_000_000  # bytes of an answer, after decompression
 LONGEST_HEADER = 65_536  # bytes of one header line; aiohttp reads 128 of them at most
 IDLE = 1.0  # seconds until a connection is not used again; Node.js hangs up after 5, others after 2, unannounced
@@ -48,8 +50,7 @@ def new_session(
     the server's certificate must be valid, or names a file of certificate authorities. Compression is not asked for,
     and not undone: read bodies with `read_text`.
     """
-    # cookies of servers addressed by IP too, and as they are, whatever is in them; secure ones as on localhost
-    jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False, treat_as_secure_origin=URL(url))
+    jar = Jar(URL(url))
     jar.update_cookies(cookies, URL(url))
     tracing = aiohttp.TraceConfig()
     tracing.on_request_redirect.append(_refuse_redirect)
@@ -88,23 +89,37 @@ async def read_text(answer: aiohttp.ClientResponse, limit: int = LONGEST_BODY) -
 
 async def read_body(answer: aiohttp.ClientResponse, limit: int = LONGEST_BODY) -> bytes:
     """Return the body of an answer, decompressed. Raises `Unreadable` as soon as it has more than `limit` bytes."""
-    inflate = _inflating(answer)
-    body = bytearray()
-    async for piece in answer.content.iter_any():
-        body += inflate(piece, limit + 1 - len(body))
-        if len(body) > limit:
-            answer.close()  # or the rest would be waited for
-            raise Unreadable(f"answered more than {_size(limit)}; the rest was not read")
-    return bytes(body)
+    try:
+        body = Body(answer.headers.get("Content-Encoding", ""), limit)
+        async for piece in answer.content.iter_any():
+            body.add(piece)
+    except Unreadable:
+        answer.close()  # or the rest would be waited for
+        raise
+    return bytes(body.whole)
 
 
-def _inflating(answer: aiohttp.ClientResponse) -> Callable[[bytes, int], bytes]:
-    """Return a function from a piece of the body, and how many bytes may come of it, to those bytes."""
-    encoding = answer.headers.get("Content-Encoding", "").strip().lower()
+class Body:
+    """A body that is put together from the pieces in which it comes, and decompressed: `whole` is what there is."""
+
+    def __init__(self, encoding: str, limit: int = LONGEST_BODY) -> None:
+        """`encoding` is its Content-Encoding, `limit` the bytes it may have. Raises `Unreadable`."""
+        self.whole = bytearray()
+        self._inflate = _inflating(encoding.strip().lower())
+        self._limit = limit
+
+    def add(self, piece: bytes) -> None:
+        """Add the next piece. Raises `Unreadable` as soon as there is too much."""
+        self.whole += self._inflate(piece, self._limit + 1 - len(self.whole))
+        if len(self.whole) > self._limit:
+            raise Unreadable(f"answered more than {_size(self._limit)}; the rest was not read")
+
+
+def _inflating(encoding: str) -> Callable[[bytes, int], bytes]:
+    """Return a function from a piece of a body, and how many bytes may come of it, to those bytes."""
     if encoding in ("", "identity"):
         return lambda piece, _: piece
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        answer.close()
         raise Unreadable(f"answered with Content-Encoding {encoding[:_SHOWN]!r}, although no compression was asked for")
     inflater = None
 
@@ -116,7 +131,6 @@ def _inflating(answer: aiohttp.ClientResponse) -> Callable[[bytes, int], bytes]:
         try:
             return inflater.decompress(piece, most)
         except zlib.error:
-            answer.close()
             raise Unreadable(f"answered with a body that is not {encoding}, as its Content-Encoding says") from None
 
     return inflate

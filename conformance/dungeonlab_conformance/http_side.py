@@ -18,8 +18,10 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.http_client import read_text
+from dungeonlab_conformance.diagnosis import reason
+from dungeonlab_conformance.http_client import Unreadable, read_text
 from dungeonlab_conformance.journal import Journal
+from dungeonlab_conformance.rate_limits import Turn
 from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec.catalogue import http_side
@@ -55,6 +57,7 @@ class Reply:
     content_type: str
     text: str
     set_cookies: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def json(self) -> Any:
@@ -90,22 +93,10 @@ class Visitor:
         shown = {**body, "password": "…"} if isinstance(body, dict) and "password" in body else body
         self.journal.write(self.name, 0, "sends", f"{row.method} {path}", () if body is None else (shown,))
         http = self.http if cookies is None else self.target.http_session(None)
+        if cookies:
+            http.cookie_jar.update_cookies(cookies, URL(self.target.url))
         try:
-            if cookies:
-                http.cookie_jar.update_cookies(cookies, URL(self.target.url))
-            async with asyncio.timeout(2 * self.target.limits.answer):
-                async with http.request(row.method, self.target.url + path, json=body, allow_redirects=False) as answer:
-                    reply = Reply(
-                        row,
-                        answer.status,
-                        answer.content_type if "Content-Type" in answer.headers else "",
-                        await read_text(answer),
-                        tuple(answer.headers.getall("Set-Cookie", ())),
-                    )
-        except TimeoutError:
-            raise Unjudged(f"{row.method} {path} was not answered in time") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise Gone(f"{row.method} {path} failed: {error}") from None
+            reply = await self.target.rate_limit.within(Turn(), lambda: self._ask(http, row, path, body))
         finally:
             if cookies is not None:
                 await http.close()
@@ -115,6 +106,28 @@ class Visitor:
         if operation == "openSession" and isinstance(reply.json, dict) and isinstance(reply.json.get("id"), str):
             self.opened.append(reply.json["id"])
         return reply
+
+    async def _ask(self, http: aiohttp.ClientSession, row: Operation, path: str, body: Any) -> Reply:
+        what, url = f"{row.method} {path}", self.target.base + path
+        try:
+            async with (
+                asyncio.timeout(2 * self.target.limits.answer),
+                http.request(row.method, url, json=body, allow_redirects=False) as answer,
+            ):
+                return Reply(
+                    row,
+                    answer.status,
+                    answer.content_type if "Content-Type" in answer.headers else "",
+                    await read_text(answer),
+                    tuple(answer.headers.getall("Set-Cookie", ())),
+                    answer.headers,
+                )
+        except TimeoutError:
+            raise Unjudged(f"{what} was not answered in time") from None
+        except Unreadable as unreadable:
+            raise Unjudged(f"{what} {unreadable}") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Gone(f"{what} failed: {reason(error)}") from None
 
     async def does(self, operation: str, body: Any = None, **ids: str) -> Any:
         """Make a request as a preparation; returns the JSON of its success, anything else leaves the scene unjudged."""

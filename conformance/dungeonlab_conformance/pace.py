@@ -20,6 +20,10 @@ class Pace:
         self._since, self._used = time.monotonic(), time.process_time()
         self._window, self._is_idle = _WARM, False
 
+    def narrow(self) -> None:
+        """Allow one lane only from now on: the server limits how many accounts and sessions it makes."""
+        self.first = self.most = 1
+
     def allows_another(self, lanes: int) -> bool:
         """Whether there may be one lane more than so many."""
         now, used = time.monotonic(), time.process_time()

@@ -13,6 +13,7 @@ from typing import Literal
 
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
+from dungeonlab_conformance.rate_limits import prolong
 from dungeonlab_conformance.reaching import reach
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.sweeping import sweep
@@ -92,7 +93,8 @@ class _Walk:
             self.failed.add(key)
             return Step(name, "not tried")
         try:
-            async with asyncio.timeout(self.target.limits.scene):
+            async with asyncio.timeout(self.target.limits.scene) as patience:
+                self.target.rate_limit.on_wait = lambda seconds: prolong(patience, seconds)
                 await act()
         except Missing as missing:
             return Step(name, "missing", self.target.secrets.redact(f"the target offers no {missing}"))

@@ -20,6 +20,7 @@ from dungeonlab_conformance.hindsight import FINDINGS, finding, hold_against_the
 from dungeonlab_conformance.journal import name_marks_after
 from dungeonlab_conformance.pace import Pace
 from dungeonlab_conformance.places import LABEL
+from dungeonlab_conformance.rate_limits import prolong
 from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.selection import Scene
@@ -136,6 +137,8 @@ class Runner:
         await reach(self.target)
         await measure(self.target)
         self._pace = Pace(self.target.limits.far, exactly=self.concurrency, limit=self.target.lanes)
+        self.target.rate_limit.on_wait = self._make_room
+        await self._first_accounts()
         lanes = self._pace.first
         alone = sorted((s for s in self.chosen if s.check.alone), key=lambda scene: scene.check.alone)
         early, late = (
@@ -195,6 +198,18 @@ class Runner:
             if silent or not scene.check.alone:
                 patience.reschedule(0)
 
+    async def _first_accounts(self) -> None:
+        """Make the first lane's accounts, where they are made, before there are more lanes: there may be a limit."""
+        if self._renewable and len(self.chosen) > self._pace.first > 1:
+            making = map(self._cast(0).identity, self.target.accounts)
+            await asyncio.gather(*making, return_exceptions=True)  # it fails again in the scene that needs the account
+
+    def _make_room(self, seconds: float) -> None:
+        """Play in one lane from now on, and let no scene's time run out while a rate limit is waited for."""
+        self._pace.narrow()
+        for patience in self._patience:
+            prolong(patience, seconds)
+
     def _cast(self, number: int) -> Cast:
         while len(self._casts) <= number:
             self._casts.append(self._new_cast())
@@ -209,10 +224,11 @@ class Runner:
     ) -> None:
         """Play scenes in so many lanes from the first; in more, one by one, while the judge has little to do."""
         queue = iter(waiting)
+        lanes = min(lanes, self._pace.most)
 
         async def lane(number: int) -> None:
             nonlocal lanes
-            for scene in queue:
+            while number - first < self._pace.most and (scene := next(queue, None)) is not None:
                 if self._over.is_set():
                     return
                 await self._on(scene, number)

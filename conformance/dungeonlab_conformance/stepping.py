@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from http.cookies import CookieError
 from urllib.parse import quote
@@ -11,18 +12,33 @@ import aiohttp
 from yarl import URL
 
 from dungeonlab_conformance.capturing import Answered, NotThere, capture
-from dungeonlab_conformance.http_client import read_text
+from dungeonlab_conformance.cookies import sent_to, why_not_sent
+from dungeonlab_conformance.diagnosis import reason
+from dungeonlab_conformance.http_client import Unreadable, read_text
+from dungeonlab_conformance.rate_limits import Turn, pause_wanted
+from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.steps import Step
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.templates import Undefined, fill
 from dungeonlab_conformance.verdict import Gone, TargetFault, Unjudged
 
 _SHOWN = 200  # characters of an unexpected answer
+_RENEWALS = 100  # cookies hidden; a server that renews them with each answer would make hiding slower and slower
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class StepRefused(Exception):  # noqa: N818
     """A step was answered otherwise than expected; the message says by what, and holds no secret."""
+
+
+def _what_to_do(answer: Answered) -> str:
+    """Say what to do about an answer that was not expected, where its status tells that; empty otherwise."""
+    if pause_wanted(answer) is not None:
+        return "; raise the server's rate limit for the run"
+    if 300 <= answer.status < 400:
+        where = one_line(shortened(answer.headers.get("Location", "nowhere"), _SHOWN))
+        return f" to {where}; redirects are not followed: expect = {answer.status} if that means that it worked"
+    return ""
 
 
 class Stepping:
@@ -31,6 +47,9 @@ class Stepping:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._https: dict[int, tuple[Identity, aiohttp.ClientSession]] = {}
+        self._kept_back: dict[int, dict[str, str]] = {}  # for each identity: why a cookie is not sent, if it is not
+        self._hidden = 0  # cookies that were renewed
+        self._turns: defaultdict[str, Turn] = defaultdict(Turn)  # of steps that come too often, by name
 
     async def carry_out(
         self, name: str, who: Identity, known: Mapping[str, str], member: Identity | None = None
@@ -44,6 +63,8 @@ class Stepping:
             try:
                 doer = member if step.by == "member" and member is not None else who
                 found.update(await self._one(name, step, doer, {**doer.variables, **known, **found}))
+                if name != "logout":  # whose cookies are to be tried once more, when they are dead
+                    self._renew(doer)
             except Undefined as undefined:
                 raise TargetFault(f"{name}: {undefined}") from None
         return found
@@ -51,6 +72,25 @@ class Stepping:
     def cookies(self, who: Identity) -> dict[str, str]:
         """Return the cookies that an identity has been given."""
         return {cookie.key: cookie.value for cookie in self._http(who).cookie_jar}
+
+    def socket_cookies(self, who: Identity) -> dict[str, str]:
+        """Return the cookies of an identity that go to the Socket.IO server.
+
+        Raises `StepRefused` if there are cookies, but none that goes there.
+        """
+        sent = sent_to(self._http(who).cookie_jar, URL(self.target.socket))
+        for name, why in self._kept_back.get(id(who), {}).items():
+            if why and not sent:
+                raise StepRefused(f"the cookie {name} is not sent to {self.target.socket}, since {why}")
+        return sent
+
+    def _renew(self, who: Identity) -> None:
+        """Let an identity have the cookies that the last answer gave it in place of older ones; hide them."""
+        for name, value in sent_to(self._http(who).cookie_jar, URL(self.target.socket)).items():
+            if who.cookies.get(name) not in (None, value) and self._hidden < _RENEWALS:
+                self._hidden += 1
+                self.target.secrets.add(value)
+            who.cookies[name] = value
 
     async def close(self) -> None:
         """Close every HTTP session."""
@@ -60,17 +100,27 @@ class Stepping:
         path = fill(step.path, {key: quote(value, safe="") for key, value in known.items()})
         what = f"{name}: {step.method} {path}"
         redact = self.target.secrets.redact
-        try:
-            async with asyncio.timeout(2 * self.target.limits.answer):
-                texts = {key: str(value) for key, value in known.items()}
-                headers = {**fill(dict(step.headers), texts), **await self._csrf(step, who)}
-                answer = await self._ask(step, path, headers, who, known)
-        except TimeoutError:
-            raise Unjudged(redact(f"{what} was not answered in time")) from None
-        except (aiohttp.ClientError, OSError, CookieError, ValueError) as error:
-            raise Gone(redact(f"{what} failed: {error}")) from None
+
+        async def ask() -> Answered:
+            try:
+                async with asyncio.timeout(2 * self.target.limits.answer):
+                    texts = {key: str(value) for key, value in known.items()}
+                    headers = {**fill(dict(step.headers), texts), **await self._csrf(step, who)}
+                    return await self._ask(step, path, headers, who, known)
+            except TimeoutError:
+                raise Unjudged(redact(f"{what} was not answered in time")) from None
+            except Unreadable as unreadable:
+                raise Unjudged(redact(f"{what} {unreadable}")) from None
+            except (aiohttp.ClientError, OSError, CookieError, ValueError) as error:
+                raise Gone(redact(f"{what} failed: {reason(error)}")) from None
+
+        if 429 in step.expect or 503 in step.expect:
+            answer = await ask()
+        else:
+            answer = await self.target.rate_limit.within(self._turns[name], ask)
         if not (answer.status in step.expect if step.expect else 200 <= answer.status < 300):
-            raise StepRefused(redact(f"{what} was answered {answer.status} {answer.text.strip()}")[: 2 * _SHOWN])
+            told = redact(f"{what} was answered {answer.status} {answer.text.strip()}")[: 2 * _SHOWN].rstrip()
+            raise StepRefused(told + redact(_what_to_do(answer)))
         try:
             return {variable: capture(answer, source) for variable, source in step.capture.items()}
         except NotThere as missing:
@@ -80,16 +130,21 @@ class Stepping:
         self, step: Step, path: str, headers: dict[str, str], who: Identity, known: Mapping[str, str]
     ) -> Answered:
         http = self._http(who)
+        url = self.target.base + path
         texts = {name: str(value) for name, value in known.items()}
         async with http.request(
             step.method,
-            self.target.url + path,
+            url,
             json=fill(step.json, known) if step.json is not None else None,
             data=fill(dict(step.form), texts) if step.form is not None else None,
             headers=headers,
             allow_redirects=False,
         ) as answer:
             text = await read_text(answer)
+            told = answer.headers.getall("Set-Cookie", ())
+            self._kept_back.setdefault(id(who), {}).update(
+                why_not_sent(header, URL(url), URL(self.target.socket)) for header in told
+            )
             return Answered(answer.status, text, answer.headers, self.cookies(who))
 
     async def _csrf(self, step: Step, who: Identity) -> dict[str, str]:
@@ -97,7 +152,7 @@ class Stepping:
         if csrf is None or step.method in _SAFE:
             return {}
         if csrf.cookie not in self.cookies(who) and csrf.path is not None:
-            async with self._http(who).get(self.target.url + csrf.path) as answer:
+            async with self._http(who).get(self.target.base + csrf.path, allow_redirects=False) as answer:
                 await read_text(answer)
         value = self.cookies(who).get(csrf.cookie)
         return {csrf.header: value} if value else {}

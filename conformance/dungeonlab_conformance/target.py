@@ -6,7 +6,6 @@ Only data and what follows from it; `backstage` carries the steps out.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping
@@ -19,14 +18,17 @@ import aiohttp
 from dungeonlab_conformance.address import check, hide_credentials
 from dungeonlab_conformance.advice import advice
 from dungeonlab_conformance.casting import ROLES, Party, parties
+from dungeonlab_conformance.diagnosis import may_pass, of_error, of_silence
 from dungeonlab_conformance.dialect import PLAIN, Dialect
-from dungeonlab_conformance.http_client import new_session, read_text
+from dungeonlab_conformance.http_client import Redirected, new_session, read_text
 from dungeonlab_conformance.journal import Capacity
+from dungeonlab_conformance.rate_limits import RateLimit
 from dungeonlab_conformance.redaction import HIDDEN, Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.transcript import Room
-from dungeonlab_conformance.verdict import Missing, TargetFault, Unreachable
+from dungeonlab_conformance.verdict import Missing, NotUp, TargetFault, Unreachable
 
+_KEPT = 10_000  # characters of the body that a handshake is answered with; a run makes hundreds of them
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
 BUNDLED = "the bundled reference server"  # what every report calls it; its address is gone when one is read
 
@@ -130,6 +132,7 @@ class Handshake:
 
     status: int
     text: str
+    location: str = ""  # where a redirect leads to, which is not followed
 
     @property
     def opened(self) -> bool:
@@ -147,11 +150,13 @@ class Target:
 
     url: str
     path: str = "/socket.io/"
+    prefix: str = ""  # what a proxy adds before every path, such as "/vtt"
     transport: str = "websocket"
     headers: Mapping[str, str] = field(default_factory=dict)
     verify: bool | str = True  # or the path of a certificate authority's file
     steps: Mapping[str, tuple[Step, ...]] = field(default_factory=lambda: OUR_HTTP_SIDE)
     limits: Limits = field(default_factory=Limits)
+    rate_limit: RateLimit = field(default_factory=RateLimit)
     transports: tuple[str, ...] = ("websocket", "polling")
     accounts: Mapping[str, Account | None] = field(default_factory=lambda: dict.fromkeys(ROLES))
     login_command: tuple[str, ...] = ()
@@ -174,6 +179,7 @@ class Target:
         hide_credentials(check(self.url), self.secrets)
         self.url = self.url.rstrip("/")
         self.path = f"/{self.path.strip('/')}/"
+        self.prefix = f"/{self.prefix.strip('/')}".rstrip("/")
 
     @property
     def name(self) -> str:
@@ -187,9 +193,17 @@ class Target:
 
     @property
     def socket(self) -> str:
-        """Where the Socket.IO server is: its path is right behind the host, whatever prefix HTTP requests have."""
+        """Where the Socket.IO server is: its path is right behind the host, or behind the prefix if there is one.
+
+        A path in `url` stands before HTTP requests only.
+        """
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}{self.path}"
+        return f"{parts.scheme}://{parts.netloc}{self.prefix}{self.path}"
+
+    @property
+    def base(self) -> str:
+        """What stands before the path of every HTTP request: `url`, and the prefix unless it ends with that."""
+        return self.url if urlsplit(self.url).path.endswith(self.prefix) else self.url + self.prefix
 
     @property
     def lanes(self) -> int | None:
@@ -248,23 +262,22 @@ class Target:
         version: int = 4,
         headers: Mapping[str, str] | None = None,
     ) -> Handshake:
-        """Ask for an Engine.IO handshake. Raises `TargetFault` if nothing answers at that address."""
+        """Ask for an Engine.IO handshake. Raises `TargetFault` if nothing answers there, `NotUp` if it may later."""
         url = f"{self.socket}?EIO={version}&transport={transport}"
         ask = _ask_by_websocket if transport == "websocket" else _ask_by_polling
         try:
             async with asyncio.timeout(self.limits.answer), self.http_session(identity) as http:
                 return await ask(http, url, dict(headers or {}))
         except TimeoutError:
-            raise TargetFault(
-                f"{self.url} did not answer within {self.limits.answer:.0f} s; is it the right server?"
-            ) from None
-        except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            raise Unreachable(f"{self.url} cannot be reached ({_short(error)}); is the server running?") from None
+            raise NotUp(await of_silence(self.url, self.limits.answer, known=self.limits.round_trip > 0)) from None
+        except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
+            fault = Unreachable if may_pass(error) else TargetFault
+            raise fault(await of_error(self.url, error)) from None
 
 
 async def _ask_by_polling(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
     async with http.get(url, headers=headers, allow_redirects=False) as answer:
-        return Handshake(answer.status, await read_text(answer))
+        return Handshake(answer.status, (await read_text(answer))[:_KEPT], answer.headers.get("Location", ""))
 
 
 async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
@@ -274,10 +287,5 @@ async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapp
             return Handshake(200, first.data if isinstance(first.data, str) else "")
     except aiohttp.WSServerHandshakeError as refused:
         return Handshake(refused.status, refused.message)
-
-
-def _short(error: BaseException) -> str:
-    reason = getattr(error, "os_error", None) or error
-    if (number := getattr(reason, "errno", None) or 0) > 0:
-        return os.strerror(number)
-    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    except Redirected as redirected:
+        return Handshake(redirected.status, "", redirected.location)

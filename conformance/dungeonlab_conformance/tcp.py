@@ -6,11 +6,11 @@ import asyncio
 import base64
 import contextlib
 import secrets
-import ssl
 from collections.abc import AsyncIterator
 
 from yarl import URL
 
+from dungeonlab_conformance.http_client import tls
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Gone, Unjudged
 
@@ -23,13 +23,13 @@ class Bytes:
     def __init__(self, target: Target, identity: Identity | None) -> None:
         self.target = target
         self.identity = identity
-        self._url = URL(target.url)
+        self._url = URL(target.socket)
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
 
     async def open(self) -> None:
         """Connect. Raises `Gone` if nobody is there, `Unjudged` if it takes too long."""
-        context = _context(self.target) if self._url.scheme == "https" else None
+        context = tls(self.target.verify) if self._url.scheme == "https" else None
         try:
             async with asyncio.timeout(self.target.limits.answer):
                 self._reader, self._writer = await asyncio.open_connection(
@@ -47,7 +47,7 @@ class Bytes:
         if cookies:
             lines["Cookie"] = cookies
         lines.update({name.replace("_", "-"): value for name, value in headers.items()})
-        first = f"{method} {self.target.path}?EIO=4&{query} HTTP/1.1\r\n"
+        first = f"{method} {self._url.raw_path}?EIO=4&{query} HTTP/1.1\r\n"
         return (first + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n").encode()
 
     def upgrade(self) -> bytes:
@@ -95,12 +95,3 @@ async def bare(target: Target, identity: Identity | None) -> AsyncIterator[Bytes
         yield connection
     finally:
         connection.break_off()
-
-
-def _context(target: Target) -> ssl.SSLContext:
-    authorities = target.verify if isinstance(target.verify, str) else None
-    context = ssl.create_default_context(cafile=authorities)
-    if target.verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -55,7 +55,11 @@ class TargetFault(Exception):  # noqa: N818
     """The target cannot be tested; the message is one sentence that says why and what to do."""
 
 
-class Unreachable(TargetFault):
+class NotUp(TargetFault):
+    """There is no server to be tested yet; it may be starting."""
+
+
+class Unreachable(NotUp):
     """Nothing listens at the target's address."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import itertools
+import tracemalloc
 import zlib
 from collections.abc import Iterable, Iterator
 
@@ -61,8 +62,13 @@ async def test_a_small_body_that_becomes_huge_is_cut(size: int) -> None:
     packer = zlib.compressobj(wbits=31)
     zeros = bytes(1_000_000)
     body = b"".join(packer.compress(zeros) for _ in range(size // len(zeros))) + packer.flush()
-    with pytest.raises(Unreadable, match="more than 4 MB"):
-        await text_of(http("200 OK", body, "Content-Encoding: gzip"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unreadable, match="more than 4 MB"):
+            await text_of(http("200 OK", body, "Content-Encoding: gzip"))
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000  # bytes at the most
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(("encoding", "says"), [("br", "'br'"), ("gzip, gzip", "'gzip, gzip'"), ("gzip", "not gzip")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +30,24 @@ class BrokenAdapter(click.ClickException):
     exit_code = 3
 
 
+class Between(click.FloatRange):
+    """A number between two others; unlike for `click.FloatRange`, what is not a number is not between them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or fail."""
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return found
+
+
 def pointing(command: Any) -> Any:
     """Add URL, ``--target`` and ``--timeout``."""
     for option in (
         click.option(
             "--timeout",
             "scale",
-            type=click.FloatRange(0.01, 100),
+            type=Between(0.01, 100),
             default=1.0,
             show_default=True,
             help="Scale of every time limit.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dungeonlab_conformance.cli import waiting
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 
 if TYPE_CHECKING:
@@ -18,12 +19,14 @@ _MARKS = {"done": "✓", "failed": "✗", "missing": "-", "not tried": " "}
 
 @click.command()
 @pointing
-def probe(url: str | None, target_file: Path | None, scale: float) -> None:
+@waiting.waiting
+def probe(url: str | None, target_file: Path | None, scale: float, wait: float) -> None:
     """Try to reach the server, log everybody in, join, revoke and clear up. Judges nothing."""
     import asyncio
     import signal
 
     from dungeonlab_conformance.embedded import reference_server
+    from dungeonlab_conformance.reaching import wait_for
     from dungeonlab_conformance.run import Run
     from dungeonlab_conformance.target import EMBEDDED
 
@@ -35,6 +38,7 @@ def probe(url: str | None, target_file: Path | None, scale: float) -> None:
             for number in (signal.SIGINT, signal.SIGTERM):  # what was made is cleared away first
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         if target.url != EMBEDDED:
+            await wait_for(target, wait, waiting.tell)
             return await _walk(target)
         async with reference_server() as started:
             target.url = started

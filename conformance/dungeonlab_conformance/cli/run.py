@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dungeonlab_conformance.advice import NAME
-from dungeonlab_conformance.cli import fuzzing, reports
+from dungeonlab_conformance.cli import fuzzing, reports, waiting
 from dungeonlab_conformance.cli.options import chosen_scenes, selecting
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 
@@ -28,6 +28,7 @@ NO_TARGET = (
 
 @click.command()
 @pointing
+@waiting.waiting
 @selecting
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Scenes side by side.  [default: by the link's speed]")
 @click.option("--transport", type=click.Choice(["websocket", "polling"]), help="[default: websocket]")
@@ -75,6 +76,7 @@ def run(
     protocol_version: str | None,
     concurrency: int | None,
     scale: float,
+    wait: float,
     transport: str | None,
     http: bool,
     fuzz: int | None,
@@ -129,6 +131,7 @@ def run(
     if not quiet:
         terminal.open_run(started, console)
     with Signals() as signals:
+        waiting.until_up(target, wait, signals)
         with ExitStack() as stack:
             following = stack.enter_context(terminal.Following(Console(stderr=True), len(chosen)))
             stream = stack.enter_context(Stream(ndjson_file, started, len(chosen))) if ndjson_file else None

@@ -50,6 +50,7 @@ def build(document: Document, *, url: str | None, transport: str | None, scale: 
         target = Target(
             url or server["url"],
             path=server.get("path", "/socket.io/"),
+            prefix=server.get("prefix", ""),
             transport=transport or transports[0],
             headers=server.get("headers", {}),
             verify=verify,

@@ -1,0 +1,52 @@
+"""The option ``--wait``: a server that is starting is waited for, before it is judged or probed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dungeonlab_conformance.cli.pointing import Between
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.playing import Signals
+    from dungeonlab_conformance.target import Target
+
+LONGEST = 3600  # seconds
+
+
+def waiting(command: Any) -> Any:
+    """Add ``--wait``, in seconds, to a command."""
+    option = click.option(
+        "--wait",
+        type=Between(0, LONGEST),
+        default=0.0,
+        metavar="SECONDS",
+        help="Wait so long for a server that is starting; go on as soon as it is up.",
+    )
+    return option(command)
+
+
+def tell(line: str) -> None:
+    """Say on standard error what is waited for."""
+    click.echo(line, err=True)
+
+
+def until_up(target: Target, seconds: float, signals: Signals) -> None:
+    """Wait for a server; what comes next says whether it is up. A signal ends the waiting, and is left to be heeded."""
+    import asyncio
+    from contextlib import suppress
+
+    from dungeonlab_conformance.reaching import wait_for
+    from dungeonlab_conformance.target import EMBEDDED
+
+    async def whole() -> None:
+        task = asyncio.ensure_future(wait_for(target, seconds, tell))
+        loop = asyncio.get_running_loop()
+        with signals.stopping(lambda: loop.call_soon_threadsafe(task.cancel)), suppress(asyncio.CancelledError):
+            if signals.came:
+                task.cancel()
+            await task
+
+    if seconds and target.url != EMBEDDED:
+        asyncio.run(whole())

@@ -1,0 +1,61 @@
+"""The HTTP session of generated requests: as `http_client`'s, for schemathesis, which uses the library requests.
+
+Imported only where schemathesis is installed.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
+
+from dungeonlab_conformance.http_client import Body, Unreadable
+from dungeonlab_conformance.target import Target
+
+_PIECE = 65_536  # bytes
+_OF_THE_WIRE = ("content-encoding", "transfer-encoding", "content-length")  # headers that are done with by then
+
+
+def new_session(target: Target) -> requests.Session:
+    """Return a session with the target's headers and certificates, for which no proxy and no .netrc counts.
+
+    It reads bodies up to `http_client.LONGEST_BODY`; beyond that, or if one takes longer than an answer may, it raises
+    `requests.RequestException`. Redirects are followed unless each request says otherwise.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = target.verify
+    session.headers.update({"Accept-Encoding": "identity", **target.headers})
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Bounded(target.limits.answer))
+    return session
+
+
+class _Bounded(HTTPAdapter):
+    """Reads bodies for `seconds` at most, and up to a limit; requests alone would read them whole."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    def send(self, request: Any, *options: Any, **more: Any) -> requests.Response:
+        """Send a request, and read the whole answer, whether that was asked for (`stream`) or not."""
+        response = super().send(request, *options, **{**more, "stream": True})
+        raw, end = response.raw, time.monotonic() + self.seconds
+        try:
+            body = Body(response.headers.get("Content-Encoding", ""))
+            while piece := raw.read1(_PIECE, decode_content=False):
+                body.add(piece)
+                if time.monotonic() > end:
+                    raise requests.ReadTimeout(f"its body took longer than {self.seconds:.0f} s")
+        except Unreadable as why:
+            raise requests.exceptions.ContentDecodingError(f"the server {why}") from None
+        finally:
+            raw.close()
+        headers = {name: value for name, value in raw.headers.items() if name.lower() not in _OF_THE_WIRE}
+        whole = HTTPResponse(io.BytesIO(body.whole), headers, raw.status, raw.version, preload_content=False)
+        return self.build_response(request, whole)

@@ -1,0 +1,111 @@
+"""Waits for a server that limits how often one may register, log in or open sessions. Never a verdict against it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from asyncio import sleep
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Protocol, TypeVar
+
+LONGEST = 90.0  # seconds that one request is tried again; most limits are so many requests a minute
+_FIRST, _DOUBLED_TO = 1.0, 15.0  # seconds to wait, where the server does not say how long
+_SHORTEST = 0.2  # seconds, where it says that there is no need to wait
+
+
+class Limited(Protocol):
+    """An HTTP answer: its status, and its headers by name, in any case."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers."""
+
+
+_Answer = TypeVar("_Answer", bound=Limited)
+
+
+def _nothing(_: float) -> None:
+    pass
+
+
+@dataclass(slots=True)
+class Turn:
+    """Requests of one kind, of which one at a time waits for a limit; `given_up` once one has waited in vain."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    given_up: bool = False
+
+
+@dataclass(slots=True)
+class RateLimit:
+    """What is known of a server's limit: how often it was `reached` in this run.
+
+    `on_wait` is called with the seconds of each wait before it begins, so that whoever plays scenes can give them more
+    time and play fewer at once.
+    """
+
+    reached: int = 0
+    on_wait: Callable[[float], None] = _nothing
+
+    async def within(self, turn: Turn, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Ask; where that was too often, wait and ask again. Returns the last answer, after `LONGEST` at most.
+
+        Requests that share a `turn` are tried again one after the other, not all at once. Once one of them has waited
+        in vain, the others do not wait any more.
+        """
+        answer = await ask()
+        if pause_wanted(answer) is None:
+            return answer
+        async with turn.lock:
+            waited, usual = 0.0, _FIRST
+            while (wanted := pause_wanted(answer)) is not None and not turn.given_up:
+                pause = usual if math.isnan(wanted) else max(wanted, _SHORTEST)
+                if waited + pause > LONGEST:
+                    turn.given_up = True
+                    break
+                self.reached += 1
+                self.on_wait(pause)
+                await sleep(pause)
+                waited, usual = waited + pause, min(2 * usual, _DOUBLED_TO)
+                answer = await ask()
+        return answer
+
+
+def prolong(patience: asyncio.Timeout, seconds: float) -> None:
+    """Let a time limit end so many seconds later, unless it has ended."""
+    if not patience.expired() and (end := patience.when()) is not None:
+        patience.reschedule(end + seconds)
+
+
+def pause_wanted(answer: Limited) -> float | None:
+    """Return for how many seconds an answer asks to wait, NaN if it does not say; None if it does not ask for that."""
+    told = answer.headers.get("Retry-After", "").strip()
+    if answer.status == 503 and not told:
+        return None
+    if answer.status not in (429, 503):
+        return None
+    try:
+        seconds = float(told)
+    except ValueError:
+        seconds = _until(told, answer.headers.get("Date", ""))
+    return seconds if 0 <= seconds < math.inf else math.nan
+
+
+def _until(date: str, now: str) -> float:
+    """Return the seconds from one HTTP date to another, by the server's own clock if it tells that; NaN for none."""
+    try:
+        then = parsedate_to_datetime(date)
+        try:
+            since = parsedate_to_datetime(now)
+        except ValueError:
+            since = datetime.now(UTC)
+        return max(0.0, (then.replace(tzinfo=UTC) - since.replace(tzinfo=UTC)).total_seconds())
+    except (ValueError, OverflowError):
+        return math.nan
