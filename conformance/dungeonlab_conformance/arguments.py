@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 LONGEST = 1 << 16  # characters of a payload that are kept; the rest of a longer one would fill files with one letter
+QUOTED = 4_000  # characters of a value that a message repeats
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -44,6 +45,18 @@ def leaves(found: object) -> Iterator[object]:
             ahead.extend(value)
         else:
             yield value
+
+
+def quoted(value: object) -> str:
+    """Return a value as a message repeats it: as Python writes it, and no more of it than anybody reads.
+
+    What cannot be written out, since it lies too deep or has too many digits, is named by its type. Never raises.
+    """
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):
+        return f"something of type {type(value).__name__} that is too deep or too long to be shown"
+    return text if len(text) <= QUOTED else text[:QUOTED] + "…"
 
 
 def body(args: Sequence[Any], clean: Callable[[str], str] = str) -> tuple[str, bool]:
