@@ -5,6 +5,7 @@ An invariant can only say no. That there was something to look at is shown by a 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.content import differences, same
 from dungeonlab_conformance.journal import Journal, Observation, Said
+from dungeonlab_conformance.leaks import Ours, leaks
 from dungeonlab_conformance.ledger import Ledger
 from dungeonlab_conformance.presence import misplaced
 from dungeonlab_conformance.scene_index import SceneIndex
@@ -39,8 +41,13 @@ class Breach:
     journal: Journal
 
 
-def breaches(journal: Journal, ledger: Ledger, catalogue: Catalogue) -> Iterator[Breach]:
-    """Hold everything one scene's connections were sent against the catalogue."""
+def breaches(
+    journal: Journal,
+    ledger: Ledger,
+    catalogue: Catalogue,
+    ours: Ours = Ours(),  # noqa: B008 - it never changes
+) -> Iterator[Breach]:
+    """Hold everything one scene's connections were sent against the catalogue; `ours` is what nobody may be sent."""
     scene = SceneIndex(journal)
     for seen in journal.observations:
         found: Iterable[Found] = ()
@@ -54,10 +61,38 @@ def breaches(journal: Journal, ledger: Ledger, catalogue: Catalogue) -> Iterator
             delivery = ledger.delivery(seen)
             cause = delivery.cause if delivery else None
             found = (*_name(seen, scene, catalogue), *_emission(seen, scene, ledger, catalogue))
-        for requirement, event, broken in found:
+        for requirement, event, broken in _with_secrets(found, seen, ours):
             yield Breach(requirement, event, broken, seen, ledger.journal_of(cause) if cause else journal)
 
 
+def _with_secrets(found: Iterable[Found], seen: Observation, ours: Ours) -> Iterator[Found]:
+    """Yield what was found, and then each secret that was sent, unless it was found under that requirement already."""
+    paths = set()
+    for each in found:
+        yield each
+        if each[0] == _NO_SECRETS:
+            paths.add(each[2].path)
+    if seen.act in ("hears", "is answered", "is refused") and (seen.connection or seen.event == "a frame"):
+        own = isinstance(seen.event, str) and seen.event.startswith(_OWN)
+        for leak in leaks(_packets(seen), ours, own=own):
+            if (path := leak.path.replace("$[0]", "$", 1)) not in paths:
+                yield _NO_SECRETS, None, Broken("no secret in anything that a server sends", leak.what, path)
+
+
+def _packets(seen: Observation) -> tuple[Any, ...]:
+    """Return the arguments of an event; what is in a bare frame, if it is JSON that can be read."""
+    frame = seen.args[0] if seen.event == "a frame" and seen.args else None
+    start = re.search(r"[{\[]", frame) if isinstance(frame, str) else None
+    if not isinstance(frame, str) or start is None:
+        return seen.args
+    try:
+        told = json.loads(frame[start.start() :])
+    except (ValueError, RecursionError):
+        return (frame,)
+    return tuple(told) if isinstance(told, list) else (told,)
+
+
+_NO_SECRETS = "direct/no-secrets"
 _OWN = "x-"  # how the names of a server's own events begin; section 14
 
 

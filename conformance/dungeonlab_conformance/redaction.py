@@ -6,8 +6,10 @@ import json
 import re
 from urllib.parse import quote, quote_plus
 
+from dungeonlab_conformance.leaks import HIDDEN, Ours
+from dungeonlab_conformance.leaks import redact as without_leaks
+
 SHORTEST = 4  # characters: anything shorter occurs everywhere, and hiding it would hide the rest
-HIDDEN = "***"
 
 
 class Secrets:
@@ -16,6 +18,11 @@ class Secrets:
     def __init__(self) -> None:
         self._forms: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
+        self._ours = Ours()
+
+    def add_username(self, name: str) -> None:
+        """Hide the mail addresses that a server makes of a name, from now on; not the name itself."""
+        self._ours = Ours(usernames=self._ours.usernames | {name})
 
     def add(self, value: str) -> None:
         """Hide a value from now on; one of fewer than four characters cannot be hidden."""
@@ -34,10 +41,12 @@ class Secrets:
         self._pattern = None
 
     def redact(self, text: str) -> str:
-        """Return a text with every secret in it replaced by three asterisks."""
-        if not text or not self._forms:
+        """Return a text with every secret in it replaced by three asterisks, and what a server leaks as well."""
+        if not text:
             return text
+        if not self._forms:
+            return without_leaks(text, self._ours)
         if self._pattern is None:
             longest_first = sorted(self._forms, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-        return self._pattern.sub(HIDDEN, text)
+        return without_leaks(self._pattern.sub(HIDDEN, text), self._ours)

@@ -31,7 +31,7 @@ class OmitsTheTime(_Rewrites):
         return payload
 
 
-@faulty("broadcasts/valid-payload")
+@faulty("broadcasts/valid-payload", "direct/no-secrets")
 class SendsTheSendersSecrets(_Rewrites):
     """A broadcast carries the sender's whole record, password hash and all."""
 
