@@ -56,6 +56,17 @@ def _lacking(asked: Any, came: Any, schema: Schema, path: str) -> Iterator[tuple
         yield path, asked, came
 
 
+def stated(value: Any, schema: Schema) -> Any:
+    """Return what a schema names of a value, at any depth; where it names nothing, all of it."""
+    definition, file = _resolved(schema)
+    properties, items = definition.get("properties"), definition.get("items")
+    if isinstance(value, dict) and properties:
+        return {key: stated(inner, (properties[key], file)) for key, inner in value.items() if key in properties}
+    if isinstance(value, list) and items:
+        return [stated(inner, (items, file)) for inner in value]
+    return value
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are one, at any depth: numbers are doubles, however they are written."""
     ahead = [(one, other)]

@@ -8,6 +8,7 @@ from dungeonlab_conformance.check import check
 from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.places import Place
 from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.token_state import changed, whole
 from dungeonlab_conformance.verdict import Broken, Unjudged
 from dungeonlab_spec import Catalogue, Event
 
@@ -144,16 +145,10 @@ async def _is_untouched(alice: Actor, look: Said, one: dict[str, Any], two: dict
     if not answer.accepted:
         raise Broken(f"the token to be untouched by {deed}", f"{answer.args}")
     now = _token(answer)
-    changed = sorted(key for key in two.keys() | now.keys() if two.get(key) != now.get(key))
-    if set(changed) - {"version", "updatedBy"}:
-        raise Broken(f"the token to be untouched by {deed}", f"changed: {', '.join(changed)}")
-    first, second, third = (token.get("version") for token in (one, two, now))
-    if (
-        isinstance(first, int)
-        and isinstance(second, int)
-        and isinstance(third, int)
-        and third - second > second - first
-    ):
+    if different := changed(two, now):
+        raise Broken(f"the token to be untouched by {deed}", f"changed: {', '.join(different)}")
+    first, second, third = (whole(token.get("version")) for token in (one, two, now))
+    if first is not None and second is not None and third is not None and third - second > second - first:
         raise Broken(f"the token's version to be untouched by {deed}", f"{second} became {third}")
 
 
