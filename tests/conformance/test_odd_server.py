@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.conformance.odd_server import OddHttp, OddWire
 from tests.serving import Variant, served
 
@@ -11,6 +12,7 @@ from dungeonlab_conformance.target import Limits, Target
 from dungeonlab_spec import Catalogue
 
 
+@pytest.mark.filterwarnings("ignore:.*register_random")  # schemathesis hands hypothesis a passing generator
 def test_no_scene_fails_for_what_a_server_answers() -> None:
     """Every scene comes to a finding, or says why it could not judge: none fails itself, nor does the judging."""
     chosen = scenes(Selection(parts=("http",)), Catalogue.load())

@@ -1,5 +1,6 @@
 """Who may do what, asked anew with every request."""
 
+import contextlib
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor
@@ -9,7 +10,7 @@ from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.places import Place
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.token_state import changed, whole
-from dungeonlab_conformance.verdict import Broken, Unjudged
+from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec import Catalogue, Event
 
 
@@ -50,12 +51,23 @@ async def the_game_master_is_allowed(stage: Stage, event: Event) -> None:
 
 @check("authorization/checked-on-every-operation")
 async def membership_is_checked_every_time(stage: Stage, event: Event) -> None:
-    """Bob may; then his membership is revoked while he sits in the room, and he may not any more."""
+    """Bob may; then his membership is revoked while he sits in the room, and he may not any more.
+
+    A server may disconnect him for that; then he comes back, asks to join, and may not either.
+    """
     await stage.joined("alice")
     bob = await stage.joined("bob")
     await stage.control(event, bob)
     said = await stage.request(event)
+    connection = bob.connection
     await stage.revoke(bob)
+    if not bob.closed:
+        with contextlib.suppress(Gone):
+            await bob.is_refused(said)
+            return
+    if bob.connection == connection:
+        await bob.renew()
+    await bob.tries_to_join(stage.session)
     await bob.is_refused(said)
 
 
