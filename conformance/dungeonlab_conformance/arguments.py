@@ -20,6 +20,7 @@ DEEPEST = 200  # levels of a payload that are kept; what writes and reads JSON r
 _MOST_LEAVES = 1 << 20  # that are looked through; a message of 2 MB holds no more
 _LONGEST_INTEGER = 4096  # bits; Python refuses to write out a number of more than 4,300 digits
 _CUT = "…"
+QUOTED = 4_000  # characters of a value that a message repeats
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -55,6 +56,18 @@ def leaves(found: object) -> Iterator[object]:
             ahead.extend(itertools.islice(value, budget))
         else:
             yield value
+
+
+def quoted(value: object) -> str:
+    """Return a value as a message repeats it: as Python writes it, and no more of it than anybody reads.
+
+    What cannot be written out, since it lies too deep or has too many digits, is named by its type. Never raises.
+    """
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):
+        return f"something of type {type(value).__name__} that is too deep or too long to be shown"
+    return text if len(text) <= QUOTED else text[:QUOTED] + "…"
 
 
 def body(args: Iterable[Any], clean: Callable[[str], str] = str, longest: int = LONGEST) -> tuple[str, bool]:

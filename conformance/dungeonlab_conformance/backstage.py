@@ -100,7 +100,9 @@ class Backstage:
         username = f"{name}-{self.target.run}-{lane}"
         self._tried[username] += 1  # an attempt that came to nothing may have made an account all the same
         again = self._tried[username] - 1
-        return {"username": f"{username}-{again}" if again else username, "password": password}
+        username = f"{username}-{again}" if again else username
+        self.target.secrets.add_username(username)
+        return {"username": username, "password": password}
 
     async def _log_in(self, identity: Identity, account: Account | None, *, new: bool) -> None:
         if account is not None and account.cookie:

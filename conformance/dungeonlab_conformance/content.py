@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.journal import Observation, Said
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import resolve
@@ -15,14 +16,23 @@ Difference = tuple[str, str, str]  # JSON path in the broadcast, what was asked 
 
 def differences(said: Said, seen: Observation) -> list[Difference]:
     """Return what a request asked for and its broadcast lacks or has otherwise."""
+    return [(path, quoted(asked), quoted(came)) for path, asked, came in _differing(said, seen)]
+
+
+def differs(said: Said, seen: Observation) -> bool:
+    """Whether a broadcast lacks anything that a request asked for, or has it otherwise."""
+    return next(_differing(said, seen), None) is not None
+
+
+def _differing(said: Said, seen: Observation) -> Iterator[tuple[str, Any, Any]]:
     request = Catalogue.load()[said.event].request
     came = seen.args[0] if seen.args else None
     if request is None or not said.args or not isinstance(said.args[0], dict) or not isinstance(came, dict):
-        return []
+        return
     if "updates" in said.args[0]:
         came = {**came, "updates": came.get("token")}  # what was updated is told as part of the whole token
     asked = {key: value for key, value in said.args[0].items() if key != "sessionId"}  # that has its own invariant
-    return list(_lacking(asked, came, resolve(request), "$"))
+    yield from _lacking(asked, came, resolve(request), "$")
 
 
 def asks_for(event: str) -> frozenset[str]:
@@ -31,7 +41,7 @@ def asks_for(event: str) -> frozenset[str]:
     return frozenset(_resolved(resolve(request))[0].get("properties", ())) if request else frozenset()
 
 
-def _lacking(asked: Any, came: Any, schema: Schema, path: str) -> Iterator[Difference]:
+def _lacking(asked: Any, came: Any, schema: Schema, path: str) -> Iterator[tuple[str, Any, Any]]:
     """Yield what was asked for, in properties that a request may have, and did not come as it was."""
     definition, file = _resolved(schema)
     properties, items = definition.get("properties"), definition.get("items")
@@ -43,20 +53,47 @@ def _lacking(asked: Any, came: Any, schema: Schema, path: str) -> Iterator[Diffe
         for number, (value, other) in enumerate(zip(asked, came, strict=True)):
             yield from _lacking(value, other, (items, file), f"{path}[{number}]")
     elif not same(asked, came):
-        yield path, f"{asked!r}", f"{came!r}"
+        yield path, asked, came
+
+
+def stated(value: Any, schema: Schema) -> Any:
+    """Return what a schema names of a value, at any depth; where it names nothing, all of it."""
+    definition, file = _resolved(schema)
+    properties, items = definition.get("properties"), definition.get("items")
+    if isinstance(value, dict) and properties:
+        return {key: stated(inner, (properties[key], file)) for key, inner in value.items() if key in properties}
+    if isinstance(value, list) and items:
+        return [stated(inner, (items, file)) for inner in value]
+    return value
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are one: numbers are doubles, however they are written."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
+    """Whether two JSON values are one, at any depth: numbers are doubles, however they are written."""
+    ahead = [(one, other)]
+    while ahead:
+        one, other = ahead.pop()
+        if one is other:
+            continue
+        if isinstance(one, dict) and isinstance(other, dict):
+            if one.keys() != other.keys():
+                return False
+            ahead.extend((one[key], other[key]) for key in one)
+        elif isinstance(one, list | tuple) and isinstance(other, list | tuple):
+            if len(one) != len(other):
+                return False
+            ahead.extend(zip(one, other, strict=True))
+        elif not _equal(one, other):
+            return False
+    return True
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two JSON values are one that hold nothing more, or are of different kinds."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, int | float) and isinstance(other, int | float):
         return one == other or (max(abs(one), abs(other)) < 1e300 and float(one) == float(other))
-    return bool(one == other)
+    return type(one) is type(other) and bool(one == other)
 
 
 def _resolved(schema: Schema) -> Schema:

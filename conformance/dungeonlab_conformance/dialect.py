@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dungeonlab_conformance.arguments import Arguments
+from dungeonlab_conformance.arguments import Arguments, quoted
+from dungeonlab_conformance.content import same
 from dungeonlab_conformance.journal import Observation
 from dungeonlab_conformance.verdict import Broken, Missing
 from dungeonlab_spec import Catalogue
@@ -92,7 +93,7 @@ class Dialect:
         if not self:
             return name, args
         event = next((ours for ours, theirs in self.broadcasts.items() if theirs == name), name)
-        if event in self.emissions and args:
+        if isinstance(event, str) and event in self.emissions and args:
             args = (self.emissions[event].ours(args[0]), *args[1:])
         if event == "error" and args and isinstance(args[0], dict) and isinstance(args[0].get("event"), str):
             told = args[0]["event"]
@@ -134,7 +135,7 @@ def deviations(dialect: Dialect, observations: Iterable[Observation]) -> Iterato
     """Yield each difference between the dialect and the protocol that a scene shows, as what it breaks."""
     catalogue = Catalogue.load()
     for seen in observations:
-        if seen.wire is None or seen.event not in catalogue:
+        if seen.wire is None or not isinstance(seen.event, str) or seen.event not in catalogue:
             continue
         name, args = seen.wire
         if seen.act == "is answered":
@@ -142,8 +143,10 @@ def deviations(dialect: Dialect, observations: Iterable[Observation]) -> Iterato
         elif seen.act == "hears":
             if name != seen.event:
                 requirement = _naming(name) or "broadcasts/catalogue-events-only"
-                yield Deviation(requirement, None, Broken(f"{seen.event} to be sent under that name", name), seen)
-            if seen.event in dialect.emissions and args != seen.args:
+                yield Deviation(
+                    requirement, None, Broken(f"{seen.event} to be sent under that name", _text(name)), seen
+                )
+            if seen.event in dialect.emissions and not same(args, seen.args):
                 about = seen.event if catalogue[seen.event].is_broadcast else None
                 shape = "broadcasts/valid-payload" if about else "broadcasts/server-events-valid"
                 yield Deviation(
@@ -163,11 +166,15 @@ def _answered(dialect: Dialect, seen: Observation, args: Args) -> Iterator[Devia
     if event.name in dialect.arguments and accepted:
         expected = f"{event.name} to take an object, and to refuse a text in its place"
         yield Deviation("payloads/text", event.name, Broken(expected, "a bare text is accepted"), seen)
-    if args != seen.args:
+    if not same(args, seen.args):
         shape = "acks/success-shape" if accepted else "acks/failure-shape"
         yield Deviation(shape, event.name, Broken("the documented envelope", f"{Arguments(args)}", "$"), seen)
 
 
-def _naming(name: str) -> str | None:
-    fits = re.fullmatch(resolve(Catalogue.load().name)[0]["pattern"], name)
+def _naming(name: object) -> str | None:
+    fits = isinstance(name, str) and re.fullmatch(resolve(Catalogue.load().name)[0]["pattern"], name)
     return None if fits else "names/kebab-case"
+
+
+def _text(name: object) -> str:
+    return name if isinstance(name, str) else quoted(name)

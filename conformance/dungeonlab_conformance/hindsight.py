@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dungeonlab_conformance.dialect import deviations
 from dungeonlab_conformance.invariants import breaches
 from dungeonlab_conformance.journal import Observation
+from dungeonlab_conformance.leaks import Ours, made_up
 from dungeonlab_conformance.ledger import Ledger
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.transcript import size, transcript
@@ -36,12 +37,22 @@ def hold_against_the_invariants(stages: Sequence[tuple[str, Stage]], verdicts: V
     """Convict each verdict that something breaks which any scene saw; `stages` are those of the scenes named."""
     catalogue = Catalogue.load()
     ledger = Ledger(stage.journal for _, stage in stages)
+    ours = _made_up(stages)
     played = {id(stage.journal): (scene, stage) for scene, stage in stages}
     for _, stage in stages:
-        for breach in breaches(stage.journal, ledger, catalogue):
+        for breach in breaches(stage.journal, ledger, catalogue, ours):
             verdict = verdicts.get((breach.requirement, breach.event))
             if verdict is not None and len(verdict.findings) < FINDINGS:
                 verdict.convict(finding(breach.broken, *played[id(breach.journal)], breach.seen))
+
+
+def _made_up(stages: Sequence[tuple[str, Stage]]) -> Ours:
+    """Return what those who played were given to log in with; the names of those accounts alone that were made."""
+    who = {id(known): known for _, stage in stages for known in stage.cast.known().values()}.values()
+    values = [value for known in who for value in (known.variables.get("password", ""), *known.cookies.values())]
+    run = stages[0][1].target.run if stages else ""
+    names = [name for known in who if run in (name := known.variables.get("username", ""))]
+    return made_up(names, values, [known.user for known in who])
 
 
 def report_the_dialect(stages: Sequence[tuple[str, Stage]], verdicts: Verdicts) -> None:

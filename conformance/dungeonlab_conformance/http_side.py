@@ -64,7 +64,7 @@ class Reply:
         """The body, or None if it is no JSON."""
         try:
             return json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def __str__(self) -> str:
@@ -236,7 +236,10 @@ def described(reply: Reply) -> None:
         return
     if reply.content_type != "application/json":
         raise Broken(f"application/json for {what}", f"{reply}")
-    wrong = next(_validator(content["schema"]["$ref"]).iter_errors(reply.json), None)
+    try:
+        wrong = next(_validator(content["schema"]["$ref"]).iter_errors(reply.json), None)
+    except (ValueError, TypeError, RecursionError, OverflowError):  # half a surrogate pair, or endless nesting
+        raise Broken(f"a body of {what} in JSON", f"{reply}") from None
     if wrong is not None:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong.instance_path)
         raise Broken(f"a body of {what} that fits its description", f"{wrong.message[:200]}", f"${path}")

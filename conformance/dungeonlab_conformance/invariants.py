@@ -5,16 +5,20 @@ An invariant can only say no. That there was something to look at is shown by a 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dungeonlab_conformance.answer import Answer
-from dungeonlab_conformance.content import differences
+from dungeonlab_conformance.arguments import quoted
+from dungeonlab_conformance.content import differences, same
 from dungeonlab_conformance.journal import Journal, Observation, Said
+from dungeonlab_conformance.leaks import Ours, leaks
 from dungeonlab_conformance.ledger import Ledger
 from dungeonlab_conformance.presence import misplaced
+from dungeonlab_conformance.scene_index import SceneIndex
 from dungeonlab_conformance.shapes import Found, answer_faults, broadcast_faults
 from dungeonlab_conformance.verdict import Broken
 from dungeonlab_spec import Catalogue, Event, validate
@@ -37,46 +41,81 @@ class Breach:
     journal: Journal
 
 
-def breaches(journal: Journal, ledger: Ledger, catalogue: Catalogue) -> Iterator[Breach]:
-    """Hold everything one scene's connections were sent against the catalogue."""
+def breaches(
+    journal: Journal,
+    ledger: Ledger,
+    catalogue: Catalogue,
+    ours: Ours = Ours(),  # noqa: B008 - it never changes
+) -> Iterator[Breach]:
+    """Hold everything one scene's connections were sent against the catalogue; `ours` is what nobody may be sent."""
+    scene = SceneIndex(journal)
     for seen in journal.observations:
         found: Iterable[Found] = ()
         cause = None
-        if seen.act == "is answered" and seen.said is not None and seen.event in catalogue:
+        if seen.act == "is answered" and seen.said is not None and seen.said.event in catalogue:
             found = answer_faults(Answer(seen.said, seen.args))
-        elif seen.act == "is answered again":
-            again = Broken(f"one answer to {seen.event}", "another one")
-            found = (("acks/exactly-one-answer", seen.event, again),)
+        elif seen.act == "is answered again" and seen.said is not None and seen.said.event in catalogue:
+            again = Broken(f"one answer to {seen.said.event}", "another one")
+            found = (("acks/exactly-one-answer", seen.said.event, again),)
         elif seen.act == "cannot read":
             found = (("connect/readable-packets", None, Broken("a packet that can be read", f"{seen.args[0]}")),)
         elif seen.act == "hears" and seen.connection:
             delivery = ledger.delivery(seen)
             cause = delivery.cause if delivery else None
-            found = (*_name(seen, journal, catalogue), *_emission(seen, journal, ledger, catalogue))
-        for requirement, event, broken in found:
+            found = (*_name(seen, scene, catalogue), *_emission(seen, scene, ledger, catalogue))
+        for requirement, event, broken in _with_secrets(found, seen, ours):
             yield Breach(requirement, event, broken, seen, ledger.journal_of(cause) if cause else journal)
 
 
+def _with_secrets(found: Iterable[Found], seen: Observation, ours: Ours) -> Iterator[Found]:
+    """Yield what was found, and then each secret that was sent, unless it was found under that requirement already."""
+    paths = set()
+    for each in found:
+        yield each
+        if each[0] == _NO_SECRETS:
+            paths.add(each[2].path)
+    if seen.act in ("hears", "is answered", "is refused") and (seen.connection or seen.event == "a frame"):
+        own = isinstance(seen.event, str) and seen.event.startswith(_OWN)
+        for leak in leaks(_packets(seen), ours, own=own):
+            if (path := leak.path.replace("$[0]", "$", 1)) not in paths:
+                yield _NO_SECRETS, None, Broken("no secret in anything that a server sends", leak.what, path)
+
+
+def _packets(seen: Observation) -> tuple[Any, ...]:
+    """Return the arguments of an event; what is in a bare frame, if it is JSON that can be read."""
+    frame = seen.args[0] if seen.event == "a frame" and seen.args else None
+    start = re.search(r"[{\[]", frame) if isinstance(frame, str) else None
+    if not isinstance(frame, str) or start is None:
+        return seen.args
+    try:
+        told = json.loads(frame[start.start() :])
+    except (ValueError, RecursionError):
+        return (frame,)
+    return tuple(told) if isinstance(told, list) else (told,)
+
+
+_NO_SECRETS = "direct/no-secrets"
 _OWN = "x-"  # how the names of a server's own events begin; section 14
 
 
-def _name(seen: Observation, journal: Journal, catalogue: Catalogue) -> Iterator[Found]:
+def _name(seen: Observation, scene: SceneIndex, catalogue: Catalogue) -> Iterator[Found]:
     """Judge a name: its grammar, whether the catalogue knows it, and whether it is an answer gone astray."""
     grammar = resolve(catalogue.name)[0]["pattern"]
-    event = catalogue.events.get(seen.event)
-    if not re.fullmatch(grammar, seen.event):
-        event = next((known for known in catalogue if _bare(known.name) == _bare(seen.event)), None)
-        yield "names/kebab-case", None, Broken("a kebab-case event name", seen.event)
+    name = seen.event if isinstance(seen.event, str) else quoted(seen.event)  # which is no name, from any server
+    event = catalogue.events.get(name)
+    if name is not seen.event or not re.fullmatch(grammar, name):
+        event = next((known for known in catalogue if _bare(known.name) == _bare(name)), None)
+        yield "names/kebab-case", None, Broken("a kebab-case event name", name)
     if event is not None and event.emission is not None:
         return
-    if event is not None and event.scope == "direct" and not _has_asked(seen, journal):
+    if event is not None and event.scope == "direct" and not _has_asked(seen, scene):
         expected = f"the answer to {event.name} to reach whoever asked"
         yield "rooms/direct-answers-stay-direct", event.name, Broken(expected, f"{seen.actor} heard it too")
         return
-    if event is None and seen.event.startswith(_OWN):
+    if event is None and name.startswith(_OWN):
         return
     expected = "only events that the catalogue says a server sends"
-    yield "broadcasts/catalogue-events-only", None, Broken(expected, seen.event)
+    yield "broadcasts/catalogue-events-only", None, Broken(expected, name)
 
 
 def _bare(name: str) -> str:
@@ -84,18 +123,17 @@ def _bare(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _has_asked(seen: Observation, journal: Journal) -> bool:
+def _has_asked(seen: Observation, scene: SceneIndex) -> bool:
     """Whether what a connection was sent is its own answer: it was the last to ask, and was answered just that."""
-    asked = [said for said in journal.said if said.event == seen.event and said.at <= seen.at]
-    if not asked or max(asked, key=lambda said: said.at).connection != seen.connection:
+    last = scene.last_asked(seen.event, seen.at)
+    if last is None or last.connection != seen.connection or not seen.args:
         return False
-    own = (o for o in journal.observations if o.connection == seen.connection and o.act == "is answered")
-    answers = [body for o in own if o.event == seen.event for body in o.args if isinstance(body, dict)]
-    return any(seen.args[:1] in ((body,), (body.get("data"),)) for body in answers)
+    answers = scene.answers(seen.connection, seen.event)
+    return any(same(seen.args[0], told) for body in answers for told in (body, body.get("data")))
 
 
-def _emission(seen: Observation, journal: Journal, ledger: Ledger, catalogue: Catalogue) -> Iterator[Found]:
-    event = catalogue.events.get(seen.event)
+def _emission(seen: Observation, scene: SceneIndex, ledger: Ledger, catalogue: Catalogue) -> Iterator[Found]:
+    event = catalogue.events.get(seen.event) if isinstance(seen.event, str) else None
     if event is None or event.emission is None:
         return
     if event.is_broadcast:
@@ -106,7 +144,7 @@ def _emission(seen: Observation, journal: Journal, ledger: Ledger, catalogue: Ca
         return
     for found in validate(event.name, seen.args[0], "emission"):
         yield _SERVER_EVENTS, None, Broken(found.expected, found.got, found.path)
-    for broken in () if ledger.is_tainted(seen) else misplaced(seen, ledger.attendance, journal):
+    for broken in () if ledger.is_tainted(seen) else misplaced(seen, ledger.attendance, scene):
         past = ledger.past(seen, str(seen.args[0].get("sessionId")))
         yield past if past in ledger.haunted else "presence/right-audience", None, broken
 
@@ -120,7 +158,7 @@ def _broadcast(event: Event, seen: Observation, ledger: Ledger) -> Iterator[Foun
     if delivery is None:
         if ledger.is_ours(body.get("sessionId")):
             expected = f"every {seen.event} to be caused by a request"
-            yield "broadcasts/caused-by-a-request", seen.event, Broken(expected, f"{body}")
+            yield "broadcasts/caused-by-a-request", seen.event, Broken(expected, quoted(body))
         return
     cause = delivery.cause
     if cause.legal and cause.fate != "refused":
@@ -138,7 +176,7 @@ def _content(cause: Said, seen: Observation, body: Mapping[str, Any], about: str
         if key in body and body[key] != true:
             believed = key == "userId" and _claims(cause, body[key])
             blamed = "auth/identity-comes-from-the-cookie" if believed else requirement
-            yield blamed, seen.event, Broken(f"{true!r}", f"{body[key]!r}", f"$.{key}")
+            yield blamed, seen.event, Broken(f"{true!r}", quoted(body[key]), f"$.{key}")
     if cause.fate == "accepted":
         about = about or "broadcasts/says-what-was-done"
         for path, asked, came in differences(cause, seen):
@@ -151,4 +189,5 @@ def _event(requirement: str, seen: Observation) -> str | None:
 
 def _claims(cause: Said, user: object) -> bool:
     """Whether a request says of itself that it is somebody's."""
-    return isinstance(user, str) and isinstance(cause.args[0], dict) and user in cause.args[0].values()
+    asked = cause.args[0] if cause.args else None
+    return isinstance(user, str) and isinstance(asked, dict) and user in asked.values()

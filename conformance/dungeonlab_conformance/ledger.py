@@ -5,15 +5,20 @@ Pure: from the journals of all scenes to a cause and, where nothing entitles the
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dungeonlab_conformance.attendance import Attendance
-from dungeonlab_conformance.content import asks_for, differences
+from dungeonlab_conformance.content import asks_for, differs, same
 from dungeonlab_conformance.journal import Journal, Observation, Said, carries
 from dungeonlab_conformance.verdict import Broken
 from dungeonlab_spec import Catalogue, accepts
+
+_STRANGE = 1_000  # deliveries of one event to one connection, unlike any request, after which none is looked for
+_MADE_UP = re.compile(r"(?=(mark-[^.]{1,80}\.))")  # wherever one begins in a text, as `new_mark` makes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +39,13 @@ class Ledger:
         self.attendance = Attendance(journals)
         self._said: dict[tuple[str, str], list[Said]] = {}  # by session and event
         self._journals: dict[int, Journal] = {}  # in which a request was said
+        self._marks: dict[tuple[str, str | int], list[tuple[int, Said]]] = {}  # by event and mark, numbered in order
         for journal in journals:
             for said in (*journal.said, *_asked_about(journal.said)):
                 self._said.setdefault((said.session or "", said.event), []).append(said)
                 self._journals[id(said)] = journal
+                if said.mark is not None:
+                    self._marks.setdefault((said.event, said.mark), []).append((len(self._journals), said))
         self._tainted = {
             (said.session, said.event)
             for j in journals
@@ -56,7 +64,7 @@ class Ledger:
         self.garbled = {  # events that do not say what was done even where that is nobody's special concern
             d.cause.event
             for d in self._deliveries.values()
-            if d.cause.fate == "accepted" and not d.cause.about and differences(d.cause, d.seen)
+            if d.cause.fate == "accepted" and not d.cause.about and differs(d.cause, d.seen)
         }
         trespasses = [d for d in self._deliveries.values() if d.cause.connection != d.seen.connection]
         self.haunted = {  # rooms that those hear who were in them once, or at their door
@@ -70,13 +78,18 @@ class Ledger:
     def _account(self, journals: Sequence[Journal]) -> None:
         """Find the cause of each delivery: by its mark, or by what it says, or else by what is still owed."""
         unexplained: list[tuple[Journal, Observation]] = []
+        strange: Counter[tuple[int, str]] = Counter()  # of a connection and an event
         for journal in journals:
             for seen in journal.observations:
-                if seen.act == "hears" and seen.connection and seen.event in self._asked:
-                    found = self._marked(seen, journal) or self._alike(seen, journal)
+                if seen.act == "hears" and seen.connection and self._may_be_caused(seen):
+                    key = seen.connection, seen.event
+                    found = self._marked(seen, journal)
+                    if not found and strange[key] < _STRANGE:
+                        found = self._alike(seen, journal)
                     if found:
                         self._enter(seen, found)
-                    else:
+                    elif strange[key] < _STRANGE:
+                        strange[key] += 1
                         unexplained.append((journal, seen))
         for journal, seen in unexplained:
             if _session(seen) in self.attendance.shared:
@@ -95,6 +108,9 @@ class Ledger:
             if found:
                 self._enter(seen, found[:1])
 
+    def _may_be_caused(self, seen: Observation) -> bool:
+        return isinstance(seen.event, str) and seen.event in self._asked
+
     def _enter(self, seen: Observation, found: list[Said]) -> None:
         allowed = [said for said in found if said.fate != "refused"]
         key = id(found[0]), seen.connection
@@ -109,14 +125,12 @@ class Ledger:
 
     def _marked(self, seen: Observation, journal: Journal) -> list[Said]:
         """Return the requests whose mark a delivery carries: as a rule one, several for one token's changes."""
-        named = [said for said in self._said.get((_session(seen), seen.event), ()) if carries(seen, said)]
-        if named:
-            return named
-        own = [said for said in journal.said if carries(seen, said)]
-        if own:
-            return own
-        others = (said for (_, event), session in self._said.items() if event == seen.event for said in session)
-        return [said for said in others if isinstance(said.mark, str) and carries(seen, said)]
+        marks = {mark for mark in _marks_in(seen) if (seen.event, mark) in self._marks}
+        known = sorted((each for mark in marks for each in self._marks[seen.event, mark]), key=lambda each: each[0])
+        carried = [said for _, said in known if carries(seen, said)]
+        named = [said for said in carried if (said.session or "") == _session(seen)]
+        own = [said for said in carried if self._journals[id(said)] is journal]
+        return named or own or [said for said in carried if isinstance(said.mark, str)]
 
     def _alike(self, seen: Observation, journal: Journal) -> list[Said]:
         """Return the requests without a mark that ask for just what a delivery says."""
@@ -128,7 +142,7 @@ class Ledger:
                 and said.mark is None
                 and said.at <= seen.at
                 and _says_something(said)
-                and not differences(said, seen)
+                and not differs(said, seen)
             ]
             if found:
                 return found
@@ -268,7 +282,9 @@ def _is_relayed(said: Said, seen: Observation) -> bool:
     body, asked = (args[0] if args else None for args in (seen.args, said.args))
     if said.legal or said.fate != "refused" or said.at > seen.at:
         return False
-    if not isinstance(body, dict) or not isinstance(asked, dict) or not asked or {**body, **asked} != body:
+    if not isinstance(body, dict) or not isinstance(asked, dict) or not asked or not asked.keys() <= body.keys():
+        return False
+    if not all(same(body[key], value) for key, value in asked.items()):
         return False
     return body.keys() & asks_for(said.event) <= asked.keys()
 
@@ -277,12 +293,22 @@ def _unlikelihood(said: Said, seen: Observation) -> tuple[bool, ...]:
     """Of several requests with one mark, the first of the least unlikely is taken for a delivery's cause."""
     body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
     own = said.connection == seen.connection
-    return said.at > seen.at, bool(differences(said, seen)), body.get("userId") != said.user, own
+    return said.at > seen.at, differs(said, seen), body.get("userId") != said.user, own
+
+
+def _marks_in(seen: Observation) -> Iterator[Any]:
+    """Yield what may be the mark of a request, among all that a delivery holds."""
+    for text in seen.args.texts:
+        yield text
+        yield from _MADE_UP.findall(text)
+    yield from seen.args.numbers
 
 
 def _session(seen: Observation) -> str:
+    """Return the session that a delivery names; none, if what stands there is no text."""
     body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
-    return str(body.get("sessionId"))
+    session = body.get("sessionId")
+    return session if isinstance(session, str) else ""
 
 
 def _says_something(said: Said) -> bool:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dungeonlab_conformance.attendance import Attendance
-from dungeonlab_conformance.journal import Journal, Observation, Seat
+from dungeonlab_conformance.journal import Observation, Seat
+from dungeonlab_conformance.scene_index import SceneIndex
 from dungeonlab_conformance.verdict import Broken
 
 
-def misplaced(seen: Observation, attendance: Attendance, journal: Journal) -> Iterator[Broken]:
-    """Yield what is wrong about one presence event having reached this connection, in the scene of this journal."""
+def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Iterator[Broken]:
+    """Yield what is wrong about one presence event having reached this connection, in this scene."""
     body = seen.args[0] if isinstance(seen.args[0], dict) else {}
     session, user = body.get("sessionId"), body.get("userId")
     if not isinstance(session, str) or session not in attendance.members:
@@ -23,7 +24,7 @@ def misplaced(seen: Observation, attendance: Attendance, journal: Journal) -> It
     expected = f"{seen.event} to reach only connections in the session it names"
     if seen.event == "session-removed":
         stayed = all(seat.certain and (seat.until is None or seat.why == "gone") for seat in own)
-        if not own or (stayed and _hears_on(seen, journal, session)):
+        if not own or (stayed and scene.last_heard(seen.connection, session) > seen.number):
             yield Broken("session-removed to reach the connection taken out", f"{seen.actor}, who was not")
     elif seen.event in ("user-joined", "user-left"):
         acts = [act for act in _acts(seen, attendance, session, user) if act <= seen.at]
@@ -35,17 +36,6 @@ def misplaced(seen: Observation, attendance: Attendance, journal: Journal) -> It
             yield Broken(f"{seen.event} not to reach the connection it is about", f"{seen.actor} heard it")
         elif not any(_sat(seat, seen, acts) for seat in own):
             yield Broken(expected, f"{seen.actor}, who had left it")
-
-
-def _hears_on(seen: Observation, journal: Journal, session: str) -> bool:
-    """Whether a connection that was told it is out of a room is told more of it afterwards."""
-    return any(
-        later.number > seen.number
-        and later.args
-        and isinstance(later.args[0], dict)
-        and later.args[0].get("sessionId") == session
-        for later in journal.heard(seen.connection)
-    )
 
 
 def _acts(seen: Observation, attendance: Attendance, session: str, user: object) -> Iterator[float]:

@@ -13,9 +13,10 @@ from bisect import bisect_right, insort
 from collections.abc import Iterator
 
 from dungeonlab_conformance.escapes import Unescaped
+from dungeonlab_conformance.leaks import HIDDEN, Ours
+from dungeonlab_conformance.leaks import redact as without_leaks
 
 SHORTEST = 4  # characters: anything shorter occurs everywhere, and hiding it would hide the rest
-HIDDEN = "***"
 _ROUNDS = 3  # of undoing escapes: what a proxy has encoded twice, in JSON
 _TELLING = 8  # characters: so many, and half of a secret at least, are as good as all of it
 _CREDENTIALS = re.compile(r"//[^\s/?#]*@")  # of a URL: `user:password@`, however short they are
@@ -28,6 +29,11 @@ class Secrets:
     def __init__(self) -> None:
         self._forms: dict[str, list[str]] = {}  # sorted, by how they begin
         self._longest = 0
+        self._ours = Ours()
+
+    def add_username(self, name: str) -> None:
+        """Hide the mail addresses that a server makes of a name, from now on; not the name itself."""
+        self._ours = Ours(usernames=self._ours.usernames | {name})
 
     def add(self, value: str) -> None:
         """Hide a value from now on; one of fewer than four characters cannot be hidden."""
@@ -41,7 +47,9 @@ class Secrets:
                 self._longest = max(self._longest, len(form))
 
     def redact(self, text: str) -> str:
-        """Return a text with every secret in it replaced by three asterisks, and the credentials of every URL.
+        """Return a text with every secret in it replaced by three asterisks, and what a server leaks as well.
+
+        The credentials of every URL count among the secrets.
 
         Takes about a microsecond for ten characters, however many secrets there are.
         """
@@ -60,9 +68,8 @@ class Secrets:
                 break
             parts += [text[done:start], HIDDEN]
             done = end
-        if not parts:
-            return text[:longest]
-        return "".join([*parts, text[done : max(done, longest)]])
+        hidden = "".join([*parts, text[done : max(done, longest)]]) if parts else text[:longest]
+        return without_leaks(hidden, self._ours)
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where something stands that is not to be seen."""

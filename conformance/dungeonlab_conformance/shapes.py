@@ -66,7 +66,7 @@ def broadcast_faults(event: Event, args: tuple[Any, ...], cause: Said | None) ->
 def _attributed(found: Violation, said: Said, shape: str) -> Found:
     """Return what a violation breaks: the rule about the shape, or the one by whose breach it came about."""
     holder, _, name = found.path.rpartition(".")
-    asked = set(_names(said.args))
+    asked = set(names(said.args))
     if _is_extra(found) and name in asked - _known(said.event):
         return _UNKNOWN, said.event, _broken(found)
     missing = (found.expected, found.got) == ("a value", "nothing")
@@ -83,7 +83,7 @@ def _broken(found: Violation) -> Broken:
     return Broken(found.expected, found.got, found.path)
 
 
-def _names(payload: Any) -> Iterator[str]:
+def names(payload: Any) -> Iterator[str]:
     """Yield the name of every property in a payload, at any depth."""
     ahead = [payload]
     while ahead:

@@ -22,8 +22,9 @@ from dungeonlab_conformance.diagnosis import may_pass, of_error, of_silence
 from dungeonlab_conformance.dialect import PLAIN, Dialect
 from dungeonlab_conformance.http_client import Redirected, new_session, read_text
 from dungeonlab_conformance.journal import Capacity
+from dungeonlab_conformance.leaks import HIDDEN
 from dungeonlab_conformance.rate_limits import RateLimit
-from dungeonlab_conformance.redaction import HIDDEN, Secrets
+from dungeonlab_conformance.redaction import Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.transcript import Room
 from dungeonlab_conformance.verdict import Missing, NotUp, TargetFault, Unreachable

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from dungeonlab_spec.catalogue import Catalogue, resolve, schemas
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 Direction = Literal["request", "ack", "emission"]
 
 _BASE = "https://dungeonlab.invalid/"  # never fetched; a base that relative references resolve against
-_DEEPEST = 64  # levels within which a refusal is explained; the explaining validator recurses
+_DEEPEST = 64  # levels within which a refusal is explained; the explaining validator recurses, no schema goes so deep
+_WIDEST = 2_000  # items of a list within which it is; comparing each with each takes the square of their number
+_DIGITS = 4_000  # of an integer that are looked at; Python writes no more than 4,300
+_EXPLAINED = 50  # violations of one payload; the rest would say the same again
 _SHOWN = 200  # characters of a value that a message repeats
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
@@ -51,10 +55,16 @@ def accepts(reference: str, payload: object) -> bool:
     """
     decider = _decider(reference)
     try:
-        # The decider looks only where the schema does; the rest (a token's `data`) must be JSON all the same.
-        return decider.is_valid(payload) and bool(_ENCODE(payload).encode())
+        if not decider.is_valid(payload):
+            return False
     except (ValueError, TypeError, RecursionError, OverflowError):
-        return False  # not JSON: binary data, NaN, a lone surrogate (UnicodeEncodeError), endless nesting
+        return False  # not JSON: binary data, NaN, a lone surrogate (UnicodeEncodeError)
+    # The decider looks only where the schema does; the rest (a token's `data`) must be JSON all the same.
+    try:
+        return bool(_ENCODE(payload).encode())
+    except (ValueError, TypeError, RecursionError, OverflowError):
+        # JSON may lie deeper, and its integers be longer, than Python can write and the decider can read.
+        return _not_json(payload) is None and decider.is_valid(_explainable(payload))
 
 
 def validate(event: str, payload: object, direction: Direction) -> list[Violation]:
@@ -82,9 +92,10 @@ def violations(reference: str, payload: object) -> list[Violation]:
         return []
     if (unfit := _not_json(payload)) is not None:
         return [unfit]
-    explained = [_explain(error) for error in explainer(reference).iter_errors(cast("Any", payload))]
+    told = explainer(reference).iter_errors(_explainable(payload))
+    explained = [_explain(error) for error in islice(told, _EXPLAINED)]
     return sorted(explained, key=lambda v: v.path) or [
-        Violation("$", f"a payload valid against {reference}", _show(payload))
+        Violation("$", f"a payload valid against {reference}", complaint(reference, payload))
     ]
 
 
@@ -173,28 +184,66 @@ def _explain(error: Any) -> Violation:
             return Violation(path, f"{error.validator} {wanted}", _show(value))
 
 
+def _explainable(value: Any, depth: int = 0) -> Any:
+    """Return a payload as the explaining validator can take it: without what is too deep, too wide or too long."""
+    if isinstance(value, dict):
+        if depth > _DEEPEST:
+            return {}
+        return {key: _explainable(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        if depth > _DEEPEST:
+            return []
+        return [_explainable(inner, depth + 1) for inner in value[:_WIDEST]]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _cut(value)
+    return value
+
+
+def _cut(number: int) -> int:
+    """Return an integer, or as many of its first digits as can be shown: of the same sign, and as good as as large."""
+    excess = int(number.bit_length() * math.log10(2)) - _DIGITS
+    if excess <= 0:
+        return number
+    first: int = abs(number) // 10**excess
+    return first if number > 0 else -first
+
+
 def _not_json(payload: object) -> Violation | None:
-    """Find the first value that JSON cannot hold, or that lies too deep to be explained."""
+    """Find the first value that JSON cannot hold; at any depth, and a value inside itself too."""
+    around: set[int] = set()  # containers that are being looked through
     ahead: list[tuple[str, object, int]] = [("$", payload, 0)]
     while ahead:
         path, value, depth = ahead.pop()
-        if depth > _DEEPEST:
-            return Violation(path, f"at most {_DEEPEST} levels, to explain what is wrong", "more")
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                if not isinstance(key, str) or not _encodable(key):
-                    return Violation(path, "property names in Unicode text", repr(key))
-                ahead.append((f"{path}.{key}", inner, depth + 1))
-        elif isinstance(value, list | tuple):
-            ahead.extend((f"{path}[{i}]", inner, depth + 1) for i, inner in enumerate(value))
-        elif isinstance(value, str):
-            if not _encodable(value):
-                return Violation(path, "text in Unicode", "a lone surrogate")
-        elif isinstance(value, float) and not math.isfinite(value):
-            return Violation(path, "a finite number", repr(value))
-        elif not isinstance(value, int | float | None):
-            return Violation(path, "a JSON value", type(value).__name__)
+        if depth < 0:
+            around.discard(~depth)
+        elif isinstance(value, dict | list | tuple):
+            if id(value) in around:
+                return Violation(path, "a JSON value", "a value inside itself")
+            around.add(id(value))
+            ahead.append((path, None, ~id(value)))
+            if isinstance(value, dict):
+                if (odd := next((key for key in value if not isinstance(key, str) or not _encodable(key)), "")) != "":
+                    return Violation(path, "property names in Unicode text", repr(odd)[:_SHOWN])
+                ahead.extend((_below(path, f".{key}", depth), inner, depth + 1) for key, inner in value.items())
+            else:
+                ahead.extend((_below(path, f"[{i}]", depth), inner, depth + 1) for i, inner in enumerate(value))
+        elif (got := _unfit(value)) is not None:
+            return Violation(path, *got)
     return None
+
+
+def _unfit(value: object) -> tuple[str, str] | None:
+    """Return what was expected in place of a value that is no container, and what it is; None if JSON can hold it."""
+    if isinstance(value, str):
+        return None if _encodable(value) else ("text in Unicode", "a lone surrogate")
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a finite number", repr(value)
+    return None if isinstance(value, int | float | None) else ("a JSON value", type(value).__name__)
+
+
+def _below(path: str, step: str, depth: int) -> str:
+    """Return the path of what lies in something; not that of what lies very deep, which nobody reads."""
+    return path + step if depth < _DEEPEST else f"{path.removesuffix('…')}…"
 
 
 def _encodable(text: str) -> bool:

@@ -225,3 +225,31 @@ def test_what_a_refused_request_did_not_say_is_not_relayed(scene: Written) -> No
     scene.journal.observations.clear()
     scene.is_sent(BOB, "chat-message", dict(empty.args[0]))
     assert "payloads/refused-not-broadcast" in broken(scene)
+
+
+@pytest.mark.parametrize("order", ["shshsh", "ssshhh", "shsshh", "sshshh"])
+@pytest.mark.parametrize("marked", [True, False])
+def test_what_is_said_three_times_is_heard_three_times(scene: Written, order: str, marked: bool) -> None:
+    """By the same mark or by none, however requests and deliveries follow upon each other; a fourth is one too many."""
+    for act in order:
+        if act == "s":
+            said = scene.says(ALICE, "same", **({} if marked else {"mark": None}))
+        else:
+            scene.hears(BOB, said)
+    assert broken(scene) == []
+    scene.hears(BOB, said)
+    assert broken(scene) == ["rooms/every-other-member-hears-once"]
+
+
+@pytest.mark.parametrize("fate", ["accepted", "refused", "unknown"])
+def test_what_is_said_on_two_connections_is_heard_of_both(scene: Written, fate: str) -> None:
+    """The same words without a mark, of two people at once: those others hear both, they each hear the other's."""
+    scene.sits(CAROL, "carol")
+    first = scene.says(ALICE, "same", mark=None)
+    second = scene.says(BOB, "same", mark=None, fate=fate)
+    for listener in (BOB, CAROL):
+        scene.hears(listener, first)
+    if fate != "refused":
+        for listener in (ALICE, CAROL):
+            scene.hears(listener, second)
+    assert broken(scene) == []

@@ -88,7 +88,7 @@ class AddsTheTime(Answering):
         return {**envelope, "serverTime": 5}
 
 
-@faulty("acks/success-shape")
+@faulty("acks/success-shape", "direct/no-secrets")
 class NamesTheParticipantsInFull(Wire):
     """Joining answers with the participants' records in place of their ids, e-mail address and API key included."""
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
 from dungeonlab_reference_server.rules import Emission, Payload, Session
+from dungeonlab_reference_server.sockets import Where
 from dungeonlab_reference_server.store import MemoryStore
 from dungeonlab_reference_server.wire import Wire, now
 from tests.faulty.fault import faulty
+
+_COUNT = itertools.count(1)
 
 
 class _Rewrites(Wire):
@@ -31,7 +35,28 @@ class OmitsTheTime(_Rewrites):
         return payload
 
 
-@faulty("broadcasts/valid-payload")
+@faulty("broadcasts/valid-payload", "acks/success-shape")
+class SendsWhatItsDatabaseAdds(_Rewrites):
+    """Tokens carry an id, a version and a time of the database's own, the last another one each time they are sent."""
+
+    async def rewritten(self, payload: Payload, sender: str) -> Payload:
+        return _with_more(payload)
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+        await super().acknowledge(connection, name, _with_more(envelope), where)
+
+
+def _with_more(value: Any) -> Any:
+    """Return a payload in which whatever has a place, and each place, has what the database adds."""
+    if isinstance(value, dict):
+        more = {"_id": next(_COUNT), "__v": 0, "updatedAt": now(), "changes": next(_COUNT)}
+        return {key: _with_more(inner) for key, inner in value.items()} | (
+            more if {"position", "x"} & value.keys() else {}
+        )
+    return value
+
+
+@faulty("broadcasts/valid-payload", "direct/no-secrets")
 class SendsTheSendersSecrets(_Rewrites):
     """A broadcast carries the sender's whole record, password hash and all."""
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
+from dungeonlab_reference_server.sockets import Where
 from dungeonlab_reference_server.store import MemoryStore, User
-from dungeonlab_reference_server.wire import Wire
+from dungeonlab_reference_server.wire import COOKIE, Wire
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import examples
 from tests.faulty.fault import faulty
@@ -96,6 +99,26 @@ class TellsTheMailAddress(Wire):
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
         answer = await super().user_data(connection, user, payload)
         return {"user": {**answer["user"], "email": "a@example.org"}} if "userId" in payload else answer
+
+
+@faulty("direct/no-secrets")
+class SaysTheHashInItsErrors(Wire):
+    """A refusal repeats the query that found nothing, with the user's password hash in it."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+        if not envelope["success"]:
+            envelope = {**envelope, "error": f"{envelope['error']} (WHERE hash = '$2b$10$N9qo8uLOickgx2ZMRZoMye')"}
+        await super().acknowledge(connection, name, envelope, where)
+
+
+@faulty("direct/no-secrets")
+class TellsTheCookieToTheRoom(Wire):
+    """An event of the server's own carries the cookie of whoever enters a room."""
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
+        await super().on_connect(connection, environ, auth)
+        cookie = environ["aiohttp.request"].cookies.get(COOKIE, "")
+        await self.sockets.emit("x-tavern:entered", {"by": cookie}, to=connection)
 
 
 @faulty("direct/strangers-profile-refused")

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.answer import Answer
+from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.journal import Observation, Said, new_mark
 from dungeonlab_conformance.shapes import answer_faults
@@ -239,7 +240,7 @@ async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, eve
         raise Broken(f"an error event after a refused {event.name}", "nothing")
     body = told.args[0] if told.args and isinstance(told.args[0], dict) else {}
     if body.get("event", event.name) != event.name:
-        raise Broken(f"the error to name {event.name}", f"{body.get('event')!r}", "$.event")
+        raise Broken(f"the error to name {event.name}", quoted(body.get("event")), "$.event")
 
 
 async def _told_by_an_error(actor: Actor, said: Said) -> Observation | None:

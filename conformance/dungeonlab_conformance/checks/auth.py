@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.journal import Said
@@ -124,7 +125,7 @@ async def a_refusal_says_why(stage: Stage) -> None:
         return
     message = refused.reason.get("message") if isinstance(refused.reason, dict) else refused.reason
     if not isinstance(message, str) or not message.strip():
-        raise Broken("a message", f"{refused.reason!r}", "$.message")
+        raise Broken("a message", quoted(refused.reason), "$.message")
 
 
 @check("auth/refusal-names-the-code")
@@ -133,11 +134,11 @@ async def a_refusal_names_the_code(stage: Stage) -> None:
     refused = await _turned_away(stage)
     reason = refused.reason
     if refused.status is not None:
-        await _names_the_code_over_http(stage, f"{reason}")
+        await _names_the_code_over_http(stage, reason if isinstance(reason, str) else quoted(reason))
         return
     data = reason.get("data") if isinstance(reason, dict) else None
     if not isinstance(data, dict) or data.get("code") != "UNAUTHENTICATED":
-        raise Broken("UNAUTHENTICATED", f"{reason!r}", "$.data.code")
+        raise Broken("UNAUTHENTICATED", quoted(reason), "$.data.code")
 
 
 async def _names_the_code_over_http(stage: Stage, told: str) -> None:
@@ -167,7 +168,7 @@ async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
         heard = (await carol.witnesses(said)).args[0]
         told = heard.get("userId") if isinstance(heard, dict) else None
         if told == alice.user:
-            raise Broken(f"bob's id {bob.user!r}", f"{told!r}, which he claimed", "$.userId")
+            raise Broken(f"bob's id {bob.user!r}", f"{quoted(told)}, which he claimed", "$.userId")
 
 
 async def _cannot_connect_as(stage: Stage, alice: Actor, mallory: Actor, said: Said) -> None:

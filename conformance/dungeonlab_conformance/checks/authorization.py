@@ -1,5 +1,6 @@
 """Who may do what, asked anew with every request."""
 
+import contextlib
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor
@@ -8,7 +9,8 @@ from dungeonlab_conformance.check import check
 from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.places import Place
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.verdict import Broken, Unjudged
+from dungeonlab_conformance.token_state import changed, whole
+from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec import Catalogue, Event
 
 
@@ -49,12 +51,23 @@ async def the_game_master_is_allowed(stage: Stage, event: Event) -> None:
 
 @check("authorization/checked-on-every-operation")
 async def membership_is_checked_every_time(stage: Stage, event: Event) -> None:
-    """Bob may; then his membership is revoked while he sits in the room, and he may not any more."""
+    """Bob may; then his membership is revoked while he sits in the room, and he may not any more.
+
+    A server may disconnect him for that; then he comes back, asks to join, and may not either.
+    """
     await stage.joined("alice")
     bob = await stage.joined("bob")
     await stage.control(event, bob)
     said = await stage.request(event)
+    connection = bob.connection
     await stage.revoke(bob)
+    if not bob.closed:
+        with contextlib.suppress(Gone):
+            await bob.is_refused(said)
+            return
+    if bob.connection == connection:
+        await bob.renew()
+    await bob.tries_to_join(stage.session)
     await bob.is_refused(said)
 
 
@@ -144,16 +157,10 @@ async def _is_untouched(alice: Actor, look: Said, one: dict[str, Any], two: dict
     if not answer.accepted:
         raise Broken(f"the token to be untouched by {deed}", f"{answer.args}")
     now = _token(answer)
-    changed = sorted(key for key in two.keys() | now.keys() if two.get(key) != now.get(key))
-    if set(changed) - {"version", "updatedBy"}:
-        raise Broken(f"the token to be untouched by {deed}", f"changed: {', '.join(changed)}")
-    first, second, third = (token.get("version") for token in (one, two, now))
-    if (
-        isinstance(first, int)
-        and isinstance(second, int)
-        and isinstance(third, int)
-        and third - second > second - first
-    ):
+    if different := changed(two, now):
+        raise Broken(f"the token to be untouched by {deed}", f"changed: {', '.join(different)}")
+    first, second, third = (whole(token.get("version")) for token in (one, two, now))
+    if first is not None and second is not None and third is not None and third - second > second - first:
         raise Broken(f"the token's version to be untouched by {deed}", f"{second} became {third}")
 
 

@@ -1,6 +1,7 @@
 """What may be said, and that it arrives as it was said."""
 
 from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.journal import Said, new_mark
 from dungeonlab_conformance.stage import Stage
@@ -47,7 +48,7 @@ async def _arrives(bob: Actor, said: Said) -> None:
 
 
 def _shown(text: object) -> str:
-    return f"{len(text)} characters: {text!a:.200}" if isinstance(text, str) else repr(text)
+    return f"{len(text)} characters: {text!a:.200}" if isinstance(text, str) else quoted(text)
 
 
 @check("chat/text-arrives-unchanged")

@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import json
 from functools import partial
+from typing import Any
 
 from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.checks.acks import malformed
 from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.journal import Observation, Said, carries
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Handshake
+from dungeonlab_conformance.token_state import whole
 from dungeonlab_conformance.upgrade import Upgrade
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec import Catalogue
@@ -38,10 +41,21 @@ async def the_handshake_is_answered(stage: Stage) -> None:
     answer = await _handshake(stage)
     if not answer.opened:
         raise Broken("an Engine.IO OPEN packet", f"HTTP {answer.status} {answer.text[:100]!r}")
-    opened = json.loads(answer.text[1:].partition("\x1e")[0])  # more packets may follow
+    opened = _json(answer.text[1:].partition("\x1e")[0])  # more packets may follow
+    if not isinstance(opened, dict):
+        raise Broken("an Engine.IO OPEN packet with an object", f"{answer.text[:100]!r}")
     for key, kind in (("sid", str), ("upgrades", list), ("pingInterval", int), ("pingTimeout", int)):
-        if not isinstance(opened.get(key), kind):
-            raise Broken(f"{key} of type {kind.__name__}", f"{opened.get(key)!r}", f"$.{key}")
+        found = opened.get(key)
+        if not isinstance(whole(found) if kind is int else found, kind):
+            raise Broken(f"{key} of type {kind.__name__}", quoted(found), f"$.{key}")
+
+
+def _json(text: str) -> Any:
+    """Return what stands in a packet; None for what cannot be read."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 async def _is_served_over(stage: Stage, transport: str) -> None:
@@ -135,7 +149,8 @@ async def _heard_once(carol: Actor, alice: Actor, bob: Upgrade, hers: list[Said]
 def _is_refusal(frame: str) -> bool:
     if not frame.startswith("43"):
         return False
-    return isinstance(told := next(iter(json.loads(frame[frame.index("[") :])), None), dict) and not told.get("success")
+    told = _json("[" + frame.partition("[")[2])
+    return isinstance(told, list) and bool(told) and isinstance(told[0], dict) and not told[0].get("success")
 
 
 def _carries(said: Said, seen: Observation) -> bool:

@@ -6,10 +6,12 @@ from typing import Any
 
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.answer import Answer
+from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.invalid import Wrong, invalid_requests
 from dungeonlab_conformance.journal import Said, contains
 from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.token_state import whole
 from dungeonlab_conformance.verdict import Broken, Unjudged
 from dungeonlab_spec import Catalogue, Event
 
@@ -36,7 +38,7 @@ def _is_of(answer: Answer, name: str, user: str | None) -> None:
         raise Unjudged("the answer holds no user")
     told = answer.data["user"].get("id") if isinstance(answer.data["user"], dict) else answer.data["user"]
     if told != user:
-        raise Broken(f"{name}'s id {user!r}", f"{told!r}", "$.data.user.id")
+        raise Broken(f"{name}'s id {user!r}", quoted(told), "$.data.user.id")
 
 
 @check("direct/shared-session-profile")
@@ -91,7 +93,8 @@ async def validate_action_says_yes(stage: Stage, event: Event) -> None:
     alice = await stage.joined("alice")
     data = (await alice.does(await _question(stage, event))).data
     if data.get("valid") is not True or data.get("errors"):
-        raise Broken("true, without errors", f"{data.get('valid')!r}, with errors {data.get('errors')}", "$.data.valid")
+        got = f"{quoted(data.get('valid'))}, with errors {quoted(data.get('errors'))}"
+        raise Broken("true, without errors", got, "$.data.valid")
 
 
 @check("direct/validate-action-says-no-and-why")
@@ -135,9 +138,9 @@ def _some_of(wrongs: Iterable[Wrong]) -> Iterator[Wrong]:
 
 def _says_no(answer: Answer) -> None:
     if answer.data.get("valid") is not False:
-        raise Broken("false", f"{answer.data.get('valid')!r}", "$.data.valid")
+        raise Broken("false", quoted(answer.data.get("valid")), "$.data.valid")
     if not answer.data.get("errors"):
-        raise Broken("at least one reason", f"{answer.data.get('errors')!r}", "$.data.errors")
+        raise Broken("at least one reason", quoted(answer.data.get("errors")), "$.data.errors")
 
 
 @check("direct/validate-action-has-no-effect")
@@ -173,9 +176,9 @@ async def _version(stage: Stage, actor: Actor, never: str | int | None = None) -
     look.args[0]["updates"] = {"isVisible": True}
     look.mark = look.args[0]["tokenId"]
     token = (await actor.does(look)).data.get("token")
-    if not isinstance(token, dict) or not isinstance(token.get("version"), int):
+    version = whole(token.get("version")) if isinstance(token, dict) else None
+    if version is None:
         raise Unjudged("token:update was acknowledged without the token")
     if never is not None and contains(token, never):
-        raise Broken("the token to be as it was", f"{token}")
-    version: int = token["version"]
+        raise Broken("the token to be as it was", quoted(token))
     return version

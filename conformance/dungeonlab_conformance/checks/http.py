@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
+from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.content import same
 from dungeonlab_conformance.generating import ACCEPTED, DESCRIBED, REFUSED, Generator
 from dungeonlab_conformance.http_side import Reply, Town, Visitor, described, operations, town
 from dungeonlab_conformance.stage import Stage
@@ -98,6 +101,10 @@ async def _session_cookies(who: Visitor, reply: Reply) -> dict[str, set[str]]:
     found = {}
     for header in reply.set_cookies:
         name, _, value = header.partition(";")[0].partition("=")
+        try:
+            SimpleCookie()[name] = value
+        except CookieError:
+            continue  # no cookie, whatever the header says
         if (await who.asks("showMe", cookies={name: value})).status == 200:
             found[name] = {part.strip().lower() for part in header.split(";")[1:]}
     if not found:
@@ -172,9 +179,9 @@ async def the_caller_becomes_game_master(stage: Stage) -> None:
         session = await here.table(host, guest)
         shown = await host.does("showSession", sessionId=session)
         if shown.get("gameMasterId") != host.id:
-            raise Broken(f"the host's id {host.id!r}", f"{shown.get('gameMasterId')!r}", "$.gameMasterId")
+            raise Broken(f"the host's id {host.id!r}", quoted(shown.get("gameMasterId")), "$.gameMasterId")
         if shown.get("participantIds") != [guest.id]:
-            raise Broken(f"the guest alone, {[guest.id]}", f"{shown.get('participantIds')}", "$.participantIds")
+            raise Broken(f"the guest alone, {[guest.id]}", quoted(shown.get("participantIds")), "$.participantIds")
 
 
 @check("http/session-for-members")
@@ -203,8 +210,8 @@ async def what_only_the_game_master_may_do(stage: Stage) -> None:
             await who.is_answered(403, "openEncounter", {"name": "conformance"}, sessionId=session)
             await who.is_answered(403, "deleteSession", sessionId=session)
         after = (await host.does("showSession", sessionId=session)).get("participantIds")
-        if after != before:
-            raise Broken(f"the participants to stay {before}", f"{after}", "$.participantIds")
+        if not same(after, before):
+            raise Broken(f"the participants to stay {quoted(before)}", quoted(after), "$.participantIds")
 
 
 async def _three(here: Town) -> tuple[Visitor, Visitor, Visitor]:

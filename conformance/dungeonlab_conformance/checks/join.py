@@ -227,7 +227,11 @@ async def _nothing_is_recovered(stage: Stage, alice: Actor, raw: RawConnection, 
     await raw.joins(stage.session)
     heard, missed, later = [await _chat(stage) for _ in range(3)]
     await alice.does(heard)
-    offset = json.loads((await raw.receive(f'42["{heard.event}"'))[2:])[-1]
+    frame = await raw.receive(f'42["{heard.event}"')
+    try:
+        offset = json.loads(frame[2:])[-1]
+    except (ValueError, RecursionError):
+        raise Unjudged("what carol heard cannot be read") from None
     await raw.close()
     await alice.does(missed)
     anew = await stage.raw("carol", entered=False)

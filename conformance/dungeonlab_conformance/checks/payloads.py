@@ -7,11 +7,15 @@ from collections.abc import Awaitable
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
+from dungeonlab_conformance.answer import Answer
+from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.ids import ids_of, with_ids
 from dungeonlab_conformance.invalid import SHAPES, Wrong, invalid_requests
 from dungeonlab_conformance.journal import Said, carries, contains, new_mark
+from dungeonlab_conformance.shapes import names
 from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.token_state import Token, changed, whole
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
@@ -62,7 +66,7 @@ async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...
     before: dict[str, Any] = {}
     if look is not None:
         look.args[0]["tokenId"] = valid.args[0]["tokenId"]
-        before = (await alice.does(look)).data.get("token") or {}
+        before = _token(await alice.does(look))
     start = len(stage.journal.heard(bob.connection))
     wrongs = list(invalid_requests(event, valid))
     together = stage.target.limits.together
@@ -123,13 +127,19 @@ async def _untouched(alice: Actor, look: Said, before: dict[str, Any]) -> None:
     looks = sum(o.act == "sends" and o.event == look.event and o.number > start for o in alice.journal.observations)
     if not answer.accepted:
         raise Broken("the token to be as it was", f"{answer.args}")
-    after = answer.data.get("token") or {}
-    for key in sorted((before.keys() | after.keys()) - {"version", "updatedBy"}):
-        if before.get(key) != after.get(key):
-            raise Broken(f"{before.get(key)!r} as before", f"{after.get(key)!r}", f"$.token.{key}")
-    old, new = before.get("version"), after.get("version")
-    if isinstance(old, int) and isinstance(new, int) and new - old > looks:
+    after = _token(answer)
+    for key in changed(before, after):
+        raise Broken(f"{quoted(before.get(key))} as before", quoted(after.get(key)), f"$.token.{key}")
+    old, new = whole(before.get("version")), whole(after.get("version"))
+    if old is not None and new is not None and new - old > looks:
         raise Broken("one change of the token", f"{new - old}", "$.token.version")
+
+
+def _token(answer: Answer) -> Token:
+    token = answer.data.get("token")
+    if not isinstance(token, dict):
+        raise Unjudged("token:update was acknowledged without the token")
+    return token
 
 
 # -- whether it lives ------------------------------------------------------------------------------------
@@ -258,7 +268,7 @@ def _adorn(payload: dict[str, Any], name: str, number: int) -> None:
 
 
 def _free_of(claims: tuple[str | int, ...], came: tuple[Any, ...], what: str) -> None:
-    if "unheardOf" in repr(came) or any(contains(came, claim) for claim in claims):
+    if "unheardOf" in set(names(came)) or any(contains(came, claim) for claim in claims):
         raise Broken(f"unknown properties not to be {what}", f"{came}")
 
 

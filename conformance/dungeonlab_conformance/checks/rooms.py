@@ -5,6 +5,7 @@ from typing import Any
 
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.content import same
 from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.places import Place
 from dungeonlab_conformance.stage import Stage
@@ -219,8 +220,15 @@ async def a_direct_answer_stays_direct(stage: Stage, event: Event) -> None:
 
 
 def _holds(found: object, answer: dict[str, Any]) -> bool:
-    """Whether something that was sent holds an answer's data, or the one object in it."""
-    parts = found.values() if isinstance(found, dict) else found if isinstance(found, list | tuple) else ()
-    return found in (answer, *(v for v in answer.values() if isinstance(v, dict))) or any(
-        _holds(part, answer) for part in parts
-    )
+    """Whether something that was sent holds an answer's data, or the one object in it, at any depth."""
+    wanted = [answer, *(value for value in answer.values() if isinstance(value, dict))]
+    ahead = [found]
+    while ahead:
+        part = ahead.pop()
+        if isinstance(part, dict):
+            if any(same(part, each) for each in wanted):
+                return True
+            ahead.extend(part.values())
+        elif isinstance(part, list | tuple):
+            ahead.extend(part)
+    return False

@@ -8,17 +8,17 @@ from typing import Any
 
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.answer import Answer
+from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.content import same
 from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.token_state import VOLATILE, Token, changed, whole
 from dungeonlab_conformance.verdict import Broken, Missing, Unjudged
 from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import examples
 
 AT_ONCE = 10  # changes sent without waiting for an answer in between
-_VOLATILE = {"version", "updatedBy"}
-
-Token = dict[str, Any]
 
 
 def _event(name: str) -> Event:
@@ -37,7 +37,10 @@ async def _made(stage: Stage, maker: Actor) -> Token:
     said = await stage.request(_event("token:create"))
     full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
     said.args[0]["token"] = {**full, "name": said.mark}
-    return _token(await maker.does(said))
+    token = _token(await maker.does(said))
+    if not isinstance(token.get("id"), str):
+        raise Unjudged("token:create was acknowledged without the token's id")
+    return token
 
 
 async def _about(stage: Stage, event: str, token: Token, **changes: Any) -> Said:
@@ -55,11 +58,8 @@ async def _stored(stage: Stage, actor: Actor, token: Token) -> Token:
 
 
 def _same(before: Token, after: Token, but: set[str]) -> None:
-    ignored = _VOLATILE | but
-    changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k) and k not in ignored)
-    if changed:
-        key = changed[0]
-        raise Broken(f"{before.get(key)!r} as before", f"{after.get(key)!r}", f"$.data.token.{key}")
+    for key in changed(before, after, VOLATILE | but):
+        raise Broken(f"{quoted(before.get(key))} as before", quoted(after.get(key)), f"$.data.token.{key}")
 
 
 @check("tokens/create-then-others-can-move")
@@ -92,8 +92,8 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
         came = after.get("position")
         if isinstance(came, dict) and "elevation" not in came:
             raise Unjudged("the position is without its elevation")
-        if came != expected:
-            raise Broken(f"{expected}", f"{came}", "$.data.token.position")
+        if changed({"position": expected}, {"position": came}):
+            raise Broken(f"{expected}", quoted(came), "$.data.token.position")
 
 
 @check("tokens/update-changes-only-what-was-sent")
@@ -106,8 +106,8 @@ async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
     for name, value in [*full.items(), *flags, ("data", {})]:
         after = _token(await alice.does(await _about(stage, "token:update", token, updates={name: value})))
         _same(token, after, {name})
-        if after.get(name) != value:
-            raise Broken(f"{value!r}", f"{after.get(name)!r}", f"$.data.token.{name}")
+        if changed({name: value}, {name: after.get(name)}):
+            raise Broken(f"{value!r}", quoted(after.get(name)), f"$.data.token.{name}")
         token = after
 
 
@@ -130,20 +130,23 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
     """
     alice, bob = await stage.joined("alice", "bob")
     token = await _made(stage, alice)
-    version = token.get("version")
+    version = whole(token.get("version"))
     changes = [await _about(stage, event.name, token) for _ in range(3)]
     for said in (*changes, dataclasses.replace(changes[-1])):
         data = (await alice.does(said)).data
-        changed = data.get("version", (data.get("token") or {}).get("version"))
-        if not isinstance(version, int) or not isinstance(changed, int):
+        told = data.get("token")
+        grown = whole(data.get("version", told.get("version") if isinstance(told, dict) else None))
+        if version is None or grown is None:
             raise Unjudged("the token was acknowledged without its version")
-        if changed != version + 1:
-            raise Broken(f"version {version} to grow by one", f"{changed!r}", "$.data.version")
-        version = changed
+        if grown != version + 1:
+            raise Broken(f"version {version} to grow by one", f"{grown!r}", "$.data.version")
+        version = grown
     burst = [await _about(stage, event.name, token) for _ in range(AT_ONCE)]
     answers = await asyncio.gather(*(a.asks(said) for said, a in zip(burst, [alice, bob] * AT_ONCE, strict=False)))
     accepted = sum(answer.accepted for answer in answers)
-    after = (await _stored(stage, alice, token)).get("version")
+    after = whole((await _stored(stage, alice, token)).get("version"))
+    if version is None or after is None:
+        raise Unjudged("the token was acknowledged without its version")
     if after != version + accepted + 1:
         raise Broken(f"version {version} to grow by {accepted + 1}", f"{after!r}", "$.data.token.version")
 
@@ -213,13 +216,12 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
     if validate(event.name, answer.args[0], "ack"):
         raise Unjudged("the acknowledgement does not fit its schema")
     for key in ("token", "tokenId", "position", "version"):
-        if key in answer.data and _plain(heard.get(key)) != _plain(answer.data[key]):
-            raise Broken(f"{answer.data[key]!r} as acknowledged", f"{heard.get(key)!r}", f"$.{key}")
+        if key in answer.data and not same(_plain(heard.get(key)), _plain(answer.data[key])):
+            raise Broken(f"{quoted(answer.data[key])} as acknowledged", quoted(heard.get(key)), f"$.{key}")
     shown = heard.get("token", {"position": heard.get("position")})
     kept = {key: value for key, value in stored.items() if key in shown or "token" in heard}
-    for key in sorted((shown.keys() | kept.keys()) - _VOLATILE - {"name"}):
-        if shown.get(key) != kept.get(key):
-            raise Broken(f"{kept.get(key)!r} as stored", f"{shown.get(key)!r}", f"$.{key}")
+    for key in changed(shown, kept, VOLATILE | {"name"}):
+        raise Broken(f"{quoted(kept.get(key))} as stored", quoted(shown.get(key)), f"$.{key}")
 
 
 def _plain(value: Any) -> Any:
@@ -237,10 +239,10 @@ async def defaults_are_filled(stage: Stage) -> None:
         raise Unjudged("the token was acknowledged without its position")
     defaults = {"size": "medium", "isVisible": True, "isPlayerControlled": False, "data": {}, "conditions": []}
     for key, value in defaults.items():
-        if token.get(key) != value:
-            raise Broken(f"{value!r}", f"{token.get(key)!r}", f"$.data.token.{key}")
-    if position.get("elevation") != 0:
-        raise Broken("0", f"{position.get('elevation')!r}", "$.data.token.position.elevation")
+        if not same(token.get(key), value):
+            raise Broken(f"{value!r}", quoted(token.get(key)), f"$.data.token.{key}")
+    if not same(position.get("elevation"), 0):
+        raise Broken("0", quoted(position.get("elevation")), "$.data.token.position.elevation")
 
 
 @check("tokens/bounds-reached", long=True)

@@ -10,7 +10,7 @@ import click
 
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 from dungeonlab_conformance.cli.report import RESULT, loaded
-from dungeonlab_conformance.redaction import HIDDEN
+from dungeonlab_conformance.leaks import HIDDEN
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.replay import Step

@@ -1,0 +1,61 @@
+"""What one scene recorded, arranged for looking it up: what comes is judged one by one, and may be very much.
+
+Pure; finds, and judges nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import cached_property
+from typing import Any
+
+from dungeonlab_conformance.journal import Journal, Said
+
+
+class SceneIndex:
+    """Requests by event and time, answers and deliveries by connection; of a journal that is written to no more."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def last_asked(self, event: str, at: float) -> Said | None:
+        """Return the last request of an event up to a time, in seconds on the run's clock."""
+        times, requests = self._requests.get(event, ([], []))
+        place = bisect_right(times, at)
+        return requests[place - 1] if place else None
+
+    def answers(self, connection: int, event: str) -> list[dict[str, Any]]:
+        """Return the envelopes with which a connection was answered; without those that are no object."""
+        return self._answers.get((connection, event), [])
+
+    def last_heard(self, connection: int, session: str) -> int:
+        """Return the number of the last thing a connection was sent that names a session; 0 if it was sent none."""
+        return self._last_heard.get((connection, session), 0)
+
+    @cached_property
+    def _requests(self) -> dict[str, tuple[list[float], list[Said]]]:
+        found: dict[str, tuple[list[float], list[Said]]] = {}
+        for said in sorted(self._journal.said, key=lambda said: said.at):
+            times, requests = found.setdefault(said.event, ([], []))
+            times.append(said.at)
+            requests.append(said)
+        return found
+
+    @cached_property
+    def _answers(self) -> dict[tuple[int, str], list[dict[str, Any]]]:
+        found: dict[tuple[int, str], list[dict[str, Any]]] = {}
+        for seen in self._journal.observations:
+            if seen.act == "is answered" and isinstance(seen.event, str):
+                bodies = [body for body in seen.args if isinstance(body, dict)]
+                found.setdefault((seen.connection, seen.event), []).extend(bodies)
+        return found
+
+    @cached_property
+    def _last_heard(self) -> dict[tuple[int, str], int]:
+        found: dict[tuple[int, str], int] = {}
+        for seen in self._journal.observations:
+            body = seen.args[0] if seen.act == "hears" and seen.args else None
+            session = body.get("sessionId") if isinstance(body, dict) else None
+            if isinstance(session, str):
+                found[seen.connection, session] = seen.number
+        return found

@@ -1,0 +1,32 @@
+"""Tokens as a server tells them, compared by what the protocol says of them. Pure.
+
+Many servers let more through than they may, such as `updatedAt` or `__v`, which change by themselves. That is a finding
+of its own; whether a token is as it was before is not asked of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from dungeonlab_conformance.content import same, stated
+from dungeonlab_spec.catalogue import resolve
+
+Token = dict[str, Any]
+
+VOLATILE = frozenset({"version", "updatedBy"})  # what any change of a token changes
+_TOKEN = "token.json#/$defs/Token"
+
+
+def changed(before: Token, after: Token, but: Collection[str] = VOLATILE) -> list[str]:
+    """Return which properties differ, of those that a token has by the protocol, in alphabetical order."""
+    one, other = (stated(token, resolve(_TOKEN)) for token in (before, after))
+    names = (one.keys() | other.keys()) - set(but)
+    return sorted(name for name in names if name not in one or name not in other or not same(one[name], other[name]))
+
+
+def whole(value: object) -> int | None:
+    """Return an integer, however it is written (`3.0` is 3); None for anything else."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

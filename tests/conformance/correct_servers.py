@@ -1,0 +1,57 @@
+"""Servers that are right, each in a way that the protocol leaves open: how numbers are written, what is limited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dungeonlab_reference_server.rules import Emission, Payload, Refusal
+from dungeonlab_reference_server.sockets import Where
+from dungeonlab_reference_server.wire import Wire
+
+
+class WritesIntegersWithAPoint(Wire):
+    """Every integer is written `3.0`, as languages do that have but one kind of number."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+        await super().acknowledge(connection, name, _with_points(envelope), where)
+
+    async def tell_others(self, emission: Emission, sender: str) -> None:
+        told = Emission(emission.event, emission.session, _with_points(emission.payload))
+        await super().tell_others(told, sender)
+
+
+def _with_points(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_points(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_points(inner) for inner in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class DisconnectsTheRemoved(Wire):
+    """Whoever's membership ends is told, and disconnected."""
+
+    async def throw_out(self, connection: str, reason: str) -> None:
+        await super().throw_out(connection, reason)
+        if reason == "removed":
+            await self.sockets.disconnect(connection)
+
+
+class TakesShortMessages(Wire):
+    """A packet of more than 20 kB ends its connection."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.sockets.eio.max_http_buffer_size = 20_000
+
+
+class RefusesWithoutNames(Wire):
+    """Nobody learns which sessions and tokens exist: all that is foreign is answered alike."""
+
+    async def perform(self, connection: str, name: str, args: Any) -> Payload:
+        try:
+            return await super().perform(connection, name, args)
+        except Refusal as refusal:
+            if refusal.code == "SESSION_NOT_FOUND":
+                raise Refusal("PERMISSION_DENIED", "no") from None
+            raise

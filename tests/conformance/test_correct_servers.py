@@ -1,0 +1,42 @@
+"""What is right in a way of its own is not blamed: each scene that it concerns passes."""
+
+from __future__ import annotations
+
+import pytest
+from tests.conformance.correct_servers import (
+    DisconnectsTheRemoved,
+    RefusesWithoutNames,
+    TakesShortMessages,
+    WritesIntegersWithAPoint,
+)
+from tests.serving import Variant, served
+
+from dungeonlab_conformance.playing import play
+from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.target import Limits, Target
+from dungeonlab_reference_server.settings import Settings
+from dungeonlab_spec import Catalogue
+
+SERVERS = {
+    "integers written 3.0": (Variant(wire=WritesIntegersWithAPoint), ("tokens", "order", "broadcasts", "rooms")),
+    "a removed member is disconnected": (
+        Variant(wire=DisconnectsTheRemoved),
+        ("authorization/checked-on-every-operation", "authorization/removed-member-hears-nothing", "presence"),
+    ),
+    "no packet above 20 kB": (Variant(wire=TakesShortMessages), ("payloads/very-long", "payloads/bound-broken")),
+    "nobody learns what exists": (Variant(wire=RefusesWithoutNames), ("acks/code-names-the-cause", "join")),
+    "60 events a minute, malformed ones too": (
+        Variant(Settings(rate_limit=60)),
+        ("connect/malformed-frames-are-harmless", "authorization/outsider-refused"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SERVERS)
+def test_a_correct_server_passes(what: str) -> None:
+    """All of it, so that nothing is left unjudged either."""
+    variant, only = SERVERS[what]
+    with served(variant) as url:
+        run = play(Target(url, limits=Limits(0.5)), scenes(Selection(only=only), Catalogue.load()))
+    assert (run.fault, run.own_fault) == (None, "")
+    assert [(v.requirement, v.event, v.reason, v.findings[:1]) for v in run.verdicts if v.outcome != "pass"] == []
