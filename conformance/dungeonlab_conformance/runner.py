@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -17,12 +18,14 @@ from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.hindsight import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
 from dungeonlab_conformance.journal import name_marks_after
+from dungeonlab_conformance.liveness import Liveness, Replaced
 from dungeonlab_conformance.pace import Pace
 from dungeonlab_conformance.places import LABEL
 from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.survival import standing
 from dungeonlab_conformance.sweeping import clear_away
 from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.verdict import (
@@ -50,6 +53,7 @@ class Played:
     error: str = ""
     stranded: bool = False
     seconds: float = 0.0
+    ended: float = 0.0  # on the monotonic clock
 
     @property
     def limited(self) -> bool:
@@ -95,7 +99,8 @@ class Runner:
         self._casts: list[Cast] = []
         self._all_casts: list[Cast] = []  # those with spent accounts too
         self._renewable = self.backstage.offers("register")  # whether there are new accounts to be had
-        self._gone = False  # the server
+        self._life = Liveness(target)
+        self._gone = False  # the server, and everybody knows
         self._patience: dict[asyncio.Timeout, Scene] = {}  # with those scenes that are being played
 
     async def play(self) -> Run:
@@ -171,7 +176,7 @@ class Runner:
         asked = time.monotonic()
         while True:
             await asyncio.sleep(self.target.limits.answer / 4)
-            heard = max((stage.journal.heard_last() for stage in self._up.values()), default=0.0)
+            heard = self._life.heard_last(self._up.values())
             if time.monotonic() - max(heard, asked) > self.target.limits.answer:
                 for _ in range(2):
                     try:
@@ -180,16 +185,20 @@ class Runner:
                         continue
                     break
                 else:
+                    self._life.end(self._up.values())
                     self._give_up("all scenes", silent=True)
                 asked = time.monotonic()
 
-    def _give_up(self, when: str, *, silent: bool = False) -> None:
+    def _give_up(self, when: str, fault: TargetFault | None = None, *, silent: bool = False) -> None:
         """End the run, and with it what is being played; a scene that asks for such an end may come to its own."""
-        self.run.fault = self._hide(f"{self.target.url} stopped answering during the run ({when})")
+        if not self._gone:
+            stopped = f"{self.target.url} stopped answering during the run ({when})"
+            why = str(fault) if isinstance(fault, Replaced) else f"{stopped}: {fault}" if fault else stopped
+            self.run.fault = self._hide(why)
         self._gone = True
         self._over.set()
         for patience, scene in self._patience.items():
-            if silent or not scene.check.alone:
+            if (silent or not scene.check.alone) and not patience.expired():  # else it is ending already
                 patience.reschedule(0)
 
     def _cast(self, number: int) -> Cast:
@@ -243,6 +252,7 @@ class Runner:
         stage = Stage(cast, self.target, scene.event, scene.wanted)
         self._stages.append((scene, stage))
         self._up[cast.lane] = stage
+        self._life.follow(stage)
         began = time.monotonic()
         limit = self.target.limits.scene * scene.check.patience
         played = Played(stage)
@@ -269,22 +279,35 @@ class Runner:
             self._log(f"scene {scene.name}", fault)
         if scene.check.lingers:
             cast.busy_until = time.monotonic() + self.target.limits.sweep
-        found = [result for results in stage.judged.values() for result in results]
-        if any(isinstance(result, Gone) for result in (*found, played.reason)) or (self.run.fault and not self._gone):
+        played.ended = time.monotonic()
+        played.seconds = played.ended - began
+        if self._is_doubtful(played):
             await self._look_after(scene)
-        played.seconds = time.monotonic() - began
         return played
 
     @staticmethod
     def _was_limited(scene: Scene, played: Played) -> bool:
         return played.limited and not scene.check.hasty
 
+    def _is_doubtful(self, played: Played) -> bool:
+        """Whether what a scene came to may be due to a server that is gone, or is another one by now."""
+        if self._life.ended is not None:
+            return False  # that is known already
+        if self._life.in_doubt or self.run.fault:
+            return True
+        found = [*(result for results in played.stage.judged.values() for result in results), played.reason]
+        if any(isinstance(result, Gone) for result in found):
+            return True
+        silence = time.monotonic() - self._life.heard_last(self._up.values())
+        return any(found) and silence > self.target.limits.answer / 4
+
     async def _look_after(self, scene: Scene) -> None:
         """Find out whether one connection is gone or the whole server; the latter ends the run."""
+        identities = [identity for cast in self._casts for identity in cast.known().values()]
         try:
-            await reach(self.target)
-        except TargetFault:
-            self._give_up(scene.name)
+            await self._life.look(self._up.values(), identities)
+        except TargetFault as fault:
+            self._give_up(scene.name, fault)
 
     def _put_down(self, scene: Scene, played: Played) -> None:
         made = [self._verdict(scene, name, played) for name in sorted(scene.wanted)]
@@ -303,6 +326,8 @@ class Runner:
         level = self.catalogue.requirements[name].level
         verdict = Verdict(name, event, level, Outcome.PASS, scene=scene.name, seconds=played.seconds)
         found = played.stage.judged.get(name)
+        if (ended := self._life.ended) is not None and played.ended >= ended:
+            found = standing(played.stage, name, ended, silent=self._life.silent)
         if played.error:
             verdict.outcome, verdict.reason = Outcome.ERROR, self._hide(played.error)
             return verdict
@@ -310,9 +335,9 @@ class Runner:
             verdict.outcome, verdict.reason = Outcome.UNJUDGED, _LIMITED
             return verdict
         if found is None or (played.reason is not None and not any(isinstance(f, Broken) for f in found)):
-            _leave_open(verdict, played.reason or Unjudged("the scene ended before this was judged"))
+            _leave_open(verdict, played.reason or Unjudged(self.run.fault or "the scene ended before this was judged"))
         for result in found or ():
-            if isinstance(result, Broken) and not (self.run.fault and not scene.check.alone):
+            if isinstance(result, Broken):
                 if len(verdict.findings) < FINDINGS:
                     verdict.convict(finding(result, scene.name, played.stage))
             elif verdict.outcome is Outcome.PASS:
@@ -326,8 +351,9 @@ class Runner:
             return
         try:
             stages = [(scene.name, stage) for scene, stage in self._stages]
-            hold_against_the_invariants(stages, self._verdicts)
-            report_the_dialect(stages, self._verdicts)
+            ended = math.inf if self._life.ended is None else self._life.ended
+            hold_against_the_invariants(stages, self._verdicts, ended)
+            report_the_dialect(stages, self._verdicts, ended)
         except Exception as fault:  # as in `play`
             self._blame_the_suite(fault)
         for scene in self.chosen:
@@ -344,7 +370,7 @@ class Runner:
 
     async def _strike(self, stage: Stage) -> None:
         try:
-            async with asyncio.timeout(1 if self._gone else self.target.limits.answer):
+            async with asyncio.timeout(1 if self._life.ended else self.target.limits.answer):
                 await stage.strike()
         except (TimeoutError, Unjudged, TargetFault) as why:
             named = f"a session named {LABEL}-{self.target.run}"
