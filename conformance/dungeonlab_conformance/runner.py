@@ -41,6 +41,8 @@ from dungeonlab_spec import Catalogue
 
 _LOG = logging.getLogger(__name__)
 _LIMITED = "the server's rate limit was reached (RATE_LIMITED); raise it for the run"
+TIME_LIMIT = 600.0  # seconds for a whole run, unless its user allows it another time
+_CLEARING = 30.0  # seconds for clearing everything away at its end
 _ONE_BY_ONE = 3.0  # seconds for scenes that are played alone; then those of one check are played together
 
 
@@ -78,12 +80,14 @@ class Runner:
         fail_fast: bool = False,
         on_scene: Callable[[Scene, list[Verdict]], None] = lambda *_: None,
         run: Run | None = None,
+        time_limit: float = TIME_LIMIT,
     ) -> None:
-        """`run` is what to fill in, if its settings are not the usual ones."""
+        """`run` is what to fill in, if its settings are not the usual ones; `time_limit` is in seconds."""
         self.target = target
         self.chosen = chosen
         self.concurrency = concurrency
         self.fail_fast = fail_fast
+        self.time_limit = time_limit
         self.on_scene = on_scene
         self.catalogue = Catalogue.load()
         self.backstage = Backstage(target)
@@ -110,20 +114,31 @@ class Runner:
         for chatty in ("asyncio", "engineio.client", "socketio.client"):  # they choke on broken packets, and say so
             logging.getLogger(chatty).setLevel(logging.CRITICAL)
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        ending = asyncio.timeout(self.time_limit)
         try:
-            await self._play()
+            async with ending:
+                await self._play()
         except asyncio.CancelledError:
             self.run.interrupted = True
         except TargetFault as fault:
             self.run.fault = self._hide(str(fault))
         except Exception as fault:  # the suite's own, wherever it is: what was found until then is told all the same
-            self._blame_the_suite(fault)
+            if ending.expired():
+                self.run.fault = self._too_long()
+            else:
+                self._blame_the_suite(fault)
         finally:
             self.settle()
             self.run.seconds = time.monotonic() - began
             await asyncio.shield(self._clear())
             self.run.seconds = time.monotonic() - began
         return self.run
+
+    def _too_long(self) -> str:
+        return (
+            f"the run had not ended after {self.time_limit:g} s, and was ended with what it had found until then; "
+            "give it more with --time-limit if the server is only slow, or select less with --only"
+        )
 
     def _blame_the_suite(self, fault: BaseException) -> None:
         while isinstance(fault, BaseExceptionGroup):
@@ -219,10 +234,10 @@ class Runner:
         async def lane(number: int) -> None:
             nonlocal lanes
             for scene in queue:
-                if self._over.is_set():
+                if self._is_over():
                     return
                 await self._on(scene, number)
-                if growing and self._pace.allows_another(lanes):
+                if growing and not self._is_over() and self._pace.allows_another(lanes):
                     group.create_task(lane(lanes))
                     lanes += 1
 
@@ -232,6 +247,11 @@ class Runner:
         self.run.concurrency = max(self.run.concurrency, lanes)
         if self.run.fault:
             raise TargetFault(self.run.fault)
+
+    def _is_over(self) -> bool:
+        """Whether nothing more is to be played: a lane may have been cancelled where that was taken for its scene's."""
+        task = asyncio.current_task()
+        return self._over.is_set() or (task is not None and task.cancelling() > 0)
 
     async def _on(self, scene: Scene, number: int) -> None:
         """Play one scene in one lane; once more with new accounts if a rate limit got in its way."""
@@ -378,10 +398,14 @@ class Runner:
 
     async def _clear(self) -> None:
         """Clear everything away, however the run ended; what cannot be is told, and counts against nobody."""
-        await asyncio.gather(*map(self._strike, self._up.values()))
-        self._up.clear()
-        journals = [stage.journal for _, stage in self._stages]
-        left = await clear_away(self.backstage, self._all_casts, journals)
+        try:
+            async with asyncio.timeout(_CLEARING):
+                await asyncio.gather(*map(self._strike, self._up.values()))
+                self._up.clear()
+                journals = [stage.journal for _, stage in self._stages]
+                left = await clear_away(self.backstage, self._all_casts, journals)
+        except TimeoutError:
+            left = [f"all that has {self.target.run} in its name: it took longer than {_CLEARING:.0f} s"]
         self.run.leftovers += map(self._hide, left)
 
 

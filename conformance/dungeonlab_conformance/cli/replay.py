@@ -48,6 +48,7 @@ def replay(
     import asyncio
 
     from dungeonlab_conformance.embedded import reference_server
+    from dungeonlab_conformance.signals import Signals
     from dungeonlab_conformance.target import EMBEDDED
     from dungeonlab_conformance.verdict import TargetFault, Unjudged
 
@@ -65,11 +66,12 @@ def replay(
             return await _play(target, finding, at_once)
 
     try:
-        code = asyncio.run(whole())
+        with Signals() as signals:
+            code = asyncio.run(signals.until_stopped(whole()))
     except (TargetFault, Unjudged) as fault:
         click.echo(target.secrets.redact(str(fault)))
         code = 3
-    except KeyboardInterrupt:
+    except asyncio.CancelledError:
         code = 130
     raise SystemExit(code)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dungeonlab_conformance.cli import fuzzing, reports
-from dungeonlab_conformance.cli.options import chosen_scenes, selecting
+from dungeonlab_conformance.cli.options import chosen_scenes, selecting, time_limit
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @pointing
 @selecting
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Scenes side by side.  [default: by the link's speed]")
+@time_limit
 @click.option("--transport", type=click.Choice(["websocket", "polling"]), help="[default: websocket]")
 @fuzzing.fuzzing
 @click.option("--http", is_flag=True, help="Judge the HTTP side too, of a server that claims to have it.")
@@ -68,6 +69,7 @@ def run(
     http: bool,
     fuzz: int | None,
     number: int | None,
+    seconds: float,
     fail_fast: bool,
     fail_on: str,
     known_file: Path | None,
@@ -80,11 +82,12 @@ def run(
     """Judge the server at URL, or the one that a target file tells of; without either, the reference server."""
     from rich.console import Console
 
-    from dungeonlab_conformance.playing import Signals, play
+    from dungeonlab_conformance.playing import play
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.report.ndjson import Stream
     from dungeonlab_conformance.run import Run
     from dungeonlab_conformance.selection import Selection
+    from dungeonlab_conformance.signals import Signals
     from dungeonlab_conformance.verdict import LEVELS
 
     reports.make_sure_of({**files, "ndjson": ndjson_file, "listing": listing_file})
@@ -114,7 +117,7 @@ def run(
                 if stream:
                     stream.on_scene(scene, verdicts)
 
-            result = play(target, chosen, concurrency, fail_fast, on_scene, started, signals)
+            result = play(target, chosen, concurrency, fail_fast, on_scene, started, signals, seconds)
             _conclude(result, known)
             if stream:
                 stream.finish()
