@@ -36,6 +36,7 @@ def play(
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
+    gc.collect()  # an earlier run, which remembers itself in circles
     _spare_the_collector()
     runner = Runner(
         target,

@@ -43,6 +43,7 @@ _LOG = logging.getLogger(__name__)
 _LIMITED = "the server's rate limit was reached (RATE_LIMITED); raise it for the run"
 TIME_LIMIT = 600.0  # seconds for a whole run, unless its user allows it another time
 _CLEARING = 30.0  # seconds for clearing everything away at its end
+_SILENT_SCENES = 12  # in a row, after which a server that answers handshakes is not waited for any more
 _ONE_BY_ONE = 3.0  # seconds for scenes that are played alone; then those of one check are played together
 
 
@@ -104,6 +105,7 @@ class Runner:
         self._all_casts: list[Cast] = []  # those with spent accounts too
         self._renewable = self.backstage.offers("register")  # whether there are new accounts to be had
         self._life = Liveness(target)
+        self._silent_scenes = 0  # in a row
         self._gone = False  # the server, and everybody knows
         self._patience: dict[asyncio.Timeout, Scene] = {}  # with those scenes that are being played
 
@@ -201,14 +203,12 @@ class Runner:
                     break
                 else:
                     self._life.end(self._up.values())
-                    self._give_up("all scenes", silent=True)
+                    self._give_up(f"{self.target.url} stopped answering during the run (all scenes)", silent=True)
                 asked = time.monotonic()
 
-    def _give_up(self, when: str, fault: TargetFault | None = None, *, silent: bool = False) -> None:
+    def _give_up(self, why: str, *, silent: bool = False) -> None:
         """End the run, and with it what is being played; a scene that asks for such an end may come to its own."""
         if not self._gone:
-            stopped = f"{self.target.url} stopped answering during the run ({when})"
-            why = str(fault) if isinstance(fault, Replaced) else f"{stopped}: {fault}" if fault else stopped
             self.run.fault = self._hide(why)
         self._gone = True
         self._over.set()
@@ -262,7 +262,23 @@ class Runner:
             self._renewable = not again.stranded
             if self._renewable:
                 played, self._casts[number] = again, fresh
+        self._mind_silence(played)
         self._put_down(scene, played)
+
+    def _mind_silence(self, played: Played) -> None:
+        """End the run if in many scenes in a row no connection brought anything: more waiting shows nothing more."""
+        if played.reason is None or played.stage.journal.heard_last():
+            self._silent_scenes = 0
+            return
+        self._silent_scenes += 1
+        if self._silent_scenes >= _SILENT_SCENES and not self._gone:
+            self._life.end(self._up.values())
+            self._give_up(
+                f"in {self._silent_scenes} scenes in a row nothing came over a connection to {self.target.url}, "
+                f"though it answers handshakes ({played.reason}); does a proxy before it let "
+                f"{self.target.transport} through?",
+                silent=True,
+            )
 
     async def _one(self, scene: Scene, cast: Cast, *, renewed: bool = False) -> Played:
         """Play one scene; `renewed` if its accounts are an attempt to get round a limit, which may fail."""
@@ -327,7 +343,8 @@ class Runner:
         try:
             await self._life.look(self._up.values(), identities)
         except TargetFault as fault:
-            self._give_up(scene.name, fault)
+            stopped = f"{self.target.url} stopped answering during the run ({scene.name})"
+            self._give_up(str(fault) if isinstance(fault, Replaced) else f"{stopped}: {fault}")
 
     def _put_down(self, scene: Scene, played: Played) -> None:
         made = [self._verdict(scene, name, played) for name in sorted(scene.wanted)]
