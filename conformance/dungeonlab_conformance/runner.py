@@ -59,6 +59,12 @@ class Played:
     ended: float = 0.0  # on the monotonic clock
 
     @property
+    def unjudged(self) -> list[Unjudged]:
+        """Why the scene could not judge all that it is for; what the target lacks is no such reason."""
+        found = [*(result for results in self.stage.judged.values() for result in results), self.reason]
+        return [result for result in found if isinstance(result, Unjudged) and not isinstance(result, Missing)]
+
+    @property
     def limited(self) -> bool:
         """Whether the server refused something for being too much in too short a time."""
         return any(
@@ -267,15 +273,16 @@ class Runner:
 
     def _mind_silence(self, played: Played) -> None:
         """End the run if in many scenes in a row no connection brought anything: more waiting shows nothing more."""
-        if played.reason is None or played.stage.journal.heard_last():
+        if played.stage.journal.heard_last():
             self._silent_scenes = 0
+        if played.stage.journal.heard_last() or not (unjudged := played.unjudged):
             return
         self._silent_scenes += 1
         if self._silent_scenes >= _SILENT_SCENES and not self._gone:
             self._life.end(self._up.values())
             self._give_up(
                 f"in {self._silent_scenes} scenes in a row nothing came over a connection to {self.target.url}, "
-                f"though it answers handshakes ({played.reason}); does a proxy before it let "
+                f"though it answers handshakes ({unjudged[0]}); does a proxy before it let "
                 f"{self.target.transport} through?",
                 silent=True,
             )
@@ -331,11 +338,10 @@ class Runner:
             return False  # that is known already
         if self._life.in_doubt or self.run.fault:
             return True
-        found = [*(result for results in played.stage.judged.values() for result in results), played.reason]
-        if any(isinstance(result, Gone) for result in found):
+        if any(isinstance(result, Gone) for result in played.unjudged):
             return True
         silence = time.monotonic() - self._life.heard_last(self._up.values())
-        return any(found) and silence > self.target.limits.answer / 4
+        return bool(played.unjudged or any(played.stage.judged.values())) and silence > self.target.limits.answer / 4
 
     async def _look_after(self, scene: Scene) -> None:
         """Find out whether one connection is gone or the whole server; the latter ends the run."""
