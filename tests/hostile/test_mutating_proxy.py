@@ -68,3 +68,12 @@ def test_a_proxy_that_damages_nothing_is_not_noticed(reference_url: str, transpo
     with mutating(reference_url, Plan(1, "bytes", 0.0)) as (url, proxy):
         trial = judge(url, "--only", "connect", "--only", "rooms", "--transport", transport)
     assert (trial.code, trial.problem, proxy.done.total()) == (0, "", 0), trial.said
+
+
+@pytest.mark.parametrize("kind", ["dropping", "order", "delaying", "head", "cutting"])
+def test_damaged_traffic_ends_a_run_in_order(reference_url: str, kind: str) -> None:
+    """Whatever it finds: no fault of the suite, no traceback, no hang, no more memory than a run may have."""
+    with mutating(reference_url, Plan(3, kind, 0.02)) as (url, proxy):
+        trial = judge(url, "--only", "acks", "--event", "chat-message", "--timeout", "0.2")
+    assert proxy.done.total(), trial.said
+    assert not trial.problem, trial.said
