@@ -12,7 +12,6 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
@@ -21,6 +20,7 @@ from dungeonlab_conformance.journal import name_marks_after
 from dungeonlab_conformance.liveness import Liveness, Replaced
 from dungeonlab_conformance.pace import Pace
 from dungeonlab_conformance.places import LABEL
+from dungeonlab_conformance.played import Played, act
 from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.selection import Scene
@@ -45,34 +45,6 @@ TIME_LIMIT = 600.0  # seconds for a whole run, unless its user allows it another
 _CLEARING = 30.0  # seconds for clearing everything away at its end
 _SILENT_SCENES = 12  # in a row, after which a server that answers handshakes is not waited for any more
 _ONE_BY_ONE = 3.0  # seconds for scenes that are played alone; then those of one check are played together
-
-
-@dataclass(slots=True)
-class Played:
-    """What came of playing a scene: why it ended early, if it did, and whether that was for want of an account."""
-
-    stage: Stage
-    reason: Unjudged | None = None
-    error: str = ""
-    stranded: bool = False
-    seconds: float = 0.0
-    ended: float = 0.0  # on the monotonic clock
-
-    @property
-    def unjudged(self) -> list[Unjudged]:
-        """Why the scene could not judge all that it is for; what the target lacks is no such reason."""
-        found = [*(result for results in self.stage.judged.values() for result in results), self.reason]
-        return [result for result in found if isinstance(result, Unjudged) and not isinstance(result, Missing)]
-
-    @property
-    def limited(self) -> bool:
-        """Whether the server refused something for being too much in too short a time."""
-        return any(
-            isinstance(arg, dict) and arg.get("code") == "RATE_LIMITED"
-            for seen in self.stage.journal.observations
-            if seen.act in ("hears", "is answered")
-            for arg in seen.args
-        )
 
 
 class Runner:
@@ -304,7 +276,7 @@ class Runner:
                 self._patience[patience] = scene
                 try:
                     await stage.set()
-                    await _act(scene, stage)
+                    await act(scene, stage)
                 finally:
                     del self._patience[patience]
         except TimeoutError:
@@ -445,11 +417,3 @@ def _leave_open(verdict: Verdict, why: Exception) -> None:
     missing = isinstance(why, Missing)
     verdict.outcome = Outcome.SKIPPED if missing else Outcome.UNJUDGED
     verdict.reason = f"the target offers no {why}" if missing else str(why)
-
-
-async def _act(scene: Scene, stage: Stage) -> None:
-    act = scene.check.scene(stage, scene.event) if scene.check.per_event else scene.check.scene(stage)
-    if len(scene.check.requirements) == 1:
-        await stage.judge(scene.check.requirements[0], act)
-    else:
-        await act
