@@ -11,7 +11,13 @@ import pytest
 from tests.serving import reference_server
 from tests.workflows import copy_checkout, git
 
-_LONG = ("faulty", "weather", "peers", "target_file")  # which take the longest, by their folders; in this order
+_LONG = (
+    "faulty",
+    "weather",
+    "hostile",
+    "peers",
+    "target_file",
+)  # which take the longest, by their folders; in this order
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

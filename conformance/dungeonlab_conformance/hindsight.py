@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from dungeonlab_conformance.dialect import deviations
@@ -33,8 +34,13 @@ def finding(broken: Broken, scene: str, stage: Stage, upto: Observation | None =
     return Finding(expected, got, path, scene, lines, ids, cast, left_out)
 
 
-def hold_against_the_invariants(stages: Sequence[tuple[str, Stage]], verdicts: Verdicts) -> None:
-    """Convict each verdict that something breaks which any scene saw; `stages` are those of the scenes named."""
+def hold_against_the_invariants(
+    stages: Sequence[tuple[str, Stage]], verdicts: Verdicts, until: float = math.inf
+) -> None:
+    """Convict each verdict that something breaks which any scene saw; `stages` are those of the scenes named.
+
+    What was seen after `until`, in seconds on the monotonic clock, is not the server's doing.
+    """
     catalogue = Catalogue.load()
     ledger = Ledger(stage.journal for _, stage in stages)
     ours = _made_up(stages)
@@ -42,6 +48,8 @@ def hold_against_the_invariants(stages: Sequence[tuple[str, Stage]], verdicts: V
     for _, stage in stages:
         for breach in breaches(stage.journal, ledger, catalogue, ours):
             verdict = verdicts.get((breach.requirement, breach.event))
+            if breach.seen is not None and breach.seen.at > until:
+                continue
             if verdict is not None and len(verdict.findings) < FINDINGS:
                 verdict.convict(finding(breach.broken, *played[id(breach.journal)], breach.seen))
 
@@ -55,13 +63,16 @@ def _made_up(stages: Sequence[tuple[str, Stage]]) -> Ours:
     return made_up(names, values, [known.user for known in who])
 
 
-def report_the_dialect(stages: Sequence[tuple[str, Stage]], verdicts: Verdicts) -> None:
-    """Report each difference of the server's dialect once: it was translated, and is a fault all the same."""
+def report_the_dialect(stages: Sequence[tuple[str, Stage]], verdicts: Verdicts, until: float = math.inf) -> None:
+    """Report each difference of the server's dialect once: it was translated, and is a fault all the same.
+
+    `until` is as above.
+    """
     told = set()
     for scene, stage in stages:
         for deviation in deviations(stage.target.dialect, stage.journal.observations):
             what = deviation.requirement, deviation.event, deviation.broken.expected
             verdict = verdicts.get(what[:2])
-            if verdict is not None and what not in told:
+            if verdict is not None and what not in told and deviation.seen.at <= until:
                 told.add(what)
                 verdict.convict(finding(deviation.broken, scene, stage, deviation.seen))

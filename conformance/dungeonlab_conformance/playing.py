@@ -5,51 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import cache
 
 from dungeonlab_conformance.embedded import reference_server
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.runner import Runner
+from dungeonlab_conformance.runner import TIME_LIMIT, Runner
 from dungeonlab_conformance.selection import Scene
+from dungeonlab_conformance.signals import Signals
 from dungeonlab_conformance.target import EMBEDDED, Target
 from dungeonlab_conformance.verdict import TargetFault, Verdict
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # that end a run early
-
-
-class Signals:
-    """What ends a run early. While the block lasts a signal does nothing but stop what is played.
-
-    `came` says whether there was one, be it that nothing was played yet.
-    """
-
-    def __init__(self) -> None:
-        self.came = False
-        self._stop: Callable[[], object] | None = None
-
-    def __enter__(self) -> Signals:
-        self._before = {number: signal.signal(number, self._heed) for number in SIGNALS}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    @contextmanager
-    def stopping(self, stop: Callable[[], object]) -> Iterator[None]:
-        """Have each further signal do this while the block runs."""
-        self._stop = stop
-        try:
-            yield
-        finally:
-            self._stop = None
-
-    def _heed(self, *_: object) -> None:
-        self.came = True
-        if self._stop:
-            self._stop()
 
 
 def play(
@@ -60,32 +26,44 @@ def play(
     on_scene: Callable[[Scene, list[Verdict]], None] = lambda *_: None,
     run: Run | None = None,
     signals: Signals | None = None,
+    time_limit: float = TIME_LIMIT,
 ) -> Run:
     """Judge a target; the embedded reference server is started for the purpose, and stopped again.
 
     Returns what the run came to, also when the server cannot be tested, when Ctrl-C or another signal cuts it short, or
-    when the suite itself fails. `signals` are given by whoever heeds them for longer than the playing takes.
+    when the suite itself fails. `signals` are given by a caller that heeds them for longer than the playing takes;
+    `time_limit`, in seconds, is what the whole may take, but for clearing away.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
-    gc.freeze()  # what was imported stays; a run remembers much, and looking through it again and again is slow
-    gc.set_threshold(50_000, 20, 50)
-    runner = Runner(target, chosen, concurrency=concurrency, fail_fast=fail_fast, on_scene=on_scene, run=run)
+    gc.collect()  # an earlier run, which remembers itself in circles
+    _spare_the_collector()
+    runner = Runner(
+        target,
+        chosen,
+        concurrency=concurrency,
+        fail_fast=fail_fast,
+        on_scene=on_scene,
+        run=run,
+        time_limit=time_limit,
+    )
     with nullcontext(signals) if signals else Signals() as heeded:
         return asyncio.run(_until_interrupted(runner, heeded))
 
 
+@cache
+def _spare_the_collector() -> None:
+    """Have what was imported be looked through no more: once, or what each run remembers would stay for ever."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 async def _until_interrupted(runner: Runner, signals: Signals) -> Run:
     """Play, and on a signal stop and still return what was found; a second one leaves off clearing away."""
-    task = asyncio.ensure_future(_whole(runner))
-    loop = asyncio.get_running_loop()
-    with signals.stopping(lambda: loop.call_soon_threadsafe(task.cancel)):
-        if signals.came:
-            task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            runner.run.interrupted = True
+    try:
+        await signals.until_stopped(_whole(runner))
+    except asyncio.CancelledError:
+        runner.run.interrupted = True
     runner.settle()
     return runner.run
 

@@ -8,23 +8,26 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.hindsight import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
 from dungeonlab_conformance.journal import name_marks_after
+from dungeonlab_conformance.liveness import Liveness, Replaced
 from dungeonlab_conformance.pace import Pace
 from dungeonlab_conformance.places import LABEL
+from dungeonlab_conformance.played import Played, act
 from dungeonlab_conformance.rate_limits import prolong
 from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.survival import standing
 from dungeonlab_conformance.sweeping import clear_away
 from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.transcript import Room
@@ -42,28 +45,10 @@ from dungeonlab_spec import Catalogue
 _LOG = logging.getLogger(__name__)
 _LIMITED = "the server's rate limit was reached (RATE_LIMITED); raise it for the run"
 _LONGEST = 4000  # characters of a reason, or of what went wrong
+TIME_LIMIT = 600.0  # seconds for a whole run, unless its user allows it another time
+_CLEARING = 30.0  # seconds for clearing everything away at its end
+_SILENT_SCENES = 12  # in a row, after which a server that answers handshakes is not waited for any more
 _ONE_BY_ONE = 3.0  # seconds for scenes that are played alone; then those of one check are played together
-
-
-@dataclass(slots=True)
-class Played:
-    """What came of playing a scene: why it ended early, if it did, and whether that was for want of an account."""
-
-    stage: Stage
-    reason: Unjudged | None = None
-    error: str = ""
-    stranded: bool = False
-    seconds: float = 0.0
-
-    @property
-    def limited(self) -> bool:
-        """Whether the server refused something for being too much in too short a time."""
-        return any(
-            isinstance(arg, dict) and arg.get("code") == "RATE_LIMITED"
-            for seen in self.stage.journal.observations
-            if seen.act in ("hears", "is answered")
-            for arg in seen.args
-        )
 
 
 class Runner:
@@ -78,12 +63,14 @@ class Runner:
         fail_fast: bool = False,
         on_scene: Callable[[Scene, list[Verdict]], None] = lambda *_: None,
         run: Run | None = None,
+        time_limit: float = TIME_LIMIT,
     ) -> None:
-        """`run` is what to fill in, if its settings are not the usual ones."""
+        """`run` is what to fill in, if its settings are not the usual ones; `time_limit` is in seconds."""
         self.target = target
         self.chosen = chosen
         self.concurrency = concurrency
         self.fail_fast = fail_fast
+        self.time_limit = time_limit
         self.on_scene = on_scene
         self.catalogue = Catalogue.load()
         self.backstage = Backstage(target)
@@ -99,7 +86,9 @@ class Runner:
         self._casts: list[Cast] = []
         self._all_casts: list[Cast] = []  # those with spent accounts too
         self._renewable = self.backstage.offers("register")  # whether there are new accounts to be had
-        self._gone = False  # the server
+        self._life = Liveness(target)
+        self._silent_scenes = 0  # in a row
+        self._gone = False  # the server, and everybody knows
         self._patience: dict[asyncio.Timeout, Scene] = {}  # with those scenes that are being played
 
     async def play(self) -> Run:
@@ -109,20 +98,31 @@ class Runner:
         for chatty in ("asyncio", "engineio.client", "socketio.client"):  # they choke on broken packets, and say so
             logging.getLogger(chatty).setLevel(logging.CRITICAL)
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        ending = asyncio.timeout(self.time_limit)
         try:
-            await self._play()
+            async with ending:
+                await self._play()
         except asyncio.CancelledError:
             self.run.interrupted = True
         except TargetFault as fault:
             self.run.fault = self._hide(str(fault))
         except Exception as fault:  # the suite's own, wherever it is: what was found until then is told all the same
-            self._blame_the_suite(fault)
+            if ending.expired():
+                self.run.fault = self._too_long()
+            else:
+                self._blame_the_suite(fault)
         finally:
             self.settle()
             self.run.seconds = time.monotonic() - began
             await asyncio.shield(self._clear())
             self.run.seconds = time.monotonic() - began
         return self.run
+
+    def _too_long(self) -> str:
+        return (
+            f"the run had not ended after {self.time_limit:g} s, and was ended with what it had found until then; "
+            "give it more with --time-limit if the server is only slow, or select less with --only"
+        )
 
     def _blame_the_suite(self, fault: BaseException) -> None:
         while isinstance(fault, BaseExceptionGroup):
@@ -177,7 +177,7 @@ class Runner:
         asked = time.monotonic()
         while True:
             await asyncio.sleep(self.target.limits.answer / 4)
-            heard = max((stage.journal.heard_last() for stage in self._up.values()), default=0.0)
+            heard = self._life.heard_last(self._up.values())
             if time.monotonic() - max(heard, asked) > self.target.limits.answer:
                 for _ in range(2):
                     try:
@@ -186,16 +186,18 @@ class Runner:
                         continue
                     break
                 else:
-                    self._give_up("all scenes", silent=True)
+                    self._life.end(self._up.values())
+                    self._give_up(f"{self.target.url} stopped answering during the run (all scenes)", silent=True)
                 asked = time.monotonic()
 
-    def _give_up(self, when: str, *, silent: bool = False) -> None:
+    def _give_up(self, why: str, *, silent: bool = False) -> None:
         """End the run, and with it what is being played; a scene that asks for such an end may come to its own."""
-        self.run.fault = self._hide(f"{self.target.url} stopped answering during the run ({when})")
+        if not self._gone:
+            self.run.fault = self._hide(why)
         self._gone = True
         self._over.set()
         for patience, scene in self._patience.items():
-            if silent or not scene.check.alone:
+            if (silent or not scene.check.alone) and not patience.expired():  # else it is ending already
                 patience.reschedule(0)
 
     async def _first_accounts(self) -> None:
@@ -229,10 +231,10 @@ class Runner:
         async def lane(number: int) -> None:
             nonlocal lanes
             while number - first < self._pace.most and (scene := next(queue, None)) is not None:
-                if self._over.is_set():
+                if self._is_over():
                     return
                 await self._on(scene, number)
-                if growing and self._pace.allows_another(lanes):
+                if growing and not self._is_over() and self._pace.allows_another(lanes):
                     group.create_task(lane(lanes))
                     lanes += 1
 
@@ -243,6 +245,11 @@ class Runner:
         if self.run.fault:
             raise TargetFault(self.run.fault)
 
+    def _is_over(self) -> bool:
+        """Whether nothing more is to be played: a lane may have been cancelled where that was taken for its scene's."""
+        task = asyncio.current_task()
+        return self._over.is_set() or (task is not None and task.cancelling() > 0)
+
     async def _on(self, scene: Scene, number: int) -> None:
         """Play one scene in one lane; once more with new accounts if a rate limit got in its way."""
         played = await self._one(scene, self._cast(number))
@@ -252,7 +259,24 @@ class Runner:
             self._renewable = not again.stranded
             if self._renewable:
                 played, self._casts[number] = again, fresh
+        self._mind_silence(played)
         self._put_down(scene, played)
+
+    def _mind_silence(self, played: Played) -> None:
+        """End the run if in many scenes in a row no connection brought anything: more waiting shows nothing more."""
+        if played.stage.journal.heard_last():
+            self._silent_scenes = 0
+        if played.stage.journal.heard_last() or not (unjudged := played.unjudged):
+            return
+        self._silent_scenes += 1
+        if self._silent_scenes >= _SILENT_SCENES and not self._gone:
+            self._life.end(self._up.values())
+            self._give_up(
+                f"in {self._silent_scenes} scenes in a row nothing came over a connection to {self.target.url}, "
+                f"though it answers handshakes ({unjudged[0]}); does a proxy before it let "
+                f"{self.target.transport} through?",
+                silent=True,
+            )
 
     async def _one(self, scene: Scene, cast: Cast, *, renewed: bool = False) -> Played:
         """Play one scene; `renewed` if its accounts are an attempt to get round a limit, which may fail."""
@@ -262,6 +286,7 @@ class Runner:
         stage = Stage(cast, self.target, scene.event, scene.wanted)
         self._stages.append((scene, stage))
         self._up[cast.lane] = stage
+        self._life.follow(stage)
         began = time.monotonic()
         limit = self.target.limits.scene * scene.check.patience
         played = Played(stage)
@@ -270,7 +295,7 @@ class Runner:
                 self._patience[patience] = scene
                 try:
                     await stage.set()
-                    await _act(scene, stage)
+                    await act(scene, stage)
                 finally:
                     del self._patience[patience]
         except TimeoutError:
@@ -291,22 +316,35 @@ class Runner:
             self._log(f"scene {scene.name}", failure)
         if scene.check.lingers:
             cast.busy_until = time.monotonic() + self.target.limits.sweep
-        found = [result for results in stage.judged.values() for result in results]
-        if any(isinstance(result, Gone) for result in (*found, played.reason)) or (self.run.fault and not self._gone):
+        played.ended = time.monotonic()
+        played.seconds = played.ended - began
+        if self._is_doubtful(played):
             await self._look_after(scene)
-        played.seconds = time.monotonic() - began
         return played
 
     @staticmethod
     def _was_limited(scene: Scene, played: Played) -> bool:
         return played.limited and not scene.check.hasty
 
+    def _is_doubtful(self, played: Played) -> bool:
+        """Whether what a scene came to may be due to a server that is gone, or is another one by now."""
+        if self._life.ended is not None:
+            return False  # that is known already
+        if self._life.in_doubt or self.run.fault:
+            return True
+        if any(isinstance(result, Gone) for result in played.unjudged):
+            return True
+        silence = time.monotonic() - self._life.heard_last(self._up.values())
+        return bool(played.unjudged or any(played.stage.judged.values())) and silence > self.target.limits.answer / 4
+
     async def _look_after(self, scene: Scene) -> None:
         """Find out whether one connection is gone or the whole server; the latter ends the run."""
+        identities = [identity for cast in self._casts for identity in cast.known().values()]
         try:
-            await reach(self.target)
-        except TargetFault:
-            self._give_up(scene.name)
+            await self._life.look(self._up.values(), identities)
+        except TargetFault as fault:
+            stopped = f"{self.target.url} stopped answering during the run ({scene.name})"
+            self._give_up(str(fault) if isinstance(fault, Replaced) else f"{stopped}: {fault}")
 
     def _put_down(self, scene: Scene, played: Played) -> None:
         made = [self._verdict(scene, name, played) for name in sorted(scene.wanted)]
@@ -325,6 +363,8 @@ class Runner:
         level = self.catalogue.requirements[name].level
         verdict = Verdict(name, event, level, Outcome.PASS, scene=scene.name, seconds=played.seconds)
         found = played.stage.judged.get(name)
+        if (ended := self._life.ended) is not None and played.ended >= ended:
+            found = standing(played.stage, name, ended, silent=self._life.silent)
         if played.error:
             verdict.outcome, verdict.reason = Outcome.ERROR, self._hide(played.error)
             return verdict
@@ -332,9 +372,9 @@ class Runner:
             verdict.outcome, verdict.reason = Outcome.UNJUDGED, _LIMITED
             return verdict
         if found is None or (played.reason is not None and not any(isinstance(f, Broken) for f in found)):
-            _leave_open(verdict, played.reason or Unjudged("the scene ended before this was judged"))
+            _leave_open(verdict, played.reason or Unjudged(self.run.fault or "the scene ended before this was judged"))
         for result in found or ():
-            if isinstance(result, Broken) and not (self.run.fault and not scene.check.alone):
+            if isinstance(result, Broken):
                 if len(verdict.findings) < FINDINGS:
                     verdict.convict(finding(result, scene.name, played.stage))
             elif verdict.outcome is Outcome.PASS:
@@ -348,8 +388,9 @@ class Runner:
             return
         try:
             stages = [(scene.name, stage) for scene, stage in self._stages]
-            hold_against_the_invariants(stages, self._verdicts)
-            report_the_dialect(stages, self._verdicts)
+            ended = math.inf if self._life.ended is None else self._life.ended
+            hold_against_the_invariants(stages, self._verdicts, ended)
+            report_the_dialect(stages, self._verdicts, ended)
         except Exception as fault:  # as in `play`
             self._blame_the_suite(fault)
         for scene in self.chosen:
@@ -366,7 +407,7 @@ class Runner:
 
     async def _strike(self, stage: Stage) -> None:
         try:
-            async with asyncio.timeout(1 if self._gone else self.target.limits.answer):
+            async with asyncio.timeout(1 if self._life.ended else self.target.limits.answer):
                 await stage.strike()
         except (TimeoutError, Unjudged, TargetFault) as why:
             named = f"a session named {LABEL}-{self.target.run}"
@@ -374,10 +415,14 @@ class Runner:
 
     async def _clear(self) -> None:
         """Clear everything away, however the run ended; what cannot be is told, and counts against nobody."""
-        await asyncio.gather(*map(self._strike, self._up.values()))
-        self._up.clear()
-        journals = [stage.journal for _, stage in self._stages]
-        left = await clear_away(self.backstage, self._all_casts, journals)
+        try:
+            async with asyncio.timeout(_CLEARING):
+                await asyncio.gather(*map(self._strike, self._up.values()))
+                self._up.clear()
+                journals = [stage.journal for _, stage in self._stages]
+                left = await clear_away(self.backstage, self._all_casts, journals)
+        except TimeoutError:
+            left = [f"all that has {self.target.run} in its name: it took longer than {_CLEARING:.0f} s"]
         self.run.leftovers += map(self._hide, left)
 
 
@@ -394,11 +439,3 @@ def _leave_open(verdict: Verdict, why: Exception) -> None:
     missing = isinstance(why, Missing)
     verdict.outcome = Outcome.SKIPPED if missing else Outcome.UNJUDGED
     verdict.reason = f"the target offers no {why}" if missing else str(why)
-
-
-async def _act(scene: Scene, stage: Stage) -> None:
-    act = scene.check.scene(stage, scene.event) if scene.check.per_event else scene.check.scene(stage)
-    if len(scene.check.requirements) == 1:
-        await stage.judge(scene.check.requirements[0], act)
-    else:
-        await act

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,14 @@ from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Broken, Gone, Missing, Unjudged
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
+
+
+@dataclass(slots=True)
+class Provocation:
+    """When something that may end a bad server was under way, in seconds on the monotonic clock."""
+
+    since: float
+    until: float = math.inf
 
 
 @dataclass(eq=False)
@@ -42,6 +52,8 @@ class Stage:
     judged: dict[str, list[Broken | Unjudged]] = field(default_factory=dict)
     actors: list[Actor] = field(default_factory=list)
     raws: list[RawConnection] = field(default_factory=list)
+
+    provocations: list[Provocation] = field(default_factory=list)
 
     # -- judging -------------------------------------------------------------------------------------
 
@@ -65,6 +77,29 @@ class Stage:
         await act
         for requirement in self.wanted:
             self.judged.setdefault(requirement, [])
+
+    @contextmanager
+    def provoking(self) -> Iterator[None]:
+        """Send something in this block that may end a bad server, and wait until the server has dealt with it.
+
+        A server that goes away outside of such blocks is not blamed for it.
+        """
+        provocation = Provocation(time.monotonic())
+        self.provocations.append(provocation)
+        try:
+            yield
+        finally:
+            provocation.until = time.monotonic()
+
+    def was_provoked(self, at: float) -> bool:
+        """Whether what may end a bad server was sent before then, and nothing heard of the server since.
+
+        `at` is in seconds on the monotonic clock.
+        """
+        heard = [seen.at for seen in self.journal.observations if seen.act in ("hears", "is answered")]
+        return any(
+            each.since <= at and not any(each.until < signs <= at for signs in heard) for each in self.provocations
+        )
 
     def cannot_judge(self, requirement: str, missing: str) -> None:
         """Put down that something the target lacks keeps this scene from judging a requirement."""

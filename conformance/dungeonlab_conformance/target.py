@@ -93,6 +93,11 @@ class Limits:
         return event not in self._answered and self._silent[event] >= _OFTEN
 
     @property
+    def has_answered(self) -> bool:
+        """Whether any request has been answered so far."""
+        return bool(self._answered)
+
+    @property
     def answer(self) -> float:
         """How long an answer or a delivery may take."""
         return self.scale * (self.base + 40 * min(self.round_trip, 1.0))

@@ -11,6 +11,7 @@ Any other exception out of a scene is the suite's own fault, never a finding abo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -34,13 +35,17 @@ BROKEN: dict[Level, Outcome] = {"MUST": Outcome.FAIL, "SHOULD": Outcome.WARN, "M
 
 
 class Broken(Exception):  # noqa: N818 - a finding, not an error of ours
-    """The server broke a requirement: what was expected, what came, and where in the payload."""
+    """The server broke a requirement: what was expected, what came, and where in the payload.
+
+    `at` is when that was found, in seconds on the monotonic clock.
+    """
 
     def __init__(self, expected: str, got: str, path: str | None = None) -> None:
         super().__init__(f"expected {expected}; got {got}")
         self.expected = expected
         self.got = got
         self.path = path
+        self.at = time.monotonic()
 
 
 class Unjudged(Exception):  # noqa: N818

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import signal
+import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -132,3 +133,58 @@ def test_failing_fast_stops_at_the_first_broken_must(tmp_path: Path) -> None:
     outcomes = [v.outcome for v in load(tmp_path / "r").verdicts]
     assert "fail" in outcomes
     assert "unjudged" in outcomes
+
+
+@pytest.mark.parametrize("accident", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_second_signal_ends_a_report_that_hangs(reference_url: str, tmp_path: Path, accident: signal.Signals) -> None:
+    """A pipe that nobody reads takes no report; the first signal lets the report go on, the second ends it all."""
+    os.mkfifo(pipe := tmp_path / "pipe")
+    stream = tmp_path / "r.ndjson"
+    with started("run", reference_url, "--only", "names", "--ndjson", stream, "--html", pipe) as run:
+        wait_until(lambda: stream.exists() and b"exitCode" in stream.read_bytes())  # the report is next
+        run.send_signal(accident)
+        with pytest.raises(subprocess.TimeoutExpired):
+            run.wait(0.5)
+        run.send_signal(accident)
+        code, said = ended(run)
+    assert code == 130, said
+    assert "Traceback" not in said
+
+
+def test_a_run_that_takes_too_long_ends_with_what_it_found(reference_url: str, tmp_path: Path) -> None:
+    """Exit code 3 at the time limit, a sentence, every report; what was judged stands, and all is cleared away."""
+    words = ("--time-limit", "2s", "--concurrency", "1")
+    done = command("run", reference_url, *words, *files(tmp_path))
+    assert done.returncode == 3, done.stdout
+    assert "cut short: the run had not ended after 2 s" in done.stdout
+    result = load(tmp_path / "r.json")
+    assert {v.outcome for v in result.verdicts} == {"pass", "unjudged"}
+    assert result.leftovers == []
+    assert result.seconds < 30
+    assert all((tmp_path / f"r.{name}").stat().st_size for name in REPORTS)
+
+
+@pytest.mark.parametrize(
+    ("written", "right"), [("90", True), ("1.5s", True), ("10m", True), ("0", False), ("-1", False), ("ten", False)]
+)
+def test_a_time_limit_is_written_in_seconds_or_with_its_unit(written: str, right: bool) -> None:
+    """Anything else is wrong usage, and the sentence says what to write."""
+    done = command("run", "http://127.0.0.1:1", f"--time-limit={written}")
+    assert done.returncode == (3 if right else 2)
+    assert ("is no time greater than zero; write seconds, or 10m, or 1h" in done.stderr) is not right
+
+
+@pytest.mark.parametrize("accident", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_probe_ends_with_130(accident: signal.Signals) -> None:
+    """Whichever signal it is, while the server keeps it waiting: no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, started("probe", _url_of(silent)) as probe:
+        connection, _ = silent.accept()  # so it is under way
+        with connection:
+            probe.send_signal(accident)
+            code, said = ended(probe)
+    assert code == 130, said
+    assert "Traceback" not in said
+
+
+def _url_of(server: socket.socket) -> str:
+    return f"http://127.0.0.1:{server.getsockname()[1]}"

@@ -7,7 +7,7 @@ import os
 import signal
 from typing import Any
 
-from dungeonlab_conformance import playing
+from dungeonlab_conformance import playing, signals
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.target import Target
 
@@ -38,8 +38,8 @@ class Clearing:
 async def test_a_second_signal_leaves_off_clearing_away() -> None:
     """The first one stops the run and clears away; nobody has to wait for that."""
     runner: Any = Clearing()
-    with playing.Signals() as signals:
-        ending = asyncio.ensure_future(playing._until_interrupted(runner, signals))
+    with signals.Signals() as heeded:
+        ending = asyncio.ensure_future(playing._until_interrupted(runner, heeded))
         await runner.playing.wait()
         os.kill(os.getpid(), signal.SIGINT)
         await runner.clearing.wait()
@@ -53,18 +53,30 @@ async def test_a_second_signal_leaves_off_clearing_away() -> None:
 async def test_a_signal_that_comes_before_anything_is_played_is_heeded() -> None:
     """Nothing is played then, and a result is there all the same."""
     runner: Any = Clearing()
-    with playing.Signals() as signals:
+    with signals.Signals() as heeded:
         os.kill(os.getpid(), signal.SIGINT)
-        run = await asyncio.wait_for(playing._until_interrupted(runner, signals), 20)
+        run = await asyncio.wait_for(playing._until_interrupted(runner, heeded), 20)
     assert run.interrupted
     assert runner.settled
     assert not runner.playing.is_set()
 
 
-def test_nothing_disturbs_what_must_be_told() -> None:
-    """Signals end nothing that is not played; afterwards they are what they were."""
-    before = [signal.getsignal(number) for number in playing.SIGNALS]
-    with playing.Signals():
-        for number in playing.SIGNALS:
+def test_the_first_signal_disturbs_nothing_that_must_be_reported() -> None:
+    """It ends nothing that is not played; afterwards signals are what they were."""
+    before = [signal.getsignal(number) for number in signals.SIGNALS]
+    for number in signals.SIGNALS:
+        with signals.Signals() as heeded:
             os.kill(os.getpid(), number)
-    assert [signal.getsignal(number) for number in playing.SIGNALS] == before
+            assert heeded.came
+    assert [signal.getsignal(number) for number in signals.SIGNALS] == before
+
+
+async def test_outside_of_the_main_thread_signals_are_left_alone() -> None:
+    """A program may play in a thread of its own, where no signal can be caught."""
+    before = signal.getsignal(signal.SIGINT)
+
+    def enter() -> object:
+        with signals.Signals():
+            return signal.getsignal(signal.SIGINT)
+
+    assert await asyncio.to_thread(enter) == before

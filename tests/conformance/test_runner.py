@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from tests.faulty.judging import served
 
+from dungeonlab_conformance import playing
 from dungeonlab_conformance import runner as room
 from dungeonlab_conformance.check import Check
 from dungeonlab_conformance.reaching import measure, reach
@@ -153,3 +157,45 @@ async def test_the_round_trip_is_measured(reference_url: str) -> None:
     await measure(target)
     assert target.limits.round_trip > 0
     assert target.limits.answer > Limits().answer
+
+
+async def test_lanes_that_find_the_server_dead_at_the_same_time_end_in_order() -> None:
+    """One that is ending already is not ended once more, which would be a fault of the suite."""
+    runner = Runner(Target("http://127.0.0.1:1"), [])
+    scene = scripted(None)
+    failed: list[Exception] = []
+
+    async def played() -> None:
+        async with asyncio.timeout(60) as patience:
+            runner._patience[patience] = scene
+            try:
+                await asyncio.Event().wait()
+            finally:
+                try:
+                    runner._give_up("ends while the first is ending", silent=True)
+                except RuntimeError as error:
+                    failed.append(error)
+                del runner._patience[patience]
+
+    lanes = [asyncio.ensure_future(played()) for _ in range(3)]
+    await asyncio.sleep(0)  # all have begun then
+    assert len(runner._patience) == len(lanes)
+    runner._give_up("many at once", silent=True)
+    results = await asyncio.gather(*lanes, return_exceptions=True)
+    assert [type(result) for result in results] == [TimeoutError] * 3
+    assert failed == []
+
+
+def test_playing_again_keeps_nothing_of_the_run_before(reference_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call frees what the one before remembered; none puts it where the collector never looks."""
+    runners: weakref.WeakSet[Runner] = weakref.WeakSet()
+
+    def noted(*args: Any, **options: Any) -> Runner:
+        runner = Runner(*args, **options)
+        runners.add(runner)
+        return runner
+
+    monkeypatch.setattr(playing, "Runner", noted)
+    for _ in range(3):
+        playing.play(Target(reference_url, limits=Limits(0.5)), chosen("names"))
+        assert len(runners) <= 1

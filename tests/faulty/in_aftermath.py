@@ -34,7 +34,7 @@ class Dying(Wire):
 # -- the end -------------------------------------------------------------------------------------------
 
 
-@faulty("payloads/server-survives", "payloads/others-notice-nothing", hides=True)
+@faulty("payloads/server-survives", hides=True)
 class DiesOfAMissingPayload(Dying):
     """A request without a payload ends the process for everybody."""
 
@@ -42,7 +42,7 @@ class DiesOfAMissingPayload(Dying):
         return not args
 
 
-@faulty("payloads/server-survives", "payloads/others-notice-nothing", hides=True)
+@faulty("payloads/server-survives", hides=True)
 class DiesOfNull(Dying):
     """A request whose payload is null ends the process for everybody."""
 
@@ -50,7 +50,7 @@ class DiesOfNull(Dying):
         return list(args) == [None]
 
 
-@faulty("payloads/server-survives", "payloads/others-notice-nothing", hides=True)
+@faulty("payloads/server-survives", hides=True)
 class DiesOfACallbackThatIsNone(Dying):
     """A last argument that is no function is called like one, which ends the process for everybody."""
 
@@ -60,7 +60,7 @@ class DiesOfACallbackThatIsNone(Dying):
 
 @faulty(
     "payloads/missing-callback-is-harmless",
-    also={"payloads/others-notice-nothing": GONE, "payloads/server-survives": GONE},
+    also={"payloads/server-survives": GONE},
     hides=True,
 )
 class DiesWithoutACallback(Wire):
@@ -74,7 +74,7 @@ class DiesWithoutACallback(Wire):
 
 @faulty(
     "payloads/missing-callback-is-harmless",
-    also={"payloads/others-notice-nothing": GONE, "payloads/server-survives": GONE},
+    also={"payloads/server-survives": GONE},
     hides=True,
 )
 class DiesOfARefusalWithoutACallback(Wire):

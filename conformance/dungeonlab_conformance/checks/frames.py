@@ -11,7 +11,7 @@ from functools import partial
 
 from dungeonlab_conformance.actor import Actor, Unreadable
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.polling import polled
+from dungeonlab_conformance.polling import Polling, polled
 from dungeonlab_conformance.raw import RawConnection
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.tcp import Bytes, bare
@@ -171,9 +171,11 @@ async def _sent(stage: Stage, entered: bool, frames: tuple[str | bytes, ...]) ->
     with contextlib.suppress(Gone):  # the server may close this connection
         if entered:
             await alice.joins(stage.session)
-        for frame in (*frames, _SIGN_OF_LIFE):
-            await alice.send(frame)
-    await _reaction(alice)
+    with stage.provoking():
+        with contextlib.suppress(Gone):
+            for frame in (*frames, _SIGN_OF_LIFE):
+                await alice.send(frame)
+        await _reaction(alice)
 
 
 async def _reaction(alice: RawConnection) -> None:
@@ -185,7 +187,8 @@ async def _reaction(alice: RawConnection) -> None:
 
 async def _posted(body: str | bytes, kind: str, stage: Stage) -> None:
     async with polled(stage.target, await stage.member("alice")) as alice:
-        await alice.request("POST", body, kind=kind)
+        with stage.provoking():
+            await alice.request("POST", body, kind=kind)
 
 
 async def _oversize(stage: Stage) -> None:
@@ -197,34 +200,44 @@ async def _broken_off_post(stage: Stage) -> None:
     identity = await stage.member("alice")
     async with polled(stage.target, identity) as alice, bare(stage.target, identity) as connection:
         head = connection.head("POST", f"transport=polling&sid={alice.sid}", Content_Type=_TEXT, Content_Length="90000")
-        await connection.say(head + b'42["chat-message",')
-        await connection.wait(stage.target.limits.moment)
+        await _broken_off_by(stage, connection, head + b'42["chat-message",')
 
 
 async def _odd_requests(stage: Stage) -> None:
     """Ask for what is not there, by methods that are none, and twice at the same time."""
     moment = stage.target.limits.moment
     async with polled(stage.target, await stage.member("alice")) as alice:
-        await asyncio.gather(alice.request("GET", patience=moment), alice.request("GET", patience=moment))
-        for method in ("PUT", "DELETE", "PATCH"):
-            await alice.request(method, patience=moment)
-        await alice.request("GET", sid="no-such-sid")
-        await alice.request("POST", "40", sid="no-such-sid")
-        await alice.request("GET", transport="pigeon")
+        with stage.provoking():
+            await _oddly(alice, moment)
+
+
+async def _oddly(alice: Polling, moment: float) -> None:
+    await asyncio.gather(alice.request("GET", patience=moment), alice.request("GET", patience=moment))
+    for method in ("PUT", "DELETE", "PATCH"):
+        await alice.request(method, patience=moment)
+    await alice.request("GET", sid="no-such-sid")
+    await alice.request("POST", "40", sid="no-such-sid")
+    await alice.request("GET", transport="pigeon")
+
+
+async def _broken_off_by(stage: Stage, connection: Bytes, data: bytes) -> None:
+    """Send bytes, wait a moment for what the server makes of them, and end the connection in the middle of them."""
+    with stage.provoking():
+        await connection.say(data)
+        await connection.wait(stage.target.limits.moment)
+        connection.break_off()
 
 
 async def _over_tcp(data: bytes, stage: Stage) -> None:
     async with bare(stage.target, await stage.member("alice")) as connection:
         await connection.say(connection.upgrade())
         await connection.hears_a_head()
-        await connection.say(data)
-        await connection.wait(stage.target.limits.moment)
+        await _broken_off_by(stage, connection, data)
 
 
 async def _half_a_line(stage: Stage) -> None:
     async with bare(stage.target, await stage.member("alice")) as connection:
-        await connection.say(_half(connection))
-        await connection.wait(stage.target.limits.moment)
+        await _broken_off_by(stage, connection, _half(connection))
 
 
 def _half(connection: Bytes) -> bytes:
@@ -240,12 +253,13 @@ async def _unentered(stage: Stage, name: str, bob: Actor, carol: Actor) -> None:
         if name == "nobody":
             await raw.send("40")
             await raw.answers("40", "44")
-        await raw.send("4299" + json.dumps(["join-session", {"sessionId": stage.session}]))
-        await raw.emit(said)
-        await raw.send(_SIGN_OF_LIFE)
+        with stage.provoking():
+            await raw.send("4299" + json.dumps(["join-session", {"sessionId": stage.session}]))
+            await raw.emit(said)
+            await raw.send(_SIGN_OF_LIFE)
+            await _reaction(raw)
     except (Gone, Unjudged):
         return
-    await _reaction(raw)
     for listener in (bob, carol):
         await listener.fence()
         if listener.sightings(said):

@@ -45,9 +45,9 @@ async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
     await stage.control(event, alice)
     await _each_is_refused(stage, event, (alice, carol), bob)
     valid = await stage.request(event, fresh=True)
-    await stage.judge("payloads/very-deep", _digests(alice, _deep(valid), "300 levels deep"))
+    await stage.judge("payloads/very-deep", _digests(stage, alice, _deep(valid), "300 levels deep"))
     length = _LENGTH_FAR if stage.target.limits.far else _LENGTH
-    await stage.judge("payloads/very-long", _digests(alice, _long(valid, length), "with long texts"))
+    await stage.judge("payloads/very-long", _digests(stage, alice, _long(valid, length), "with long texts"))
     await _survived(stage, bob, f"a {event.name} 300 levels deep, or with long texts")
     senders = [await stage.joined(name) for name in stage.those_of("gamemaster", "bob")]
     await bob.fence()
@@ -75,7 +75,7 @@ async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...
         batch = [wrong for wrong in wrongs[first : first + together] if not stage.judged.get(wrong.requirement)]
         turns = zip(batch, senders[first % 2 :] + senders * together, strict=False)
         await _survive(
-            stage, bob, event, [(wrong, _is_refused(actor, wrong.name, wrong.said)) for wrong, actor in turns]
+            stage, bob, event, [(wrong, _is_refused(stage, actor, wrong.name, wrong.said)) for wrong, actor in turns]
         )
     if any(wrong.said.fate == "accepted" for wrong in wrongs):
         return  # it is no wonder then that somebody hears of it, or that the token is another
@@ -98,9 +98,10 @@ async def _survive(stage: Stage, bob: Actor, event: Event, acts: list[tuple[Wron
             raise result
 
 
-async def _is_refused(actor: Actor, name: str, said: Said) -> None:
+async def _is_refused(stage: Stage, actor: Actor, name: str, said: Said) -> None:
     try:
-        answer = await actor.asks(said)
+        with stage.provoking():
+            answer = await actor.asks(said)
     except Unanswered as none:
         raise Broken(f"{name} to be refused", str(none)) from None
     if answer.accepted:
@@ -184,11 +185,12 @@ def _long(valid: Said, length: int) -> Said:
     return Said(valid.event, ({**valid.args[0], **text},), None, valid.session, legal=False)
 
 
-async def _digests(alice: Actor, said: Said, how: str) -> None:
+async def _digests(stage: Stage, alice: Actor, said: Said, how: str) -> None:
     """An answer of any kind will do, and so will a closed connection to whoever sent it."""
     expected = f"a {said.event} {how} to be answered, or its connection closed"
     try:
-        await alice.asks(said)
+        with stage.provoking():
+            await alice.asks(said)
     except Unanswered as none:
         raise Broken(expected, str(none)) from None
     except (Gone, Unreadable):
@@ -208,7 +210,8 @@ async def _copes_without_callback(stage: Stage, event: Event, senders: list[Acto
         except Gone:
             pass  # the server may close this connection
 
-    await asyncio.gather(*(tells(number, sender) for number, sender in enumerate(senders)))
+    with stage.provoking():
+        await asyncio.gather(*(tells(number, sender) for number, sender in enumerate(senders)))
     await _still_answers(stage, f"a {event.name} without a callback")
 
 
@@ -280,9 +283,10 @@ async def an_unknown_event_is_harmless(stage: Stage) -> None:
     await carol.witnesses(before)
     what = "events that nobody knows"
     try:
-        for name in ("no-such-event", "constructor", "__proto__", "token:explode", "joinSession"):
-            await alice.sends(Said(name, ({"sessionId": stage.session},), None, None))
-        await alice.fence()
+        with stage.provoking():
+            for name in ("no-such-event", "constructor", "__proto__", "token:explode", "joinSession"):
+                await alice.sends(Said(name, ({"sessionId": stage.session},), None, None))
+            await alice.fence()
     except Gone:
         pass  # the server may close this connection
     await _still_answers(stage, what)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,6 +42,30 @@ def selecting(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}  # in seconds
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(s|m|h|)")
+
+
+def duration(_: click.Context, __: click.Parameter, value: str) -> float:
+    """Return the seconds that a text such as `90`, `1.5s`, `10m` or `1h` says; anything else is wrong usage."""
+    found = _DURATION.fullmatch(value.strip())
+    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    if seconds <= 0:
+        raise click.BadParameter(f"{value!r} is no time greater than zero; write seconds, or 10m, or 1h")
+    return seconds
+
+
+time_limit = click.option(
+    "--time-limit",
+    "seconds",
+    callback=duration,
+    default="10m",
+    show_default=True,
+    metavar="SECONDS|10m",
+    help="End the run after that time, with what it has found; exit code 3.",
+)
 
 
 def _known_version(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

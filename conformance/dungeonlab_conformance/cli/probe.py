@@ -23,20 +23,17 @@ _MARKS = {"done": "✓", "failed": "✗", "missing": "-", "not tried": " "}
 def probe(url: str | None, target_file: Path | None, scale: float, wait: float) -> None:
     """Try to reach the server, log everybody in, join, revoke and clear up. Judges nothing."""
     import asyncio
-    import signal
 
     from dungeonlab_conformance.embedded import reference_server
     from dungeonlab_conformance.reaching import wait_for
     from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.signals import Signals
     from dungeonlab_conformance.target import EMBEDDED
 
     target = make_target(url, target_file, None, scale)
     click.echo(f"Probing {Run.of(target).subject}")
 
     async def whole() -> int:
-        if task := asyncio.current_task():
-            for number in (signal.SIGINT, signal.SIGTERM):  # what was made is cleared away first
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         if target.url != EMBEDDED:
             await wait_for(target, wait, waiting.tell)
             return await _walk(target)
@@ -45,7 +42,8 @@ def probe(url: str | None, target_file: Path | None, scale: float, wait: float) 
             return await _walk(target)
 
     try:
-        code = asyncio.run(whole())
+        with Signals() as signals:  # what was made is cleared away first
+            code = asyncio.run(signals.until_stopped(whole()))
     except asyncio.CancelledError:
         code = 130
     raise SystemExit(code)

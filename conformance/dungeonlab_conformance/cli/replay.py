@@ -50,6 +50,7 @@ def replay(
 
     from dungeonlab_conformance.embedded import reference_server
     from dungeonlab_conformance.report.printable import one_line
+    from dungeonlab_conformance.signals import Signals
     from dungeonlab_conformance.target import EMBEDDED, Limits, Target
     from dungeonlab_conformance.verdict import TargetFault, Unjudged
 
@@ -70,11 +71,12 @@ def replay(
             return await _play(target, finding, at_once)
 
     try:
-        code = asyncio.run(whole())
+        with Signals() as signals:
+            code = asyncio.run(signals.until_stopped(whole()))
     except (TargetFault, Unjudged) as fault:
         click.echo(one_line(target.secrets.redact(str(fault))))
         code = 3
-    except KeyboardInterrupt:
+    except asyncio.CancelledError:
         code = 130
     raise SystemExit(code)
 

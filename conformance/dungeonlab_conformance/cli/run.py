@@ -12,7 +12,7 @@ import click
 
 from dungeonlab_conformance.advice import NAME
 from dungeonlab_conformance.cli import fuzzing, reports, waiting
-from dungeonlab_conformance.cli.options import chosen_scenes, selecting
+from dungeonlab_conformance.cli.options import chosen_scenes, selecting, time_limit
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ NO_TARGET = (
 @waiting.waiting
 @selecting
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Scenes side by side.  [default: by the link's speed]")
+@time_limit
 @click.option("--transport", type=click.Choice(["websocket", "polling"]), help="[default: websocket]")
 @fuzzing.fuzzing
 @click.option("--http", is_flag=True, help="Judge the HTTP side too, of a server that claims to have it.")
@@ -81,6 +82,7 @@ def run(
     http: bool,
     fuzz: int | None,
     number: int | None,
+    seconds: float,
     fail_fast: bool,
     fail_on: str,
     known_file: Path | None,
@@ -98,11 +100,12 @@ def run(
     """
     from rich.console import Console
 
-    from dungeonlab_conformance.playing import Signals, play
+    from dungeonlab_conformance.playing import play
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.report.ndjson import Stream
     from dungeonlab_conformance.run import Run
     from dungeonlab_conformance.selection import Selection
+    from dungeonlab_conformance.signals import Signals
     from dungeonlab_conformance.verdict import LEVELS
 
     reports.make_sure_of({**files, "ndjson": ndjson_file, "listing": listing_file})
@@ -141,7 +144,7 @@ def run(
                 if stream:
                     stream.on_scene(scene, verdicts)
 
-            result = play(target, chosen, concurrency, fail_fast, on_scene, started, signals)
+            result = play(target, chosen, concurrency, fail_fast, on_scene, started, signals, seconds)
             _conclude(result, known, complaining=not rewriting or _is_cut_short(result))
             if stream:
                 stream.finish()

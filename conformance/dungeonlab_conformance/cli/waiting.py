@@ -9,7 +9,7 @@ import click
 from dungeonlab_conformance.cli.pointing import Between
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.playing import Signals
+    from dungeonlab_conformance.signals import Signals
     from dungeonlab_conformance.target import Target
 
 LONGEST = 3600  # seconds
@@ -40,13 +40,6 @@ def until_up(target: Target, seconds: float, signals: Signals) -> None:
     from dungeonlab_conformance.reaching import wait_for
     from dungeonlab_conformance.target import EMBEDDED
 
-    async def whole() -> None:
-        task = asyncio.ensure_future(wait_for(target, seconds, tell))
-        loop = asyncio.get_running_loop()
-        with signals.stopping(lambda: loop.call_soon_threadsafe(task.cancel)), suppress(asyncio.CancelledError):
-            if signals.came:
-                task.cancel()
-            await task
-
     if seconds and target.url != EMBEDDED:
-        asyncio.run(whole())
+        with suppress(asyncio.CancelledError):
+            asyncio.run(signals.until_stopped(wait_for(target, seconds, tell)))

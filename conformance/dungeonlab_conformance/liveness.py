@@ -1,0 +1,126 @@
+"""Whether the server that a run began with still answers, and whether it is still that one. Judges no requirement."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from itertools import islice
+
+from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.connection import Refused
+from dungeonlab_conformance.journal import Journal, Observation
+from dungeonlab_conformance.reaching import reach
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.verdict import Gone, TargetFault, Unjudged
+
+_ASKED = 3  # logged-in users of whom at least one must be recognised
+
+
+class Replaced(TargetFault):
+    """Another server answers, or the same one was started anew and has forgotten everybody."""
+
+
+class Liveness:
+    """What is known of the server's life. `ended` is when it was gone at the latest, on the monotonic clock, or None.
+
+    A connection that the server closes puts it in doubt, until it is reached again and recognised.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.ended: float | None = None
+        self.silent = False  # whether it ended without closing connections
+        self._closings: list[float] = []  # of connections since the server was last recognised
+        self._looking = asyncio.Lock()
+
+    def follow(self, stage: Stage) -> None:
+        """Take note of connections of this stage that the server closes."""
+        stage.journal.subscribe(self._note)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a connection was closed since the server was last recognised."""
+        return bool(self._closings)
+
+    def had_ended(self, at: float) -> bool:
+        """Whether the server was gone at that time, on the monotonic clock."""
+        return self.ended is not None and at >= self.ended
+
+    def heard_last(self, stages: Iterable[Stage]) -> float:
+        """Return when any of these stages last heard of the server; 0 if none ever did."""
+        return max((stage.journal.heard_last() for stage in stages), default=0.0)
+
+    async def look(self, stages: Iterable[Stage], identities: Iterable[Identity]) -> None:
+        """Make sure that the server answers, and knows who is logged in; `stages` are those that still stand.
+
+        Raises `TargetFault` with one sentence if it does not; from then on it has `ended`.
+        """
+        if self.ended is not None:
+            raise TargetFault(f"{self.target.url} stopped answering")
+        doubted = self.in_doubt
+        async with self._looking:
+            if doubted and not self.in_doubt:
+                return  # another lane has looked meanwhile
+            if self.ended is not None:
+                raise TargetFault(f"{self.target.url} stopped answering")
+            asked, stages = time.monotonic(), list(stages)
+            try:
+                await reach(self.target)
+                if self.in_doubt and not any(self._still_connected(stage) for stage in stages):
+                    await self._be_recognised(identities)
+            except TargetFault:
+                self.end(stages)
+                raise
+            self._closings = [at for at in self._closings if at > asked]
+
+    def end(self, stages: Iterable[Stage]) -> None:
+        """Put down that the server is gone: since it first closed a connection, or since it was last heard of."""
+        if self.ended is None:
+            self.silent = not self._closings
+            self.ended = min(self._closings, default=self.heard_last(stages) or time.monotonic())
+
+    def _note(self, seen: Observation) -> None:
+        if seen.act == "is closed":
+            self._closings.append(seen.at)
+
+    def _still_connected(self, stage: Stage) -> bool:
+        """Whether the stage has a connection that stood before the first one was closed: its server is still there."""
+        since = {seen.connection: seen.at for seen in stage.journal.observations if seen.act == "connects"}
+        return any(
+            not actor.closed and since.get(actor.connection, self._closings[0]) < self._closings[0]
+            for actor in stage.actors
+        )
+
+    async def _be_recognised(self, identities: Iterable[Identity]) -> None:
+        """Connect as users who are logged in. Raises `TargetFault` if the server lets none of them in any more."""
+        why: Exception | None = None
+        try:
+            async with asyncio.timeout(2 * self.target.limits.answer):
+                for identity in islice(identities, _ASKED):
+                    why = await self._does_not_know(identity)
+                    if why is None:
+                        return
+        except TimeoutError:
+            why = why or Unjudged("it took too long")
+        if isinstance(why, Refused):
+            raise Replaced(
+                f"the server at {self.target.url} was started anew during the run, or another one has taken its "
+                f"place: it knows none of the users who were logged in ({why}); keep one server up for the whole run"
+            )
+        if why is not None:
+            raise TargetFault(f"nobody can connect any more: {why}")
+
+    async def _does_not_know(self, identity: Identity) -> Exception | None:
+        """Return why a user cannot talk to the server any more; None if it goes as before."""
+        actor = Actor(identity.name, identity, self.target, Journal())
+        try:
+            await actor.connect()
+            return None if await actor.fence() else Gone("the connection was closed")
+        except (Refused, Gone) as refused:
+            return refused
+        except Unjudged as silent:
+            return silent if self.target.limits.has_answered else None  # else that is nothing new
+        finally:
+            await actor.leave_stage()

@@ -1,0 +1,63 @@
+"""Many runs under hostile conditions, one line each; exit code 1 if any ended as it must not.
+
+python -m tests.hostile proxy --runs 200 --seed 1 [--kind opens] [--transport polling] [--only AREA] [--verbose]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from tests.hostile.accident import Accident, judge_through
+from tests.hostile.proxy import Plan, mutating
+from tests.hostile.trial import Trial, judge
+from tests.serving import reference_server
+
+
+def proxied(options: argparse.Namespace) -> Iterator[tuple[str, Trial]]:
+    """Judge the reference server through the mutating proxy, once for each seed."""
+    words = ["--timeout", options.timeout, "--transport", options.transport]
+    words += [word for area in options.only for word in ("--only", area)]
+    for seed in range(options.seed, options.seed + options.runs):
+        plan = Plan.of(seed, options.kind)
+        with reference_server() as (_, url), mutating(url, plan) as (damaged, proxy):
+            trial = judge(damaged, *words)
+        yield f"seed {seed:4}  {plan!s:50}  damaged {proxy.done.total():5}", trial
+
+
+def killed(options: argparse.Namespace) -> Iterator[tuple[str, Trial]]:
+    """Judge the reference server, to which an accident happens in the middle, once for each seed."""
+    words = ["--timeout", options.timeout, "--transport", options.transport]
+    for seed in range(options.seed, options.seed + options.runs):
+        accident = Accident.of(seed, options.kind)
+        if options.moment is not None:
+            accident = Accident(accident.name, options.moment)
+        yield f"seed {seed:4}  {accident!s:30}", judge_through(accident, *words)
+
+
+def main() -> int:
+    """Run and print; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["proxy", "accidents"])
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kind")
+    parser.add_argument("--moment", type=float, help="seconds; 0 for before the first request")
+    parser.add_argument("--transport", default="websocket", choices=["websocket", "polling"])
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--timeout", default="0.2")
+    parser.add_argument("--verbose", action="store_true", help="print what the run said where it ended badly")
+    options = parser.parse_args()
+    bad = 0
+    for name, trial in {"proxy": proxied, "accidents": killed}[options.what](options):
+        bad += bool(trial.problem)
+        print(f"{name}  exit {trial.code:3}  {trial.seconds:5.1f} s  {trial.peak:4.0f} MB  {trial.problem}", flush=True)
+        if options.verbose and trial.problem:
+            print(trial.said[-3000:])
+    print(f"{bad} of {options.runs} ended as they must not")
+    return int(bool(bad))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""A server that is killed, hangs or is replaced while it is judged; `python -m tests.hostile accidents` tries many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dungeonlab_conformance.journal import Journal
+from dungeonlab_conformance.report.loading import load
+from dungeonlab_conformance.stage import Provocation, Stage
+from dungeonlab_conformance.survival import GONE, standing
+from dungeonlab_conformance.verdict import Broken
+from tests.hostile.accident import Accident, judge_through
+
+QUICK = ("--timeout", "0.2", "--concurrency", "8")  # lanes that all find out at once
+ABOUT_DYING = {"payloads/server-survives", "connect/malformed-frames-are-harmless"}
+
+
+@pytest.mark.parametrize("name", ["killed", "silent", "garbage", "stranger", "greeter", "no websocket"])
+def test_whatever_becomes_of_the_server_nobody_is_convicted(name: str, tmp_path: Path) -> None:
+    """Exit code 3, one sentence, within the bounds of every run; what was judged before stands."""
+    report = tmp_path / "r.json"
+    trial = judge_through(Accident(name, 0.7), *QUICK, "--only", "acks", "--only", "rooms", "--json", report)
+    assert (trial.code, trial.problem) == (3, ""), trial.said
+    assert "cut short: " in trial.said
+    result = load(report)
+    assert result.fault is not None
+    assert {v.outcome for v in result.verdicts} <= {"pass", "unjudged"}
+
+
+def test_a_server_that_was_replaced_is_named_as_such() -> None:
+    """The sentence says that another server answers, not that nobody does."""
+    trial = judge_through(Accident("stranger", 0.7), *QUICK, "--only", "acks")
+    assert trial.code == 3, trial.said
+    assert "knows none of the users" in trial.said.replace("\n", " ")
+
+
+def provoked(*requirements: str, until: float) -> Stage:
+    """Return a stage on which the server was found gone under these requirements, after something rude at 10 s."""
+    stage = Stage.__new__(Stage)
+    stage.journal, stage.provocations = Journal(), [Provocation(10.0, until)]
+    stage.judged = {}
+    for number, requirement in enumerate(requirements):
+        broken = Broken("an answer", "nothing")
+        broken.at = 20.0 + number
+        stage.judged[requirement] = [broken]
+    return stage
+
+
+def test_a_server_that_dies_of_what_it_was_sent_is_blamed_once() -> None:
+    """Under the first requirement that is about surviving; the finding says that a killed server looks the same."""
+    stage = provoked("payloads/others-notice-nothing", *sorted(ABOUT_DYING), until=12.0)
+    names = (*stage.judged, "payloads/very-deep")
+    stood = {name: found for name in names if (found := standing(stage, name, 15.0, silent=False))}
+    assert list(stood) == ["connect/malformed-frames-are-harmless"]
+    assert GONE in str(stood["connect/malformed-frames-are-harmless"][0])
+
+
+def test_a_server_that_dies_when_it_was_sent_nothing_is_not_blamed() -> None:
+    """Neither before anything rude was sent, nor after it gave a sign of life again."""
+    stage = provoked(*ABOUT_DYING, until=12.0)
+    assert standing(stage, "payloads/server-survives", 9.0, silent=False) is None
+    stage.journal.write("bob", 1, "hears", "chat-message")
+    seen = stage.journal.observations[-1].at
+    stage.provocations = [Provocation(seen - 2, seen - 1)]
+    for found in stage.judged.values():
+        found[0].at = seen + 2  # type: ignore[union-attr]
+    assert standing(stage, "payloads/server-survives", seen + 1, silent=False) is None
+
+
+def test_what_was_found_before_the_end_stands() -> None:
+    """A finding is not lost because the server went away later in the same scene."""
+    stage = provoked("payloads/wrong-type", until=30.0)
+    assert standing(stage, "payloads/wrong-type", 25.0, silent=False) == stage.judged["payloads/wrong-type"]
+    assert standing(stage, "payloads/wrong-type", 15.0, silent=False) is None

@@ -1,0 +1,61 @@
+"""One run of the suite in a process of its own, with what it came to, how long it took and how much memory it had."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conformance.command import COMMAND, environment
+
+HANGS = 120.0  # seconds after which a run counts as hanging
+MEMORY = 400.0  # megabytes that no run may exceed
+ENDS = (0, 1, 3)  # exit codes of a run that was started rightly and not interrupted
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a run came to: exit code, seconds, peak memory in megabytes, all that it printed."""
+
+    code: int
+    seconds: float
+    peak: float
+    said: str
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with how the run ended, whatever it found; empty if nothing is."""
+        if self.seconds > HANGS:
+            return "hang"
+        if "Traceback (most recent call last)" in self.said:
+            return "traceback"
+        if self.code not in ENDS:
+            return f"exit {self.code}"
+        return f"{self.peak:.0f} MB" if self.peak > MEMORY else ""
+
+
+def judge(*words: object, meanwhile: Callable[[int], object] = lambda _: None) -> Trial:
+    """Run `dungeonlab-conformance run` with these words to its end; `meanwhile` is called with its process id."""
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "said").open("w+", errors="replace") as said:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [*COMMAND, "run", *map(str, words)], stdout=said, stderr=said, cwd=folder, env=environment()
+        )
+        ending = threading.Timer(HANGS, process.kill)
+        ending.start()
+        try:
+            meanwhile(process.pid)
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        finally:
+            ending.cancel()
+            if process.returncode is None:
+                process.kill()
+                process.wait()
+        said.seek(0)
+        return Trial(process.returncode, time.monotonic() - began, used.ru_maxrss / 1024, said.read())
