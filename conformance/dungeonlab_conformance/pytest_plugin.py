@@ -213,6 +213,7 @@ def _notes(run: Run) -> Iterator[str]:
             found = verdict.findings[0]
             line = f"{verdict_name(verdict.requirement, verdict.event)}: expected {found.expected}; got {found.got}"
             yield f"{level} broken: {shortened(one_line(line), LONGEST)}"
+    yield from (f"note: {line}" for line in run.notes)
     yield from (f"not cleared away: {line}" for line in run.leftovers)
     if run.own_fault:
         yield f"the suite itself failed, please report it: {run.own_fault}"

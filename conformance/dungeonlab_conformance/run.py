@@ -21,9 +21,10 @@ class Run:
 
     `target` is the name of the server that was judged, its URL unless it is the bundled one; `target_file` the file
     that described it, if any; `bundled` whether it was the suite's own reference server. `fault` says in one sentence
-    why it ended early, if it did; `own_fault` what the suite itself failed at; `stale` what the list of known failures
-    has wrong; `claim` what may be said of the server, if anything. `began` is when, in RFC 3339; `again` the command
-    that repeats the run, to which a selection can be added.
+    why it ended early, if it did; `own_fault` what the suite itself failed at; `notes` what should be known of the
+    server, and breaks nothing; `stale` what the list of known failures has wrong; `claim` what may be said of the
+    server, if anything. `began` is when, in RFC 3339; `again` the command that repeats the run, to which a selection
+    can be added.
     """
 
     target: str
@@ -35,6 +36,7 @@ class Run:
     own_fault: str = ""
     interrupted: bool = False
     leftovers: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     protocol: str = field(default_factory=lambda: Catalogue.load().version)
     fail_on: Level = "MUST"
     stale: list[str] = field(default_factory=list)

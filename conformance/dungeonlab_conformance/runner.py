@@ -45,6 +45,10 @@ from dungeonlab_spec import Catalogue
 _LOG = logging.getLogger(__name__)
 _LIMITED = "the server's rate limit was reached (RATE_LIMITED); raise it for the run"
 _LONGEST = 4000  # characters of a reason, or of what went wrong
+_RECOVERS = (
+    "the server keeps the state of connections, for clients that come back; the offset that Socket.IO adds to each "
+    "event for that is no argument"
+)
 TIME_LIMIT = 600.0  # seconds for a whole run, unless its user allows it another time
 _CLEARING = 30.0  # seconds for clearing everything away at its end
 _SILENT_SCENES = 12  # in a row, after which a server that answers handshakes is not waited for any more
@@ -402,6 +406,8 @@ class Runner:
                     self._verdicts[name, event] = Verdict(
                         name, event, requirement.level, Outcome.UNJUDGED, why, scene=scene.name
                     )
+        if self.target.recovers:
+            self.run.notes.append(_RECOVERS)
         order = {name: i for i, name in enumerate(self.catalogue.requirements)}
         self.run.verdicts = sorted(self._verdicts.values(), key=lambda v: (order[v.requirement], v.event or ""))
 

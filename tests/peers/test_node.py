@@ -53,6 +53,7 @@ def test_the_offsets_of_recovered_connections_are_no_arguments() -> None:
     """A server whose packets carry an offset for the client's library, and which recovers nothing, is correct."""
     run = judge("websocket", None, None, "--offsets")
     assert red(run) == []
+    assert [note for note in run.notes if "offset" in note] == run.notes != []
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -51,6 +51,8 @@ def _head(run: Run) -> str:
         lines += [f"**The suite itself failed:** {_plain(shortened(run.own_fault, _LONGEST))}", ""]
     if run.fault:
         lines += [f"**Cut short:** {_plain(shortened(run.fault, _LONGEST))}", ""]
+    for note in run.notes:
+        lines += [f"**Note:** {_plain(shortened(note, _LONGEST))}", ""]
     for leftover in dict.fromkeys(run.leftovers):
         lines += [f"**Not cleared away:** {_plain(shortened(leftover, _LONGEST))}", ""]
     if run.verdicts:

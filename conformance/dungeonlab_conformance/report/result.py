@@ -18,7 +18,7 @@ from dungeonlab_spec import Catalogue
 FORMAT = 1
 _FIELDS = {  # of a Run, and where they stand in the document
     **{name: name for name in ("suite", "protocol", "began", "again", "claim", "fault", "interrupted", "seconds")},
-    **{name: name for name in ("scenes", "concurrency", "stale", "leftovers")},
+    **{name: name for name in ("scenes", "concurrency", "stale", "leftovers", "notes")},
     "fail_on": "failOn",
     "own_fault": "ownFault",
     "target_file": "targetFile",
@@ -49,6 +49,7 @@ def to_json(run: Run) -> dict[str, Any]:
         "counts": counts(run.verdicts),
         "stale": run.stale,
         "leftovers": run.leftovers,
+        "notes": run.notes,
         "verdicts": [verdict_to_json(v) for v in run.verdicts],
     }
 

@@ -131,6 +131,8 @@ def _anything_judged(run: Run) -> bool:
 
 
 def _conclusion(run: Run, console: Console, *, quiet: bool) -> None:
+    for note in run.notes:
+        _say(console, f"[cyan]note:[/] {_shown(note)}")
     for leftover, times in Counter(run.leftovers).items():
         again = f" ({times} times)" if times > 1 else ""
         _say(console, f"[yellow]not cleared away:[/] {_shown(leftover)}{again}")

@@ -49,8 +49,10 @@ def nasty_run() -> Run:
     """Return a run in which every text that a server has a hand in is meant to do harm."""
     lines = tuple(Line(i * 1.5, f"alice{NASTY}", act, f"{NASTY}", f'{{"a": "{NASTY}"}}') for i, act in enumerate(ACTS))
     finding = Finding(NASTY, NASTY, f"$.{NASTY}", NASTY, lines, {NASTY: NASTY}, {NASTY: NASTY})
-    run = Run(f"http://127.0.0.1:3000/{NASTY}", scenes=1, fault=NASTY, own_fault=NASTY, leftovers=[NASTY])
-    run.stale, run.claim, run.again = [NASTY], NASTY, f"dungeonlab-conformance run '{NASTY}'"
+    run = Run(
+        f"http://127.0.0.1:3000/{NASTY}", scenes=1, fault=NASTY, own_fault=NASTY, leftovers=[NASTY], notes=[NASTY]
+    )
+    run.stale, run.claim, run.again = [NASTY], [NASTY], NASTY, f"dungeonlab-conformance run '{NASTY}'"
     run.verdicts = [
         Verdict(ECHO, "token:move", "MUST", Outcome.FAIL, findings=[finding, finding], scene=NASTY),
         Verdict(ECHO, "token:delete", "MUST", Outcome.FAIL, findings=[finding], scene=NASTY, known=NASTY),

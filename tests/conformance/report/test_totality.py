@@ -52,7 +52,7 @@ def found_in(journal: Journal, said: str, room: Room | None = None) -> Finding:
 
 def run_of(one: Finding, said: str) -> Run:
     """Return a run in which a server had a hand in every text."""
-    run = Run(f"http://127.0.0.1:3000/{said}", scenes=1, fault=said, leftovers=[said], stale=[said])
+    run = Run(f"http://127.0.0.1:3000/{said}", scenes=1, fault=said, leftovers=[said], stale=[said], notes=[said])
     run.verdicts = [
         Verdict(ECHO, "token:move", "MUST", Outcome.FAIL, findings=[one, one], scene="scene"),
         Verdict(ECHO, "token:delete", "MUST", Outcome.UNJUDGED, said or "-"),
