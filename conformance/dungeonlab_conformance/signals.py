@@ -31,6 +31,7 @@ class Signals:
         self._count = 0
         self._stop: Callable[[], object] | None = None
         self._before: dict[signal.Signals, Any] = {}
+        self._ending: threading.Timer | None = None
 
     @property
     def came(self) -> bool:
@@ -44,6 +45,8 @@ class Signals:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._ending is not None:
+            self._ending.cancel()  # all is done; what the process does next is none of its business
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -70,8 +73,8 @@ class Signals:
             if self._stop:
                 self._stop()
             if self._count == 2:
-                ending = threading.Timer(_GRACE, os._exit, (EXIT_INTERRUPTED,))
-                ending.daemon = True
-                ending.start()
+                self._ending = threading.Timer(_GRACE, os._exit, (EXIT_INTERRUPTED,))
+                self._ending.daemon = True
+                self._ending.start()
         else:
             os._exit(EXIT_INTERRUPTED)  # a file or a thread that hangs may not keep it

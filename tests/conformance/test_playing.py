@@ -48,6 +48,8 @@ async def test_a_second_signal_leaves_off_clearing_away() -> None:
         run = await asyncio.wait_for(ending, 20)
     assert run.interrupted
     assert runner.settled
+    assert heeded._ending is not None
+    assert heeded._ending.finished.is_set()  # or the process would end some seconds later, whatever it does by then
 
 
 async def test_a_signal_that_comes_before_anything_is_played_is_heeded() -> None:
