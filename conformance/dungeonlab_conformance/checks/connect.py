@@ -157,7 +157,7 @@ def _carries(said: Said, seen: Observation) -> bool:
     return seen.act == "hears" and carries(seen, said)
 
 
-@check("connect/readable-packets")
+@check("connect/readable-packets", late=True)
 async def what_is_sent_can_be_read(stage: Stage) -> None:
     """Alice joins, speaks, is refused and leaves; each packet that she and bob are sent can be read."""
     alice, bob = await stage.joined("alice", "bob")

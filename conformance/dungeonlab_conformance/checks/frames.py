@@ -133,7 +133,9 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
 
     Then she and nobody, who has no cookie, send good events without having entered; bob and carol hear none.
     """
-    company: list[Actor] = await stage.joined("bob", "carol", *(["gamemaster"] if stage.can_play("gamemaster") else []))
+    company: list[Actor] = await stage.joined("bob", "carol")
+    await stage.member("alice")  # before somebody less needed is cast
+    company += [await stage.joined(name) for name in ("gamemaster",) if stage.can_play(name)]
     bob, carol = company[:2]
     await bob.does(said := await stage.request(Catalogue.load()["chat-message"]))
     await carol.witnesses(said)

@@ -129,7 +129,7 @@ export const faults = {
 
   "unhandled-rejection": {
     claim: "An async handler destructures a payload that is not there; the rejection, unhandled, ends the process.",
-    breaks: ["payloads/server-survives", "payloads/others-notice-nothing"],
+    breaks: ["payloads/server-survives"],
     on: (Peer) =>
       new (class extends Peer {
         async receive(socket, event, args) {
@@ -142,7 +142,7 @@ export const faults = {
 
   "callback-assumed": {
     claim: "The callback is called without looking: a request without one ends the process.",
-    breaks: ["payloads/missing-callback-is-harmless", "payloads/server-survives", "payloads/others-notice-nothing"],
+    breaks: ["payloads/missing-callback-is-harmless"],
     on: (Peer) =>
       new (class extends Peer {
         receive(socket, event, args) {
