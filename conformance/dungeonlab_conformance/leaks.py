@@ -36,8 +36,8 @@ _KEYS = (
     r"\bAIza[0-9A-Za-z_-]{35}\b",
 )
 _KEY_SIGNS = ("-----BEGIN", "k_", "AKIA", "ASIA", "gh", "github_pat_", "xox", "AIza")  # one of which each has in it
-# A JSON Web Token. Its parts have an end, since a text may begin a million of them and finish none.
-_SIGNED = r"\beyJ[A-Za-z0-9_-]{8,500}+\.[A-Za-z0-9_-]{8,9000}+\.[A-Za-z0-9_-]{16,}"
+# A JSON Web Token. It is looked for where such letters begin, or after one word: a text may begin a million of them.
+_SIGNED = r"(?<![\w-])(?:\w{1,20}-)?eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{16,}"
 
 _HASH = re.compile("|".join(_HASHES))
 _KEY = re.compile("|".join(_KEYS), re.DOTALL)
