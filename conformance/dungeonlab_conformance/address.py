@@ -26,7 +26,9 @@ def check(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-        URL(url)  # what sends the requests may be stricter
+        _ = URL(url).host  # what sends the requests may be stricter
+    except UnicodeError:  # a host of another alphabet, wrongly encoded
+        raise fault("its host is malformed") from None
     except ValueError as error:
         raise fault("its port is not between 1 and 65535" if "ort" in str(error) else "its host is malformed") from None
     if parts.scheme not in ("http", "https") or not host:

@@ -63,8 +63,11 @@ def quoted(value: object) -> str:
 
     What cannot be written out, since it lies too deep or has too many digits, is named by its type. Never raises.
     """
+    excerpt = _Excerpt(QUOTED)
+    copies = excerpt.copy((value,))  # a packet can hold four megabytes ten thousand times, as the same attachment
+    is_cut = excerpt.cut and isinstance(value, dict | list | tuple | str | bytes | bytearray)
     try:
-        text = repr(value)
+        text = repr(copies[0] if is_cut else value)
     except (RecursionError, ValueError):
         return f"something of type {type(value).__name__} that is too deep or too long to be shown"
     return text if len(text) <= QUOTED else text[:QUOTED] + "…"

@@ -123,6 +123,8 @@ class Connection:
                 for frame in await line.receive():
                     for found in decoder.decode(frame):
                         await self._take(found, connection, line, entered)
+                    if decoder.weight:  # a packet whose attachments may never come
+                        self._keep(decoder.weight if isinstance(frame, str) else len(frame))
         except (Closed, Refused) as over:
             if not entered.done():
                 entered.set_exception(over)

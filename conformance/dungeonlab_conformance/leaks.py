@@ -36,7 +36,8 @@ _KEYS = (
     r"\bAIza[0-9A-Za-z_-]{35}\b",
 )
 _KEY_SIGNS = ("-----BEGIN", "k_", "AKIA", "ASIA", "gh", "github_pat_", "xox", "AIza")  # one of which each has in it
-_SIGNED = r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}"  # a JSON Web Token
+# A JSON Web Token. It is looked for where such letters begin, or after one word: a text may begin a million of them.
+_SIGNED = r"(?<![\w-])(?:\w{1,20}-)?eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{16,}"
 
 _HASH = re.compile("|".join(_HASHES))
 _KEY = re.compile("|".join(_KEYS), re.DOTALL)
@@ -90,7 +91,9 @@ _LONG = re.compile(r"(?:[0-9a-fA-F]{32,}|[A-Za-z0-9+/_-]{40,}={0,2})")
 _RANDOM = re.compile(r"\S{16,}")
 _CUTS = (re.compile(r"[\s\"'=;,&<>]+"), re.compile(r"[^\w%+/-]+"))  # what may stand between a secret and other text
 _MASKED = re.compile(r"[*•x·….\s]*|\W?(?:hidden|redacted|filtered|secret|none|null)\W?", re.IGNORECASE)
-_PROPERTY = re.compile(r"""(\\*["'])([A-Za-z_$@][\w$@. -]{1,60})\1(\s*:\s*)(\\*["'])(.{0,4096}?)(?<!\\)\4""", re.DOTALL)
+_PROPERTY = re.compile(
+    r"""(?<!\\)(\\*["'])([A-Za-z_$@][\w$@. -]{1,60})\1(\s*:\s*)(\\*["'])(.{0,4096}?)(?<!\\)\4""", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class Ours:
 def _addresses(usernames: frozenset[str]) -> re.Pattern[str] | None:
     """Return what finds the mail addresses that were made of names; None if there are no names."""
     names = "|".join(map(re.escape, sorted(usernames)))
-    return re.compile(rf"(?:{names})[\w.+-]*@[\w-]+\.[\w.-]*\w") if names else None
+    return re.compile(rf"(?:{names})[\w.+-]{{0,64}}@[\w-]{{1,63}}\.[\w.-]{{0,250}}\w") if names else None
 
 
 @dataclass(frozen=True, slots=True)

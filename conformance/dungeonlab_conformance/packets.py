@@ -20,7 +20,8 @@ CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = packet.CONNECT_ERROR, packet.BINARY_EV
 
 DEEPEST = 600  # levels of arrays and objects that are read; twice what the suite itself sends
 MOST = 50_000  # values in one packet that are read; they take some 10 MB
-_ATTACHMENTS = 100  # of one packet
+HEAVIEST = 10_000_000  # bytes of memory that a packet with attachments may take
+_ATTACHMENTS, _ATTACHED = 100, "a packet with attachments"  # of one packet; and what such a one is called
 _SHOWN, _WHY = 500, 120  # characters that are kept of what cannot be read, and of the reason
 _ANSWERED = re.compile(r"[36](?:\d+-)?(\d{1,15})(?=\[|$)")  # an acknowledgement, with its number
 
@@ -53,13 +54,20 @@ class Decoder:
 
     def __init__(self) -> None:
         self._waiting: Any = None  # a packet of the library's, for its attachments
+        self.weight = 0  # about how many bytes that packet and its attachments take; 0 if none is waiting
 
     def decode(self, frame: str | bytes) -> list[Packet | Unreadable]:
         """Return the packet that a frame is or completes; none while attachments are due. Raises nothing."""
+        found = self._decoded(frame)
+        if self._waiting is None:
+            self.weight = 0
+        return found
+
+    def _decoded(self, frame: str | bytes) -> list[Packet | Unreadable]:
         found: list[Packet | Unreadable | None] = []
         if self._waiting is not None and isinstance(frame, str):
             self._waiting = None
-            found.append(_unreadable("a packet with attachments", "they never came"))
+            found.append(_unreadable(_ATTACHED, "they never came"))
         try:
             found.append(self._attach(frame) if isinstance(frame, bytes) else self._begin(frame))
         except Exception as error:  # the library raises what it likes at what it does not expect
@@ -78,19 +86,24 @@ class Decoder:
             return _unreadable(text, f"nested more than {DEEPEST} levels deep")
         if found.attachment_count > _ATTACHMENTS:
             return _unreadable(text, f"more than {_ATTACHMENTS} attachments")
+        weight = len(text) + 100 * values
         if found.attachment_count:
-            self._waiting = found
+            self._waiting, self.weight = found, weight
             return None
-        return _packet(found, text, weight=len(text) + 100 * values)
+        return _packet(found, text, weight)
 
     def _attach(self, data: bytes) -> Packet | Unreadable | None:
         if self._waiting is None:
             return _unreadable(data, "bytes that belong to no packet")
         found = self._waiting
+        self.weight += len(data)
+        if self.weight > HEAVIEST:
+            self._waiting = None
+            return _unreadable(_ATTACHED, f"more than {HEAVIEST // 1_000_000} MB in one packet")
         if not found.add_attachment(data):
             return None
         self._waiting = None
-        return _packet(found, "a packet with attachments", weight=sum(map(len, found.attachments)))
+        return _packet(found, _ATTACHED, self.weight)
 
 
 def encode(kind: int, data: Any = None, *, number: int | None = None, namespace: str = "/") -> list[str | bytes]:

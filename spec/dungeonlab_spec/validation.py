@@ -29,7 +29,8 @@ _DEEPEST = 64  # levels within which a refusal is explained; the explaining vali
 _WIDEST = 2_000  # items of a list within which it is; comparing each with each takes the square of their number
 _DIGITS = 4_000  # of an integer that are looked at; Python writes no more than 4,300
 _EXPLAINED = 50  # violations of one payload; the rest would say the same again
-_SHOWN = 200  # characters of a value that a message repeats
+_SHOWN = 200  # characters of a value that a message repeats, or of a name in a path
+_LONGEST_PATH = 400  # characters after which a path ends in an ellipsis
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -242,8 +243,8 @@ def _unfit(value: object) -> tuple[str, str] | None:
 
 
 def _below(path: str, step: str, depth: int) -> str:
-    """Return the path of what lies in something; not that of what lies very deep, which nobody reads."""
-    return path + step if depth < _DEEPEST else f"{path.removesuffix('…')}…"
+    """Return the path of what lies in something; no very long one, since each of thousands of values may have it."""
+    return path + step[:_SHOWN] if depth < _DEEPEST and len(path) < _LONGEST_PATH else f"{path.removesuffix('…')}…"
 
 
 def _encodable(text: str) -> bool:

@@ -27,6 +27,7 @@ SIGN = "it has a space, or a character that no URL may have"
         ("http://a..b", HOST),
         (f"http://{'x' * 64}.de", HOST),
         ("http://-a.de", HOST),
+        ("http://xn--a", HOST),
         ("http://h:0", PORT),
         ("http://h:65536", PORT),
         ("http://h:-1", PORT),

@@ -70,12 +70,34 @@ def test_attachments_make_a_packet_whole() -> None:
     """An event whose bytes come behind it is one packet; a text in place of them ends the waiting, and counts."""
     decoder = Decoder()
     assert decoder.decode('51-["x",{"_placeholder":true,"num":0}]') == []
-    assert decoder.decode(b"ab") == [Packet(packets.EVENT, ["x", b"ab"], weight=2)]
+    assert decoder.decode(b"ab") == [Packet(packets.EVENT, ["x", b"ab"], weight=440)]
     assert decoder.decode('51-["x",{"_placeholder":true,"num":0}]') == []
     given_up, text = decoder.decode('2["y"]')
     assert isinstance(given_up, Unreadable)
     assert text == Packet(packets.EVENT, ["y"], weight=106)
     assert [type(found) for found in decoder.decode(b"late")] == [Unreadable]
+
+
+def test_attachments_do_not_make_a_packet_lighter() -> None:
+    """Ten thousand objects weigh as much with one byte behind them as without."""
+    objects = "[" + ",".join(["{}"] * 10_000) + "]"
+    [alone] = Decoder().decode(f'2["x",{objects}]')
+    decoder = Decoder()
+    assert decoder.decode(f'51-["x",{objects},{{"_placeholder":true,"num":0}}]') == []
+    [attached] = decoder.decode(b"a")
+    assert isinstance(alone, Packet)
+    assert isinstance(attached, Packet)
+    assert attached.weight > alone.weight
+
+
+def test_attachments_are_not_gathered_without_end() -> None:
+    """A hundred attachments of a megabyte are no packet, long before the last one has come."""
+    decoder = Decoder()
+    found = decoder.decode('5100-["x"]')
+    for _ in range(20):
+        found += decoder.decode(bytes(1_000_000))
+    assert isinstance(found[0], Unreadable)
+    assert found[0].why == "more than 10 MB in one packet"
 
 
 @given(JSON)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.conformance.written import TIME, Written
 
 from dungeonlab_conformance.answer import Answer
-from dungeonlab_conformance.arguments import Arguments
+from dungeonlab_conformance.arguments import QUOTED, Arguments, quoted
 from dungeonlab_conformance.dialect import Dialect, Shape, deviations
 from dungeonlab_conformance.invariants import breaches
 from dungeonlab_conformance.journal import Act, Journal, Observation, Said, carries, contains
@@ -236,3 +236,12 @@ def _processor_time(event: str, body: Any, times: int) -> float:
     began = time.process_time()
     assert sum(1 for _ in breaches(scene.journal, Ledger([scene.journal]), CATALOGUE))
     return time.process_time() - began
+
+
+def test_what_is_quoted_is_not_written_out_before_it_is_cut() -> None:
+    """One attachment of 4 MB that a packet holds ten thousand times, at the top and 300 levels deep."""
+    many: list[Any] = [bytes(4_000_000)] * 10_000
+    for _ in range(300):
+        assert len(quoted(many)) <= QUOTED + 1
+        many = [many]
+    assert quoted({"a": [1, b"x", "\ud800"]}) == repr({"a": [1, b"x", "\ud800"]})

@@ -238,6 +238,12 @@ def test_wide_payloads_are_judged() -> None:
     assert [v.path for v in validate("token:create", payload, "request")] == ["$.token.name"]
 
 
+def test_a_long_name_is_not_repeated_for_each_value_below_it() -> None:
+    """A name of a million letters over twenty thousand odd values: their paths alone would take 20 GB."""
+    payload = changed("chat-message", "emission", "extra", {"k" * 1_000_000: {str(i): 0 for i in range(20_000)}})
+    assert [v.expected for v in validate("chat-message", payload, "emission")] == ["no such property"]
+
+
 def test_an_unknown_event_is_a_key_error() -> None:
     """The caller's mistake, not the payload's."""
     with pytest.raises(KeyError, match="tokenMove"):
