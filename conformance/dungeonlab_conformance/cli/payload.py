@@ -19,7 +19,7 @@ DIRECTIONS = ("request", "ack", "emission")
 @click.argument("file", type=FILE, default="-")
 @click.option("--direction", type=click.Choice(DIRECTIONS), default="request", show_default=True)
 def validate(event: str, file: Path, direction: Any) -> None:
-    """Hold a JSON payload from FILE (or standard input) against the schema of EVENT."""
+    """Check a JSON payload from FILE (or standard input) against the schema of EVENT."""
     from dungeonlab_conformance import files
     from dungeonlab_conformance.report.printable import one_line
     from dungeonlab_conformance.spelling import did_you_mean
