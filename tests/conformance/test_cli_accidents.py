@@ -156,7 +156,7 @@ def test_a_run_that_takes_too_long_ends_with_what_it_found(reference_url: str, t
     words = ("--time-limit", "2s", "--concurrency", "1")
     done = command("run", reference_url, *words, *files(tmp_path))
     assert done.returncode == 3, done.stdout
-    assert "cut short: the run had not ended after 2 s" in done.stdout
+    assert "cut short: the run reached its time limit of 2 s" in done.stdout
     result = load(tmp_path / "r.json")
     assert {v.outcome for v in result.verdicts} == {"pass", "unjudged"}
     assert result.leftovers == []
