@@ -66,21 +66,21 @@ too.
 the checks go on one after the other. Where the suite makes its accounts (`[register]`), many go on side by side.
 
 **What is left.** Everything a run makes carries its name, such as `conformance-3f9a1c` for a session and
-`alice-3f9a1c-0` for an account, and is cleared away at the end, also after Ctrl-C. What could not be is told apart
-from the verdicts, and counts against nobody.
+`alice-3f9a1c-0` for an account, and is cleared away at the end, also after Ctrl-C. What could not be deleted is
+listed apart from the verdicts, and does not count against the server.
 
-**What the suite does over HTTP.** It follows no redirect, on any transport, so that nothing it knows goes to another
-host; it uses no proxy of the environment (`HTTP_PROXY`); it reads 4 MB of an answer at most. It keeps cookies as a
-browser does: each goes back as it came, a newer value takes the place of an older one, and one for another domain, or
-for a path that does not cover the Socket.IO path, is not sent there; secure ones go over plain HTTP as on localhost.
-Where the server limits requests (429, or 503 with `Retry-After`) it waits, up to 90 s for one request, and plays one
+**What the suite does over HTTP.** It follows no redirect, on any transport, so that no secret goes to another host. It
+ignores the proxies of the environment (`HTTP_PROXY`). It reads at most 4 MB of an answer. It keeps cookies as a browser
+does: each is sent back unchanged, a newer value replaces an older one, and one for another domain, or for a path that
+does not cover the Socket.IO path, is not sent there; secure ones are sent over plain HTTP, as to localhost. If the
+server limits requests (429, or 503 with `Retry-After`), the suite waits, up to 90 s for one request, and then runs one
 check at a time. `--wait SECONDS` waits for a server that is starting.
 """
 VARIABLES = """\
 A text of a request may name variables in braces; there are no expressions. Besides those below, a recipe knows what
 its earlier requests captured; every recipe but `[register]` and `[login]` what the login captured; and those about
 a session what `[session.open]` captured. `{actor}` is the role, `{run}` the name of the run, `{user}` the server's
-id of whoever sends the request, `{member}` and `{member-name}` id and username of whom it is about.
+id of the sender, `{member}` and `{member-name}` id and username of whom it is about.
 """
 
 

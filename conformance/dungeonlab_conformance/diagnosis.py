@@ -80,7 +80,7 @@ async def _trouble(url: URL, error: BaseException) -> tuple[str, str]:
             return _other(url)
         return f"TLS failed: {reason(error)}", "look at [server] url, and at how the server is set up for TLS"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"no host is named {url.host}", f"is [server] url right?{proxies()}"
+        return f"the host {url.host} is unknown", f"is [server] url right?{proxies()}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return reason(error), f"is the server running?{proxies()}"
     if isinstance(error, Unreadable):
@@ -159,7 +159,7 @@ def _of_redirect(socket: URL, path: str, location: str) -> str:
         return f"redirects are not followed: set [server] url to {_line(str(base))}{more}"
     if base != socket.origin():
         return f"redirects are not followed: set [server] url to {_line(str(base))} if the server is there"
-    return "redirects are not followed: set [server] path or prefix to where Socket.IO is, or headers that let one in"
+    return "redirects are not followed: set [server] path or prefix to where Socket.IO is, or headers that grant access"
 
 
 def _is_old(text: str) -> bool:

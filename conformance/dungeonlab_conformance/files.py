@@ -45,8 +45,8 @@ class TooDeep(ValueError):  # noqa: N818
 
 
 def shown(path: Path) -> str:
-    """Return how a message calls a file."""
-    return "standard input or output" if path == STANDARD else str(path)
+    """Return how a message calls a file that is read."""
+    return "standard input" if path == STANDARD else str(path)
 
 
 def read(path: Path, most: int = MOST) -> str:

@@ -106,7 +106,7 @@ class Liveness:
             why = why or Unjudged("it took too long")
         if isinstance(why, Refused):
             raise Replaced(
-                f"the server at {self.target.url} was started anew during the run, or another one has taken its "
+                f"the server at {self.target.url} was restarted during the run, or another one has taken its "
                 f"place: it knows none of the users who were logged in ({why}); keep one server up for the whole run"
             )
         if why is not None:

@@ -124,8 +124,8 @@ class Runner:
 
     def _too_long(self) -> str:
         return (
-            f"the run had not ended after {self.time_limit:g} s, and was ended with what it had found until then; "
-            "give it more with --time-limit if the server is only slow, or select less with --only"
+            f"the run reached its time limit of {self.time_limit:g} s and ended with what it had found; "
+            "raise --time-limit if the server is only slow, or select less with --only"
         )
 
     def _blame_the_suite(self, fault: BaseException) -> None:

@@ -95,7 +95,8 @@ def _in_vain(selection: Selection, catalogue: Catalogue, offered: Sequence[Pair]
         if why := _no_event(value, catalogue, offered):
             yield f"--event {value!r} {fails}: {why}"
     if not _takes_any(selection, offered):
-        yield f"this {fails}: its parts exclude each other; `dungeonlab-conformance list` shows what there is"
+        shows = "`dungeonlab-conformance list` shows what there is"
+        yield f"this combination {fails}: the options exclude each other; {shows}"
     whole = replace(selection, without=())
     for option, value, narrowed in (
         *(("--only", value, replace(whole, only=(value,))) for value in selection.only),

@@ -80,7 +80,7 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     show_default=True,
     help="TCP connections, and Socket.IO connections, at once.",
 )
-@click.option("--check-outgoing", is_flag=True, help="Hold everything sent against the schemas (for debugging).")
+@click.option("--check-outgoing", is_flag=True, help="Check everything sent against the schemas (for debugging).")
 @click.option(
     "--scrypt-n",
     type=click.Choice([str(2**exponent) for exponent in range(1, 15)]),

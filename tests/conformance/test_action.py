@@ -105,6 +105,31 @@ def test_wrong_inputs_are_unusable(judged: Any, inputs: dict[str, str]) -> None:
     assert (code, outputs["result"]) == (2, "unusable"), said
 
 
+@pytest.mark.parametrize("reports", ["/dev/null", "taken", "-p/taken/in\nit"])
+def test_a_folder_that_cannot_be_made_is_unusable(judged: Any, tmp_path: Path, reports: str) -> None:
+    """Exit code 2, not the 1 of a shell command that fails: that would say that the server is broken."""
+    (tmp_path / "taken").write_text("", "utf-8")
+    (tmp_path / "-p").mkdir()
+    (tmp_path / "-p" / "taken").write_text("", "utf-8")
+    code, outputs, said = judged(url="http://127.0.0.1:1", reports=reports)
+    assert (code, outputs) == (2, {"result": "unusable"}), said
+    assert "the folder for the reports cannot be made" in said
+
+
+def test_an_empty_input_is_its_default(judged: Any, echoing: str, tmp_path: Path) -> None:
+    """An input that comes from a variable which is not set is empty, and does not get the default by itself."""
+    names = ("fail_on", "timeout", "wait", "time_limit", "reports", "protocol_version", "known_failures", "target")
+    code, outputs, said = judged(url=echoing, only="connect/websocket", **dict.fromkeys(names, ""))
+    assert (code, outputs["result"]) == (0, "passed"), said
+    assert (tmp_path / "conformance-reports" / "result.json").is_file()
+
+
+def test_a_list_of_ids_may_be_indented_and_end_its_lines_as_on_windows(judged: Any, echoing: str) -> None:
+    """Space around an id is no part of it."""
+    code, outputs, said = judged(url=echoing, only="  connect/websocket  \r\n\r\n\tconnect/polling\r\n")
+    assert (code, outputs["pass"]) == (0, "2"), said
+
+
 @pytest.mark.parametrize("inputs", [{}, {"url": "  "}, {"url": "\n", "target": ""}, {"only": "connect/websocket"}])
 def test_without_a_server_the_step_fails(judged: Any, tmp_path: Path, inputs: dict[str, str]) -> None:
     """In an empty repository, and where a fork's pull request has no secret: a sentence, nothing green, no badge."""

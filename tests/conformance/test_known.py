@@ -50,7 +50,7 @@ def test_a_failure_that_is_not_listed_still_fails_the_run() -> None:
         (Known(ECHO, "r"), "held"),
         (Known("rooms/*", "r"), "held"),
         (Known("rooms/sender-hears-notes", "r"), "matches no requirement"),
-        (Known(ECHO, "r", "token:fly"), "matches no event"),
+        (Known(ECHO, "r", "token:fly"), "is judged for this event"),
         (Known("client/joins-before-it-sends", "r"), "matches no requirement"),
         (Known(ECHO, "r", "token:delete", datetime.date(2027, 2, 28)), "accepted until 2027-02-28"),
     ],

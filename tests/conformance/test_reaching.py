@@ -47,7 +47,7 @@ async def test_a_redirect_to_https_is_named() -> None:
     [
         ("/vtt/socket.io/?EIO=4&transport=polling", "set [server] url to {url} and prefix to /vtt"),
         ("https://other.example.org/vtt/socket.io", "set [server] url to https://other.example.org and prefix to /vtt"),
-        ("/login?next=/socket.io/", "set [server] path or prefix to where Socket.IO is, or headers that let one in"),
+        ("/login?next=/socket.io/", "set [server] path or prefix to where Socket.IO is, or headers that grant access"),
         ("https://sso.example.org/login", "set [server] url to https://sso.example.org if the server is there"),
         ("http://[::1", "set [server] url to where the server is"),
         ("", "answered 307 to nowhere; redirects are not followed"),
@@ -102,7 +102,7 @@ async def test_a_server_that_serves_websocket_only_is_reached() -> None:
 
 async def test_a_name_that_nobody_has_is_named() -> None:
     """The host, and the key to look at."""
-    with pytest.raises(NotUp, match=r"no host is named nobody\.invalid\); is \[server\] url right\?"):
+    with pytest.raises(NotUp, match=r"the host nobody\.invalid is unknown\); is \[server\] url right\?"):
         await reach(Target("http://nobody.invalid:3000"))
 
 

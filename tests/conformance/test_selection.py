@@ -70,9 +70,9 @@ def test_any_text_is_answered(value: str, event: str) -> None:
         ({"only": ("rooms", "chat"), "events": ("chat-message",)}, "--only 'chat' selects no check at all"),
         ({"only": ("auth",), "levels": ("MUST", "MAY")}, "--level 'may' selects no check at all"),
         ({"only": ("tokens",), "events": ("token:*", "chat-message")}, "--event 'chat-message' selects no check"),
-        ({"only": ("rooms",), "without": ("rooms",)}, "this selects no check at all"),
-        ({"without": ("*",)}, "this selects no check at all"),
-        ({"levels": ("MAY",), "only": ("auth",)}, "this selects no check at all"),
+        ({"only": ("rooms",), "without": ("rooms",)}, "this combination selects no check at all"),
+        ({"without": ("*",)}, "this combination selects no check at all"),
+        ({"levels": ("MAY",), "only": ("auth",)}, "this combination selects no check at all"),
     ],
 )
 def test_each_reason_has_its_sentence(values: dict[str, tuple[str, ...]], said: str) -> None:

@@ -182,7 +182,7 @@ async def _cannot_connect_as(stage: Stage, alice: Actor, mallory: Actor, said: S
     if answer.accepted or (await impostor.asks(said)).accepted:
         if (await mallory.tries_to_join(stage.session)).accepted:
             raise Unjudged("mallory is let in by now without claiming anything")
-        raise Broken("mallory to be refused, whoever she claims to be in the handshake", "she was let through")
+        raise Broken("mallory to be refused, whatever user she names in the handshake", "she was let through")
 
 
 @check("auth/no-open-namespace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,7 @@ import click
 
 from dungeonlab_conformance import files
 from dungeonlab_conformance.advice import NAME
-
-FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+from dungeonlab_conformance.cli.paths import FILE
 
 
 @click.command()
@@ -26,8 +26,9 @@ def init(file: Path, force: bool) -> None:
     template = resources("dungeonlab_conformance.target_file").joinpath("template.toml").read_text("utf-8")
     _write(template, file)
     if file != files.STANDARD:
+        named = shlex.quote(str(file))
         click.echo(
-            f"{file} is written; say in it where your server is, then: dungeonlab-conformance probe --target {file}"
+            f"{file} is written; say in it where your server is, then: dungeonlab-conformance probe --target {named}"
         )
 
 

@@ -8,16 +8,18 @@ from typing import Any
 
 import click
 
+from dungeonlab_conformance.cli.paths import FILE
+
 _MOST = 16 << 20  # bytes of a payload; servers take one million or so
 DIRECTIONS = ("request", "ack", "emission")
 
 
 @click.command()
 @click.argument("event")
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-")
+@click.argument("file", type=FILE, default="-")
 @click.option("--direction", type=click.Choice(DIRECTIONS), default="request", show_default=True)
 def validate(event: str, file: Path, direction: Any) -> None:
-    """Hold a JSON payload from FILE (or standard input) against the schema of EVENT."""
+    """Check a JSON payload from FILE (or standard input) against the schema of EVENT."""
     from dungeonlab_conformance import files
     from dungeonlab_conformance.report.printable import one_line
     from dungeonlab_conformance.spelling import did_you_mean

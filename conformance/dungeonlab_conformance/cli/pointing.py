@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dungeonlab_conformance.cli.paths import FileName
+
 if TYPE_CHECKING:
     from dungeonlab_conformance.target import Target
 
@@ -55,7 +57,7 @@ def pointing(command: Any) -> Any:
         click.option(
             "--target",
             "target_file",
-            type=click.Path(path_type=Path),
+            type=FileName(dir_okay=True),
             metavar="FILE",
             help="What is to be known about the server; a URL beside it takes the place of the file's own.  "
             "[default: dungeonlab-target.toml here, if no URL is given; beside a URL that file is not used]",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dungeonlab_conformance.cli.paths import FILE
 from dungeonlab_conformance.cli.pointing import make_target, pointing
-from dungeonlab_conformance.cli.report import RESULT, loaded
+from dungeonlab_conformance.cli.report import loaded
 from dungeonlab_conformance.leaks import HIDDEN
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _MARKS = {"done": ">", "as recorded": "=", "otherwise": "≠", "nothing": "∅",
 
 
 @click.command()
-@click.argument("result", type=RESULT)
+@click.argument("result", type=FILE)
 @click.argument("requirement", metavar="ID")
 @click.option("--event", metavar="NAME", help="Which event's failure, if there are several.")
 @click.option(
@@ -108,7 +109,7 @@ def _none_such(run: Run, requirement: str, event: str | None, broken: list[Verdi
         return f"nothing was found broken under {requirement!r} for {event!r}; there are findings on it for: {events}"
     names = dict.fromkeys(v.requirement for v in run.verdicts if v.findings)
     hint = f"; {did_you_mean(requirement, names)}" if names and requirement not in Catalogue.load().requirements else ""
-    there = f"this result has findings on: {', '.join(names) or 'nothing'}"
+    there = f"this result has findings on: {', '.join(names)}" if names else "this result has no findings"
     return f"nothing was found broken under {requirement!r}; {there}{hint}"
 
 

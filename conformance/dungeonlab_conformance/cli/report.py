@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from dungeonlab_conformance.cli import reports
+from dungeonlab_conformance.cli.paths import FILE
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.run import Run
-
-RESULT = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 
 
 def loaded(file: Path) -> Run:
@@ -26,7 +25,7 @@ def loaded(file: Path) -> Run:
 
 
 @click.command()
-@click.argument("result", type=RESULT)
+@click.argument("result", type=FILE)
 @reports.reporting
 @click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what passed.")
 def report(result: Path, verbose: bool, **files: Path | None) -> None:
@@ -35,7 +34,7 @@ def report(result: Path, verbose: bool, **files: Path | None) -> None:
 
     from dungeonlab_conformance.report import terminal
 
-    reports.make_sure_of(files)
+    reports.make_sure_of(files, read=[result])
     run = loaded(result)
     fault = run.own_fault
     reports.refuse_badge(files, bundled=run.bundled)
@@ -53,8 +52,8 @@ def report(result: Path, verbose: bool, **files: Path | None) -> None:
 
 
 @click.command()
-@click.argument("old", type=RESULT)
-@click.argument("new", type=RESULT)
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
 def diff(old: Path, new: Path) -> None:
     """Show what changed from one result to another.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dungeonlab_conformance.cli.paths import FILE
 from dungeonlab_conformance.cli.streams import commands
 from dungeonlab_conformance.files import STANDARD
 from dungeonlab_conformance.report.printable import sentence_of
@@ -28,7 +29,6 @@ FORMATS = {  # option, module, help
     "html": ("html", "Write one self-contained HTML page."),
     "badge": ("badge", "Write a badge: SVG if FILE ends in .svg, else JSON for shields.io. Not of the bundled server."),
 }
-FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 
 
 def reporting(command: Any) -> Any:
@@ -38,9 +38,13 @@ def reporting(command: Any) -> Any:
     return command
 
 
-def make_sure_of(files: Mapping[str, Path | None]) -> None:
-    """Make sure, before a long run, that each file can be written; what cannot is wrong usage."""
+def make_sure_of(files: Mapping[str, Path | None], *, read: Iterable[Path | None] = ()) -> None:
+    """Make sure, before a long run, that each file can be written and is none that is `read`; else: wrong usage."""
     given = [file for file in files.values() if file is not None]
+    for source in read:
+        for file in given:
+            if source and file != STANDARD and _same(file, source):
+                raise click.UsageError(f"{file} is read by this command; name another file for what it writes")
     for number, file in enumerate(given):
         for other in given[:number]:
             if _same(file, other):

@@ -13,6 +13,7 @@ import click
 from dungeonlab_conformance.advice import NAME
 from dungeonlab_conformance.cli import fuzzing, reports, waiting
 from dungeonlab_conformance.cli.options import chosen_scenes, selecting, time_limit
+from dungeonlab_conformance.cli.paths import FILE
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 
 if TYPE_CHECKING:
@@ -46,20 +47,20 @@ NO_TARGET = (
 @click.option(
     "--known-failures",
     "known_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Accept the failures listed in FILE; complain of those listed that hold.",
 )
 @click.option(
     "--write-known-failures",
     "listing_file",
-    type=reports.FILE,
+    type=FILE,
     metavar="FILE",
     help="List what fails in FILE, for you to give the reasons; what is listed there already is kept.",
 )
 @click.option("--reason", metavar="TEXT", help="With --write-known-failures: the reason of each entry without one.")
 @reports.reporting
-@click.option("--ndjson", "ndjson_file", type=reports.FILE, metavar="FILE", help="Stream each verdict as a JSON line.")
+@click.option("--ndjson", "ndjson_file", type=FILE, metavar="FILE", help="Stream each verdict as a JSON line.")
 @click.option(
     "--require-target",
     is_flag=True,
@@ -106,9 +107,15 @@ def run(
     from dungeonlab_conformance.run import Run
     from dungeonlab_conformance.selection import Selection
     from dungeonlab_conformance.signals import Signals
+    from dungeonlab_conformance.target_file.loading import find
     from dungeonlab_conformance.verdict import LEVELS
 
-    reports.make_sure_of({**files, "ndjson": ndjson_file, "listing": listing_file})
+    if quiet and verbose:
+        raise click.UsageError("--quiet and --verbose contradict each other; leave one out")
+    written = {**files, "ndjson": ndjson_file}
+    reports.make_sure_of(written, read=[known_file])
+    written["listing"] = listing_file  # which may well be the list that is read
+    reports.make_sure_of(written, read=[target_file or (find() if url is None else None)])
     _make_sure_of_reason(reason, listing_file)
     before = _known(listing_file if listing_file and listing_file.exists() else None, needs_reasons=False)
     rewriting = known_file is not None and listing_file is not None and known_file.resolve() == listing_file.resolve()
@@ -122,7 +129,7 @@ def run(
     if require_target and target.bundled:
         raise click.UsageError(NO_TARGET)
     reports.refuse_badge(files, bundled=target.bundled)
-    reports_on_output = reports.to_output({**files, "ndjson": ndjson_file, "listing": listing_file})
+    reports_on_output = reports.to_output(written)
     console = Console(highlight=False, stderr=reports_on_output)
     if verbose:  # the suite's own faults with their stack traces, for whoever reports them
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())

@@ -115,12 +115,17 @@ _KINDS = {
 }
 
 
+_FORMS = {  # the patterns of the schema, by what they begin with
+    "^[a-z]": "a variable's name is of small letters, digits, - and _",
+    "^(/|cookie:": "give a JSON pointer that begins with /, or cookie:NAME, header:NAME, input:NAME",
+    "^/[": "it must begin with /, and have no ? and no #",
+    "^/": "it must begin with /",
+    "^[A-Za-z_]": "write it as package.module:Class",
+}
+
+
 def _pattern(pattern: str) -> str:
-    if pattern.startswith("^[a-z]"):
-        return "a variable's name is of small letters, digits, - and _"
-    if "cookie:" in pattern:
-        return "give a JSON pointer that begins with /, or cookie:NAME, header:NAME, input:NAME"
-    return "it must begin with /" if pattern == "^/" else "write it as package.module:Class"
+    return next(said for begin, said in _FORMS.items() if pattern.startswith(begin))
 
 
 def _meant(error: ValidationError) -> str:

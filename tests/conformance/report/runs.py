@@ -52,7 +52,7 @@ def nasty_run() -> Run:
     run = Run(
         f"http://127.0.0.1:3000/{NASTY}", scenes=1, fault=NASTY, own_fault=NASTY, leftovers=[NASTY], notes=[NASTY]
     )
-    run.stale, run.claim, run.again = [NASTY], [NASTY], NASTY, f"dungeonlab-conformance run '{NASTY}'"
+    run.stale, run.claim, run.again = [NASTY], NASTY, f"dungeonlab-conformance run '{NASTY}'"
     run.verdicts = [
         Verdict(ECHO, "token:move", "MUST", Outcome.FAIL, findings=[finding, finding], scene=NASTY),
         Verdict(ECHO, "token:delete", "MUST", Outcome.FAIL, findings=[finding], scene=NASTY, known=NASTY),

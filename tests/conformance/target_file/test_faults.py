@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from dungeonlab_conformance.cli import main
+from dungeonlab_conformance.target_file import shape
 from dungeonlab_conformance.target_file.document import FileFault
 from dungeonlab_conformance.target_file.loading import load
 
@@ -47,6 +50,10 @@ FAULTS = {
     "a bad variable": (SERVER + "[whoami]\npath='/'\ncapture = { User = '/id' }\n", 5, "a variable's name is of small"),
     "no timeout at all": (SERVER + "[timeouts]\nanswer = 0\n", 4, "[timeouts] answer must be greater than 0"),
     "no transports": (SERVER + "transports = []\n", 3, "[server] transports must not be empty"),
+    "a prefix without its slash": (SERVER + "prefix = 'vtt'\n", 3, "[server] prefix: it must begin with /"),
+    "a prefix with a query": (SERVER + "prefix = '/vtt?a=b'\n", 3, "and have no ? and no #"),
+    "a path without its slash": (SERVER + "path = 'socket.io'\n", 3, "[server] path: it must begin with /"),
+    "an adapter without a class": ("adapter = 'my_adapter'\n" + SERVER, 1, "write it as package.module:Class"),
     "a transport twice": (SERVER + "transports = ['polling', 'polling']\n", 3, "names something twice"),
     "three sessions": (
         SERVER + ACTORS + "".join(f"[[static-session]]\nid = '{n}'\nmembers = []\n" for n in range(3)),
@@ -213,3 +220,16 @@ def test_a_fault_never_shows_a_secret(tmp_path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(FileFault) as fault:
             load(file)
         assert "hunter2" not in str(fault.value)
+
+
+def test_each_form_that_the_schema_asks_for_has_a_sentence() -> None:
+    """A pattern that nobody described would be reported by the sentence of another key."""
+    patterns = {found["pattern"] for found in _tables(shape.schema()) if isinstance(found.get("pattern"), str)}
+    assert len({shape._pattern(pattern) for pattern in patterns}) == len(patterns)
+
+
+def _tables(value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _tables(inner)
