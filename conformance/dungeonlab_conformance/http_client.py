@@ -153,14 +153,18 @@ async def _note_used(*_: object) -> None:
 
 
 async def _once_more(asked: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Make a request again that went to a connection which the server had closed; aiohttp does so for GET alone."""
-    try:
-        return await handler(asked)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        never_there = isinstance(error, aiohttp.ClientConnectorError)
-        if never_there or not _used.get() or isinstance(asked.body, aiohttp.payload.IOBasePayload):
+    """Make a request again that went to a connection which the server had closed; aiohttp does so once, not for POST.
+
+    Each connection that was closed is used up by that, until a new one is made.
+    """
+    while True:
+        try:
+            return await handler(asked)
+        except aiohttp.ClientConnectorError:
             raise
-        return await handler(asked)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            if not _used.get() or isinstance(asked.body, aiohttp.payload.IOBasePayload):
+                raise
 
 
 async def _refuse_redirect(_: object, __: object, asked: aiohttp.TraceRequestRedirectParams) -> None:
