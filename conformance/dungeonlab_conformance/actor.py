@@ -176,8 +176,9 @@ class Actor(Connection):
 
     def _was_refused_before(self, connection: int) -> bool:
         """Whether a connection was refused anything: a server may end it for that, be it a moment later."""
-        answers = (o for o in self.journal.observations if o.connection == connection and o.act == "is answered")
-        return any(not Answer(Said("", (), None, None), answer.args).accepted for answer in answers)
+        seen = [o for o in self.journal.observations if o.connection == connection]
+        answers = (Answer(Said("", (), None, None), o.args) for o in seen if o.act == "is answered")
+        return any(o.act == "hears" and o.event == "error" for o in seen) or any(not a.accepted for a in answers)
 
     async def _is_alive(self) -> bool:
         """Whether the server answers at all: this connection's round trip, or else a new connection."""

@@ -14,6 +14,7 @@ import codecs
 import ssl
 import zlib
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import cache
 
 import aiohttp
@@ -48,17 +49,21 @@ def new_session(
 
     `url` is the server's, `cookies` those to send to it, `headers` what goes with every request. `verify` says whether
     the server's certificate must be valid, or names a file of certificate authorities. Compression is not asked for,
-    and not undone: read bodies with `read_text`.
+    and not undone: read bodies with `read_text`. A server may close a connection after any answer without saying so: a
+    request that meets with that is made once more, on a new connection, as browsers do.
     """
     jar = Jar(URL(url))
     jar.update_cookies(cookies, URL(url))
     tracing = aiohttp.TraceConfig()
     tracing.on_request_redirect.append(_refuse_redirect)
+    tracing.on_connection_create_start.append(_note_new)
+    tracing.on_connection_reuseconn.append(_note_used)
     return aiohttp.ClientSession(
         cookie_jar=jar,
         headers={"Accept-Encoding": "identity", **headers},
         connector=aiohttp.TCPConnector(ssl=True if verify is True else tls(verify), limit=0, keepalive_timeout=IDLE),
         trace_configs=[tracing],
+        middlewares=(_once_more,),
         auto_decompress=False,
         max_line_size=LONGEST_HEADER,
         max_field_size=LONGEST_HEADER,
@@ -134,6 +139,32 @@ def _inflating(encoding: str) -> Callable[[bytes, int], bytes]:
             raise Unreadable(f"answered with a body that is not {encoding}, as its Content-Encoding says") from None
 
     return inflate
+
+
+_used: ContextVar[bool] = ContextVar("_used", default=False)  # whether the connection carried a request before
+
+
+async def _note_new(*_: object) -> None:
+    _used.set(False)
+
+
+async def _note_used(*_: object) -> None:
+    _used.set(True)
+
+
+async def _once_more(asked: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Make a request again that went to a connection which the server had closed; aiohttp does so once, not for POST.
+
+    Each connection that was closed is used up by that, until a new one is made.
+    """
+    while True:
+        try:
+            return await handler(asked)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            if not _used.get() or isinstance(asked.body, aiohttp.payload.IOBasePayload):
+                raise
 
 
 async def _refuse_redirect(_: object, __: object, asked: aiohttp.TraceRequestRedirectParams) -> None:

@@ -6,6 +6,7 @@ Only data and what follows from it; `backstage` carries the steps out.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections import Counter
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.transcript import Room
 from dungeonlab_conformance.verdict import Missing, NotUp, TargetFault, Unreachable
 
+_OPEN = re.compile(r'0\s*\{\s*"')  # as JSON may be written, and no chunk of Engine.IO 3, such as `97:0{"sid"`
 _KEPT = 10_000  # characters of the body that a handshake is answered with; a run makes hundreds of them
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
 BUNDLED = "the bundled reference server"  # what every report calls it; its address is gone when one is read
@@ -143,7 +145,7 @@ class Handshake:
     @property
     def opened(self) -> bool:
         """Whether this is an Engine.IO OPEN packet."""
-        return self.status == 200 and self.text.startswith('0{"')
+        return self.status == 200 and _OPEN.match(self.text) is not None
 
 
 @dataclass

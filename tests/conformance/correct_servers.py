@@ -55,3 +55,12 @@ class RefusesWithoutNames(Wire):
             if refusal.code == "SESSION_NOT_FOUND":
                 raise Refusal("PERMISSION_DENIED", "no") from None
             raise
+
+
+class DisconnectsWhomeverItRefuses(Wire):
+    """Whoever sends what is refused is answered, with or without a callback, and disconnected."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+        await super().acknowledge(connection, name, envelope, where)
+        if not envelope["success"]:
+            await self.sockets.disconnect(connection)

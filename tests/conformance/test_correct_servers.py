@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.conformance.correct_servers import (
     DisconnectsTheRemoved,
+    DisconnectsWhomeverItRefuses,
     RefusesWithoutNames,
     TakesShortMessages,
     WritesIntegersWithAPoint,
@@ -22,6 +23,14 @@ SERVERS = {
     "a removed member is disconnected": (
         Variant(wire=DisconnectsTheRemoved),
         ("authorization/checked-on-every-operation", "authorization/removed-member-hears-nothing", "presence"),
+    ),
+    "whoever is refused is disconnected at once, without a callback too": (
+        Variant(wire=DisconnectsWhomeverItRefuses),
+        (
+            "connect/readable-packets",
+            "acks/failure-without-callback-emits-error",
+            "payloads/missing-callback-is-harmless",
+        ),
     ),
     "no packet above 20 kB": (Variant(wire=TakesShortMessages), ("payloads/very-long", "payloads/bound-broken")),
     "nobody learns what exists": (Variant(wire=RefusesWithoutNames), ("acks/code-names-the-cause", "join")),

@@ -144,3 +144,32 @@ async def test_a_redirect_may_be_looked_at() -> None:
         session.get(server.url, allow_redirects=False) as answer,
     ):
         assert answer.headers["Location"] == "/in"
+
+
+@pytest.mark.parametrize("body", [b"", b"hello"])
+async def test_a_post_is_made_again_where_the_connection_was_closed_unannounced(body: bytes) -> None:
+    """A server that ends each connection as soon as a second request comes on it loses nothing by that."""
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        await reader.readexactly(len(body))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
+        await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, new_session(url, {}, {}) as session:
+        for _ in range(3):
+            async with session.post(url, data=body) as answer:
+                assert await read_text(answer) == "fine"
+    assert len(asked) == 3
+
+
+async def test_a_post_that_kills_the_connection_is_not_made_for_ever() -> None:
+    """On a new connection it is made once."""
+    async with bytes_server(lambda _: []) as server, new_session(server.url, {}, {}) as session:
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await session.post(server.url, data=b"hello")
+    assert len(server.asked) == 1

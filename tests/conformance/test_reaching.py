@@ -100,6 +100,15 @@ async def test_a_server_that_serves_websocket_only_is_reached() -> None:
         await reach(Target(server.url))
 
 
+@pytest.mark.parametrize("space", ["", " ", "\n  ", "\t"])
+async def test_an_open_packet_is_json_however_it_is_written(space: str) -> None:
+    """Space is free in JSON; Python's `json.dumps` with an indent puts some after the first brace."""
+    opened = f'0{space}{{{space}"sid":"1","upgrades":[],"pingInterval":25000,"pingTimeout":20000}}'
+    async with bytes_server(lambda _: http("200 OK", opened.encode())) as server:
+        await reach(Target(server.url))
+        assert (await Target(server.url).handshake(None)).opened
+
+
 async def test_a_name_that_nobody_has_is_named() -> None:
     """The host, and the key to look at."""
     with pytest.raises(NotUp, match=r"the host nobody\.invalid is unknown\); is \[server\] url right\?"):
