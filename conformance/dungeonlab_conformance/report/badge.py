@@ -73,7 +73,7 @@ def svg(run: Run) -> str:
     """Return the badge as an SVG document; it loads nothing."""
     label, (message, colour) = _label(run), state(run)
     left, right = (round(len(part) * _LETTER) + 2 * _PAD for part in (label, message))
-    wide, spoken = left + right, escape(f"{label}: {message}")
+    wide, spoken = left + right, escape(f"{label}: {message}", {'"': "&quot;"})
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="20" role="img" aria-label="{spoken}">'
         f"<title>{spoken}</title>"

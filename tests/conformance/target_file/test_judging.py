@@ -107,10 +107,11 @@ def _texts(reports: dict[str, Path]) -> dict[str, str]:
 
 
 def test_a_probe_ticks_each_step(tavern_url: str) -> None:
-    """All sixteen, and exit code 0."""
+    """All sixteen, below the server's name, and exit code 0."""
     told = command("probe", folder=TAVERN, TAVERN_URL=tavern_url)
     assert told.returncode == 0, told.stdout
-    lines = told.stdout.splitlines()
+    server, *lines = told.stdout.splitlines()
+    assert server == f"Probing {tavern_url} (dungeonlab-target.toml)"
     assert len(lines) == 16
     assert all(line.startswith("✓ ") for line in lines)
     for step in ("mallory logs in", "each is somebody else", "she joins the session", "her membership is revoked"):
@@ -163,7 +164,7 @@ def test_a_server_that_is_not_there() -> None:
     """A probe goes no further; a run ends with 3 and one sentence."""
     told = command("probe", folder=TAVERN, TAVERN_URL="http://127.0.0.1:9")
     assert told.returncode == 3
-    assert told.stdout.startswith("✗ http://127.0.0.1:9/socket.io/ can be reached: ")
+    assert told.stdout.splitlines()[1].startswith("✗ http://127.0.0.1:9/socket.io/ can be reached: ")
     assert told.stdout.count("(not tried)") == 15
 
 
