@@ -39,7 +39,7 @@ class Secrets:
         """Hide a value from now on; one of fewer than four characters cannot be hidden."""
         if len(value) < SHORTEST:
             return
-        for form in {value, value.replace(" ", "+"), *_base64(value), *_undone(value)}:
+        for form in {value, value.replace(" ", "+"), *_base64(value), *_hex(value), *_undone(value)}:
             alike = self._forms.setdefault(form[:SHORTEST], [])
             place = bisect_right(alike, form)
             if not place or alike[place - 1] != form:
@@ -131,6 +131,12 @@ def _undone(value: str) -> Iterator[str]:
     for _ in range(_ROUNDS):
         if unescaped.undo() and len(unescaped.text) >= SHORTEST:
             yield unescaped.text
+
+
+def _hex(value: str) -> tuple[str, str]:
+    """Return a value in hexadecimal, as servers dump what they cannot decode."""
+    digits = value.encode("utf-8", "surrogatepass").hex()
+    return digits, digits.upper()
 
 
 def _base64(value: str) -> Iterator[str]:

@@ -74,6 +74,12 @@ FORMS: tuple[Callable[[str], str], ...] = (
 )
 
 
+@pytest.mark.parametrize("form", [lambda v: v.encode().hex(), lambda v: v.encode().hex().upper()])
+def test_hexadecimal_is_hidden(form: Callable[[str], str]) -> None:
+    """A server that dumps the bytes of a header shows its secret as well."""
+    assert hiding(VALUE).redact(f"before {form(VALUE)} after") == "before *** after"
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_hidden(form: Callable[[str], str]) -> None:
     """As it is, in a URL, in HTML, in JSON, as Python writes it, and one in another."""
