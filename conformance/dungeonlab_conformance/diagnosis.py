@@ -69,7 +69,7 @@ async def of_silence(url: str, seconds: float, *, known: bool) -> str:
     if not known and not await _speaks(where, secure=secure) and await _speaks(where, secure=not secure):
         why, cure = _other(where)
         return f"{url} cannot be reached ({why}); {cure}"
-    return f"{url} did not answer within {seconds:.0f} s; is it the right server?{proxies()}"
+    return f"{url} did not answer within {round(seconds, 1):g} s; is it the right server?{proxies()}"
 
 
 async def _trouble(url: URL, error: BaseException) -> tuple[str, str]:
