@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -171,6 +172,18 @@ class KeepsTheOldElevation(Altering):
         assert effect.saved is not None
         height = command.token["position"]["elevation"]
         return everywhere(effect, {**effect.saved, "position": {**effect.saved["position"], "elevation": height}})
+
+
+@faulty("tokens/move-changes-only-position")
+class KeepsElevationsInSinglePrecision(Altering):
+    """An elevation goes through a number of 32 bits: 2.1 becomes 2.0999999046325684."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or effect.saved is None:
+            return effect
+        place = effect.saved["position"]
+        (height,) = struct.unpack("f", struct.pack("f", place["elevation"]))
+        return everywhere(effect, {**effect.saved, "position": {**place, "elevation": height}})
 
 
 @faulty("tokens/move-changes-only-position")
