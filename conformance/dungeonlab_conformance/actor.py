@@ -65,7 +65,7 @@ class Actor(Connection):
             return await self._asks_to_join(said, session)
         answer = await self._answer_to(said)
         if said.event == "leave-session" and answer.accepted and self.seat and self.seat.session == session:
-            self.seat.end("left", self._now(), said.at)
+            self.seat.end("left", said.answered, said.at)
             self.seat = None
         return answer
 
@@ -146,7 +146,8 @@ class Actor(Connection):
 
         def on_answer(*came: Any) -> None:
             args = self.target.dialect.answer(came)
-            self.journal.write(self.name, connection, "is answered", said.event, args, said, wire=(wire, came))
+            seen = self.journal.write(self.name, connection, "is answered", said.event, args, said, wire=(wire, came))
+            said.answered = seen.at  # what comes right behind it is looked at before anybody who waits goes on
             if not pending.done():
                 pending.set_result(Arguments(args))
 
@@ -170,7 +171,7 @@ class Actor(Connection):
             place = next(i for i, known in enumerate(self.journal.said) if known is said)
             self.journal.said[place] = dataclasses.replace(said)
         wire = self.target.on_the_wire(said.event, said.args)
-        said.actor, said.user, said.connection = self.name, self.user, self.connection
+        said.actor, said.user, said.connection, said.answered = self.name, self.user, self.connection, 0.0
         said.at = self.journal.write(self.name, self.connection, act, said.event, said.args, wire=wire).at
         self.journal.said.append(said)
 
@@ -241,7 +242,7 @@ class Actor(Connection):
             answer = await self._answer_to(said)
         finally:
             seat.since, seat.connection = said.at, said.connection
-        seat.certain, seat.granted = True, self._now()
+        seat.certain, seat.granted = True, said.answered
         if not answer.accepted:
             self.journal.seats.remove(seat)
             self.journal.refused_joins.append((self.connection, session))
@@ -251,7 +252,7 @@ class Actor(Connection):
                 self.journal.seats.remove(seat)
                 before.repeats += 1
                 return answer
-            before.end("switched", self._now(), said.at)
+            before.end("switched", said.answered, said.at)
         self.seat = seat
         for other in self.journal.seats:  # a server should move these out, and says nothing of when
             if other.session != session and self.journal.users.get(other.connection) == self.user:
@@ -275,9 +276,6 @@ class Actor(Connection):
         if not answer.accepted:
             raise Unjudged(f"{self.name} could not leave: leave-session was refused ({answer.args})")
         return answer
-
-    def _now(self) -> float:
-        return self.journal.observations[-1].at
 
     # -- listening -----------------------------------------------------------------------------------
 

@@ -54,7 +54,8 @@ class Said:
 
     `mark` is a value that the request's broadcast carries too and nothing else in the run does; None where
     the event has no broadcast. `fate` is what its answer said; "unknown" if there was none to be had. `about` is
-    the requirement that is broken if its broadcast says something else, or exists at all where it should not.
+    the requirement that is broken if its broadcast says something else, or exists at all where it should not. It was
+    sent `at` a time and `answered` at another, 0 if it was not, both on the run's clock.
     """
 
     event: str
@@ -65,6 +66,7 @@ class Said:
     user: str | None = None
     connection: int = 0
     at: float = 0.0
+    answered: float = 0.0
     fate: Literal["accepted", "refused", "unknown"] = "unknown"
     legal: bool = True  # whether its payload is valid
     about: str | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from aiohttp import web
-from tests.conformance.scripted_server import OPEN, over_websocket, serving
+from tests.conformance.scripted_server import ENTERED, OPEN, over_websocket, serving
 
 from dungeonlab_conformance.actor import Actor, Unreadable
 from dungeonlab_conformance.connection import Refused
@@ -137,6 +139,35 @@ async def test_the_offset_of_recovered_connections_is_no_argument() -> None:
             assert [len(seen.args) for seen in alice.journal.heard()] == [count]
             assert alice.target.recovers is (count == 1)
             await alice.leave_stage()
+
+
+async def test_a_stay_ends_with_the_answer_and_not_when_it_is_looked_at() -> None:
+    """An event right behind the answer to `leave-session`, in one piece with it, was heard by one who had left."""
+
+    async def leaky(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str(OPEN)
+        async for message in socket:
+            if message.data == "40":
+                await socket.send_str(ENTERED)
+            elif message.data.startswith("42"):
+                answer = f'43{message.data[2]}[{{"success":true,"data":{{"sessionId":"s"}}}}]'
+                pieces = [answer, '42["chat-message",{"sessionId":"s"}]'] * ("leave" in message.data) or [answer]
+                await asyncio.gather(*map(socket.send_str, pieces))
+        return socket
+
+    async with serving(leaky) as url:
+        alice = actor(url)
+        await alice.connect()
+        await alice.joins("s")
+        await alice.asks(Said("leave-session", ({"sessionId": "s"},), None, "s"))
+        await alice.sees(lambda seen: seen.act == "hears")
+        [seat], [heard] = alice.journal.seats, alice.journal.heard()
+        assert seat.granted is not None
+        assert seat.until is not None
+        assert seat.granted < seat.until < heard.at
+        await alice.leave_stage()
 
 
 async def test_a_servers_own_events_are_not_kept_without_end() -> None:

@@ -137,7 +137,10 @@ class GoesOnAfterTheError(Wire):
 
 @faulty(
     "payloads/refused-not-broadcast",
-    also={"broadcasts/valid-payload": "what is malformed is so when it is relayed, too"},
+    also={
+        "broadcasts/valid-payload": "what is malformed is so when it is relayed, too",
+        "connect/readable-packets": "a number that is NaN is among what the frames carry",
+    },
 )
 class RelaysWhatIsTold(Wire):
     """Without a callback, what is malformed is refused by an error event, and relayed to the room."""
