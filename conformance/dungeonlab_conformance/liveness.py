@@ -13,7 +13,7 @@ from dungeonlab_conformance.journal import Journal, Observation
 from dungeonlab_conformance.reaching import reach
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Identity, Target
-from dungeonlab_conformance.verdict import Gone, TargetFault, Unjudged
+from dungeonlab_conformance.verdict import Gone, TargetFault, Unjudged, Unreachable
 
 _ASKED = 3  # logged-in users of whom at least one must be recognised
 
@@ -67,13 +67,20 @@ class Liveness:
                 raise TargetFault(f"{self.target.url} stopped answering")
             asked, stages = time.monotonic(), list(stages)
             try:
-                await reach(self.target)
+                await self._reach()
                 if self.in_doubt and not any(self._still_connected(stage) for stage in stages):
                     await self._be_recognised(identities)
             except TargetFault:
                 self.end(stages)
                 raise
             self._closings = [at for at in self._closings if at > asked]
+
+    async def _reach(self) -> None:
+        """Reach the server; once more if the connection broke: that may be the moment at which it went."""
+        try:
+            await reach(self.target)
+        except Unreachable:
+            await reach(self.target)
 
     def end(self, stages: Iterable[Stage]) -> None:
         """Put down that the server is gone: since it first closed a connection, or since it was last heard of."""

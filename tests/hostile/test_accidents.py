@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from dungeonlab_conformance.journal import Journal
+from dungeonlab_conformance.liveness import Liveness
 from dungeonlab_conformance.report.loading import load
 from dungeonlab_conformance.stage import Provocation, Stage
 from dungeonlab_conformance.survival import GONE, standing
+from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.verdict import Broken
+from tests.conformance.scripted_server import OPEN, serving
 from tests.hostile.accident import Accident, judge_through
 
 QUICK = ("--timeout", "0.2", "--concurrency", "8")  # lanes that all find out at once
@@ -74,3 +78,24 @@ def test_what_was_found_before_the_end_stands() -> None:
     stage = provoked("payloads/wrong-type", until=30.0)
     assert standing(stage, "payloads/wrong-type", 25.0, silent=False) == stage.judged["payloads/wrong-type"]
     assert standing(stage, "payloads/wrong-type", 15.0, silent=False) is None
+
+
+async def test_one_connection_that_breaks_does_not_say_what_became_of_the_server() -> None:
+    """The server is asked once more: it may be the moment at which it went, or another one came.
+
+    Twice over the first connection that broke, since aiohttp repeats a GET by itself.
+    """
+    asked = 0
+
+    async def handle(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        if asked <= 2 and request.transport is not None:
+            request.transport.abort()
+        return web.Response(text=OPEN)
+
+    async with serving(handle) as url:
+        life = Liveness(Target(url))
+        await life.look([], [])
+    assert asked == 3
+    assert life.ended is None
