@@ -66,7 +66,7 @@ class Opened:
         sid, upgrades = said.get("sid"), said.get("upgrades")
         silence = _positive(said.get("pingInterval"), 25_000) + _positive(said.get("pingTimeout"), 20_000)
         return cls(
-            sid if isinstance(sid, str) else "",
+            sid if isinstance(sid, str) and _can_be_sent(sid) else "",
             tuple(each for each in upgrades if isinstance(each, str)) if isinstance(upgrades, list) else (),
             max(_PATIENCE, silence / 1000),
             _positive(said.get("maxPayload"), math.inf),
@@ -312,6 +312,14 @@ def _bytes(packet: str) -> Frame:
         return base64.b64decode(packet[1:], validate=True)
     except (binascii.Error, ValueError):
         return Noise(packet)
+
+
+def _can_be_sent(text: str) -> bool:
+    """Whether a text can stand in an address: half a surrogate pair cannot."""
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _positive(value: object, default: float) -> float:

@@ -126,7 +126,7 @@ class Visitor:
             raise Unjudged(f"{what} was not answered in time") from None
         except Unreadable as unreadable:
             raise Unjudged(f"{what} {unreadable}") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Gone(f"{what} failed: {reason(error)}") from None
 
     async def does(self, operation: str, body: Any = None, **ids: str) -> Any:

@@ -48,7 +48,11 @@ class Bytes:
             lines["Cookie"] = cookies
         lines.update({name.replace("_", "-"): value for name, value in headers.items()})
         first = f"{method} {self._url.raw_path}?EIO=4&{query} HTTP/1.1\r\n"
-        return (first + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n").encode()
+        whole = first + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
+        try:
+            return whole.encode(errors="surrogateescape")  # a cookie goes back as the bytes that it came as
+        except UnicodeEncodeError:
+            return whole.encode(errors="replace")
 
     def upgrade(self) -> bytes:
         """Return the head that asks for a WebSocket."""

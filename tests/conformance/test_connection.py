@@ -11,7 +11,8 @@ from tests.conformance.scripted_server import ENTERED, OPEN, over_websocket, ser
 from dungeonlab_conformance.actor import Actor, Unreadable
 from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.journal import Capacity, Journal, Said
-from dungeonlab_conformance.target import Limits, Target
+from dungeonlab_conformance.target import Identity, Limits, Target
+from dungeonlab_conformance.tcp import Bytes
 from dungeonlab_conformance.verdict import Gone, TargetFault, Unjudged
 
 QUESTION = "get-user-data"
@@ -223,3 +224,11 @@ async def test_a_redirect_is_not_followed() -> None:
                 with pytest.raises((Unjudged, TargetFault)):
                     await actor(url, transport=transport).connect()
     assert asked == []
+
+
+@pytest.mark.parametrize("value", [chr(0xDCFF), chr(0xD800)])
+def test_a_cookie_that_is_no_text_goes_back_over_tcp_all_the_same(value: str) -> None:
+    """Bytes that are no UTF-8 as they came, and what no server can have sent in some way."""
+    identity = Identity("alice", "a", {"sid": value})
+    head = Bytes(Target("http://127.0.0.1:1"), identity).upgrade()
+    assert b"Cookie: sid=" + (b"\xff" if value == "\udcff" else b"?") in head

@@ -37,6 +37,13 @@ def test_a_handshake_without_an_open_packet_says_so(text: str) -> None:
         Opened.read(text)
 
 
+async def test_a_session_that_cannot_be_named_in_an_address_cannot_be_polled() -> None:
+    """Half a surrogate pair stands in no URL."""
+    with pytest.raises(Closed, match="no sid"):
+        async with polled('0{"sid":"\\ud800"}', []):
+            pass
+
+
 @asynccontextmanager
 async def polled(opening: str, answers: list[str]) -> AsyncIterator[tuple[EngineIO, list[str], list[str]]]:
     """Connect by polling to a server that gives these answers; also the bodies of all POSTs, and of all GETs but one.
