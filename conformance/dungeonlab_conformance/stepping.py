@@ -97,7 +97,7 @@ class Stepping:
         await asyncio.gather(*(http.close() for _, http in self._https.values()))
 
     async def _one(self, name: str, step: Step, who: Identity, known: Mapping[str, str]) -> dict[str, str]:
-        path = fill(step.path, {key: quote(value, safe="") for key, value in known.items()})
+        path = fill(step.path, {key: quote(value, safe="", errors="surrogatepass") for key, value in known.items()})
         what = f"{name}: {step.method} {path}"
         redact = self.target.secrets.redact
 

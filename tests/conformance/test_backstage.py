@@ -8,9 +8,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from tests.conformance.scripted_server import serving
 
 from dungeonlab_conformance.backstage import Backstage
-from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.verdict import Unjudged
 
 
 async def test_an_attempt_to_register_may_be_repeated(reference_url: str) -> None:
@@ -44,3 +46,17 @@ async def test_an_idle_connection_is_not_used_again(
                 assert told.status == 200
                 await told.read()
     assert len(seen) == connections
+
+
+async def test_an_id_that_is_half_a_surrogate_pair_is_no_failure_of_the_suite() -> None:
+    """A server may give out such ids, in JSON; the request that names one is made, and judged by its answer."""
+
+    async def nowhere(_: web.Request) -> web.Response:
+        return web.Response(status=404)
+
+    async with serving(nowhere) as url:
+        backstage = Backstage(Target(url))
+        host, member = (Identity(name, chr(0xD800), {}, {"username": name}) for name in ("gamemaster", "bob"))
+        with pytest.raises(Unjudged, match="404"):
+            await backstage.add_member(host, chr(0xD800), member, {})
+        await backstage.close()
