@@ -324,5 +324,6 @@ def _can_be_sent(text: str) -> bool:
 
 def _positive(value: object, default: float) -> float:
     """Return a number of the server's if it is one that can be waited for."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return min(float(value), 1e7) if number and 0 < value < math.inf else default  # type: ignore[arg-type,operator]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        return default
+    return float(min(value, 1e7))  # an integer may be larger than any float

@@ -30,6 +30,14 @@ def test_what_an_open_packet_says_can_be_used_or_is_ignored(key: str, value: Any
     assert all(isinstance(each, str) for each in opened.upgrades)
 
 
+@pytest.mark.parametrize("key", ["pingInterval", "pingTimeout", "maxPayload"])
+def test_an_integer_beyond_any_float_is_a_long_time(key: str) -> None:
+    """JSON has no largest number; hours are waited for at the most."""
+    opened = Opened.read(json.dumps({"sid": "s", key: 10**400}).join(["0", ""]))
+    assert opened.silence <= 20_000
+    assert opened.largest > 0
+
+
 @pytest.mark.parametrize("text", ["", "1", "0", "0null", "0[]", "0{", "40{}", "0" + "[" * 100_000, b"0{}"])
 def test_a_handshake_without_an_open_packet_says_so(text: str) -> None:
     """Whatever stands in its place."""
