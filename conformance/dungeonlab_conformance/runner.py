@@ -99,8 +99,7 @@ class Runner:
         """Play all scenes and return what they came to, also when cut short."""
         began = time.monotonic()
         name_marks_after(self.target.run)
-        for chatty in ("asyncio", "engineio.client", "socketio.client"):  # they choke on broken packets, and say so
-            logging.getLogger(chatty).setLevel(logging.CRITICAL)
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it chokes on broken connections, and says so
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         ending = asyncio.timeout(self.time_limit)
         try:
