@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.arguments import body
 from dungeonlab_conformance.redaction import Secrets
-from dungeonlab_conformance.report.printable import one_line, sentence_of, shortened
+from dungeonlab_conformance.text.printable import one_line, sentence_of, shortened
 from dungeonlab_conformance.verdict import TargetFault, Unjudged
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 
-from dungeonlab_conformance.templates import Numeral
+from dungeonlab_conformance.text.templates import Numeral
 
 
 class NotThere(LookupError):  # noqa: N818

@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance import files
 from dungeonlab_conformance.arguments import body
-from dungeonlab_conformance.report.printable import shortened
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.spelling import did_you_mean
+from dungeonlab_conformance.text import files
+from dungeonlab_conformance.text.printable import shortened
+from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_conformance.verdict import Outcome, Verdict, fails
 from dungeonlab_spec import Catalogue
 

@@ -43,7 +43,7 @@ def verdict_name(requirement: str, event: str | None) -> str:
 
 def shown(text: str) -> str:
     """Return a text of a server's without what a terminal, or GitHub Actions, would take for more than that."""
-    from dungeonlab_conformance.report.printable import printable, without_commands
+    from dungeonlab_conformance.text.printable import printable, without_commands
 
     text = printable(text)
     return without_commands(text) if os.environ.get("GITHUB_ACTIONS") == "true" else text
@@ -155,8 +155,8 @@ class Judged(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show the finding, never a stack trace of the suite."""
-        from dungeonlab_conformance.report.printable import one_line
         from dungeonlab_conformance.report.words import finding_lines
+        from dungeonlab_conformance.text.printable import one_line
         from dungeonlab_spec import Catalogue
 
         if not isinstance(excinfo.value, NotConformant):

@@ -130,7 +130,7 @@ def pytest_collection(session: pytest.Session) -> None:
         return
     named = [arg.removeprefix(prefix) for arg in config.args if arg.startswith(prefix)]
     config.args[:] = dict.fromkeys(PACKAGE.name if arg.startswith(prefix) else arg for arg in config.args)
-    from dungeonlab_conformance.spelling import did_you_mean
+    from dungeonlab_conformance.text.spelling import did_you_mean
 
     names = scenes_by_name()
     for name in named:
@@ -203,8 +203,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _notes(run: Run) -> Iterator[str]:
-    from dungeonlab_conformance.report.printable import one_line, shortened
     from dungeonlab_conformance.report.words import LONGEST
+    from dungeonlab_conformance.text.printable import one_line, shortened
     from dungeonlab_conformance.verdict import Outcome
 
     for verdict in run.verdicts:

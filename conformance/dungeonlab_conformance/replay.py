@@ -19,13 +19,13 @@ from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.connection import Connection, Refused
 from dungeonlab_conformance.correspondence import Correspondence
 from dungeonlab_conformance.dialect import PLAIN
-from dungeonlab_conformance.files import depth
 from dungeonlab_conformance.journal import Journal, Observation, Said
 from dungeonlab_conformance.places import Places
 from dungeonlab_conformance.raw import RawConnection
 from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.sweeping import clear_away
 from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.text.files import depth
 from dungeonlab_conformance.verdict import Finding, Gone, Line
 
 Came = Literal["done", "as recorded", "otherwise", "nothing", "besides", "left out"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dungeonlab_conformance.check import Check, all_checks
-from dungeonlab_conformance.spelling import did_you_mean
+from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue, Event, Requirement
 
 Pair = tuple[Requirement, Event | None]  # what one verdict is about

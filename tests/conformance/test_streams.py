@@ -18,7 +18,7 @@ from tests.conformance.report.runs import nasty_run
 
 from dungeonlab_conformance.cli.streams import Guarded
 from dungeonlab_conformance.report import result
-from dungeonlab_conformance.report.printable import without_commands
+from dungeonlab_conformance.text.printable import without_commands
 
 PIECES = st.lists(st.text(st.sampled_from(":#[]\r\n \t\x0b\x85\u2003\u00a0ae"), max_size=12), max_size=8)
 FULL = Path("/dev/full")

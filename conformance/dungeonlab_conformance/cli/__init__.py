@@ -17,7 +17,7 @@ from dungeonlab_conformance.cli.report import diff, report
 from dungeonlab_conformance.cli.requirements import explain, list_
 from dungeonlab_conformance.cli.run import run
 from dungeonlab_conformance.cli.streams import Streams
-from dungeonlab_conformance.report.printable import sentence_of
+from dungeonlab_conformance.text.printable import sentence_of
 
 
 class _Commands(click.Group):

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from dungeonlab_conformance import files
 from dungeonlab_conformance.advice import NAME
 from dungeonlab_conformance.cli.paths import FILE
+from dungeonlab_conformance.text import files
 
 
 @click.command()

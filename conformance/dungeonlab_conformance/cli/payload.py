@@ -20,9 +20,9 @@ DIRECTIONS = ("request", "ack", "emission")
 @click.option("--direction", type=click.Choice(DIRECTIONS), default="request", show_default=True)
 def validate(event: str, file: Path, direction: Any) -> None:
     """Check a JSON payload from FILE (or standard input) against the schema of EVENT."""
-    from dungeonlab_conformance import files
-    from dungeonlab_conformance.report.printable import one_line
-    from dungeonlab_conformance.spelling import did_you_mean
+    from dungeonlab_conformance.text import files
+    from dungeonlab_conformance.text.printable import one_line
+    from dungeonlab_conformance.text.spelling import did_you_mean
     from dungeonlab_spec import Catalogue
     from dungeonlab_spec import validate as judge
 

@@ -60,7 +60,7 @@ async def _walk(target: Target) -> int:
 
 
 def _show(step: Step) -> None:
-    from dungeonlab_conformance.report.printable import one_line
+    from dungeonlab_conformance.text.printable import one_line
 
     said = f": {one_line(step.problem)}" if step.problem else " (not tried)" if step.state == "not tried" else ""
     click.echo(f"{_MARKS[step.state]} {step.name}{said}")

@@ -50,9 +50,9 @@ def replay(
     import asyncio
 
     from dungeonlab_conformance.embedded import reference_server
-    from dungeonlab_conformance.report.printable import one_line
     from dungeonlab_conformance.signals import Signals
     from dungeonlab_conformance.target import EMBEDDED, Limits, Target
+    from dungeonlab_conformance.text.printable import one_line
     from dungeonlab_conformance.verdict import TargetFault, Unjudged
 
     run = loaded(result)
@@ -101,7 +101,7 @@ def _finding(run: Run, requirement: str, event: str | None, number: int) -> Find
 
 def _none_such(run: Run, requirement: str, event: str | None, broken: list[Verdict]) -> str:
     """Say what the result has findings on instead."""
-    from dungeonlab_conformance.spelling import did_you_mean
+    from dungeonlab_conformance.text.spelling import did_you_mean
     from dungeonlab_spec import Catalogue
 
     if broken:
@@ -146,8 +146,8 @@ async def _play(target: Target, finding: Finding, at_once: bool) -> int:
 
 
 def _show(step: Step, target: Target) -> None:
-    from dungeonlab_conformance.report.printable import one_line, shortened
     from dungeonlab_conformance.report.words import spoken
+    from dungeonlab_conformance.text.printable import one_line, shortened
 
     at = f"{step.line.at:8.1f} ms" if step.came != "besides" else " " * 11
     click.echo(f"{_MARKS[step.came]} {at}  {one_line(spoken(step.line, 300))}")

@@ -60,7 +60,7 @@ def diff(old: Path, new: Path) -> None:
     Exit codes: 0 nothing got worse; 1 something did; 2 one of the files is no result.
     """
     from dungeonlab_conformance.report import diff as changed
-    from dungeonlab_conformance.report.printable import one_line
+    from dungeonlab_conformance.text.printable import one_line
 
     before, after = loaded(old), loaded(new)
     found = changed.changes(before, after)

@@ -13,8 +13,8 @@ import click
 
 from dungeonlab_conformance.cli.paths import FILE
 from dungeonlab_conformance.cli.streams import commands
-from dungeonlab_conformance.files import STANDARD
-from dungeonlab_conformance.report.printable import sentence_of
+from dungeonlab_conformance.text.files import STANDARD
+from dungeonlab_conformance.text.printable import sentence_of
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.run import Run

@@ -42,7 +42,7 @@ def list_(
 def explain(requirement_id: str) -> None:
     """Explain one requirement: what it says, where it comes from, how it is checked, what usually goes wrong."""
     from dungeonlab_conformance.check import all_checks
-    from dungeonlab_conformance.spelling import did_you_mean
+    from dungeonlab_conformance.text.spelling import did_you_mean
     from dungeonlab_spec import Catalogue
 
     catalogue = Catalogue.load()

@@ -14,7 +14,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import IO
 
-from dungeonlab_conformance.report.printable import without_commands
+from dungeonlab_conformance.text.printable import without_commands
 
 _LINE = re.compile(r"[^\r\n]*\Z")
 

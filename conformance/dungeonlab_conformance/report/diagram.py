@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from dungeonlab_conformance.arguments import body
-from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.report.words import spoken
+from dungeonlab_conformance.text.printable import one_line, shortened
 from dungeonlab_conformance.verdict import Line
 
 _HEAD, _TAIL = 4, 30  # lines kept of a long transcript; a finding stands at its end

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
-from dungeonlab_conformance import files
 from dungeonlab_conformance.report.judged import requirement_of
-from dungeonlab_conformance.report.printable import shortened
 from dungeonlab_conformance.report.words import LONGEST, finding_lines, repeat
 from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.text import files
+from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_conformance.verdict import Outcome, Verdict, fails
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dungeonlab_conformance.files import STANDARD, shown
 from dungeonlab_conformance.report.result import to_json, verdict_to_json
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.selection import Scene
+from dungeonlab_conformance.text.files import STANDARD, shown
 from dungeonlab_conformance.verdict import Outcome, Verdict
 
 

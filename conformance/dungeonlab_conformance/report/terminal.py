@@ -13,11 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dungeonlab_conformance.claim import obstacles
 from dungeonlab_conformance.report.headline import counted
 from dungeonlab_conformance.report.judged import Judged, areas, to_mend
-from dungeonlab_conformance.report.printable import one_line, shortened
 from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import earlier, repeat, title
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.selection import Scene
+from dungeonlab_conformance.text.printable import one_line, shortened
 from dungeonlab_conformance.verdict import EXIT_TARGET, Finding, Outcome, Verdict, fails
 
 STYLE = {

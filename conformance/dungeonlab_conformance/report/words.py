@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Collection, Iterator
 from functools import cache
 
-from dungeonlab_conformance.report.printable import shortened
 from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_conformance.verdict import Finding, Line, Verdict
 from dungeonlab_spec import Catalogue
 

@@ -14,11 +14,11 @@ from dungeonlab_conformance.adapter import Adapter, defines
 from dungeonlab_conformance.casting import ROLES, Party
 from dungeonlab_conformance.dialect import Dialect, Shape
 from dungeonlab_conformance.redaction import Secrets
-from dungeonlab_conformance.report.printable import sentence_of
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.target import Account, Limits, ReadyMade, Target
 from dungeonlab_conformance.target_file.checking import RECIPES, actors_fault, recipe
 from dungeonlab_conformance.target_file.document import AdapterFault, Document
+from dungeonlab_conformance.text.printable import sentence_of
 from dungeonlab_conformance.verdict import TargetFault
 
 # Whoever says none of this has the HTTP side of the protocol's section 16.

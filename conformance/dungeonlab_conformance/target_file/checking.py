@@ -12,7 +12,7 @@ from typing import Any
 from dungeonlab_conformance.casting import ROLES
 from dungeonlab_conformance.target_file.document import Document, FileFault, Where
 from dungeonlab_conformance.target_file.shape import misshapen
-from dungeonlab_conformance.templates import names
+from dungeonlab_conformance.text.templates import names
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ACCOUNT = ("actor", "run", "username", "password")

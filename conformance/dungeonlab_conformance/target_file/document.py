@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance import files
 from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.text import files
 from dungeonlab_conformance.verdict import TargetFault
 
 Where = tuple[str | int, ...]  # the keys and indices that lead to something in the file
