@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dungeonlab_conformance.answer import Answer
-from dungeonlab_conformance.arguments import Arguments
 from dungeonlab_conformance.connection import Connection
-from dungeonlab_conformance.journal import Observation, Said, Seat, carries
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.arguments import Arguments
+from dungeonlab_conformance.record.journal import Observation, Said, Seat, carries
 from dungeonlab_conformance.verdict import Broken, Gone, TargetFault, Unjudged
 
 # Round trips that need no session. Any answer will do, a refusal too.

@@ -18,8 +18,8 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from dungeonlab_conformance.arguments import body
-from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.record.arguments import body
+from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.text.printable import one_line, sentence_of, shortened
 from dungeonlab_conformance.verdict import TargetFault, Unjudged
 

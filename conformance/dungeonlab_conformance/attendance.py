@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dungeonlab_conformance.journal import Journal, Seat
+from dungeonlab_conformance.record.journal import Journal, Seat
 
 
 class Attendance:

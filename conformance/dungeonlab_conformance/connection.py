@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dungeonlab_conformance import packets
-from dungeonlab_conformance.arguments import storable
 from dungeonlab_conformance.engine_io import Closed, EngineIO
-from dungeonlab_conformance.journal import Journal, Said, Seat
 from dungeonlab_conformance.packets import Decoder, Packet, Unreadable
+from dungeonlab_conformance.record.arguments import storable
+from dungeonlab_conformance.record.journal import Journal, Said, Seat
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Gone, Unjudged
 from dungeonlab_spec import Catalogue

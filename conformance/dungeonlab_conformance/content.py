@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dungeonlab_conformance.arguments import quoted
-from dungeonlab_conformance.journal import Observation, Said
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Observation, Said
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import resolve
 

@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
-from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import Check
 from dungeonlab_conformance.content import differences
 from dungeonlab_conformance.ids import ids_of, with_ids
-from dungeonlab_conformance.journal import Observation, Said
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.journal import Observation, Said
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec import Catalogue, Event

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from dungeonlab_conformance.dialect import deviations
 from dungeonlab_conformance.invariants import breaches
-from dungeonlab_conformance.journal import Observation
-from dungeonlab_conformance.leaks import Ours, made_up
 from dungeonlab_conformance.ledger import Ledger
+from dungeonlab_conformance.record.journal import Observation
+from dungeonlab_conformance.record.secrets.leaks import Ours, made_up
+from dungeonlab_conformance.record.transcript import size, transcript
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.transcript import size, transcript
 from dungeonlab_conformance.verdict import Broken, Finding, Verdict
 from dungeonlab_spec import Catalogue
 

@@ -20,8 +20,8 @@ from yarl import URL
 
 from dungeonlab_conformance.diagnosis import reason
 from dungeonlab_conformance.http_client import Unreadable, read_text
-from dungeonlab_conformance.journal import Journal
 from dungeonlab_conformance.rate_limits import Turn
+from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec.catalogue import http_side

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dungeonlab_conformance.answer import Answer
-from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.content import differences, same
-from dungeonlab_conformance.journal import Journal, Observation, Said
-from dungeonlab_conformance.leaks import Ours, leaks
 from dungeonlab_conformance.ledger import Ledger
 from dungeonlab_conformance.presence import misplaced
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Journal, Observation, Said
+from dungeonlab_conformance.record.secrets.leaks import Ours, leaks
 from dungeonlab_conformance.scene_index import SceneIndex
 from dungeonlab_conformance.shapes import Found, answer_faults, broadcast_faults
 from dungeonlab_conformance.verdict import Broken

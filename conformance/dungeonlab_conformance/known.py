@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.arguments import body
+from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import shortened

@@ -9,8 +9,8 @@ from itertools import islice
 
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.connection import Refused
-from dungeonlab_conformance.journal import Journal, Observation
 from dungeonlab_conformance.reaching import reach
+from dungeonlab_conformance.record.journal import Journal, Observation
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Gone, TargetFault, Unjudged, Unreachable

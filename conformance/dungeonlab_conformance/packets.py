@@ -12,8 +12,8 @@ from typing import Any
 
 from socketio import packet
 
-from dungeonlab_conformance.arguments import storable
 from dungeonlab_conformance.engine_io import Noise
+from dungeonlab_conformance.record.arguments import storable
 
 CONNECT, DISCONNECT, EVENT, ACK = packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK
 CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = packet.CONNECT_ERROR, packet.BINARY_EVENT, packet.BINARY_ACK

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.casting import Party
-from dungeonlab_conformance.journal import Journal
+from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Missing, TargetFault, Unjudged
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dungeonlab_conformance.attendance import Attendance
-from dungeonlab_conformance.journal import Observation, Seat
+from dungeonlab_conformance.record.journal import Observation, Seat
 from dungeonlab_conformance.scene_index import SceneIndex
 from dungeonlab_conformance.verdict import Broken
 

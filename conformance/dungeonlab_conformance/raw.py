@@ -14,7 +14,7 @@ import aiohttp
 
 from dungeonlab_conformance import packets
 from dungeonlab_conformance.engine_io import Closed, foreign, next_message, open_websocket
-from dungeonlab_conformance.journal import Journal, Said
+from dungeonlab_conformance.record.journal import Journal, Said
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.verdict import Gone, Unjudged
 

@@ -13,16 +13,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dungeonlab_conformance.arguments import Arguments, arguments
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.connection import Connection, Refused
 from dungeonlab_conformance.correspondence import Correspondence
 from dungeonlab_conformance.dialect import PLAIN
-from dungeonlab_conformance.journal import Journal, Observation, Said
 from dungeonlab_conformance.places import Places
 from dungeonlab_conformance.raw import RawConnection
 from dungeonlab_conformance.reaching import measure, reach
+from dungeonlab_conformance.record.arguments import Arguments, arguments
+from dungeonlab_conformance.record.journal import Journal, Observation, Said
 from dungeonlab_conformance.sweeping import clear_away
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.text.files import depth

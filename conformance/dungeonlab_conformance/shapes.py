@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from dungeonlab_conformance.answer import Answer
-from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.verdict import Broken
 from dungeonlab_spec import Catalogue, Event, Violation, validate
 from dungeonlab_spec.catalogue import resolve

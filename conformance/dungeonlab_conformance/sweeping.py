@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
-from dungeonlab_conformance.journal import Journal, Said
 from dungeonlab_conformance.places import LABEL, Place, close
+from dungeonlab_conformance.record.journal import Journal, Said
 from dungeonlab_conformance.target import Target
 from dungeonlab_conformance.verdict import Missing, TargetFault, Unjudged
 

@@ -22,12 +22,12 @@ from dungeonlab_conformance.casting import ROLES, Party, parties
 from dungeonlab_conformance.diagnosis import may_pass, of_error, of_silence
 from dungeonlab_conformance.dialect import PLAIN, Dialect
 from dungeonlab_conformance.http_client import Redirected, new_session, read_text
-from dungeonlab_conformance.journal import Capacity
-from dungeonlab_conformance.leaks import HIDDEN
 from dungeonlab_conformance.rate_limits import RateLimit
-from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.record.journal import Capacity
+from dungeonlab_conformance.record.secrets.leaks import HIDDEN
+from dungeonlab_conformance.record.secrets.redaction import Secrets
+from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
-from dungeonlab_conformance.transcript import Room
 from dungeonlab_conformance.verdict import Missing, NotUp, TargetFault, Unreachable
 
 _OPEN = re.compile(r'0\s*\{\s*"')  # as JSON may be written, and no chunk of Engine.IO 3, such as `97:0{"sid"`

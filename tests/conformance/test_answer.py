@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dungeonlab_conformance.answer import Answer
-from dungeonlab_conformance.arguments import Arguments
-from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.arguments import Arguments
+from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.shapes import answer_faults
 
 

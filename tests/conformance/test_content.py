@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dungeonlab_conformance.arguments import Arguments
 from dungeonlab_conformance.content import differences
 from dungeonlab_conformance.invalid import SHAPES, invalid_requests
-from dungeonlab_conformance.journal import Observation, Said, carries, contains, new_mark
+from dungeonlab_conformance.record.arguments import Arguments
+from dungeonlab_conformance.record.journal import Observation, Said, carries, contains, new_mark
 from dungeonlab_spec import Catalogue, Event, accepts
 from dungeonlab_spec.catalogue import examples
 

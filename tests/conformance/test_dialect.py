@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dungeonlab_conformance.dialect import PLAIN, Dialect, Shape, deviations
-from dungeonlab_conformance.journal import Act, Journal
+from dungeonlab_conformance.record.journal import Act, Journal
 from dungeonlab_conformance.verdict import Missing
 
 BARE = Dialect(

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from dungeonlab_conformance.cli import main
-from dungeonlab_conformance.journal import Act
 from dungeonlab_conformance.known import load
+from dungeonlab_conformance.record.journal import Act
 from dungeonlab_conformance.report.github import result
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Outcome

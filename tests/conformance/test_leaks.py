@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.conformance.test_whatever_comes import JSON, Opaque, nested
 
-from dungeonlab_conformance.arguments import body
-from dungeonlab_conformance.leaks import leaks, made_up, redact
+from dungeonlab_conformance.record.arguments import body
+from dungeonlab_conformance.record.secrets.leaks import leaks, made_up, redact
 
 HASHES = {
     "bcrypt": "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conformance.arbitrary import quickly
 
-from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.record.secrets.redaction import Secrets
 
 VALUE = "a b/c\"d\\e&ü<'>%41\\n"
 

@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from dungeonlab_conformance.arguments import Arguments
 from dungeonlab_conformance.invariants import Breach, breaches
-from dungeonlab_conformance.journal import Journal, Observation, Said, Seat
 from dungeonlab_conformance.ledger import Ledger
+from dungeonlab_conformance.record.arguments import Arguments
+from dungeonlab_conformance.record.journal import Journal, Observation, Said, Seat
 from dungeonlab_spec import Catalogue
 
 TIME = "2026-01-02T03:04:05.678Z"

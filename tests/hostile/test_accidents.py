@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from dungeonlab_conformance.journal import Journal
 from dungeonlab_conformance.liveness import Liveness
+from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.report.loading import load
 from dungeonlab_conformance.stage import Provocation, Stage
 from dungeonlab_conformance.survival import GONE, standing

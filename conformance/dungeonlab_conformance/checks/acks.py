@@ -8,10 +8,10 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
-from dungeonlab_conformance.answer import Answer
-from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.journal import Observation, Said, new_mark
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Observation, Said, new_mark
 from dungeonlab_conformance.shapes import answer_faults
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged

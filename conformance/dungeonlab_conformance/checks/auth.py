@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dungeonlab_conformance.actor import Actor
-from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.connection import Refused
-from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Identity
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged

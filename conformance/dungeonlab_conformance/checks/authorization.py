@@ -4,10 +4,10 @@ import contextlib
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor
-from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.places import Place
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.token_state import changed, whole
 from dungeonlab_conformance.verdict import Broken, Gone, Unjudged

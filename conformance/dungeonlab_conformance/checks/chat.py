@@ -1,9 +1,9 @@
 """What may be said, and that it arrives as it was said."""
 
 from dungeonlab_conformance.actor import Actor
-from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.journal import Said, new_mark
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Said, new_mark
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken
 from dungeonlab_spec import Catalogue

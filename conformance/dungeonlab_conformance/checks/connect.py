@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor
-from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.checks.acks import malformed
 from dungeonlab_conformance.connection import Refused
-from dungeonlab_conformance.journal import Observation, Said, carries
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Observation, Said, carries
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Handshake
 from dungeonlab_conformance.token_state import whole

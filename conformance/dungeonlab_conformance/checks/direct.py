@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor
-from dungeonlab_conformance.answer import Answer
-from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.invalid import Wrong, invalid_requests
-from dungeonlab_conformance.journal import Said, contains
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Said, contains
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.token_state import whole
 from dungeonlab_conformance.verdict import Broken, Unjudged

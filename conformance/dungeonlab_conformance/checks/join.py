@@ -4,12 +4,12 @@ import asyncio
 import json
 
 from dungeonlab_conformance.actor import Actor
-from dungeonlab_conformance.answer import Answer
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.checks.speaking import everything
 from dungeonlab_conformance.connection import Refused
-from dungeonlab_conformance.journal import Said, new_mark
 from dungeonlab_conformance.raw import RawConnection
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.journal import Said, new_mark
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Unjudged
 from dungeonlab_spec import Catalogue

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from dungeonlab_conformance.answer import Answer
-from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.content import same
-from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.token_state import whole
 from dungeonlab_conformance.verdict import Broken, Unjudged

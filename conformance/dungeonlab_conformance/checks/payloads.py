@@ -7,12 +7,12 @@ from collections.abc import Awaitable
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
-from dungeonlab_conformance.answer import Answer
-from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.ids import ids_of, with_ids
 from dungeonlab_conformance.invalid import SHAPES, Wrong, invalid_requests
-from dungeonlab_conformance.journal import Said, carries, contains, new_mark
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Said, carries, contains, new_mark
 from dungeonlab_conformance.shapes import names
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.token_state import Token, changed, whole

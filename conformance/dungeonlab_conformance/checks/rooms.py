@@ -6,8 +6,8 @@ from typing import Any
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.content import same
-from dungeonlab_conformance.journal import Said
 from dungeonlab_conformance.places import Place
+from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.verdict import Broken, Unjudged
 from dungeonlab_spec import Catalogue, Event

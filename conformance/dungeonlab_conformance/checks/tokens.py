@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from dungeonlab_conformance.actor import Actor
-from dungeonlab_conformance.answer import Answer
-from dungeonlab_conformance.arguments import quoted
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.content import same
-from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.token_state import VOLATILE, Token, changed, whole
 from dungeonlab_conformance.verdict import Broken, Missing, Unjudged

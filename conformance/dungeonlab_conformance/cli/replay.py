@@ -11,7 +11,7 @@ import click
 from dungeonlab_conformance.cli.paths import FILE
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 from dungeonlab_conformance.cli.report import loaded
-from dungeonlab_conformance.leaks import HIDDEN
+from dungeonlab_conformance.record.secrets.leaks import HIDDEN
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.replay import Step

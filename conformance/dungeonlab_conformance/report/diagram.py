@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from dungeonlab_conformance.arguments import body
+from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.report.words import spoken
 from dungeonlab_conformance.text.printable import one_line, shortened
 from dungeonlab_conformance.verdict import Line

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.arguments import storable
+from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.report.result_schema import problem
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.text import files

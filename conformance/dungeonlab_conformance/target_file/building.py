@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from dungeonlab_conformance.adapter import Adapter, defines
 from dungeonlab_conformance.casting import ROLES, Party
 from dungeonlab_conformance.dialect import Dialect, Shape
-from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.target import Account, Limits, ReadyMade, Target
 from dungeonlab_conformance.target_file.checking import RECIPES, actors_fault, recipe

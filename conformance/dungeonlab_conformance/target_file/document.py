@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.verdict import TargetFault
 

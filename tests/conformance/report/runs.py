@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from dungeonlab_conformance.claim import claim
-from dungeonlab_conformance.journal import Act
+from dungeonlab_conformance.record.journal import Act
 from dungeonlab_conformance.report.result import from_json
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.verdict import Finding, Line, Outcome, Verdict

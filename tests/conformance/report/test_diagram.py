@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from tests.conformance.report.runs import nasty_run
 
-from dungeonlab_conformance.journal import Act
+from dungeonlab_conformance.record.journal import Act
 from dungeonlab_conformance.report.diagram import draw
 from dungeonlab_conformance.verdict import Line
 

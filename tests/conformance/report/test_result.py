@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.conformance.report.runs import ECHO, broken_document, broken_run, failing, nasty_run, passing_run
 
-from dungeonlab_conformance.journal import Act
+from dungeonlab_conformance.record.journal import Act
 from dungeonlab_conformance.report.loading import load
 from dungeonlab_conformance.report.result import from_json, to_json, write
 from dungeonlab_conformance.report.result_schema import problem, schema

@@ -20,14 +20,14 @@ from tests.conformance.arbitrary import TEXTS, VALUES, quickly
 from tests.conformance.report.runs import ACTS, ECHO
 
 from dungeonlab_conformance.hindsight import finding
-from dungeonlab_conformance.journal import Journal
-from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.secrets.redaction import Secrets
+from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.report import badge, diagram, diff, github, html, junit, known_failures, markdown, terminal
 from dungeonlab_conformance.report import result as result_report
 from dungeonlab_conformance.report.loading import load
 from dungeonlab_conformance.report.ndjson import Stream
 from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.transcript import Room
 from dungeonlab_conformance.verdict import Broken, Finding, Outcome, Verdict
 
 SEEN = st.lists(st.tuples(st.sampled_from(ACTS), VALUES, st.lists(VALUES, max_size=2)), max_size=6)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.conformance.arbitrary import VALUES, quickly
 from tests.conformance.report.runs import ECHO, NASTY, failing
 
-from dungeonlab_conformance.arguments import LONGEST, LONGEST_NAME, Arguments, arguments, body, leaves, name
+from dungeonlab_conformance.record.arguments import LONGEST, LONGEST_NAME, Arguments, arguments, body, leaves, name
 from dungeonlab_conformance.report.words import finding_lines, repeat, spoken, title
 from dungeonlab_conformance.run import Run
 from dungeonlab_conformance.selection import Selection, in_vain, judgeable, scenes

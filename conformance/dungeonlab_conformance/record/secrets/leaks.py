@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from dungeonlab_conformance.arguments import quoted
+from dungeonlab_conformance.record.arguments import quoted
 
 HIDDEN = "***"
 _HASHES = (  # of passwords, as the usual libraries write them

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dungeonlab_conformance.arguments import Arguments
-from dungeonlab_conformance.journal import Said
+from dungeonlab_conformance.record.arguments import Arguments
+from dungeonlab_conformance.record.journal import Said
 
 
 @dataclass(frozen=True, slots=True)

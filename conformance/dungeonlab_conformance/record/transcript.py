@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dungeonlab_conformance.arguments import LONGEST, body, name
-from dungeonlab_conformance.journal import Journal, Observation
-from dungeonlab_conformance.redaction import Secrets
+from dungeonlab_conformance.record.arguments import LONGEST, body, name
+from dungeonlab_conformance.record.journal import Journal, Observation
+from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.verdict import Line
 
 LINES = 400  # the last ones; a finding stands at the end of its transcript

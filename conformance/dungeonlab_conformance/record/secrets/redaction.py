@@ -12,9 +12,9 @@ import re
 from bisect import bisect_right, insort
 from collections.abc import Iterator
 
-from dungeonlab_conformance.escapes import Unescaped
-from dungeonlab_conformance.leaks import HIDDEN, Ours
-from dungeonlab_conformance.leaks import redact as without_leaks
+from dungeonlab_conformance.record.secrets.escapes import Unescaped
+from dungeonlab_conformance.record.secrets.leaks import HIDDEN, Ours
+from dungeonlab_conformance.record.secrets.leaks import redact as without_leaks
 
 SHORTEST = 4  # characters: anything shorter occurs everywhere, and hiding it would hide the rest
 _ROUNDS = 3  # of undoing escapes: what a proxy has encoded twice, in JSON

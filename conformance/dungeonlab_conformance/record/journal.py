@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
-from dungeonlab_conformance.arguments import Arguments
+from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.verdict import TargetFault
 
 Act = Literal[

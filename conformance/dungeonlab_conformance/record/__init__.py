@@ -1,0 +1,1 @@
+"""What was observed in a run: requests, answers, deliveries, in order. Judges nothing."""
