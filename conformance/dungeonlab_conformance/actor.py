@@ -12,7 +12,7 @@ from dungeonlab_conformance.connection import Connection
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Observation, Said, Seat, carries
-from dungeonlab_conformance.verdict import Broken, Gone, TargetFault, Unjudged
+from dungeonlab_conformance.results.verdict import Broken, Gone, TargetFault, Unjudged
 
 # Round trips that need no session. Any answer will do, a refusal too.
 _FENCES: tuple[tuple[str, tuple[Any, ...]], ...] = (("get-user-data", ({},)), ("join-session", ({},)))

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.record.secrets.redaction import Secrets
+from dungeonlab_conformance.results.verdict import TargetFault, Unjudged
 from dungeonlab_conformance.text.printable import one_line, sentence_of, shortened
-from dungeonlab_conformance.verdict import TargetFault, Unjudged
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.target import Account, Identity, Target

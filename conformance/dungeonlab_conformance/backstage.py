@@ -14,11 +14,11 @@ from functools import cached_property
 from typing import Any
 
 from dungeonlab_conformance.adapter import awaitable, complete, defines, foreign_code, text, texts
+from dungeonlab_conformance.results.verdict import Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stepping import Stepping, StepRefused
 from dungeonlab_conformance.target import Account, Identity, Target
 from dungeonlab_conformance.text.printable import sentence_of
 from dungeonlab_conformance.text.templates import Undefined, fill
-from dungeonlab_conformance.verdict import Missing, TargetFault, Unjudged
 
 # What an adapter may do in place of the steps of that name.
 ACTS = {

@@ -14,7 +14,7 @@ from typing import Any
 from dungeonlab_conformance.content import same
 from dungeonlab_conformance.record.arguments import Arguments, quoted
 from dungeonlab_conformance.record.journal import Observation
-from dungeonlab_conformance.verdict import Broken, Missing
+from dungeonlab_conformance.results.verdict import Broken, Missing
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import resolve
 

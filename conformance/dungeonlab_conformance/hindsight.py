@@ -11,8 +11,8 @@ from dungeonlab_conformance.ledger import Ledger
 from dungeonlab_conformance.record.journal import Observation
 from dungeonlab_conformance.record.secrets.leaks import Ours, made_up
 from dungeonlab_conformance.record.transcript import size, transcript
+from dungeonlab_conformance.results.verdict import Broken, Finding, Verdict
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.verdict import Broken, Finding, Verdict
 from dungeonlab_spec import Catalogue
 
 FINDINGS = 3  # of one verdict that are kept; the rest would say the same again

@@ -22,8 +22,8 @@ from dungeonlab_conformance.diagnosis import reason
 from dungeonlab_conformance.http_client import Unreadable, read_text
 from dungeonlab_conformance.rate_limits import Turn
 from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
 from dungeonlab_conformance.target import Target
-from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec.catalogue import http_side
 
 _COUNT = itertools.count(1)

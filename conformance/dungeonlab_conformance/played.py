@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dungeonlab_conformance.results.verdict import Missing, Unjudged
 from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.verdict import Missing, Unjudged
 
 
 @dataclass(slots=True)

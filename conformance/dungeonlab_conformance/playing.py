@@ -10,12 +10,12 @@ from contextlib import nullcontext
 from functools import cache
 
 from dungeonlab_conformance.embedded import reference_server
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import TargetFault, Verdict
 from dungeonlab_conformance.runner import TIME_LIMIT, Runner
 from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.signals import Signals
 from dungeonlab_conformance.target import EMBEDDED, Target
-from dungeonlab_conformance.verdict import TargetFault, Verdict
 
 
 def play(

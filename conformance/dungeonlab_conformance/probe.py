@@ -15,10 +15,10 @@ from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.rate_limits import prolong
 from dungeonlab_conformance.reaching import reach
+from dungeonlab_conformance.results.verdict import Broken, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.sweeping import sweep
 from dungeonlab_conformance.target import Target
-from dungeonlab_conformance.verdict import Broken, Missing, TargetFault, Unjudged
 
 State = Literal["done", "failed", "missing", "not tried"]
 Act = Callable[[], Awaitable[object]]

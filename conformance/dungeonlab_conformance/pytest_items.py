@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.results.run import Run
+    from dungeonlab_conformance.results.verdict import Verdict
     from dungeonlab_conformance.selection import Scene
     from dungeonlab_conformance.shared_runs import SharedRuns
     from dungeonlab_conformance.target import Target
-    from dungeonlab_conformance.verdict import Verdict
 
 PACKAGE = Path(__file__).parent
 RUNS: pytest.StashKey[SharedRuns] = pytest.StashKey()
@@ -90,8 +90,8 @@ class Described(Suite, pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Read the file, then yield the items; a fault in it is one sentence."""
+        from dungeonlab_conformance.results.verdict import TargetFault
         from dungeonlab_conformance.target_file.loading import load
-        from dungeonlab_conformance.verdict import TargetFault
 
         url, scale = self.config.getoption("--dungeonlab-url"), self.config.getoption("--dungeonlab-timeout")
         try:
@@ -113,7 +113,7 @@ class Judged(pytest.Item):
 
     def runtest(self) -> None:
         """Raise or skip as the verdict says; a MUST that could not be judged is not passed."""
-        from dungeonlab_conformance.verdict import Outcome
+        from dungeonlab_conformance.results.verdict import Outcome
 
         assert isinstance(self.parent, Suite)
         run = self.parent.run_of(self.session)
@@ -134,7 +134,7 @@ class Judged(pytest.Item):
             pytest.skip(shown(verdict.reason) or "optional, and not there")
 
     def _verdict(self, run: Run) -> Verdict:
-        from dungeonlab_conformance.verdict import Outcome, Verdict
+        from dungeonlab_conformance.results.verdict import Outcome, Verdict
         from dungeonlab_spec import Catalogue
 
         for verdict in run.verdicts:
@@ -145,7 +145,7 @@ class Judged(pytest.Item):
 
     def _end(self, run: Run, verdict: Verdict, why: str) -> None:
         """Fail this item and end the session, unless the run came to a verdict here or will at an item to come."""
-        from dungeonlab_conformance.verdict import Outcome
+        from dungeonlab_conformance.results.verdict import Outcome
 
         if verdict.outcome is not Outcome.UNJUDGED:
             return

@@ -32,7 +32,7 @@ from dungeonlab_conformance.pytest_items import (
 from dungeonlab_conformance.shared_runs import SharedRuns
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.target import Target
 
 _TARGET: pytest.StashKey[Target] = pytest.StashKey()
@@ -77,9 +77,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _target(url: str | None, file: str | None, scale: float) -> Target:
+    from dungeonlab_conformance.results.verdict import TargetFault
     from dungeonlab_conformance.target import Limits, Target
     from dungeonlab_conformance.target_file.loading import load
-    from dungeonlab_conformance.verdict import TargetFault
 
     try:
         return load(Path(file), url=url, scale=scale) if file is not None else Target(url or "", limits=Limits(scale))
@@ -91,7 +91,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say which server is judged, and that a target file that lies here is not used beside a URL."""
     if _TARGET not in config.stash:
         return []
-    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.target_file.loading import find
 
     target = config.stash[_TARGET]
@@ -183,7 +183,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     runs = [] if hasattr(session.config, "workerinput") else session.config.stash[RUNS].all()
     if not (codes := {run.exit_code for run in runs if not run.interrupted}):
         return
-    from dungeonlab_conformance.verdict import EXIT_BROKEN, EXIT_SUITE, EXIT_TARGET
+    from dungeonlab_conformance.results.verdict import EXIT_BROKEN, EXIT_SUITE, EXIT_TARGET
 
     if EXIT_SUITE in codes:
         session.exitstatus = EXIT_SUITE
@@ -204,8 +204,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def _notes(run: Run) -> Iterator[str]:
     from dungeonlab_conformance.report.words import LONGEST
+    from dungeonlab_conformance.results.verdict import Outcome
     from dungeonlab_conformance.text.printable import one_line, shortened
-    from dungeonlab_conformance.verdict import Outcome
 
     for verdict in run.verdicts:
         level = "MUST" if run.interrupted and verdict.outcome is Outcome.FAIL else "SHOULD"

@@ -15,8 +15,8 @@ import aiohttp
 from dungeonlab_conformance import packets
 from dungeonlab_conformance.engine_io import Closed, foreign, next_message, open_websocket
 from dungeonlab_conformance.record.journal import Journal, Said
+from dungeonlab_conformance.results.verdict import Gone, Unjudged
 from dungeonlab_conformance.target import Identity, Target
-from dungeonlab_conformance.verdict import Gone, Unjudged
 
 _ACK = re.compile(r"43\d+\[")
 

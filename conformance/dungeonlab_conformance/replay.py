@@ -23,10 +23,10 @@ from dungeonlab_conformance.raw import RawConnection
 from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.record.arguments import Arguments, arguments
 from dungeonlab_conformance.record.journal import Journal, Observation, Said
+from dungeonlab_conformance.results.verdict import Finding, Gone, Line
 from dungeonlab_conformance.sweeping import clear_away
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.text.files import depth
-from dungeonlab_conformance.verdict import Finding, Gone, Line
 
 Came = Literal["done", "as recorded", "otherwise", "nothing", "besides", "left out"]
 _DEEPEST = 100  # levels of a payload

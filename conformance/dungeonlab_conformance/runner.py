@@ -25,13 +25,8 @@ from dungeonlab_conformance.rate_limits import prolong
 from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.record.journal import name_marks_after
 from dungeonlab_conformance.record.transcript import Room
-from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.selection import Scene
-from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.survival import standing
-from dungeonlab_conformance.sweeping import clear_away
-from dungeonlab_conformance.target import Target
-from dungeonlab_conformance.verdict import (
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import (
     Broken,
     Gone,
     Missing,
@@ -40,6 +35,11 @@ from dungeonlab_conformance.verdict import (
     Unjudged,
     Verdict,
 )
+from dungeonlab_conformance.selection import Scene
+from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.survival import standing
+from dungeonlab_conformance.sweeping import clear_away
+from dungeonlab_conformance.target import Target
 from dungeonlab_spec import Catalogue
 
 _LOG = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.results.run import Run
 
 
 class SharedRuns:
@@ -42,7 +42,7 @@ class SharedRuns:
 
 
 def _first_plays(folder: Path, suite: str, play: Callable[[], Run]) -> Run:
-    from dungeonlab_conformance.report.result import write
+    from dungeonlab_conformance.results.to_json import write
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / f"{hashlib.sha256(suite.encode()).hexdigest()}.json"
@@ -61,8 +61,8 @@ def _first_plays(folder: Path, suite: str, play: Callable[[], Run]) -> Run:
 
 
 def _read(file: Path) -> Run:
-    from dungeonlab_conformance.report.loading import load
-    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.results.load import load
+    from dungeonlab_conformance.results.run import Run
 
     try:
         return load(file)

@@ -16,11 +16,11 @@ from dungeonlab_conformance.cookies import sent_to, why_not_sent
 from dungeonlab_conformance.diagnosis import reason
 from dungeonlab_conformance.http_client import Unreadable, read_text
 from dungeonlab_conformance.rate_limits import Turn, pause_wanted
+from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.steps import Step
 from dungeonlab_conformance.target import Identity, Target
 from dungeonlab_conformance.text.printable import one_line, shortened
 from dungeonlab_conformance.text.templates import Undefined, fill
-from dungeonlab_conformance.verdict import Gone, TargetFault, Unjudged
 
 _SHOWN = 200  # characters of an unexpected answer
 _RENEWALS = 100  # cookies hidden; a server that renews them with each answer would make hiding slower and slower

@@ -13,8 +13,8 @@ from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.places import LABEL, Place, close
 from dungeonlab_conformance.record.journal import Journal, Said
+from dungeonlab_conformance.results.verdict import Missing, TargetFault, Unjudged
 from dungeonlab_conformance.target import Target
-from dungeonlab_conformance.verdict import Missing, TargetFault, Unjudged
 
 _MADE, _ENDED = "token:create", "token:delete"
 

@@ -27,8 +27,8 @@ from dungeonlab_conformance.record.journal import Capacity
 from dungeonlab_conformance.record.secrets.leaks import HIDDEN
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.transcript import Room
+from dungeonlab_conformance.results.verdict import Missing, NotUp, TargetFault, Unreachable
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
-from dungeonlab_conformance.verdict import Missing, NotUp, TargetFault, Unreachable
 
 _OPEN = re.compile(r'0\s*\{\s*"')  # as JSON may be written, and no chunk of Engine.IO 3, such as `97:0{"sid"`
 _KEPT = 10_000  # characters of the body that a handshake is answered with; a run makes hundreds of them

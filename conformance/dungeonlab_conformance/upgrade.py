@@ -15,8 +15,8 @@ from dungeonlab_conformance import packets
 from dungeonlab_conformance.engine_io import Closed, Opened, foreign, next_message, open_websocket
 from dungeonlab_conformance.http_client import read_text
 from dungeonlab_conformance.record.journal import Said
+from dungeonlab_conformance.results.verdict import Gone, Unjudged
 from dungeonlab_conformance.target import Identity, Target
-from dungeonlab_conformance.verdict import Gone, Unjudged
 
 _PAUSE = 0.01  # seconds before polling again a server that answers with nothing
 

@@ -16,7 +16,7 @@ import yaml
 from tests.conformance.command import command, environment, unused_port
 from tests.faulty.judging import served
 
-from dungeonlab_conformance.report.loading import load
+from dungeonlab_conformance.results.load import load
 
 ROOT = Path(__file__).parents[2]
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))

@@ -12,8 +12,8 @@ from tests.conformance.arbitrary import TEXTS, quickly
 from tests.conformance.command import command, unused_port
 
 from dungeonlab_conformance.address import check
+from dungeonlab_conformance.results.verdict import TargetFault
 from dungeonlab_conformance.target import Target
-from dungeonlab_conformance.verdict import TargetFault
 
 HOST = "its host is malformed"
 PORT = "its port is not between 1 and 65535"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.conformance.report.runs import ECHO, failing, passing_run
 
-from dungeonlab_conformance.claim import claim, obstacles
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.claim import claim, obstacles
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.selection import Selection, scenes
-from dungeonlab_conformance.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue
 
 

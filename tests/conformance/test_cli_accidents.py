@@ -15,7 +15,7 @@ import pytest
 from tests.conformance.command import COMMAND, command, environment, lines, started, wait_until
 from tests.serving import reference_server
 
-from dungeonlab_conformance.report.loading import load
+from dungeonlab_conformance.results.load import load
 
 BUNDLED = ("json", "ndjson", "junit", "markdown", "html")  # the bundled server gets no badge
 REPORTS = (*BUNDLED, "badge")

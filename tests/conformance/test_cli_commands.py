@@ -11,7 +11,7 @@ import pytest
 from tests.conformance.command import COMMAND, command, unused_port
 from tests.conformance.report.runs import broken_run, nasty_run, passing_run
 
-from dungeonlab_conformance.report.result import write
+from dungeonlab_conformance.results.to_json import write
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from tests import serving
 from tests.conformance.command import COMMAND, command, environment, unused_port
 from tests.faulty.judging import served
 
-from dungeonlab_conformance.report.loading import load
-from dungeonlab_conformance.report.result_schema import problem
+from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.schema import problem
 from dungeonlab_reference_server.wire import Wire
 
 QUICK = ("--only", "connect/websocket")

@@ -15,7 +15,7 @@ from tests.conformance.command import command, started, unused_port, wait_until
 
 from dungeonlab_conformance.embedded import READY
 from dungeonlab_conformance.embedded import command as server_command
-from dungeonlab_conformance.report.loading import load
+from dungeonlab_conformance.results.load import load
 
 
 class Starting(BaseHTTPRequestHandler):

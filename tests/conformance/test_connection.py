@@ -11,9 +11,9 @@ from tests.conformance.scripted_server import ENTERED, OPEN, over_websocket, ser
 from dungeonlab_conformance.actor import Actor, Unreadable
 from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.record.journal import Capacity, Journal, Said
+from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.target import Identity, Limits, Target
 from dungeonlab_conformance.tcp import Bytes
-from dungeonlab_conformance.verdict import Gone, TargetFault, Unjudged
 
 QUESTION = "get-user-data"
 

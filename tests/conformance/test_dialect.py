@@ -8,7 +8,7 @@ import pytest
 
 from dungeonlab_conformance.dialect import PLAIN, Dialect, Shape, deviations
 from dungeonlab_conformance.record.journal import Act, Journal
-from dungeonlab_conformance.verdict import Missing
+from dungeonlab_conformance.results.verdict import Missing
 
 BARE = Dialect(
     events={"join-session": "joinSession", "token:move": "token:shift"},

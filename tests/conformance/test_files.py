@@ -15,7 +15,7 @@ from tests.conformance.command import COMMAND, command, environment, unused_port
 from tests.conformance.report.runs import broken_document
 
 from dungeonlab_conformance.cli import main
-from dungeonlab_conformance.report.loading import load
+from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.text import files
 
 DEEP = 60_000

@@ -11,8 +11,8 @@ import pytest
 from tests.conformance.bytes_server import bytes_server, http
 
 from dungeonlab_conformance.generating import Generator
+from dungeonlab_conformance.results.verdict import Gone
 from dungeonlab_conformance.target import Limits, Target
-from dungeonlab_conformance.verdict import Gone
 
 requests = pytest.importorskip("requests")
 pytest.importorskip("schemathesis")

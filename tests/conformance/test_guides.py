@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from dungeonlab_conformance.cli import main
-from dungeonlab_conformance.known import load
 from dungeonlab_conformance.record.journal import Act
 from dungeonlab_conformance.report.github import result
-from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Outcome
+from dungeonlab_conformance.results.known_failures import load
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_spec import Catalogue
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from tests.faulty.judging import judged
 
 from dungeonlab_conformance import generating
-from dungeonlab_conformance.claim import musts
 from dungeonlab_conformance.cli import main
 from dungeonlab_conformance.http_side import Reply, described, operations
+from dungeonlab_conformance.results.claim import musts
+from dungeonlab_conformance.results.verdict import Broken
 from dungeonlab_conformance.selection import Selection, scenes
-from dungeonlab_conformance.verdict import Broken
 from dungeonlab_spec import Catalogue
 
 HTTP = {name for name, row in Catalogue.load().requirements.items() if row.part == "http"}

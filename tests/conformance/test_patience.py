@@ -9,10 +9,10 @@ from typing import Any
 
 from tests.serving import Variant, served
 
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner import Runner
 from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.target import Limits, Target
-from dungeonlab_conformance.verdict import Outcome
 from dungeonlab_reference_server.rules import Payload
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import Store

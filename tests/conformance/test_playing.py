@@ -8,7 +8,7 @@ import signal
 from typing import Any
 
 from dungeonlab_conformance import playing, signals
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.target import Target
 
 

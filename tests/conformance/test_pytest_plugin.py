@@ -21,7 +21,7 @@ def trap():
 """
 DYING = """
 from dungeonlab_conformance.runner import Runner
-from dungeonlab_conformance.verdict import Outcome
+from dungeonlab_conformance.results.verdict import Outcome
 
 play = Runner.play
 

@@ -13,9 +13,9 @@ from tests.faulty.judging import served
 
 from dungeonlab_conformance.correspondence import Correspondence
 from dungeonlab_conformance.replay import in_turn
-from dungeonlab_conformance.report.loading import load
-from dungeonlab_conformance.report.result import write
-from dungeonlab_conformance.verdict import Finding, Line
+from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.to_json import write
+from dungeonlab_conformance.results.verdict import Finding, Line
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from dungeonlab_conformance import playing
 from dungeonlab_conformance import runner as room
 from dungeonlab_conformance.check import Check
 from dungeonlab_conformance.reaching import measure, reach
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Broken, Missing, Outcome, TargetFault, Unjudged
 from dungeonlab_conformance.runner import Runner
 from dungeonlab_conformance.selection import Scene, Selection, scenes
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Limits, Target
-from dungeonlab_conformance.verdict import Broken, Missing, Outcome, TargetFault, Unjudged
 from dungeonlab_spec import Catalogue
 
 ECHO = "rooms/sender-hears-nothing"

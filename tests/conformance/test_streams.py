@@ -17,7 +17,7 @@ from tests.conformance.command import COMMAND, command, environment
 from tests.conformance.report.runs import nasty_run
 
 from dungeonlab_conformance.cli.streams import Guarded
-from dungeonlab_conformance.report import result
+from dungeonlab_conformance.results import to_json
 from dungeonlab_conformance.text.printable import without_commands
 
 PIECES = st.lists(st.text(st.sampled_from(":#[]\r\n \t\x0b\x85\u2003\u00a0ae"), max_size=12), max_size=8)
@@ -70,7 +70,7 @@ def test_a_command_that_is_meant_is_one() -> None:
 @pytest.fixture
 def nasty(tmp_path: Path) -> Path:
     """Return a result in which a server tries each notation of a command, in every text."""
-    text = json.dumps(result.to_json(nasty_run()))
+    text = json.dumps(to_json.to_json(nasty_run()))
     for harmful in ("</script>", "alert(1)"):
         text = text.replace(harmful, r"\n::error::" + harmful + r"\r ::warning::x ##[error]y")
     document = json.loads(text)

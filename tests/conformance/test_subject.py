@@ -12,11 +12,11 @@ import pytest
 from tests.conformance.command import command, unused_port
 from tests.conformance.report.runs import broken_run, passing_run
 
-from dungeonlab_conformance.claim import claim
 from dungeonlab_conformance.report import github, html, junit, known_failures, markdown
-from dungeonlab_conformance.report.loading import load
-from dungeonlab_conformance.report.result import from_json, to_json, write
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.claim import claim
+from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.to_json import from_json, to_json, write
 from dungeonlab_conformance.target import BUNDLED, EMBEDDED, Target
 
 QUICK = ("--only", "connect/websocket")

@@ -14,7 +14,7 @@ from itertools import chain
 
 from dungeonlab_conformance import generating
 from dungeonlab_conformance.playing import play
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.target import Limits, Target
 from dungeonlab_spec import Catalogue

@@ -8,9 +8,9 @@ import os
 import pytest
 
 from dungeonlab_conformance.check import all_checks
-from dungeonlab_conformance.report.result import to_json
-from dungeonlab_conformance.report.result_schema import problem
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.schema import problem
+from dungeonlab_conformance.results.to_json import to_json
 from dungeonlab_spec import Catalogue
 from tests.faulty.fault import Charge, all_faults, panel
 from tests.faulty.happened import HAPPENED

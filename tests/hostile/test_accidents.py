@@ -9,11 +9,11 @@ from aiohttp import web
 
 from dungeonlab_conformance.liveness import Liveness
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.report.loading import load
+from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.verdict import Broken
 from dungeonlab_conformance.stage import Provocation, Stage
 from dungeonlab_conformance.survival import GONE, standing
 from dungeonlab_conformance.target import Target
-from dungeonlab_conformance.verdict import Broken
 from tests.conformance.scripted_server import OPEN, serving
 from tests.hostile.accident import Accident, judge_through
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.playing import play
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.target import Limits, Target
 from dungeonlab_spec import Catalogue

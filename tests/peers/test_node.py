@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
 from tests.described import agrees
 from tests.faulty.judging import misjudged
 from tests.peers.judging import (

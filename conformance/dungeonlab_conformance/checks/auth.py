@@ -12,9 +12,9 @@ from dungeonlab_conformance.check import check
 from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said
+from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Identity
-from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec import Event
 
 

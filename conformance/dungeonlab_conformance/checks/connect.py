@@ -14,11 +14,11 @@ from dungeonlab_conformance.checks.acks import malformed
 from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Observation, Said, carries
+from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target import Handshake
 from dungeonlab_conformance.token_state import whole
 from dungeonlab_conformance.upgrade import Upgrade
-from dungeonlab_conformance.verdict import Broken, Gone, Unjudged
 from dungeonlab_spec import Catalogue
 
 

@@ -11,8 +11,8 @@ from dungeonlab_conformance.content import same
 from dungeonlab_conformance.generating import ACCEPTED, DESCRIBED, REFUSED, Generator
 from dungeonlab_conformance.http_side import Reply, Town, Visitor, described, operations, town
 from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.results.verdict import Broken, Unjudged
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.verdict import Broken, Unjudged
 
 _SHARE = 0.8  # of a scene's time limit, which generated requests may take
 _LEAST = 16  # characters of a cookie that nobody guesses

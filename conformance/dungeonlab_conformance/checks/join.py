@@ -10,8 +10,8 @@ from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.raw import RawConnection
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.journal import Said, new_mark
+from dungeonlab_conformance.results.verdict import Broken, Unjudged
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.verdict import Broken, Unjudged
 from dungeonlab_spec import Catalogue
 
 

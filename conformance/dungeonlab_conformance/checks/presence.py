@@ -2,8 +2,8 @@
 
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.results.verdict import Broken
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.verdict import Broken
 
 
 async def _is_told(listener: Actor, event: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.places import Place
 from dungeonlab_conformance.record.journal import Said
+from dungeonlab_conformance.results.verdict import Gone, Unjudged
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.verdict import Gone, Unjudged
 from dungeonlab_spec import Catalogue
 
 

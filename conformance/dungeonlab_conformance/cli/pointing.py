@@ -81,10 +81,10 @@ def make_target(url: str | None, target_file: Path | None, transport: str | None
     A URL beside ``--target`` takes the place of the file's own; without that, a file that happens to lie here is
     not used, since what it holds may be secret and for another server. That is said on standard error.
     """
+    from dungeonlab_conformance.results.verdict import TargetFault
     from dungeonlab_conformance.target import EMBEDDED, Limits, Target
     from dungeonlab_conformance.target_file.document import AdapterFault, FileFault
     from dungeonlab_conformance.target_file.loading import find, load, unused
-    from dungeonlab_conformance.verdict import TargetFault
 
     file = target_file or (find() if url is None else None)
     if url is not None and file is None and (notice := unused()):

@@ -26,7 +26,7 @@ def probe(url: str | None, target_file: Path | None, scale: float, wait: float) 
 
     from dungeonlab_conformance.embedded import reference_server
     from dungeonlab_conformance.reaching import wait_for
-    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.signals import Signals
     from dungeonlab_conformance.target import EMBEDDED
 

@@ -11,12 +11,12 @@ from dungeonlab_conformance.cli import reports
 from dungeonlab_conformance.cli.paths import FILE
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.results.run import Run
 
 
 def loaded(file: Path) -> Run:
     """Return an earlier run; what is no result is wrong usage."""
-    from dungeonlab_conformance.report.loading import load
+    from dungeonlab_conformance.results.load import load
 
     try:
         return load(file)

@@ -17,7 +17,7 @@ from dungeonlab_conformance.text.files import STANDARD
 from dungeonlab_conformance.text.printable import sentence_of
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.results.run import Run
 
 FORMATS = {  # option, module, help
     "json": (

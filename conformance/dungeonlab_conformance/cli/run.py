@@ -17,10 +17,10 @@ from dungeonlab_conformance.cli.paths import FILE
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.known import Known
-    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.results.known_failures import Known
+    from dungeonlab_conformance.results.run import Run
+    from dungeonlab_conformance.results.verdict import Verdict
     from dungeonlab_conformance.selection import Scene
-    from dungeonlab_conformance.verdict import Verdict
 
 NO_TARGET = (
     f"there is no server to judge: give a URL, or name a target file; none was given, and no {NAME} is in this folder"
@@ -104,11 +104,11 @@ def run(
     from dungeonlab_conformance.playing import play
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.report.ndjson import Stream
-    from dungeonlab_conformance.run import Run
+    from dungeonlab_conformance.results.run import Run
+    from dungeonlab_conformance.results.verdict import LEVELS
     from dungeonlab_conformance.selection import Selection
     from dungeonlab_conformance.signals import Signals
     from dungeonlab_conformance.target_file.loading import find
-    from dungeonlab_conformance.verdict import LEVELS
 
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose contradict each other; leave one out")
@@ -167,7 +167,7 @@ def run(
 
 
 def _known(file: Path | None, *, needs_reasons: bool = True) -> list[Known]:
-    from dungeonlab_conformance.known import load
+    from dungeonlab_conformance.results.known_failures import load
 
     try:
         return load(file, needs_reasons=needs_reasons) if file else []
@@ -188,8 +188,8 @@ def _is_cut_short(result: Run) -> bool:
 
 def _conclude(result: Run, known: list[Known], *, complaining: bool) -> None:
     """Compare with the known failures, without complaints about a list that is about to be replaced."""
-    from dungeonlab_conformance.claim import claim
-    from dungeonlab_conformance.known import hold_against
+    from dungeonlab_conformance.results.claim import claim
+    from dungeonlab_conformance.results.known_failures import hold_against
 
     hold_against(result, known)
     if not complaining:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.verdict import TargetFault
+from dungeonlab_conformance.results.verdict import TargetFault
 
 Act = Literal[
     "sends",  # and waits for an answer

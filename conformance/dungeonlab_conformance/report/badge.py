@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from dungeonlab_conformance.claim import musts
 from dungeonlab_conformance.report.judged import areas
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.claim import musts
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import one_line, shortened
-from dungeonlab_conformance.verdict import Outcome
 
 COLOURS = {
     "brightgreen": "#2b7a4b",

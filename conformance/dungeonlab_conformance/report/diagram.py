@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 
 from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.report.words import spoken
+from dungeonlab_conformance.results.verdict import Line
 from dungeonlab_conformance.text.printable import one_line, shortened
-from dungeonlab_conformance.verdict import Line
 
 _HEAD, _TAIL = 4, 30  # lines kept of a long transcript; a finding stands at its end
 _TIME, _ROW, _TOP, _NOTE = 72, 34, 30, 92  # px: time column, row, heads of the lifelines, room for half a note

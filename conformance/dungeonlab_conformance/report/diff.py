@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dungeonlab_conformance.report.judged import WORST_FIRST
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.text.printable import one_line
-from dungeonlab_conformance.verdict import Outcome
 
 _HELD = (Outcome.PASS, Outcome.NOTE)
 _BROKEN = (Outcome.FAIL, Outcome.WARN, Outcome.ERROR)

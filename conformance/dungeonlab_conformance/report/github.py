@@ -9,11 +9,11 @@ from pathlib import Path
 from dungeonlab_conformance.report import markdown
 from dungeonlab_conformance.report.headline import headline
 from dungeonlab_conformance.report.judged import Judged, to_mend
-from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import repeat
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.to_json import counts
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.text.printable import one_line, printable, shortened, without_commands
-from dungeonlab_conformance.verdict import Outcome
 
 TITLE = "DungeonLab conformance"  # of annotations about a run as a whole
 _SHOWN = 9  # of each kind; GitHub shows ten of a step, and the tenth counts the rest

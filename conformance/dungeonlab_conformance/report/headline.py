@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dungeonlab_conformance.report.judged import to_mend
-from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Outcome
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome
 
 
 def headline(run: Run) -> str:

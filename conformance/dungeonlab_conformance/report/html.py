@@ -13,12 +13,12 @@ from typing import Any
 from dungeonlab_conformance.report import diagram
 from dungeonlab_conformance.report.headline import headline
 from dungeonlab_conformance.report.judged import WORST_FIRST, Area, Judged, areas, to_mend
-from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import earlier, repeat, spoken, title
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.to_json import counts
+from dungeonlab_conformance.results.verdict import Finding, Line, Outcome, Verdict
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import one_line, printable, shortened
-from dungeonlab_conformance.verdict import Finding, Line, Outcome, Verdict
 from dungeonlab_spec import Catalogue
 
 MARKS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Outcome, Verdict
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue, Requirement
 
 WORST_FIRST = (

@@ -10,10 +10,10 @@ from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped,
 
 from dungeonlab_conformance.report.judged import requirement_of
 from dungeonlab_conformance.report.words import LONGEST, finding_lines, repeat
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict, fails
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import shortened
-from dungeonlab_conformance.verdict import Outcome, Verdict, fails
 
 
 def write(run: Run, file: Path) -> None:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dungeonlab_conformance.known import Known, listed
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.known_failures import Known, listed
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Verdict
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import one_line, shortened
-from dungeonlab_conformance.verdict import Verdict
 from dungeonlab_spec import Catalogue
 
 _HEAD = """\

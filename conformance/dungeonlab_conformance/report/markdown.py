@@ -9,12 +9,12 @@ from pathlib import Path, PurePath
 
 from dungeonlab_conformance.report.headline import counted, headline
 from dungeonlab_conformance.report.judged import Judged, areas, broken
-from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import earlier, finding_lines, repeat
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.to_json import counts
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import one_line, shortened
-from dungeonlab_conformance.verdict import Outcome, Verdict
 
 LIMIT = 900_000  # bytes; GitHub takes 1 MiB per step
 _LONGEST, _LINES = 800, 30  # characters of what came, lines of a transcript

@@ -17,11 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dungeonlab_conformance.report.result import to_json, verdict_to_json
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.to_json import to_json, verdict_to_json
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.text.files import STANDARD, shown
-from dungeonlab_conformance.verdict import Outcome, Verdict
 
 
 class Stream:

@@ -10,15 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dungeonlab_conformance.claim import obstacles
 from dungeonlab_conformance.report.headline import counted
 from dungeonlab_conformance.report.judged import Judged, areas, to_mend
-from dungeonlab_conformance.report.result import counts
 from dungeonlab_conformance.report.words import earlier, repeat, title
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.claim import obstacles
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.to_json import counts
+from dungeonlab_conformance.results.verdict import EXIT_TARGET, Finding, Outcome, Verdict, fails
 from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.text.printable import one_line, shortened
-from dungeonlab_conformance.verdict import EXIT_TARGET, Finding, Outcome, Verdict, fails
 
 STYLE = {
     Outcome.PASS: "green",

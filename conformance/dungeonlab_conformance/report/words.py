@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Collection, Iterator
 from functools import cache
 
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Finding, Line, Verdict
 from dungeonlab_conformance.text.printable import shortened
-from dungeonlab_conformance.verdict import Finding, Line, Verdict
 from dungeonlab_spec import Catalogue
 
 LONGEST = 2000  # characters of what came, in reports that are text

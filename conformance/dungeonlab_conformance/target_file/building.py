@@ -14,12 +14,12 @@ from dungeonlab_conformance.adapter import Adapter, defines
 from dungeonlab_conformance.casting import ROLES, Party
 from dungeonlab_conformance.dialect import Dialect, Shape
 from dungeonlab_conformance.record.secrets.redaction import Secrets
+from dungeonlab_conformance.results.verdict import TargetFault
 from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
 from dungeonlab_conformance.target import Account, Limits, ReadyMade, Target
 from dungeonlab_conformance.target_file.checking import RECIPES, actors_fault, recipe
 from dungeonlab_conformance.target_file.document import AdapterFault, Document
 from dungeonlab_conformance.text.printable import sentence_of
-from dungeonlab_conformance.verdict import TargetFault
 
 # Whoever says none of this has the HTTP side of the protocol's section 16.
 _OWN_WAYS = (

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.record.secrets.redaction import Secrets
+from dungeonlab_conformance.results.verdict import TargetFault
 from dungeonlab_conformance.text import files
-from dungeonlab_conformance.verdict import TargetFault
 
 Where = tuple[str | int, ...]  # the keys and indices that lead to something in the file
 

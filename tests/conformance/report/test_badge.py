@@ -10,8 +10,8 @@ import pytest
 from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, passing_run
 
 from dungeonlab_conformance.report import badge
-from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Outcome
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome
 
 
 def one_that_is(outcome: Outcome, requirement: str = ECHO) -> Run:

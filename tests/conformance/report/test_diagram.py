@@ -11,7 +11,7 @@ from tests.conformance.report.runs import nasty_run
 
 from dungeonlab_conformance.record.journal import Act
 from dungeonlab_conformance.report.diagram import draw
-from dungeonlab_conformance.verdict import Line
+from dungeonlab_conformance.results.verdict import Line
 
 
 def drawn(*lines: Line, convicting: Sequence[Line] = ()) -> ET.Element:

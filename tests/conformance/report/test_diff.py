@@ -8,8 +8,8 @@ import pytest
 from tests.conformance.report.runs import ECHO, broken_run
 
 from dungeonlab_conformance.report.diff import changes, exit_code, text
-from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Outcome, Verdict
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 
 
 def a_run(outcome: Outcome | None) -> Run:

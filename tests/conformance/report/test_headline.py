@@ -6,8 +6,8 @@ import pytest
 from tests.conformance.report.runs import ECHO, broken_run, failing, passing_run
 
 from dungeonlab_conformance.report.headline import headline
-from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Outcome, Verdict
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 
 
 def known() -> Verdict:

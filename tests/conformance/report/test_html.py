@@ -14,7 +14,7 @@ import pytest
 from tests.conformance.report.runs import ECHO, NASTY, broken_run, failing, nasty_run, passing_run
 
 from dungeonlab_conformance.report import html
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
 
 RUNS = {"broken": broken_run, "passing": passing_run, "nasty": nasty_run, "empty": lambda: Run("url", fault="gone")}
 

@@ -9,8 +9,8 @@ import pytest
 from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, passing_run
 
 from dungeonlab_conformance.report import junit
-from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Outcome, Verdict
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 
 
 @pytest.fixture

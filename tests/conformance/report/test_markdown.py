@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from tests.conformance.report.runs import ECHO, NASTY, broken_run, failing, nasty_run, passing_run
 
 from dungeonlab_conformance.report import markdown
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
 
 READ = MarkdownIt("gfm-like", {"linkify": False})
 

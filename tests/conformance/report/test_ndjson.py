@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from tests.conformance.report.runs import broken_run, passing_run
 
-from dungeonlab_conformance.report.loading import load
 from dungeonlab_conformance.report.ndjson import Stream
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.selection import Scene, Selection, scenes
-from dungeonlab_conformance.verdict import Finding
 from dungeonlab_spec import Catalogue
 
 

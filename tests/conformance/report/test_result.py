@@ -13,11 +13,11 @@ from jsonschema import Draft202012Validator
 from tests.conformance.report.runs import ECHO, broken_document, broken_run, failing, nasty_run, passing_run
 
 from dungeonlab_conformance.record.journal import Act
-from dungeonlab_conformance.report.loading import load
-from dungeonlab_conformance.report.result import from_json, to_json, write
-from dungeonlab_conformance.report.result_schema import problem, schema
-from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Outcome, Verdict
+from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.schema import problem, schema
+from dungeonlab_conformance.results.to_json import from_json, to_json, write
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 
 RUNS: list[Callable[[], Run]] = [passing_run, broken_run, lambda: Run("url"), lambda: Run("url", fault="gone")]
 

@@ -11,9 +11,9 @@ from rich.console import Console
 from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, passing_run
 
 from dungeonlab_conformance.report import terminal
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.selection import Selection, scenes
-from dungeonlab_conformance.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue, Level
 
 SHOULD = "order/one-sender-in-order"

@@ -24,11 +24,11 @@ from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.report import badge, diagram, diff, github, html, junit, known_failures, markdown, terminal
-from dungeonlab_conformance.report import result as result_report
-from dungeonlab_conformance.report.loading import load
 from dungeonlab_conformance.report.ndjson import Stream
-from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Broken, Finding, Outcome, Verdict
+from dungeonlab_conformance.results import to_json as result_report
+from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Broken, Finding, Outcome, Verdict
 
 SEEN = st.lists(st.tuples(st.sampled_from(ACTS), VALUES, st.lists(VALUES, max_size=2)), max_size=6)
 UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

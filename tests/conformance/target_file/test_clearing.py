@@ -16,11 +16,11 @@ from aiohttp import web
 from tests.conformance.target_file.servers import FOUR, prepare
 from tests.serving import Variant, served
 
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner import Runner
 from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.target_file.loading import load
-from dungeonlab_conformance.verdict import Outcome
 from dungeonlab_reference_server.app import make_app, serve
 from dungeonlab_reference_server.rules import Payload, Refusal, Session
 from dungeonlab_reference_server.store import MemoryStore, User

@@ -13,11 +13,11 @@ from tests.peers.judging import is_required, why_not
 from tests.peers.judging import served as peer
 
 from dungeonlab_conformance.playing import play
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner import Runner
 from dungeonlab_conformance.selection import Selection, scenes
 from dungeonlab_conformance.target_file.loading import load
-from dungeonlab_conformance.verdict import Outcome
 from dungeonlab_spec import Catalogue
 
 DIALECT = """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from dungeonlab_conformance.run import Run
-from dungeonlab_conformance.verdict import Outcome
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_spec import Catalogue
 
 _WHAT = {

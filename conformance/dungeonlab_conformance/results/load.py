@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.report.result import from_json, to_json
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.to_json import from_json, to_json
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import one_line, shortened
 from dungeonlab_spec import Catalogue

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import body
-from dungeonlab_conformance.run import Run
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict, fails
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_conformance.text.spelling import did_you_mean
-from dungeonlab_conformance.verdict import Outcome, Verdict, fails
 from dungeonlab_spec import Catalogue
 
 ACCEPTED = (Outcome.FAIL, Outcome.WARN, Outcome.NOTE, Outcome.UNJUDGED)  # what an entry can stand for

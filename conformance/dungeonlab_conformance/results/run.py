@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from dungeonlab_conformance.verdict import EXIT_SUITE, Verdict, exit_code
+from dungeonlab_conformance.results.verdict import EXIT_SUITE, Verdict, exit_code
 from dungeonlab_spec import Catalogue, Level
 
 if TYPE_CHECKING:
