@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance import adapter
-from dungeonlab_conformance.target_file.checking import RECIPES
-from dungeonlab_conformance.target_file.shape import schema as target_schema
+from dungeonlab_conformance.target import adapter
+from dungeonlab_conformance.target.file.rules import RECIPES
+from dungeonlab_conformance.target.file.schema_errors import schema as target_schema
 from dungeonlab_spec import Catalogue, Requirement
 from dungeonlab_spec.catalogue import resolve
 

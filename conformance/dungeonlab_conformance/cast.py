@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.backstage import Backstage
-from dungeonlab_conformance.target import Identity
+from dungeonlab_conformance.target.target import Identity
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.places import Place

@@ -17,7 +17,7 @@ from dungeonlab_conformance.packets import Decoder, Packet, Unreadable
 from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.record.journal import Journal, Said, Seat
 from dungeonlab_conformance.results.verdict import Gone, Unjudged
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target.target import Identity, Target
 from dungeonlab_spec import Catalogue
 
 _NUMBERS = itertools.count(1)

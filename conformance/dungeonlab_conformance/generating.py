@@ -19,7 +19,7 @@ from typing import Any
 
 from dungeonlab_conformance.http_side import Operation, operations
 from dungeonlab_conformance.results.verdict import Broken, Gone
-from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec.catalogue import http_side
 
 CASES, FEWER = 25, 8  # valid requests of each operation that has a body, or none; and as many that are invalid

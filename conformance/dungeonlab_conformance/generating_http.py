@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
 from dungeonlab_conformance.http_client import Body, Unreadable
-from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target.target import Target
 
 _PIECE = 65_536  # bytes
 _OF_THE_WIRE = ("content-encoding", "transfer-encoding", "content-length")  # headers that are done with by then

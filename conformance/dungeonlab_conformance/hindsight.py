@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from dungeonlab_conformance.dialect import deviations
 from dungeonlab_conformance.invariants import breaches
 from dungeonlab_conformance.ledger import Ledger
 from dungeonlab_conformance.record.journal import Observation
@@ -13,6 +12,7 @@ from dungeonlab_conformance.record.secrets.leaks import Ours, made_up
 from dungeonlab_conformance.record.transcript import size, transcript
 from dungeonlab_conformance.results.verdict import Broken, Finding, Verdict
 from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.target.dialect import deviations
 from dungeonlab_spec import Catalogue
 
 FINDINGS = 3  # of one verdict that are kept; the rest would say the same again

@@ -23,7 +23,7 @@ from dungeonlab_conformance.http_client import Unreadable, read_text
 from dungeonlab_conformance.rate_limits import Turn
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
-from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec.catalogue import http_side
 
 _COUNT = itertools.count(1)

@@ -13,7 +13,7 @@ from dungeonlab_conformance.reaching import reach
 from dungeonlab_conformance.record.journal import Journal, Observation
 from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged, Unreachable
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target.target import Identity, Target
 
 _ASKED = 3  # logged-in users of whom at least one must be recognised
 

@@ -7,10 +7,10 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from dungeonlab_conformance.cast import Cast
-from dungeonlab_conformance.casting import Party
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.results.verdict import Missing, TargetFault, Unjudged
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target.roles import Party
+from dungeonlab_conformance.target.target import Identity, Target
 
 LABEL = "conformance"  # what the sessions and encounters of a run are called, with the run's name behind it
 

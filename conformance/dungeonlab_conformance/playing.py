@@ -15,7 +15,7 @@ from dungeonlab_conformance.results.verdict import TargetFault, Verdict
 from dungeonlab_conformance.runner import TIME_LIMIT, Runner
 from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.signals import Signals
-from dungeonlab_conformance.target import EMBEDDED, Target
+from dungeonlab_conformance.target.target import EMBEDDED, Target
 
 
 def play(

@@ -12,7 +12,7 @@ import aiohttp
 from dungeonlab_conformance.engine_io import Closed, Opened
 from dungeonlab_conformance.http_client import read_text
 from dungeonlab_conformance.results.verdict import Gone, Unjudged
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target.target import Identity, Target
 
 
 class Polling:

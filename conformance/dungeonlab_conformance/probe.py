@@ -18,7 +18,7 @@ from dungeonlab_conformance.reaching import reach
 from dungeonlab_conformance.results.verdict import Broken, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.sweeping import sweep
-from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target.target import Target
 
 State = Literal["done", "failed", "missing", "not tried"]
 Act = Callable[[], Awaitable[object]]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dungeonlab_conformance.results.verdict import Verdict
     from dungeonlab_conformance.selection import Scene
     from dungeonlab_conformance.shared_runs import SharedRuns
-    from dungeonlab_conformance.target import Target
+    from dungeonlab_conformance.target.target import Target
 
 PACKAGE = Path(__file__).parent
 RUNS: pytest.StashKey[SharedRuns] = pytest.StashKey()
@@ -91,7 +91,7 @@ class Described(Suite, pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         """Read the file, then yield the items; a fault in it is one sentence."""
         from dungeonlab_conformance.results.verdict import TargetFault
-        from dungeonlab_conformance.target_file.loading import load
+        from dungeonlab_conformance.target.file.load import load
 
         url, scale = self.config.getoption("--dungeonlab-url"), self.config.getoption("--dungeonlab-timeout")
         try:

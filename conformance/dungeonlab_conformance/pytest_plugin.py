@@ -33,7 +33,7 @@ from dungeonlab_conformance.shared_runs import SharedRuns
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.results.run import Run
-    from dungeonlab_conformance.target import Target
+    from dungeonlab_conformance.target.target import Target
 
 _TARGET: pytest.StashKey[Target] = pytest.StashKey()
 _NAMED: pytest.StashKey[frozenset[str]] = pytest.StashKey()  # items of the package that the command line names
@@ -78,8 +78,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _target(url: str | None, file: str | None, scale: float) -> Target:
     from dungeonlab_conformance.results.verdict import TargetFault
-    from dungeonlab_conformance.target import Limits, Target
-    from dungeonlab_conformance.target_file.loading import load
+    from dungeonlab_conformance.target.file.load import load
+    from dungeonlab_conformance.target.target import Limits, Target
 
     try:
         return load(Path(file), url=url, scale=scale) if file is not None else Target(url or "", limits=Limits(scale))
@@ -92,7 +92,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if _TARGET not in config.stash:
         return []
     from dungeonlab_conformance.results.run import Run
-    from dungeonlab_conformance.target_file.loading import find
+    from dungeonlab_conformance.target.file.load import find
 
     target = config.stash[_TARGET]
     lines = [f"dungeonlab: judging {shown(Run.of(target).subject)}"]

@@ -16,7 +16,7 @@ from dungeonlab_conformance import packets
 from dungeonlab_conformance.engine_io import Closed, foreign, next_message, open_websocket
 from dungeonlab_conformance.record.journal import Journal, Said
 from dungeonlab_conformance.results.verdict import Gone, Unjudged
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target.target import Identity, Target
 
 _ACK = re.compile(r"43\d+\[")
 

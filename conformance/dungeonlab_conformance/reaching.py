@@ -10,7 +10,7 @@ from yarl import URL
 
 from dungeonlab_conformance.diagnosis import may_come_up, of_answer
 from dungeonlab_conformance.results.verdict import NotUp, TargetFault
-from dungeonlab_conformance.target import Handshake, Target
+from dungeonlab_conformance.target.target import Handshake, Target
 
 _MEASURED = 3  # round trips at most; the shortest counts, since a machine that is busy lengthens the others
 _REMINDER = 10.0  # seconds until the reason for waiting is told again

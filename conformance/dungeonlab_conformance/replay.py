@@ -17,7 +17,6 @@ from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.connection import Connection, Refused
 from dungeonlab_conformance.correspondence import Correspondence
-from dungeonlab_conformance.dialect import PLAIN
 from dungeonlab_conformance.places import Places
 from dungeonlab_conformance.raw import RawConnection
 from dungeonlab_conformance.reaching import measure, reach
@@ -25,7 +24,8 @@ from dungeonlab_conformance.record.arguments import Arguments, arguments
 from dungeonlab_conformance.record.journal import Journal, Observation, Said
 from dungeonlab_conformance.results.verdict import Finding, Gone, Line
 from dungeonlab_conformance.sweeping import clear_away
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target.dialect import PLAIN
+from dungeonlab_conformance.target.target import Identity, Target
 from dungeonlab_conformance.text.files import depth
 
 Came = Literal["done", "as recorded", "otherwise", "nothing", "besides", "left out"]

@@ -39,7 +39,7 @@ from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.survival import standing
 from dungeonlab_conformance.sweeping import clear_away
-from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 
 _LOG = logging.getLogger(__name__)

@@ -18,13 +18,13 @@ from typing import Any
 
 from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.cast import Cast
-from dungeonlab_conformance.casting import pick
 from dungeonlab_conformance.places import Place, Places
 from dungeonlab_conformance.raw import RawConnection
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.journal import Journal, Said, new_mark
 from dungeonlab_conformance.results.verdict import Broken, Gone, Missing, Unjudged
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target.roles import pick
+from dungeonlab_conformance.target.target import Identity, Target
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
 

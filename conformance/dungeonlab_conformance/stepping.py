@@ -17,8 +17,8 @@ from dungeonlab_conformance.diagnosis import reason
 from dungeonlab_conformance.http_client import Unreadable, read_text
 from dungeonlab_conformance.rate_limits import Turn, pause_wanted
 from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged
-from dungeonlab_conformance.steps import Step
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target.http_steps import Step
+from dungeonlab_conformance.target.target import Identity, Target
 from dungeonlab_conformance.text.printable import one_line, shortened
 from dungeonlab_conformance.text.templates import Undefined, fill
 

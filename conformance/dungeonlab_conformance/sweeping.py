@@ -14,7 +14,7 @@ from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.places import LABEL, Place, close
 from dungeonlab_conformance.record.journal import Journal, Said
 from dungeonlab_conformance.results.verdict import Missing, TargetFault, Unjudged
-from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target.target import Target
 
 _MADE, _ENDED = "token:create", "token:delete"
 

@@ -12,7 +12,7 @@ from yarl import URL
 
 from dungeonlab_conformance.http_client import tls
 from dungeonlab_conformance.results.verdict import Gone, Unjudged
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target.target import Identity, Target
 
 _HEAD = 65_536  # bytes that an answer's head may take
 

@@ -16,7 +16,7 @@ from dungeonlab_conformance.engine_io import Closed, Opened, foreign, next_messa
 from dungeonlab_conformance.http_client import read_text
 from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.results.verdict import Gone, Unjudged
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target.target import Identity, Target
 
 _PAUSE = 0.01  # seconds before polling again a server that answers with nothing
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.conformance.arbitrary import TEXTS, quickly
 from tests.conformance.command import command, unused_port
 
-from dungeonlab_conformance.address import check
 from dungeonlab_conformance.results.verdict import TargetFault
-from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target.address import check
+from dungeonlab_conformance.target.target import Target
 
 HOST = "its host is malformed"
 PORT = "its port is not between 1 and 65535"
@@ -113,6 +113,6 @@ def test_passwords_in_urls_of_a_target_file_are_hidden(tmp_path: Path, reference
     assert done.returncode == 3
     texts = done.stdout + done.stderr + (tmp_path / "r.json").read_text("utf-8")
     assert "hunter" not in texts
-    from dungeonlab_conformance.target_file.loading import load
+    from dungeonlab_conformance.target.file.load import load
 
     assert load(file).secrets.redact("hunter4-hunter4 https://u:hunter3@h") == "*** https://***@h"

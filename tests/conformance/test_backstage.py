@@ -12,7 +12,7 @@ from tests.conformance.scripted_server import serving
 
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.results.verdict import Unjudged
-from dungeonlab_conformance.target import Identity, Target
+from dungeonlab_conformance.target.target import Identity, Target
 
 
 async def test_an_attempt_to_register_may_be_repeated(reference_url: str) -> None:

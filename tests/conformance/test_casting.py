@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dungeonlab_conformance.casting import ROLES, Party, parties, pick
+from dungeonlab_conformance.target.roles import ROLES, Party, parties, pick
 
 FOUR = ("gamemaster", "alice", "bob", "dave")
 HERE, THERE = Party("gamemaster", ("alice", "bob")), Party("gamemaster", ("dave",))

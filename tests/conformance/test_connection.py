@@ -12,7 +12,7 @@ from dungeonlab_conformance.actor import Actor, Unreadable
 from dungeonlab_conformance.connection import Refused
 from dungeonlab_conformance.record.journal import Capacity, Journal, Said
 from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged
-from dungeonlab_conformance.target import Identity, Limits, Target
+from dungeonlab_conformance.target.target import Identity, Limits, Target
 from dungeonlab_conformance.tcp import Bytes
 
 QUESTION = "get-user-data"

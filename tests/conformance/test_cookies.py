@@ -15,8 +15,8 @@ from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.results.verdict import Outcome, TargetFault
 from dungeonlab_conformance.runner import Runner
 from dungeonlab_conformance.selection import Selection, scenes
-from dungeonlab_conformance.steps import Step
-from dungeonlab_conformance.target import Account, Identity, Target
+from dungeonlab_conformance.target.http_steps import Step
+from dungeonlab_conformance.target.target import Account, Identity, Target
 from dungeonlab_reference_server.app import make_app
 from dungeonlab_reference_server.http import COOKIE
 from dungeonlab_spec import Catalogue

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dungeonlab_conformance.dialect import PLAIN, Dialect, Shape, deviations
 from dungeonlab_conformance.record.journal import Act, Journal
 from dungeonlab_conformance.results.verdict import Missing
+from dungeonlab_conformance.target.dialect import PLAIN, Dialect, Shape, deviations
 
 BARE = Dialect(
     events={"join-session": "joinSession", "token:move": "token:shift"},

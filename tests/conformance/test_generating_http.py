@@ -12,7 +12,7 @@ from tests.conformance.bytes_server import bytes_server, http
 
 from dungeonlab_conformance.generating import Generator
 from dungeonlab_conformance.results.verdict import Gone
-from dungeonlab_conformance.target import Limits, Target
+from dungeonlab_conformance.target.target import Limits, Target
 
 requests = pytest.importorskip("requests")
 pytest.importorskip("schemathesis")

@@ -8,7 +8,7 @@ from tests.serving import Variant, served
 
 from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.selection import Selection, scenes
-from dungeonlab_conformance.target import Limits, Target
+from dungeonlab_conformance.target.target import Limits, Target
 from dungeonlab_spec import Catalogue
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from dungeonlab_conformance import playing, signals
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target.target import Target
 
 
 class Clearing:

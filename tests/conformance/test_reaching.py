@@ -17,7 +17,7 @@ from tests.conformance.command import unused_port
 from dungeonlab_conformance.diagnosis import of_error
 from dungeonlab_conformance.reaching import reach, wait_for
 from dungeonlab_conformance.results.verdict import NotUp, TargetFault
-from dungeonlab_conformance.target import Limits, Target
+from dungeonlab_conformance.target.target import Limits, Target
 
 OPEN = '0{"sid":"1","upgrades":[],"pingInterval":25000,"pingTimeout":20000}'
 PAGE = b"<!doctype html><html><head><title>Welcome\n to nginx</title></head></html>"

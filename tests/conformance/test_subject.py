@@ -17,7 +17,7 @@ from dungeonlab_conformance.results.claim import claim
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import from_json, to_json, write
-from dungeonlab_conformance.target import BUNDLED, EMBEDDED, Target
+from dungeonlab_conformance.target.target import BUNDLED, EMBEDDED, Target
 
 QUICK = ("--only", "connect/websocket")
 TEXTS = ("json", "ndjson", "junit", "markdown", "html")

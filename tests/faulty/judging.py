@@ -16,7 +16,7 @@ from dungeonlab_conformance import generating
 from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.selection import Selection, scenes
-from dungeonlab_conformance.target import Limits, Target
+from dungeonlab_conformance.target.target import Limits, Target
 from dungeonlab_spec import Catalogue
 from tests import serving
 from tests.faulty.fault import Charge, all_faults

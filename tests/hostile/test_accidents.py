@@ -13,7 +13,7 @@ from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.verdict import Broken
 from dungeonlab_conformance.stage import Provocation, Stage
 from dungeonlab_conformance.survival import GONE, standing
-from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target.target import Target
 from tests.conformance.scripted_server import OPEN, serving
 from tests.hostile.accident import Accident, judge_through
 

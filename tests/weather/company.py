@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.results.verdict import TargetFault, Unjudged
 from dungeonlab_conformance.stage import Cast, Stage
-from dungeonlab_conformance.target import Target
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 
 _TABLES = 3  # games going on

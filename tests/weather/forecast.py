@@ -18,7 +18,7 @@ import aiohttp
 
 from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.selection import Selection, scenes
-from dungeonlab_conformance.target import Identity, Limits, Target
+from dungeonlab_conformance.target.target import Identity, Limits, Target
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_spec import Catalogue
 from tests.serving import Variant, served

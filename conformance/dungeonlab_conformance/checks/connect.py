@@ -16,7 +16,7 @@ from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Observation, Said, carries
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.target import Handshake
+from dungeonlab_conformance.target.target import Handshake
 from dungeonlab_conformance.token_state import whole
 from dungeonlab_conformance.upgrade import Upgrade
 from dungeonlab_spec import Catalogue

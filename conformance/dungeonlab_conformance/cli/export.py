@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from dungeonlab_conformance.advice import NAME
 from dungeonlab_conformance.cli.paths import FILE
+from dungeonlab_conformance.target.file.advice import NAME
 from dungeonlab_conformance.text import files
 
 
@@ -23,7 +23,7 @@ def init(file: Path, force: bool) -> None:
 
     if file.exists() and not force:
         raise click.UsageError(f"{file} is there already; --force writes over it")
-    template = resources("dungeonlab_conformance.target_file").joinpath("template.toml").read_text("utf-8")
+    template = resources("dungeonlab_conformance.target.file").joinpath("template.toml").read_text("utf-8")
     _write(template, file)
     if file != files.STANDARD:
         named = shlex.quote(str(file))
@@ -54,7 +54,7 @@ def _exporting(name: str, what: str) -> Callable[[Callable[[], Any]], click.Comm
 
 @_exporting("target-schema", "a target file")
 def _target_schema() -> Any:
-    from dungeonlab_conformance.target_file.shape import schema
+    from dungeonlab_conformance.target.file.schema_errors import schema
 
     return schema()
 

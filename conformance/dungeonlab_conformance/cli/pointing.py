@@ -11,7 +11,7 @@ import click
 from dungeonlab_conformance.cli.paths import FileName
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.target import Target
+    from dungeonlab_conformance.target.target import Target
 
 
 EMPTY_URL = (
@@ -82,9 +82,9 @@ def make_target(url: str | None, target_file: Path | None, transport: str | None
     not used, since what it holds may be secret and for another server. That is said on standard error.
     """
     from dungeonlab_conformance.results.verdict import TargetFault
-    from dungeonlab_conformance.target import EMBEDDED, Limits, Target
-    from dungeonlab_conformance.target_file.document import AdapterFault, FileFault
-    from dungeonlab_conformance.target_file.loading import find, load, unused
+    from dungeonlab_conformance.target.file.document import AdapterFault, FileFault
+    from dungeonlab_conformance.target.file.load import find, load, unused
+    from dungeonlab_conformance.target.target import EMBEDDED, Limits, Target
 
     file = target_file or (find() if url is None else None)
     if url is not None and file is None and (notice := unused()):

@@ -12,7 +12,7 @@ from dungeonlab_conformance.cli.pointing import make_target, pointing
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.probe import Step
-    from dungeonlab_conformance.target import Target
+    from dungeonlab_conformance.target.target import Target
 
 _MARKS = {"done": "✓", "failed": "✗", "missing": "-", "not tried": " "}
 
@@ -28,7 +28,7 @@ def probe(url: str | None, target_file: Path | None, scale: float, wait: float) 
     from dungeonlab_conformance.reaching import wait_for
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.signals import Signals
-    from dungeonlab_conformance.target import EMBEDDED
+    from dungeonlab_conformance.target.target import EMBEDDED
 
     target = make_target(url, target_file, None, scale)
     click.echo(f"Probing {Run.of(target).subject}")

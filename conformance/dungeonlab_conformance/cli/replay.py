@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dungeonlab_conformance.replay import Step
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import Finding, Verdict
-    from dungeonlab_conformance.target import Target
+    from dungeonlab_conformance.target.target import Target
 
 _MARKS = {"done": ">", "as recorded": "=", "otherwise": "≠", "nothing": "∅", "besides": "+", "left out": "-"}
 
@@ -52,7 +52,7 @@ def replay(
     from dungeonlab_conformance.embedded import reference_server
     from dungeonlab_conformance.results.verdict import TargetFault, Unjudged
     from dungeonlab_conformance.signals import Signals
-    from dungeonlab_conformance.target import EMBEDDED, Limits, Target
+    from dungeonlab_conformance.target.target import EMBEDDED, Limits, Target
     from dungeonlab_conformance.text.printable import one_line
 
     run = loaded(result)

@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 FORMATS = {  # option, module, help
     "json": (
-        "result",
+        "results.to_json",
         "Write the result as JSON, from which `report` makes any other format. Here and below, - is standard output.",
     ),
-    "junit": ("junit", "Write JUnit XML."),
-    "markdown": ("markdown", "Write Markdown."),
-    "html": ("html", "Write one self-contained HTML page."),
-    "badge": ("badge", "Write a badge: SVG if FILE ends in .svg, else JSON for shields.io. Not of the bundled server."),
+    "junit": ("report.junit", "Write JUnit XML."),
+    "markdown": ("report.markdown", "Write Markdown."),
+    "html": ("report.html", "Write one self-contained HTML page."),
+    "badge": (
+        "report.badge",
+        "Write a badge: SVG if FILE ends in .svg, else JSON for shields.io. Not of the bundled server.",
+    ),
 }
 
 
@@ -111,7 +114,7 @@ def write(run: Run, files: Mapping[str, Path | None]) -> list[str]:
         file = files.get(f"{name}_file")
         if file is not None:
             try:
-                importlib.import_module(f"dungeonlab_conformance.report.{module}").write(run, file)
+                importlib.import_module(f"dungeonlab_conformance.{module}").write(run, file)
             except OSError as error:
                 problems.append(_unwritten(file, error))
             except Exception as fault:  # our own: the other reports are written all the same

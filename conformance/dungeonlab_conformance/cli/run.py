@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dungeonlab_conformance.advice import NAME
 from dungeonlab_conformance.cli import fuzzing, reports, waiting
 from dungeonlab_conformance.cli.options import chosen_scenes, selecting, time_limit
 from dungeonlab_conformance.cli.paths import FILE
 from dungeonlab_conformance.cli.pointing import make_target, pointing
+from dungeonlab_conformance.target.file.advice import NAME
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.results.known_failures import Known
@@ -108,7 +108,7 @@ def run(
     from dungeonlab_conformance.results.verdict import LEVELS
     from dungeonlab_conformance.selection import Selection
     from dungeonlab_conformance.signals import Signals
-    from dungeonlab_conformance.target_file.loading import find
+    from dungeonlab_conformance.target.file.load import find
 
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose contradict each other; leave one out")

@@ -10,7 +10,7 @@ from dungeonlab_conformance.cli.pointing import Between
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.signals import Signals
-    from dungeonlab_conformance.target import Target
+    from dungeonlab_conformance.target.target import Target
 
 LONGEST = 3600  # seconds
 
@@ -38,7 +38,7 @@ def until_up(target: Target, seconds: float, signals: Signals) -> None:
     from contextlib import suppress
 
     from dungeonlab_conformance.reaching import wait_for
-    from dungeonlab_conformance.target import EMBEDDED
+    from dungeonlab_conformance.target.target import EMBEDDED
 
     if seconds and target.url != EMBEDDED:
         with suppress(asyncio.CancelledError):

@@ -12,7 +12,7 @@ from dungeonlab_conformance.results.verdict import EXIT_SUITE, Verdict, exit_cod
 from dungeonlab_spec import Catalogue, Level
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.target import Target
+    from dungeonlab_conformance.target.target import Target
 
 
 @dataclass(slots=True)

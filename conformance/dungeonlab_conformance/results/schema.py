@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 @cache
 def schema() -> dict[str, Any]:
     """Return the schema of what `result.to_json` makes."""
-    document: dict[str, Any] = json.loads((files("dungeonlab_conformance.report") / "result.schema.json").read_text())
+    document: dict[str, Any] = json.loads((files(__package__) / "result.schema.json").read_text())
     return document
 
 

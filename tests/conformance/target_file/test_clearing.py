@@ -20,7 +20,7 @@ from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner import Runner
 from dungeonlab_conformance.selection import Selection, scenes
-from dungeonlab_conformance.target_file.loading import load
+from dungeonlab_conformance.target.file.load import load
 from dungeonlab_reference_server.app import make_app, serve
 from dungeonlab_reference_server.rules import Payload, Refusal, Session
 from dungeonlab_reference_server.store import MemoryStore, User
@@ -260,6 +260,6 @@ async def test_encounters_opened_in_ready_made_sessions_are_closed(store: Watche
 def test_a_run_is_told_by_its_name() -> None:
     """Two runs have two names."""
     assert Run("x").target == Run("x").target
-    from dungeonlab_conformance.target import Target
+    from dungeonlab_conformance.target.target import Target
 
     assert Target("http://x").run != Target("http://x").run

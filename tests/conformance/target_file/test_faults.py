@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from dungeonlab_conformance.target.target.file import schema_errors
 
 from dungeonlab_conformance.cli import main
-from dungeonlab_conformance.target_file import shape
-from dungeonlab_conformance.target_file.document import FileFault
-from dungeonlab_conformance.target_file.loading import load
+from dungeonlab_conformance.target.file.document import FileFault
+from dungeonlab_conformance.target.file.load import load
 
 SERVER = '[server]\nurl = "http://127.0.0.1:3000"\n'  # lines 1 and 2
 ACTORS = '[actors.gamemaster]\npassword = "pw-of-gm"\n[actors.alice]\npassword = "pw-of-alice"\n'  # 2 lines each
@@ -224,8 +224,8 @@ def test_a_fault_never_shows_a_secret(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_each_form_that_the_schema_asks_for_has_a_sentence() -> None:
     """A pattern that nobody described would be reported by the sentence of another key."""
-    patterns = {found["pattern"] for found in _tables(shape.schema()) if isinstance(found.get("pattern"), str)}
-    assert len({shape._pattern(pattern) for pattern in patterns}) == len(patterns)
+    patterns = {found["pattern"] for found in _tables(schema_errors.schema()) if isinstance(found.get("pattern"), str)}
+    assert len({schema_errors._pattern(pattern) for pattern in patterns}) == len(patterns)
 
 
 def _tables(value: object) -> Iterator[dict[str, Any]]:

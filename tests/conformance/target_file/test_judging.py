@@ -17,7 +17,7 @@ from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner import Runner
 from dungeonlab_conformance.selection import Selection, scenes
-from dungeonlab_conformance.target_file.loading import load
+from dungeonlab_conformance.target.file.load import load
 from dungeonlab_spec import Catalogue
 
 DIALECT = """

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from dungeonlab_conformance.casting import ROLES
 from dungeonlab_conformance.cli import main
-from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Step
-from dungeonlab_conformance.target_file.document import read
-from dungeonlab_conformance.target_file.loading import load
-from dungeonlab_conformance.target_file.shape import schema
+from dungeonlab_conformance.target.file.document import read
+from dungeonlab_conformance.target.file.load import load
+from dungeonlab_conformance.target.file.schema_errors import schema
+from dungeonlab_conformance.target.http_steps import OUR_HTTP_SIDE, Step
+from dungeonlab_conformance.target.roles import ROLES
 
 SERVER = '[server]\nurl = "http://127.0.0.1:3000"\n'
 FULL = (

@@ -14,8 +14,8 @@ from dungeonlab_conformance.backstage import Backstage, parse_cookies
 from dungeonlab_conformance.capturing import Answered, NotThere, capture
 from dungeonlab_conformance.results.verdict import Gone, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stepping import Stepping, StepRefused
-from dungeonlab_conformance.steps import Csrf, Step
-from dungeonlab_conformance.target import Account, Identity, Limits, Target
+from dungeonlab_conformance.target.http_steps import Csrf, Step
+from dungeonlab_conformance.target.target import Account, Identity, Limits, Target
 
 PAGE = '<html><head><meta name="token" content="from-meta"></head><form><input value="from-form" name=csrf></form>'
 

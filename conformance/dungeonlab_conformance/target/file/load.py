@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dungeonlab_conformance.advice import NAME
-from dungeonlab_conformance.target import Target
-from dungeonlab_conformance.target_file.building import build
-from dungeonlab_conformance.target_file.checking import check
-from dungeonlab_conformance.target_file.document import read
+from dungeonlab_conformance.target.file.advice import NAME
+from dungeonlab_conformance.target.file.build import build
+from dungeonlab_conformance.target.file.document import read
+from dungeonlab_conformance.target.file.rules import check
+from dungeonlab_conformance.target.target import Target
 
 
 def find() -> Path | None:

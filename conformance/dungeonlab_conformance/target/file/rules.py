@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dungeonlab_conformance.casting import ROLES
-from dungeonlab_conformance.target_file.document import Document, FileFault, Where
-from dungeonlab_conformance.target_file.shape import misshapen
+from dungeonlab_conformance.target.file.document import Document, FileFault, Where
+from dungeonlab_conformance.target.file.schema_errors import misshapen
+from dungeonlab_conformance.target.roles import ROLES
 from dungeonlab_conformance.text.templates import names
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dungeonlab_conformance.casting import ROLES
+from dungeonlab_conformance.target.roles import ROLES
 
 NAME = "dungeonlab-target.toml"
 

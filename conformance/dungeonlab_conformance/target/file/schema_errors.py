@@ -12,7 +12,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from dungeonlab_conformance.target_file.document import Document, FileFault, Where
+from dungeonlab_conformance.target.file.document import Document, FileFault, Where
 
 _MOST = 20  # faults of which the first in the file is told
 

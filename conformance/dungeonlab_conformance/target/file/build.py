@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from dungeonlab_conformance.adapter import Adapter, defines
-from dungeonlab_conformance.casting import ROLES, Party
-from dungeonlab_conformance.dialect import Dialect, Shape
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.results.verdict import TargetFault
-from dungeonlab_conformance.steps import OUR_HTTP_SIDE, Csrf, Step
-from dungeonlab_conformance.target import Account, Limits, ReadyMade, Target
-from dungeonlab_conformance.target_file.checking import RECIPES, actors_fault, recipe
-from dungeonlab_conformance.target_file.document import AdapterFault, Document
+from dungeonlab_conformance.target.adapter import Adapter, defines
+from dungeonlab_conformance.target.dialect import Dialect, Shape
+from dungeonlab_conformance.target.file.document import AdapterFault, Document
+from dungeonlab_conformance.target.file.rules import RECIPES, actors_fault, recipe
+from dungeonlab_conformance.target.http_steps import OUR_HTTP_SIDE, Csrf, Step
+from dungeonlab_conformance.target.roles import ROLES, Party
+from dungeonlab_conformance.target.target import Account, Limits, ReadyMade, Target
 from dungeonlab_conformance.text.printable import sentence_of
 
 # Whoever says none of this has the HTTP side of the protocol's section 16.
@@ -165,7 +165,9 @@ def _adapter(document: Document) -> type[Adapter] | None:
     if found is None:
         raise document.fault(("adapter",), f"{module} has no {name}")
     if not (isinstance(found, type) and issubclass(found, Adapter)):
-        raise document.fault(("adapter",), f"{named} is no class derived from dungeonlab_conformance.adapter.Adapter")
+        raise document.fault(
+            ("adapter",), f"{named} is no class derived from dungeonlab_conformance.target.adapter.Adapter"
+        )
     return found
 
 

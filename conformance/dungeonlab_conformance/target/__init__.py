@@ -1,0 +1,1 @@
+"""The server under test: its address, accounts, limits and dialect, and the file that describes it."""

@@ -1,0 +1,160 @@
+"""For what a target's file cannot say: a Python class, named in the file as ``adapter = "my_pkg.my_mod:MyTarget"``.
+
+    from dungeonlab_conformance.adapter import Adapter
+
+    class MyTarget(Adapter):
+        async def open_session(self, host, label):
+            return {"session": await my_own_client.create(label, cookies=host.cookies)}
+
+What a class does not define is done as the file says. Any exception out of it, an exit too, and any value that is not
+as said below means that the stage could not be set: exit code 3, and nothing that counts against the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from dungeonlab_conformance.record.arguments import body
+from dungeonlab_conformance.record.secrets.redaction import Secrets
+from dungeonlab_conformance.results.verdict import TargetFault, Unjudged
+from dungeonlab_conformance.text.printable import one_line, sentence_of, shortened
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.target.target import Account, Identity, Target
+
+
+class Adapter:
+    """What may be done to a target by code of your own; override what you need. One is made for each run.
+
+    An `Identity` has `name` (as in ``[actors]``), `user` (the server's id), `cookies` (by name) and `variables`
+    (texts of your own, kept with it).
+    """
+
+    def __init__(self, target: Target) -> None:
+        """Keep the target: `target.base`, `target.run` (the run's name, which all you make should carry)."""
+        self.target = target
+
+    async def log_in(self, identity: Identity, account: Account | None) -> None:
+        """Log somebody in: fill in `identity.user` and `identity.cookies`.
+
+        `account` is what ``[actors]`` says of `identity.name`; None if there is nothing, and an account is to be
+        made. Called once more for the same name when a second, independent login is needed, with the `variables`
+        that the first one left behind.
+        """
+        raise NotImplementedError
+
+    async def log_out(self, identity: Identity) -> None:
+        """End one login: its cookie is to be dead afterwards."""
+        raise NotImplementedError
+
+    async def open_session(self, host: Identity, label: str) -> Mapping[str, str]:
+        """Open a game session with `host` as game master and nobody else; return ``{"session": its id, ...}``.
+
+        Whatever else is returned is handed to the later steps as `place`; an ``"encounter"`` saves opening one.
+        """
+        raise NotImplementedError
+
+    async def close_session(self, host: Identity, session: str, place: Mapping[str, str]) -> None:
+        """Clear a session away with all that is in it."""
+        raise NotImplementedError
+
+    async def add_member(self, host: Identity, session: str, member: Identity, place: Mapping[str, str]) -> None:
+        """Make somebody a participant."""
+        raise NotImplementedError
+
+    async def remove_member(self, host: Identity, session: str, member: Identity, place: Mapping[str, str]) -> None:
+        """End somebody's membership."""
+        raise NotImplementedError
+
+    async def open_encounter(self, host: Identity, session: str, label: str, place: Mapping[str, str]) -> str:
+        """Open an encounter in a session; return its id."""
+        raise NotImplementedError
+
+    async def close_encounter(self, host: Identity, session: str, encounter: str, place: Mapping[str, str]) -> None:
+        """Clear an encounter away; only called for sessions that stay."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Let go of whatever this holds; called once, at the end of the run."""
+
+
+def defines(adapter: Adapter | type[Adapter] | None, act: str) -> bool:
+    """Whether an adapter, or the class of one, defines an act itself."""
+    kind = adapter if isinstance(adapter, type) else type(adapter)
+    return adapter is not None and getattr(kind, act) is not getattr(Adapter, act)
+
+
+# -- what came of it ---------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def foreign_code(act: str, limit: float, secrets: Secrets) -> AsyncIterator[None]:
+    """Run an adapter's code, for so many seconds at most. Raises `Unjudged` whatever that raises.
+
+    It may even ask Python to exit, or say that it was cancelled: that it was not is known here.
+    """
+    try:
+        async with asyncio.timeout(limit):
+            yield
+    except (Unjudged, TargetFault, GeneratorExit):
+        raise
+    except TimeoutError:
+        raise _failed(act, f"took longer than {limit:.0f} s, or gave up waiting") from None
+    except BaseException as error:  # whatever an adapter raises, it is no fault of ours and no finding about the server
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        raise _failed(act, f"raised {secrets.redact(sentence_of(error))}") from None
+
+
+def _failed(act: str, what: str) -> Unjudged:
+    return Unjudged(f"the stage could not be set: the adapter's {act} {what}")
+
+
+def _returned(act: str, found: object, wanted: str) -> Unjudged:
+    if inspect.iscoroutine(found):
+        found.close()
+        return _failed(act, f"returned a coroutine, and should return {wanted}; await it")
+    return _failed(act, f"returned {_kind(found)}, and should return {wanted}")
+
+
+def _kind(found: object) -> str:
+    return "nothing" if found is None else f"what is of type {type(found).__name__}"
+
+
+def awaitable(act: str, found: object) -> Awaitable[object]:
+    """Return what a method returned, to be awaited. Raises `Unjudged` if it is no ``async def``."""
+    if not inspect.isawaitable(found):
+        raise _failed(act, "is no coroutine; define it with async def")
+    return found
+
+
+def text(act: str, found: object, wanted: str) -> str:
+    """Return a text that is not empty, which an adapter returned. Raises `Unjudged`."""
+    if not isinstance(found, str) or not found:
+        raise _returned(act, found, wanted)
+    return found
+
+
+def texts(act: str, found: object, wanted: str, *needed: str) -> dict[str, str]:
+    """Return a mapping of texts to texts that has the keys `needed`. Raises `Unjudged`."""
+    if not isinstance(found, Mapping) or not all(found.get(key) for key in needed):
+        raise _returned(act, found, wanted)
+    for key, value in found.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise _failed(act, f"left {_kind(value)} under {one_line(shortened(body((key,))[0], 80))}; write a text")
+    return dict(found)
+
+
+def complete(identity: Identity) -> None:
+    """Make sure that an adapter left an identity as it should be after logging it in. Raises `Unjudged`."""
+    act = "log_in"
+    if identity.user:
+        text(act, identity.user, "nothing, and leave a text in identity.user")
+    identity.cookies = texts(act, identity.cookies, "nothing, and leave a dict of texts in identity.cookies")
+    wanted = "nothing, and leave in identity.variables what is there"
+    texts(act, identity.variables, wanted, "username")
