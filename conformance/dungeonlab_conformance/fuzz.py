@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.check import Check
+from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.content import differences
 from dungeonlab_conformance.ids import ids_of, with_ids
 from dungeonlab_conformance.record.acknowledgement import Answer

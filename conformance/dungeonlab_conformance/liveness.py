@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterable
 from itertools import islice
 
-from dungeonlab_conformance.actor import Actor
-from dungeonlab_conformance.connection import Refused
-from dungeonlab_conformance.reaching import reach
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.connection import Refused
+from dungeonlab_conformance.clients.handshake import reach
 from dungeonlab_conformance.record.journal import Journal, Observation
 from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged, Unreachable
 from dungeonlab_conformance.stage import Stage

@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
-from dungeonlab_conformance.connection import Connection, Refused
+from dungeonlab_conformance.clients.connection import Connection, Refused
+from dungeonlab_conformance.clients.handshake import measure, reach
+from dungeonlab_conformance.clients.websocket_frames import RawConnection
 from dungeonlab_conformance.correspondence import Correspondence
 from dungeonlab_conformance.places import Places
-from dungeonlab_conformance.raw import RawConnection
-from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.record.arguments import Arguments, arguments
 from dungeonlab_conformance.record.journal import Journal, Observation, Said
 from dungeonlab_conformance.results.verdict import Finding, Gone, Line

@@ -16,13 +16,12 @@ from functools import partial
 
 from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.cast import Cast
+from dungeonlab_conformance.clients.handshake import measure, reach
 from dungeonlab_conformance.hindsight import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
 from dungeonlab_conformance.liveness import Liveness, Replaced
 from dungeonlab_conformance.pace import Pace
 from dungeonlab_conformance.places import LABEL
 from dungeonlab_conformance.played import Played, act
-from dungeonlab_conformance.rate_limits import prolong
-from dungeonlab_conformance.reaching import measure, reach
 from dungeonlab_conformance.record.journal import name_marks_after
 from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.results.run import Run
@@ -39,6 +38,7 @@ from dungeonlab_conformance.selection import Scene
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.survival import standing
 from dungeonlab_conformance.sweeping import clear_away
+from dungeonlab_conformance.target.rate_limits import prolong
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 

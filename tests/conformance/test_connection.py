@@ -8,12 +8,12 @@ import pytest
 from aiohttp import web
 from tests.conformance.scripted_server import ENTERED, OPEN, over_websocket, serving
 
-from dungeonlab_conformance.actor import Actor, Unreadable
-from dungeonlab_conformance.connection import Refused
+from dungeonlab_conformance.clients.actor import Actor, Unreadable
+from dungeonlab_conformance.clients.connection import Refused
+from dungeonlab_conformance.clients.tcp import Bytes
 from dungeonlab_conformance.record.journal import Capacity, Journal, Said
 from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.target.target import Identity, Limits, Target
-from dungeonlab_conformance.tcp import Bytes
 
 QUESTION = "get-user-data"
 

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from tests.conformance.scripted_server import OPEN, serving
 
-from dungeonlab_conformance.engine_io import Closed, EngineIO, Noise, Opened
+from dungeonlab_conformance.clients.engine_io import Closed, EngineIO, Noise, Opened
 from dungeonlab_conformance.target.target import Limits, Target
 
 ODD = [None, True, math.inf, -1, 0, "soon", [], {}, 1e400]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import pytest
 from tests.conformance.bytes_server import bytes_server, http
 
-from dungeonlab_conformance.generating import Generator
+from dungeonlab_conformance.clients.http.fuzzer import Generator
 from dungeonlab_conformance.results.verdict import Gone
 from dungeonlab_conformance.target.target import Limits, Target
 
@@ -22,7 +22,7 @@ CHUNKED = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]
 
 async def got(answer: Iterable[bytes]) -> str:
     """Return what the session reads of an answer."""
-    from dungeonlab_conformance.generating_http import new_session
+    from dungeonlab_conformance.clients.http.fuzzer_session import new_session
 
     async with bytes_server(lambda _: answer) as server:
         with new_session(Target(server.url, limits=Limits(0.2))) as session:

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from tests.conformance.bytes_server import bytes_server, http
 
-from dungeonlab_conformance.http_client import LONGEST_BODY, Redirected, Unreadable, new_session, read_text
+from dungeonlab_conformance.clients.http.client import LONGEST_BODY, Redirected, Unreadable, new_session, read_text
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 from tests.faulty.judging import judged
 
-from dungeonlab_conformance import generating
 from dungeonlab_conformance.cli import main
-from dungeonlab_conformance.http_side import Reply, described, operations
+from dungeonlab_conformance.clients.http import fuzzer
+from dungeonlab_conformance.clients.http.users import Reply, described, operations
 from dungeonlab_conformance.results.claim import musts
 from dungeonlab_conformance.results.verdict import Broken
 from dungeonlab_conformance.selection import Selection, scenes
@@ -51,7 +51,7 @@ def test_it_is_listed_all_the_same() -> None:
 
 def test_without_schemathesis_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 2, before anything is judged."""
-    monkeypatch.setattr(generating, "find_spec", lambda _: None)
+    monkeypatch.setattr(fuzzer, "find_spec", lambda _: None)
     result = CliRunner().invoke(main, ["run", "--http"])
     assert result.exit_code == 2
     assert "--http needs schemathesis; install it with: pip install 'schemathesis>=4.10,<5'" in result.output

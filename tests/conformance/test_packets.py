@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dungeonlab_conformance import packets
-from dungeonlab_conformance.packets import Decoder, Packet, Unreadable, deeper_than, encode
+from dungeonlab_conformance.clients import packets
+from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable, deeper_than, encode
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=60)  # lone surrogates too
 JSON = st.recursive(

@@ -14,8 +14,8 @@ from aiohttp.client_reqrep import ConnectionKey
 from tests.conformance.bytes_server import Answer, bytes_server, http
 from tests.conformance.command import unused_port
 
-from dungeonlab_conformance.diagnosis import of_error
-from dungeonlab_conformance.reaching import reach, wait_for
+from dungeonlab_conformance.clients.handshake import reach, wait_for
+from dungeonlab_conformance.clients.http.diagnosis import of_error
 from dungeonlab_conformance.results.verdict import NotUp, TargetFault
 from dungeonlab_conformance.target.target import Limits, Target
 

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 
-from dungeonlab_conformance import generating
+from dungeonlab_conformance.clients.http import fuzzer
 from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.selection import Selection, scenes
@@ -51,7 +51,7 @@ def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:
     """Judge one faulty server with the whole suite, or some of it, time limits scaled, and with the parts it claims."""
     selection = Selection(only=only, parts=tuple(parts(called(name))))
     if selection.parts:
-        generating.load()
+        fuzzer.load()
     with served(name) as url:
         return play(Target(url, limits=Limits(scale)), scenes(selection, Catalogue.load()))
 

@@ -7,8 +7,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Observation, Said, new_mark

@@ -7,9 +7,9 @@ import dataclasses
 from typing import Any
 from urllib.parse import urlsplit
 
-from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.connection import Refused
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged

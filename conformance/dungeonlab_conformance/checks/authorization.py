@@ -3,8 +3,8 @@
 import contextlib
 from typing import Any
 
-from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.places import Place
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.journal import Said

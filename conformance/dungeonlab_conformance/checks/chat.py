@@ -1,7 +1,7 @@
 """What may be said, and that it arrives as it was said."""
 
-from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said, new_mark
 from dungeonlab_conformance.results.verdict import Broken

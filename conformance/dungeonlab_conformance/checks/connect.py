@@ -8,17 +8,17 @@ import json
 from functools import partial
 from typing import Any
 
-from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.checks.acks import malformed
-from dungeonlab_conformance.connection import Refused
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.connection import Refused
+from dungeonlab_conformance.clients.upgrade import Upgrade
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Observation, Said, carries
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target.target import Handshake
 from dungeonlab_conformance.token_state import whole
-from dungeonlab_conformance.upgrade import Upgrade
 from dungeonlab_spec import Catalogue
 
 

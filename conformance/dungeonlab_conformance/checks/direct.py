@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invalid import Wrong, invalid_requests
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted

@@ -9,13 +9,13 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from functools import partial
 
-from dungeonlab_conformance.actor import Actor, Unreadable
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.polling import Polling, polled
-from dungeonlab_conformance.raw import RawConnection
+from dungeonlab_conformance.clients.actor import Actor, Unreadable
+from dungeonlab_conformance.clients.polling import Polling, polled
+from dungeonlab_conformance.clients.tcp import Bytes, bare
+from dungeonlab_conformance.clients.websocket_frames import RawConnection
 from dungeonlab_conformance.results.verdict import Broken, Gone, TargetFault, Unjudged
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.tcp import Bytes, bare
 from dungeonlab_spec import Catalogue
 
 _SIGN_OF_LIFE = '424711["get-user-data",{}]'  # sent after each; whether it is answered is the server's business

@@ -3,11 +3,11 @@
 import asyncio
 import json
 
-from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.checks.speaking import everything
-from dungeonlab_conformance.connection import Refused
-from dungeonlab_conformance.raw import RawConnection
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.connection import Refused
+from dungeonlab_conformance.clients.websocket_frames import RawConnection
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.journal import Said, new_mark
 from dungeonlab_conformance.results.verdict import Broken, Unjudged

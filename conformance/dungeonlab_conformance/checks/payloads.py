@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from dungeonlab_conformance.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.ids import ids_of, with_ids
 from dungeonlab_conformance.invalid import SHAPES, Wrong, invalid_requests
 from dungeonlab_conformance.record.acknowledgement import Answer

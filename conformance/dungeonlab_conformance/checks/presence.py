@@ -1,7 +1,7 @@
 """What a server may announce about who is there; a client must do without."""
 
-from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.results.verdict import Broken
 from dungeonlab_conformance.stage import Stage
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dungeonlab_conformance.actor import Actor
+from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.places import Place
 from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.results.verdict import Gone, Unjudged

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from dungeonlab_conformance.actor import Actor
 from dungeonlab_conformance.check import check
+from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.content import same
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted

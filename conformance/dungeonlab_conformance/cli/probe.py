@@ -24,8 +24,8 @@ def probe(url: str | None, target_file: Path | None, scale: float, wait: float) 
     """Try to reach the server, log everybody in, join, revoke and clear up. Judges nothing."""
     import asyncio
 
+    from dungeonlab_conformance.clients.handshake import wait_for
     from dungeonlab_conformance.embedded import reference_server
-    from dungeonlab_conformance.reaching import wait_for
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.signals import Signals
     from dungeonlab_conformance.target.target import EMBEDDED

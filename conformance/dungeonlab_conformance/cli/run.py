@@ -212,7 +212,7 @@ def _list(result: Run, file: Path, before: list[Known], reason: str) -> list[str
 
 
 def _parts(http: bool) -> tuple[str, ...]:
-    from dungeonlab_conformance.generating import load
+    from dungeonlab_conformance.clients.http.fuzzer import load
 
     if http and not load():
         raise click.UsageError(fuzzing.MISSING.format("--http"))

@@ -37,7 +37,7 @@ def until_up(target: Target, seconds: float, signals: Signals) -> None:
     import asyncio
     from contextlib import suppress
 
-    from dungeonlab_conformance.reaching import wait_for
+    from dungeonlab_conformance.clients.handshake import wait_for
     from dungeonlab_conformance.target.target import EMBEDDED
 
     if seconds and target.url != EMBEDDED:

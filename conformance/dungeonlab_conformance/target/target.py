@@ -16,9 +16,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from dungeonlab_conformance.diagnosis import may_pass, of_error, of_silence
-from dungeonlab_conformance.http_client import Redirected, new_session, read_text
-from dungeonlab_conformance.rate_limits import RateLimit
+from dungeonlab_conformance.clients.http.client import Redirected, new_session, read_text
+from dungeonlab_conformance.clients.http.diagnosis import may_pass, of_error, of_silence
 from dungeonlab_conformance.record.journal import Capacity
 from dungeonlab_conformance.record.secrets.leaks import HIDDEN
 from dungeonlab_conformance.record.secrets.redaction import Secrets
@@ -28,6 +27,7 @@ from dungeonlab_conformance.target.address import check, hide_credentials
 from dungeonlab_conformance.target.dialect import PLAIN, Dialect
 from dungeonlab_conformance.target.file.advice import advice
 from dungeonlab_conformance.target.http_steps import OUR_HTTP_SIDE, Csrf, Step
+from dungeonlab_conformance.target.rate_limits import RateLimit
 from dungeonlab_conformance.target.roles import ROLES, Party, parties
 
 _OPEN = re.compile(r'0\s*\{\s*"')  # as JSON may be written, and no chunk of Engine.IO 3, such as `97:0{"sid"`

@@ -20,7 +20,7 @@ from functools import cache
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.cookies import Jar
+from dungeonlab_conformance.clients.http.cookies import Jar
 
 LONGEST_BODY = 4_000_000  # bytes of an answer, after decompression
 LONGEST_HEADER = 65_536  # bytes of one header line; aiohttp reads 128 of them at most

@@ -13,7 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from dungeonlab_conformance.http_client import Body, Unreadable
+from dungeonlab_conformance.clients.http.client import Body, Unreadable
 from dungeonlab_conformance.target.target import Target
 
 _PIECE = 65_536  # bytes

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dungeonlab_conformance.connection import Connection
+from dungeonlab_conformance.clients.connection import Connection
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Observation, Said, Seat, carries

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from yarl import URL
 
-from dungeonlab_conformance.diagnosis import may_come_up, of_answer
+from dungeonlab_conformance.clients.http.diagnosis import may_come_up, of_answer
 from dungeonlab_conformance.results.verdict import NotUp, TargetFault
 from dungeonlab_conformance.target.target import Handshake, Target
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from socketio import packet
 
-from dungeonlab_conformance.engine_io import Noise
+from dungeonlab_conformance.clients.engine_io import Noise
 from dungeonlab_conformance.record.arguments import storable
 
 CONNECT, DISCONNECT, EVENT, ACK = packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK

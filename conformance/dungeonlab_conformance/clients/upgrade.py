@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import aiohttp
 
-from dungeonlab_conformance import packets
-from dungeonlab_conformance.engine_io import Closed, Opened, foreign, next_message, open_websocket
-from dungeonlab_conformance.http_client import read_text
+from dungeonlab_conformance.clients import packets
+from dungeonlab_conformance.clients.engine_io import Closed, Opened, foreign, next_message, open_websocket
+from dungeonlab_conformance.clients.http.client import read_text
 from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.results.verdict import Gone, Unjudged
 from dungeonlab_conformance.target.target import Identity, Target

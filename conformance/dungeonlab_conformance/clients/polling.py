@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from dungeonlab_conformance.engine_io import Closed, Opened
-from dungeonlab_conformance.http_client import read_text
+from dungeonlab_conformance.clients.engine_io import Closed, Opened
+from dungeonlab_conformance.clients.http.client import read_text
 from dungeonlab_conformance.results.verdict import Gone, Unjudged
 from dungeonlab_conformance.target.target import Identity, Target
 

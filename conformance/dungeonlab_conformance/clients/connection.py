@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dungeonlab_conformance import packets
-from dungeonlab_conformance.engine_io import Closed, EngineIO
-from dungeonlab_conformance.packets import Decoder, Packet, Unreadable
+from dungeonlab_conformance.clients import packets
+from dungeonlab_conformance.clients.engine_io import Closed, EngineIO
+from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable
 from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.record.journal import Journal, Said, Seat
 from dungeonlab_conformance.results.verdict import Gone, Unjudged

@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.http_client import Redirected, read_text
+from dungeonlab_conformance.clients.http.client import Redirected, read_text
 from dungeonlab_conformance.target.target import Identity, Target
 
 Frame = str | bytes  # a message without Engine.IO's type, or the bytes of a binary one

@@ -17,7 +17,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from dungeonlab_conformance.http_side import Operation, operations
+from dungeonlab_conformance.clients.http.users import Operation, operations
 from dungeonlab_conformance.results.verdict import Broken, Gone
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec.catalogue import http_side
@@ -66,7 +66,7 @@ class Generator:
         import schemathesis
         from schemathesis import GenerationMode
 
-        from dungeonlab_conformance.generating_http import new_session
+        from dungeonlab_conformance.clients.http.fuzzer_session import new_session
 
         schema = schemathesis.openapi.from_dict(_without_security())
         chosen = [row for row in operations().values() if row.id not in ("logOut", "deleteSession")]

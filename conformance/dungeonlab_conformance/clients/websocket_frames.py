@@ -12,8 +12,8 @@ from typing import Any
 
 import aiohttp
 
-from dungeonlab_conformance import packets
-from dungeonlab_conformance.engine_io import Closed, foreign, next_message, open_websocket
+from dungeonlab_conformance.clients import packets
+from dungeonlab_conformance.clients.engine_io import Closed, foreign, next_message, open_websocket
 from dungeonlab_conformance.record.journal import Journal, Said
 from dungeonlab_conformance.results.verdict import Gone, Unjudged
 from dungeonlab_conformance.target.target import Identity, Target

@@ -18,11 +18,11 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.diagnosis import reason
-from dungeonlab_conformance.http_client import Unreadable, read_text
-from dungeonlab_conformance.rate_limits import Turn
+from dungeonlab_conformance.clients.http.client import Unreadable, read_text
+from dungeonlab_conformance.clients.http.diagnosis import reason
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
+from dungeonlab_conformance.target.rate_limits import Turn
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec.catalogue import http_side
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 from yarl import URL
 
-from dungeonlab_conformance.http_client import tls
+from dungeonlab_conformance.clients.http.client import tls
 from dungeonlab_conformance.results.verdict import Gone, Unjudged
 from dungeonlab_conformance.target.target import Identity, Target
 

@@ -1,0 +1,1 @@
+"""Our own connections to a server: Socket.IO, Engine.IO, WebSocket frames, TCP and HTTP."""
