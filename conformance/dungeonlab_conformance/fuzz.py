@@ -14,8 +14,8 @@ from typing import Any
 
 from dungeonlab_conformance.check import Check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
-from dungeonlab_conformance.content import differences
 from dungeonlab_conformance.ids import ids_of, with_ids
+from dungeonlab_conformance.invariants.content import differences
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.journal import Observation, Said
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from dungeonlab_conformance.invariants import breaches
-from dungeonlab_conformance.ledger import Ledger
+from dungeonlab_conformance.invariants.breaches import breaches
+from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.record.journal import Observation
 from dungeonlab_conformance.record.secrets.leaks import Ours, made_up
 from dungeonlab_conformance.record.transcript import size, transcript

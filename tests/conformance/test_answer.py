@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from dungeonlab_conformance.invariants.shapes import answer_faults
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Said
-from dungeonlab_conformance.shapes import answer_faults
 
 
 def answer(*args: Any, event: str = "leave-session", asked: Any = None, legal: bool = True) -> Answer:

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from dungeonlab_conformance.invariants import Breach, breaches
-from dungeonlab_conformance.ledger import Ledger
+from dungeonlab_conformance.invariants.breaches import Breach, breaches
+from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Journal, Observation, Said, Seat
 from dungeonlab_spec import Catalogue

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
+from dungeonlab_conformance.invariants.shapes import answer_faults
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Observation, Said, new_mark
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
-from dungeonlab_conformance.shapes import answer_faults
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import resolve

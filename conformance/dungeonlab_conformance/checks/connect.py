@@ -13,12 +13,12 @@ from dungeonlab_conformance.checks.acks import malformed
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.upgrade import Upgrade
+from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Observation, Said, carries
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage import Stage
 from dungeonlab_conformance.target.target import Handshake
-from dungeonlab_conformance.token_state import whole
 from dungeonlab_spec import Catalogue
 
 

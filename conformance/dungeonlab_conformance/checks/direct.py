@@ -7,12 +7,12 @@ from typing import Any
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invalid import Wrong, invalid_requests
+from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said, contains
 from dungeonlab_conformance.results.verdict import Broken, Unjudged
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.token_state import whole
 from dungeonlab_spec import Catalogue, Event
 
 FEW = 4  # of each kind of invalid action that are asked about

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.clients.http.fuzzer import ACCEPTED, DESCRIBED, REFUSED, Generator
 from dungeonlab_conformance.clients.http.users import Reply, Town, Visitor, described, operations, town
-from dungeonlab_conformance.content import same
+from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.results.verdict import Broken, Unjudged
 from dungeonlab_conformance.stage import Stage

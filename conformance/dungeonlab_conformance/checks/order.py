@@ -3,13 +3,13 @@
 import asyncio
 
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.content import same
+from dungeonlab_conformance.invariants.content import same
+from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.results.verdict import Broken, Unjudged
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.token_state import whole
 from dungeonlab_spec import Catalogue, Event
 
 BURST = 20  # requests sent without waiting for an answer in between

@@ -10,13 +10,13 @@ from dungeonlab_conformance.check import check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.ids import ids_of, with_ids
 from dungeonlab_conformance.invalid import SHAPES, Wrong, invalid_requests
+from dungeonlab_conformance.invariants.shapes import names
+from dungeonlab_conformance.invariants.token_state import Token, changed, whole
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said, carries, contains, new_mark
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged, Unreachable
-from dungeonlab_conformance.shapes import names
 from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.token_state import Token, changed, whole
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.content import same
+from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.places import Place
 from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.results.verdict import Broken, Unjudged

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dungeonlab_conformance.content import same
+from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.arguments import Arguments, quoted
 from dungeonlab_conformance.record.journal import Observation
 from dungeonlab_conformance.results.verdict import Broken, Missing

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dungeonlab_conformance.content import differences, same
-from dungeonlab_conformance.ledger import Ledger
-from dungeonlab_conformance.presence import misplaced
+from dungeonlab_conformance.invariants.content import differences, same
+from dungeonlab_conformance.invariants.deliveries import Ledger
+from dungeonlab_conformance.invariants.presence import misplaced
+from dungeonlab_conformance.invariants.scene_index import SceneIndex
+from dungeonlab_conformance.invariants.shapes import Found, answer_faults, broadcast_faults
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Journal, Observation, Said
 from dungeonlab_conformance.record.secrets.leaks import Ours, leaks
 from dungeonlab_conformance.results.verdict import Broken
-from dungeonlab_conformance.scene_index import SceneIndex
-from dungeonlab_conformance.shapes import Found, answer_faults, broadcast_faults
 from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import resolve
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dungeonlab_conformance.attendance import Attendance
-from dungeonlab_conformance.content import asks_for, differs, same
+from dungeonlab_conformance.invariants.attendance import Attendance
+from dungeonlab_conformance.invariants.content import asks_for, differs, same
 from dungeonlab_conformance.record.journal import Journal, Observation, Said, carries
 from dungeonlab_conformance.results.verdict import Broken
 from dungeonlab_spec import Catalogue, accepts

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from dungeonlab_conformance.content import same, stated
+from dungeonlab_conformance.invariants.content import same, stated
 from dungeonlab_spec.catalogue import resolve
 
 Token = dict[str, Any]
