@@ -14,8 +14,8 @@ from typing import Any
 
 from dungeonlab_conformance.check import Check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
-from dungeonlab_conformance.ids import ids_of, with_ids
 from dungeonlab_conformance.invariants.content import differences
+from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.journal import Observation, Said
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
@@ -125,7 +125,7 @@ async def _invalid(count: int, number: int, stage: Stage, event: Event) -> None:
 
 async def _search(table: _Table, count: int, number: int, attempt: Attempt, *, valid: bool) -> None:
     """Search for all that payloads show, one thing after the other; put down what was found, and what held."""
-    from dungeonlab_conformance.generated import search, strategy
+    from dungeonlab_conformance.payloads.strategies import search, strategy
 
     loop, stage = asyncio.get_running_loop(), table.stage
     known: dict[str, Broken | Unjudged] = {}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dungeonlab_conformance.invalid import SHAPES, invalid_requests
 from dungeonlab_conformance.invariants.content import differences
+from dungeonlab_conformance.payloads.invalid import SHAPES, invalid_requests
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Observation, Said, carries, contains, new_mark
 from dungeonlab_spec import Catalogue, Event, accepts

@@ -6,8 +6,8 @@ from typing import Any
 
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.invalid import Wrong, invalid_requests
 from dungeonlab_conformance.invariants.token_state import whole
+from dungeonlab_conformance.payloads.invalid import Wrong, invalid_requests
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said, contains

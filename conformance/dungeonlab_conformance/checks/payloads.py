@@ -8,10 +8,10 @@ from typing import Any
 
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
-from dungeonlab_conformance.ids import ids_of, with_ids
-from dungeonlab_conformance.invalid import SHAPES, Wrong, invalid_requests
 from dungeonlab_conformance.invariants.shapes import names
 from dungeonlab_conformance.invariants.token_state import Token, changed, whole
+from dungeonlab_conformance.payloads.ids import ids_of, with_ids
+from dungeonlab_conformance.payloads.invalid import SHAPES, Wrong, invalid_requests
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said, carries, contains, new_mark

@@ -1,0 +1,1 @@
+"""Payloads of requests: valid, invalid and generated."""
