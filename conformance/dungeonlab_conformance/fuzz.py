@@ -19,7 +19,7 @@ from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.journal import Observation, Said
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.validation import explainer
 

@@ -11,7 +11,7 @@ from dungeonlab_conformance.record.journal import Observation
 from dungeonlab_conformance.record.secrets.leaks import Ours, made_up
 from dungeonlab_conformance.record.transcript import size, transcript
 from dungeonlab_conformance.results.verdict import Broken, Finding, Verdict
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.dialect import deviations
 from dungeonlab_spec import Catalogue
 

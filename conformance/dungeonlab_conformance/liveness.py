@@ -12,7 +12,7 @@ from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.handshake import reach
 from dungeonlab_conformance.record.journal import Journal, Observation
 from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged, Unreachable
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.target import Identity, Target
 
 _ASKED = 3  # logged-in users of whom at least one must be recognised

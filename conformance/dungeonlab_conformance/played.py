@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dungeonlab_conformance.results.verdict import Missing, Unjudged
 from dungeonlab_conformance.selection import Scene
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 
 
 @dataclass(slots=True)

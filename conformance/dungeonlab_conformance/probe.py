@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from dungeonlab_conformance.backstage import Backstage
-from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.clients.handshake import reach
 from dungeonlab_conformance.results.verdict import Broken, Missing, TargetFault, Unjudged
-from dungeonlab_conformance.stage import Stage
-from dungeonlab_conformance.sweeping import sweep
+from dungeonlab_conformance.stage.accounts import Cast
+from dungeonlab_conformance.stage.cleanup import sweep
+from dungeonlab_conformance.stage.provisioning import Backstage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.rate_limits import prolong
 from dungeonlab_conformance.target.target import Target
 

@@ -13,17 +13,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dungeonlab_conformance.backstage import Backstage
-from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.clients.connection import Connection, Refused
 from dungeonlab_conformance.clients.handshake import measure, reach
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
 from dungeonlab_conformance.correspondence import Correspondence
-from dungeonlab_conformance.places import Places
 from dungeonlab_conformance.record.arguments import Arguments, arguments
 from dungeonlab_conformance.record.journal import Journal, Observation, Said
 from dungeonlab_conformance.results.verdict import Finding, Gone, Line
-from dungeonlab_conformance.sweeping import clear_away
+from dungeonlab_conformance.stage.accounts import Cast
+from dungeonlab_conformance.stage.cleanup import clear_away
+from dungeonlab_conformance.stage.provisioning import Backstage
+from dungeonlab_conformance.stage.sessions import Places
 from dungeonlab_conformance.target.dialect import PLAIN
 from dungeonlab_conformance.target.target import Identity, Target
 from dungeonlab_conformance.text.files import depth

@@ -10,8 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from tests.conformance.scripted_server import serving
 
-from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.results.verdict import Unjudged
+from dungeonlab_conformance.stage.provisioning import Backstage
 from dungeonlab_conformance.target.target import Identity, Target
 
 

@@ -18,7 +18,7 @@ from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Broken, Missing, Outcome, TargetFault, Unjudged
 from dungeonlab_conformance.runner import Runner
 from dungeonlab_conformance.selection import Scene, Selection, scenes
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.target import Limits, Target
 from dungeonlab_spec import Catalogue
 

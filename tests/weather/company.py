@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.results.verdict import TargetFault, Unjudged
-from dungeonlab_conformance.stage import Cast, Stage
+from dungeonlab_conformance.stage.provisioning import Backstage
+from dungeonlab_conformance.stage.stage import Cast, Stage
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 

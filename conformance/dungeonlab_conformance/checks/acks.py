@@ -14,7 +14,7 @@ from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Observation, Said, new_mark
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import resolve
 

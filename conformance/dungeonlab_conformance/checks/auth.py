@@ -13,7 +13,7 @@ from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.target import Identity
 from dungeonlab_spec import Event
 

@@ -2,9 +2,9 @@
 
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.checks.acks import malformed
-from dungeonlab_conformance.checks.speaking import everything
 from dungeonlab_conformance.results.verdict import Unjudged
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue, Event
 
 

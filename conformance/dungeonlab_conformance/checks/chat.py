@@ -5,7 +5,7 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said, new_mark
 from dungeonlab_conformance.results.verdict import Broken
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 
 LONGEST = 2000  # characters; section 11

@@ -17,7 +17,7 @@ from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Observation, Said, carries
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.target import Handshake
 from dungeonlab_spec import Catalogue
 

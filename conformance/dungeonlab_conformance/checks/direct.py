@@ -12,7 +12,7 @@ from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said, contains
 from dungeonlab_conformance.results.verdict import Broken, Unjudged
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 
 FEW = 4  # of each kind of invalid action that are asked about

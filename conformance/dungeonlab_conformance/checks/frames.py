@@ -15,7 +15,7 @@ from dungeonlab_conformance.clients.polling import Polling, polled
 from dungeonlab_conformance.clients.tcp import Bytes, bare
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
 from dungeonlab_conformance.results.verdict import Broken, Gone, TargetFault, Unjudged
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 
 _SIGN_OF_LIFE = '424711["get-user-data",{}]'  # sent after each; whether it is answered is the server's business

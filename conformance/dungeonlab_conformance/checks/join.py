@@ -4,14 +4,14 @@ import asyncio
 import json
 
 from dungeonlab_conformance.check import check
-from dungeonlab_conformance.checks.speaking import everything
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.journal import Said, new_mark
 from dungeonlab_conformance.results.verdict import Broken, Unjudged
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue
 
 

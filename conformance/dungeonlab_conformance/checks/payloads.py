@@ -16,7 +16,7 @@ from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said, carries, contains, new_mark
 from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged, Unreachable
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
 

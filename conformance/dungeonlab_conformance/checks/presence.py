@@ -3,7 +3,7 @@
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.results.verdict import Broken
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.stage import Stage
 
 
 async def _is_told(listener: Actor, event: str) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 from dungeonlab_conformance.check import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.content import same
-from dungeonlab_conformance.places import Place
 from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.results.verdict import Broken, Unjudged
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.sessions import Place
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 
 AT_ONCE = 5  # requests sent without waiting for an answer in between

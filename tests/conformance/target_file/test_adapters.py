@@ -11,8 +11,8 @@ import pytest
 from tests.conformance.command import command, unused_port
 
 from dungeonlab_conformance.adapter import Adapter
-from dungeonlab_conformance.backstage import Backstage
 from dungeonlab_conformance.results.verdict import TargetFault, Unjudged
+from dungeonlab_conformance.stage.provisioning import Backstage
 from dungeonlab_conformance.target.target import Limits, Target
 
 FILE = '[server]\nurl = "http://127.0.0.1:{port}"\n'

@@ -236,20 +236,20 @@ async def test_one_session_alone(reference_url: str, tmp_path: Path) -> None:
 
 async def test_no_token_is_left_in_a_ready_made_session(reference_url: str, tmp_path: Path) -> None:
     """What a run made in it is deleted at its end; a run afterwards finds it as it was."""
-    from dungeonlab_conformance import sweeping
+    from dungeonlab_conformance.stage.stage import cleanup
 
     file = await _written(reference_url, tmp_path, ("alice", "bob"), ("dave",))
     runner = Runner(load(file), scenes(Selection(only=("tokens",)), Catalogue.load()))
     await runner.play()
     journals = [stage.journal for _, stage in runner._stages]
-    made = sweeping.tokens(journals)
+    made = cleanup.tokens(journals)
     assert len(made) > 20
     assert runner.run.leftovers == []
     again = Runner(load(file), [])
     cast = again._cast(0)
     place = runner._all_casts[0].kept[0]
     cast.kept[0] = place
-    left = await sweeping.sweep(again.target, cast, journals)  # each is unknown by now
+    left = await cleanup.sweep(again.target, cast, journals)  # each is unknown by now
     assert left == []
     await again.backstage.close()
 

@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 
 from dungeonlab_conformance.adapter import Adapter
-from dungeonlab_conformance.backstage import Backstage, parse_cookies
-from dungeonlab_conformance.capturing import Answered, NotThere, capture
 from dungeonlab_conformance.results.verdict import Gone, Missing, TargetFault, Unjudged
-from dungeonlab_conformance.stepping import Stepping, StepRefused
+from dungeonlab_conformance.stage.captures import Answered, NotThere, capture
+from dungeonlab_conformance.stage.http_runner import Stepping, StepRefused
+from dungeonlab_conformance.stage.provisioning import Backstage, parse_cookies
 from dungeonlab_conformance.target.http_steps import Csrf, Step
 from dungeonlab_conformance.target.target import Account, Identity, Limits, Target
 

@@ -6,9 +6,9 @@ import asyncio
 import dataclasses
 from dataclasses import dataclass, field
 
-from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.results.verdict import Missing, TargetFault, Unjudged
+from dungeonlab_conformance.stage.accounts import Cast
 from dungeonlab_conformance.target.roles import Party
 from dungeonlab_conformance.target.target import Identity, Target
 

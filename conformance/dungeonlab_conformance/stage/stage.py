@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from dungeonlab_conformance.cast import Cast
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
-from dungeonlab_conformance.places import Place, Places
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.journal import Journal, Said, new_mark
 from dungeonlab_conformance.results.verdict import Broken, Gone, Missing, Unjudged
+from dungeonlab_conformance.stage.accounts import Cast
+from dungeonlab_conformance.stage.sessions import Place, Places
 from dungeonlab_conformance.target.roles import pick
 from dungeonlab_conformance.target.target import Identity, Target
 from dungeonlab_spec import Catalogue, Event

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.places import Place
 from dungeonlab_conformance.record.journal import Said
 from dungeonlab_conformance.results.verdict import Gone, Unjudged
-from dungeonlab_conformance.stage import Stage
+from dungeonlab_conformance.stage.sessions import Place
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 
 

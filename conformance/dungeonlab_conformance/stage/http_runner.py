@@ -11,11 +11,11 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.capturing import Answered, NotThere, capture
 from dungeonlab_conformance.clients.http.client import Unreadable, read_text
 from dungeonlab_conformance.clients.http.cookies import sent_to, why_not_sent
 from dungeonlab_conformance.clients.http.diagnosis import reason
 from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged
+from dungeonlab_conformance.stage.captures import Answered, NotThere, capture
 from dungeonlab_conformance.target.http_steps import Step
 from dungeonlab_conformance.target.rate_limits import Turn, pause_wanted
 from dungeonlab_conformance.target.target import Identity, Target

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from dungeonlab_conformance.results.verdict import Missing, TargetFault, Unjudged
-from dungeonlab_conformance.stepping import Stepping, StepRefused
+from dungeonlab_conformance.stage.http_runner import Stepping, StepRefused
 from dungeonlab_conformance.target.adapter import awaitable, complete, defines, foreign_code, text, texts
 from dungeonlab_conformance.target.target import Account, Identity, Target
 from dungeonlab_conformance.text.printable import sentence_of

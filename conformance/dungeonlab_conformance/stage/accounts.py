@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dungeonlab_conformance.backstage import Backstage
+from dungeonlab_conformance.stage.provisioning import Backstage
 from dungeonlab_conformance.target.target import Identity
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.places import Place
+    from dungeonlab_conformance.stage.sessions import Place
 
 
 @dataclass(eq=False)
