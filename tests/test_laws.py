@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dungeonlab_conformance.check import all_checks
+from dungeonlab_conformance.checks.registry import all_checks
 from dungeonlab_spec import Catalogue
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,7 +20,7 @@ from tests.peers import judging as peers
 from tests.weather.forecast import WEATHERS, climates, day
 from tools.generate_docs import MEASURED, ROOT
 
-from dungeonlab_conformance.check import all_checks
+from dungeonlab_conformance.checks.registry import all_checks
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_spec import Catalogue
 

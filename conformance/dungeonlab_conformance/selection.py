@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dungeonlab_conformance.check import Check, all_checks
+from dungeonlab_conformance.checks.registry import Check, all_checks
 from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue, Event, Requirement
 

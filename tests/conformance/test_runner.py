@@ -12,7 +12,7 @@ from tests.faulty.judging import served
 
 from dungeonlab_conformance import playing
 from dungeonlab_conformance import runner as room
-from dungeonlab_conformance.check import Check
+from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.handshake import measure, reach
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Broken, Missing, Outcome, TargetFault, Unjudged

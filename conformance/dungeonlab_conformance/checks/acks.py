@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.invariants.shapes import answer_faults
 from dungeonlab_conformance.record.acknowledgement import Answer

@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any
 from urllib.parse import urlsplit
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.record.arguments import quoted

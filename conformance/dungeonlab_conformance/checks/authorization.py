@@ -3,7 +3,7 @@
 import contextlib
 from typing import Any
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.record.acknowledgement import Answer

@@ -1,6 +1,6 @@
 """What may be said, and that it arrives as it was said."""
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Said, new_mark

@@ -8,8 +8,8 @@ import json
 from functools import partial
 from typing import Any
 
-from dungeonlab_conformance.check import check
 from dungeonlab_conformance.checks.acks import malformed
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.upgrade import Upgrade

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.payloads.invalid import Wrong, invalid_requests

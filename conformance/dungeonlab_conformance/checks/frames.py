@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from functools import partial
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor, Unreadable
 from dungeonlab_conformance.clients.polling import Polling, polled
 from dungeonlab_conformance.clients.tcp import Bytes, bare

@@ -6,7 +6,7 @@ import asyncio
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.http.fuzzer import ACCEPTED, DESCRIBED, REFUSED, Generator
 from dungeonlab_conformance.clients.http.users import Reply, Town, Visitor, described, operations, town
 from dungeonlab_conformance.invariants.content import same

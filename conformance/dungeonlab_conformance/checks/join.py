@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.websocket_frames import RawConnection

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.record.acknowledgement import Answer

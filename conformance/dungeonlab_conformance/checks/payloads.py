@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.invariants.shapes import names
 from dungeonlab_conformance.invariants.token_state import Token, changed, whole

@@ -1,6 +1,6 @@
 """What a server may announce about who is there; a client must do without."""
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.results.verdict import Broken
 from dungeonlab_conformance.stage.stage import Stage

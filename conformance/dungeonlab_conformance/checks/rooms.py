@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from dungeonlab_conformance.check import check
+from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.journal import Said

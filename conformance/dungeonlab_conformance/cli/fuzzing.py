@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.check import Check
+    from dungeonlab_conformance.checks.registry import Check
 
 MISSING = "{} needs schemathesis; install it with: pip install 'schemathesis>=4.10,<5'"
 
@@ -43,7 +43,7 @@ def checks(count: int | None, number: int | None) -> tuple[tuple[Check, ...], li
         return (), []
     if importlib.util.find_spec("schemathesis") is None:
         raise click.UsageError(MISSING.format("--fuzz"))
-    from dungeonlab_conformance import fuzz
+    from dungeonlab_conformance.checks import generated_payloads
 
     number = secrets.randbelow(2**32) if number is None else number
-    return fuzz.checks(count, number), ["--fuzz", str(count), "--seed", str(number)]
+    return generated_payloads.checks(count, number), ["--fuzz", str(count), "--seed", str(number)]

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dungeonlab_conformance.check import Check
+    from dungeonlab_conformance.checks.registry import Check
     from dungeonlab_conformance.selection import Pair, Scene, Selection
 
 

@@ -41,7 +41,7 @@ def list_(
 @click.argument("requirement_id", metavar="ID")
 def explain(requirement_id: str) -> None:
     """Explain one requirement: what it says, where it comes from, how it is checked, what usually goes wrong."""
-    from dungeonlab_conformance.check import all_checks
+    from dungeonlab_conformance.checks.registry import all_checks
     from dungeonlab_conformance.text.spelling import did_you_mean
     from dungeonlab_spec import Catalogue
 
@@ -66,7 +66,7 @@ def explain(requirement_id: str) -> None:
 
 
 def _judges() -> dict[str, list[str]]:
-    from dungeonlab_conformance.check import all_checks
+    from dungeonlab_conformance.checks.registry import all_checks
 
     found: dict[str, list[str]] = {}
     for check in all_checks():

@@ -44,7 +44,7 @@ def repeat(verdict: Verdict, run: Run) -> str:
 @cache
 def _judges(scene: str) -> tuple[str, ...]:
     """Return the requirements that scenes of a name judge; none if this version of the suite has no such scene."""
-    from dungeonlab_conformance.check import all_checks
+    from dungeonlab_conformance.checks.registry import all_checks
 
     return tuple(name for check in all_checks() if check.name == scene for name in check.requirements)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from dungeonlab_conformance.check import Check
+from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.invariants.content import differences
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
