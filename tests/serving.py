@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 import jsonschema  # noqa: F401 - or each server would import it anew, as soon as it has something to explain
 import uvloop
 
-from dungeonlab_conformance.embedded import READY, command
+from dungeonlab_conformance.runner.embedded import READY, command
 from dungeonlab_reference_server.app import make_app, serve
 from dungeonlab_reference_server.http import HttpSide
 from dungeonlab_reference_server.settings import Settings

@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import Verdict
-    from dungeonlab_conformance.selection import Scene
+    from dungeonlab_conformance.runner.selection import Scene
     from dungeonlab_conformance.shared_runs import SharedRuns
     from dungeonlab_conformance.target.target import Target
 
@@ -26,7 +26,7 @@ RUNS: pytest.StashKey[SharedRuns] = pytest.StashKey()
 
 def scenes_by_name() -> dict[str, list[Scene]]:
     """Return the scenes that judge a verdict, by its name: ``requirement``, or ``requirement[event]``."""
-    from dungeonlab_conformance.selection import Selection, scenes
+    from dungeonlab_conformance.runner.selection import Selection, scenes
     from dungeonlab_spec import Catalogue
 
     found: dict[str, list[Scene]] = {}
@@ -70,7 +70,7 @@ class Suite(pytest.Collector):
     def _play(self, items: list[pytest.Item]) -> Run:
         import asyncio
 
-        from dungeonlab_conformance.runner import Runner
+        from dungeonlab_conformance.runner.runner import Runner
 
         chosen: dict[str, Scene] = {}
         for item in items:

@@ -8,7 +8,7 @@ from tests.conformance.report.runs import ECHO, failing, passing_run
 from dungeonlab_conformance.results.claim import claim, obstacles
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_spec import Catalogue
 
 

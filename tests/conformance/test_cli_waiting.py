@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from tests.conformance.command import command, started, unused_port, wait_until
 
-from dungeonlab_conformance.embedded import READY
-from dungeonlab_conformance.embedded import command as server_command
 from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.runner.embedded import READY
+from dungeonlab_conformance.runner.embedded import command as server_command
 
 
 class Starting(BaseHTTPRequestHandler):

@@ -12,8 +12,8 @@ from aiohttp import web
 from tests.conformance.bytes_server import bytes_server, http
 
 from dungeonlab_conformance.results.verdict import Outcome, TargetFault
-from dungeonlab_conformance.runner import Runner
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.runner import Runner
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.stage.provisioning import Backstage
 from dungeonlab_conformance.target.http_steps import Step
 from dungeonlab_conformance.target.target import Account, Identity, Target

@@ -12,8 +12,8 @@ from tests.conformance.correct_servers import (
 )
 from tests.serving import Variant, served
 
-from dungeonlab_conformance.playing import play
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.target import Limits, Target
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_spec import Catalogue

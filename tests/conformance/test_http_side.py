@@ -16,7 +16,7 @@ from dungeonlab_conformance.clients.http import fuzzer
 from dungeonlab_conformance.clients.http.users import Reply, described, operations
 from dungeonlab_conformance.results.claim import musts
 from dungeonlab_conformance.results.verdict import Broken
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_spec import Catalogue
 
 HTTP = {name for name, row in Catalogue.load().requirements.items() if row.part == "http"}

@@ -6,8 +6,8 @@ import pytest
 from tests.conformance.odd_server import OddHttp, OddWire
 from tests.serving import Variant, served
 
-from dungeonlab_conformance.playing import play
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.target import Limits, Target
 from dungeonlab_spec import Catalogue
 

@@ -10,8 +10,8 @@ from typing import Any
 from tests.serving import Variant, served
 
 from dungeonlab_conformance.results.verdict import Outcome
-from dungeonlab_conformance.runner import Runner
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.runner import Runner
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.target import Limits, Target
 from dungeonlab_reference_server.rules import Payload
 from dungeonlab_reference_server.settings import Settings

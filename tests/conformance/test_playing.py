@@ -7,8 +7,10 @@ import os
 import signal
 from typing import Any
 
-from dungeonlab_conformance import playing, signals
+from dungeonlab_conformance.runner.runner.interruptions import signals
+
 from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.runner.runner import play
 from dungeonlab_conformance.target.target import Target
 
 
@@ -39,7 +41,7 @@ async def test_a_second_signal_leaves_off_clearing_away() -> None:
     """The first one stops the run and clears away; nobody has to wait for that."""
     runner: Any = Clearing()
     with signals.Signals() as heeded:
-        ending = asyncio.ensure_future(playing._until_interrupted(runner, heeded))
+        ending = asyncio.ensure_future(play._until_interrupted(runner, heeded))
         await runner.playing.wait()
         os.kill(os.getpid(), signal.SIGINT)
         await runner.clearing.wait()
@@ -57,7 +59,7 @@ async def test_a_signal_that_comes_before_anything_is_played_is_heeded() -> None
     runner: Any = Clearing()
     with signals.Signals() as heeded:
         os.kill(os.getpid(), signal.SIGINT)
-        run = await asyncio.wait_for(playing._until_interrupted(runner, heeded), 20)
+        run = await asyncio.wait_for(play._until_interrupted(runner, heeded), 20)
     assert run.interrupted
     assert runner.settled
     assert not runner.playing.is_set()

@@ -20,7 +20,7 @@ def trap():
     raise RuntimeError("a fixture of the user's own")
 """
 DYING = """
-from dungeonlab_conformance.runner import Runner
+from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.results.verdict import Outcome
 
 play = Runner.play

@@ -21,7 +21,7 @@ FILE = "dungeonlab-target.toml"
 COUNTING = """
 import os, signal
 from pathlib import Path
-from dungeonlab_conformance.runner import Runner
+from dungeonlab_conformance.runner.runner import Runner
 
 play = Runner.play
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from dungeonlab_conformance.probe import probing
 from dungeonlab_conformance.results.verdict import Outcome
-from dungeonlab_conformance.runner import Runner
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.diagnostics.probe import probing
+from dungeonlab_conformance.runner.runner import Runner
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target import rate_limits
 from dungeonlab_conformance.target.rate_limits import RateLimit, Turn, pause_wanted
 from dungeonlab_conformance.target.target import Target

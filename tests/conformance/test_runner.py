@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from tests.faulty.judging import served
 
-from dungeonlab_conformance import playing
-from dungeonlab_conformance import runner as room
 from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.handshake import measure, reach
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Broken, Missing, Outcome, TargetFault, Unjudged
-from dungeonlab_conformance.runner import Runner
-from dungeonlab_conformance.selection import Scene, Selection, scenes
+from dungeonlab_conformance.runner.runner import Runner, play
+from dungeonlab_conformance.runner.runner import runner as room
+from dungeonlab_conformance.runner.selection import Scene, Selection, scenes
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.target import Limits, Target
 from dungeonlab_spec import Catalogue
@@ -195,8 +194,8 @@ def test_playing_again_keeps_nothing_of_the_run_before(reference_url: str, monke
         runners.add(runner)
         return runner
 
-    playing.play(Target(reference_url, limits=Limits(0.5)), chosen("names"))  # the first one of a process fills caches
-    monkeypatch.setattr(playing, "Runner", noted)
+    play.play(Target(reference_url, limits=Limits(0.5)), chosen("names"))  # the first one of a process fills caches
+    monkeypatch.setattr(play, "Runner", noted)
     for _ in range(3):
-        playing.play(Target(reference_url, limits=Limits(0.5)), chosen("names"))
+        play.play(Target(reference_url, limits=Limits(0.5)), chosen("names"))
         assert len(runners) <= 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dungeonlab_conformance.selection import Selection, in_vain, judgeable, scenes
+from dungeonlab_conformance.runner.selection import Selection, in_vain, judgeable, scenes
 from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue
 

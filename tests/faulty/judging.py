@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from itertools import chain
 
 from dungeonlab_conformance.clients.http import fuzzer
-from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.target import Limits, Target
 from dungeonlab_spec import Catalogue
 from tests import serving

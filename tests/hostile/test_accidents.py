@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from dungeonlab_conformance.liveness import Liveness
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.verdict import Broken
+from dungeonlab_conformance.runner.interruptions.liveness import Liveness
+from dungeonlab_conformance.runner.interruptions.survival import GONE, standing
 from dungeonlab_conformance.stage.stage import Provocation, Stage
-from dungeonlab_conformance.survival import GONE, standing
 from dungeonlab_conformance.target.target import Target
 from tests.conformance.scripted_server import OPEN, serving
 from tests.hostile.accident import Accident, judge_through

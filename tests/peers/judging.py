@@ -19,9 +19,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.target import Limits, Target
 from dungeonlab_spec import Catalogue
 from tests.faulty.fault import Charge

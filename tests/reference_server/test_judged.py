@@ -6,8 +6,8 @@ import signal
 
 from tests.reference_server.test_cli import SOON, running
 
-from dungeonlab_conformance.playing import play
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 

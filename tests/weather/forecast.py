@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from dungeonlab_conformance.playing import play
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.target import Identity, Limits, Target
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_spec import Catalogue

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dungeonlab_conformance.checks.registry import Check
-    from dungeonlab_conformance.selection import Pair, Scene, Selection
+    from dungeonlab_conformance.runner.selection import Pair, Scene, Selection
 
 
 def selecting(command: Any) -> Any:
@@ -78,7 +78,7 @@ def _known_version(_: click.Context, __: click.Parameter, value: str | None) -> 
 
 def chosen_scenes(selection: Selection, more: Sequence[Check] = ()) -> list[Scene]:
     """Return the scenes of a selection, of `more` checks too; a value that selects none is wrong usage."""
-    from dungeonlab_conformance.selection import judgeable, scenes
+    from dungeonlab_conformance.runner.selection import judgeable, scenes
     from dungeonlab_spec import Catalogue
 
     catalogue = Catalogue.load()
@@ -88,7 +88,7 @@ def chosen_scenes(selection: Selection, more: Sequence[Check] = ()) -> list[Scen
 
 def refuse_vain(selection: Selection, offered: Sequence[Pair], what: str = "check") -> None:
     """Make sure that each value of a selection selects something of what is offered; else it is wrong usage."""
-    from dungeonlab_conformance.selection import in_vain
+    from dungeonlab_conformance.runner.selection import in_vain
     from dungeonlab_spec import Catalogue
 
     if why := in_vain(selection, Catalogue.load(), offered, what):

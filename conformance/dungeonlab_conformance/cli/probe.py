@@ -11,7 +11,7 @@ from dungeonlab_conformance.cli import waiting
 from dungeonlab_conformance.cli.pointing import make_target, pointing
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.probe import Step
+    from dungeonlab_conformance.runner.diagnostics.probe import Step
     from dungeonlab_conformance.target.target import Target
 
 _MARKS = {"done": "✓", "failed": "✗", "missing": "-", "not tried": " "}
@@ -25,9 +25,9 @@ def probe(url: str | None, target_file: Path | None, scale: float, wait: float) 
     import asyncio
 
     from dungeonlab_conformance.clients.handshake import wait_for
-    from dungeonlab_conformance.embedded import reference_server
     from dungeonlab_conformance.results.run import Run
-    from dungeonlab_conformance.signals import Signals
+    from dungeonlab_conformance.runner.embedded import reference_server
+    from dungeonlab_conformance.runner.interruptions.signals import Signals
     from dungeonlab_conformance.target.target import EMBEDDED
 
     target = make_target(url, target_file, None, scale)
@@ -50,7 +50,7 @@ def probe(url: str | None, target_file: Path | None, scale: float, wait: float) 
 
 
 async def _walk(target: Target) -> int:
-    from dungeonlab_conformance.probe import probing
+    from dungeonlab_conformance.runner.diagnostics.probe import probing
 
     failed = False
     async for step in probing(target):

@@ -14,9 +14,9 @@ from dungeonlab_conformance.cli.report import loaded
 from dungeonlab_conformance.record.secrets.leaks import HIDDEN
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.replay import Step
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import Finding, Verdict
+    from dungeonlab_conformance.runner.diagnostics.replay import Step
     from dungeonlab_conformance.target.target import Target
 
 _MARKS = {"done": ">", "as recorded": "=", "otherwise": "≠", "nothing": "∅", "besides": "+", "left out": "-"}
@@ -49,9 +49,9 @@ def replay(
     """
     import asyncio
 
-    from dungeonlab_conformance.embedded import reference_server
     from dungeonlab_conformance.results.verdict import TargetFault, Unjudged
-    from dungeonlab_conformance.signals import Signals
+    from dungeonlab_conformance.runner.embedded import reference_server
+    from dungeonlab_conformance.runner.interruptions.signals import Signals
     from dungeonlab_conformance.target.target import EMBEDDED, Limits, Target
     from dungeonlab_conformance.text.printable import one_line
 
@@ -129,8 +129,8 @@ def _where(run: Run) -> tuple[str | None, Path | None]:
 
 
 async def _play(target: Target, finding: Finding, at_once: bool) -> int:
-    from dungeonlab_conformance.replay import fresh, replay
     from dungeonlab_conformance.results.run import Run
+    from dungeonlab_conformance.runner.diagnostics.replay import fresh, replay
 
     spoken, otherwise = 0, 0
     async for step in replay(target, finding, at_once=at_once):

@@ -17,7 +17,7 @@ def list_(
     protocol_version: str | None,
 ) -> None:
     """List the requirements, with level, events and the checks that judge them."""
-    from dungeonlab_conformance.selection import Selection
+    from dungeonlab_conformance.runner.selection import Selection
     from dungeonlab_spec import Catalogue
     from dungeonlab_spec.catalogue import PARTS
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dungeonlab_conformance.results.known_failures import Known
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import Verdict
-    from dungeonlab_conformance.selection import Scene
+    from dungeonlab_conformance.runner.selection import Scene
 
 NO_TARGET = (
     f"there is no server to judge: give a URL, or name a target file; none was given, and no {NAME} is in this folder"
@@ -101,13 +101,13 @@ def run(
     """
     from rich.console import Console
 
-    from dungeonlab_conformance.playing import play
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.report.ndjson import Stream
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import LEVELS
-    from dungeonlab_conformance.selection import Selection
-    from dungeonlab_conformance.signals import Signals
+    from dungeonlab_conformance.runner.interruptions.signals import Signals
+    from dungeonlab_conformance.runner.play import play
+    from dungeonlab_conformance.runner.selection import Selection
     from dungeonlab_conformance.target.file.load import find
 
     if quiet and verbose:

@@ -9,7 +9,7 @@ import click
 from dungeonlab_conformance.cli.pointing import Between
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.signals import Signals
+    from dungeonlab_conformance.runner.interruptions.signals import Signals
     from dungeonlab_conformance.target.target import Target
 
 LONGEST = 3600  # seconds

@@ -20,7 +20,7 @@ from typing import Any
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import to_json, verdict_to_json
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
-from dungeonlab_conformance.selection import Scene
+from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.text.files import STANDARD, shown
 
 

@@ -17,7 +17,7 @@ from dungeonlab_conformance.results.claim import obstacles
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import EXIT_TARGET, Finding, Outcome, Verdict, fails
-from dungeonlab_conformance.selection import Scene
+from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.text.printable import one_line, shortened
 
 STYLE = {

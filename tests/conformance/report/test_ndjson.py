@@ -13,7 +13,7 @@ from dungeonlab_conformance.report.ndjson import Stream
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Finding
-from dungeonlab_conformance.selection import Scene, Selection, scenes
+from dungeonlab_conformance.runner.selection import Scene, Selection, scenes
 from dungeonlab_spec import Catalogue
 
 

@@ -13,7 +13,7 @@ from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, 
 from dungeonlab_conformance.report import terminal
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_spec import Catalogue, Level
 
 SHOULD = "order/one-sender-in-order"

@@ -19,7 +19,6 @@ from rich.console import Console
 from tests.conformance.arbitrary import TEXTS, VALUES, quickly
 from tests.conformance.report.runs import ACTS, ECHO
 
-from dungeonlab_conformance.hindsight import finding
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.transcript import Room
@@ -29,6 +28,7 @@ from dungeonlab_conformance.results import to_json as result_report
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Broken, Finding, Outcome, Verdict
+from dungeonlab_conformance.runner.evaluation import finding
 
 SEEN = st.lists(st.tuples(st.sampled_from(ACTS), VALUES, st.lists(VALUES, max_size=2)), max_size=6)
 UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

@@ -17,7 +17,7 @@ from dungeonlab_conformance.record.arguments import LONGEST, LONGEST_NAME, Argum
 from dungeonlab_conformance.report.words import finding_lines, repeat, spoken, title
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Finding, Line
-from dungeonlab_conformance.selection import Selection, in_vain, judgeable, scenes
+from dungeonlab_conformance.runner.selection import Selection, in_vain, judgeable, scenes
 from dungeonlab_conformance.text.printable import one_line, printable, shortened
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import PARTS

@@ -18,8 +18,8 @@ from tests.serving import Variant, served
 
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
-from dungeonlab_conformance.runner import Runner
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.runner import Runner
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.file.load import load
 from dungeonlab_reference_server.app import make_app, serve
 from dungeonlab_reference_server.rules import Payload, Refusal, Session
@@ -164,7 +164,7 @@ async def test_a_process_that_is_told_to_stop_clears_away(
 
 async def test_a_probe_clears_away(store: Watched, tmp_path: Path) -> None:
     """Walked to its end, and cut short."""
-    from dungeonlab_conformance.probe import probing
+    from dungeonlab_conformance.runner.diagnostics.probe import probing
 
     steps = [step async for step in probing(ready(tmp_path, SECTION_16 + CLOSING).target)]
     assert [step.name for step in steps if step.state == "failed"] == []

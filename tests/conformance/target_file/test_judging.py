@@ -12,11 +12,11 @@ from tests.faulty.judging import served as faulty
 from tests.peers.judging import is_required, why_not
 from tests.peers.judging import served as peer
 
-from dungeonlab_conformance.playing import play
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
-from dungeonlab_conformance.runner import Runner
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.runner import Runner
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.file.load import load
 from dungeonlab_spec import Catalogue
 

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from dungeonlab_conformance.results.verdict import Outcome
-from dungeonlab_conformance.runner import Runner
-from dungeonlab_conformance.selection import Selection, scenes
+from dungeonlab_conformance.runner.runner import Runner
+from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.file.load import load
 from dungeonlab_reference_server.app import make_app
 from dungeonlab_spec import Catalogue

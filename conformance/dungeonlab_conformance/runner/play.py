@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
 
-from dungeonlab_conformance.embedded import reference_server
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import TargetFault, Verdict
-from dungeonlab_conformance.runner import TIME_LIMIT, Runner
-from dungeonlab_conformance.selection import Scene
-from dungeonlab_conformance.signals import Signals
+from dungeonlab_conformance.runner.embedded import reference_server
+from dungeonlab_conformance.runner.interruptions.signals import Signals
+from dungeonlab_conformance.runner.runner import TIME_LIMIT, Runner
+from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.target.target import EMBEDDED, Target
 
 

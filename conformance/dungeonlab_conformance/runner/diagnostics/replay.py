@@ -16,10 +16,10 @@ from typing import Any, Literal
 from dungeonlab_conformance.clients.connection import Connection, Refused
 from dungeonlab_conformance.clients.handshake import measure, reach
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
-from dungeonlab_conformance.correspondence import Correspondence
 from dungeonlab_conformance.record.arguments import Arguments, arguments
 from dungeonlab_conformance.record.journal import Journal, Observation, Said
 from dungeonlab_conformance.results.verdict import Finding, Gone, Line
+from dungeonlab_conformance.runner.diagnostics.id_mapping import Correspondence
 from dungeonlab_conformance.stage.accounts import Cast
 from dungeonlab_conformance.stage.cleanup import clear_away
 from dungeonlab_conformance.stage.provisioning import Backstage

@@ -15,10 +15,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from dungeonlab_conformance.clients.handshake import measure, reach
-from dungeonlab_conformance.hindsight import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
-from dungeonlab_conformance.liveness import Liveness, Replaced
-from dungeonlab_conformance.pace import Pace
-from dungeonlab_conformance.played import Played, act
 from dungeonlab_conformance.record.journal import name_marks_after
 from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.results.run import Run
@@ -31,13 +27,17 @@ from dungeonlab_conformance.results.verdict import (
     Unjudged,
     Verdict,
 )
-from dungeonlab_conformance.selection import Scene
+from dungeonlab_conformance.runner.concurrency import Pace
+from dungeonlab_conformance.runner.evaluation import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
+from dungeonlab_conformance.runner.interruptions.liveness import Liveness, Replaced
+from dungeonlab_conformance.runner.interruptions.survival import standing
+from dungeonlab_conformance.runner.scene import Played, act
+from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.accounts import Cast
 from dungeonlab_conformance.stage.cleanup import clear_away
 from dungeonlab_conformance.stage.provisioning import Backstage
 from dungeonlab_conformance.stage.sessions import LABEL
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.survival import standing
 from dungeonlab_conformance.target.rate_limits import prolong
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dungeonlab_conformance.results.verdict import Missing, Unjudged
-from dungeonlab_conformance.selection import Scene
+from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
 
 

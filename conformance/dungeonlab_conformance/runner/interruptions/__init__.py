@@ -1,0 +1,1 @@
+"""What ends a run early: signals, and a server that goes away."""
