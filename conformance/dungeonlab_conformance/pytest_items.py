@@ -155,7 +155,7 @@ class Judged(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show the finding, never a stack trace of the suite."""
-        from dungeonlab_conformance.report.words import finding_lines
+        from dungeonlab_conformance.report.content.wording import finding_lines
         from dungeonlab_conformance.text.printable import one_line
         from dungeonlab_spec import Catalogue
 

@@ -203,7 +203,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _notes(run: Run) -> Iterator[str]:
-    from dungeonlab_conformance.report.words import LONGEST
+    from dungeonlab_conformance.report.content.wording import LONGEST
     from dungeonlab_conformance.results.verdict import Outcome
     from dungeonlab_conformance.text.printable import one_line, shortened
 

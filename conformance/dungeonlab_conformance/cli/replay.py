@@ -146,7 +146,7 @@ async def _play(target: Target, finding: Finding, at_once: bool) -> int:
 
 
 def _show(step: Step, target: Target) -> None:
-    from dungeonlab_conformance.report.words import spoken
+    from dungeonlab_conformance.report.content.wording import spoken
     from dungeonlab_conformance.text.printable import one_line, shortened
 
     at = f"{step.line.at:8.1f} ms" if step.came != "besides" else " " * 11

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from dungeonlab_conformance.report.judged import areas
+from dungeonlab_conformance.report.content.grouping import areas
 from dungeonlab_conformance.results.claim import musts
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome

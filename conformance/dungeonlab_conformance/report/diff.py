@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dungeonlab_conformance.report.judged import WORST_FIRST
+from dungeonlab_conformance.report.content.grouping import WORST_FIRST
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.text.printable import one_line

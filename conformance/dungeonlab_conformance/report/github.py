@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dungeonlab_conformance.report import markdown
-from dungeonlab_conformance.report.headline import headline
-from dungeonlab_conformance.report.judged import Judged, to_mend
-from dungeonlab_conformance.report.words import repeat
+from dungeonlab_conformance.report.content.grouping import Judged, to_mend
+from dungeonlab_conformance.report.content.headline import headline
+from dungeonlab_conformance.report.content.wording import repeat
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Outcome

@@ -10,10 +10,10 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.report import diagram
-from dungeonlab_conformance.report.headline import headline
-from dungeonlab_conformance.report.judged import WORST_FIRST, Area, Judged, areas, to_mend
-from dungeonlab_conformance.report.words import earlier, repeat, spoken, title
+from dungeonlab_conformance.report.content import sequence_diagram
+from dungeonlab_conformance.report.content.grouping import WORST_FIRST, Area, Judged, areas, to_mend
+from dungeonlab_conformance.report.content.headline import headline
+from dungeonlab_conformance.report.content.wording import earlier, repeat, spoken, title
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Finding, Line, Outcome, Verdict
@@ -157,7 +157,11 @@ def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
     for number, finding in enumerate(verdict.findings, 1):
         same_as = drawn.setdefault(finding.transcript, number) if finding.transcript else number
         fresh = bool(finding.transcript) and same_as == number
-        drawing = diagram.draw(finding.transcript, _convicting(finding)) if fresh and (draw_all or number == 1) else ""
+        drawing = (
+            sequence_diagram.draw(finding.transcript, _convicting(finding))
+            if fresh and (draw_all or number == 1)
+            else ""
+        )
         yield {
             "expected": shortened(finding.expected, _LONGEST),
             "got": shortened(finding.got, _LONGEST),

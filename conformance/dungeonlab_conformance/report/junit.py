@@ -8,8 +8,8 @@ from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
-from dungeonlab_conformance.report.judged import requirement_of
-from dungeonlab_conformance.report.words import LONGEST, finding_lines, repeat
+from dungeonlab_conformance.report.content.grouping import requirement_of
+from dungeonlab_conformance.report.content.wording import LONGEST, finding_lines, repeat
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, fails
 from dungeonlab_conformance.text import files

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from dungeonlab_conformance.report.headline import counted, headline
-from dungeonlab_conformance.report.judged import Judged, areas, broken
-from dungeonlab_conformance.report.words import earlier, finding_lines, repeat
+from dungeonlab_conformance.report.content.grouping import Judged, areas, broken
+from dungeonlab_conformance.report.content.headline import counted, headline
+from dungeonlab_conformance.report.content.wording import earlier, finding_lines, repeat
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Outcome, Verdict

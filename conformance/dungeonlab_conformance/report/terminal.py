@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dungeonlab_conformance.report.headline import counted
-from dungeonlab_conformance.report.judged import Judged, areas, to_mend
-from dungeonlab_conformance.report.words import earlier, repeat, title
+from dungeonlab_conformance.report.content.grouping import Judged, areas, to_mend
+from dungeonlab_conformance.report.content.headline import counted
+from dungeonlab_conformance.report.content.wording import earlier, repeat, title
 from dungeonlab_conformance.results.claim import obstacles
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts

@@ -10,7 +10,7 @@ import pytest
 from tests.conformance.report.runs import nasty_run
 
 from dungeonlab_conformance.record.journal import Act
-from dungeonlab_conformance.report.diagram import draw
+from dungeonlab_conformance.report.content.sequence_diagram import draw
 from dungeonlab_conformance.results.verdict import Line
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.conformance.report.runs import ECHO, broken_run, failing, passing_run
 
-from dungeonlab_conformance.report.headline import headline
+from dungeonlab_conformance.report.content.headline import headline
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 

@@ -22,7 +22,8 @@ from tests.conformance.report.runs import ACTS, ECHO
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.transcript import Room
-from dungeonlab_conformance.report import badge, diagram, diff, github, html, junit, known_failures, markdown, terminal
+from dungeonlab_conformance.report import badge, diff, github, html, junit, known_failures, markdown, terminal
+from dungeonlab_conformance.report.content import sequence_diagram
 from dungeonlab_conformance.report.ndjson import Stream
 from dungeonlab_conformance.results import to_json as result_report
 from dungeonlab_conformance.results.load import load
@@ -92,7 +93,7 @@ def test_every_format_can_be_made_of_anything(tmp_path_factory: pytest.TempPathF
     assert "4711-secret" not in result_report.text(run)
     strictly(result_report.text(run))
     ET.fromstring(junit.text(run))
-    ET.fromstring(diagram.draw(one.transcript))
+    ET.fromstring(sequence_diagram.draw(one.transcript))
     markdown.text(run).encode()
     page = html.page(run)
     page.encode()

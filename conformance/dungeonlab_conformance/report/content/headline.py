@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dungeonlab_conformance.report.judged import to_mend
+from dungeonlab_conformance.report.content.grouping import to_mend
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
 

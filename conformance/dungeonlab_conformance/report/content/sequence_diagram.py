@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from dungeonlab_conformance.record.arguments import body
-from dungeonlab_conformance.report.words import spoken
+from dungeonlab_conformance.report.content.wording import spoken
 from dungeonlab_conformance.results.verdict import Line
 from dungeonlab_conformance.text.printable import one_line, shortened
 
