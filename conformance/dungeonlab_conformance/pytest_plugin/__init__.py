@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dungeonlab_conformance.pytest_items import (
+from dungeonlab_conformance.pytest_plugin.items import (
     PACKAGE,
     RUNS,
     Described,
@@ -29,7 +29,7 @@ from dungeonlab_conformance.pytest_items import (
     shown,
     verdict_name,
 )
-from dungeonlab_conformance.shared_runs import SharedRuns
+from dungeonlab_conformance.pytest_plugin.shared_runs import SharedRuns
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.results.run import Run

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from dungeonlab_conformance.pytest_plugin.shared_runs import SharedRuns
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import Verdict
     from dungeonlab_conformance.runner.selection import Scene
-    from dungeonlab_conformance.shared_runs import SharedRuns
     from dungeonlab_conformance.target.target import Target
 
 PACKAGE = Path(__file__).parent
