@@ -50,7 +50,7 @@ def test_requirements_of_the_example_can_be_installed() -> None:
 
 def test_an_extra_that_a_message_names_is_that_of_the_project() -> None:
     """What `--fuzz` says to install is what the extra would have installed."""
-    from dungeonlab_conformance.cli.fuzzing import MISSING
+    from dungeonlab_conformance.cli.options.fuzz import MISSING
 
     [needed] = PROJECT["optional-dependencies"]["fuzz"]
     assert f"'{needed}'" in MISSING

@@ -185,9 +185,14 @@ def test_the_suites_own_fault_is_not_the_servers(reference_url: str, tmp_path: P
     """Exit code 4, whether one scene or the run as a whole fails; every report is written all the same."""
     spoil = {
         "scene": "actor.Actor.connect = lambda *_, **__: 1 / 0",
-        "ledger": "ledger.Ledger.__init__ = lambda *_: 1 / 0",
+        "ledger": "deliveries.Ledger.__init__ = lambda *_: 1 / 0",
     }
-    code = f"from dungeonlab_conformance import actor, cli, ledger; {spoil[spoilt]}; cli.main()"
+    code = (
+        "from dungeonlab_conformance import cli\n"
+        "from dungeonlab_conformance.clients import actor\n"
+        "from dungeonlab_conformance.invariants import deliveries\n"
+        f"{spoil[spoilt]}\ncli.main()"
+    )
     files = [word for name in REPORTS for word in (f"--{name}", f"r.{name}")]
     done = command("run", reference_url, *QUICK, *files, cwd=tmp_path, code=code)
     assert done.returncode == 4

@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from dungeonlab_conformance.cli.docs import docs
-from dungeonlab_conformance.cli.export import export, init
-from dungeonlab_conformance.cli.payload import validate
+from dungeonlab_conformance.cli.init_export import export, init
+from dungeonlab_conformance.cli.list_explain import explain, list_
 from dungeonlab_conformance.cli.probe import probe
 from dungeonlab_conformance.cli.replay import replay
-from dungeonlab_conformance.cli.report import diff, report
-from dungeonlab_conformance.cli.requirements import explain, list_
+from dungeonlab_conformance.cli.report_diff import diff, report
 from dungeonlab_conformance.cli.run import run
 from dungeonlab_conformance.cli.streams import Streams
+from dungeonlab_conformance.cli.validate import validate
 from dungeonlab_conformance.text.printable import sentence_of
 
 

@@ -9,7 +9,7 @@ import click
 @click.argument("name", required=False)
 def docs(name: str | None) -> None:
     """Print the document NAME, such as protocol or target-file; without it, list what there is and where."""
-    from dungeonlab_conformance.documents import documents, folder, read, title
+    from dungeonlab_conformance.cli.documents import documents, folder, read, title
 
     if name is not None:
         try:

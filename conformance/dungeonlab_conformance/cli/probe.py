@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dungeonlab_conformance.cli import waiting
-from dungeonlab_conformance.cli.pointing import make_target, pointing
+from dungeonlab_conformance.cli.options import waiting
+from dungeonlab_conformance.cli.options.target import make_target, pointing
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.runner.diagnostics.probe import Step

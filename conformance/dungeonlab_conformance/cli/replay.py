@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dungeonlab_conformance.cli.paths import FILE
-from dungeonlab_conformance.cli.pointing import make_target, pointing
-from dungeonlab_conformance.cli.report import loaded
+from dungeonlab_conformance.cli.options.paths import FILE
+from dungeonlab_conformance.cli.options.target import make_target, pointing
+from dungeonlab_conformance.cli.report_diff import loaded
 from dungeonlab_conformance.record.secrets.leaks import HIDDEN
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dungeonlab_conformance.cli import fuzzing, reports, waiting
-from dungeonlab_conformance.cli.options import chosen_scenes, selecting, time_limit
-from dungeonlab_conformance.cli.paths import FILE
-from dungeonlab_conformance.cli.pointing import make_target, pointing
+from dungeonlab_conformance.cli.options import fuzz as fuzz_options
+from dungeonlab_conformance.cli.options import reports, waiting
+from dungeonlab_conformance.cli.options.paths import FILE
+from dungeonlab_conformance.cli.options.selection import chosen_scenes, selecting, time_limit
+from dungeonlab_conformance.cli.options.target import make_target, pointing
 from dungeonlab_conformance.target.file.advice import NAME
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ NO_TARGET = (
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Scenes side by side.  [default: by the link's speed]")
 @time_limit
 @click.option("--transport", type=click.Choice(["websocket", "polling"]), help="[default: websocket]")
-@fuzzing.fuzzing
+@fuzz_options.fuzzing
 @click.option("--http", is_flag=True, help="Judge the HTTP side too, of a server that claims to have it.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first broken MUST.")
 @click.option(
@@ -120,7 +121,7 @@ def run(
     before = _known(listing_file if listing_file and listing_file.exists() else None, needs_reasons=False)
     rewriting = known_file is not None and listing_file is not None and known_file.resolve() == listing_file.resolve()
     known = before if rewriting else _known(known_file)
-    fuzz_checks, words = fuzzing.checks(fuzz, number)
+    fuzz_checks, words = fuzz_options.checks(fuzz, number)
     parts = _parts(http)
     selection = Selection(only, without, events, tuple(map(str.upper, levels)), protocol_version, parts)
     chosen = chosen_scenes(selection, fuzz_checks)
@@ -215,7 +216,7 @@ def _parts(http: bool) -> tuple[str, ...]:
     from dungeonlab_conformance.clients.http.fuzzer import load
 
     if http and not load():
-        raise click.UsageError(fuzzing.MISSING.format("--http"))
+        raise click.UsageError(fuzz_options.MISSING.format("--http"))
     return ("http",) if http else ()
 
 

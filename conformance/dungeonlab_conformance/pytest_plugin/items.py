@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dungeonlab_conformance.runner.selection import Scene
     from dungeonlab_conformance.target.target import Target
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 RUNS: pytest.StashKey[SharedRuns] = pytest.StashKey()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dungeonlab_conformance.cli.paths import FILE
+from dungeonlab_conformance.cli.options.paths import FILE
 from dungeonlab_conformance.cli.streams import commands
 from dungeonlab_conformance.text.files import STANDARD
 from dungeonlab_conformance.text.printable import sentence_of

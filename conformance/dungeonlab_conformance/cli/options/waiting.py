@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dungeonlab_conformance.cli.pointing import Between
+from dungeonlab_conformance.cli.options.target import Between
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.runner.interruptions.signals import Signals

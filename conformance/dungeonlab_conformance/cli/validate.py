@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dungeonlab_conformance.cli.paths import FILE
+from dungeonlab_conformance.cli.options.paths import FILE
 
 _MOST = 16 << 20  # bytes of a payload; servers take one million or so
 DIRECTIONS = ("request", "ack", "emission")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dungeonlab_conformance.cli.options import refuse_vain, selecting
+from dungeonlab_conformance.cli.options.selection import refuse_vain, selecting
 
 
 @click.command("list")

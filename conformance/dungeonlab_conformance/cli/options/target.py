@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dungeonlab_conformance.cli.paths import FileName
+from dungeonlab_conformance.cli.options.paths import FileName
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.target.target import Target

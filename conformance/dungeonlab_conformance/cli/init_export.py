@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dungeonlab_conformance.cli.paths import FILE
+from dungeonlab_conformance.cli.options.paths import FILE
 from dungeonlab_conformance.target.file.advice import NAME
 from dungeonlab_conformance.text import files
 

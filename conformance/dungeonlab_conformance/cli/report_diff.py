@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dungeonlab_conformance.cli import reports
-from dungeonlab_conformance.cli.paths import FILE
+from dungeonlab_conformance.cli.options import reports
+from dungeonlab_conformance.cli.options.paths import FILE
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.results.run import Run
