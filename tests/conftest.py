@@ -16,7 +16,7 @@ _LONG = (
     "weather",
     "hostile",
     "peers",
-    "target_file",
+    "target",
 )  # which take the longest, by their folders; in this order
 
 

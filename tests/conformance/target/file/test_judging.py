@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.conformance.target_file.servers import FOUR, PASSWORD, TAVERN, command, prepare, tavern
+from tests.conformance.target.file.servers import FOUR, PASSWORD, TAVERN, command, prepare, tavern
 from tests.faulty.judging import served as faulty
 from tests.peers.judging import is_required, why_not
 from tests.peers.judging import served as peer
@@ -236,7 +236,7 @@ async def test_one_session_alone(reference_url: str, tmp_path: Path) -> None:
 
 async def test_no_token_is_left_in_a_ready_made_session(reference_url: str, tmp_path: Path) -> None:
     """What a run made in it is deleted at its end; a run afterwards finds it as it was."""
-    from dungeonlab_conformance.stage.stage import cleanup
+    from dungeonlab_conformance.stage import cleanup
 
     file = await _written(reference_url, tmp_path, ("alice", "bob"), ("dave",))
     runner = Runner(load(file), scenes(Selection(only=("tokens",)), Catalogue.load()))

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from dungeonlab_conformance.target.target.file import schema_errors
 
 from dungeonlab_conformance.cli import main
+from dungeonlab_conformance.target.file import schema_errors
 from dungeonlab_conformance.target.file.document import FileFault
 from dungeonlab_conformance.target.file.load import load
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-TAVERN = Path(__file__).resolve().parents[3] / "examples" / "tavern"
+TAVERN = Path(__file__).resolve().parents[4] / "examples" / "tavern"
 PASSWORD = "open-sesame-4711"
 FOUR = ("gamemaster", "alice", "bob", "dave")
 

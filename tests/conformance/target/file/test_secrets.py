@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.conformance.target_file.servers import command
+from tests.conformance.target.file.servers import command
 from tests.serving import Variant, served
 
 from dungeonlab_reference_server.http import HttpSide

@@ -7,10 +7,9 @@ import os
 import signal
 from typing import Any
 
-from dungeonlab_conformance.runner.runner.interruptions import signals
-
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.runner.runner import play
+from dungeonlab_conformance.runner import play
+from dungeonlab_conformance.runner.interruptions import signals
 from dungeonlab_conformance.target.target import Target
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.command import environment, unused_port, wait_until
-from tests.conformance.target_file.servers import FOUR, prepare
+from tests.conformance.target.file.servers import FOUR, prepare
 from tests.faulty.judging import served
 
 SOME = "chat/ or sender-hears-nothing or names-its-sender"

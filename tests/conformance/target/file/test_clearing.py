@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.conformance.target_file.servers import FOUR, prepare
+from tests.conformance.target.file.servers import FOUR, prepare
 from tests.serving import Variant, served
 
 from dungeonlab_conformance.results.run import Run
