@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dungeonlab_conformance.checks.registry import all_checks
+from dungeonlab_conformance.target.adapter import Adapter
 from dungeonlab_spec import Catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,6 +48,34 @@ def test_a_room_imports_only_what_it_may(folder: str) -> None:
     for file in files:
         ours = {name for name in imported(file) if name in MAY_IMPORT or name in ("tests", "tools", "benchmarks")}
         assert ours <= MAY_IMPORT[package], file
+
+
+def test_folders_import_downwards_only() -> None:
+    """The layers in `pyproject.toml` hold; each folder of the suite stands in one."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_folder_can_be_read_like_a_table_of_contents() -> None:
+    """No folder of the suite holds more than nine modules; but for the checks, of which there is one for each area."""
+    suite = ROOT / "conformance" / "dungeonlab_conformance"
+    for folder in (suite, *(found for found in suite.rglob("*") if found.is_dir() and found.name != "checks")):
+        modules = [file.stem for file in folder.glob("*.py") if file.stem != "__init__"]
+        assert len(modules) <= 9, (folder, sorted(modules))
+        assert not modules or (folder / "__init__.py").is_file(), folder
+
+
+def test_the_top_floor_holds_what_outsiders_name() -> None:
+    """Right in the package stands what users run or import: everything else has a folder."""
+    suite = ROOT / "conformance" / "dungeonlab_conformance"
+    assert {file.stem for file in suite.glob("*.py")} == {"__init__", "__main__", "adapter"}
+
+
+def test_the_promised_import_paths_lead_somewhere() -> None:
+    """What the documentation tells users to import is what the suite itself uses."""
+    promised = importlib.import_module("dungeonlab_conformance.adapter")
+    assert promised.Adapter is Adapter
 
 
 def test_every_requirement_has_a_check_or_a_reason() -> None:

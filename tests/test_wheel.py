@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from dungeonlab_conformance.cli.documents import documents
+from dungeonlab_conformance.cli.docs import documents
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
@@ -74,7 +74,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def test_no_message_names_a_file_of_the_repository() -> None:
     """An installed user has no `docs/` or `spec/` beside them; `dungeonlab-conformance docs` prints what is meant."""
-    own = {"dungeonlab_conformance/cli/documents.py"}  # knows how the repository is laid out
+    own = {"dungeonlab_conformance/cli/docs.py"}  # knows how the repository is laid out
     found = [(where, _NAMED_FILE.findall(text)) for where, text in texts() if not where.endswith(tuple(own))]
     assert [(where, names) for where, names in found if names] == []
 

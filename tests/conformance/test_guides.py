@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from dungeonlab_conformance.cli import main
-from dungeonlab_conformance.record.journal import Act
+from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.report.github import result
 from dungeonlab_conformance.results.known_failures import load
 from dungeonlab_conformance.results.run import Run

@@ -8,7 +8,8 @@ from tests.serving import Variant, served
 
 from dungeonlab_conformance.runner.play import play
 from dungeonlab_conformance.runner.selection import Selection, scenes
-from dungeonlab_conformance.target.target import Limits, Target
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 
 

@@ -13,11 +13,14 @@ from tests.conformance.written import TIME, Written
 
 from dungeonlab_conformance.invariants.breaches import breaches
 from dungeonlab_conformance.invariants.deliveries import Ledger
+from dungeonlab_conformance.invariants.dialect import deviations
 from dungeonlab_conformance.invariants.shapes import answer_faults
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import QUOTED, Arguments, quoted
-from dungeonlab_conformance.record.journal import Act, Journal, Observation, Said, carries, contains
-from dungeonlab_conformance.target.dialect import Dialect, Shape, deviations
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.marks import carries, contains
+from dungeonlab_conformance.record.observation import Act, Observation, Said
+from dungeonlab_conformance.target.dialect import Dialect, Shape
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 

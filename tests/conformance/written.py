@@ -9,7 +9,8 @@ from typing import Any, Literal
 from dungeonlab_conformance.invariants.breaches import Breach, breaches
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.journal import Journal, Observation, Said, Seat
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Observation, Said, Seat
 from dungeonlab_spec import Catalogue
 
 TIME = "2026-01-02T03:04:05.678Z"

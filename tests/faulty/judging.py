@@ -16,7 +16,8 @@ from dungeonlab_conformance.clients.http import fuzzer
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.runner.play import play
 from dungeonlab_conformance.runner.selection import Selection, scenes
-from dungeonlab_conformance.target.target import Limits, Target
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 from tests import serving
 from tests.faulty.fault import Charge, all_faults

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.results.load import load
-from dungeonlab_conformance.results.verdict import Broken
 from dungeonlab_conformance.runner.interruptions.liveness import Liveness
 from dungeonlab_conformance.runner.interruptions.survival import GONE, standing
 from dungeonlab_conformance.stage.stage import Provocation, Stage

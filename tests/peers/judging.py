@@ -22,7 +22,8 @@ from typing import Any
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.runner.play import play
 from dungeonlab_conformance.runner.selection import Selection, scenes
-from dungeonlab_conformance.target.target import Limits, Target
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 from tests.faulty.fault import Charge
 from tests.faulty.judging import AT_ONCE, SCALE, broken, tell

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from dungeonlab_conformance.results.verdict import TargetFault, Unjudged
+from dungeonlab_conformance.results.errors import TargetFault, Unjudged
 from dungeonlab_conformance.stage.provisioning import Backstage
 from dungeonlab_conformance.stage.stage import Cast, Stage
 from dungeonlab_conformance.target.target import Target

@@ -14,11 +14,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-import aiohttp
-
 from dungeonlab_conformance.runner.play import play
 from dungeonlab_conformance.runner.selection import Selection, scenes
-from dungeonlab_conformance.target.target import Identity, Limits, Target
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_spec import Catalogue
 from tests.serving import Variant, served
@@ -47,10 +47,8 @@ LAGGARD = "bob"  # whose link is slow, where one is
 class Signed(Target):
     """A target to which each actor says its name, so that the network can tell them apart."""
 
-    def http_session(self, identity: Identity | None) -> aiohttp.ClientSession:
-        http = super().http_session(identity)
-        http.headers["X-Actor"] = identity.name if identity else "nobody"
-        return http
+    def headers_for(self, identity: Identity | None) -> Mapping[str, str]:
+        return {**self.headers, "X-Actor": identity.name if identity else "nobody"}
 
 
 @dataclass(frozen=True, slots=True)

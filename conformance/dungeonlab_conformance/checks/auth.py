@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
+from dungeonlab_conformance.clients.handshake import handshake
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.journal import Said
-from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.target.target import Identity
+from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_spec import Event
 
 
@@ -144,7 +145,7 @@ async def a_refusal_names_the_code(stage: Stage) -> None:
 async def _names_the_code_over_http(stage: Stage, told: str) -> None:
     """Look for the code in the body of a refused handshake, of which over WebSocket only the status is to be had."""
     if stage.target.transport == "websocket" and "polling" in stage.target.transports:
-        told = (await stage.target.handshake(None)).text
+        told = (await handshake(stage.target, None)).text
     if "UNAUTHENTICATED" not in told:
         raise Broken("UNAUTHENTICATED", f"{told[:200]!r}")
 

@@ -7,9 +7,9 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.record.acknowledgement import Answer
-from dungeonlab_conformance.record.journal import Said
-from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
-from dungeonlab_conformance.stage.sessions import Place
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.stage.place import Place
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 

@@ -2,7 +2,7 @@
 
 from dungeonlab_conformance.checks.acks import malformed
 from dungeonlab_conformance.checks.registry import check
-from dungeonlab_conformance.results.verdict import Unjudged
+from dungeonlab_conformance.results.errors import Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue, Event

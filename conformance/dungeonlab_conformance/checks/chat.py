@@ -3,8 +3,9 @@
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.journal import Said, new_mark
-from dungeonlab_conformance.results.verdict import Broken
+from dungeonlab_conformance.record.marks import new_mark
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 

@@ -12,22 +12,23 @@ from dungeonlab_conformance.checks.acks import malformed
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
+from dungeonlab_conformance.clients.handshake import Handshake, handshake
 from dungeonlab_conformance.clients.upgrade import Upgrade
 from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.journal import Observation, Said, carries
-from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
+from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.target.target import Handshake
 from dungeonlab_spec import Catalogue
 
 
 async def _handshake(stage: Stage, *, version: int = 4) -> Handshake:
     """Return what alice's handshake is answered, by the first transport that answers it well."""
     alice = await stage.identity("alice")
-    answer = await stage.target.handshake(alice, version=version)
+    answer = await handshake(stage.target, alice, version=version)
     if not answer.opened:
-        by_websocket = await stage.target.handshake(alice, transport="websocket", version=version)
+        by_websocket = await handshake(stage.target, alice, transport="websocket", version=version)
         return by_websocket if by_websocket.opened else answer
     return answer
 

@@ -10,8 +10,9 @@ from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.payloads.invalid import Wrong, invalid_requests
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.journal import Said, contains
-from dungeonlab_conformance.results.verdict import Broken, Unjudged
+from dungeonlab_conformance.record.marks import contains
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 

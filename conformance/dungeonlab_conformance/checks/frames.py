@@ -14,7 +14,7 @@ from dungeonlab_conformance.clients.actor import Actor, Unreadable
 from dungeonlab_conformance.clients.polling import Polling, polled
 from dungeonlab_conformance.clients.tcp import Bytes, bare
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
-from dungeonlab_conformance.results.verdict import Broken, Gone, TargetFault, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, TargetFault, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 

@@ -17,8 +17,8 @@ from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.invariants.content import differences
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.record.acknowledgement import Answer
-from dungeonlab_conformance.record.journal import Observation, Said
-from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
+from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.validation import explainer

@@ -11,7 +11,7 @@ from dungeonlab_conformance.clients.http.fuzzer import ACCEPTED, DESCRIBED, REFU
 from dungeonlab_conformance.clients.http.users import Reply, Town, Visitor, described, operations, town
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.results.verdict import Broken, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 
 _SHARE = 0.8  # of a scene's time limit, which generated requests may take

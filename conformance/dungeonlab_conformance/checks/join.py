@@ -8,8 +8,9 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
 from dungeonlab_conformance.record.acknowledgement import Answer
-from dungeonlab_conformance.record.journal import Said, new_mark
-from dungeonlab_conformance.results.verdict import Broken, Unjudged
+from dungeonlab_conformance.record.marks import new_mark
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue

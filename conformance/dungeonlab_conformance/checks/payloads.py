@@ -14,8 +14,9 @@ from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.payloads.invalid import SHAPES, Wrong, invalid_requests
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.journal import Said, carries, contains, new_mark
-from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged, Unreachable
+from dungeonlab_conformance.record.marks import carries, contains, new_mark
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples

@@ -2,7 +2,7 @@
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.results.verdict import Broken
+from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.stage.stage import Stage
 
 

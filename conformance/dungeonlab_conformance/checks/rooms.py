@@ -6,9 +6,9 @@ from typing import Any
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.content import same
-from dungeonlab_conformance.record.journal import Said
-from dungeonlab_conformance.results.verdict import Broken, Unjudged
-from dungeonlab_conformance.stage.sessions import Place
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.stage.place import Place
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 

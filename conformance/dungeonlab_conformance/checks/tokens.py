@@ -12,8 +12,8 @@ from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed, whole
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.journal import Said
-from dungeonlab_conformance.results.verdict import Broken, Missing, Unjudged
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import examples

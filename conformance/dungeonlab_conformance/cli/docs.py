@@ -1,16 +1,23 @@
-"""`docs`: the protocol's text and the guides, as installed with the suite. Needs no server and no network."""
+"""`docs`: the protocol's text and the guides, as installed with the suite. Needs no server and no network.
+
+The wheel carries them in `documentation/`, laid out as in the repository, so that links among them lead somewhere; a
+checkout has them at its root.
+"""
 
 from __future__ import annotations
 
+import difflib
+from pathlib import Path
+
 import click
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 @click.command()
 @click.argument("name", required=False)
 def docs(name: str | None) -> None:
     """Print the document NAME, such as protocol or target-file; without it, list what there is and where."""
-    from dungeonlab_conformance.cli.documents import documents, folder, read, title
-
     if name is not None:
         try:
             click.echo(read(name), nl=False)
@@ -22,3 +29,35 @@ def docs(name: str | None) -> None:
     for short, file in known.items():
         click.echo(f"{short:<{width}}  {title(file)}")
     click.echo(f"\nThese files, and the worked example, are in {folder()}")
+
+
+def folder() -> Path:
+    """Return the folder that holds `docs/`, `spec/protocol.md` and `examples/`."""
+    packaged = _PACKAGE / "documentation"
+    return packaged if packaged.is_dir() else _PACKAGE.parents[1]
+
+
+def documents() -> dict[str, Path]:
+    """Return every document by its name: the file's, without the ending."""
+    found = [folder() / "README.md", folder() / "spec" / "protocol.md", *sorted((folder() / "docs").glob("*.md"))]
+    return {file.stem.lower(): file for file in found}
+
+
+def read(name: str) -> str:
+    """Return a document's text. Raises `ValueError` with one sentence if there is none of that name."""
+    known = documents()
+    file = known.get(name.lower().removesuffix(".md").rpartition("/")[2])
+    if file is None:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"
+        raise ValueError(f"there is no document {name!r}; {hint}")
+    try:
+        return file.read_text("utf-8")
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read ({error.strerror}); install the suite again") from None
+
+
+def title(file: Path) -> str:
+    """Return a document's first heading."""
+    with file.open(encoding="utf-8") as lines:
+        return next((line.removeprefix("# ").strip() for line in lines if line.startswith("# ")), file.stem)

@@ -25,13 +25,12 @@ def probe(url: str | None, target_file: Path | None, scale: float, wait: float) 
     import asyncio
 
     from dungeonlab_conformance.clients.handshake import wait_for
-    from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.runner.embedded import reference_server
     from dungeonlab_conformance.runner.interruptions.signals import Signals
     from dungeonlab_conformance.target.target import EMBEDDED
 
     target = make_target(url, target_file, None, scale)
-    click.echo(f"Probing {Run.of(target).subject}")
+    click.echo(f"Probing {target.new_run().subject}")
 
     async def whole() -> int:
         if target.url != EMBEDDED:

@@ -49,10 +49,11 @@ def replay(
     """
     import asyncio
 
-    from dungeonlab_conformance.results.verdict import TargetFault, Unjudged
+    from dungeonlab_conformance.results.errors import TargetFault, Unjudged
     from dungeonlab_conformance.runner.embedded import reference_server
     from dungeonlab_conformance.runner.interruptions.signals import Signals
-    from dungeonlab_conformance.target.target import EMBEDDED, Limits, Target
+    from dungeonlab_conformance.target.limits import Limits
+    from dungeonlab_conformance.target.target import EMBEDDED, Target
     from dungeonlab_conformance.text.printable import one_line
 
     run = loaded(result)
@@ -129,7 +130,6 @@ def _where(run: Run) -> tuple[str | None, Path | None]:
 
 
 async def _play(target: Target, finding: Finding, at_once: bool) -> int:
-    from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.runner.diagnostics.replay import fresh, replay
 
     spoken, otherwise = 0, 0
@@ -137,7 +137,7 @@ async def _play(target: Target, finding: Finding, at_once: bool) -> int:
         _show(step, target)
         spoken += step.came in ("as recorded", "otherwise", "nothing")
         otherwise += fresh(step)
-    subject = Run.of(target).subject
+    subject = target.new_run().subject
     if otherwise:
         click.echo(f"{subject} did otherwise than recorded in {otherwise} places")
     else:

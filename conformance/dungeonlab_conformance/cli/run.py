@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dungeonlab_conformance.results.known_failures import Known
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import Verdict
-    from dungeonlab_conformance.runner.selection import Scene
 
 NO_TARGET = (
     f"there is no server to judge: give a URL, or name a target file; none was given, and no {NAME} is in this folder"
@@ -104,7 +103,6 @@ def run(
 
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.report.ndjson import Stream
-    from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import LEVELS
     from dungeonlab_conformance.runner.interruptions.signals import Signals
     from dungeonlab_conformance.runner.play import play
@@ -136,7 +134,7 @@ def run(
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
         logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
     again = _again(target.name if url else None, target.file, transport, scale, protocol_version, words)
-    started = Run.of(target, again=target.secrets.redact(again))
+    started = target.new_run(again=target.secrets.redact(again))
     started.fail_on = next(level for level in LEVELS if level == fail_on.upper())
     started.protocol = protocol_version or started.protocol
     if not quiet:
@@ -147,10 +145,10 @@ def run(
             following = stack.enter_context(terminal.Following(Console(stderr=True), len(chosen)))
             stream = stack.enter_context(Stream(ndjson_file, started, len(chosen))) if ndjson_file else None
 
-            def on_scene(scene: Scene, verdicts: list[Verdict]) -> None:
-                following.on_scene(scene, verdicts)
+            def on_scene(verdicts: list[Verdict]) -> None:
+                following.on_scene(verdicts)
                 if stream:
-                    stream.on_scene(scene, verdicts)
+                    stream.on_scene(verdicts)
 
             result = play(target, chosen, concurrency, fail_fast, on_scene, started, signals, seconds)
             _conclude(result, known, complaining=not rewriting or _is_cut_short(result))

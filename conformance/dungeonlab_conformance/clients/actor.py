@@ -11,8 +11,9 @@ from typing import Any, Literal
 from dungeonlab_conformance.clients.connection import Connection
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.journal import Observation, Said, Seat, carries
-from dungeonlab_conformance.results.verdict import Broken, Gone, TargetFault, Unjudged
+from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.observation import Observation, Said, Seat
+from dungeonlab_conformance.results.errors import Broken, Gone, TargetFault, Unjudged
 
 # Round trips that need no session. Any answer will do, a refusal too.
 _FENCES: tuple[tuple[str, tuple[Any, ...]], ...] = (("get-user-data", ({},)), ("join-session", ({},)))

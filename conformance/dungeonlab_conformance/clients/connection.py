@@ -13,11 +13,14 @@ from typing import Any, Literal
 
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, EngineIO
+from dungeonlab_conformance.clients.handshake import handshake
 from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable
 from dungeonlab_conformance.record.arguments import storable
-from dungeonlab_conformance.record.journal import Journal, Said, Seat
-from dungeonlab_conformance.results.verdict import Gone, Unjudged
-from dungeonlab_conformance.target.target import Identity, Target
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Said, Seat
+from dungeonlab_conformance.results.errors import Gone, Unjudged
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 
 _NUMBERS = itertools.count(1)
@@ -107,7 +110,7 @@ class Connection:
 
     async def _why_not(self, closed: Closed, transport: str, headers: dict[str, str] | None) -> Exception:
         """Tell a refusal from a server that is not there; only a second look at the HTTP side can."""
-        answer = await self.target.handshake(self.identity, transport=transport, headers=headers)
+        answer = await handshake(self.target, self.identity, transport=transport, headers=headers)
         if answer.status in (400, 401, 403):
             self.journal.write(self.name, self.connection, "is refused", f"HTTP {answer.status}", (answer.text,))
             return Refused(answer.text, answer.status)

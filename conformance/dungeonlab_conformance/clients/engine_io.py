@@ -20,8 +20,9 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.clients.http.client import Redirected, read_text
-from dungeonlab_conformance.target.target import Identity, Target
+from dungeonlab_conformance.clients.http.client import Redirected, read_text, session_for
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
 
 Frame = str | bytes  # a message without Engine.IO's type, or the bytes of a binary one
 
@@ -79,7 +80,7 @@ class EngineIO:
     def __init__(self, target: Target, identity: Identity | None) -> None:
         self.target = target
         self.opened = Opened("")
-        self._http = target.http_session(identity)
+        self._http = session_for(target, identity)
         self._url = URL(target.socket)
         self._headers: Mapping[str, str] = {}
         self._socket: aiohttp.ClientWebSocketResponse | None = None

@@ -3,18 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
+import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.clients.http.diagnosis import may_come_up, of_answer
-from dungeonlab_conformance.results.verdict import NotUp, TargetFault
-from dungeonlab_conformance.target.target import Handshake, Target
+from dungeonlab_conformance.clients.http.client import Redirected, read_text, session_for
+from dungeonlab_conformance.clients.http.diagnosis import may_come_up, may_pass, of_answer, of_error, of_silence
+from dungeonlab_conformance.results.errors import NotUp, TargetFault, Unreachable
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
 
 _MEASURED = 3  # round trips at most; the shortest counts, since a machine that is busy lengthens the others
 _REMINDER = 10.0  # seconds until the reason for waiting is told again
 _PAUSE = 0.5  # seconds between two looks for a server that is not up yet
+_OPEN = re.compile(r'0\s*\{\s*"')  # as JSON may be written, and no chunk of Engine.IO 3, such as `97:0{"sid"`
+_KEPT = 10_000  # characters of the body that a handshake is answered with; a run makes hundreds of them
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What the documented path answered to a handshake: HTTP status, and the body or the first frame."""
+
+    status: int
+    text: str
+    location: str = ""  # where a redirect leads to, which is not followed
+
+    @property
+    def opened(self) -> bool:
+        """Whether this is an Engine.IO OPEN packet."""
+        return self.status == 200 and _OPEN.match(self.text) is not None
+
+
+async def handshake(
+    target: Target,
+    identity: Identity | None,
+    *,
+    transport: str = "polling",
+    version: int = 4,
+    headers: Mapping[str, str] | None = None,
+) -> Handshake:
+    """Ask for an Engine.IO handshake. Raises `TargetFault` if nothing answers there, `NotUp` if it may later."""
+    url = f"{target.socket}?EIO={version}&transport={transport}"
+    ask = _ask_by_websocket if transport == "websocket" else _ask_by_polling
+    try:
+        async with asyncio.timeout(target.limits.answer), session_for(target, identity) as http:
+            return await ask(http, url, dict(headers or {}))
+    except TimeoutError:
+        raise NotUp(await of_silence(target.url, target.limits.answer, known=target.limits.round_trip > 0)) from None
+    except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
+        fault = Unreachable if may_pass(error) else TargetFault
+        raise fault(await of_error(target.url, error)) from None
 
 
 async def reach(target: Target) -> None:
@@ -22,9 +64,9 @@ async def reach(target: Target) -> None:
 
     Raises `TargetFault` with a sentence that says what answered instead, `NotUp` if that may change by itself.
     """
-    answer = await target.handshake(None)
+    answer = await handshake(target, None)
     if not _is_server(answer, target):  # it may serve WebSocket all the same
-        by_websocket = await target.handshake(None, transport="websocket")
+        by_websocket = await handshake(target, None, transport="websocket")
         answer = by_websocket if _is_server(by_websocket, target) else answer
     if not _is_server(answer, target):
         fault = NotUp if may_come_up(answer.status) else TargetFault
@@ -60,7 +102,7 @@ async def measure(target: Target) -> None:
     limits.round_trip = 0.0
     for _ in range(_MEASURED):
         began = time.monotonic()
-        await target.handshake(None)
+        await handshake(target, None)
         took = time.monotonic() - began
         limits.round_trip = min(took, limits.round_trip or took)
         if not limits.far:
@@ -71,3 +113,19 @@ def _is_server(answer: Handshake, target: Target) -> bool:
     """Whether a Socket.IO server answers so; one that is known to be there may also say that it was asked too often."""
     known = target.limits.round_trip > 0
     return answer.opened or answer.status in (401, 403) or (known and answer.status == 429)
+
+
+async def _ask_by_polling(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
+    async with http.get(url, headers=headers, allow_redirects=False) as answer:
+        return Handshake(answer.status, (await read_text(answer))[:_KEPT], answer.headers.get("Location", ""))
+
+
+async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
+    try:
+        async with http.ws_connect(url, headers=headers, timeout=aiohttp.ClientWSTimeout(ws_close=1.0)) as socket:
+            first = await socket.receive()
+            return Handshake(200, first.data if isinstance(first.data, str) else "")
+    except aiohttp.WSServerHandshakeError as refused:
+        return Handshake(refused.status, refused.message)
+    except Redirected as redirected:
+        return Handshake(redirected.status, "", redirected.location)

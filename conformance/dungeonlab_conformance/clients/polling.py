@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from dungeonlab_conformance.clients.engine_io import Closed, Opened
-from dungeonlab_conformance.clients.http.client import read_text
-from dungeonlab_conformance.results.verdict import Gone, Unjudged
-from dungeonlab_conformance.target.target import Identity, Target
+from dungeonlab_conformance.clients.http.client import read_text, session_for
+from dungeonlab_conformance.results.errors import Gone, Unjudged
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
 
 
 class Polling:
@@ -21,7 +22,7 @@ class Polling:
     def __init__(self, target: Target, identity: Identity | None) -> None:
         self.target = target
         self.sid = ""
-        self._http = target.http_session(identity)
+        self._http = session_for(target, identity)
 
     async def open(self) -> None:
         """Shake hands, and enter the default namespace. Raises `Gone` or `Unjudged` if the server would not."""

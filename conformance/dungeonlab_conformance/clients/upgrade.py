@@ -13,10 +13,11 @@ import aiohttp
 
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, Opened, foreign, next_message, open_websocket
-from dungeonlab_conformance.clients.http.client import read_text
-from dungeonlab_conformance.record.journal import Said
-from dungeonlab_conformance.results.verdict import Gone, Unjudged
-from dungeonlab_conformance.target.target import Identity, Target
+from dungeonlab_conformance.clients.http.client import read_text, session_for
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Gone, Unjudged
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
 
 _PAUSE = 0.01  # seconds before polling again a server that answers with nothing
 
@@ -30,7 +31,7 @@ class Upgrade:
     def __init__(self, identity: Identity, target: Target) -> None:
         self.target = target
         self.frames: list[str] = []
-        self._http = target.http_session(identity)
+        self._http = session_for(target, identity)
         self._url = f"{target.socket}?EIO=4&transport=polling"
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._polling: asyncio.Task[None] | None = None

@@ -14,9 +14,12 @@ import aiohttp
 
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, foreign, next_message, open_websocket
-from dungeonlab_conformance.record.journal import Journal, Said
-from dungeonlab_conformance.results.verdict import Gone, Unjudged
-from dungeonlab_conformance.target.target import Identity, Target
+from dungeonlab_conformance.clients.http.client import session_for
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Gone, Unjudged
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
 
 _ACK = re.compile(r"43\d+\[")
 
@@ -41,7 +44,7 @@ class RawConnection:
     async def open(self) -> None:
         """Open the transport and read frames from now on; the namespace is not entered yet."""
         self.target.transports_for("websocket")
-        self._http = self.target.http_session(self.identity)
+        self._http = session_for(self.target, self.identity)
         url = f"{self.target.socket}?EIO=4&transport=websocket"
         try:
             async with asyncio.timeout(self.target.limits.answer):

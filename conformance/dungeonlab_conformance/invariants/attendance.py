@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dungeonlab_conformance.record.journal import Journal, Seat
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Seat
 
 
 class Attendance:

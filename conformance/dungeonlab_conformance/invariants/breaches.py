@@ -18,9 +18,10 @@ from dungeonlab_conformance.invariants.scene_index import SceneIndex
 from dungeonlab_conformance.invariants.shapes import Found, answer_faults, broadcast_faults
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.journal import Journal, Observation, Said
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Observation, Said
 from dungeonlab_conformance.record.secrets.leaks import Ours, leaks
-from dungeonlab_conformance.results.verdict import Broken
+from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import resolve
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.journal import Observation, Said
+from dungeonlab_conformance.record.observation import Observation, Said
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import resolve
 

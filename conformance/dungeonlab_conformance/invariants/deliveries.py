@@ -13,8 +13,10 @@ from typing import Any
 
 from dungeonlab_conformance.invariants.attendance import Attendance
 from dungeonlab_conformance.invariants.content import asks_for, differs, same
-from dungeonlab_conformance.record.journal import Journal, Observation, Said, carries
-from dungeonlab_conformance.results.verdict import Broken
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue, accepts
 
 _STRANGE = 1_000  # deliveries of one event to one connection, unlike any request, after which none is looked for

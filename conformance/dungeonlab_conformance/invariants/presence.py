@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from dungeonlab_conformance.invariants.attendance import Attendance
 from dungeonlab_conformance.invariants.scene_index import SceneIndex
-from dungeonlab_conformance.record.journal import Observation, Seat
-from dungeonlab_conformance.results.verdict import Broken
+from dungeonlab_conformance.record.observation import Observation, Seat
+from dungeonlab_conformance.results.errors import Broken
 
 
 def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Iterator[Broken]:

@@ -9,7 +9,8 @@ from bisect import bisect_right
 from functools import cached_property
 from typing import Any
 
-from dungeonlab_conformance.record.journal import Journal, Said
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Said
 
 
 class SceneIndex:

@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 from dungeonlab_conformance.record.acknowledgement import Answer
-from dungeonlab_conformance.record.journal import Said
-from dungeonlab_conformance.results.verdict import Broken
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue, Event, Violation, validate
 from dungeonlab_spec.catalogue import resolve
 

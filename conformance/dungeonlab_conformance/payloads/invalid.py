@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dungeonlab_conformance.record.journal import Said, contains, new_mark
+from dungeonlab_conformance.record.marks import contains, new_mark
+from dungeonlab_conformance.record.observation import Said
 from dungeonlab_spec import Event, accepts
 from dungeonlab_spec.catalogue import examples
 

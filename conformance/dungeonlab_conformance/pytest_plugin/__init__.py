@@ -77,9 +77,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _target(url: str | None, file: str | None, scale: float) -> Target:
-    from dungeonlab_conformance.results.verdict import TargetFault
+    from dungeonlab_conformance.results.errors import TargetFault
     from dungeonlab_conformance.target.file.load import load
-    from dungeonlab_conformance.target.target import Limits, Target
+    from dungeonlab_conformance.target.limits import Limits
+    from dungeonlab_conformance.target.target import Target
 
     try:
         return load(Path(file), url=url, scale=scale) if file is not None else Target(url or "", limits=Limits(scale))
@@ -91,11 +92,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say which server is judged, and that a target file that lies here is not used beside a URL."""
     if _TARGET not in config.stash:
         return []
-    from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.target.file.load import find
 
     target = config.stash[_TARGET]
-    lines = [f"dungeonlab: judging {shown(Run.of(target).subject)}"]
+    lines = [f"dungeonlab: judging {shown(target.new_run().subject)}"]
     if target.file is None and find():
         lines.append(
             f"dungeonlab: {_FILE} is not used, since a URL was given; --dungeonlab-target {_FILE} uses it, too"
@@ -183,7 +183,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     runs = [] if hasattr(session.config, "workerinput") else session.config.stash[RUNS].all()
     if not (codes := {run.exit_code for run in runs if not run.interrupted}):
         return
-    from dungeonlab_conformance.results.verdict import EXIT_BROKEN, EXIT_SUITE, EXIT_TARGET
+    from dungeonlab_conformance.results.exit_codes import EXIT_BROKEN, EXIT_SUITE, EXIT_TARGET
 
     if EXIT_SUITE in codes:
         session.exitstatus = EXIT_SUITE

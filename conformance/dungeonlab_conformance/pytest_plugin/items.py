@@ -90,7 +90,7 @@ class Described(Suite, pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Read the file, then yield the items; a fault in it is one sentence."""
-        from dungeonlab_conformance.results.verdict import TargetFault
+        from dungeonlab_conformance.results.errors import TargetFault
         from dungeonlab_conformance.target.file.load import load
 
         url, scale = self.config.getoption("--dungeonlab-url"), self.config.getoption("--dungeonlab-timeout")

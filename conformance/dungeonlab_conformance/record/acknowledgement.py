@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.journal import Said
+from dungeonlab_conformance.record.observation import Said
 
 
 @dataclass(frozen=True, slots=True)

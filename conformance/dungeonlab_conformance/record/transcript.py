@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dungeonlab_conformance.record.arguments import LONGEST, body, name
-from dungeonlab_conformance.record.journal import Journal, Observation
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.record.secrets.redaction import Secrets
-from dungeonlab_conformance.results.verdict import Line
 
 LINES = 400  # the last ones; a finding stands at the end of its transcript
 _MOST, _LEAST = 400_000, 1_500  # characters that one finding may take: the first ones, and each even if all is used up

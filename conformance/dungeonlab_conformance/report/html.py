@@ -10,13 +10,14 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance.record.line import Line
 from dungeonlab_conformance.report.content import sequence_diagram
 from dungeonlab_conformance.report.content.grouping import WORST_FIRST, Area, Judged, areas, to_mend
 from dungeonlab_conformance.report.content.headline import headline
 from dungeonlab_conformance.report.content.wording import earlier, repeat, spoken, title
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
-from dungeonlab_conformance.results.verdict import Finding, Line, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import one_line, printable, shortened
 from dungeonlab_spec import Catalogue

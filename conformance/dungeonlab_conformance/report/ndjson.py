@@ -20,7 +20,6 @@ from typing import Any
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import to_json, verdict_to_json
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
-from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.text.files import STANDARD, shown
 
 
@@ -59,7 +58,7 @@ class Stream:
         except OSError as error:  # of a full disk, for instance, and then `problem` has said so before
             self.problem = self.problem or f"{self._name} could not be written: {error.strerror}"
 
-    def on_scene(self, _: Scene, verdicts: list[Verdict]) -> None:
+    def on_scene(self, verdicts: list[Verdict]) -> None:
         """Write the verdicts of one scene; made to be handed to the runner."""
         self._played += 1
         self._verdicts(verdicts)

@@ -14,10 +14,10 @@ from dungeonlab_conformance.report.content.grouping import Judged, areas, to_men
 from dungeonlab_conformance.report.content.headline import counted
 from dungeonlab_conformance.report.content.wording import earlier, repeat, title
 from dungeonlab_conformance.results.claim import obstacles
+from dungeonlab_conformance.results.exit_codes import EXIT_TARGET
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
-from dungeonlab_conformance.results.verdict import EXIT_TARGET, Finding, Outcome, Verdict, fails
-from dungeonlab_conformance.runner.selection import Scene
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict, fails
 from dungeonlab_conformance.text.printable import one_line, shortened
 
 STYLE = {
@@ -62,7 +62,7 @@ class Following:
     ) -> None:
         self.progress.stop()
 
-    def on_scene(self, _: Scene, verdicts: list[Verdict]) -> None:
+    def on_scene(self, verdicts: list[Verdict]) -> None:
         """Count a scene that was played."""
         self.failing += sum(v.outcome is Outcome.FAIL for v in verdicts)
         self.progress.update(self.task, advance=1, failing=f"{self.failing} broken" if self.failing else "")

@@ -6,13 +6,10 @@ import datetime
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
 
-from dungeonlab_conformance.results.verdict import EXIT_SUITE, Verdict, exit_code
+from dungeonlab_conformance.results.exit_codes import EXIT_SUITE, exit_code
+from dungeonlab_conformance.results.verdict import Verdict
 from dungeonlab_spec import Catalogue, Level
-
-if TYPE_CHECKING:
-    from dungeonlab_conformance.target.target import Target
 
 
 @dataclass(slots=True)
@@ -47,12 +44,6 @@ class Run:
     suite: str = field(default_factory=lambda: version("dungeonlab-conformance"))
     target_file: str | None = None
     bundled: bool = False
-
-    @classmethod
-    def of(cls, target: Target, **more: Any) -> Run:
-        """Return the run that is about to judge a target; `more` are further fields. Nothing secret gets into it."""
-        file = target.secrets.redact(target.file) if target.file else None
-        return cls(target.secrets.redact(target.name), bundled=target.bundled, target_file=file, **more)
 
     @property
     def subject(self) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import storable
+from dungeonlab_conformance.record.line import Line
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.schema import problem
-from dungeonlab_conformance.results.verdict import Finding, Line, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 from dungeonlab_conformance.text import files
 from dungeonlab_spec import Catalogue
 

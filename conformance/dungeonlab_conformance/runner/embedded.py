@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from dungeonlab_conformance.results.verdict import TargetFault
+from dungeonlab_conformance.results.errors import TargetFault
 
 READY = "Listening on "  # what it prints as soon as it can be connected to, before its URL
 _PATIENCE = 20  # seconds for a Python process to start on a busy machine

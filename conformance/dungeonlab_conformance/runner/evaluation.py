@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from dungeonlab_conformance.invariants.breaches import breaches
 from dungeonlab_conformance.invariants.deliveries import Ledger
-from dungeonlab_conformance.record.journal import Observation
+from dungeonlab_conformance.invariants.dialect import deviations
+from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.record.secrets.leaks import Ours, made_up
 from dungeonlab_conformance.record.transcript import size, transcript
-from dungeonlab_conformance.results.verdict import Broken, Finding, Verdict
+from dungeonlab_conformance.results.errors import Broken
+from dungeonlab_conformance.results.verdict import Finding, Verdict
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.target.dialect import deviations
 from dungeonlab_spec import Catalogue
 
 FINDINGS = 3  # of one verdict that are kept; the rest would say the same again

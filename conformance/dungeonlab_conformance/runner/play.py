@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
 
+from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import TargetFault, Verdict
+from dungeonlab_conformance.results.verdict import Verdict
 from dungeonlab_conformance.runner.embedded import reference_server
 from dungeonlab_conformance.runner.interruptions.signals import Signals
 from dungeonlab_conformance.runner.runner import TIME_LIMIT, Runner
@@ -23,7 +24,7 @@ def play(
     chosen: Sequence[Scene],
     concurrency: int | None = None,
     fail_fast: bool = False,
-    on_scene: Callable[[Scene, list[Verdict]], None] = lambda *_: None,
+    on_scene: Callable[[list[Verdict]], None] = lambda *_: None,
     run: Run | None = None,
     signals: Signals | None = None,
     time_limit: float = TIME_LIMIT,

@@ -15,18 +15,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from dungeonlab_conformance.clients.handshake import measure, reach
-from dungeonlab_conformance.record.journal import name_marks_after
+from dungeonlab_conformance.record.marks import name_marks_after
 from dungeonlab_conformance.record.transcript import Room
+from dungeonlab_conformance.results.errors import Broken, Gone, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import (
-    Broken,
-    Gone,
-    Missing,
-    Outcome,
-    TargetFault,
-    Unjudged,
-    Verdict,
-)
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.runner.concurrency import Pace
 from dungeonlab_conformance.runner.evaluation import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
 from dungeonlab_conformance.runner.interruptions.liveness import Liveness, Replaced
@@ -65,7 +58,7 @@ class Runner:
         *,
         concurrency: int | None = None,
         fail_fast: bool = False,
-        on_scene: Callable[[Scene, list[Verdict]], None] = lambda *_: None,
+        on_scene: Callable[[list[Verdict]], None] = lambda *_: None,
         run: Run | None = None,
         time_limit: float = TIME_LIMIT,
     ) -> None:
@@ -80,7 +73,7 @@ class Runner:
         self.backstage = Backstage(target)
         target.room = Room()
         self._hide = partial(target.secrets.shortened, longest=_LONGEST)  # nothing gets into the run without it
-        self.run = run or Run.of(target)
+        self.run = run or target.new_run()
         self.run.dialect = bool(target.dialect)
         self._stages: list[tuple[Scene, Stage]] = []
         self._up: dict[int, Stage] = {}  # the stage that still stands, by lane
@@ -358,7 +351,7 @@ class Runner:
             if self.fail_fast and verdict.outcome is Outcome.FAIL:
                 self._over.set()
         self.run.scenes += 1
-        self.on_scene(scene, made)
+        self.on_scene(made)
 
     def _verdict(self, scene: Scene, name: str, played: Played) -> Verdict:
         """Say what a scene showed about one requirement."""

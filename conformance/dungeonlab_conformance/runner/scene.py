@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dungeonlab_conformance.results.verdict import Missing, Unjudged
+from dungeonlab_conformance.results.errors import Missing, Unjudged
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
 

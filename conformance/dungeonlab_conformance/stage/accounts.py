@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.stage.provisioning import Backstage
-from dungeonlab_conformance.target.target import Identity
+from dungeonlab_conformance.target.identity import Identity
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.stage.sessions import Place
+    from dungeonlab_conformance.stage.place import Place
 
 
 @dataclass(eq=False)

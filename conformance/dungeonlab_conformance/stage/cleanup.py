@@ -9,11 +9,13 @@ import asyncio
 from collections.abc import Iterable
 
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.record.journal import Journal, Said
-from dungeonlab_conformance.results.verdict import Missing, TargetFault, Unjudged
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage.accounts import Cast
+from dungeonlab_conformance.stage.place import Place
 from dungeonlab_conformance.stage.provisioning import Backstage
-from dungeonlab_conformance.stage.sessions import LABEL, Place, close
+from dungeonlab_conformance.stage.sessions import LABEL, close
 from dungeonlab_conformance.target.target import Target
 
 _MADE, _ENDED = "token:create", "token:delete"

@@ -11,14 +11,15 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.clients.http.client import Unreadable, read_text
+from dungeonlab_conformance.clients.http.client import Unreadable, read_text, session_for
 from dungeonlab_conformance.clients.http.cookies import sent_to, why_not_sent
 from dungeonlab_conformance.clients.http.diagnosis import reason
-from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged
+from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.stage.captures import Answered, NotThere, capture
 from dungeonlab_conformance.target.http_steps import Step
+from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.rate_limits import Turn, pause_wanted
-from dungeonlab_conformance.target.target import Identity, Target
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.text.printable import one_line, shortened
 from dungeonlab_conformance.text.templates import Undefined, fill
 
@@ -159,7 +160,7 @@ class Stepping:
 
     def _http(self, who: Identity) -> aiohttp.ClientSession:
         if id(who) not in self._https:
-            self._https[id(who)] = (who, self.target.http_session(who))
+            self._https[id(who)] = (who, session_for(self.target, who))
         return self._https[id(who)][1]
 
     def take_cookies(self, who: Identity) -> None:

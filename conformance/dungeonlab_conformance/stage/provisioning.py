@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from dungeonlab_conformance.results.verdict import Missing, TargetFault, Unjudged
+from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage.http_runner import Stepping, StepRefused
 from dungeonlab_conformance.target.adapter import awaitable, complete, defines, foreign_code, text, texts
-from dungeonlab_conformance.target.target import Account, Identity, Target
+from dungeonlab_conformance.target.identity import Account, Identity
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.text.printable import sentence_of
 from dungeonlab_conformance.text.templates import Undefined, fill
 

@@ -4,34 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from dataclasses import dataclass, field
 
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.results.verdict import Missing, TargetFault, Unjudged
+from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage.accounts import Cast
+from dungeonlab_conformance.stage.place import Place
+from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.roles import Party
-from dungeonlab_conformance.target.target import Identity, Target
+from dungeonlab_conformance.target.target import Target
 
 LABEL = "conformance"  # what the sessions and encounters of a run are called, with the run's name behind it
-
-
-@dataclass(eq=False)
-class Place:
-    """A game session, with what has been set up in it so far.
-
-    `variables` are what the steps that opened it captured. `enrolled` and `revoked` are names of accounts.
-    """
-
-    session: str
-    party: Party
-    variables: dict[str, str] = field(default_factory=dict)
-    encounters: list[str] = field(default_factory=list)
-    made: list[str] = field(default_factory=list)  # encounters that were opened in it
-    token: str | None = None
-    enrolled: set[str] = field(default_factory=set)
-    revoked: set[str] = field(default_factory=set)
-    ready_made: bool = False
-    exclusive: bool = True
 
 
 class Places:

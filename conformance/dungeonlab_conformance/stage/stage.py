@@ -19,12 +19,16 @@ from typing import Any
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
 from dungeonlab_conformance.record.acknowledgement import Answer
-from dungeonlab_conformance.record.journal import Journal, Said, new_mark
-from dungeonlab_conformance.results.verdict import Broken, Gone, Missing, Unjudged
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.marks import new_mark
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.stage.accounts import Cast
-from dungeonlab_conformance.stage.sessions import Place, Places
+from dungeonlab_conformance.stage.place import Place
+from dungeonlab_conformance.stage.sessions import Places
+from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.roles import pick
-from dungeonlab_conformance.target.target import Identity, Target
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
 

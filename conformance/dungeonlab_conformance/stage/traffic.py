@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.record.journal import Said
-from dungeonlab_conformance.results.verdict import Gone, Unjudged
-from dungeonlab_conformance.stage.sessions import Place
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Gone, Unjudged
+from dungeonlab_conformance.stage.place import Place
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 

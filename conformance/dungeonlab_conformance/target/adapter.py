@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.record.secrets.redaction import Secrets
-from dungeonlab_conformance.results.verdict import TargetFault, Unjudged
+from dungeonlab_conformance.results.errors import TargetFault, Unjudged
 from dungeonlab_conformance.text.printable import one_line, sentence_of, shortened
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.target.target import Account, Identity, Target
+    from dungeonlab_conformance.target.identity import Account, Identity
+    from dungeonlab_conformance.target.target import Target
 
 
 class Adapter:

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from yarl import URL
 
 from dungeonlab_conformance.record.secrets.redaction import Secrets
-from dungeonlab_conformance.results.verdict import TargetFault
+from dungeonlab_conformance.results.errors import TargetFault
 
 _LIKE = "give one such as http://127.0.0.1:3000"
 _LONGEST = 2000  # characters

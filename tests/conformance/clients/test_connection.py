@@ -11,9 +11,12 @@ from tests.conformance.scripted_server import ENTERED, OPEN, over_websocket, ser
 from dungeonlab_conformance.clients.actor import Actor, Unreadable
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.tcp import Bytes
-from dungeonlab_conformance.record.journal import Capacity, Journal, Said
-from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged
-from dungeonlab_conformance.target.target import Identity, Limits, Target
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.limits import Capacity, Limits
+from dungeonlab_conformance.target.target import Target
 
 QUESTION = "get-user-data"
 

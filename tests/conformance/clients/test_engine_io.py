@@ -14,7 +14,8 @@ from aiohttp import web
 from tests.conformance.scripted_server import OPEN, serving
 
 from dungeonlab_conformance.clients.engine_io import Closed, EngineIO, Noise, Opened
-from dungeonlab_conformance.target.target import Limits, Target
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 
 ODD = [None, True, math.inf, -1, 0, "soon", [], {}, 1e400]
 

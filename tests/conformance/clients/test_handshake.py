@@ -14,10 +14,11 @@ from aiohttp.client_reqrep import ConnectionKey
 from tests.conformance.bytes_server import Answer, bytes_server, http
 from tests.conformance.command import unused_port
 
-from dungeonlab_conformance.clients.handshake import reach, wait_for
+from dungeonlab_conformance.clients.handshake import handshake, reach, wait_for
 from dungeonlab_conformance.clients.http.diagnosis import of_error
-from dungeonlab_conformance.results.verdict import NotUp, TargetFault
-from dungeonlab_conformance.target.target import Limits, Target
+from dungeonlab_conformance.results.errors import NotUp, TargetFault
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 
 OPEN = '0{"sid":"1","upgrades":[],"pingInterval":25000,"pingTimeout":20000}'
 PAGE = b"<!doctype html><html><head><title>Welcome\n to nginx</title></head></html>"
@@ -90,7 +91,7 @@ async def test_each_trouble_is_said_as_what_it_is(answer: list[bytes], says: str
 async def test_of_a_long_refusal_a_part_is_kept() -> None:
     """Hundreds of handshakes are made in a run, and what they were answered is kept."""
     async with bytes_server(lambda _: http("401 No", b"a" * 3_900_000)) as server:
-        assert len((await Target(server.url).handshake(None)).text) <= 10_000
+        assert len((await handshake(Target(server.url), None)).text) <= 10_000
 
 
 async def test_a_server_that_serves_websocket_only_is_reached() -> None:
@@ -106,7 +107,7 @@ async def test_an_open_packet_is_json_however_it_is_written(space: str) -> None:
     opened = f'0{space}{{{space}"sid":"1","upgrades":[],"pingInterval":25000,"pingTimeout":20000}}'
     async with bytes_server(lambda _: http("200 OK", opened.encode())) as server:
         await reach(Target(server.url))
-        assert (await Target(server.url).handshake(None)).opened
+        assert (await handshake(Target(server.url), None)).opened
 
 
 async def test_a_name_that_nobody_has_is_named() -> None:
@@ -136,7 +137,7 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "WS_PROXY", "ws_proxy"):
             monkeypatch.setenv(name, proxy.url)
         await reach(Target(server.url))
-        await Target(server.url).handshake(None, transport="websocket")
+        await handshake(Target(server.url), None, transport="websocket")
         assert proxy.asked == []
 
 
@@ -148,7 +149,7 @@ async def test_a_redirected_websocket_carries_nothing_away() -> None:
     ):
         target = Target(server.url, headers={"X-Secret": "secret"})
         for transport in ("websocket", "polling"):
-            answer = await target.handshake(None, transport=transport)
+            answer = await handshake(target, None, transport=transport)
             assert (answer.status, answer.location) == (307, f"{other.url}/socket.io/")
         assert other.asked == []
 
@@ -227,7 +228,7 @@ async def test_http_at_a_port_of_https_is_named(self_signed: ssl.SSLContext, tra
     async with bytes_server(lambda _: http("403 No"), context=self_signed) as server:
         url = server.url.replace("https:", "http:")
         with pytest.raises(TargetFault, match=f"speaks TLS at this port.*; set .* url to {server.url}$"):
-            await Target(url).handshake(None, transport=transport)
+            await handshake(Target(url), None, transport=transport)
 
 
 # -- waiting -----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from tests.conformance.written import TIME, Written, broken, found
 
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.journal import Observation, Said
+from dungeonlab_conformance.record.observation import Observation, Said
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 

@@ -9,7 +9,8 @@ import pytest
 from dungeonlab_conformance.invariants.content import differences
 from dungeonlab_conformance.payloads.invalid import SHAPES, invalid_requests
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.journal import Observation, Said, carries, contains, new_mark
+from dungeonlab_conformance.record.marks import carries, contains, new_mark
+from dungeonlab_conformance.record.observation import Observation, Said
 from dungeonlab_spec import Catalogue, Event, accepts
 from dungeonlab_spec.catalogue import examples
 

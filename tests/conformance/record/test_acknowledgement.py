@@ -9,7 +9,7 @@ import pytest
 from dungeonlab_conformance.invariants.shapes import answer_faults
 from dungeonlab_conformance.record.acknowledgement import Answer
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.journal import Said
+from dungeonlab_conformance.record.observation import Said
 
 
 def answer(*args: Any, event: str = "leave-session", asked: Any = None, legal: bool = True) -> Answer:

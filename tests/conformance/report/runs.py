@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
-from dungeonlab_conformance.record.journal import Act
+from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.results.claim import claim
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import from_json
-from dungeonlab_conformance.results.verdict import Finding, Line, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 from dungeonlab_spec import Catalogue
 
 NASTY = (

@@ -13,8 +13,6 @@ from dungeonlab_conformance.report.ndjson import Stream
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Finding
-from dungeonlab_conformance.runner.selection import Scene, Selection, scenes
-from dungeonlab_spec import Catalogue
 
 
 @pytest.fixture
@@ -23,40 +21,34 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "run.ndjson"
 
 
-@pytest.fixture
-def scene() -> Scene:
-    """Return any scene; the stream looks only at its verdicts."""
-    return scenes(Selection(only=("connect/websocket",)), Catalogue.load())[0]
-
-
 def rows(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 
-def test_a_verdict_stands_in_the_file_before_the_run_is_over(file: Path, scene: Scene) -> None:
+def test_a_verdict_stands_in_the_file_before_the_run_is_over(file: Path) -> None:
     """Each line is flushed: whoever reads along sees the verdict at once."""
     with Stream(file, Run("url"), 1) as stream:
-        stream.on_scene(scene, passing_run().verdicts[:1])
+        stream.on_scene(passing_run().verdicts[:1])
         assert [row["line"] for row in rows(file)] == ["run", "verdict"]
 
 
-def test_a_stream_amounts_to_the_result(file: Path, scene: Scene) -> None:
+def test_a_stream_amounts_to_the_result(file: Path) -> None:
     """Read back, it is the run that `--json` would have written."""
     run = broken_run()
     with Stream(file, run, run.scenes) as stream:
         for _ in range(run.scenes):
-            stream.on_scene(scene, [])
+            stream.on_scene([])
         stream.finish()
     assert rows(file)[-1]["complete"] is True
     assert load(file) == run
 
 
-def test_a_verdict_that_changes_later_is_written_again(file: Path, scene: Scene) -> None:
+def test_a_verdict_that_changes_later_is_written_again(file: Path) -> None:
     """An invariant convicts at the end; of the two lines the later counts."""
     run = Run("url")
     verdict = passing_run().verdicts[0]
     with Stream(file, run, 1) as stream:
-        stream.on_scene(scene, [verdict])
+        stream.on_scene([verdict])
         verdict.convict(Finding("silence", "a leak"))
         run.verdicts = [verdict]
         stream.finish()
@@ -72,12 +64,12 @@ def test_a_run_cut_short_says_so_in_the_last_line(file: Path, how: dict[str, Any
     assert (rows(file)[-1]["complete"], rows(file)[-1]["reason"]) == (False, why)
 
 
-def test_a_crash_of_the_suite_leaves_a_whole_stream(file: Path, scene: Scene) -> None:
+def test_a_crash_of_the_suite_leaves_a_whole_stream(file: Path) -> None:
     """An exception on the way out still writes the summary, claims nothing, and reads back as the suite's fault."""
 
     def crash() -> None:
         with Stream(file, Run("url"), 2) as stream:
-            stream.on_scene(scene, passing_run().verdicts[:3])
+            stream.on_scene(passing_run().verdicts[:3])
             raise ZeroDivisionError("oops")
 
     with pytest.raises(ZeroDivisionError):
@@ -88,10 +80,10 @@ def test_a_crash_of_the_suite_leaves_a_whole_stream(file: Path, scene: Scene) ->
     assert load(file).exit_code == 4
 
 
-def test_a_stream_cut_off_by_force_can_still_be_read(file: Path, scene: Scene) -> None:
+def test_a_stream_cut_off_by_force_can_still_be_read(file: Path) -> None:
     """Half a line at the end is left out; what came before it stands, and the run is known to be cut short."""
     with Stream(file, Run("url"), 2) as stream:
-        stream.on_scene(scene, passing_run().verdicts[:3])
+        stream.on_scene(passing_run().verdicts[:3])
     whole = file.read_text().splitlines(keepends=True)
     file.write_text("".join(whole[:-2]) + whole[-2][:20])
     run = load(file)
@@ -100,9 +92,9 @@ def test_a_stream_cut_off_by_force_can_still_be_read(file: Path, scene: Scene) -
     assert run.fault is not None
 
 
-def test_a_full_disk_is_told_and_does_not_end_the_run(scene: Scene) -> None:
+def test_a_full_disk_is_told_and_does_not_end_the_run() -> None:
     """What cannot be written is put down once; the verdicts still come in."""
     with Stream(Path("/dev/full"), Run("url"), 1) as stream:
-        stream.on_scene(scene, passing_run().verdicts[:3])
+        stream.on_scene(passing_run().verdicts[:3])
         stream.finish()
     assert stream.problem == "/dev/full could not be written: No space left on device"

@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from tests.conformance.report.runs import nasty_run
 
-from dungeonlab_conformance.record.journal import Act
+from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.report.content.sequence_diagram import draw
-from dungeonlab_conformance.results.verdict import Line
 
 
 def drawn(*lines: Line, convicting: Sequence[Line] = ()) -> ET.Element:

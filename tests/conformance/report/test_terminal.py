@@ -185,7 +185,7 @@ def test_progress_counts_what_was_played_and_what_is_broken() -> None:
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
     chosen = scenes(Selection(only=("connect",)), Catalogue.load())
     with terminal.Following(console, len(chosen)) as following:
-        following.on_scene(chosen[0], [failing(ECHO, "token:move"), failing(SHOULD, "token:move")])
+        following.on_scene([failing(ECHO, "token:move"), failing(SHOULD, "token:move")])
         [task] = following.progress.tasks
         assert (task.completed, task.total, task.fields["failing"]) == (1, len(chosen), "1 broken")
 
@@ -194,6 +194,6 @@ def test_there_is_no_progress_where_nobody_watches() -> None:
     """A log is not filled with bars."""
     console = Console(file=io.StringIO(), force_terminal=False)
     with terminal.Following(console, 3) as following:
-        following.on_scene(scenes(Selection(only=("connect",)), Catalogue.load())[0], [])
+        following.on_scene([])
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue() == ""

@@ -26,9 +26,10 @@ from dungeonlab_conformance.report import badge, diff, github, html, junit, know
 from dungeonlab_conformance.report.content import sequence_diagram
 from dungeonlab_conformance.report.ndjson import Stream
 from dungeonlab_conformance.results import to_json as result_report
+from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Broken, Finding, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 from dungeonlab_conformance.runner.evaluation import finding
 
 SEEN = st.lists(st.tuples(st.sampled_from(ACTS), VALUES, st.lists(VALUES, max_size=2)), max_size=6)

@@ -14,9 +14,10 @@ from tests.conformance.arbitrary import VALUES, quickly
 from tests.conformance.report.runs import ECHO, NASTY, failing
 
 from dungeonlab_conformance.record.arguments import LONGEST, LONGEST_NAME, Arguments, arguments, body, leaves, name
+from dungeonlab_conformance.record.line import Line
 from dungeonlab_conformance.report.content.wording import finding_lines, repeat, spoken, title
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Finding, Line
+from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.runner.selection import Selection, in_vain, judgeable, scenes
 from dungeonlab_conformance.text.printable import one_line, printable, shortened
 from dungeonlab_spec import Catalogue

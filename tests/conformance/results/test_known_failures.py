@@ -10,9 +10,10 @@ import pytest
 from tests.conformance.report.runs import ECHO, failing, passing_run
 
 from dungeonlab_conformance.report import known_failures
+from dungeonlab_conformance.results.exit_codes import EXIT_BROKEN, EXIT_OK, EXIT_TARGET
 from dungeonlab_conformance.results.known_failures import Known, hold_against, load
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import EXIT_BROKEN, EXIT_OK, EXIT_TARGET, Finding, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 
 TODAY = datetime.date(2027, 3, 1)
 

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.conformance.report.runs import ECHO, broken_document, broken_run, failing, nasty_run, passing_run
 
-from dungeonlab_conformance.record.journal import Act
+from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.schema import problem, schema

@@ -12,7 +12,8 @@ from tests.serving import Variant, served
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
-from dungeonlab_conformance.target.target import Limits, Target
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_reference_server.rules import Payload
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import Store

@@ -11,9 +11,10 @@ from tests.conformance.command import command, unused_port
 from tests.conformance.report.runs import ECHO, broken_run
 from tests.faulty.judging import served
 
+from dungeonlab_conformance.record.line import Line
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.to_json import write
-from dungeonlab_conformance.results.verdict import Finding, Line
+from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.runner.diagnostics.id_mapping import Correspondence
 from dungeonlab_conformance.runner.diagnostics.replay import in_turn
 

@@ -12,14 +12,16 @@ from tests.faulty.judging import served
 
 from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.handshake import measure, reach
+from dungeonlab_conformance.results.errors import Broken, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Broken, Missing, Outcome, TargetFault, Unjudged
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner import play
 from dungeonlab_conformance.runner import runner as room
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Scene, Selection, scenes
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.target.target import Limits, Target
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 
 ECHO = "rooms/sender-hears-nothing"

@@ -10,9 +10,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from tests.conformance.scripted_server import serving
 
-from dungeonlab_conformance.results.verdict import Unjudged
+from dungeonlab_conformance.clients.http.client import session_for
+from dungeonlab_conformance.results.errors import Unjudged
 from dungeonlab_conformance.stage.provisioning import Backstage
-from dungeonlab_conformance.target.target import Identity, Target
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
 
 
 async def test_an_attempt_to_register_may_be_repeated(reference_url: str) -> None:
@@ -38,7 +40,7 @@ async def test_an_idle_connection_is_not_used_again(
 
     app = web.Application()
     app.router.add_post("/", answer)
-    async with TestServer(app) as server, Target(str(server.make_url("/"))).http_session(None) as http:
+    async with TestServer(app) as server, session_for(Target(str(server.make_url("/"))), None) as http:
         for later in (0.0, idle):
             clock = time.monotonic() + later
             monkeypatch.setattr(aiohttp.connector, "monotonic", lambda now=clock: now)

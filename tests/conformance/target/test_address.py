@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.conformance.arbitrary import TEXTS, quickly
 from tests.conformance.command import command, unused_port
 
-from dungeonlab_conformance.results.verdict import TargetFault
+from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.target.address import check
 from dungeonlab_conformance.target.target import Target
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from dungeonlab_conformance.record.journal import Act, Journal
-from dungeonlab_conformance.results.verdict import Missing
-from dungeonlab_conformance.target.dialect import PLAIN, Dialect, Shape, deviations
+from dungeonlab_conformance.invariants.dialect import deviations
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Act
+from dungeonlab_conformance.results.errors import Missing
+from dungeonlab_conformance.target.dialect import PLAIN, Dialect, Shape
 
 BARE = Dialect(
     events={"join-session": "joinSession", "token:move": "token:shift"},

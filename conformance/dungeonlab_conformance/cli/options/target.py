@@ -81,10 +81,11 @@ def make_target(url: str | None, target_file: Path | None, transport: str | None
     A URL beside ``--target`` takes the place of the file's own; without that, a file that happens to lie here is
     not used, since what it holds may be secret and for another server. That is said on standard error.
     """
-    from dungeonlab_conformance.results.verdict import TargetFault
+    from dungeonlab_conformance.results.errors import TargetFault
     from dungeonlab_conformance.target.file.document import AdapterFault, FileFault
     from dungeonlab_conformance.target.file.load import find, load, unused
-    from dungeonlab_conformance.target.target import EMBEDDED, Limits, Target
+    from dungeonlab_conformance.target.limits import Limits
+    from dungeonlab_conformance.target.target import EMBEDDED, Target
 
     file = target_file or (find() if url is None else None)
     if url is not None and file is None and (notice := unused()):

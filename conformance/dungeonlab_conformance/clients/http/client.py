@@ -1,7 +1,7 @@
 """The suite's HTTP client: a session that follows no redirect, and a body that is read up to a limit.
 
 Every HTTP request and every WebSocket handshake of the suite goes through a session that `new_session` made, and every
-body is read by `read_text` or `read_body`. Knows nothing of targets and verdicts. What it raises is an
+body is read by `read_text` or `read_body`. Knows nothing of verdicts. What it raises is an
 `aiohttp.ClientError`:
 
     Redirected  a redirect, which is not followed
@@ -21,6 +21,8 @@ import aiohttp
 from yarl import URL
 
 from dungeonlab_conformance.clients.http.cookies import Jar
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
 
 LONGEST_BODY = 4_000_000  # bytes of an answer, after decompression
 LONGEST_HEADER = 65_536  # bytes of one header line; aiohttp reads 128 of them at most
@@ -68,6 +70,11 @@ def new_session(
         max_line_size=LONGEST_HEADER,
         max_field_size=LONGEST_HEADER,
     )
+
+
+def session_for(target: Target, identity: Identity | None) -> aiohttp.ClientSession:
+    """Return a new HTTP session to a target, holding the identity's cookies; see `new_session`."""
+    return new_session(target.url, identity.cookies if identity else {}, target.headers_for(identity), target.verify)
 
 
 @cache

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from dungeonlab_conformance.clients.http.users import Operation, operations
-from dungeonlab_conformance.results.verdict import Broken, Gone
+from dungeonlab_conformance.results.errors import Broken, Gone
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec.catalogue import http_side
 

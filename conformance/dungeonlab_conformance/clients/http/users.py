@@ -18,10 +18,10 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.clients.http.client import Unreadable, read_text
+from dungeonlab_conformance.clients.http.client import Unreadable, read_text, session_for
 from dungeonlab_conformance.clients.http.diagnosis import reason
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.results.verdict import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.target.rate_limits import Turn
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec.catalogue import http_side
@@ -92,7 +92,7 @@ class Visitor:
         path = row.path.format(**ids)
         shown = {**body, "password": "…"} if isinstance(body, dict) and "password" in body else body
         self.journal.write(self.name, 0, "sends", f"{row.method} {path}", () if body is None else (shown,))
-        http = self.http if cookies is None else self.target.http_session(None)
+        http = self.http if cookies is None else session_for(self.target, None)
         if cookies:
             http.cookie_jar.update_cookies(cookies, URL(self.target.url))
         try:
@@ -165,7 +165,7 @@ class Town:
 
     async def stranger(self, name: str = "nobody") -> Visitor:
         """Return somebody without an account."""
-        http = await self.stack.enter_async_context(self.target.http_session(None))
+        http = await self.stack.enter_async_context(session_for(self.target, None))
         username, password = f"{name}-{_RUN}-{next(_COUNT)}", secrets.token_urlsafe(12)
         visitor = Visitor(name, self.target, self.journal, http, username, password)
         self.visitors.append(visitor)

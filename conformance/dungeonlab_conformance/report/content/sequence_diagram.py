@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from dungeonlab_conformance.record.arguments import body
+from dungeonlab_conformance.record.line import Line
 from dungeonlab_conformance.report.content.wording import spoken
-from dungeonlab_conformance.results.verdict import Line
 from dungeonlab_conformance.text.printable import one_line, shortened
 
 _HEAD, _TAIL = 4, 30  # lines kept of a long transcript; a finding stands at its end

@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Collection, Iterator
 from functools import cache
 
+from dungeonlab_conformance.record.line import Line
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Finding, Line, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Verdict
 from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_spec import Catalogue
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from dungeonlab_conformance.clients.handshake import reach
-from dungeonlab_conformance.results.verdict import Broken, Missing, TargetFault, Unjudged
+from dungeonlab_conformance.clients.handshake import handshake, reach
+from dungeonlab_conformance.results.errors import Broken, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage.accounts import Cast
 from dungeonlab_conformance.stage.cleanup import sweep
 from dungeonlab_conformance.stage.provisioning import Backstage
@@ -105,7 +105,7 @@ class _Walk:
         return Step(name, "done")
 
     async def _reach(self) -> None:
-        await self.target.handshake(None)
+        await handshake(self.target, None)
 
     async def _distinct(self) -> None:
         users: dict[str, str] = {}

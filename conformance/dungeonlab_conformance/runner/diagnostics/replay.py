@@ -17,15 +17,19 @@ from dungeonlab_conformance.clients.connection import Connection, Refused
 from dungeonlab_conformance.clients.handshake import measure, reach
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
 from dungeonlab_conformance.record.arguments import Arguments, arguments
-from dungeonlab_conformance.record.journal import Journal, Observation, Said
-from dungeonlab_conformance.results.verdict import Finding, Gone, Line
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.results.errors import Gone
+from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.runner.diagnostics.id_mapping import Correspondence
 from dungeonlab_conformance.stage.accounts import Cast
 from dungeonlab_conformance.stage.cleanup import clear_away
 from dungeonlab_conformance.stage.provisioning import Backstage
 from dungeonlab_conformance.stage.sessions import Places
 from dungeonlab_conformance.target.dialect import PLAIN
-from dungeonlab_conformance.target.target import Identity, Target
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.text.files import depth
 
 Came = Literal["done", "as recorded", "otherwise", "nothing", "besides", "left out"]

@@ -10,10 +10,12 @@ from itertools import islice
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.handshake import reach
-from dungeonlab_conformance.record.journal import Journal, Observation
-from dungeonlab_conformance.results.verdict import Gone, TargetFault, Unjudged, Unreachable
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Observation
+from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged, Unreachable
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.target.target import Identity, Target
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
 
 _ASKED = 3  # logged-in users of whom at least one must be recognised
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from dungeonlab_conformance.results.verdict import EXIT_INTERRUPTED
+from dungeonlab_conformance.results.exit_codes import EXIT_INTERRUPTED
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ Pure functions over what the scene found and when; whether the server is there a
 
 from __future__ import annotations
 
-from dungeonlab_conformance.results.verdict import Broken, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 
 # Requirements that a server breaks by going away, if it was just sent what they are about.

@@ -11,14 +11,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dungeonlab_conformance.record.secrets.redaction import Secrets
-from dungeonlab_conformance.results.verdict import TargetFault
+from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.target.adapter import Adapter, defines
 from dungeonlab_conformance.target.dialect import Dialect, Shape
 from dungeonlab_conformance.target.file.document import AdapterFault, Document
 from dungeonlab_conformance.target.file.rules import RECIPES, actors_fault, recipe
 from dungeonlab_conformance.target.http_steps import OUR_HTTP_SIDE, Csrf, Step
+from dungeonlab_conformance.target.identity import Account, ReadyMade
+from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.roles import ROLES, Party
-from dungeonlab_conformance.target.target import Account, Limits, ReadyMade, Target
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.text.printable import sentence_of
 
 # Whoever says none of this has the HTTP side of the protocol's section 16.

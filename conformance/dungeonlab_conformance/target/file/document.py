@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.record.secrets.redaction import Secrets
-from dungeonlab_conformance.results.verdict import TargetFault
+from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.text import files
 
 Where = tuple[str | int, ...]  # the keys and indices that lead to something in the file

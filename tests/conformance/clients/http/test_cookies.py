@@ -11,12 +11,15 @@ import pytest
 from aiohttp import web
 from tests.conformance.bytes_server import bytes_server, http
 
-from dungeonlab_conformance.results.verdict import Outcome, TargetFault
+from dungeonlab_conformance.clients.handshake import handshake
+from dungeonlab_conformance.results.errors import TargetFault
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.stage.provisioning import Backstage
 from dungeonlab_conformance.target.http_steps import Step
-from dungeonlab_conformance.target.target import Account, Identity, Target
+from dungeonlab_conformance.target.identity import Account, Identity
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_reference_server.app import make_app
 from dungeonlab_reference_server.http import COOKIE
 from dungeonlab_spec import Catalogue
@@ -56,7 +59,7 @@ async def test_a_value_goes_back_as_it_came(value: str, transport: str) -> None:
     """To the Socket.IO server, and with further requests."""
     async with bytes_server(lambda _: http("200 OK", b"{}", "X-User: u", f"Set-Cookie: sid={value}; Path=/")) as server:
         alice = await logged_in(server.url)
-        await Target(server.url).handshake(alice, transport=transport)
+        await handshake(Target(server.url), alice, transport=transport)
         assert sent(server.asked[-1]) == [f"sid={value}"]
 
 

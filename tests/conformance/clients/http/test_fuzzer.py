@@ -11,8 +11,9 @@ import pytest
 from tests.conformance.bytes_server import bytes_server, http
 
 from dungeonlab_conformance.clients.http.fuzzer import Generator
-from dungeonlab_conformance.results.verdict import Gone
-from dungeonlab_conformance.target.target import Limits, Target
+from dungeonlab_conformance.results.errors import Gone
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 
 requests = pytest.importorskip("requests")
 pytest.importorskip("schemathesis")

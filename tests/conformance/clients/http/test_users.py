@@ -15,7 +15,7 @@ from dungeonlab_conformance.cli import main
 from dungeonlab_conformance.clients.http import fuzzer
 from dungeonlab_conformance.clients.http.users import Reply, described, operations
 from dungeonlab_conformance.results.claim import musts
-from dungeonlab_conformance.results.verdict import Broken
+from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_spec import Catalogue
 

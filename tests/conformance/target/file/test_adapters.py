@@ -11,9 +11,10 @@ import pytest
 from tests.conformance.command import command, unused_port
 
 from dungeonlab_conformance.adapter import Adapter
-from dungeonlab_conformance.results.verdict import TargetFault, Unjudged
+from dungeonlab_conformance.results.errors import TargetFault, Unjudged
 from dungeonlab_conformance.stage.provisioning import Backstage
-from dungeonlab_conformance.target.target import Limits, Target
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 
 FILE = '[server]\nurl = "http://127.0.0.1:{port}"\n'
 HEAD = "import sys\nfrom dungeonlab_conformance.adapter import Adapter\n"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from dungeonlab_conformance.results.verdict import Outcome, TargetFault
+from dungeonlab_conformance.results.errors import TargetFault
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.file.load import load

@@ -10,12 +10,14 @@ import pytest
 from aiohttp import web
 
 from dungeonlab_conformance.adapter import Adapter
-from dungeonlab_conformance.results.verdict import Gone, Missing, TargetFault, Unjudged
+from dungeonlab_conformance.results.errors import Gone, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage.captures import Answered, NotThere, capture
 from dungeonlab_conformance.stage.http_runner import Stepping, StepRefused
 from dungeonlab_conformance.stage.provisioning import Backstage, parse_cookies
 from dungeonlab_conformance.target.http_steps import Csrf, Step
-from dungeonlab_conformance.target.target import Account, Identity, Limits, Target
+from dungeonlab_conformance.target.identity import Account, Identity
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 
 PAGE = '<html><head><meta name="token" content="from-meta"></head><form><input value="from-form" name=csrf></form>'
 

@@ -1,0 +1,68 @@
+"""Marks: values that occur nowhere else in a run, by which a broadcast is known as that of its request."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Any, overload
+
+from dungeonlab_conformance.record.arguments import Arguments
+from dungeonlab_conformance.record.observation import Observation, Said
+
+_MARKS = itertools.count(1)
+_SALT = secrets.token_hex(3)  # in the marks of what is no run
+_RUN: ContextVar[str] = ContextVar("_RUN", default=_SALT)
+
+
+def name_marks_after(run: str) -> None:
+    """Put the name of a run into every mark that is made in this context from now on."""
+    _RUN.set(run)
+
+
+@overload
+def new_mark(like: int) -> int: ...
+
+
+@overload
+def new_mark(like: str = "") -> str: ...
+
+
+def new_mark(like: str | int = "") -> str | int:
+    """Return a value that occurs nowhere else in the run: a text, or a number if it is to stand for one."""
+    return 100_000 + next(_MARKS) if isinstance(like, int) else f"mark-{_RUN.get()}-{next(_MARKS)}."
+
+
+def contains(found: object, mark: str | int) -> bool:
+    """Say whether a payload carries a mark, at any depth.
+
+    One that was made up here may stand anywhere in a text; an id is the whole of one: `figure-4` is not in `figure-49`.
+    """
+    args = found if isinstance(found, Arguments) else Arguments((found,))
+    if not isinstance(mark, str):
+        return mark in args.numbers
+    return any(mark in text for text in args.texts) if _is_made_up(mark) else mark in args.texts
+
+
+def carries(observation: Observation, said: Said) -> bool:
+    """Say whether an observation is the broadcast of what was said, however broken the rest of it may be.
+
+    An id is that of a token; where tokens are named, it is looked for there alone: 7 may be somebody else's id as well.
+    """
+    if observation.event != said.event or said.mark is None:
+        return False
+    named = () if _is_made_up(said.mark) else _tokens(observation.args)
+    return said.mark in named if named else contains(observation.args, said.mark)
+
+
+def _is_made_up(mark: str | int) -> bool:
+    return isinstance(mark, int) or (mark.startswith("mark-") and mark.endswith("."))  # no id has a full stop in it
+
+
+def _tokens(args: Sequence[Any]) -> tuple[str, ...]:
+    """Return the ids of tokens that a payload names as such."""
+    body = args[0] if args and isinstance(args[0], dict) else {}
+    token = body.get("token")
+    ids = (body.get("tokenId"), token.get("id") if isinstance(token, dict) else None)
+    return tuple(each for each in ids if isinstance(each, str))

@@ -1,0 +1,93 @@
+"""How long to wait for a server, and how much of what it sends to keep."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from dungeonlab_conformance.results.errors import TargetFault
+
+_EACH = 1_500  # bytes that an observation takes, whatever was observed
+_SLOWEST = 4_000  # bytes a second that a far link is trusted to carry
+_OFTEN = 8  # waits in vain, after which a request that only prepares a scene is not tried any more
+
+
+@dataclass(slots=True)
+class Capacity:
+    """How much memory a run gives to what the server sends, in bytes, and how much of it is `left`."""
+
+    left: int = 150_000_000
+
+    def takes(self, weight: int) -> bool:
+        """Whether there is room for one thing more, of about so many bytes; if so, it is taken."""
+        self.left -= weight + _EACH
+        return self.left > 0
+
+    def check(self) -> None:
+        """Raise `TargetFault` once there is no more room."""
+        if self.left <= 0:
+            raise TargetFault("the server sent more in this run than is kept (150 MB); does it send without end?")
+
+
+@dataclass(slots=True)
+class Limits:
+    """How long to wait, in seconds: a base that users scale, and more for a link that proved to be slow."""
+
+    scale: float = 1.0
+    round_trip: float = 0.0
+    base: float = 4.0
+    quiet: float = 0.5
+    _answered: set[str] = field(default_factory=set)
+    _silent: Counter[str] = field(default_factory=Counter)
+
+    def heard_of(self, event: str) -> None:
+        """Note that a request of this name was answered."""
+        self._answered.add(event)
+
+    def waited_for(self, event: str) -> None:
+        """Note that a request of this name was not answered in time."""
+        self._silent[event] += 1
+
+    def gave_up(self, event: str) -> bool:
+        """Whether requests of this name have been waited for often, and never answered: then none need be prepared."""
+        return event not in self._answered and self._silent[event] >= _OFTEN
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether any request has been answered so far."""
+        return bool(self._answered)
+
+    @property
+    def answer(self) -> float:
+        """How long an answer or a delivery may take."""
+        return self.scale * (self.base + 40 * min(self.round_trip, 1.0))
+
+    @property
+    def far(self) -> bool:
+        """Whether a round trip takes so long that many must be under way at once."""
+        return self.round_trip > 0.03
+
+    @property
+    def moment(self) -> float:
+        """How long to look whether a server reacts to what it need not react to."""
+        return 0.03 * max(1.0, self.scale) + 2 * min(self.round_trip, 1.0)
+
+    @property
+    def together(self) -> int:
+        """How many requests of one connection may be under way, where a scene sends many."""
+        return 20 if self.far else 1
+
+    def answer_to(self, args: tuple[Any, ...]) -> float:
+        """How long the answer to a request may take, which must get to the server first."""
+        return self.answer + (self.scale * len(repr(args)) / _SLOWEST if self.far else 0.0)
+
+    @property
+    def scene(self) -> float:
+        """How long a whole scene may take."""
+        return 12 * self.answer
+
+    @property
+    def sweep(self) -> float:
+        """How long the recorders stay on after the last scene, for what comes late."""
+        return self.quiet * max(1.0, self.scale) + 2 * min(self.round_trip, 1.0)
