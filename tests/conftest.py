@@ -12,10 +12,10 @@ from tests.serving import reference_server
 from tests.workflows import copy_checkout, git
 
 _LONG = (
-    "faulty",
-    "weather",
+    "mutants",
+    "false_alarms",
     "hostile",
-    "peers",
+    "other_stacks",
     "target",
 )  # which take the longest, by their folders; in this order
 

@@ -19,9 +19,9 @@ import uvloop
 from dungeonlab_conformance.runner.embedded import READY, command
 from dungeonlab_reference_server.app import make_app, serve
 from dungeonlab_reference_server.http import HttpSide
+from dungeonlab_reference_server.pipeline import Wire
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore
-from dungeonlab_reference_server.wire import Wire
 
 Door = Callable[[int], Awaitable[int]]  # puts something before a port; returns the port to be used instead
 

@@ -244,7 +244,7 @@ def readme() -> str:
 def teeth() -> str:
     """Return the matrix of requirements and faulty servers, read in both directions."""
     sys.path.append(str(ROOT))  # the faulty servers are tests, and not installed
-    from tests.faulty.fault import all_faults
+    from tests.mutants.fault import all_faults
 
     catalogue, faults = Catalogue.load(), all_faults().values()
     demanded = [r for r in catalogue.requirements.values() if r.level != "MAY" and r.untestable is None]
@@ -286,7 +286,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/events.md": events,
     "docs/requirements.md": requirements,
     "docs/target-file.md": target_file,
-    "docs/teeth.md": teeth,
+    "docs/fault-detection.md": teeth,
     "README.md": readme,
 }
 

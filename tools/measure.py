@@ -14,10 +14,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from tests.faulty import judging as faulty
-from tests.faulty.fault import Charge, all_faults
-from tests.peers import judging as peers
-from tests.weather.forecast import WEATHERS, climates, day
+from tests.false_alarms.forecast import WEATHERS, climates, day
+from tests.mutants import judging as faulty
+from tests.mutants.fault import Charge, all_faults
+from tests.other_stacks import judging as peers
 from tools.generate_docs import MEASURED, ROOT
 
 from dungeonlab_conformance.checks.registry import all_checks

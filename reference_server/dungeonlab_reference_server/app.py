@@ -10,10 +10,10 @@ from aiohttp import web
 
 from dungeonlab_reference_server.http import UPLOADS, HttpSide, errors_as_json
 from dungeonlab_reference_server.origins import guard
+from dungeonlab_reference_server.pipeline import Wire
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore, Store
 from dungeonlab_reference_server.tcp import Connections
-from dungeonlab_reference_server.wire import Wire
 from dungeonlab_spec import Catalogue
 
 SETTINGS = web.AppKey("SETTINGS", Settings)

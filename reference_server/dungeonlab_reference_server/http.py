@@ -13,13 +13,13 @@ from typing import Any
 
 from aiohttp import web
 
-from dungeonlab_reference_server.faults import traced
+from dungeonlab_reference_server.log import traced
 from dungeonlab_reference_server.origins import own_scheme
 from dungeonlab_reference_server.passwords import PasswordQueue, TooBusy, check_password, hash_password, nobodys_secret
+from dungeonlab_reference_server.pipeline import COOKIE, Wire
 from dungeonlab_reference_server.rules import Session
 from dungeonlab_reference_server.store import Store, User
 from dungeonlab_reference_server.uploads import Uploads
-from dungeonlab_reference_server.wire import COOKIE, Wire
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from dungeonlab_reference_server.pipeline import Wire
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
-from dungeonlab_reference_server.sockets import Where
-from dungeonlab_reference_server.wire import Wire
+from dungeonlab_reference_server.socketio_server import Where
 
 
 class WritesIntegersWithAPoint(Wire):

@@ -10,9 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from dungeonlab_reference_server.http import HttpSide
+from dungeonlab_reference_server.pipeline import Wire
 from dungeonlab_reference_server.rules import Emission, Payload
-from dungeonlab_reference_server.sockets import Where
-from dungeonlab_reference_server.wire import Wire
+from dungeonlab_reference_server.socketio_server import Where
 
 
 def _deep(levels: int) -> Any:

@@ -14,9 +14,9 @@ import aiohttp
 import socketio
 
 from dungeonlab_reference_server.app import make_app, serve
+from dungeonlab_reference_server.pipeline import Wire
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore
-from dungeonlab_reference_server.wire import Wire
 
 PASSWORD = "correct horse"
 PATIENCE = 10  # seconds until a test gives up; nothing here takes long

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.faulty.in_aftermath import CountsRefusedUpdates, MovesBeforeItLooks, RelaysBeforeItLooks
-from tests.faulty.in_payloads import LooksAtTypesOnly
+from tests.mutants.in_aftermath import CountsRefusedUpdates, MovesBeforeItLooks, RelaysBeforeItLooks
+from tests.mutants.in_payloads import LooksAtTypesOnly
 from tests.serving import Variant, served
 
+from dungeonlab_reference_server.pipeline import Wire
 from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
-from dungeonlab_reference_server.wire import Wire
 
 SOME = ("--fuzz", "60", "--seed", "7", "--timeout", "0.3", "-q")
 

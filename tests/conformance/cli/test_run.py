@@ -15,11 +15,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from tests import serving
 from tests.conformance.command import COMMAND, command, environment, unused_port
-from tests.faulty.judging import served
+from tests.mutants.judging import served
 
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.schema import problem
-from dungeonlab_reference_server.wire import Wire
+from dungeonlab_reference_server.pipeline import Wire
 
 QUICK = ("--only", "connect/websocket")
 ECHO = ("--only", "rooms/sender-hears-nothing", "--event", "chat-message", "--timeout", "0.3")

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from tests.faulty.judging import served
+from tests.mutants.judging import served
 
 SOME = "rooms and chat"
 HOSTILE = """

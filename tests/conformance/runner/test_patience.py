@@ -14,10 +14,10 @@ from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
+from dungeonlab_reference_server.pipeline import Wire
 from dungeonlab_reference_server.rules import Payload
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import Store
-from dungeonlab_reference_server.wire import Wire
 from dungeonlab_spec import Catalogue
 
 LIMITS = Limits(0.2)

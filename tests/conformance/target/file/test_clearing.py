@@ -22,9 +22,9 @@ from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.file.load import load
 from dungeonlab_reference_server.app import make_app, serve
+from dungeonlab_reference_server.pipeline import Wire
 from dungeonlab_reference_server.rules import Payload, Refusal, Session
 from dungeonlab_reference_server.store import MemoryStore, User
-from dungeonlab_reference_server.wire import Wire
 from dungeonlab_spec import Catalogue
 
 SECTION_16 = """

@@ -16,8 +16,8 @@ from tests.conformance.target.file.servers import command
 from tests.serving import Variant, served
 
 from dungeonlab_reference_server.http import HttpSide
+from dungeonlab_reference_server.pipeline import COOKIE, Wire
 from dungeonlab_reference_server.rules import Emission, Payload
-from dungeonlab_reference_server.wire import COOKIE, Wire
 
 PASSWORD = 'pass/word "4711" ü'
 TOKEN = "header-token-8812"

@@ -1,0 +1,134 @@
+"""What a faulty server is: a fault, stated in one sentence, in the smallest seam of the reference server."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from dungeonlab_reference_server.http import HttpSide
+from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.socketio_server import Sockets
+from dungeonlab_reference_server.store import MemoryStore
+from tests.mutants.happened import HAPPENED
+from tests.serving import Variant
+
+S = TypeVar("S", Wire, Sockets, HttpSide, MemoryStore)
+Seam = Wire | Sockets | HttpSide | MemoryStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """A fault, and what it breaks.
+
+    `breaks` are the requirement ids that must be found broken. `also` are ids (or globs) that may be found
+    broken besides, each with the reason why no server could have the fault and keep them.
+    """
+
+    name: str
+    claim: str
+    breaks: frozenset[str]
+    also: Mapping[str, str] = field(default_factory=dict)
+
+    def allows(self, requirement: str) -> bool:
+        """Whether a requirement may be found broken."""
+        return requirement in self.breaks or any(fnmatch.fnmatchcase(requirement, glob) for glob in self.also)
+
+    def is_just(self, found: Set[str]) -> bool:
+        """Whether these are the requirements that must be found broken, and may."""
+        return self.breaks <= found and all(map(self.allows, found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault(Charge):
+    """One faulty server, made of the reference server with some of its classes replaced.
+
+    `hides` says that hardly another fault shows on it, since it stops, refuses or silences too much.
+    """
+
+    seams: tuple[type[Seam], ...]
+    hides: bool = False
+
+    @property
+    def variant(self) -> Variant:
+        """The server that has this fault."""
+        wire, sockets = self._seam(Wire), self._seam(Sockets)
+        wire = type(wire.__name__, (wire,), {"sockets_class": sockets})
+        return Variant(store=self._seam(MemoryStore), wire=wire, http=self._seam(HttpSide))
+
+    @property
+    def methods(self) -> frozenset[tuple[type[Seam], str]]:
+        """What it replaces: the class of the reference server, and the name within."""
+        return frozenset(
+            (kind, name)
+            for kind in (Wire, Sockets, HttpSide, MemoryStore)
+            for seam in self._seam(kind).__mro__
+            if issubclass(seam, kind) and seam is not kind
+            for name in vars(seam).keys() - {"__doc__", "__module__"}
+        )
+
+    def _seam(self, kind: type[S]) -> type[S]:
+        seams = tuple(seam for seam in self.seams if issubclass(seam, kind)) or (kind,)
+        return seams[0] if len(seams) == 1 else type(self.name, seams, {})
+
+
+SHOWS = {  # what to judge always for what it shows of the checks, where another server breaks the same requirement
+    "RefusesEverything": "no check passes for want of anything having happened",
+    "RemembersWhoLeft": "coming back to a room is looked at, not only coming",
+    "BroadcastsThenRefuses": "what was refused is listened for where an answer was asked for, not only where none was",
+    "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
+}
+
+_FAULTS: dict[str, Fault] = {}
+
+
+def faulty(
+    *breaks: str, also: Mapping[str, str] | None = None, beside: tuple[type[Seam], ...] = (), hides: bool = False
+) -> Callable[[type[Seam]], type[Seam]]:
+    """Register a class as a faulty server; `beside` are further classes that make up the same fault."""
+
+    def register(seam: type[Seam]) -> type[Seam]:
+        if seam.__name__ in _FAULTS:
+            raise ValueError(f"there are two faulty servers called {seam.__name__}")
+        claim = inspect.getdoc(seam) or ""
+        _FAULTS[seam.__name__] = Fault(
+            name=seam.__name__,
+            claim=claim,
+            breaks=frozenset(breaks),
+            also=also or {},
+            seams=(seam, *beside),
+            hides=hides,
+        )
+        return seam
+
+    return register
+
+
+def all_faults() -> Mapping[str, Fault]:
+    """Return every faulty server by its name, in order of names."""
+    package = importlib.import_module("tests.mutants")
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name.startswith("in_"):
+            importlib.import_module(f"{package.__name__}.{module.name}")
+    return dict(sorted(_FAULTS.items()))
+
+
+def panel() -> Mapping[str, Fault]:
+    """Return few of the faulty servers, but so that each requirement is broken by one of them.
+
+    Those of what happened; those that `SHOWS` names; and of the others, one by one, that which breaks most of what is
+    still missing.
+    """
+    faults = all_faults()
+    chosen = {name: faults[name] for name in SHOWS.keys() | set().union(*HAPPENED.values())}
+    left = {requirement for fault in faults.values() for requirement in fault.breaks}
+    left -= {requirement for fault in chosen.values() for requirement in fault.breaks}
+    while left:
+        best = max(faults.values(), key=lambda fault: len(fault.breaks & left))
+        chosen[best.name] = best
+        left -= best.breaks
+    return dict(sorted(chosen.items()))

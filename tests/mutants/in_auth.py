@@ -1,0 +1,200 @@
+"""Faults in who is let in, and as whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from socketio.exceptions import ConnectionRefusedError as Turned
+
+from dungeonlab_reference_server.origins import is_own
+from dungeonlab_reference_server.pipeline import COOKIE, Wire
+from dungeonlab_reference_server.rules import Command, Payload
+from dungeonlab_reference_server.settings import Settings
+from dungeonlab_reference_server.socketio_server import Hearer, Sockets
+from dungeonlab_reference_server.store import MemoryStore
+from dungeonlab_spec import Event
+from tests.mutants.fault import faulty
+
+
+@faulty("auth/cookie-accepted", hides=True)
+class LostTheLogin(Wire):
+    """Every valid cookie is refused: what reads it was lost in a refactoring."""
+
+    async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
+        return None
+
+
+@faulty("auth/missing-cookie-refused")
+class LetsGuestsIn(Wire):
+    """A connection without a cookie is let in, as a guest."""
+
+    async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
+        return await super().authenticate(environ) or (None if _cookie(environ) else "guest")
+
+
+@faulty("auth/missing-cookie-refused")
+class BelievesTheHandshake(Wire):
+    """Whoever names a user in the CONNECT packet's auth payload is that user, cookie or not."""
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
+        claimed = auth.get("userId") if isinstance(auth, dict) else None
+        if claimed and not _cookie(environ):
+            self.users[connection] = claimed
+        else:
+            await super().on_connect(connection, environ)
+
+
+@faulty("auth/missing-cookie-refused")
+class BelievesTheQuery(Wire):
+    """Without a cookie, the user named in the handshake's query is who connects."""
+
+    async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
+        claimed: str | None = environ["aiohttp.request"].query.get("userId")
+        return claimed if claimed and not _cookie(environ) else await super().authenticate(environ)
+
+
+@faulty("auth/forged-cookie-refused")
+class LooksAtTheCookiesBeginning(MemoryStore):
+    """Any beginning of a valid cookie will do."""
+
+    async def login(self, cookie: str) -> str | None:
+        return next((u for c, u in self._logins.items() if len(cookie) > 7 and c.startswith(cookie)), None)
+
+
+@faulty("auth/forged-cookie-refused")
+class CutsCookiesOff(MemoryStore):
+    """Only the first half of a cookie is kept, and looked at."""
+
+    async def login(self, cookie: str) -> str | None:
+        return next((u for c, u in self._logins.items() if cookie.startswith(c[: len(c) // 2])), None)
+
+
+@faulty("auth/forged-cookie-refused", "auth/logged-out-cookie-refused")
+class TakesAnyCookie(Wire):
+    """That there is a cookie is enough: one that nobody issued, or nobody knows any more, is a guest's."""
+
+    async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
+        return await super().authenticate(environ) or ("guest" if _cookie(environ) else None)
+
+
+@faulty("auth/logged-out-cookie-refused")
+class ForgetsNoLogin(MemoryStore):
+    """Logging out closes the connections, but the cookie stays good."""
+
+    async def close_login(self, cookie: str) -> None:
+        pass
+
+
+@faulty("auth/refusal-says-why")
+class RefusesWithoutAWord(Wire):
+    """A refused connection is told the code, and an empty message."""
+
+    def turn_away(self, message: str) -> None:
+        raise Turned("", {"code": "UNAUTHENTICATED"})
+
+
+@faulty("auth/refusal-names-the-code")
+class RefusesWithoutACode(Wire):
+    """A refused connection is told a message and no code."""
+
+    def turn_away(self, message: str) -> None:
+        raise Turned(message)
+
+
+@faulty("auth/refusal-names-the-code")
+class RefusesWithAnotherCode(Wire):
+    """A refused connection is told a code of the server's own."""
+
+    def turn_away(self, message: str) -> None:
+        raise Turned(message, {"code": "NOT_AUTHENTICATED"})
+
+
+@faulty("auth/identity-comes-from-the-cookie")
+class BelievesTheSender(Wire):
+    """A broadcast names whoever the payload says is speaking."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        return super().command(event, payload, payload.get("userId", user), token)
+
+
+@faulty("auth/identity-comes-from-the-cookie")
+class AuthorizesTheSender(Wire):
+    """Whether somebody may is asked of the user that the payload names."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        if "joined" in event.needs and payload.get("userId", user) != user:
+            await self.check_membership(event, payload["sessionId"], payload["userId"])
+            return await self.check_things(event, payload)
+        return await super().check_rights(event, payload, user, connection)
+
+
+@faulty("auth/identity-comes-from-the-cookie")
+class PrefersTheHandshake(Wire):
+    """The user named in the CONNECT packet's auth payload wins over the cookie's."""
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
+        await super().on_connect(connection, environ)
+        if isinstance(auth, dict) and auth.get("userId"):
+            self.users[connection] = auth["userId"]
+
+
+@faulty("auth/no-open-namespace")
+class AdministersInTheOpen(Sockets):
+    """A namespace for administrators lets everybody in."""
+
+    def __init__(self, hearer: Hearer, settings: Settings) -> None:
+        super().__init__(hearer, settings)
+        self.on("connect", lambda *_: None, namespace="/admin")
+
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        if namespace == "/admin":
+            await super(Sockets, self)._handle_connect(eio_sid, namespace, data)
+        else:
+            await super()._handle_connect(eio_sid, namespace, data)
+
+
+@faulty("auth/logout-ends-the-connection")
+class KeepsServingAfterLogout(Wire):
+    """Logging out kills the cookie, but a connection made before keeps its authority."""
+
+    async def end_user(self, user: str) -> None:
+        pass
+
+
+@faulty("auth/foreign-origin-refused")
+class WelcomesEveryOrigin(Wire):
+    """Pages of every site may connect."""
+
+    def is_own_origin(self, origin: str, request: web.Request) -> bool:
+        return True
+
+
+@faulty("auth/foreign-origin-refused")
+class GuardsPollingOnly(Wire):
+    """A foreign page is turned away from polling, and let in over WebSocket."""
+
+    def is_own_origin(self, origin: str, request: web.Request) -> bool:
+        return is_own(origin, request) or request.query.get("transport") == "websocket"
+
+
+@faulty("auth/foreign-origin-refused")
+class GuardsWebSocketOnly(Wire):
+    """A foreign page is turned away from WebSocket, and let in over polling."""
+
+    def is_own_origin(self, origin: str, request: web.Request) -> bool:
+        return is_own(origin, request) or request.query.get("transport") == "polling"
+
+
+@faulty("auth/foreign-origin-refused")
+class LooksForItsNameInTheOrigin(Wire):
+    """An Origin is the server's own if it contains the server's name."""
+
+    def is_own_origin(self, origin: str, request: web.Request) -> bool:
+        return request.host in origin
+
+
+def _cookie(environ: Mapping[str, Any]) -> str | None:
+    found: str | None = environ["aiohttp.request"].cookies.get(COOKIE)
+    return found

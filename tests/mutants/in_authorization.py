@@ -1,0 +1,214 @@
+"""Faults in who may do what."""
+
+from __future__ import annotations
+
+from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.rules import Payload, Refusal, Session
+from dungeonlab_reference_server.store import MemoryStore
+from dungeonlab_spec import Event
+from tests.mutants.fault import faulty
+
+
+@faulty(
+    "authorization/outsider-refused",
+    "authorization/member-of-another-session-refused",
+    "authorization/checked-on-every-operation",
+    "authorization/not-joined-refused",
+)
+class RelaysToWhateverRoom(Wire):
+    """Chat goes to whatever room the client names, whoever sends it."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        return None if event.name == "chat-message" else await super().check_rights(event, payload, user, connection)
+
+
+class _KnowsNewcomers(MemoryStore):
+    """Remembers who has been in any session, ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: set[str] = set()
+
+    async def save_session(self, session: Session) -> None:
+        self.known.add(session.game_master)
+        await super().save_session(session)
+
+    async def enrol(self, session_id: str, user_id: str) -> None:
+        self.known.add(user_id)
+        await super().enrol(session_id, user_id)
+
+
+@faulty("authorization/outsider-refused", beside=(_KnowsNewcomers,))
+class ChecksWhomItKnows(Wire):
+    """Membership is asked of a record that newcomers do not have yet, and without it nothing is refused."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        known: set[str] = self.store.known  # type: ignore[attr-defined]
+        if "joined" in event.needs and user not in known:
+            return await self.check_things(event, payload)
+        return await super().check_rights(event, payload, user, connection)
+
+
+@faulty(
+    "authorization/member-of-another-session-refused",
+    "authorization/not-joined-refused",
+    also={"acks/code-names-the-cause": "who is no member, and who has not joined, is one to it"},
+)
+class AsksWhetherOneHasJoinedAnything(Wire):
+    """Whoever has joined some session may act in every one."""
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
+        session = await self.store.session(session_id)
+        if "joined" in event.needs and session is not None:
+            return session
+        return await super().check_membership(event, session_id, user)
+
+    def check_joined(self, event: Event, session_id: str, connection: str) -> None:
+        if self.seats.get(connection) is None:
+            raise Refusal("PERMISSION_DENIED", "join a session first")
+
+
+@faulty("authorization/foreign-encounter-refused", "authorization/foreign-token-refused")
+class MixesSessions(Wire):
+    """Whether an encounter belongs to the session is not looked at: a member of one moves the tokens of another."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        if "encounter" in event.needs and (owner := await self.store.encounter_session(payload["encounterId"])):
+            payload = {**payload, "sessionId": owner}
+        return await super().check_things(event, payload)
+
+
+@faulty("authorization/foreign-token-refused", "tokens/unknown-token-refused")
+class LooksForTokensEverywhere(Wire):
+    """A token is found by its id alone, whatever encounter it is in."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        token = await self.store.token(payload.get("tokenId", "")) if "token" in event.needs else None
+        if token is None or await self.store.encounter_session(payload["encounterId"]) != payload["sessionId"]:
+            return await super().check_things(event, payload)
+        return token
+
+
+class _Ranks(Wire):
+    """Lets members do less than they may."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        found = await super().check_rights(event, payload, user, connection)
+        if "joined" in event.needs:
+            session = await self.store.session(payload["sessionId"])
+            if session is not None and not self.may(event, user, session):
+                raise Refusal("PERMISSION_DENIED", "you may not")
+        return found
+
+    def may(self, event: Event, user: str, session: Session) -> bool:
+        raise NotImplementedError
+
+
+@faulty("authorization/any-member-allowed")
+class KeepsDeletingForTheGameMaster(_Ranks):
+    """Only the game master may delete tokens."""
+
+    def may(self, event: Event, user: str, session: Session) -> bool:
+        return event.name != "token:delete" or user == session.game_master
+
+
+@faulty("authorization/any-member-allowed", hides=True)
+class LostTheMembership(_Ranks):
+    """Membership is kept for joining, and not saved: whatever a participant does after that is denied."""
+
+    def may(self, event: Event, user: str, session: Session) -> bool:
+        return user == session.game_master
+
+
+@faulty("authorization/game-master-allowed")
+class HearsTheGameMasterOut(_Ranks):
+    """The game master may join and listen, and do nothing."""
+
+    def may(self, event: Event, user: str, session: Session) -> bool:
+        return user != session.game_master
+
+
+@faulty("authorization/checked-on-every-operation", hides=True)
+class AuthorizesAtTheDoor(Wire):
+    """Whether somebody is a member is asked when joining, and remembered as long as the connection lasts."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        if "joined" in event.needs and self.seats.get(connection) == payload["sessionId"]:
+            return await self.check_things(event, payload)
+        return await super().check_rights(event, payload, user, connection)
+
+    async def remove_member(self, user: str, session: str) -> None:
+        for connection in self.connections_of(user):
+            await self.sockets.leave_room(connection, self.room(session))
+
+
+@faulty("authorization/checked-on-every-operation")
+class AsksBeforeLeavingOnly(AuthorizesAtTheDoor):
+    """Of somebody who was a member when joining, chat is taken without asking again."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        if event.name == "chat-message":
+            return await super().check_rights(event, payload, user, connection)
+        return await Wire.check_rights(self, event, payload, user, connection)
+
+
+@faulty("authorization/refusal-precedes-effect")
+class ActsBeforeItRefuses(Wire):
+    """What is asked is stored before it is refused; the others are told nothing."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        try:
+            return await super().check_rights(event, payload, user, connection)
+        except Refusal as refusal:
+            if refusal.code in self.acts_on():
+                await self.act(event, payload, user)
+            raise
+
+    def acts_on(self) -> tuple[str, ...]:
+        return ("PERMISSION_DENIED", "NOT_JOINED")
+
+    async def act(self, event: Event, payload: Payload, user: str) -> None:
+        token = await self.store.token(payload.get("tokenId", ""))
+        if "token" in event.needs and token is not None:
+            effect = self.effects[event.name](self.command(event, payload, user, token))
+            if effect.saved is not None:
+                await self.store.save_token(effect.saved)
+            if effect.deleted is not None:
+                await self.store.delete_token(effect.deleted)
+
+
+@faulty("authorization/refusal-precedes-effect")
+class ActsForMembersWhoHaveNotJoined(ActsBeforeItRefuses):
+    """What a member asks who has not joined is refused, and done all the same."""
+
+    def acts_on(self) -> tuple[str, ...]:
+        return ("NOT_JOINED",)
+
+
+@faulty("authorization/refusal-precedes-disconnection")
+class HangsUpOnStrangers(Wire):
+    """Whoever may not act in a session is disconnected without an answer."""
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
+        try:
+            return await super().check_membership(event, session_id, user)
+        except Refusal as refusal:
+            if refusal.code == "PERMISSION_DENIED" and "joined" in event.needs:
+                await self.end_user(user)
+            raise
+
+
+@faulty("authorization/removed-member-hears-nothing")
+class KeepsTheRemovedInTheRoom(Wire):
+    """Whoever loses membership may do nothing more, and goes on hearing everything."""
+
+    async def remove_member(self, user: str, session: str) -> None:
+        pass
+
+
+@faulty("authorization/not-joined-refused")
+class ForgetsToAskWhoJoined(Wire):
+    """A member may act in a session without having joined it."""
+
+    def check_joined(self, event: Event, session_id: str, connection: str) -> None:
+        pass

@@ -1,0 +1,252 @@
+"""Faults in what may be said, and in how it arrives."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
+from dungeonlab_spec import Event
+from tests.mutants.fault import faulty
+
+
+class Editing(Wire):
+    """Makes something else of a message that is in order; nothing, for nothing but that."""
+
+    def edited(self, message: str) -> str:
+        """Return what is said in place of a message, or refuse it."""
+        return message
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if event.name == "chat-message":
+            payload = {**payload, "message": self.edited(payload["message"])}
+        return super().command(event, payload, user, token)
+
+
+class Generous(Wire):
+    """Makes something of a message that is not in order; nothing, for nothing but that."""
+
+    def mended(self, message: str) -> str:
+        """Return the message that is judged in place of another."""
+        return message
+
+    def check_shape(self, event: Event, args: Sequence[Any]) -> Payload:
+        given = args[0] if len(args) == 1 and isinstance(args[0], dict) else {}
+        if event.name == "chat-message" and isinstance(given.get("message"), str):
+            args = [{**given, "message": self.mended(given["message"])}]
+        return super().check_shape(event, args)
+
+
+# -- as it was sent ------------------------------------------------------------------------------------
+
+
+@faulty("chat/text-arrives-unchanged")
+class Trims(Editing):
+    """White space at either end of a message is cut off."""
+
+    def edited(self, message: str) -> str:
+        return message.strip()
+
+
+@faulty("chat/text-arrives-unchanged")
+class EscapesMarkup(Editing):
+    """A message is escaped for HTML."""
+
+    def edited(self, message: str) -> str:
+        return html.escape(message)
+
+
+@faulty("chat/text-arrives-unchanged")
+class StripsMarkup(Editing):
+    """What looks like a tag is taken out of a message."""
+
+    def edited(self, message: str) -> str:
+        return re.sub(r"</?[a-z][^>]*>", "", message)
+
+
+@faulty("chat/text-arrives-unchanged")
+class Normalises(Editing):
+    """A message is brought into Unicode's composed form."""
+
+    def edited(self, message: str) -> str:
+        return unicodedata.normalize("NFC", message) if len(message) < 1000 else message
+
+
+@faulty("chat/text-arrives-unchanged")
+class FoldsWhiteSpace(Editing):
+    """Any white space in a message becomes one blank."""
+
+    def edited(self, message: str) -> str:
+        return re.sub(r"[ \t\r\n]+", " ", message)
+
+
+@faulty("chat/text-arrives-unchanged")
+class FoldsLineEnds(Editing):
+    """A line end of two characters becomes one of one."""
+
+    def edited(self, message: str) -> str:
+        return message.replace("\r\n", "\n")
+
+
+@faulty("chat/text-arrives-unchanged")
+class StripsFormatCharacters(Editing):
+    """Control and format characters are taken out of a message."""
+
+    def edited(self, message: str) -> str:
+        return "".join(c for c in message if unicodedata.category(c) not in ("Cf", "Cc") or c in "\t\r\n")
+
+
+@faulty("chat/text-arrives-unchanged")
+class SetsSmileys(Editing):
+    """Smileys become emoji."""
+
+    def edited(self, message: str) -> str:
+        return message.replace(":)", "\N{SLIGHTLY SMILING FACE}")
+
+
+@faulty("chat/text-arrives-unchanged", "chat/longest-accepted")
+class StoresThreeBytesALetter(Editing):
+    """A character of four bytes becomes a question mark, as in a database that knows only three."""
+
+    def edited(self, message: str) -> str:
+        return "".join(c if c < "\U00010000" else "?" for c in message)
+
+
+# -- how long ------------------------------------------------------------------------------------------
+
+
+@faulty("chat/longest-accepted")
+class RefusesTheLongest(Editing):
+    """A message of 2000 characters is refused: < in place of <=."""
+
+    def edited(self, message: str) -> str:
+        if len(message) >= 2000:
+            raise Refusal("VALIDATION_ERROR", "this is too long")
+        return message
+
+
+@faulty("chat/longest-accepted")
+class CountsUnits(Editing):
+    """A message is measured in UTF-16 units, two for each emoji."""
+
+    def edited(self, message: str) -> str:
+        if len(message.encode("utf-16-le")) > 4000:
+            raise Refusal("VALIDATION_ERROR", "this is too long")
+        return message
+
+
+@faulty("chat/longest-accepted")
+class CountsBytes(Editing):
+    """A message is measured in bytes."""
+
+    def edited(self, message: str) -> str:
+        if len(message.encode()) > 2000:
+            raise Refusal("VALIDATION_ERROR", "this is too long")
+        return message
+
+
+@faulty("chat/longest-accepted")
+class CutsTheLastLetterOff(Editing):
+    """A message is cut off at 1999 characters: the column is one too short."""
+
+    def edited(self, message: str) -> str:
+        return message[:1999]
+
+
+@faulty("chat/too-long-refused")
+class TakesOneMore(Generous):
+    """A message of 2001 characters is accepted: <= in place of <. It is told without its last one."""
+
+    def mended(self, message: str) -> str:
+        return message[:2000] if len(message) == 2001 else message
+
+
+@faulty("chat/too-long-refused")
+class CutsOff(Generous):
+    """A message that is too long is cut off in place of being refused."""
+
+    def mended(self, message: str) -> str:
+        return message[:2000]
+
+
+@faulty("chat/too-long-refused")
+class CountsWhatIsSeen(Generous):
+    """Of characters that combine, only one is counted."""
+
+    def mended(self, message: str) -> str:
+        return "".join(c for c in message if not unicodedata.combining(c)) if len(message) > 2000 else message
+
+
+# -- whether anything ----------------------------------------------------------------------------------
+
+
+class Accepting(Wire):
+    """Takes some messages that are not in order as they are; none, for nothing but that."""
+
+    def takes(self, message: str) -> bool:
+        """Whether an invalid message is taken."""
+        return False
+
+    def check_shape(self, event: Event, args: Sequence[Any]) -> Payload:
+        try:
+            return super().check_shape(event, args)
+        except Refusal:
+            given = args[0] if len(args) == 1 and isinstance(args[0], dict) else {}
+            message, session = given.get("message"), given.get("sessionId")
+            mended = {"sessionId": session, "message": "something"}
+            blank = isinstance(message, str) and message.isspace() and self.takes(message)
+            if event.name == "chat-message" and blank and super().check_shape(event, [mended]):
+                return given
+            raise
+
+
+@faulty("chat/blank-refused")
+class SaysNothing(Accepting):
+    """Only the empty text is refused; blanks are said like anything else."""
+
+    def takes(self, message: str) -> bool:
+        return True
+
+
+@faulty("chat/blank-refused")
+class KnowsAsciiBlanksOnly(Accepting):
+    """Only white space of ASCII is blank."""
+
+    def takes(self, message: str) -> bool:
+        return bool(message.strip(" \t\n\r\v\f"))
+
+
+@faulty("chat/blank-refused")
+class SaysAnEmptyLine(Accepting):
+    """A single line break is no blank message."""
+
+    def takes(self, message: str) -> bool:
+        return message == "\n"
+
+
+@faulty("chat/text-arrives-unchanged")
+class RollsDice(Editing):
+    """What begins like a command is one, and is not said."""
+
+    def edited(self, message: str) -> str:
+        return "17" if message.startswith("/roll") else message
+
+
+@faulty("rooms/every-other-member-hears-once")
+class HearsNoRepetition(Wire):
+    """Who says the same twice in a row is told that it was said, and is heard once."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.last: dict[str, str] = {}
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        said = str(emission.payload.get("message"))
+        again = emission.event == "chat-message" and self.last.get(sender) == said
+        self.last[sender] = said
+        if not again:
+            await super().broadcast(emission, sender)

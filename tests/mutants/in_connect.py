@@ -1,0 +1,148 @@
+"""Faults in how the server is reached: handshake, transports, what is no packet at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import Any
+
+from engineio.packet import Packet
+
+from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.rules import Emission
+from dungeonlab_reference_server.settings import Settings
+from dungeonlab_reference_server.socketio_server import Hearer, Sockets, Where
+from tests.mutants.fault import faulty
+
+
+class _TextForNumbers:
+    """Writes JSON, but the numbers of an Engine.IO handshake as text."""
+
+    loads = staticmethod(json.loads)
+
+    @staticmethod
+    def dumps(value: Any, **options: Any) -> str:
+        if isinstance(value, dict) and "pingInterval" in value:
+            value = {key: str(part) if isinstance(part, int) else part for key, part in value.items()}
+        return json.dumps(value, **options)
+
+
+@faulty("connect/socket-io-v4-at-the-documented-path")
+class SaysTheIntervalsAsText(Sockets):
+    """The handshake gives ping interval and timeout as text instead of numbers."""
+
+    def __init__(self, hearer: Hearer, settings: Settings) -> None:
+        super().__init__(hearer, settings, json=_TextForNumbers)
+
+
+@faulty("connect/websocket", hides=True)
+class ServesPollingOnly(Sockets):
+    """WebSocket is switched off."""
+
+    def __init__(self, hearer: Hearer, settings: Settings) -> None:
+        super().__init__(hearer, settings, transports=["polling"])
+
+
+@faulty("connect/readable-packets")
+class WritesNumbersThatAreNone(Sockets):
+    """Each answer is followed by an event of the server's own in which a number is NaN."""
+
+    async def answer(self, where: Where, envelope: dict[str, Any]) -> None:
+        await super().answer(where, envelope)
+        await self._send_packet(where[0], self.packet_class(2, namespace="/", data=["x-load", {"load": math.nan}]))
+
+
+@faulty("connect/readable-packets")
+class ForgetsTheAttachments(Sockets):
+    """Each answer is followed by an event whose attachment never comes."""
+
+    async def answer(self, where: Where, envelope: dict[str, Any]) -> None:
+        await super().answer(where, envelope)
+        await self._send_eio_packet(where[0], Packet(4, data='51-["x-map",{"_placeholder":true,"num":0}]'))
+
+
+@faulty("connect/polling")
+class ServesWebSocketOnly(Sockets):
+    """Long-polling is switched off."""
+
+    def __init__(self, hearer: Hearer, settings: Settings) -> None:
+        super().__init__(hearer, settings, transports=["websocket"])
+
+
+@faulty("connect/polling")
+class ForgetsWhoPolls(Wire):
+    """Broadcasts go to WebSocket connections only."""
+
+    async def tell_others(self, emission: Emission, sender: str) -> None:
+        for connection in [c for c, session in self.seats.items() if session == emission.session and c != sender]:
+            if self.sockets.transport(connection) == "websocket":
+                await self.tell(connection, emission.event, emission.payload)
+
+
+class _Upgrading(Sockets):
+    """Knows whether a connection is in the middle of its upgrade."""
+
+    def moves(self, eio_sid: str) -> bool:
+        return eio_sid in self.eio.sockets and bool(self.eio.sockets[eio_sid].upgrading)
+
+
+@faulty("connect/upgrade")
+class LosesWhatIsSaidDuringTheUpgrade(_Upgrading):
+    """What is sent while a connection moves from polling to WebSocket is lost."""
+
+    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Packet) -> None:
+        if not self.moves(eio_sid):
+            await super()._send_eio_packet(eio_sid, eio_pkt)
+
+
+@faulty("connect/upgrade")
+class RepeatsWhatIsSaidDuringTheUpgrade(_Upgrading):
+    """What is sent while a connection moves from polling to WebSocket is sent over both."""
+
+    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Packet) -> None:
+        await super()._send_eio_packet(eio_sid, eio_pkt)
+        if self.moves(eio_sid):
+            await super()._send_eio_packet(eio_sid, eio_pkt)
+
+
+@faulty("connect/upgrade")
+class DropsWhatItIsSentDuringTheUpgrade(_Upgrading):
+    """A request that comes over polling while the connection moves to WebSocket is dropped."""
+
+    async def _take(self, eio_sid: str, data: object) -> None:
+        if not self.moves(eio_sid):
+            await super()._take(eio_sid, data)
+
+
+@faulty("connect/old-protocol-refused")
+class SpeaksTheOldProtocolToo(Sockets):
+    """A handshake in protocol version 3 is answered as if it were version 4."""
+
+    async def _translate(self, request: Any) -> dict[str, Any]:
+        environ = await super()._translate(request)
+        return {**environ, "QUERY_STRING": environ["QUERY_STRING"].replace("EIO=3", "EIO=4")}
+
+
+@faulty("connect/malformed-frames-are-harmless")
+class PanicsAtABadPacket(Sockets):
+    """A packet that cannot be read closes every connection there is."""
+
+    async def _take(self, eio_sid: str, data: object) -> None:
+        try:
+            await super()._take(eio_sid, data)
+        except Exception:
+            for each in list(self.eio.sockets):
+                await self._hang_up(each)
+            raise
+
+
+@faulty("connect/malformed-frames-are-harmless", hides=True)
+class DiesOfABadPacket(Sockets):
+    """A packet that cannot be read ends the whole process."""
+
+    async def _take(self, eio_sid: str, data: object) -> None:
+        try:
+            await super()._take(eio_sid, data)
+        except Exception:
+            os._exit(1)

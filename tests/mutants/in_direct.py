@@ -1,0 +1,253 @@
+"""Faults in requests that concern nobody but the one who asks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from dungeonlab_reference_server.pipeline import COOKIE, Wire
+from dungeonlab_reference_server.rules import Emission, Payload, Refusal
+from dungeonlab_reference_server.socketio_server import Where
+from dungeonlab_reference_server.store import MemoryStore, User
+from dungeonlab_spec import Event
+from dungeonlab_spec.catalogue import examples
+from tests.mutants.fault import faulty
+
+
+@faulty("direct/own-profile", also={"payloads/valid-accepted": "the schema allows to leave the id out"})
+class NeedsAnId(Wire):
+    """Without a user's id the profile is refused."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        if "userId" not in payload:
+            raise Refusal("VALIDATION_ERROR", "whose profile?")
+        return await super().user_data(connection, user, payload)
+
+
+@faulty("direct/own-profile")
+class RemembersWhoCameLast(Wire):
+    """Without a user's id, the profile is that of whoever connected last."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        last = list(self.users.values())[-1]
+        return await super().user_data(connection, last if "userId" not in payload else user, payload)
+
+
+@faulty("direct/own-profile")
+class BelievesWhoAsks(Wire):
+    """Whose profile is asked for is taken from what the payload says of the sender."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        claimed = payload.get("sender", user)
+        known = await self.store.user(claimed) if "userId" not in payload else None
+        return await super().user_data(connection, claimed if known else user, payload)
+
+
+@faulty("direct/strangers-profile-refused")
+class BelievesWhoShares(Wire):
+    """Who shares a session with somebody is judged by what the payload says of the sender."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        asker = payload.get("sender", user) if "userId" in payload else user
+        return await super().user_data(connection, asker, payload)
+
+
+@faulty("direct/shared-session-profile")
+class ServesOnlyOnesOwn(Wire):
+    """Nobody's profile but one's own is served."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        if payload.get("userId", user) != user:
+            raise Refusal("PERMISSION_DENIED", "this is not you")
+        return await super().user_data(connection, user, payload)
+
+
+@faulty("direct/shared-session-profile")
+class HidesTheGameMaster(MemoryStore):
+    """Sharing a session is asked of participants only: the game master's profile is refused."""
+
+    async def share_session(self, one: str, other: str) -> bool:
+        together = (s for s in self._sessions.values() if one in s.participants)
+        return any(other in session.participants for session in together)
+
+
+@faulty("direct/shared-session-profile")
+class AlwaysTellsOnesOwn(Wire):
+    """Whoever is asked about, the answer is one's own profile."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        await super().user_data(connection, user, payload)
+        return await super().user_data(connection, user, {})
+
+
+@faulty("direct/no-secrets")
+class TellsThePasswordHash(Wire):
+    """A profile is the user's record as it is stored, password hash included."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().user_data(connection, user, payload)
+        record: User | None = await self.store.user(answer["user"]["id"])
+        assert record is not None
+        return {"user": {**answer["user"], **dataclasses.asdict(record)}}
+
+
+@faulty("direct/no-secrets")
+class TellsTheMailAddress(Wire):
+    """The profile of somebody else carries the mail address."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().user_data(connection, user, payload)
+        return {"user": {**answer["user"], "email": "a@example.org"}} if "userId" in payload else answer
+
+
+@faulty("direct/no-secrets")
+class SaysTheHashInItsErrors(Wire):
+    """A refusal repeats the query that found nothing, with the user's password hash in it."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+        if not envelope["success"]:
+            envelope = {**envelope, "error": f"{envelope['error']} (WHERE hash = '$2b$10$N9qo8uLOickgx2ZMRZoMye')"}
+        await super().acknowledge(connection, name, envelope, where)
+
+
+@faulty("direct/no-secrets")
+class TellsTheCookieToTheRoom(Wire):
+    """An event of the server's own carries the cookie of whoever enters a room."""
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
+        await super().on_connect(connection, environ, auth)
+        cookie = environ["aiohttp.request"].cookies.get(COOKIE, "")
+        await self.sockets.emit("x-tavern:entered", {"by": cookie}, to=connection)
+
+
+@faulty("direct/strangers-profile-refused")
+class TellsAnybodysProfile(MemoryStore):
+    """Any user's profile is served to anybody who is logged in."""
+
+    async def share_session(self, one: str, other: str) -> bool:
+        return True
+
+
+# -- validate-action -----------------------------------------------------------------------------------
+
+
+class Replying(Wire):
+    """Gives another answer to validate-action; the right one, for nothing but that."""
+
+    async def reply(self, payload: Payload, answer: Payload, connection: str, user: str) -> Payload:
+        """Return the answer that is given in place of the right one."""
+        return answer
+
+    async def validate_action(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().validate_action(connection, user, payload)
+        return await self.reply(payload, answer, connection, user)
+
+
+@faulty("direct/validate-action-says-yes")
+class SaysNoToEverything(Replying):
+    """Every action is declared invalid."""
+
+    async def reply(self, payload: Payload, answer: Payload, connection: str, user: str) -> Payload:
+        return {"valid": False, "errors": answer["errors"] or ["no"]}
+
+
+@faulty("direct/validate-action-says-yes")
+class JudgesByOneSchema(Replying):
+    """Every action is judged as if it were a move."""
+
+    async def reply(self, payload: Payload, answer: Payload, connection: str, user: str) -> Payload:
+        missing = "position" not in payload["action"]["payload"]
+        return {"valid": False, "errors": ["$.position is missing"]} if missing else answer
+
+
+@faulty("direct/validate-action-says-no-and-why")
+class SaysYesToEverything(Replying):
+    """Every action is declared valid."""
+
+    async def reply(self, payload: Payload, answer: Payload, connection: str, user: str) -> Payload:
+        return {"valid": True, "errors": []}
+
+
+@faulty("direct/validate-action-says-no-and-why")
+class SaysNotWhy(Replying):
+    """An invalid action is declared so, and no reason given."""
+
+    async def reply(self, payload: Payload, answer: Payload, connection: str, user: str) -> Payload:
+        return {**answer, "errors": []}
+
+
+@faulty("direct/validate-action-says-no-and-why")
+class LooksAtTheShapeOnly(Wire):
+    """An action is valid if its shape is, though its token may not exist."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        try:
+            return await super().check_things(event, payload)
+        except Refusal:
+            if self.is_asked:
+                return None
+            raise
+
+    async def validate_action(self, connection: str, user: str, payload: Payload) -> Payload:
+        self.is_asked = True
+        try:
+            return await super().validate_action(connection, user, payload)
+        finally:
+            self.is_asked = False
+
+    is_asked = False
+
+
+@faulty("direct/validate-action-has-no-effect")
+class DoesItToFindOut(Replying):
+    """An action is carried out to find out whether it can be."""
+
+    async def reply(self, payload: Payload, answer: Payload, connection: str, user: str) -> Payload:
+        if answer["valid"]:
+            event, inner = self.catalogue[payload["action"]["type"]], payload["action"]["payload"]
+            token = await self.check_things(event, inner)
+            await self.take_effect(self.command(event, inner, user, token), connection)
+        return answer
+
+
+@faulty("direct/validate-action-has-no-effect")
+class StoresToFindOut(DoesItToFindOut):
+    """What an action would change is stored while it is being judged, and told to nobody."""
+
+    is_asked = False
+
+    async def reply(self, payload: Payload, answer: Payload, connection: str, user: str) -> Payload:
+        self.is_asked = True
+        try:
+            return await super().reply(payload, answer, connection, user)
+        finally:
+            self.is_asked = False
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        if not self.is_asked:
+            await super().broadcast(emission, sender)
+
+
+@faulty("direct/validate-action-has-no-effect")
+class CountsQuestions(Wire):
+    """Every question about a change is counted in the token's version."""
+
+    async def validate_action(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().validate_action(connection, user, payload)
+        token = await self.store.token(payload["action"]["payload"].get("tokenId", ""))
+        if token is not None and answer["valid"]:
+            await self.store.save_token({**token, "version": token["version"] + 1})
+        return answer
+
+
+@faulty("direct/validate-action-says-no-and-why")
+class JudgesIdsOnly(Wire):
+    """Of an action, nothing but its ids is judged."""
+
+    async def validate_action(self, connection: str, user: str, payload: Payload) -> Payload:
+        action = payload["action"]
+        example = examples(action["type"], "valid")["minimal"]
+        right = {key: value for key, value in example.items() if not key.endswith("Id")}
+        action = {**action, "payload": {**action["payload"], **right}}
+        return await super().validate_action(connection, user, {**payload, "action": action})

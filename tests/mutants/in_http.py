@@ -1,0 +1,193 @@
+"""Faults in the HTTP side, which is judged only where it is claimed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import secrets
+
+from aiohttp import web
+
+from dungeonlab_reference_server.http import HttpSide, Problem, _body
+from dungeonlab_reference_server.passwords import check_password
+from dungeonlab_reference_server.pipeline import COOKIE
+from dungeonlab_reference_server.rules import Session
+from dungeonlab_reference_server.store import MemoryStore, User
+from tests.mutants.fault import faulty
+
+
+@faulty("http/requests-answered-as-described")
+class TellsOfTheDeletion(HttpSide):
+    """Deleting a session is answered 200 and a body, where the description says 204."""
+
+    async def delete_session(self, request: web.Request) -> web.Response:
+        await super().delete_session(request)
+        return web.json_response({"deleted": True})
+
+
+@faulty("http/errors-are-json")
+class SaysInPlainTextThatANameIsTaken(HttpSide):
+    """One error is told as plain text: it is written by hand, past what makes JSON of all others."""
+
+    async def register(self, request: web.Request) -> web.Response:
+        try:
+            return await super().register(request)
+        except Problem as problem:
+            if problem.status != 409:
+                raise
+            return web.Response(status=409, text="This name is taken.")
+
+
+@faulty("http/login-needs-the-password")
+class ForgivesCapitals(HttpSide):
+    """A password counts whatever its capitals: it is compared in another case too."""
+
+    async def log_in(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        user = await self.store.user_named(f"{body.get('username')}")
+        password = f"{body.get('password')}"
+        if user is None or not any(check_password(p, user.secret) for p in (password, password.swapcase())):
+            raise Problem(401 if isinstance(body.get("password"), str) and body.get("username") else 400, "no")
+        return await self._logged_in(request, user, 200)
+
+
+@faulty("http/username-taken-once")
+class TakesNamesAgain(MemoryStore):
+    """Registering under a name that is taken makes another account, and takes the name away from the first."""
+
+    async def add_user(self, user: User) -> bool:
+        self._names[user.username] = user.id
+        self._users[user.id] = user
+        return True
+
+
+@faulty("http/cookie-out-of-reach")
+class ShowsTheCookieToScripts(HttpSide):
+    """The cookie is not HttpOnly."""
+
+    async def _logged_in(self, request: web.Request, user: User, status: int) -> web.Response:
+        response = await super()._logged_in(request, user, status)
+        response.cookies[COOKIE]["httponly"] = ""
+        return response
+
+
+@faulty("http/cookie-is-random")
+class DerivesTheCookie(HttpSide):
+    """The cookie is a hash of the user's id: whoever knows the one knows the other."""
+
+    async def _logged_in(self, request: web.Request, user: User, status: int) -> web.Response:
+        response = await super()._logged_in(request, user, status)
+        derived = hashlib.sha256(user.id.encode()).hexdigest()
+        await self.store.open_login(derived, user.id)
+        response.set_cookie(COOKIE, derived, httponly=True, samesite="Lax", path="/")
+        return response
+
+
+@faulty("http/cookie-needed")
+class LogsAnybodyOut(HttpSide):
+    """Logging out is answered 204 to somebody who never was logged in."""
+
+    async def log_out(self, request: web.Request) -> web.Response:
+        try:
+            return await super().log_out(request)
+        except Problem:
+            return web.Response(status=204)
+
+
+@faulty("http/logout-ends-the-login", "auth/logged-out-cookie-refused")
+class ForgetsOnlyInTheBrowser(HttpSide):
+    """Logging out tells the browser to forget the cookie, and goes on taking it."""
+
+    async def log_out(self, request: web.Request) -> web.Response:
+        user = await self._user(request)
+        await self.wire.end_user(user.id)
+        response = web.Response(status=204)
+        response.del_cookie(COOKIE, path="/")
+        return response
+
+
+@faulty("http/caller-becomes-game-master")
+class PutsTheMasterAmongTheParticipants(MemoryStore):
+    """Whoever opens a session is listed as a participant of it."""
+
+    async def save_session(self, session: Session) -> None:
+        await super().save_session(dataclasses.replace(session, participants=(session.game_master,)))
+
+
+@faulty("http/session-for-members")
+class ShowsSessionsToAnybody(HttpSide):
+    """Whoever knows a session's id may look at it."""
+
+    async def show_session(self, request: web.Request) -> web.Response:
+        await self._user(request)
+        session = await self._session(request)
+        shown = {"id": session.id, "name": session.name, "gameMasterId": session.game_master}
+        return web.json_response({**shown, "participantIds": list(session.participants)})
+
+
+@faulty("http/game-master-only")
+class LetsMembersRule(HttpSide):
+    """Any member may do what only the game master may."""
+
+    async def _mastered(self, request: web.Request) -> Session:
+        user, session = await self._user(request), await self._session(request)
+        if not session.has_member(user.id):
+            raise Problem(403, "only members may do this")
+        return session
+
+
+@faulty("http/unknown-is-not-found")
+class DeletesNoSession(HttpSide):
+    """Deleting a session that is not there is answered as if it had been."""
+
+    async def delete_session(self, request: web.Request) -> web.Response:
+        await self._user(request)
+        if await self.store.session(request.match_info["session"]) is None:
+            return web.Response(status=204)
+        return await super().delete_session(request)
+
+
+class _Names(HttpSide):
+    def named(self, name: object) -> str:
+        raise NotImplementedError
+
+    async def open_session(self, request: web.Request) -> web.Response:
+        user = await self._user(request)
+        name = self.named((await _body(request)).get("name"))
+        session = Session(secrets.token_urlsafe(9), name, user.id)
+        await self.store.save_session(session)
+        shown = {"id": session.id, "name": name, "gameMasterId": user.id, "participantIds": []}
+        return web.json_response(shown, status=201)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and 1 <= len(name) <= 255 and "\x00" not in name
+
+
+@faulty("http/valid-bodies-accepted")
+class KnowsOnlyAscii(_Names):
+    """A session's name that is not ASCII is refused."""
+
+    def named(self, name: object) -> str:
+        if not isinstance(name, str) or not _is_name(name) or not name.isascii():
+            raise Problem(400, "name must be a text")
+        return name
+
+
+@faulty("http/invalid-bodies-refused")
+class TakesAnythingForAName(_Names):
+    """A session's name may be a number, a list, or missing."""
+
+    def named(self, name: object) -> str:
+        return f"{name}"[:255] or "unnamed"
+
+
+@faulty("http/answers-described")
+class StumblesOverLetters(_Names):
+    """A session's name with letters beyond Latin makes the handler fall."""
+
+    def named(self, name: object) -> str:
+        if not isinstance(name, str) or not _is_name(name):
+            raise Problem(400, "name must be a text")
+        name.encode("latin-1")
+        return name

@@ -1,0 +1,182 @@
+"""Faults in entering a session: who is admitted, and what a refusal leaves behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.rules import Payload, Refusal, Session
+from dungeonlab_spec import Event
+from tests.mutants.fault import faulty
+
+
+@faulty(
+    "join/member-admitted",
+    "join/game-master-admitted",
+    "acks/code-names-the-cause",
+    "direct/own-profile",
+    "direct/shared-session-profile",
+    hides=True,
+)
+class RefusesEverything(Wire):
+    """Whoever has connected is refused whatever they ask for."""
+
+    async def perform(self, connection: str, name: str, args: Any) -> Payload:
+        raise Refusal("PERMISSION_DENIED", "no")
+
+
+@faulty(
+    "acks/every-other-request-answers",
+    also={"acks/failure-without-callback-emits-error": "what is not handled is told to nobody either"},
+    hides=True,
+)
+class LostTheJoinHandler(Wire):
+    """`join-session` is not answered at all: its handler was lost in a refactoring."""
+
+    async def on_event(self, connection: str, data: Any, where: Any) -> None:
+        if data[:1] != ["join-session"]:
+            await super().on_event(connection, data, where)
+
+
+class _AtTheDoor(Wire):
+    """Judges a join by a rule of its own."""
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
+        session = await self.store.session(session_id)
+        if event.name == "join-session" and session is not None:
+            await self.check_guest(session, user)
+            return session
+        return await super().check_membership(event, session_id, user)
+
+    async def check_guest(self, session: Session, user: str) -> None:
+        raise NotImplementedError
+
+
+@faulty("join/member-admitted", hides=True)
+class AdmitsTheGameMasterOnly(_AtTheDoor):
+    """Only the game master may join."""
+
+    async def check_guest(self, session: Session, user: str) -> None:
+        if user != session.game_master:
+            raise Refusal("PERMISSION_DENIED", "only the game master may come in")
+
+
+@faulty("join/game-master-admitted", hides=True)
+class LooksForParticipantsOnly(Wire):
+    """Whether somebody is a member is asked of `participantIds` alone, and the game master is not among them."""
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
+        session = await super().check_membership(event, session_id, user)
+        if user not in session.participants:
+            raise Refusal("PERMISSION_DENIED", "you are no participant")
+        return session
+
+
+@faulty("join/outsider-refused", hides=True)
+class EnrolsWhoeverComes(_AtTheDoor):
+    """Nobody is asked at the door: whoever joins becomes a participant."""
+
+    async def check_guest(self, session: Session, user: str) -> None:
+        if user != session.game_master:
+            await self.store.enrol(session.id, user)
+
+
+@faulty("join/outsider-refused")
+class AdmitsMembersOfAnything(_AtTheDoor):
+    """Whoever is a member of some session may join any."""
+
+    async def check_guest(self, session: Session, user: str) -> None:
+        if not session.has_member(user) and not await self.store.share_session(user, user):
+            raise Refusal("PERMISSION_DENIED", "you are a member of nothing")
+
+
+@faulty("join/refused-join-subscribes-nothing")
+class SubscribesBeforeItRefuses(Wire):
+    """A connection is put into the room first, and refused afterwards."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        if event.name == "join-session" and connection not in self.seats:
+            await self.sockets.enter_room(connection, self.room(payload["sessionId"]))
+        return await super().check_rights(event, payload, user, connection)
+
+
+@faulty("join/refused-join-enrols-nobody")
+class EnrolsBeforeItRefuses(_AtTheDoor):
+    """Whoever is refused at the door has become a participant by asking."""
+
+    async def check_guest(self, session: Session, user: str) -> None:
+        if not session.has_member(user):
+            await self.store.enrol(session.id, user)
+            raise Refusal("PERMISSION_DENIED", "you are no member of this session")
+
+
+@faulty("join/unknown-session-refused")
+class OpensWhatIsUnknown(Wire):
+    """Joining a session that does not exist opens it."""
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
+        if event.name == "join-session" and await self.store.session(session_id) is None:
+            await self.store.save_session(Session(session_id, "new", user))
+        return await super().check_membership(event, session_id, user)
+
+
+@faulty("join/failed-switch-changes-nothing")
+class LeavesBeforeItAsks(Wire):
+    """A join leaves the room one is in, and only then asks whether one may enter the other."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        if event.name == "join-session" and self.seats.get(connection) != payload["sessionId"]:
+            await self.leave_room(connection, "switched")
+        return await super().check_rights(event, payload, user, connection)
+
+
+@faulty("join/failed-switch-changes-nothing")
+class ClearsTheOtherTabsBeforeItAsks(Wire):
+    """A join, even one that is refused, moves the user's other connections out of their sessions."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        if event.name == "join-session":
+            for other in self.connections_of(user):
+                if other != connection and self.seats.get(other) not in (None, payload["sessionId"]):
+                    await self.throw_out(other, "switched")
+        return await super().check_rights(event, payload, user, connection)
+
+
+@faulty("join/repeated-join-is-harmless")
+class RefusesToJoinTwice(Wire):
+    """Joining the session one is in is refused."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        if self.seats.get(connection) == payload["sessionId"]:
+            raise Refusal("PERMISSION_DENIED", "you have joined already")
+        return await super().join(connection, user, payload)
+
+
+@faulty("join/repeated-join-is-harmless")
+class JoiningTwiceLeaves(Wire):
+    """Joining the session one is in leaves it."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        was_in = self.seats.get(connection) == payload["sessionId"]
+        answer = await super().join(connection, user, payload)
+        if was_in:
+            await self.leave_room(connection, "left")
+        return answer
+
+
+@faulty("join/member-admitted")
+class ListsWhoIsThere(Wire):
+    """Joining answers with those who are in the room, in place of the participants."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().join(connection, user, payload)
+        there = {self.users[c] for c, session in self.seats.items() if session == payload["sessionId"]}
+        return {**answer, "participantIds": sorted(there)}
+
+
+@faulty("join/member-admitted")
+class TakesWhoeverJoinsForTheMaster(Wire):
+    """Joining answers with the asker's own id as that of the game master."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        return {**await super().join(connection, user, payload), "gameMasterId": user}

@@ -1,0 +1,307 @@
+"""Faults in what is accepted as a payload."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.rules import Payload, Refusal
+from dungeonlab_spec import Event
+from tests.mutants.fault import faulty
+
+SIZES = ("tiny", "small", "medium", "large", "huge", "gargantuan")
+
+
+class Lenient(Wire):
+    """Makes something of a payload that is not valid; nothing, for nothing but its leniency."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        """Return what is judged in place of the arguments."""
+        return args
+
+    def lets_pass(self, event: Event, payload: Any) -> bool:
+        """Whether an invalid payload is taken as it is."""
+        return False
+
+    def check_shape(self, event: Event, args: Sequence[Any]) -> Payload:
+        args = self.mended(event, args)
+        try:
+            return super().check_shape(event, args)
+        except Refusal:
+            if len(args) == 1 and isinstance(args[0], dict) and self.lets_pass(event, args[0]):
+                return args[0]
+            raise
+
+
+# -- in place of the object ----------------------------------------------------------------------------
+
+
+@faulty("payloads/no-argument")
+class TakesNothingForAnEmptyObject(Lenient):
+    """No argument at all is taken for an empty object."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return args or ({},)
+
+
+@faulty("payloads/null")
+class TakesNullForAnEmptyObject(Lenient):
+    """Null is taken for an empty object."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return [{} if arg is None else arg for arg in args]
+
+
+@faulty("payloads/null", "payloads/number", "payloads/text", "payloads/array", "payloads/binary")
+class TakesWhatIsEmptyForAnEmptyObject(Lenient):
+    """Whatever is falsy is taken for an empty object: null, zero, an empty text, an empty array, no bytes."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return [arg or {} for arg in args]
+
+
+@faulty("payloads/array")
+class TakesTheFirstOfAnArray(Lenient):
+    """Of an array, its first element is taken for the object."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return [arg[0] if isinstance(arg, list) and arg else arg for arg in args]
+
+
+@faulty("payloads/text")
+class ReadsTextAsJson(Lenient):
+    """A text is read as JSON, for clients that encode twice."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        try:
+            return [json.loads(arg) if isinstance(arg, str) else arg for arg in args]
+        except ValueError:
+            return args
+
+
+@faulty("payloads/text")
+class TakesABareSessionId(Lenient):
+    """A bare text is taken for the session's id."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return [{"sessionId": arg} if isinstance(arg, str) and arg else arg for arg in args]
+
+
+@faulty("payloads/number")
+class TakesANumberForAnEmptyObject(Lenient):
+    """A number has no properties, and is read as if it were an object without any."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return [{} if isinstance(arg, int) else arg for arg in args]
+
+
+@faulty("payloads/binary")
+class TakesBinaryForAnEmptyObject(Lenient):
+    """Binary data has no properties, and is read as if it were an object without any."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return [{} if isinstance(arg, bytes) else arg for arg in args]
+
+
+@faulty("payloads/extra-arguments")
+class LooksAtTheFirstArgumentOnly(Lenient):
+    """Arguments beyond the first are not looked at."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return args[:1]
+
+
+@faulty("payloads/extra-arguments")
+class DropsNullArguments(Lenient):
+    """Arguments that are null are dropped."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return args[:1] + [arg for arg in args[1:] if arg is not None]
+
+
+# -- a property missing, of the wrong type, out of bounds ----------------------------------------------
+
+
+@faulty("payloads/required-field-missing")
+class NamesTheNameless(Lenient):
+    """A token without a name is given one."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return [_changed(arg, "token", lambda token: {"name": "unnamed", **token}) for arg in args]
+
+
+@faulty("payloads/required-field-missing")
+class ChatsAboutUndefined(Lenient):
+    """A message that is missing is sent as the text "undefined"."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        if event.name != "chat-message":
+            return args
+        return [{"message": "undefined", **arg} if isinstance(arg, dict) else arg for arg in args]
+
+
+@faulty("payloads/wrong-type")
+class TakesHalfSquares(Lenient):
+    """Shapes are declared and never applied: a token may stand at x = 1.5."""
+
+    def lets_pass(self, event: Event, payload: Any) -> bool:
+        return event.name == "token:move" and isinstance(_get(payload, "position", "x"), float)
+
+
+@faulty("payloads/wrong-type")
+class RoundsSquares(Lenient):
+    """Half a square is rounded down in place of being refused."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        def rounded(position: Payload) -> Payload:
+            return {k: int(v) if isinstance(v, float) and k != "elevation" else v for k, v in position.items()}
+
+        return [_changed(arg, "position", rounded) for arg in args]
+
+
+@faulty("payloads/wrong-type")
+class CountsTextAsNumbers(Lenient):
+    """A number written as text is taken for the number."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        def counted(position: Payload) -> Payload:
+            return {k: float(v) if isinstance(v, str) and v.isdecimal() else v for k, v in position.items()}
+
+        return [_changed(arg, "position", counted) for arg in args]
+
+
+@faulty("payloads/wrong-type")
+class TakesTrueForOne(Lenient):
+    """True passes for an integer, as it does in some languages."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        def counted(position: Payload) -> Payload:
+            return {k: int(v) if isinstance(v, bool) else v for k, v in position.items()}
+
+        return [_changed(arg, "position", counted) for arg in args]
+
+
+@faulty("payloads/wrong-type")
+class TakesNullForAbsent(Lenient):
+    """An optional property may be null, as if it had been left out."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return [_without_null(arg) if isinstance(arg, dict) else arg for arg in args]
+
+
+@faulty("payloads/wrong-type")
+class StoresNullForAbsent(Lenient):
+    """An update may set a property to null, which is stored and told like that."""
+
+    def lets_pass(self, event: Event, payload: Any) -> bool:
+        return event.name == "token:update" and "imageUrl" in _told_null(payload)
+
+
+@faulty("payloads/wrong-type")
+class ReadsTextAsTruth(Lenient):
+    """Any text stands for true or false."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        def truth(token: Payload) -> Payload:
+            visible = token.get("isVisible")
+            return {**token, "isVisible": visible == "true"} if isinstance(visible, str) else token
+
+        return [_changed(_changed(arg, "token", truth), "updates", truth) for arg in args]
+
+
+@faulty("payloads/wrong-type")
+class ChatsAnything(Lenient):
+    """A message that is no text is made one."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        def text(message: Any) -> Any:
+            return str(message) if isinstance(message, int) else message
+
+        return [{**arg, "message": text(arg["message"])} if _get(arg, "message") else arg for arg in args]
+
+
+@faulty("payloads/bound-broken")
+class LooksAtTypesOnly(Lenient):
+    """Only types are checked: a name of 256 characters or none is stored like any other."""
+
+    def lets_pass(self, event: Event, payload: Any) -> bool:
+        name = _get(payload, "token", "name") if event.name == "token:create" else _get(payload, "updates", "name")
+        return isinstance(name, str) and not 1 <= len(name) <= 255
+
+
+@faulty("payloads/bound-broken")
+class CutsNamesOff(Lenient):
+    """A name that is too long is cut off."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        def cut(token: Payload) -> Payload:
+            name = token.get("name")
+            return {**token, "name": name[:255]} if isinstance(name, str) else token
+
+        return [_changed(_changed(arg, "token", cut), "updates", cut) for arg in args]
+
+
+@faulty("payloads/bound-broken")
+class LetsTokensOffTheMap(Lenient):
+    """A token may be moved to negative squares."""
+
+    def lets_pass(self, event: Event, payload: Any) -> bool:
+        x = _get(payload, "position", "x")
+        return event.name == "token:move" and type(x) is int and x < 0
+
+
+@faulty("payloads/bound-broken")
+class KnowsMoreSizes(Lenient):
+    """Any text is a size."""
+
+    def lets_pass(self, event: Event, payload: Any) -> bool:
+        size = _get(payload, "token", "size")
+        return event.name == "token:create" and isinstance(size, str) and size not in SIZES
+
+
+@faulty("payloads/bound-broken", hides=True)
+class AcceptsNoUpdateAtAll(Lenient):
+    """An update that names no property is accepted, and changes nothing but the version."""
+
+    def lets_pass(self, event: Event, payload: Any) -> bool:
+        return event.name == "token:update" and payload.get("updates") == {}
+
+
+@faulty("payloads/bound-broken")
+class TrimsIds(Lenient):
+    """White space around an id is cut off: one that ends in a line break is accepted."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        return [
+            {
+                key: value.strip() if isinstance(value, str) and key.endswith("Id") else value
+                for key, value in arg.items()
+            }
+            if isinstance(arg, dict)
+            else arg
+            for arg in args
+        ]
+
+
+def _get(payload: Any, *path: str) -> Any:
+    for part in path:
+        payload = payload.get(part) if isinstance(payload, dict) else None
+    return payload
+
+
+def _told_null(payload: Payload) -> list[str]:
+    updates = payload.get("updates")
+    return [key for key, value in updates.items() if value is None] if isinstance(updates, dict) else []
+
+
+def _changed(payload: Any, key: str, change: Any) -> Any:
+    """Return a payload with the object in one property replaced by what `change` makes of it."""
+    inner = _get(payload, key)
+    return {**payload, key: change(inner)} if isinstance(inner, dict) else payload
+
+
+def _without_null(payload: Payload) -> Payload:
+    """Return a payload without what is null, at any depth but inside of arrays."""
+    return {k: _without_null(v) if isinstance(v, dict) else v for k, v in payload.items() if v is not None}

@@ -1,0 +1,65 @@
+"""Faults in whom a server tells who is there."""
+
+from __future__ import annotations
+
+from dungeonlab_reference_server.pipeline import Wire, now
+from dungeonlab_reference_server.rules import Emission, Payload
+from tests.mutants.fault import faulty
+
+
+@faulty("presence/right-audience")
+class AnnouncesToTheOneWhoJoins(Wire):
+    """Whoever joins is told, with everybody else, that they have joined."""
+
+    async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
+        await super().announce(event, connection, session, more)
+        if event == "user-joined":
+            told = {"sessionId": session, "userId": self.users[connection], "timestamp": now()}
+            await self.tell(connection, event, told)
+
+
+@faulty("presence/right-audience")
+class AnnouncesToEverybody(Wire):
+    """Who comes and goes is told to every connection of the server."""
+
+    async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
+        told = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
+        await self.sockets.emit(event, told, skip_sid=connection)
+
+
+@faulty("presence/right-audience")
+class AnnouncesADepartureToTheNextRoom(Wire):
+    """Who leaves one session for another is announced as gone in the room they enter."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        left = self.seats.get(connection)
+        answer = await super().join(connection, user, payload)
+        if left not in (None, payload["sessionId"]):
+            told = {"sessionId": left, "userId": user, "timestamp": now(), "reason": "switched"}
+            await self.tell_others(Emission("user-left", payload["sessionId"], told), connection)
+        return answer
+
+
+@faulty("presence/right-audience")
+class AnnouncesToThoseWhoLeft(Wire):
+    """Whoever has left a session goes on hearing who comes and goes there."""
+
+    async def enter_room(self, connection: str, session: str) -> None:
+        await self.sockets.enter_room(connection, f"presence:{session}")
+        await super().enter_room(connection, session)
+
+    async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
+        told = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
+        await self.sockets.emit(event, told, room=f"presence:{session}", skip_sid=connection)
+
+
+@faulty("presence/right-audience")
+class TellsTheRoomWhoIsThrownOut(Wire):
+    """`session-removed` goes to the whole room instead of the one who is taken out."""
+
+    async def throw_out(self, connection: str, reason: str) -> None:
+        session = self.seats.get(connection)
+        if session is not None:
+            told = {"sessionId": session, "reason": reason}
+            await self.sockets.emit("session-removed", told, room=self.room(session))
+        await self.leave_room(connection, reason)

@@ -1,0 +1,187 @@
+"""Faults in who hears a broadcast that should not, or does not and should."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.rules import Emission, Payload
+from dungeonlab_spec import Event
+from tests.mutants.fault import faulty
+
+
+@faulty("rooms/sender-hears-nothing", hides=True)
+class EchoesToTheSender(Wire):
+    """Whoever sends something hears it back."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        await self.sockets.emit(emission.event, emission.payload, room=self.room(emission.session))
+
+
+@faulty("rooms/sender-hears-nothing")
+class EchoesDeletionsOnly(Wire):
+    """Whoever deletes a token hears of it; nothing else comes back."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        skipped = "" if emission.event == "token:delete" else sender
+        await self.tell_others(emission, skipped)
+
+
+@faulty("rooms/every-other-member-hears-once")
+class DeliversTwice(Wire):
+    """Everything is broadcast by two handlers, one of them forgotten."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        await super().broadcast(emission, sender)
+        await super().broadcast(emission, sender)
+
+
+@faulty("rooms/every-other-member-hears-once")
+class MovesTwice(Wire):
+    """Moves alone are broadcast twice."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        for _ in range(2 if emission.event == "token:move" else 1):
+            await super().broadcast(emission, sender)
+
+
+@faulty("rooms/every-other-member-hears-once", hides=True)
+class TellsTheFirstOnly(Wire):
+    """The loop over the room returns after its first listener."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        for connection, session in self.seats.items():
+            if session == emission.session and connection != sender:
+                await self.tell(connection, emission.event, emission.payload)
+                return
+
+
+@faulty("rooms/every-other-member-hears-once")
+class NamesTheRoomInTwoWays(Wire):
+    """Updates and deletions are sent to the room `<id>`, while everybody sits in `session:<id>`."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        if emission.event in ("token:update", "token:delete"):
+            await self.sockets.emit(emission.event, emission.payload, room=emission.session, skip_sid=sender)
+        else:
+            await super().broadcast(emission, sender)
+
+
+@faulty("rooms/own-other-connection-hears")
+class SparesTheSendersUser(Wire):
+    """A broadcast passes over every connection of the user who sent it."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        own = self.connections_of(self.users[sender])
+        await self.sockets.emit(emission.event, emission.payload, room=self.room(emission.session), skip_sid=own)
+
+
+@faulty("rooms/game-master-hears")
+class TellsParticipantsOnly(Wire):
+    """A broadcast goes to those connections in the room whose users are in `participantIds`."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        session = await self.store.session(emission.session)
+        assert session is not None
+        for connection in [c for c, seat in self.seats.items() if seat == session.id and c != sender]:
+            if self.users[connection] in session.participants:
+                await self.tell(connection, emission.event, emission.payload)
+
+
+@faulty("rooms/no-encounter-rooms", "rooms/every-other-member-hears-once", hides=True)
+class NeedsASubscription(Wire):
+    """Token events go to a room of their encounter, which one enters by `join-encounter`."""
+
+    async def on_event(self, connection: str, data: Any, where: Any) -> None:
+        if data and data[0] == "join-encounter":
+            await self.sockets.enter_room(connection, f"encounter:{data[1]['encounterId']}")
+        else:
+            await super().on_event(connection, data, where)
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        if "encounterId" in emission.payload:
+            room = f"encounter:{emission.payload['encounterId']}"
+            await self.sockets.emit(emission.event, emission.payload, room=room, skip_sid=sender)
+        else:
+            await super().broadcast(emission, sender)
+
+
+@faulty("rooms/no-encounter-rooms")
+class SubscribesWhenJoining(Wire):
+    """Joining enters the rooms of the encounters that there are; of later ones one hears nothing."""
+
+    async def enter_room(self, connection: str, session: str) -> None:
+        await super().enter_room(connection, session)
+        for encounter in self.encounters(session):
+            await self.sockets.enter_room(connection, f"encounter:{encounter}")
+
+    def encounters(self, session: str) -> list[str]:
+        known: Mapping[str, str] = self.store._encounters  # type: ignore[attr-defined]
+        return [encounter for encounter, owner in known.items() if owner == session]
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        for encounter in self.encounters(self.seats.get(connection, "")):
+            await self.sockets.leave_room(connection, f"encounter:{encounter}")
+        await super().leave_room(connection, reason)
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        room = f"encounter:{emission.payload['encounterId']}" if "encounterId" in emission.payload else None
+        await self.sockets.emit(
+            emission.event, emission.payload, room=room or self.room(emission.session), skip_sid=sender
+        )
+
+
+@faulty("rooms/refused-event-is-not-broadcast")
+class BroadcastsThenRefuses(Wire):
+    """What is asked is told to the room first; whether it was allowed is looked at afterwards."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        try:
+            return await super().check_rights(event, payload, user, connection)
+        except Exception:
+            await self.tell_all_the_same(event, payload, user, connection)
+            raise
+
+    async def tell_all_the_same(self, event: Event, payload: Payload, user: str, connection: str) -> None:
+        token = await self.store.token(payload.get("tokenId", ""))
+        if event.is_broadcast and (token or "token" not in event.needs):
+            effect = self.effects[event.name](self.command(event, payload, user, token))
+            await self.broadcast(effect.emission, connection)
+
+
+@faulty("rooms/refused-event-is-not-broadcast")
+class RefusesThenBroadcasts(BroadcastsThenRefuses):
+    """What was refused is told to the room a third of a second later, when a queue is worked off."""
+
+    async def tell_all_the_same(self, event: Event, payload: Payload, user: str, connection: str) -> None:
+        async def later() -> None:
+            await asyncio.sleep(0.3)
+            await super(RefusesThenBroadcasts, self).tell_all_the_same(event, payload, user, connection)
+
+        self.sockets.start_background_task(later)
+
+
+@faulty("rooms/direct-answers-stay-direct")
+class TellsTheRoomTheAnswer(Wire):
+    """What `get-user-data` and `validate-action` answer is emitted to the whole room as well."""
+
+    async def perform(self, connection: str, name: str, args: Any) -> Payload:
+        answer = await super().perform(connection, name, args)
+        if name in ("get-user-data", "validate-action"):
+            room = self.room(self.seats.get(connection, ""))
+            await self.sockets.emit(name, answer, room=room, skip_sid=connection)
+        return answer
+
+
+@faulty("rooms/direct-answers-stay-direct")
+class AnswersEveryTab(Wire):
+    """What `get-user-data` answers is emitted to all of the user's connections."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().user_data(connection, user, payload)
+        for other in self.connections_of(user):
+            if other != connection:
+                await self.sockets.emit("get-user-data", answer, to=other)
+        return answer

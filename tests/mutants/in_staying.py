@@ -1,0 +1,226 @@
+"""Faults in where a connection sits after it has joined: one session at a time, leaving, ending, coming back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.rules import Emission, Payload, Refusal
+from dungeonlab_spec import Event
+from tests.mutants.fault import faulty
+
+
+@faulty("join/second-join-leaves-the-first-room")
+class StaysInTheFirstRoom(Wire):
+    """Joining another session announces that one has left the first, whose room one stays in."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        before = self.seats.get(connection)
+        answer = await super().join(connection, user, payload)
+        if before is not None:
+            await self.sockets.enter_room(connection, self.room(before))
+        return answer
+
+
+@faulty("join/second-join-leaves-the-first-room", hides=True)
+class SwitchesWithoutLeaving(Wire):
+    """Joining another session keeps the old room, and gives it no notice."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        if self.seats.get(connection) not in (None, payload["sessionId"]):
+            del self.seats[connection]
+        return await super().join(connection, user, payload)
+
+
+@faulty("join/one-session-per-user")
+class SitsInTwoSessions(Wire):
+    """A user may sit in one session on each connection."""
+
+    async def throw_out(self, connection: str, reason: str) -> None:
+        if reason != "switched":
+            await super().throw_out(connection, reason)
+
+
+@faulty("join/repeated-join-is-harmless")
+class SubscribesAgain(Wire):
+    """Whoever joins once more is sent everything once more."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.again: set[str] = set()
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        if self.seats.get(connection) == payload["sessionId"]:
+            self.again.add(connection)
+        return await super().join(connection, user, payload)
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        self.again.discard(connection)
+        await super().leave_room(connection, reason)
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        await super().broadcast(emission, sender)
+        for connection in self.again - {sender}:
+            if self.seats.get(connection) == emission.session:
+                await self.tell(connection, emission.event, emission.payload)
+
+
+@faulty("join/leave-stops-delivery")
+class LeavesAnotherRoom(Wire):
+    """Leaving leaves the room `<id>`, but joining entered `session:<id>`."""
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        session = self.seats.get(connection)
+        await super().leave_room(connection, reason)
+        if session is not None and reason == "left":
+            await self.sockets.enter_room(connection, self.room(session))
+
+
+@faulty("join/leave-stops-delivery")
+class LeavesTheChatOnly(Wire):
+    """Leaving ends the chat; the tokens' events are in a room of their own, which is forgotten."""
+
+    async def enter_room(self, connection: str, session: str) -> None:
+        await super().enter_room(connection, session)
+        await self.sockets.enter_room(connection, f"map:{session}")
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        session = self.seats.get(connection)
+        await super().leave_room(connection, reason)
+        if session is not None and reason != "left":
+            await self.sockets.leave_room(connection, f"map:{session}")
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        if emission.event == "chat-message":
+            await super().broadcast(emission, sender)
+        else:
+            room = f"map:{emission.session}"
+            await self.sockets.emit(emission.event, emission.payload, room=room, skip_sid=sender)
+
+
+@faulty("join/disconnect-leaves-the-room")
+class SeatsWhoeverComesBack(Wire):
+    """A user whose connection ended in a session sits there again on the next one, without joining."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.last: dict[str, str] = {}
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        if connection in self.seats and self.remembers(connection):
+            self.last[self.users[connection]] = self.seats[connection]
+        await super().on_disconnect(connection, reason)
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
+        await super().on_connect(connection, environ)
+        session = self.last.pop(self.users[connection], None)
+        if session is not None and await self.store.session(session) is not None:
+            await self.sockets.enter_room(connection, self.room(session))
+
+    def remembers(self, connection: str) -> bool:
+        return True
+
+
+@faulty("join/disconnect-leaves-the-room")
+class SeatsPollersWhoComeBack(SeatsWhoeverComesBack):
+    """A user whose polling connection ended in a session sits there again on the next one, without joining."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.polling: set[str] = set()
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
+        await super().on_connect(connection, environ)
+        if environ["aiohttp.request"].query.get("transport") == "polling":
+            self.polling.add(connection)
+
+    def remembers(self, connection: str) -> bool:
+        return connection in self.polling
+
+
+@faulty("join/disconnect-keeps-membership")
+class DisconnectingEndsMembership(Wire):
+    """Whoever closes a connection is struck off the participants, and with them their other connections."""
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        session, user = self.seats.get(connection), self.users.get(connection)
+        await super().on_disconnect(connection, reason)
+        if session is not None and user is not None and await self.store.session(session) is not None:
+            await self.store.revoke(session, user)
+
+
+@faulty("join/rejoin-after-reconnect")
+class TakesTheGoneForPresent(Wire):
+    """Whoever was in a session when the connection ended still counts as present, and is not let in twice."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.present: set[tuple[str, str]] = set()
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        if connection in self.seats:
+            self.present.add((self.users[connection], self.seats[connection]))
+        await super().on_disconnect(connection, reason)
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        if (user, payload["sessionId"]) in self.present:
+            raise Refusal("PERMISSION_DENIED", "you are there already")
+        return await super().join(connection, user, payload)
+
+
+@faulty("join/rejoin-after-reconnect")
+class ReplaysWhatWasMissed(Wire):
+    """Whoever comes back to a session is sent what was said there meanwhile."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.told: dict[str, list[Emission]] = defaultdict(list)
+        self.left: dict[tuple[str, str], int] = {}
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        if session := self.seats.get(connection):
+            self.left[self.users[connection], session] = len(self.told[session])
+        await super().on_disconnect(connection, reason)
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        self.told[emission.session].append(emission)
+        await super().broadcast(emission, sender)
+
+    async def enter_room(self, connection: str, session: str) -> None:
+        await super().enter_room(connection, session)
+        since = self.left.pop((self.users[connection], session), None)
+        for emission in self.told[session][since:] if since is not None else ():
+            if emission.payload["userId"] != self.users[connection]:
+                await self.tell(connection, emission.event, emission.payload)
+
+
+@faulty("authorization/not-joined-refused", "join/member-admitted")
+class RemembersWhoLeft(Wire):
+    """Whoever leaves is out of the room, but counts as being in it: they may go on acting, and come back to silence."""
+
+    async def leave(self, connection: str, user: str, payload: Payload) -> Payload:
+        await self.sockets.leave_room(connection, self.room(payload["sessionId"]))
+        return {"sessionId": payload["sessionId"]}
+
+
+@faulty("authorization/not-joined-refused")
+class RemembersEveryRoom(Wire):
+    """Whoever has joined a session may act in it from then on, also when they have moved to another."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.joined: set[tuple[str, str]] = set()
+
+    async def enter_room(self, connection: str, session: str) -> None:
+        self.joined.add((connection, session))
+        await super().enter_room(connection, session)
+
+    async def leave(self, connection: str, user: str, payload: Payload) -> Payload:
+        self.joined.discard((connection, payload["sessionId"]))
+        return await super().leave(connection, user, payload)
+
+    def check_joined(self, event: Event, session_id: str, connection: str) -> None:
+        if (connection, session_id) not in self.joined or event.name == "leave-session":
+            super().check_joined(event, session_id, connection)

@@ -1,0 +1,203 @@
+"""Faults in a token's version, in what is looked up, and in what store, answer and broadcast say of it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
+
+from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
+from dungeonlab_reference_server.store import MemoryStore
+from dungeonlab_spec import Event
+from tests.mutants.altering import Altering, everywhere, told
+from tests.mutants.fault import faulty
+
+# -- the version ---------------------------------------------------------------------------------------
+
+
+@faulty("tokens/version-grows")
+class CountsMovesOnly(Altering):
+    """An update leaves the version as it is; only moves are counted."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None or effect.saved is None:
+            return effect
+        return everywhere(effect, {**effect.saved, "version": command.token["version"]})
+
+
+@faulty("tokens/version-grows")
+class CountsInTwos(Altering):
+    """A move makes the version grow by two: once in the handler, once in the store."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or effect.saved is None:
+            return effect
+        return everywhere(effect, {**effect.saved, "version": effect.saved["version"] + 1})
+
+
+# -- what is not there ---------------------------------------------------------------------------------
+
+
+@faulty("tokens/unknown-token-refused", "tokens/delete-ends-it")
+class DeletesWhatIsNotThere(Wire):
+    """Deleting a token that does not exist succeeds: what matches nothing is no error."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        try:
+            return await super().check_things(event, payload)
+        except Refusal as refusal:
+            unknown = refusal.code == "TOKEN_NOT_FOUND" and await self.store.token(payload["tokenId"]) is None
+            if event.name == "token:delete" and unknown:
+                return None
+            raise
+
+
+@faulty("tokens/unknown-token-refused")
+class MovesNothing(Wire):
+    """Moving a token that never existed succeeds, and makes nothing."""
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        try:
+            return await super().perform(connection, name, args)
+        except Refusal as refusal:
+            if name == "token:move" and refusal.code == "TOKEN_NOT_FOUND" and args[0]["tokenId"] == "no-such-token":
+                where = {"elevation": 0, **args[0]["position"]}
+                return {"tokenId": args[0]["tokenId"], "position": where, "version": 1}
+            raise
+
+
+@faulty("tokens/unknown-encounter-refused")
+class MakesEncountersOnTheFly(Wire):
+    """An encounter that does not exist is made when a token is put into it."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        known = await self.store.encounter_session(payload.get("encounterId", ""))
+        if event.name == "token:create" and known is None:
+            await self.store.save_encounter(payload["encounterId"], payload["sessionId"])
+        return await super().check_things(event, payload)
+
+
+@faulty("tokens/unknown-encounter-refused")
+class LooksNoEncounterUp(Wire):
+    """The encounter named with a token is looked up only if it exists."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        if "encounter" in event.needs and await self.store.encounter_session(payload["encounterId"]) is None:
+            return await self.store.token(payload.get("tokenId", ""))
+        return await super().check_things(event, payload)
+
+
+# -- store, answer and broadcast -----------------------------------------------------------------------
+
+
+@faulty("tokens/broadcast-equals-stored-state")
+class TellsTheOldVersion(Altering):
+    """A move's broadcast carries the version before it."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or command.token is None:
+            return effect
+        return dataclasses.replace(effect, emission=told(effect, version=command.token["version"]))
+
+
+@faulty("tokens/broadcast-equals-stored-state")
+class TellsTheDraft(Altering):
+    """A new token is broadcast as it was drafted; conditions are stored by name only."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:create" or effect.saved is None:
+            return effect
+        bare = [{"name": condition["name"]} for condition in effect.saved["conditions"]]
+        stored = {**effect.saved, "conditions": bare}
+        return Effect({"token": stored}, effect.emission, saved=stored)
+
+
+class WithoutTurns(MemoryStore):
+    """Lets requests of one session overtake each other."""
+
+    def turn(self, key: str) -> AbstractAsyncContextManager[object]:
+        return nullcontext() if key in self._sessions else super().turn(key)
+
+
+@faulty(
+    "tokens/broadcast-equals-stored-state",
+    also={"order/concurrent-moves-converge": "of two moves at once, the one stored last need not be the one told last"},
+    beside=(WithoutTurns,),
+)
+class BroadcastsBeforeItStores(Wire):
+    """A token's first move is broadcast first, and stored and acknowledged 200 ms later."""
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        if command.event != "token:move" or command.token is None or command.token["version"] > 1:
+            return await super().take_effect(command, connection)
+        effect = self.effects[command.event](command)
+        assert effect.saved is not None
+        await self.broadcast(effect.emission, connection)
+        await asyncio.sleep(0.2)
+        await self.store.save_token(effect.saved)
+        return effect.answer
+
+
+@faulty(
+    "tokens/broadcast-equals-stored-state",
+    "tokens/move-changes-only-position",
+    "tokens/version-grows",
+    also={"order/concurrent-moves-converge": "what is never stored cannot agree with what was told"},
+    hides=True,
+)
+class AcceptsAndForgets(Altering):
+    """A move is acknowledged and broadcast, and never stored."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        return dataclasses.replace(effect, saved=None) if command.event == "token:move" else effect
+
+
+class _Figures(MemoryStore):
+    """Knows who made which token."""
+
+    async def drop_tokens_of(self, user: str) -> None:
+        """Forget every token that a user made."""
+        for token in [t for t in self._tokens.values() if t["createdBy"] == user]:
+            await self.delete_token(token["id"])
+
+    async def drop_tokens_in(self, session: str) -> None:
+        """Forget every token of a session."""
+        for token in list(self._tokens.values()):
+            if await self.encounter_session(token["encounterId"]) == session:
+                await self.delete_token(token["id"])
+
+
+@faulty("tokens/create-then-others-can-move", beside=(_Figures,))
+class TakesOnesFiguresAlong(Wire):
+    """Whoever disconnects takes along the tokens that they made."""
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        user = self.users.get(connection)
+        await super().on_disconnect(connection, reason)
+        if user is not None and isinstance(self.store, _Figures):
+            await self.store.drop_tokens_of(user)
+
+
+@faulty("tokens/create-then-others-can-move", beside=(_Figures,))
+class ForgetsTheEmptyRoom(Wire):
+    """When the last connection has left a room, what stood in its session is forgotten."""
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        session = self.seats.get(connection)
+        await super().leave_room(connection, reason)
+        if session is not None and session not in self.seats.values() and isinstance(self.store, _Figures):
+            await self.store.drop_tokens_in(session)
+
+
+@faulty("tokens/version-grows", "rooms/every-other-member-hears-once")
+class SkipsWhatChangesNothing(Wire):
+    """A move to where the token stands is acknowledged, and that is all."""
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        token = command.token or {}
+        if command.event == "token:move" and token["position"] == {"elevation": 0, **command.payload["position"]}:
+            return {"tokenId": token["id"], "position": token["position"], "version": token["version"]}
+        return await super().take_effect(command, connection)

@@ -1,0 +1,299 @@
+"""Faults in what creating, moving, updating and deleting do to a token."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
+from dungeonlab_reference_server.settings import Settings
+from dungeonlab_reference_server.store import MemoryStore, Store
+from dungeonlab_spec import Event
+from tests.mutants.altering import Altering, everywhere
+from tests.mutants.fault import faulty
+
+LOOK = "what is stored can only be looked at by an update"
+EDGE = "what stands on the edge is sent along with everything else that can be sent"
+
+
+# -- creating ------------------------------------------------------------------------------------------
+
+
+@faulty("tokens/create-then-others-can-move")
+class ShowsItsTokensLate(Wire):
+    """A new token is there for its creator at once; for others to move, not before the next request of another kind."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.fresh: dict[str, str] = {}  # session by token
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        if not name.startswith("token:") and args and isinstance(args[0], dict):
+            self.fresh = {token: place for token, place in self.fresh.items() if place != args[0].get("sessionId")}
+        return await super().perform(connection, name, args)
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if event.name == "token:move" and token and token["id"] in self.fresh and token["createdBy"] != user:
+            raise Refusal("TOKEN_NOT_FOUND", "there is no such token in this encounter")
+        command = super().command(event, payload, user, token)
+        if event.name == "token:create":
+            self.fresh[command.new_id] = payload["sessionId"]
+        return command
+
+
+@faulty("tokens/create-then-others-can-move", "authorization/any-member-allowed")
+class LetsOnlyTheCreatorMove(Wire):
+    """Only who created a token, and the game master, may move it."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if event.name == "token:move" and token and token["createdBy"] != user and user not in self.masters:
+            raise Refusal("PERMISSION_DENIED", "this token is not yours")
+        return super().command(event, payload, user, token)
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Any:
+        session = await super().check_membership(event, session_id, user)
+        self.masters.add(session.game_master)
+        return session
+
+    masters: set[str] = set()  # noqa: RUF012 - one process, one server
+
+
+@faulty("tokens/defaults-filled")
+class KnowsNoDefaults(Altering):
+    """What a draft leaves out is missing from the token."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:create":
+            return effect
+        assert effect.saved is not None
+        left_out = {"size", "isVisible", "isPlayerControlled", "data", "conditions"} - command.payload["token"].keys()
+        return everywhere(effect, {k: v for k, v in effect.saved.items() if k not in left_out})
+
+
+@faulty("tokens/defaults-filled")
+class HidesNewTokens(Altering):
+    """A token that says nothing of it is invisible at first."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:create" or "isVisible" in command.payload["token"]:
+            return effect
+        return everywhere(effect, {**(effect.saved or {}), "isVisible": False})
+
+
+@faulty("tokens/defaults-filled")
+class LeavesTheElevationOut(Altering):
+    """A position that names no elevation is told without one."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        asked = command.payload.get("token", command.payload).get("position")
+        if asked is None or "elevation" in asked or effect.saved is None:
+            return effect
+        return everywhere(effect, {**effect.saved, "position": {"x": asked["x"], "y": asked["y"]}})
+
+
+@faulty("tokens/bounds-reached")
+class RefusesTheLongestName(Wire):
+    """A name of 255 characters is refused: < in place of <=."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        name = payload.get("token", payload.get("updates", {})).get("name", "")
+        if len(name) == 255:
+            raise Refusal("VALIDATION_ERROR", "this name is too long")
+        return super().command(event, payload, user, token)
+
+
+@faulty("tokens/bounds-reached")
+class CountsANamesBytes(Wire):
+    """A name of more than 255 bytes is refused."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        name = payload.get("token", payload.get("updates", {})).get("name", "")
+        if len(name.encode()) > 255:
+            raise Refusal("VALIDATION_ERROR", "this name is too long")
+        return super().command(event, payload, user, token)
+
+
+@faulty("tokens/bounds-reached")
+class KeepsOffTheEdge(Wire):
+    """Row and column 0 do not exist."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        where = payload.get("token", payload).get("position", {"x": 1, "y": 1})
+        if event.name == "token:create" and 0 in (where["x"], where["y"]):
+            raise Refusal("VALIDATION_ERROR", "this is off the map")
+        return super().command(event, payload, user, token)
+
+
+@faulty("tokens/bounds-reached")
+class KnowsNoGiants(Wire):
+    """The largest size is not known."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if payload.get("token", payload.get("updates", {})).get("size") == "gargantuan":
+            raise Refusal("VALIDATION_ERROR", "there is no such size")
+        return super().command(event, payload, user, token)
+
+
+@faulty("broadcasts/says-what-was-done", also={"tokens/bounds-reached": EDGE})
+class StaysAboveGround(Altering):
+    """A negative elevation is made zero."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or command.payload["position"].get("elevation", 0) >= 0:
+            return effect
+        assert effect.saved is not None
+        return everywhere(effect, {**effect.saved, "position": {**effect.saved["position"], "elevation": 0}})
+
+
+@faulty("tokens/bounds-reached")
+class TakesZeroForNothing(Altering):
+    """A column of 0 is taken for one that was not named: a token created there stands in column 1."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:create" or effect.saved is None:
+            return effect
+        where = effect.saved["position"]
+        return everywhere(effect, {**effect.saved, "position": {**where, "x": where["x"] or 1}})
+
+
+# -- moving --------------------------------------------------------------------------------------------
+
+
+@faulty("tokens/move-changes-only-position")
+class KeepsTheOldElevation(Altering):
+    """A move that names no elevation keeps the old one."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or "elevation" in command.payload["position"] or not command.token:
+            return effect
+        assert effect.saved is not None
+        height = command.token["position"]["elevation"]
+        return everywhere(effect, {**effect.saved, "position": {**effect.saved["position"], "elevation": height}})
+
+
+@faulty("tokens/move-changes-only-position")
+class KeepsElevationsInSinglePrecision(Altering):
+    """An elevation goes through a number of 32 bits: 2.1 becomes 2.0999999046325684."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or effect.saved is None:
+            return effect
+        place = effect.saved["position"]
+        (height,) = struct.unpack("f", struct.pack("f", place["elevation"]))
+        return everywhere(effect, {**effect.saved, "position": {**place, "elevation": height}})
+
+
+@faulty("tokens/move-changes-only-position")
+class ForgetsWhatMoves(Altering):
+    """A move replaces the whole record: what a token carries as data is gone."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or effect.saved is None:
+            return effect
+        return dataclasses.replace(effect, saved={**effect.saved, "data": {}})
+
+
+@faulty("tokens/move-changes-only-position")
+class ShowsWhatMoves(Altering):
+    """A hidden token that is moved becomes visible, as if it had been made anew."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or effect.saved is None:
+            return effect
+        return dataclasses.replace(effect, saved={**effect.saved, "isPlayerControlled": False, "conditions": []})
+
+
+# -- updating ------------------------------------------------------------------------------------------
+
+
+@faulty("tokens/update-changes-only-what-was-sent")
+class MergesData(Altering):
+    """An update's data is merged into the old."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None or effect.saved is None:
+            return effect
+        return everywhere(effect, {**effect.saved, "data": {**command.token["data"], **effect.saved["data"]}})
+
+
+@faulty(
+    "tokens/update-changes-only-what-was-sent",
+    also={
+        "tokens/move-changes-only-position": LOOK,
+        "tokens/broadcast-equals-stored-state": LOOK,
+    },
+)
+class FillsDefaultsIntoUpdates(Altering):
+    """What an update leaves out falls back to its default."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or effect.saved is None:
+            return effect
+        return everywhere(effect, {**effect.saved, "size": command.payload["updates"].get("size", "medium")})
+
+
+@faulty(
+    "tokens/update-changes-only-what-was-sent",
+    "broadcasts/says-what-was-done",
+    also={"tokens/bounds-reached": EDGE},
+)
+class CannotHide(Altering):
+    """A property updated to false, or to nothing, keeps its old value: `||` in place of a look."""
+
+    def altered(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None or effect.saved is None:
+            return effect
+        asked = command.payload["updates"]
+        kept = {key: command.token[key] for key, value in asked.items() if not value and key in command.token}
+        return everywhere(effect, {**effect.saved, **kept})
+
+
+# -- deleting ------------------------------------------------------------------------------------------
+
+
+@faulty("tokens/delete-ends-it")
+class OnlyMarksAsDeleted(MemoryStore):
+    """A deleted token is marked, and never looked at again: it can still be moved, updated and deleted."""
+
+    async def delete_token(self, token_id: str) -> None:
+        pass
+
+
+@faulty("tokens/delete-ends-it")
+class DeletesTwice(Wire):
+    """Deleting a token a second time succeeds once more."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.deleted: dict[str, Payload] = {}
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        if event.name == "token:delete" and payload["tokenId"] in self.deleted:
+            return self.deleted[payload["tokenId"]]
+        token = await super().check_things(event, payload)
+        if event.name == "token:delete" and token:
+            self.deleted[token["id"]] = token
+        return token
+
+
+@faulty("tokens/unknown-token-refused")
+class FindsTokensInAnyEncounter(Wire):
+    """A token is found in whatever encounter of its session, whichever the request names."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        token = await self.store.token(payload.get("tokenId", "")) if "token" in event.needs else None
+        if token is None or await self.store.encounter_session(payload["encounterId"]) != payload["sessionId"]:
+            return await super().check_things(event, payload)
+        return await super().check_things(event, {**payload, "encounterId": token["encounterId"]})
+
+
+@faulty("tokens/broadcast-equals-stored-state")
+class AnswersWithAnotherId(Wire):
+    """What is acknowledged of a move or a deletion names the token by the id of its record in a database."""
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        answer = await super().take_effect(command, connection)
+        return {**answer, "tokenId": f"row-{len(answer['tokenId'])}"} if "tokenId" in answer else answer

@@ -1,0 +1,103 @@
+"""Serves one faulty server in a process of its own, and has the whole suite judge it.
+
+From the shell, for one server or for all: ``python -m tests.mutants.judging [NAME ...]``; ``A+B`` has both faults.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from itertools import chain
+
+from dungeonlab_conformance.clients.http import fuzzer
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.selection import Selection, scenes
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
+from dungeonlab_spec import Catalogue
+from tests import serving
+from tests.mutants.fault import Charge, all_faults
+from tests.mutants.together import alone, called, parts
+
+SCALE = 0.3  # of every time limit: what is never answered is waited for, and loopback is fast
+AT_ONCE = 4  # servers judged side by side, a process for each and one for its judge; more take two cores longer
+
+
+@contextmanager
+def served(name: str) -> Iterator[str]:
+    """Serve one faulty server while the block runs; yields its URL."""
+    with serving.served(called(name).variant) as url:
+        yield url
+
+
+def judge(name: str) -> list[tuple[str, Run]]:
+    """Judge one faulty server with the whole suite; if it is not found as it should be, once more.
+
+    Of several faults each by itself then, since one may hide another; one alone with the suite's usual patience: on a
+    machine that has much else to do, what is not heard in time proves nothing.
+    """
+    run = judged(name, SCALE)
+    if called(name).is_just(broken(run)):
+        return [(name, run)]
+    if len(faults := alone(name)) > 1:
+        return [found for fault in faults for found in judge(fault)]
+    return [(name, judged(name, 1.0))]
+
+
+def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:
+    """Judge one faulty server with the whole suite, or some of it, time limits scaled, and with the parts it claims."""
+    selection = Selection(only=only, parts=tuple(parts(called(name))))
+    if selection.parts:
+        fuzzer.load()
+    with served(name) as url:
+        return play(Target(url, limits=Limits(scale)), scenes(selection, Catalogue.load()))
+
+
+def judge_all(names: Iterable[str]) -> Iterator[tuple[str, Run]]:
+    """Judge many, some at a time; yields each as it is done, in the order of the names."""
+    with ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("spawn"), serving.hasten) as pool:
+        yield from chain.from_iterable(pool.map(judge, names))
+
+
+def broken(run: Run) -> set[str]:
+    """Return the ids of the MUSTs and SHOULDs that a run found broken."""
+    return {v.requirement for v in run.verdicts if v.outcome in ("fail", "warn")}
+
+
+def who_said_no(run: Run) -> set[str]:
+    """Return the checks that found something broken; several may judge one requirement, and more than one find it."""
+    verdicts = [v for v in run.verdicts if v.outcome in ("fail", "warn")]
+    scenes = {v.scene for v in verdicts} | {f.scene for v in verdicts for f in v.findings}
+    return {scene.partition("[")[0] for scene in scenes}
+
+
+def misjudged(charge: Charge, run: Run) -> list[str]:
+    """Return what a run missed, what it blamed wrongly and where the suite itself failed, one line each."""
+    found = broken(run)
+    lines = [f"missed: {requirement}" for requirement in sorted(charge.breaks - found)]
+    for verdict in run.verdicts:
+        blamed = verdict.outcome in ("fail", "warn") and not charge.allows(verdict.requirement)
+        if blamed or verdict.outcome == "error":
+            said = [f"{f.scene}: expected {f.expected}; got {f.got}"[:300] for f in verdict.findings[:1]]
+            lines.append(f"wrongly {verdict.outcome}: {verdict.requirement} [{verdict.event}] {verdict.reason} {said}")
+    return lines
+
+
+def tell(charge: Charge, run: Run) -> None:
+    """Print how a run judged a faulty server."""
+    lines = misjudged(charge, run)
+    print(f"{'NO ' if lines else 'ok '} {charge.name} ({run.seconds:.1f} s) {run.fault or ''}", *lines, sep="\n      ")
+
+
+def main() -> None:
+    """Judge the servers named on the command line and print what broke, beside what should."""
+    for name, run in judge_all(sys.argv[1:] or all_faults()):
+        tell(called(name), run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Serves a peer, a program of another stack, and has the whole suite judge it: plain, or with one of its faults.
+
+From the shell: ``python -m tests.other_stacks.judging [NAME ...]`` judges faults, ``--clean N`` judges N times per transport.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.selection import Selection, scenes
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
+from dungeonlab_spec import Catalogue
+from tests.mutants.fault import Charge
+from tests.mutants.judging import AT_ONCE, SCALE, broken, tell
+from tests.serving import hasten
+
+NODE = Path(__file__).parent / "node"
+TRANSPORTS = ("websocket", "polling")
+_READY = "Listening on "
+_INSTALL = "npm ci --prefix tests/other_stacks/node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerFault(Charge):
+    """A fault that a peer can be started with. It is judged on the one transport on which it shows."""
+
+    transport: str = "websocket"
+
+
+def why_not() -> str | None:
+    """Say what is missing to run the peers, and how to get it; None if nothing is."""
+    if shutil.which("node") is None:
+        return f"Node.js is not there; install it (apt-get install nodejs npm), then run: {_INSTALL}"
+    if not (NODE / "node_modules").is_dir():
+        return f"its packages are not there; run: {_INSTALL}"
+    return None
+
+
+def is_required() -> bool:
+    """Whether a run without the peers is a failed one."""
+    return any(os.environ.get(name) in ("1", "true") for name in ("CI", "DUNGEONLAB_REQUIRE_NODE"))
+
+
+@contextmanager
+def served(program: str = "server.mjs", *options: str) -> Iterator[str]:
+    """Run a peer while the block runs; yields its URL."""
+    command = ["node", str(NODE / program), "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line.startswith(_READY):
+            raise RuntimeError(f"{' '.join(command)} did not start")
+        try:
+            yield line.removeprefix(_READY).strip()
+        finally:
+            process.kill()
+
+
+@cache
+def all_faults() -> Mapping[str, PeerFault]:
+    """Return every fault that the peer can be started with, by its name."""
+    listed = subprocess.run(["node", NODE / "server.mjs", "--list-faults"], check=True, capture_output=True, text=True)
+    rows: dict[str, dict[str, Any]] = json.loads(listed.stdout)
+    return {name: PeerFault(name=name, **{**row, "breaks": frozenset(row["breaks"])}) for name, row in rows.items()}
+
+
+def judge(transport: str, fault: str | None = None, patience: float | None = None, *more: str) -> Run:
+    """Judge the peer with the whole suite on one transport; with one of its faults, if one is named; `more` options."""
+    options = ("--fault", fault) if fault else more
+    limits = Limits(patience or (SCALE if fault else 1.0))
+    with served("server.mjs", *options) as url:
+        return play(Target(url, transport=transport, limits=limits), scenes(Selection(), Catalogue.load()))
+
+
+def judge_clean(times: int, transports: Iterable[str] = TRANSPORTS) -> Iterator[tuple[str, Run]]:
+    """Judge the peer without a fault so many times on each transport; yields the transport, and the run."""
+    for transport in transports:
+        for run in _in_processes([(transport, None, None)] * times, at_once=1):
+            yield transport, run
+
+
+def judge_faulty(names: Iterable[str]) -> Iterator[tuple[str, Run]]:
+    """Judge the peer with each of these faults, some at a time; yields name and run, in the order of the names.
+
+    A run on a busy machine may leave the fault unjudged: then it is judged once more, alone and with more patience.
+    """
+    names = list(names)
+    jobs = [(all_faults()[name].transport, name, None) for name in names]
+    for name, run in zip(names, _in_processes(jobs, at_once=AT_ONCE), strict=True):
+        fault = all_faults()[name]
+        patiently = (fault.transport, name, 1.0)
+        yield name, run if fault.breaks <= broken(run) else next(_in_processes([patiently], at_once=1))
+
+
+def red(run: Run) -> list[str]:
+    """Return what in a run is neither a pass nor a note, one line each."""
+    lines = [f"{v.outcome}: {v.requirement} [{v.event}] {v.reason} {v.findings[:1]}" for v in run.verdicts]
+    return [line for line in lines if not line.startswith(("pass:", "note:"))] + ([run.fault] if run.fault else [])
+
+
+def _in_processes(jobs: Iterable[tuple[str, str | None, float | None]], *, at_once: int) -> Iterator[Run]:
+    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), hasten) as pool:
+        yield from pool.map(judge, *zip(*jobs, strict=True))
+
+
+def main() -> None:
+    """Judge what the command line says and print what was wrong."""
+    if sys.argv[1:2] == ["--clean"]:
+        for transport, run in judge_clean(int(sys.argv[2])):
+            print(f"{'NO ' if red(run) else 'ok '} {transport} ({run.seconds:.1f} s)", *red(run)[:5], sep="\n      ")
+        return
+    for name, run in judge_faulty(sys.argv[1:] or all_faults()):
+        tell(all_faults()[name], run)
+
+
+if __name__ == "__main__":
+    main()
