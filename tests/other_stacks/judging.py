@@ -1,6 +1,6 @@
 """Serves a peer, a program of another stack, and has the whole suite judge it: plain, or with one of its faults.
 
-From the shell: ``python -m tests.other_stacks.judging [NAME ...]`` judges faults, ``--clean N`` judges N times per transport.
+From the shell: ``python -m tests.other_stacks.judging [NAME ...]`` for faults, ``--clean N`` for N runs per transport.
 """
 
 from __future__ import annotations
