@@ -15,11 +15,11 @@ from dungeonlab_conformance.invariants.breaches import breaches
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.dialect import deviations
 from dungeonlab_conformance.invariants.shapes import answer_faults
-from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import QUOTED, Arguments, quoted
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries, contains
-from dungeonlab_conformance.record.observation import Act, Observation, Said
+from dungeonlab_conformance.record.observation import Act, Observation, Request
 from dungeonlab_conformance.target.dialect import Dialect, Shape
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
@@ -116,9 +116,9 @@ def journals(draw: st.DrawFn) -> Journal:
     for connection, user in enumerate(USERS, 1):
         scene.comes(connection, user)
         if draw(st.booleans()):
-            seat = scene.sits(connection, user)
+            stay = scene.sits(connection, user)
             if draw(st.booleans()):
-                scene.ends(seat, draw(st.sampled_from(["left", "switched", "revoked", "closed", "gone"])))
+                scene.ends(stay, draw(st.sampled_from(["left", "switched", "revoked", "closed", "gone"])))
     for _ in range(draw(st.integers(1, 8))):
         _ask(draw, scene)
         _send(draw, scene)
@@ -127,18 +127,21 @@ def journals(draw: st.DrawFn) -> Journal:
 
 def _ask(draw: st.DrawFn, scene: Written) -> None:
     event = draw(st.sampled_from([event.name for event in CATALOGUE if event.request]))
-    said = Said(
+    request = Request(
         event,
         tuple(draw(st.lists(bodies(event, "request"), max_size=2))),
         None,
         draw(st.sampled_from(["s", "t", None])),
     )
-    said.mark = draw(st.sampled_from([None, MARK, "k", 100_007]))
-    said.connection = draw(st.integers(1, 5))
-    said.user, said.at = USERS[said.connection - 1], scene._tick()
-    said.fate = draw(st.sampled_from(["accepted", "refused", "unknown"]))
-    said.legal, said.about = draw(st.booleans()), draw(st.sampled_from([None, "chat/text-arrives-unchanged"]))
-    scene.journal.said.append(said)
+    request.mark = draw(st.sampled_from([None, MARK, "k", 100_007]))
+    request.connection = draw(st.integers(1, 5))
+    request.user, request.at = USERS[request.connection - 1], scene._tick()
+    request.outcome = draw(st.sampled_from(["accepted", "refused", "unknown"]))
+    request.legal, request.requirement = (
+        draw(st.booleans()),
+        draw(st.sampled_from([None, "chat/text-arrives-unchanged"])),
+    )
+    scene.journal.requests.append(request)
 
 
 def _send(draw: st.DrawFn, scene: Written) -> None:
@@ -146,9 +149,9 @@ def _send(draw: st.DrawFn, scene: Written) -> None:
     act = draw(st.sampled_from(ACTS))
     direction = "ack" if act == "is answered" else "emission"
     args = tuple(draw(st.lists(bodies(name if isinstance(name, str) else "", direction), max_size=2)))
-    said = draw(st.sampled_from(scene.journal.said)) if act.startswith("is answered") else None
+    request = draw(st.sampled_from(scene.journal.requests)) if act.startswith("is answered") else None
     wire = draw(st.sampled_from([None, (name, args), ("chatMessage", args), ("odd name", ({},))]))
-    scene.journal.write(f"#{1}", draw(st.integers(0, 5)), act, name, args, said, wire=wire)
+    scene.journal.write(f"#{1}", draw(st.integers(0, 5)), act, name, args, request, wire=wire)
 
 
 def judged(journal: Journal) -> list[str]:
@@ -189,7 +192,7 @@ def test_any_answer_can_be_read(came: Opaque) -> None:
     for event in CATALOGUE:
         if event.request:
             for legal in (True, False):
-                answer = Answer(Said(event.name, ({},), None, "s", legal=legal), Arguments((came.what,)))
+                answer = Acknowledgement(Request(event.name, ({},), None, "s", legal=legal), Arguments((came.what,)))
                 assert isinstance(answer.accepted, bool)
                 assert isinstance(answer.data, dict)
                 assert answer.code is None or isinstance(answer.code, str)
@@ -202,7 +205,7 @@ def test_a_mark_is_looked_for_in_anything(came: Opaque, mark: str | int) -> None
     """A payload of any kind carries a mark or not; a delivery is that of a request or not."""
     assert contains([came.what, mark], mark)
     seen = Observation(1, 0.0, "bob", 2, "hears", "chat-message", Arguments((came.what, {"message": mark})))
-    assert isinstance(carries(seen, Said("chat-message", ({},), mark, "s")), bool)
+    assert isinstance(carries(seen, Request("chat-message", ({},), mark, "s")), bool)
 
 
 # -- very much of it -------------------------------------------------------------------------------------

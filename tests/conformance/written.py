@@ -10,7 +10,7 @@ from dungeonlab_conformance.invariants.breaches import Breach, breaches
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Observation, Said, Seat
+from dungeonlab_conformance.record.observation import Observation, Request, RoomStay
 from dungeonlab_spec import Catalogue
 
 TIME = "2026-01-02T03:04:05.678Z"
@@ -32,22 +32,22 @@ class Written:
         self.journal.users[connection] = user
         return connection
 
-    def sits(self, connection: int, user: str, session: str | None = None) -> Seat:
+    def sits(self, connection: int, user: str, session: str | None = None) -> RoomStay:
         """Connect a user and seat the connection."""
         self.comes(connection, user)
-        seat = Seat(connection, session or self.session, self._tick(), granted=self._tick())
-        self.journal.seats.append(seat)
-        return seat
+        stay = RoomStay(connection, session or self.session, self._tick(), acked_at=self._tick())
+        self.journal.stays.append(stay)
+        return stay
 
-    def ends(self, seat: Seat, why: Why) -> None:
+    def ends(self, stay: RoomStay, why: Why) -> None:
         """End a stay; one that the server ends does so when it likes, and that is noticed now."""
         now = self._tick()
-        seat.end(why, now, 0.0 if why == "closed" else now)
+        stay.end(why, now, 0.0 if why == "closed" else now)
 
-    def says(self, connection: int, text: str, **more: Any) -> Said:
+    def says(self, connection: int, text: str, **more: Any) -> Request:
         """Have somebody say something that is accepted, unless told otherwise; the text is its mark."""
         body = {"sessionId": self.session, "message": text}
-        said = Said("chat-message", (body,), text, self.session, fate="accepted")
+        request = Request("chat-message", (body,), text, self.session, outcome="accepted")
         for name, value in {
             "actor": f"#{connection}",
             "user": self.journal.users.get(connection),
@@ -55,17 +55,17 @@ class Written:
             "at": self._tick(),
             **more,
         }.items():
-            setattr(said, name, value)
-        self.journal.said.append(said)
-        return said
+            setattr(request, name, value)
+        self.journal.requests.append(request)
+        return request
 
-    def hears(self, connection: int, said: Said, **otherwise: Any) -> Observation:
-        """Have a connection be sent what was said, as it should be but for what is `otherwise`."""
+    def hears(self, connection: int, request: Request, **otherwise: Any) -> Observation:
+        """Have a connection be sent the broadcast of a request, as it should be but for what is `otherwise`."""
         body = {
-            "sessionId": said.session,
+            "sessionId": request.session,
             "messageId": "m",
-            "userId": said.user,
-            "message": said.args[0]["message"],
+            "userId": request.user,
+            "message": request.args[0]["message"],
             "timestamp": TIME,
         }
         return self.is_sent(connection, "chat-message", {**body, **otherwise})

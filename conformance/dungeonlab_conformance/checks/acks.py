@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.invariants.shapes import answer_faults
-from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import new_mark
-from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Event
@@ -30,16 +30,16 @@ async def _one_who_may(stage: Stage, event: Event) -> Actor:
     return actor
 
 
-def malformed(event: Event) -> Said:
+def malformed(event: Event) -> Request:
     """Return a request that no server may accept."""
-    return Said(event.name, ("not an object",), None, None, legal=False)
+    return Request(event.name, ("not an object",), None, None, legal=False)
 
 
-def refusable(event: Event, said: Said) -> Said:
+def refusable(event: Event, request: Request) -> Request:
     """Make a valid request one that is refused all the same: it asks for what does not exist."""
     key = "sessionId" if event.scope == "session" or "membership" in event.needs else "userId"
-    said.args[0][key], said.mark = f"no-such-{key.removesuffix('Id')}-{new_mark()[:-1]}", None
-    return said
+    request.args[0][key], request.mark = f"no-such-{key.removesuffix('Id')}-{new_mark()[:-1]}", None
+    return request
 
 
 @check("acks/success-shape")
@@ -58,8 +58,8 @@ async def an_accepted_request_is_answered_in_shape(stage: Stage, event: Event) -
 async def a_refused_request_is_answered_in_shape(stage: Stage, event: Event) -> None:
     """Alice asks for what does not exist, then sends a text in place of an object; each is told in the envelope."""
     alice = await _one_who_may(stage, event)
-    for said in (refusable(event, await stage.request(event)), malformed(event)):
-        answer = await _answer(alice, said)
+    for request in (refusable(event, await stage.request(event)), malformed(event)):
+        answer = await _answer(alice, request)
         if not answer.readable:
             raise Broken("one failure envelope", f"{answer.args}")
         if answer.accepted:
@@ -69,14 +69,14 @@ async def a_refused_request_is_answered_in_shape(stage: Stage, event: Event) -> 
         _in_shape("acks/failure-shape", answer)
 
 
-async def _answer(actor: Actor, said: Said) -> Answer:
+async def _answer(actor: Actor, request: Request) -> Acknowledgement:
     try:
-        return await actor.asks(said)
+        return await actor.asks(request)
     except Unreadable as odd:
         return odd.came
 
 
-def _in_shape(requirement: str, answer: Answer) -> None:
+def _in_shape(requirement: str, answer: Acknowledgement) -> None:
     for found, _, broken in answer_faults(answer):
         if found == requirement:
             raise broken
@@ -97,9 +97,9 @@ async def every_other_request_is_answered(stage: Stage, event: Event) -> None:
 async def _each_is_answered(stage: Stage, event: Event) -> None:
     mallory, alice = await stage.connected("mallory"), await _one_who_may(stage, event)
     right, foreign = await stage.request(event), await stage.request(event, fresh=True)
-    for actor, said in ((mallory, foreign), (alice, malformed(event)), (alice, right)):
+    for actor, request in ((mallory, foreign), (alice, malformed(event)), (alice, right)):
         try:
-            await _answer(actor, said)
+            await _answer(actor, request)
         except Unanswered as none:
             raise Broken(f"{actor.name}'s {event.name} to be answered", str(none)) from None
 
@@ -124,8 +124,8 @@ async def many_at_once_are_answered(stage: Stage) -> None:
             raise Broken(expected, f"{MANY - so_far} were not, while alice's were")
 
 
-def _question() -> Said:
-    return Said("get-user-data", ({},), None, None)
+def _question() -> Request:
+    return Request("get-user-data", ({},), None, None)
 
 
 def _answered(actor: Actor) -> int:
@@ -151,11 +151,11 @@ async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
     alice = await stage.raw("alice")
     if event.name != "join-session":
         await alice.joins(stage.session)
-    for said in (await stage.request(event), malformed(event)):
-        prefix = await alice.emit(said)
+    for request in (await stage.request(event), malformed(event)):
+        prefix = await alice.emit(request)
         await alice.receive(prefix)
         with contextlib.suppress(Gone):  # who was refused may be disconnected; then nothing more can come
-            await alice.asks(Said("get-user-data", ({},), None, None))
+            await alice.asks(Request("get-user-data", ({},), None, None))
         if alice.count(prefix) != 1:
             raise Broken(f"one answer to {event.name}", f"{alice.count(prefix)} ACK frames")
 
@@ -165,8 +165,8 @@ async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
     """A malformed request, and each other cause of refusal the catalogue lists for it, has its own code."""
     alice = await _one_who_may(stage, event)
     accepted = []
-    async for actor, said, codes in _causes(stage, event, alice):
-        answer = await actor.asks(said)
+    async for actor, request, codes in _causes(stage, event, alice):
+        answer = await actor.asks(request)
         if answer.accepted:
             accepted.append(codes)
         elif answer.code not in CODES:
@@ -177,64 +177,64 @@ async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
         raise Unjudged(f"{len(accepted)} of the requests that no server may accept were accepted")
 
 
-async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tuple[Actor, Said, set[str]]]:
+async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tuple[Actor, Request, set[str]]]:
     """Yield who sends what, for each cause of refusal, with the codes that name it."""
     yield alice, malformed(event), {"VALIDATION_ERROR"}
     hidden = {"PERMISSION_DENIED"}  # a server need not confirm that something foreign exists
     if "PERMISSION_DENIED" in event.refusals:
         mallory = await stage.connected("mallory")
-        said = await stage.request(event, fresh=True)
+        request = await stage.request(event, fresh=True)
         if event.name == "get-user-data":
-            said.args[0]["userId"] = alice.user
-        yield mallory, said, {"PERMISSION_DENIED"}
-        if said.fate == "refused" and "membership" in event.needs:
+            request.args[0]["userId"] = alice.user
+        yield mallory, request, {"PERMISSION_DENIED"}
+        if request.outcome == "refused" and "membership" in event.needs:
             async for wrong, codes in _two_causes(stage, event, alice):
                 yield mallory, wrong, codes
-        elif said.fate == "refused":
-            nobody = Said(event.name, ({"userId": f"no-such-user-{new_mark()[:-1]}"},), None, None)
+        elif request.outcome == "refused":
+            nobody = Request(event.name, ({"userId": f"no-such-user-{new_mark()[:-1]}"},), None, None)
             yield mallory, nobody, {"PERMISSION_DENIED"}  # whether or not there is such a user
     if "joined" in event.needs:
         absent = await stage.connected("bob")
         yield absent, await stage.request(event), {"NOT_JOINED"}
     if "SESSION_NOT_FOUND" in event.refusals:
-        said = await stage.request(event)
-        said.args[0]["sessionId"] = f"no-such-session-{new_mark()[:-1]}"  # which no other scene has tried to open
-        yield alice, said, {"SESSION_NOT_FOUND"} | hidden
+        request = await stage.request(event)
+        request.args[0]["sessionId"] = f"no-such-session-{new_mark()[:-1]}"  # which no other scene has tried to open
+        yield alice, request, {"SESSION_NOT_FOUND"} | hidden
     if "encounter" in event.needs:
-        said = await stage.request(event, fresh=True)
-        said.args[0]["encounterId"] = "no-such-encounter"
-        yield alice, said, {"ENCOUNTER_NOT_FOUND", "TOKEN_NOT_FOUND"} & set(event.refusals) | hidden
+        request = await stage.request(event, fresh=True)
+        request.args[0]["encounterId"] = "no-such-encounter"
+        yield alice, request, {"ENCOUNTER_NOT_FOUND", "TOKEN_NOT_FOUND"} & set(event.refusals) | hidden
     if "token" in event.needs:
-        said = await stage.request(event)
-        said.args[0]["tokenId"] = "no-such-token"
-        yield alice, said, {"TOKEN_NOT_FOUND"} | hidden
+        request = await stage.request(event)
+        request.args[0]["tokenId"] = "no-such-token"
+        yield alice, request, {"TOKEN_NOT_FOUND"} | hidden
 
 
-async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tuple[Said, set[str]]]:
+async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tuple[Request, set[str]]]:
     """Yield what somebody who is no member sends that is wrong besides; the first objection decides the code."""
     for key in ("encounterId", "tokenId"):
-        said = await stage.request(event)
-        if key in said.args[0]:
-            said.args[0][key], said.mark = f"no-such-{key.removesuffix('Id')}", None
-            yield said, {"PERMISSION_DENIED"}
-    said = await stage.request(event)
-    misshapen = next((key for key, value in said.args[0].items() if not key.endswith("Id")), None)
+        request = await stage.request(event)
+        if key in request.args[0]:
+            request.args[0][key], request.mark = f"no-such-{key.removesuffix('Id')}", None
+            yield request, {"PERMISSION_DENIED"}
+    request = await stage.request(event)
+    misshapen = next((key for key, value in request.args[0].items() if not key.endswith("Id")), None)
     if misshapen is not None:
-        said.args[0][misshapen], said.mark, said.legal = 5, None, False
-        if (await alice.asks(said)).code == "VALIDATION_ERROR":
-            yield Said(said.event, said.args, None, said.session, legal=False), {"VALIDATION_ERROR"}
+        request.args[0][misshapen], request.mark, request.legal = 5, None, False
+        if (await alice.asks(request)).code == "VALIDATION_ERROR":
+            yield Request(request.event, request.args, None, request.session, legal=False), {"VALIDATION_ERROR"}
 
 
 @check("acks/failure-without-callback-emits-error", late=True)
 async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, event: Event) -> None:
     """Alice asks for what does not exist, and is refused; without a callback, an error event tells her so."""
     alice = await _one_who_may(stage, event)
-    said = refusable(event, await stage.request(event))
-    if (await alice.asks(said)).accepted:
+    request = refusable(event, await stage.request(event))
+    if (await alice.asks(request)).accepted:
         raise Unjudged("what no server may accept was accepted")
-    told = await _told_by_an_error(alice, said)
+    told = await _told_by_an_error(alice, request)
     if told is None and alice.closed:  # a server may disconnect whoever it refused, be it a moment later
-        told = await _told_by_an_error(alice, said)
+        told = await _told_by_an_error(alice, request)
     if told is None and alice.closed:
         raise Gone("alice's connection was closed")
     if told is None:
@@ -244,10 +244,10 @@ async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, eve
         raise Broken(f"the error to name {event.name}", quoted(body.get("event")), "$.event")
 
 
-async def _told_by_an_error(actor: Actor, said: Said) -> Observation | None:
+async def _told_by_an_error(actor: Actor, request: Request) -> Observation | None:
     await actor.fence()  # a server may send an error event besides the answer; that one is not meant
     before = actor.journal.observations[-1].number
-    await actor.tells(said)
+    await actor.tells(request)
     return await actor.notices(lambda seen: _is_error(seen) and seen.number > before)
 
 
@@ -274,10 +274,10 @@ async def a_success_without_callback_is_silent(stage: Stage, event: Event) -> No
     alice, bob = await stage.joined("alice", "bob")
     await alice.does(witness := await stage.request(event))
     await bob.witnesses(witness)
-    said = await stage.request(event)
+    request = await stage.request(event)
     before = len(stage.journal.heard(alice.connection))
-    await alice.tells(said)
-    await bob.hears(said)
+    await alice.tells(request)
+    await bob.hears(request)
     await alice.fence()
     told = [o for o in stage.journal.heard(alice.connection)[before:] if _is_error(o) or _is_answer(o)]
     if told:

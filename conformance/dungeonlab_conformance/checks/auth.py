@@ -12,7 +12,7 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.handshake import handshake
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.identity import Identity
@@ -154,25 +154,25 @@ async def _names_the_code_over_http(stage: Stage, told: str) -> None:
 async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
     """Mallory claims to be alice and is refused all the same; bob claims so too, and is heard as bob."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    said = await stage.request(event, fresh=True)
+    request = await stage.request(event, fresh=True)
     mallory = await stage.connected("mallory")
-    if (await mallory.asks(said)).accepted or (await mallory.tries_to_join(stage.session)).accepted:
+    if (await mallory.asks(request)).accepted or (await mallory.tries_to_join(stage.session)).accepted:
         raise Unjudged("mallory is let through without claiming anything")
-    said = await stage.request(event, fresh=True)
-    said.args[0].update(_claims(alice))
-    await mallory.is_refused(said)
+    request = await stage.request(event, fresh=True)
+    request.args[0].update(_claims(alice))
+    await mallory.is_refused(request)
     await _cannot_connect_as(stage, alice, mallory, await stage.request(event, fresh=True))
-    said = await stage.request(event)
-    said.args[0].update(_claims(alice))
-    await bob.does(said)
+    request = await stage.request(event)
+    request.args[0].update(_claims(alice))
+    await bob.does(request)
     if event.is_broadcast:
-        heard = (await carol.witnesses(said)).args[0]
+        heard = (await carol.witnesses(request)).args[0]
         told = heard.get("userId") if isinstance(heard, dict) else None
         if told == alice.user:
             raise Broken(f"bob's id {bob.user!r}", f"{quoted(told)}, which he claimed", "$.userId")
 
 
-async def _cannot_connect_as(stage: Stage, alice: Actor, mallory: Actor, said: Said) -> None:
+async def _cannot_connect_as(stage: Stage, alice: Actor, mallory: Actor, request: Request) -> None:
     """Mallory connects with her own cookie and claims, in the handshake, to be alice: she remains mallory."""
     impostor = await stage.actor("mallory", called="mallory claiming to be alice")
     try:
@@ -180,7 +180,7 @@ async def _cannot_connect_as(stage: Stage, alice: Actor, mallory: Actor, said: S
     except Refused:
         return
     answer = await impostor.tries_to_join(stage.session)
-    if answer.accepted or (await impostor.asks(said)).accepted:
+    if answer.accepted or (await impostor.asks(request)).accepted:
         if (await mallory.tries_to_join(stage.session)).accepted:
             raise Unjudged("mallory is let in by now without claiming anything")
         raise Broken("mallory to be refused, whatever user she names in the handshake", "she was let through")

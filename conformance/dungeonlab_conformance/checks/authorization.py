@@ -6,8 +6,8 @@ from typing import Any
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import changed, whole
-from dungeonlab_conformance.record.acknowledgement import Answer
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.place import Place
 from dungeonlab_conformance.stage.stage import Stage
@@ -35,18 +35,18 @@ async def any_member_is_allowed(stage: Stage, event: Event) -> None:
     """Alice and bob may, each on what the game master made."""
     await stage.joined("gamemaster")
     for name in ("alice", "bob"):
-        said = await stage.request(event)
+        request = await stage.request(event)
         member = await stage.joined(name)
-        await member.is_allowed(said)
+        await member.is_allowed(request)
 
 
 @check("authorization/game-master-allowed")
 async def the_game_master_is_allowed(stage: Stage, event: Event) -> None:
     """The game master may, on what a member made."""
     await stage.joined("alice")
-    said = await stage.request(event)
+    request = await stage.request(event)
     gamemaster = await stage.joined("gamemaster")
-    await gamemaster.is_allowed(said)
+    await gamemaster.is_allowed(request)
 
 
 @check("authorization/checked-on-every-operation")
@@ -58,24 +58,24 @@ async def membership_is_checked_every_time(stage: Stage, event: Event) -> None:
     await stage.joined("alice")
     bob = await stage.joined("bob")
     await stage.control(event, bob)
-    said = await stage.request(event)
+    request = await stage.request(event)
     connection = bob.connection
     await stage.revoke(bob)
     if not bob.closed:
         with contextlib.suppress(Gone):
-            await bob.is_refused(said)
+            await bob.is_refused(request)
             return
     if bob.connection == connection:
         await bob.renew()
     await bob.tries_to_join(stage.session)
-    await bob.is_refused(said)
+    await bob.is_refused(request)
 
 
-async def _foreign(stage: Stage, event: Event, place: Place) -> Said:
+async def _foreign(stage: Stage, event: Event, place: Place) -> Request:
     """Return a request in the scene's session that names what belongs to another place."""
-    said = await stage.request(event, place=place)
-    said.args[0]["sessionId"] = said.session = stage.session
-    return said
+    request = await stage.request(event, place=place)
+    request.args[0]["sessionId"] = request.session = stage.session
+    return request
 
 
 @check("authorization/foreign-encounter-refused")
@@ -131,27 +131,27 @@ async def _intruders_change_nothing(stage: Stage, event: Event, *names: str, twi
     alice = await stage.joined("alice")
     for name in stage.those_of(*names):
         intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
-        said = await stage.request(event, fresh=True)
+        request = await stage.request(event, fresh=True)
         look = await stage.request(Catalogue.load()["token:update"])
-        look.args[0].update(tokenId=said.args[0]["tokenId"], updates={"isVisible": True})
+        look.args[0].update(tokenId=request.args[0]["tokenId"], updates={"isVisible": True})
         look.mark = None
         one, two = [_token(await alice.does(look)) for _ in range(2)]
-        if not (await intruder.asks(said)).accepted:
+        if not (await intruder.asks(request)).accepted:
             if twice:
-                await intruder.is_refused_untold(Said(said.event, said.args, said.mark, said.session))
+                await intruder.is_refused_untold(Request(request.event, request.args, request.mark, request.session))
             await _is_untouched(alice, look, one, two, f"{intruder.name}'s {event.name}")
         elif name != "carol":  # to refuse a member is a SHOULD
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
 
 
-def _token(answer: Answer) -> dict[str, Any]:
+def _token(answer: Acknowledgement) -> dict[str, Any]:
     token = answer.data.get("token")
     if not isinstance(token, dict):
         raise Unjudged("token:update was acknowledged without the token")
     return token
 
 
-async def _is_untouched(alice: Actor, look: Said, one: dict[str, Any], two: dict[str, Any], deed: str) -> None:
+async def _is_untouched(alice: Actor, look: Request, one: dict[str, Any], two: dict[str, Any], deed: str) -> None:
     """Look at a token once more, and hold what is found against the last two looks."""
     answer = await alice.asks(look)
     if not answer.accepted:
@@ -169,9 +169,9 @@ async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event)
     """Mallory is refused: she is answered before she is disconnected, if she is."""
     alice, mallory = await stage.joined("alice"), await stage.connected("mallory")
     await stage.control(event, alice)
-    said = await stage.request(event)
+    request = await stage.request(event)
     connection = mallory.connection
-    if await mallory.attempt(said) is None and mallory.closed and mallory.connection == connection:
+    if await mallory.attempt(request) is None and mallory.closed and mallory.connection == connection:
         raise Broken(f"an answer to mallory's {event.name} before the connection is closed", "a closed connection")
 
 
@@ -180,11 +180,11 @@ async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
     """Bob's membership is revoked while he sits in the room; what alice does then does not reach him, nor mallory."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     mallory = await stage.onlooker("mallory")
-    said = await stage.request(event)
+    request = await stage.request(event)
     await stage.revoke(bob)
-    await alice.does(said)
-    await carol.witnesses(said)
-    await bob.hears_nothing_of(said, unlike=mallory)
+    await alice.does(request)
+    await carol.witnesses(request)
+    await bob.hears_nothing_of(request, unlike=mallory)
 
 
 @check("authorization/not-joined-refused")

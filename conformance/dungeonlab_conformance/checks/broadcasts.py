@@ -12,9 +12,9 @@ async def _heard_from_two(stage: Stage, event: Event) -> None:
     """Alice and the game master each do it; bob hears both."""
     alice, bob, gamemaster = await stage.joined("alice", "bob", "gamemaster")
     for sender in (alice, gamemaster):
-        said = await stage.request(event)
-        await sender.does(said)
-        await bob.witnesses(said)
+        request = await stage.request(event)
+        await sender.does(request)
+        await bob.witnesses(request)
 
 
 @check(

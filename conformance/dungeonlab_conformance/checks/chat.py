@@ -4,7 +4,7 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import new_mark
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
@@ -36,14 +36,15 @@ WIDTHS = {
 BLANK = " \t\n\v\f\r\u00a0\u1680\u2003\u2028\u202f\u3000"  # what every language takes for white space
 
 
-def _message(stage: Stage, text: str, mark: str | None, about: str) -> Said:
-    """Return a request to say something, of which `about` is judged."""
-    return Said("chat-message", ({"sessionId": stage.session, "message": text},), mark, stage.session, about=about)
+def _message(stage: Stage, text: str, mark: str | None, requirement: str) -> Request:
+    """Return a request to say something, judged by `requirement`."""
+    body = {"sessionId": stage.session, "message": text}
+    return Request("chat-message", (body,), mark, stage.session, requirement=requirement)
 
 
-async def _arrives(bob: Actor, said: Said) -> None:
-    came = (await bob.witnesses(said)).args[0]
-    sent, got = said.args[0]["message"], came.get("message") if isinstance(came, dict) else came
+async def _arrives(bob: Actor, request: Request) -> None:
+    came = (await bob.witnesses(request)).args[0]
+    sent, got = request.args[0]["message"], came.get("message") if isinstance(came, dict) else came
     if got != sent:
         raise Broken(_shown(sent), _shown(got), "$.message")
 
@@ -59,9 +60,9 @@ async def a_text_arrives_unchanged(stage: Stage) -> None:
     marks = [new_mark() for _ in TEXTS]
     texts = {mark: f"{text}{mark}{text}" for mark, text in zip(marks, TEXTS.values(), strict=True)}
     for mark, text in (*texts.items(), (ONE, ONE)):
-        said = _message(stage, text, mark, "chat/text-arrives-unchanged")
-        await alice.does(said)
-        await _arrives(bob, said)
+        request = _message(stage, text, mark, "chat/text-arrives-unchanged")
+        await alice.does(request)
+        await _arrives(bob, request)
 
 
 @check("chat/longest-accepted", long=True)
@@ -71,9 +72,9 @@ async def the_longest_message_is_accepted(stage: Stage) -> None:
     await alice.does(await stage.request(Catalogue.load()["chat-message"]))
     for letters in WIDTHS.values():
         mark = new_mark()
-        said = _message(stage, _of_length(LONGEST, letters, mark), mark, "chat/longest-accepted")
-        await alice.is_allowed(said)
-        await _arrives(bob, said)
+        request = _message(stage, _of_length(LONGEST, letters, mark), mark, "chat/longest-accepted")
+        await alice.is_allowed(request)
+        await _arrives(bob, request)
 
 
 def _of_length(length: int, letters: str, beginning: str = "") -> str:
@@ -85,8 +86,10 @@ async def _are_refused(stage: Stage, *texts: str) -> None:
     alice = await stage.joined("alice")
     await alice.does(await stage.request(Catalogue.load()["chat-message"]))
     for text in texts:
-        said = Said("chat-message", ({"sessionId": stage.session, "message": text},), None, stage.session, legal=False)
-        await alice.is_refused(said)
+        request = Request(
+            "chat-message", ({"sessionId": stage.session, "message": text},), None, stage.session, legal=False
+        )
+        await alice.is_refused(request)
 
 
 @check("chat/blank-refused")

@@ -17,7 +17,7 @@ from dungeonlab_conformance.clients.upgrade import Upgrade
 from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import carries
-from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
@@ -76,11 +76,11 @@ async def _is_served_over(stage: Stage, transport: str) -> None:
     witnesses = [] if carol.closed else [carol]
     for actor in (alice, bob, *witnesses):
         await actor.joins(stage.session)
-    said = await stage.request(Catalogue.load()["chat-message"])
-    await alice.does(said)
+    request = await stage.request(Catalogue.load()["chat-message"])
+    await alice.does(request)
     for witness in witnesses:
-        await witness.witnesses(said)
-    await bob.hears(said)
+        await witness.witnesses(request)
+    await bob.hears(request)
 
 
 @check("connect/websocket")
@@ -121,28 +121,28 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
             hers += burst
             his.append(await stage.request(chat))
             his[-1].actor, his[-1].user = "bob", identity.user
-            stage.journal.said.append(his[-1])
+            stage.journal.requests.append(his[-1])
             await bob.says(his[-1])
         await bob.fence()
-        await bob.catches_up([str(said.mark) for said in hers])
+        await bob.catches_up([str(request.mark) for request in hers])
         await _heard_once(carol, alice, bob, hers, his)
     finally:
         await bob.close()
 
 
-async def _heard_once(carol: Actor, alice: Actor, bob: Upgrade, hers: list[Said], his: list[Said]) -> None:
+async def _heard_once(carol: Actor, alice: Actor, bob: Upgrade, hers: list[Request], his: list[Request]) -> None:
     await carol.witnesses(hers[-1])
-    for number, said in enumerate(hers, 1):
-        if len(carol.sightings(said)) != 1:
+    for number, request in enumerate(hers, 1):
+        if len(carol.sightings(request)) != 1:
             raise Unjudged("carol, who upgraded nothing, does not hear everything once either")
-        count = sum(str(said.mark) in frame for frame in bob.frames)
+        count = sum(str(request.mark) in frame for frame in bob.frames)
         if count != 1:
             raise Broken("bob to hear each message once", f"number {number} {count} times")
     if any(map(_is_refusal, bob.frames)):
         raise Unjudged("not all that bob said was accepted")
-    for number, said in enumerate(his, 1):
-        await alice.notices(partial(_carries, said))
-        count = len(alice.sightings(said))
+    for number, request in enumerate(his, 1):
+        await alice.notices(partial(_carries, request))
+        count = len(alice.sightings(request))
         if count != 1:
             raise Broken("what bob says during his upgrade to be heard once", f"number {number} {count} times")
 
@@ -154,16 +154,16 @@ def _is_refusal(frame: str) -> bool:
     return isinstance(told, list) and bool(told) and isinstance(told[0], dict) and not told[0].get("success")
 
 
-def _carries(said: Said, seen: Observation) -> bool:
-    return seen.act == "hears" and carries(seen, said)
+def _carries(request: Request, seen: Observation) -> bool:
+    return seen.act == "hears" and carries(seen, request)
 
 
 @check("connect/readable-packets", late=True)
 async def what_is_sent_can_be_read(stage: Stage) -> None:
     """Alice joins, speaks, is refused and leaves; each packet that she and bob are sent can be read."""
     alice, bob = await stage.joined("alice", "bob")
-    await alice.does(said := await stage.request(Catalogue.load()["chat-message"]))
-    await bob.witnesses(said)
+    await alice.does(request := await stage.request(Catalogue.load()["chat-message"]))
+    await bob.witnesses(request)
     await alice.tells(malformed(Catalogue.load()["chat-message"]))
     await alice.leaves()
     await bob.fence()

@@ -8,10 +8,10 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.payloads.invalid import Wrong, invalid_requests
-from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import contains
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
@@ -19,8 +19,8 @@ from dungeonlab_spec import Catalogue, Event
 FEW = 4  # of each kind of invalid action that are asked about
 
 
-def _profile_of(user: str | None) -> Said:
-    return Said("get-user-data", ({"userId": user} if user else {},), None, None)
+def _profile_of(user: str | None) -> Request:
+    return Request("get-user-data", ({"userId": user} if user else {},), None, None)
 
 
 @check("direct/own-profile")
@@ -29,11 +29,11 @@ async def ones_own_profile(stage: Stage) -> None:
     alice, bob = await stage.connected("alice", "bob")
     for actor, other in ((alice, bob), (bob, alice)):
         for claims in ({}, dict.fromkeys(("sender", "id", "username", "asUser"), other.user)):
-            answer = await actor.is_allowed(Said("get-user-data", (claims,), None, None))
+            answer = await actor.is_allowed(Request("get-user-data", (claims,), None, None))
             _is_of(answer, actor.name, actor.user)
 
 
-def _is_of(answer: Answer, name: str, user: str | None) -> None:
+def _is_of(answer: Acknowledgement, name: str, user: str | None) -> None:
     """Make sure that an answer is somebody's profile."""
     if answer.data.get("user") is None:
         raise Unjudged("the answer holds no user")
@@ -56,8 +56,8 @@ async def a_profile_holds_no_secrets(stage: Stage) -> None:
     """Alice asks for her own profile and for bob's; neither holds more than the schema names."""
     alice = await stage.connected("alice")
     bob = await stage.member("bob")
-    for said in (_profile_of(None), _profile_of(bob.user)):
-        user = (await alice.does(said)).data.get("user")
+    for request in (_profile_of(None), _profile_of(bob.user)):
+        user = (await alice.does(request)).data.get("user")
         if not isinstance(user, dict):
             raise Unjudged("the answer holds no user")
         extra = sorted(set(user) - {"id", "username", "displayName"})
@@ -74,18 +74,18 @@ async def a_strangers_profile_is_refused(stage: Stage) -> None:
     await alice.does(_profile_of(bob.user))
     await mallory.is_refused(_profile_of(bob.user))
     claims = dict.fromkeys(("sender", "requester", "user", "asUser"), alice.user)
-    await mallory.is_refused(Said("get-user-data", ({"userId": bob.user, **claims},), None, None))
+    await mallory.is_refused(Request("get-user-data", ({"userId": bob.user, **claims},), None, None))
 
 
-async def _question(stage: Stage, event: Event, **changes: Any) -> Said:
+async def _question(stage: Stage, event: Event, **changes: Any) -> Request:
     """Return the question whether an action, changed or not, would be accepted."""
     action = (await stage.request(event)).args[0]
     return _asking(stage, event, {**action, **changes})
 
 
-def _asking(stage: Stage, event: Event, action: dict[str, Any]) -> Said:
+def _asking(stage: Stage, event: Event, action: dict[str, Any]) -> Request:
     asked = {"sessionId": stage.session, "action": {"type": event.name, "payload": action}}
-    return Said("validate-action", (asked,), None, stage.session)
+    return Request("validate-action", (asked,), None, stage.session)
 
 
 @check("direct/validate-action-says-yes")
@@ -105,25 +105,25 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
     await alice.does(await _question(stage, event))
     malformed = await _question(stage, event)
     del malformed.args[0]["action"]["payload"]["encounterId"]
-    for said in (malformed, await _question(stage, event, encounterId=5)):
-        answer = await alice.asks(said)
+    for request in (malformed, await _question(stage, event, encounterId=5)):
+        answer = await alice.asks(request)
         if not answer.accepted:
             raise Unjudged(f"validate-action itself was refused: {answer.args}")
         _says_no(answer)
     valid = await stage.request(event)
     for wrong in _some_of(invalid_requests(event, valid)):
-        answer = await alice.asks(_asking(stage, event, wrong.said.args[0]))
-        if answer.accepted and not (answer.data.get("valid") and (await alice.asks(wrong.said)).accepted):
+        answer = await alice.asks(_asking(stage, event, wrong.request.args[0]))
+        if answer.accepted and not (answer.data.get("valid") and (await alice.asks(wrong.request)).accepted):
             _says_no(answer)  # unless the server would accept it, as it should not
     nowhere = {"sessionId": "no-such-session", "encounterId": "no-such-encounter"}
     if "token" in event.needs:
         nowhere["tokenId"] = "no-such-token"
     for key, unknown in nowhere.items():
-        said = await _question(stage, event, **{key: unknown})
-        action = Said(event.name, (said.args[0]["action"]["payload"],), None, stage.session)
+        request = await _question(stage, event, **{key: unknown})
+        action = Request(event.name, (request.args[0]["action"]["payload"],), None, stage.session)
         if (await alice.asks(action)).accepted:
             continue  # it need not say no, then
-        answer = await alice.asks(said)
+        answer = await alice.asks(request)
         if answer.accepted:  # these may be refused like any request that concerns them
             _says_no(answer)
 
@@ -133,11 +133,11 @@ def _some_of(wrongs: Iterable[Wrong]) -> Iterator[Wrong]:
     kinds: Counter[str] = Counter()
     for wrong in wrongs:
         kinds[wrong.requirement] += 1
-        if kinds[wrong.requirement] <= FEW and len(wrong.said.args) == 1 and isinstance(wrong.said.args[0], dict):
+        if kinds[wrong.requirement] <= FEW and len(wrong.request.args) == 1 and isinstance(wrong.request.args[0], dict):
             yield wrong
 
 
-def _says_no(answer: Answer) -> None:
+def _says_no(answer: Acknowledgement) -> None:
     if answer.data.get("valid") is not False:
         raise Broken("false", quoted(answer.data.get("valid")), "$.data.valid")
     if not answer.data.get("errors"):
@@ -152,8 +152,8 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
     before = await _version(stage, alice) if event.effect == "changes-token" else 0
     asked = await stage.request(event)
     asked.actor, asked.user, asked.connection = alice.name, alice.user, alice.connection
-    asked.fate, asked.about = "refused", "direct/validate-action-has-no-effect"  # it is never sent
-    stage.journal.said.append(asked)
+    asked.outcome, asked.requirement = "refused", "direct/validate-action-has-no-effect"  # it is never sent
+    stage.journal.requests.append(asked)
     for _ in range(2):
         if (await alice.does(_asking(stage, event, asked.args[0]))).data.get("valid") is not True:
             raise Unjudged("validate-action did not say yes")
@@ -165,7 +165,7 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
         if after > before + 1:
             raise Broken(f"version {before + 1}, as after one change", f"{after}", "$.data.token.version")
     else:
-        action = Said(event.name, asked.args, asked.mark, asked.session)
+        action = Request(event.name, asked.args, asked.mark, asked.session)
         answer = await alice.asks(action)
         if not answer.accepted:
             raise Broken(f"{event.name} still to be possible after validate-action", f"{answer.args}")

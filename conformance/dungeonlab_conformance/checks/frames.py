@@ -169,8 +169,8 @@ async def _one_more(stage: Stage, bob: Actor, carol: Actor) -> list[Actor]:
 
 
 async def _hears_of(stage: Stage, speaker: Actor, listener: Actor) -> None:
-    await speaker.does(said := await stage.request(Catalogue.load()["chat-message"]))
-    await listener.witnesses(said)
+    await speaker.does(request := await stage.request(Catalogue.load()["chat-message"]))
+    await listener.witnesses(request)
 
 
 async def _tried(way: Way, stage: Stage) -> None:
@@ -265,7 +265,7 @@ def _half(connection: Bytes) -> bytes:
 
 async def _unentered(stage: Stage, name: str, bob: Actor, carol: Actor) -> None:
     """Join and speak without CONNECT, and as nobody after being refused; a server that will not listen is right."""
-    said = await stage.request(Catalogue.load()["chat-message"])
+    request = await stage.request(Catalogue.load()["chat-message"])
     try:
         raw = await stage.raw(name, entered=False)
         if name == "nobody":
@@ -273,28 +273,28 @@ async def _unentered(stage: Stage, name: str, bob: Actor, carol: Actor) -> None:
             await raw.answers("40", "44")
         with stage.provoking():
             await raw.send("4299" + json.dumps(["join-session", {"sessionId": stage.session}]))
-            await raw.emit(said)
+            await raw.emit(request)
             await raw.send(_SIGN_OF_LIFE)
             await _reaction(raw)
     except (Gone, Unjudged):
         return
     for listener in (bob, carol):
         await listener.fence()
-        if listener.sightings(said):
-            raise Broken(f"{listener.name} to hear nothing of {name}, who has not entered", f"{said.args}")
+        if listener.sightings(request):
+            raise Broken(f"{listener.name} to hear nothing of {name}, who has not entered", f"{request.args}")
 
 
 async def _talk_on(stage: Stage, speaker: Actor, listener: Actor, what: str) -> None:
-    said = await stage.request(Catalogue.load()["chat-message"])
+    request = await stage.request(Catalogue.load()["chat-message"])
     expected = f"{speaker.name} and {listener.name} to talk on after {what}"
     try:
-        await speaker.does(said)
-        await listener.hears(said)
+        await speaker.does(request)
+        await listener.hears(request)
     except Gone:
         raise Broken(expected, "the connection was closed") from None
     except Unreadable:
         raise  # an answer, of whatever shape: they do talk
     except Unjudged as silent:
-        if said.fate == "refused":
+        if request.outcome == "refused":
             raise  # an answer as well, such as that they talk too much
         raise Broken(expected, f"{silent}") from None

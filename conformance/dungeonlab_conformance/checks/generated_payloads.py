@@ -16,8 +16,8 @@ from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.invariants.content import differences
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
-from dungeonlab_conformance.record.acknowledgement import Answer
-from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
@@ -86,13 +86,13 @@ class _Table:
     alice: Actor
     bob: Actor
     slowest: float = 0.0  # answer so far, in seconds
-    look: Said | None = None
+    look: Request | None = None
     before: dict[str, Any] = field(default_factory=dict)
 
-    async def asks(self, said: Said) -> Answer | Broken:
+    async def asks(self, request: Request) -> Acknowledgement | Broken:
         """Send alice's request; an answer that never comes, or says nothing, is a finding."""
         try:
-            return await self.alice.asks(said)
+            return await self.alice.asks(request)
         except (Unanswered, Unreadable) as none:
             return Broken("", str(none))
         except Gone:
@@ -174,9 +174,9 @@ async def _try_valid(table: _Table, payload: Any) -> Found:
     stage, event, alice, bob = table.stage, table.event, table.alice, table.bob
     valid = await stage.request(event)
     settled = with_ids(event, payload, {**ids_of(valid.args[0]), "userId": bob.user or ""})
-    said = Said(event.name, (settled,), None, stage.session)
+    request = Request(event.name, (settled,), None, stage.session)
     start = stage.journal.observations[-1].number
-    answer = await table.asks(said)
+    answer = await table.asks(request)
     if isinstance(answer, Broken) or not answer.accepted:
         got = answer.got if isinstance(answer, Broken) else f"{answer.args}"
         return {"payloads/valid-accepted": Broken(f"this to be accepted: {_shown(settled)}", got)}
@@ -191,7 +191,7 @@ async def _try_valid(table: _Table, payload: Any) -> Found:
     if heard is None:
         expected = f"bob to hear of {_shown(settled)}"
         return {"rooms/every-other-member-hears-once": Broken(expected, "nothing")}
-    for path, asked, came in differences(said, heard):
+    for path, asked, came in differences(request, heard):
         return {"broadcasts/says-what-was-done": Broken(f"{asked}, of {_shown(settled)}", came, path)}
     return {}
 
@@ -202,7 +202,7 @@ async def _try_invalid(table: _Table, payload: Any) -> Found:
     settled = with_ids(event, payload, {**ids_of(valid.args[0]), "userId": bob.user or ""})
     shown = _shown(settled)
     start = stage.journal.observations[-1].number
-    answer = await table.asks(Said(event.name, (settled,), None, stage.session, legal=False))
+    answer = await table.asks(Request(event.name, (settled,), None, stage.session, legal=False))
     found: Found = {}
     if isinstance(answer, Broken):
         found[_fault(event, settled)] = Broken(f"this to be refused: {shown}", answer.got)
@@ -240,7 +240,7 @@ async def _look_at_another_token(table: _Table) -> None:
     table.before = _token(await table.alice.does(table.look))
 
 
-def _token(answer: Answer) -> dict[str, Any]:
+def _token(answer: Acknowledgement) -> dict[str, Any]:
     token = answer.data.get("token")
     return token if isinstance(token, dict) else {}
 

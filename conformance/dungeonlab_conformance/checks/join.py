@@ -7,16 +7,16 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
-from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import new_mark
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue
 
 
-async def _chat(stage: Stage, *, there: bool = False) -> Said:
+async def _chat(stage: Stage, *, there: bool = False) -> Request:
     """Return a chat message for the scene's session, or for the second one."""
     place = await stage.there() if there else stage.here
     return await stage.request(Catalogue.load()["chat-message"], place=place)
@@ -34,7 +34,7 @@ async def a_member_is_admitted(stage: Stage) -> None:
         _names_the_members(answer, gamemaster, [each.user for each in members])
 
 
-def _names_the_members(answer: Answer, gamemaster: str | None, members: list[str]) -> None:
+def _names_the_members(answer: Acknowledgement, gamemaster: str | None, members: list[str]) -> None:
     """Look at the ids that an acknowledgement names, where it names any: its shape is another matter."""
     master, listed = answer.data.get("gameMasterId"), answer.data.get("participantIds")
     if gamemaster is not None and isinstance(master, str) and master != gamemaster:
@@ -86,8 +86,8 @@ async def a_refused_join_subscribes_nothing(stage: Stage) -> None:
     mallory, dave = await stage.connected("mallory"), await stage.onlooker("dave")
     if (await mallory.tries_to_join(stage.session)).accepted:
         raise Unjudged("mallory was not refused")
-    for said in await everything(stage, alice, bob):
-        await mallory.hears_nothing_of(said, unlike=dave)
+    for request in await everything(stage, alice, bob):
+        await mallory.hears_nothing_of(request, unlike=dave)
 
 
 @check("join/refused-join-enrols-nobody")
@@ -148,11 +148,11 @@ async def a_failed_switch_changes_nothing(stage: Stage) -> None:
     connection = bob.connection
     if (await bob.tries_to_join((await stage.there()).session)).accepted:
         raise Unjudged("bob was not refused")
-    for said in await everything(stage, alice, carol):
+    for request in await everything(stage, alice, carol):
         if bob.closed or bob.connection != connection:
             return  # it may disconnect whoever it refused; then there is nothing left to keep
-        await bob.hears(said)
-        await tab.hears(said)
+        await bob.hears(request)
+        await tab.hears(request)
     await alice.does(await _chat(stage))
     await bob.is_allowed(await _chat(stage))
 
@@ -163,8 +163,8 @@ async def one_session_per_user(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     gamemaster, tab = await stage.onlooker("gamemaster"), await stage.other_tab(carol)
     await tab.joins((await stage.there()).session)
-    for said in await everything(stage, alice, bob):
-        await carol.hears_nothing_of(said, unlike=gamemaster)
+    for request in await everything(stage, alice, bob):
+        await carol.hears_nothing_of(request, unlike=gamemaster)
 
 
 @check("join/repeated-join-is-harmless")
@@ -174,20 +174,20 @@ async def a_repeated_join_is_harmless(stage: Stage) -> None:
     again = await bob.tries_to_join(stage.session)
     if not again.accepted:
         raise Broken("joining again to succeed", f"{again.args}")
-    for said in await everything(stage, alice, carol):
-        await bob.hears(said)
+    for request in await everything(stage, alice, carol):
+        await bob.hears(request)
         await bob.fence()
         await carol.fence()
-        if len(carol.sightings(said)) != 1:
+        if len(carol.sightings(request)) != 1:
             raise Unjudged("carol, who joined once, does not hear alice once either")
-        if len(bob.sightings(said)) != 1:
-            raise Broken("bob to hear alice once", f"{len(bob.sightings(said))} deliveries")
-    said = await _chat(stage)
-    await bob.does(said)
-    await alice.hears(said)
+        if len(bob.sightings(request)) != 1:
+            raise Broken("bob to hear alice once", f"{len(bob.sightings(request))} deliveries")
+    request = await _chat(stage)
+    await bob.does(request)
+    await alice.hears(request)
     await alice.fence()
-    if len(alice.sightings(said)) != 1:
-        raise Broken("alice to hear bob once", f"{len(alice.sightings(said))} deliveries")
+    if len(alice.sightings(request)) != 1:
+        raise Broken("alice to hear bob once", f"{len(alice.sightings(request))} deliveries")
 
 
 @check("join/leave-stops-delivery")
@@ -196,8 +196,8 @@ async def leaving_stops_delivery(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     gamemaster = await stage.onlooker("gamemaster")
     await carol.leaves()
-    for said in await everything(stage, alice, bob):
-        await carol.hears_nothing_of(said, unlike=gamemaster)
+    for request in await everything(stage, alice, bob):
+        await carol.hears_nothing_of(request, unlike=gamemaster)
 
 
 @check("join/disconnect-leaves-the-room", long=True)
@@ -216,8 +216,8 @@ async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
             continue  # another requirement sees to it that this transport is served
         await carol.say_goodbye()
         anew = await stage.connected("carol", transport=transport)
-        for said in await everything(stage, alice, bob):
-            await anew.hears_nothing_of(said, unlike=gamemaster)
+        for request in await everything(stage, alice, bob):
+            await anew.hears_nothing_of(request, unlike=gamemaster)
         await anew.leave_stage()
     raw = await stage.raw("carol")
     if pid := raw.entered.get("pid"):
@@ -238,8 +238,8 @@ async def _nothing_is_recovered(stage: Stage, alice: Actor, raw: RawConnection, 
     anew = await stage.raw("carol", entered=False)
     await anew.connect(pid=pid, offset=offset)
     await alice.does(later)
-    await anew.asks(Said("get-user-data", ({},), None, None))
-    if any(str(said.mark) in str(frame) for said in (missed, later) for frame in anew.frames):
+    await anew.asks(Request("get-user-data", ({},), None, None))
+    if any(str(request.mark) in str(frame) for request in (missed, later) for frame in anew.frames):
         raise Broken("carol to be in no room and to be told nothing she missed", "both were recovered")
 
 
@@ -269,8 +269,8 @@ async def a_member_joins_again_after_reconnecting(stage: Stage) -> None:
         if isinstance(members, list) and carol.user not in members:
             raise Unjudged("carol is no member any more: join/disconnect-keeps-membership is about that")
         raise Broken("carol to be admitted again", f"{answer.args}")
-    for said in await everything(stage, alice, bob):
-        await last.witnesses(said)
-        await anew.hears(said)
-    for said in missed:
-        await anew.hears_nothing_of(said)
+    for request in await everything(stage, alice, bob):
+        await last.witnesses(request)
+        await anew.hears(request)
+    for request in missed:
+        await anew.hears_nothing_of(request)

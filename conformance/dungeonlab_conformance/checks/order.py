@@ -5,9 +5,9 @@ import asyncio
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.invariants.token_state import whole
-from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
@@ -21,11 +21,11 @@ async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> 
     alice, bob = await stage.joined("alice", "bob")
     burst = [await stage.request(event) for _ in range(BURST)]
     start = len(stage.journal.heard(bob.connection))
-    await asyncio.gather(*(alice.does(said) for said in burst))
-    for said in burst:
-        await bob.witnesses(said)
+    await asyncio.gather(*(alice.does(request) for request in burst))
+    for request in burst:
+        await bob.witnesses(request)
     heard = {seen.number: place for place, seen in enumerate(stage.journal.heard(bob.connection)[start:])}
-    places = [next(heard[seen.number] for seen in bob.sightings(said) if seen.number in heard) for said in burst]
+    places = [next(heard[seen.number] for seen in bob.sightings(request) if seen.number in heard) for request in burst]
     if places != sorted(places):
         wrong = next(i for i in range(1, BURST) if places[i] < places[i - 1])
         raise Broken(f"alice's {BURST} {event.name} in the order sent", f"number {wrong + 1} before number {wrong}")
@@ -38,9 +38,9 @@ async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
     changes = [Catalogue.load()[name] for name in ("token:move", "token:update")]
     last = await stage.request(Catalogue.load()["token:delete"])
     burst = [await stage.request(changes[i % 2]) for i in range(BURST)]
-    for said in burst:
-        said.args[0]["tokenId"] = last.args[0]["tokenId"]
-    answers = await asyncio.gather(*(alice.asks(said) for said in (*burst, last)))
+    for request in burst:
+        request.args[0]["tokenId"] = last.args[0]["tokenId"]
+    answers = await asyncio.gather(*(alice.asks(request) for request in (*burst, last)))
     versions = [version for answer in answers[:-1] if (version := _version(answer)) is not None]
     if not answers[-1].accepted:
         raise Unjudged(f"the deletion was refused: {answers[-1].args}")
@@ -53,7 +53,7 @@ async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
         raise Broken("versions that grow in the order sent", f"{versions}")
 
 
-def _version(answer: Answer) -> int | None:
+def _version(answer: Acknowledgement) -> int | None:
     token = answer.data.get("token")
     return whole(answer.data.get("version", token.get("version") if isinstance(token, dict) else None))
 
@@ -63,14 +63,14 @@ async def concurrent_moves_converge(stage: Stage) -> None:
     """Alice and carol move one token at the same time; when all is quiet, bob's last sight is what is stored."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     events = Catalogue.load()
-    burst: list[Said] = [await stage.request(events["token:move"]) for _ in range(BURST)]
+    burst: list[Request] = [await stage.request(events["token:move"]) for _ in range(BURST)]
     pairs = zip(burst, [alice, carol] * BURST, strict=False)
-    answers = await asyncio.gather(*(actor.asks(said) for said, actor in pairs))
+    answers = await asyncio.gather(*(actor.asks(request) for request, actor in pairs))
     if not all(answer.accepted for answer in answers):
         raise Unjudged("a move was refused")
-    for said in burst:
-        await bob.witnesses(said)
-    last = max((o for said in burst for o in bob.sightings(said)), key=lambda seen: seen.number).args[0]
+    for request in burst:
+        await bob.witnesses(request)
+    last = max((o for request in burst for o in bob.sightings(request)), key=lambda seen: seen.number).args[0]
     look = await stage.request(events["token:update"])
     token = (await alice.does(look)).data.get("token")
     if not isinstance(token, dict) or not isinstance(last, dict):

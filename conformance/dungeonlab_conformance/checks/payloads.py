@@ -12,10 +12,10 @@ from dungeonlab_conformance.invariants.shapes import names
 from dungeonlab_conformance.invariants.token_state import Token, changed, whole
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.payloads.invalid import SHAPES, Wrong, invalid_requests
-from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import carries, contains, new_mark
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
@@ -76,9 +76,9 @@ async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...
         batch = [wrong for wrong in wrongs[first : first + together] if not stage.judged.get(wrong.requirement)]
         turns = zip(batch, senders[first % 2 :] + senders * together, strict=False)
         await _survive(
-            stage, bob, event, [(wrong, _is_refused(stage, actor, wrong.name, wrong.said)) for wrong, actor in turns]
+            stage, bob, event, [(wrong, _is_refused(stage, actor, wrong.name, wrong.request)) for wrong, actor in turns]
         )
-    if any(wrong.said.fate == "accepted" for wrong in wrongs):
+    if any(wrong.request.outcome == "accepted" for wrong in wrongs):
         return  # it is no wonder then that somebody hears of it, or that the token is another
     witness = await stage.request(event, fresh=True)
     await alice.does(witness)
@@ -99,10 +99,10 @@ async def _survive(stage: Stage, bob: Actor, event: Event, acts: list[tuple[Wron
             raise result
 
 
-async def _is_refused(stage: Stage, actor: Actor, name: str, said: Said) -> None:
+async def _is_refused(stage: Stage, actor: Actor, name: str, request: Request) -> None:
     try:
         with stage.provoking():
-            answer = await actor.asks(said)
+            answer = await actor.asks(request)
     except Unanswered as none:
         raise Broken(f"{name} to be refused", str(none)) from None
     if answer.accepted:
@@ -111,17 +111,17 @@ async def _is_refused(stage: Stage, actor: Actor, name: str, said: Said) -> None
 
 async def _heard_nothing_invalid(bob: Actor, event: Event, start: int) -> None:
     await bob.fence()
-    valid = [said for said in bob.journal.said if said.legal]
-    session = bob.seat.session if bob.seat else None
+    valid = [request for request in bob.journal.requests if request.legal]
+    session = bob.stay.session if bob.stay else None
     for seen in bob.journal.heard(bob.connection)[start:]:
         body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
         if body.get("sessionId", session) != session:
             continue  # what leaks out of another session is not about this one
-        if seen.event == event.name and not any(carries(seen, said) for said in valid):
+        if seen.event == event.name and not any(carries(seen, request) for request in valid):
             raise Broken(f"bob to hear no invalid {event.name}", f"{seen.args}")
 
 
-async def _untouched(alice: Actor, look: Said, before: dict[str, Any]) -> None:
+async def _untouched(alice: Actor, look: Request, before: dict[str, Any]) -> None:
     """Look once more; every look is one change of the token's version, and the only one."""
     start = alice.journal.observations[-1].number
     answer = await alice.asks(look)
@@ -137,7 +137,7 @@ async def _untouched(alice: Actor, look: Said, before: dict[str, Any]) -> None:
         raise Broken("one change of the token", f"{new - old}", "$.token.version")
 
 
-def _token(answer: Answer) -> Token:
+def _token(answer: Acknowledgement) -> Token:
     token = answer.data.get("token")
     if not isinstance(token, dict):
         raise Unjudged("token:update was acknowledged without the token")
@@ -169,7 +169,7 @@ async def _unmoved(bob: Actor, what: str) -> None:
         raise Broken(f"bob's connection to stay open after {what}", "it was closed")
 
 
-def _deep(valid: Said) -> Said:
+def _deep(valid: Request) -> Request:
     """Nest something deep into every object of a request; where an object may hold anything, that is valid."""
     nested: Any = "bottom"
     for _ in range(_DEPTH):
@@ -178,20 +178,20 @@ def _deep(valid: Said) -> Said:
     for key, part in valid.args[0].items():
         if isinstance(part, dict):
             whole[key] = {**part, "data": nested}
-    return Said(valid.event, (whole,), valid.mark, valid.session, legal=False)  # though some servers may take it
+    return Request(valid.event, (whole,), valid.mark, valid.session, legal=False)  # though some servers may take it
 
 
-def _long(valid: Said, length: int) -> Said:
+def _long(valid: Request, length: int) -> Request:
     text = {"message": " " * length + "a"} if "message" in valid.args[0] else {"sessionId": "a" * length}
-    return Said(valid.event, ({**valid.args[0], **text},), None, valid.session, legal=False)
+    return Request(valid.event, ({**valid.args[0], **text},), None, valid.session, legal=False)
 
 
-async def _digests(stage: Stage, alice: Actor, said: Said, how: str) -> None:
+async def _digests(stage: Stage, alice: Actor, request: Request, how: str) -> None:
     """An answer of any kind will do, and so will a closed connection to whoever sent it."""
-    expected = f"a {said.event} {how} to be answered, or its connection closed"
+    expected = f"a {request.event} {how} to be answered, or its connection closed"
     try:
         with stage.provoking():
-            await alice.asks(said)
+            await alice.asks(request)
     except Unanswered as none:
         raise Broken(expected, str(none)) from None
     except (Gone, Unreadable):
@@ -205,7 +205,7 @@ async def _copes_without_callback(stage: Stage, event: Event, senders: list[Acto
     async def tells(number: int, sender: Actor) -> None:
         try:
             for wrong in list(invalid_requests(event, valids[number]))[number::2]:
-                await sender.tells(wrong.said)
+                await sender.tells(wrong.request)
             await sender.tells(valids[number])
             await sender.fence()
         except Gone:
@@ -227,9 +227,9 @@ async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
         valid = await stage.request(event, fresh=True)
         example = examples(event.name, "valid").get(name, valid.args[0])
         payload = with_ids(event, example, {**ids_of(valid.args[0]), "userId": alice.user or ""})
-        said = Said(event.name, (payload,), None, stage.session)
-        said.about = "chat/text-arrives-unchanged" if "message" in payload else None
-        answer = await alice.asks(said)
+        request = Request(event.name, (payload,), None, stage.session)
+        request.requirement = "chat/text-arrives-unchanged" if "message" in payload else None
+        answer = await alice.asks(request)
         if name == "minimal" and answer.code in ("PERMISSION_DENIED", "NOT_JOINED"):
             raise Unjudged(f"alice may not: {answer.args}")  # which is not about her payload
         if not answer.accepted:
@@ -247,15 +247,15 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
     """Alice adds properties nobody knows, at every level, and some that only the server sets; none takes effect."""
     bob, alice = await stage.joined("bob"), await stage.joined("alice")
     usual = await stage.control(event, alice)
-    said = await stage.request(event)
+    request = await stage.request(event)
     name, number = f"claimed-{new_mark()[:-1]}", new_mark(0)
-    _adorn(said.args[0], name, number)
-    answer = await alice.asks(said)
+    _adorn(request.args[0], name, number)
+    answer = await alice.asks(request)
     if not answer.accepted or (answer.data.get("valid") is False and usual.data.get("valid")):
         raise Broken(f"{event.name} with unknown properties to be accepted", f"{answer.args}")
     _free_of((name, number), answer.args, "stored")
     if event.is_broadcast:
-        _free_of((name, number), (await bob.witnesses(said)).args, "broadcast")
+        _free_of((name, number), (await bob.witnesses(request)).args, "broadcast")
 
 
 def _adorn(payload: dict[str, Any], name: str, number: int) -> None:
@@ -286,12 +286,12 @@ async def an_unknown_event_is_harmless(stage: Stage) -> None:
     try:
         with stage.provoking():
             for name in ("no-such-event", "constructor", "__proto__", "token:explode", "joinSession"):
-                await alice.sends(Said(name, ({"sessionId": stage.session},), None, None))
+                await alice.sends(Request(name, ({"sessionId": stage.session},), None, None))
             await alice.fence()
     except Gone:
         pass  # the server may close this connection
     await _still_answers(stage, what)
     await _unmoved(bob, what)
-    said = await stage.request(Catalogue.load()["chat-message"])
-    await bob.is_allowed(said)
-    await carol.hears(said)
+    request = await stage.request(Catalogue.load()["chat-message"])
+    await bob.is_allowed(request)
+    await carol.hears(request)

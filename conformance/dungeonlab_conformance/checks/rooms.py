@@ -6,7 +6,7 @@ from typing import Any
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.content import same
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.place import Place
 from dungeonlab_conformance.stage.stage import Stage
@@ -38,40 +38,40 @@ async def every_other_member_hears_it_once(stage: Stage, event: Event) -> None:
         await _is_heard_again(alice, (bob, carol), last)
 
 
-async def _each_is_heard_once(alice: Actor, listeners: tuple[Actor, ...], done: list[Said]) -> None:
+async def _each_is_heard_once(alice: Actor, listeners: tuple[Actor, ...], done: list[Request]) -> None:
     await asyncio.gather(*map(alice.does, done))
     for listener in listeners:
-        for said in done:
-            await listener.hears(said)
+        for request in done:
+            await listener.hears(request)
         await listener.fence()
-        for said in done:
-            count = len(listener.sightings(said))
+        for request in done:
+            count = len(listener.sightings(request))
             if count != 1:
-                raise Broken(f"{listener.name} to hear alice's {said.event} once", f"{count} deliveries")
+                raise Broken(f"{listener.name} to hear alice's {request.event} once", f"{count} deliveries")
 
 
-async def _is_heard_again(alice: Actor, listeners: tuple[Actor, ...], said: Said) -> None:
-    await alice.does(Said(said.event, said.args, said.mark, said.session))
+async def _is_heard_again(alice: Actor, listeners: tuple[Actor, ...], request: Request) -> None:
+    await alice.does(Request(request.event, request.args, request.mark, request.session))
     for listener in listeners:
-        await _hears_twice(listener, said)
+        await _hears_twice(listener, request)
 
 
-async def _hears_twice(listener: Actor, said: Said) -> None:
-    await listener.notices(lambda _: len(listener.sightings(said)) > 1)
+async def _hears_twice(listener: Actor, request: Request) -> None:
+    await listener.notices(lambda _: len(listener.sightings(request)) > 1)
     await listener.fence()
-    count = len(listener.sightings(said))
+    count = len(listener.sightings(request))
     if count != 2:
-        raise Broken(f"{listener.name} to hear twice what {said.actor} did twice", f"{count} deliveries")
+        raise Broken(f"{listener.name} to hear twice what {request.actor} did twice", f"{count} deliveries")
 
 
 @check("rooms/sender-hears-nothing")
 async def the_sender_hears_nothing(stage: Stage, event: Event) -> None:
     """Alice does it; bob hears it, alice's own connection does not."""
     alice, bob = await _seated(stage, event, "alice", "bob")
-    said = await stage.request(event)
-    await alice.does(said)
-    await bob.witnesses(said)
-    await alice.hears_nothing_of(said)
+    request = await stage.request(event)
+    await alice.does(request)
+    await bob.witnesses(request)
+    await alice.hears_nothing_of(request)
 
 
 @check("rooms/own-other-connection-hears")
@@ -80,11 +80,11 @@ async def the_senders_other_connection_hears(stage: Stage, event: Event) -> None
     alice, bob = await _seated(stage, event, "alice", "bob")
     tab = await _another_seat(stage, alice)
     carol = await stage.joined("carol")
-    said = await stage.request(event)
-    await alice.does(said)
-    await bob.witnesses(said)
-    await carol.witnesses(said)
-    await tab.hears(said)
+    request = await stage.request(event)
+    await alice.does(request)
+    await bob.witnesses(request)
+    await carol.witnesses(request)
+    await tab.hears(request)
 
 
 @check("rooms/game-master-hears")
@@ -92,11 +92,11 @@ async def the_game_master_hears(stage: Stage, event: Event) -> None:
     """Alice does it; the game master in the room is sent it, as bob is who came before, and carol who came after."""
     alice, bob, gamemaster = await _seated(stage, event, "alice", "bob", "gamemaster")
     carol = await (stage.joined("carol") if stage.can_play("carol") else _another_seat(stage, bob))
-    said = await stage.request(event)
-    await alice.does(said)
-    await bob.witnesses(said)
-    await carol.witnesses(said)
-    await gamemaster.hears(said)
+    request = await stage.request(event)
+    await alice.does(request)
+    await bob.witnesses(request)
+    await carol.witnesses(request)
+    await gamemaster.hears(request)
 
 
 async def _another_seat(stage: Stage, actor: Actor) -> Actor:
@@ -123,13 +123,13 @@ async def nobody_else_hears_it(stage: Stage, event: Event) -> None:
         "rooms/other-session-hears-nothing": [await stage.onlooker(name, elsewhere=True) for name in ("dave", "carol")],
         "rooms/member-not-joined-hears-nothing": [await stage.onlooker("gamemaster"), await stage.other_tab(alice)],
     }
-    said = await stage.request(event)
-    await alice.does(said)
-    await bob.witnesses(said)
+    request = await stage.request(event)
+    await alice.does(request)
+    await bob.witnesses(request)
     for requirement, onlookers in outside.items():
         there = [actor for actor in onlookers if actor is not None]
         for actor in there:
-            await stage.judge(requirement, actor.hears_nothing_of(said))
+            await stage.judge(requirement, actor.hears_nothing_of(request))
         if not there:
             stage.cannot_judge(requirement, "mallory" if "outsider" in requirement else "dave")
 
@@ -140,10 +140,10 @@ async def every_encounter_is_heard(stage: Stage, event: Event) -> None:
     await stage.encounter(stage.here)
     alice, bob = await stage.joined("alice", "bob")
     late = await stage.with_another_encounter()
-    said = await stage.request(event, place=late)
-    await alice.does(said)
+    request = await stage.request(event, place=late)
+    await alice.does(request)
     try:
-        await bob.hears(said)
+        await bob.hears(request)
     except Broken as silence:
         await _is_for_want_of_a_subscription(stage, alice, bob, event, late)
         raise silence from None
@@ -162,10 +162,10 @@ async def _is_for_want_of_a_subscription(stage: Stage, alice: Actor, bob: Actor,
             raise Unjudged(f"bob hears {other.name} in the same encounter, but {event.name} nowhere")
 
 
-async def _hears(listener: Actor, speaker: Actor, said: Said) -> bool:
-    await speaker.does(said)
+async def _hears(listener: Actor, speaker: Actor, request: Request) -> bool:
+    await speaker.does(request)
     try:
-        await listener.hears(said)
+        await listener.hears(request)
     except Broken:
         return False
     return True
@@ -185,12 +185,12 @@ async def what_is_told_and_refused_is_not_broadcast(stage: Stage, event: Event) 
 
 async def _intruders_are_not_heard(stage: Stage, event: Event, *names: str, twice: bool = False) -> None:
     alice, bob = await stage.joined("alice", "bob")
-    refused: list[Said] = []
+    refused: list[Request] = []
     for name in stage.those_of(*names):
         intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
-        said = await stage.request(event, fresh=True)
-        if not (await intruder.asks(said)).accepted:
-            refused.append(said)
+        request = await stage.request(event, fresh=True)
+        if not (await intruder.asks(request)).accepted:
+            refused.append(request)
             if twice:
                 refused.append(await intruder.is_refused_untold(await stage.request(event, fresh=True)))
         elif name != "carol":  # to refuse a member is a SHOULD
@@ -198,9 +198,9 @@ async def _intruders_are_not_heard(stage: Stage, event: Event, *names: str, twic
     witness = await stage.request(event)
     await alice.does(witness)
     await bob.witnesses(witness)
-    for said in refused:
-        await bob.hears_nothing_of(said)
-        await alice.hears_nothing_of(said)
+    for request in refused:
+        await bob.hears_nothing_of(request)
+        await alice.hears_nothing_of(request)
 
 
 @check("rooms/direct-answers-stay-direct")
@@ -208,12 +208,12 @@ async def a_direct_answer_stays_direct(stage: Stage, event: Event) -> None:
     """Alice asks and is answered; bob, in the same room, and her other tab are sent nothing that holds the answer."""
     alice, bob = await stage.joined("alice", "bob")
     tab = await stage.other_tab(alice)
-    said = await stage.request(event)
-    answer = (await alice.does(said)).data
+    request = await stage.request(event)
+    answer = (await alice.does(request)).data
     for other in (bob, tab):
         await other.fence()
         for seen in stage.journal.heard(other.connection):
-            if seen.at < said.at:
+            if seen.at < request.at:
                 continue  # that was about something else, such as their joining
             if seen.event == event.name or _holds(seen.args, answer):
                 raise Broken(f"{other.name} to be sent nothing about alice's {event.name}", f"{seen.event} {seen.args}")

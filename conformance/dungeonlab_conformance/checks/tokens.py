@@ -10,9 +10,9 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed, whole
-from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event, validate
@@ -25,30 +25,30 @@ def _event(name: str) -> Event:
     return Catalogue.load()[name]
 
 
-def _token(answer: Answer) -> Token:
+def _token(answer: Acknowledgement) -> Token:
     token = answer.data.get("token")
     if not isinstance(token, dict):
-        raise Unjudged(f"{answer.said.event} was acknowledged without the token")
+        raise Unjudged(f"{answer.request.event} was acknowledged without the token")
     return token
 
 
 async def _made(stage: Stage, maker: Actor) -> Token:
     """Make a token with every property set."""
-    said = await stage.request(_event("token:create"))
+    request = await stage.request(_event("token:create"))
     full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
-    said.args[0]["token"] = {**full, "name": said.mark}
-    token = _token(await maker.does(said))
+    request.args[0]["token"] = {**full, "name": request.mark}
+    token = _token(await maker.does(request))
     if not isinstance(token.get("id"), str):
         raise Unjudged("token:create was acknowledged without the token's id")
     return token
 
 
-async def _about(stage: Stage, event: str, token: Token, **changes: Any) -> Said:
+async def _about(stage: Stage, event: str, token: Token, **changes: Any) -> Request:
     """Return a request about one token."""
-    said = await stage.request(_event(event))
-    said.args[0]["tokenId"] = said.mark = token["id"]
-    said.args[0].update(changes)
-    return said
+    request = await stage.request(_event(event))
+    request.args[0]["tokenId"] = request.mark = token["id"]
+    request.args[0].update(changes)
+    return request
 
 
 async def _stored(stage: Stage, actor: Actor, token: Token) -> Token:
@@ -119,8 +119,8 @@ async def deletion_ends_it(stage: Stage) -> None:
     token = await _made(stage, alice)
     later = [await _about(stage, event, token) for event in ("token:move", "token:update", "token:delete")]
     await alice.does(await _about(stage, "token:delete", token))
-    for said in later:
-        await alice.is_refused(said)
+    for request in later:
+        await alice.is_refused(request)
 
 
 @check("tokens/version-grows")
@@ -133,8 +133,8 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
     token = await _made(stage, alice)
     version = whole(token.get("version"))
     changes = [await _about(stage, event.name, token) for _ in range(3)]
-    for said in (*changes, dataclasses.replace(changes[-1])):
-        data = (await alice.does(said)).data
+    for request in (*changes, dataclasses.replace(changes[-1])):
+        data = (await alice.does(request)).data
         told = data.get("token")
         grown = whole(data.get("version", told.get("version") if isinstance(told, dict) else None))
         if version is None or grown is None:
@@ -143,7 +143,9 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
             raise Broken(f"version {version} to grow by one", f"{grown!r}", "$.data.version")
         version = grown
     burst = [await _about(stage, event.name, token) for _ in range(AT_ONCE)]
-    answers = await asyncio.gather(*(a.asks(said) for said, a in zip(burst, [alice, bob] * AT_ONCE, strict=False)))
+    answers = await asyncio.gather(
+        *(a.asks(request) for request, a in zip(burst, [alice, bob] * AT_ONCE, strict=False))
+    )
     accepted = sum(answer.accepted for answer in answers)
     after = whole((await _stored(stage, alice, token)).get("version"))
     if version is None or after is None:
@@ -157,9 +159,9 @@ async def an_unknown_token_is_refused(stage: Stage, event: Event) -> None:
     """Alice may; naming a token that does not exist, or does not in the encounter she names, she may not."""
     alice = await stage.joined("alice")
     await alice.does(await stage.request(event))
-    said = await stage.request(event)
-    said.args[0]["tokenId"], said.mark = "no-such-token", None
-    await alice.is_refused(said)
+    request = await stage.request(event)
+    request.args[0]["tokenId"], request.mark = "no-such-token", None
+    await alice.is_refused(request)
     misplaced = await stage.request(event, fresh=True)
     try:
         elsewhere = await stage.with_another_encounter()
@@ -174,24 +176,24 @@ async def an_unknown_encounter_is_refused(stage: Stage, event: Event) -> None:
     """Alice may; naming an encounter that does not exist, she may not."""
     alice = await stage.joined("alice")
     await alice.does(await stage.request(event))
-    said = await stage.request(event, fresh=True)
-    said.args[0]["encounterId"] = "no-such-encounter"
-    await alice.is_refused(said)
+    request = await stage.request(event, fresh=True)
+    request.args[0]["encounterId"] = "no-such-encounter"
+    await alice.is_refused(request)
 
 
-def _in_full(said: Said) -> Said:
+def _in_full(request: Request) -> Request:
     """Make a request say all it can, for what is lost between broadcast and store."""
-    full = copy.deepcopy(examples(said.event, "valid")["full"])
-    for key in {"token", "updates", "position"} & said.args[0].keys():
-        said.args[0][key] = full[key] | said.args[0][key]
-    return said
+    full = copy.deepcopy(examples(request.event, "valid")["full"])
+    for key in {"token", "updates", "position"} & request.args[0].keys():
+        request.args[0][key] = full[key] | request.args[0][key]
+    return request
 
 
-async def _heard_and_stored(stage: Stage, actor: Actor, said: Said) -> tuple[Token, Token]:
+async def _heard_and_stored(stage: Stage, actor: Actor, request: Request) -> tuple[Token, Token]:
     """Return what somebody hears of a token, and what is stored of it the moment it is heard, but for its name."""
-    seen = await actor.witnesses(said)
+    seen = await actor.witnesses(request)
     heard = seen.args[0] if seen.args else None
-    if not isinstance(heard, dict) or validate(said.event, heard, "emission"):
+    if not isinstance(heard, dict) or validate(request.event, heard, "emission"):
         raise Unjudged("the broadcast does not fit its schema")
     look = await stage.request(_event("token:update"))
     look.args[0]["tokenId"] = heard.get("tokenId") or heard["token"]["id"]
@@ -207,10 +209,10 @@ async def _heard_and_stored(stage: Stage, actor: Actor, said: Said) -> tuple[Tok
 async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> None:
     """Alice does it; what bob hears of the token is what he finds stored right then, and what she is told."""
     alice, bob = await stage.joined("alice", "bob")
-    said = _in_full(await stage.request(event))
-    look = asyncio.create_task(_heard_and_stored(stage, bob, said))
+    request = _in_full(await stage.request(event))
+    look = asyncio.create_task(_heard_and_stored(stage, bob, request))
     try:
-        answer = await alice.does(said)
+        answer = await alice.does(request)
         heard, stored = await look
     finally:
         look.cancel()
@@ -255,12 +257,12 @@ async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
     alice, bob = await stage.joined("alice", "bob")
     await stage.control(event, alice)
     for name, payload in _edges(event):
-        said = await stage.request(event, fresh=True)
-        ids = {key: value for key, value in said.args[0].items() if key.endswith("Id")}
-        edge = Said(event.name, ({**payload, **ids},), ids.get("tokenId"), stage.session)
-        edge.about = "tokens/bounds-reached" if name.startswith("edge-") else None
+        request = await stage.request(event, fresh=True)
+        ids = {key: value for key, value in request.args[0].items() if key.endswith("Id")}
+        edge = Request(event.name, ({**payload, **ids},), ids.get("tokenId"), stage.session)
+        edge.requirement = "tokens/bounds-reached" if name.startswith("edge-") else None
         if "token" in payload and "token-name" not in name:
-            payload["token"]["name"] = edge.mark = said.mark
+            payload["token"]["name"] = edge.mark = request.mark
         answer = await alice.asks(edge)
         if not answer.accepted:
             raise Broken(f"{name} to be accepted", f"{answer.args}")

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dungeonlab_conformance.clients.connection import Connection
-from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.marks import carries
-from dungeonlab_conformance.record.observation import Observation, Said, Seat
+from dungeonlab_conformance.record.observation import Observation, Request, RoomStay
 from dungeonlab_conformance.results.errors import Broken, Gone, TargetFault, Unjudged
 
 # Round trips that need no session. Any answer will do, a refusal too.
@@ -26,8 +26,8 @@ class Unanswered(Unjudged):
 class Unreadable(Unjudged):
     """A request was answered by something that says neither yes nor no: no object. `came` is the answer."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(f"{answer.said.event} was answered neither yes nor no: {answer.args}")
+    def __init__(self, answer: Acknowledgement) -> None:
+        super().__init__(f"{answer.request.event} was answered neither yes nor no: {answer.args}")
         self.came = answer
 
 
@@ -45,78 +45,79 @@ class Actor(Connection):
         async with self._returning:
             if not self.closed:
                 return  # another request of this actor has seen to it
-            seat = self.seat
+            stay = self.stay
             try:
                 await self.renew()
             except TargetFault as fault:
                 raise Gone(f"{self.name} could not come back: {fault}") from None
-        if seat and seat.why == "closed":
-            await self.joins(seat.session)
+        if stay and stay.why == "closed":
+            await self.joins(stay.session)
 
     # -- speaking ------------------------------------------------------------------------------------
 
-    async def asks(self, said: Said) -> Answer:
+    async def asks(self, request: Request) -> Acknowledgement:
         """Send a request with a callback and return its answer.
 
         A server may disconnect whoever it refused; then this comes back and asks once more. Raises
         `Unanswered` if a server that is demonstrably there does not answer, `Unjudged` or `Gone` otherwise.
         """
-        session = _named(said)
-        if said.event == "join-session" and session is not None:
-            return await self._asks_to_join(said, session)
-        answer = await self._answer_to(said)
-        if said.event == "leave-session" and answer.accepted and self.seat and self.seat.session == session:
-            self.seat.end("left", said.answered, said.at)
-            self.seat = None
+        session = _named(request)
+        if request.event == "join-session" and session is not None:
+            return await self._asks_to_join(request, session)
+        answer = await self._answer_to(request)
+        if request.event == "leave-session" and answer.accepted and self.stay and self.stay.session == session:
+            self.stay.end("left", request.answered, request.at)
+            self.stay = None
         return answer
 
-    async def _answer_to(self, said: Said) -> Answer:
+    async def _answer_to(self, request: Request) -> Acknowledgement:
         if self.closed:
             await self.come_back()
         connection = self.connection
-        pending = await self._ask(said)
-        args = await self._in_time(pending, said)
+        pending = await self._ask(request)
+        args = await self._in_time(pending, request)
         if args is None and pending.done() and self._was_refused_before(connection):
             await self.come_back()
-            pending = await self._ask(said)
-            args = await self._in_time(pending, said)
+            pending = await self._ask(request)
+            args = await self._in_time(pending, request)
         if args is None and not pending.done():
             if not await self._is_alive():
-                raise Unjudged(f"{said.event} was not answered in time, and neither was anything else")
-            args = await self._in_time(pending, said)  # a late answer is one: only silence is none
+                raise Unjudged(f"{request.event} was not answered in time, and neither was anything else")
+            args = await self._in_time(pending, request)  # a late answer is one: only silence is none
         if args is None and pending.done():
-            raise Gone(f"{self.name}'s connection was closed before {said.event} was answered")
+            raise Gone(f"{self.name}'s connection was closed before {request.event} was answered")
         if args is None:
-            self.target.limits.waited_for(said.event)
+            self.target.limits.waited_for(request.event)
             waited = 2 * self.target.limits.answer
-            raise Unanswered(f"{said.event} was not answered in {waited:.1f} s, other requests were")
-        self.target.limits.heard_of(said.event)
-        answer = Answer(said, args)
+            raise Unanswered(f"{request.event} was not answered in {waited:.1f} s, other requests were")
+        self.target.limits.heard_of(request.event)
+        answer = Acknowledgement(request, args)
         if not answer.readable:
             raise Unreadable(answer)
-        if said.fate != "accepted":  # what is asked again may be refused then; once it was carried out
-            said.fate = "accepted" if answer.accepted else "refused"
+        if request.outcome != "accepted":  # what is asked again may be refused then; once it was carried out
+            request.outcome = "accepted" if answer.accepted else "refused"
         if answer.code == "RATE_LIMITED":
             raise Unjudged("the server's rate limit was reached; raise it for the run")
         return answer
 
-    async def sends(self, said: Said) -> None:
+    async def sends(self, request: Request) -> None:
         """Send a request with a callback and wait for nothing: there need be no answer."""
         if self.closed:
             await self.come_back()
-        await self._ask(said)
+        await self._ask(request)
 
-    async def tells(self, said: Said) -> None:
+    async def tells(self, request: Request) -> None:
         """Send a request without a callback."""
         if self.closed:
             await self.come_back()
-        self._note(said, "tells")
-        session = _named(said)
-        if said.event == "join-session" and said.legal and session is not None:  # whether it gets in, nobody will tell
-            self.journal.seats.append(Seat(self.connection, session, said.at, certain=False))
-        if said.event == "leave-session" and said.legal and self.seat is not None:
-            self.seat.certain = False  # nobody says whether, and when, it has left
-        await self.emit(said)
+        self._note(request, "tells")
+        session = _named(request)
+        if request.event == "join-session" and request.legal and session is not None:
+            # no answer will say whether it gets in
+            self.journal.stays.append(RoomStay(self.connection, session, request.at, exact=False))
+        if request.event == "leave-session" and request.legal and self.stay is not None:
+            self.stay.exact = False  # nobody says whether, and when, it has left
+        await self.emit(request)
 
     async def fence(self) -> bool:
         """Make a round trip: whatever was sent to this connection before has arrived when it returns.
@@ -128,27 +129,29 @@ class Actor(Connection):
                 continue
             if self.closed:
                 return False
-            if await self.attempt(Said(event, args, None, None)) is not None:
+            if await self.attempt(Request(event, args, None, None)) is not None:
                 return True
         if self.closed:
             return False
         raise Unjudged(f"{self.name}'s round trip was not answered in {self.target.limits.answer:.1f} s")
 
-    async def attempt(self, said: Said) -> Arguments | None:
+    async def attempt(self, request: Request) -> Arguments | None:
         """Send a request with a callback, once; return the answer's arguments, or None if none came in time."""
-        return await self._in_time(await self._ask(said), said)
+        return await self._in_time(await self._ask(request), request)
 
-    async def _ask(self, said: Said) -> asyncio.Future[Arguments | None]:
+    async def _ask(self, request: Request) -> asyncio.Future[Arguments | None]:
         """Send a request with a callback; the future will hold its answer, or None once the connection is closed."""
         pending: asyncio.Future[Arguments | None] = asyncio.get_running_loop().create_future()
         connection = self.connection
 
-        wire, _ = self.target.on_the_wire(said.event, said.args)
+        wire, _ = self.target.on_the_wire(request.event, request.args)
 
         def on_answer(*came: Any) -> None:
             args = self.target.dialect.answer(came)
-            seen = self.journal.write(self.name, connection, "is answered", said.event, args, said, wire=(wire, came))
-            said.answered = seen.at  # what comes right behind it is looked at before anybody who waits goes on
+            seen = self.journal.write(
+                self.name, connection, "is answered", request.event, args, request, wire=(wire, came)
+            )
+            request.answered = seen.at  # what comes right behind it is looked at before anybody who waits goes on
             if not pending.done():
                 pending.set_result(Arguments(args))
 
@@ -156,30 +159,30 @@ class Actor(Connection):
             if seen.act in ("is closed", "disconnects") and seen.connection == connection and not pending.done():
                 pending.set_result(None)
 
-        self._note(said, "sends")
+        self._note(request, "sends")
         unsubscribe = self.journal.subscribe(on_close)
         pending.add_done_callback(lambda _: unsubscribe())
-        await self.emit(said, on_answer)
+        await self.emit(request, on_answer)
         return pending
 
-    async def _in_time(self, pending: asyncio.Future[Arguments | None], said: Said) -> Arguments | None:
+    async def _in_time(self, pending: asyncio.Future[Arguments | None], request: Request) -> Arguments | None:
         """Wait for an answer for as long as one may take; None if there is none by then."""
-        await asyncio.wait([pending], timeout=self.target.limits.answer_to(said.args))
+        await asyncio.wait([pending], timeout=self.target.limits.answer_to(request.args))
         return pending.result() if pending.done() else None
 
-    def _note(self, said: Said, act: Literal["sends", "tells"]) -> None:
-        if said.at:  # it is sent once more; what became of it the first time stays on record
-            place = next(i for i, known in enumerate(self.journal.said) if known is said)
-            self.journal.said[place] = dataclasses.replace(said)
-        wire = self.target.on_the_wire(said.event, said.args)
-        said.actor, said.user, said.connection, said.answered = self.name, self.user, self.connection, 0.0
-        said.at = self.journal.write(self.name, self.connection, act, said.event, said.args, wire=wire).at
-        self.journal.said.append(said)
+    def _note(self, request: Request, act: Literal["sends", "tells"]) -> None:
+        if request.at:  # it is sent once more; what became of it the first time stays on record
+            place = next(i for i, known in enumerate(self.journal.requests) if known is request)
+            self.journal.requests[place] = dataclasses.replace(request)
+        wire = self.target.on_the_wire(request.event, request.args)
+        request.actor, request.user, request.connection, request.answered = self.name, self.user, self.connection, 0.0
+        request.at = self.journal.write(self.name, self.connection, act, request.event, request.args, wire=wire).at
+        self.journal.requests.append(request)
 
     def _was_refused_before(self, connection: int) -> bool:
         """Whether a connection was refused anything: a server may end it for that, be it a moment later."""
         seen = [o for o in self.journal.observations if o.connection == connection]
-        answers = (Answer(Said("", (), None, None), o.args) for o in seen if o.act == "is answered")
+        answers = (Acknowledgement(Request("", (), None, None), o.args) for o in seen if o.act == "is answered")
         return any(o.act == "hears" and o.event == "error" for o in seen) or any(not a.accepted for a in answers)
 
     async def _is_alive(self) -> bool:
@@ -195,72 +198,72 @@ class Actor(Connection):
             await other.leave_stage()
             return True
 
-    async def does(self, said: Said) -> Answer:
+    async def does(self, request: Request) -> Acknowledgement:
         """Send a request as a preparation: a refusal leaves the scene unjudged."""
-        self._expects_an_answer_to(said.event)
-        answer = await self.asks(said)
+        self._expects_an_answer_to(request.event)
+        answer = await self.asks(request)
         if not answer.accepted:
-            raise Unjudged(f"{self.name}'s {said.event} was refused: {answer.args}")
+            raise Unjudged(f"{self.name}'s {request.event} was refused: {answer.args}")
         return answer
 
     def _expects_an_answer_to(self, event: str) -> None:
         if self.target.limits.gave_up(event):
             raise Unjudged(f"{event} has not been answered a single time in this run")
 
-    async def is_allowed(self, said: Said) -> Answer:
+    async def is_allowed(self, request: Request) -> Acknowledgement:
         """Send a request that must be accepted."""
-        answer = await self.asks(said)
+        answer = await self.asks(request)
         if not answer.accepted:
-            raise Broken(f"{self.name}'s {said.event} to be accepted", f"{answer.args}")
+            raise Broken(f"{self.name}'s {request.event} to be accepted", f"{answer.args}")
         return answer
 
-    async def is_refused(self, said: Said) -> Answer:
+    async def is_refused(self, request: Request) -> Acknowledgement:
         """Send a request that must be refused."""
-        answer = await self.asks(said)
+        answer = await self.asks(request)
         if answer.accepted:
-            raise Broken(f"{self.name}'s {said.event} to be refused", f"{answer.args}")
+            raise Broken(f"{self.name}'s {request.event} to be refused", f"{answer.args}")
         return answer
 
-    async def is_refused_untold(self, said: Said) -> Said:
+    async def is_refused_untold(self, request: Request) -> Request:
         """Send without a callback what has been refused with one, and wait until the server must have seen it."""
-        await self.tells(said)
-        said.fate = "refused"
+        await self.tells(request)
+        request.outcome = "refused"
         await self.fence()
-        return said
+        return request
 
     # -- joining and leaving -------------------------------------------------------------------------
 
-    async def tries_to_join(self, session: str) -> Answer:
+    async def tries_to_join(self, session: str) -> Acknowledgement:
         """Ask to join."""
-        return await self.asks(Said("join-session", ({"sessionId": session},), None, session))
+        return await self.asks(Request("join-session", ({"sessionId": session},), None, session))
 
-    async def _asks_to_join(self, said: Said, session: str) -> Answer:
+    async def _asks_to_join(self, request: Request, session: str) -> Acknowledgement:
         """Ask to join, and keep book of where this connection sits."""
-        before = self.seat
-        seat = Seat(self.connection, session, 0.0, certain=False)
-        self.journal.seats.append(seat)
+        before = self.stay
+        stay = RoomStay(self.connection, session, 0.0, exact=False)
+        self.journal.stays.append(stay)
         try:
-            answer = await self._answer_to(said)
+            answer = await self._answer_to(request)
         finally:
-            seat.since, seat.connection = said.at, said.connection
-        seat.certain, seat.granted = True, said.answered
+            stay.joined_at, stay.connection = request.at, request.connection
+        stay.exact, stay.acked_at = True, request.answered
         if not answer.accepted:
-            self.journal.seats.remove(seat)
+            self.journal.stays.remove(stay)
             self.journal.refused_joins.append((self.connection, session))
             return answer
-        if before and before.until is None:
+        if before and before.left_at is None:
             if before.session == session:
-                self.journal.seats.remove(seat)
+                self.journal.stays.remove(stay)
                 before.repeats += 1
                 return answer
-            before.end("switched", said.answered, said.at)
-        self.seat = seat
-        for other in self.journal.seats:  # a server should move these out, and says nothing of when
+            before.end("switched", request.answered, request.at)
+        self.stay = stay
+        for other in self.journal.stays:  # a server should move these out, and says nothing of when
             if other.session != session and self.journal.users.get(other.connection) == self.user:
-                other.certain = other.connection == self.connection
+                other.exact = other.connection == self.connection
         return answer
 
-    async def joins(self, session: str) -> Answer:
+    async def joins(self, session: str) -> Acknowledgement:
         """Join a session, as a preparation: a refusal leaves the scene unjudged."""
         self._expects_an_answer_to("join-session")
         answer = await self.tries_to_join(session)
@@ -268,21 +271,21 @@ class Actor(Connection):
             raise Unjudged(f"{self.name} could not be seated: join-session was refused ({answer.args})")
         return answer
 
-    async def leaves(self) -> Answer:
+    async def leaves(self) -> Acknowledgement:
         """Leave the joined session, as a preparation."""
-        seat = self.seat
-        if seat is None:
+        stay = self.stay
+        if stay is None:
             raise Unjudged(f"{self.name} has not joined")
-        answer = await self.asks(Said("leave-session", ({"sessionId": seat.session},), None, seat.session))
+        answer = await self.asks(Request("leave-session", ({"sessionId": stay.session},), None, stay.session))
         if not answer.accepted:
             raise Unjudged(f"{self.name} could not leave: leave-session was refused ({answer.args})")
         return answer
 
     # -- listening -----------------------------------------------------------------------------------
 
-    def sightings(self, said: Said) -> list[Observation]:
-        """Return every delivery of what was said to this connection, so far."""
-        return [o for o in self.journal.heard(self.connection) if carries(o, said)]
+    def sightings(self, request: Request) -> list[Observation]:
+        """Return every delivery of a request's broadcast to this connection, so far."""
+        return [o for o in self.journal.heard(self.connection) if carries(o, request)]
 
     async def sees(self, wanted: Callable[[Observation], bool]) -> Observation | None:
         """Wait for something this connection hears, or has heard already; None if it does not come in time."""
@@ -310,56 +313,56 @@ class Actor(Connection):
             seen = await self.sees(wanted)
         return seen
 
-    async def hears(self, said: Said) -> Observation:
-        """Wait until this connection is sent what was said. Raises `Broken` if it never is."""
-        seen = await self.notices(lambda o: o.act == "hears" and carries(o, said))
+    async def hears(self, request: Request) -> Observation:
+        """Wait until this connection is sent a request's broadcast. Raises `Broken` if it never is."""
+        seen = await self.notices(lambda o: o.act == "hears" and carries(o, request))
         if seen is None and self.closed:
             raise Gone(f"{self.name}'s connection was closed")
-        other = self._garbled(said)
+        other = self._garbled(request)
         if seen is None and other:
-            raise Unjudged(f"{self.name} heard a {said.event} that says something else: {other[0].args}")
+            raise Unjudged(f"{self.name} heard a {request.event} that says something else: {other[0].args}")
         if seen is None:
-            raise Broken(f"{self.name} to hear {said.actor}'s {said.event}", "nothing")
+            raise Broken(f"{self.name} to hear {request.actor}'s {request.event}", "nothing")
         return seen
 
-    def _garbled(self, said: Said) -> list[Observation]:
-        """Return what may be meant for a broadcast of what was said, but carries the mark of no request."""
+    def _garbled(self, request: Request) -> list[Observation]:
+        """Return what may be meant for the broadcast of a request, but carries the mark of no request."""
         return [
             seen
             for seen in self.journal.heard(self.connection)
-            if seen.event == said.event
-            and seen.at >= said.at
-            and not any(carries(seen, request) for request in self.journal.said)
+            if seen.event == request.event
+            and seen.at >= request.at
+            and not any(carries(seen, known) for known in self.journal.requests)
         ]
 
-    async def witnesses(self, said: Said) -> Observation:
+    async def witnesses(self, request: Request) -> Observation:
         """Like `hears`, as a preparation: without a witness, silence elsewhere shows nothing."""
-        seen = await self.sees(lambda o: o.act == "hears" and carries(o, said))
+        seen = await self.sees(lambda o: o.act == "hears" and carries(o, request))
         if seen is None and not await self.fence():
             raise Gone(f"{self.name}'s connection was closed")
-        heard = [seen] if seen else self.sightings(said)
+        heard = [seen] if seen else self.sightings(request)
         if not heard:
-            raise Unjudged(f"no witness: {self.name} did not hear {said.actor}'s {said.event}")
+            raise Unjudged(f"no witness: {self.name} did not hear {request.actor}'s {request.event}")
         return heard[0]
 
-    async def hears_nothing_of(self, said: Said, *, unlike: Actor | None = None) -> None:
-        """Make sure this connection was not sent what was said: its own round trip, then a look back.
+    async def hears_nothing_of(self, request: Request, *, unlike: Actor | None = None) -> None:
+        """Make sure this connection was not sent a request's broadcast: its own round trip, then a look back.
 
         What reaches even `unlike`, who never had to do with the room, leaks to everybody: another requirement's
         matter, so that this one is left unjudged.
         """
         await self.fence()
-        found = self.sightings(said)
+        found = self.sightings(request)
         if found and unlike is not None:
             await unlike.fence()
-            if unlike.sightings(said):
-                raise Unjudged(f"{said.event} is sent to {unlike.name} too, who never joined")
+            if unlike.sightings(request):
+                raise Unjudged(f"{request.event} is sent to {unlike.name} too, who never joined")
         if found:
-            raise Broken(f"{self.name} to hear nothing of {said.actor}'s {said.event}", f"{found[0].args}")
+            raise Broken(f"{self.name} to hear nothing of {request.actor}'s {request.event}", f"{found[0].args}")
 
 
-def _named(said: Said) -> str | None:
+def _named(request: Request) -> str | None:
     """Return the session that a request names, if it does."""
-    body = said.args[0] if said.args else None
+    body = request.args[0] if request.args else None
     session = body.get("sessionId") if isinstance(body, dict) else None
     return session if isinstance(session, str) else None

@@ -17,7 +17,7 @@ from dungeonlab_conformance.clients.handshake import handshake
 from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable
 from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Said, Seat
+from dungeonlab_conformance.record.observation import Request, RoomStay
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
@@ -52,15 +52,15 @@ class Connection:
     journal: Journal
     connection: int = field(default_factory=lambda: next(_NUMBERS))
     closed: bool = True
-    seat: Seat | None = None
+    stay: RoomStay | None = None
     failure: Exception | None = None
     _line: EngineIO | None = None
     _reader: asyncio.Task[None] | None = None
     _entered: asyncio.Future[None] | None = None  # the namespace; fails with `Refused` or `Closed`
     _recovers: bool = False  # whether the server adds an offset to each event, for recovering the connection's state
     _ids: itertools.count[int] = field(default_factory=itertools.count)
-    _asked: dict[int, tuple[Said, Callback]] = field(default_factory=dict)  # by the number that its answer will have
-    _answered: dict[int, Said] = field(default_factory=dict)
+    _asked: dict[int, tuple[Request, Callback]] = field(default_factory=dict)  # by the number that its answer will have
+    _answered: dict[int, Request] = field(default_factory=dict)
     _strangers: Counter[str] = field(default_factory=Counter)  # how often events came that the catalogue does not know
 
     @property
@@ -183,8 +183,8 @@ class Connection:
         assert found.number is not None
         self._keep(found.weight)
         if (asked := self._asked.pop(found.number, None)) is not None:
-            said, callback = asked
-            self._answered[found.number] = said
+            request, callback = asked
+            self._answered[found.number] = request
             callback(*found.data)
         elif (before := self._answered.get(found.number)) is not None:
             self.journal.write(self.name, connection, "is answered again", before.event, found.data, before)
@@ -195,8 +195,8 @@ class Connection:
         self._keep(len(found.text))
         self.journal.write(self.name, connection, "cannot read", f"a packet: {found.why}", (found.text,))
         if found.number in self._asked:  # then it is an answer, though none that says yes or no
-            said, callback = self._asked.pop(found.number)
-            self._answered[found.number] = said
+            request, callback = self._asked.pop(found.number)
+            self._answered[found.number] = request
             callback(found.text)
 
     def _keep(self, weight: int) -> None:
@@ -205,24 +205,24 @@ class Connection:
 
     # -- what goes out -------------------------------------------------------------------------------
 
-    async def emit(self, said: Said, callback: Callback | None = None) -> None:
+    async def emit(self, request: Request, callback: Callback | None = None) -> None:
         """Send a request, in the server's dialect. Raises `Gone` if the connection cannot carry it any more."""
-        event, args = self.target.on_the_wire(said.event, said.args)
+        event, args = self.target.on_the_wire(request.event, request.args)
         self.target.capacity.check()
         if self._line is None or self.closed:
-            raise Gone(f"{self.name} could not send {said.event}: the connection is closed")
+            raise Gone(f"{self.name} could not send {request.event}: the connection is closed")
         number = None
         if callback is not None:
             number = next(self._ids)
-            self._asked[number] = said, callback
+            self._asked[number] = request, callback
         frames = packets.encode(packets.EVENT, [event, *args], number=number)
         try:
             async with asyncio.timeout(self.target.limits.answer_to(args)):
                 await self._line.send(*frames)
         except TimeoutError:
-            raise Gone(f"{self.name} could not send {said.event}: the server takes nothing any more") from None
+            raise Gone(f"{self.name} could not send {request.event}: the server takes nothing any more") from None
         except Closed as closed:
-            raise Gone(f"{self.name} could not send {said.event}: {closed}") from None
+            raise Gone(f"{self.name} could not send {request.event}: {closed}") from None
 
     # -- the end -------------------------------------------------------------------------------------
 
@@ -231,12 +231,12 @@ class Connection:
             return
         self.closed = True
         seen = self.journal.write(self.name, self.connection, act, reason)
-        if self.seat and self.seat.until is None:
-            asked = self.seat.ending  # by a goodbye
+        if self.stay and self.stay.left_at is None:
+            asked = self.stay.leave_requested_at  # by a goodbye
             if act == "is closed":
-                self.seat.end("closed", seen.at, asked)
+                self.stay.end("closed", seen.at, asked)
             else:
-                self.seat.end("gone", seen.at, asked or seen.at)
+                self.stay.end("gone", seen.at, asked or seen.at)
 
     async def disconnect(self) -> None:
         """Close this connection at once, as a client does that leaves the page; what is under way gets lost."""
@@ -249,8 +249,8 @@ class Connection:
 
     async def say_goodbye(self) -> None:
         """Close this connection so that the server learns of it at once, over long-polling too."""
-        if self.seat:
-            self.seat.ending = time.monotonic()
+        if self.stay:
+            self.stay.leave_requested_at = time.monotonic()
         try:
             async with asyncio.timeout(self.target.limits.answer):
                 if self._line is not None:
@@ -272,7 +272,7 @@ class Connection:
         """Give this connection up, and connect again as the same user: a new one, which sits nowhere."""
         await self.leave_stage()
         self.connection = next(_NUMBERS)
-        self.seat = None
+        self.stay = None
         await self.connect()
 
 

@@ -14,7 +14,7 @@ import aiohttp
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, Opened, foreign, next_message, open_websocket
 from dungeonlab_conformance.clients.http.client import read_text, session_for
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
@@ -54,9 +54,9 @@ class Upgrade:
         await self._post(self._event("join-session", ({"sessionId": session},), 1))
         await self._await("431[")
 
-    async def says(self, said: Said) -> None:
+    async def says(self, request: Request) -> None:
         """Send a request over the transport that is in use, and leave its answer among the frames."""
-        frame = self._event(said.event, said.args, next(self._numbers))
+        frame = self._event(request.event, request.args, next(self._numbers))
         if self._upgraded:
             await self._send(frame)
         else:

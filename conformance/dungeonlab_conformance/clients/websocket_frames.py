@@ -16,7 +16,7 @@ from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, foreign, next_message, open_websocket
 from dungeonlab_conformance.clients.http.client import session_for
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
@@ -33,7 +33,7 @@ class RawConnection:
     target: Target
     journal: Journal
     frames: list[str | bytes] = field(default_factory=list)
-    _asked: dict[str, Said] = field(default_factory=dict)  # by the prefix of the answer's frame
+    _asked: dict[str, Request] = field(default_factory=dict)  # by the prefix of the answer's frame
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _http: aiohttp.ClientSession | None = None
@@ -91,31 +91,31 @@ class RawConnection:
         except (TimeoutError, Closed) as error:
             raise Gone(f"{self.name}'s connection was closed: {error or 'it takes nothing any more'}") from None
 
-    async def emit(self, said: Said) -> str:
+    async def emit(self, request: Request) -> str:
         """Send a request that asks for an acknowledgement; return the prefix of its answer's frame."""
-        event, args = self.target.on_the_wire(said.event, said.args)
+        event, args = self.target.on_the_wire(request.event, request.args)
         number = next(self._ids)
-        said.actor, said.user = self.name, self.identity.user if self.identity else None
-        said.at = time.monotonic()
-        self.journal.said.append(said)
+        request.actor, request.user = self.name, self.identity.user if self.identity else None
+        request.at = time.monotonic()
+        self.journal.requests.append(request)
         prefix = f"43{number}["
-        self._asked[prefix] = said
+        self._asked[prefix] = request
         for frame in packets.encode(packets.EVENT, [event, *args], number=number):
             await self.send(frame if isinstance(frame, bytes) else f"4{frame}")
         return prefix
 
-    async def asks(self, said: Said) -> list[Any]:
+    async def asks(self, request: Request) -> list[Any]:
         """Send a request and return the arguments of its acknowledgement."""
-        prefix = await self.emit(said)
+        prefix = await self.emit(request)
         found = _decoded(await self.receive(prefix))
         if isinstance(found, packets.Unreadable):
-            raise Unjudged(f"{said.event} was answered with what cannot be read ({found.why}): {found.text}")
+            raise Unjudged(f"{request.event} was answered with what cannot be read ({found.why}): {found.text}")
         answered: list[Any] = found.data
         return answered
 
     async def joins(self, session: str) -> None:
         """Join a session, as a preparation."""
-        await self.asks(Said("join-session", ({"sessionId": session},), None, session))
+        await self.asks(Request("join-session", ({"sessionId": session},), None, session))
 
     def count(self, prefix: str) -> int:
         """Count the frames received so far that begin so."""
@@ -182,8 +182,8 @@ class RawConnection:
     def _look_for_another_answer(self, frame: str | bytes) -> None:
         prefix = _ACK.match(frame) if isinstance(frame, str) else None
         if prefix and prefix.group() in self._asked and self.count(prefix.group()):
-            said = self._asked[prefix.group()]
-            self.journal.write(self.name, 0, "is answered again", said.event, (frame,), said)
+            request = self._asked[prefix.group()]
+            self.journal.write(self.name, 0, "is answered again", request.event, (frame,), request)
 
 
 def _decoded(frame: str) -> packets.Packet | packets.Unreadable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Seat
+from dungeonlab_conformance.record.observation import RoomStay
 
 
 class Attendance:
@@ -15,19 +15,19 @@ class Attendance:
         self.users: dict[int, str | None] = {}
         self.members: dict[str, set[str]] = {}
         self.shared: set[str] = set()  # sessions in which others may come and go
-        self._seats: dict[int, list[Seat]] = {}
-        self._by_user: dict[tuple[str | None, str], list[Seat]] = {}
+        self._stays: dict[int, list[RoomStay]] = {}
+        self._by_user: dict[tuple[str | None, str], list[RoomStay]] = {}
         self._refused: set[tuple[int, str]] = set()
         for journal in journals:
             self.users.update(journal.users)
             self.members.update(journal.members)
             self.shared.update(journal.shared)
             self._refused.update(journal.refused_joins)
-            for seat in journal.seats:
-                self._seats.setdefault(seat.connection, []).append(seat)
-        for connection, seats in self._seats.items():
-            for seat in seats:
-                self._by_user.setdefault((self.users.get(connection), seat.session), []).append(seat)
+            for stay in journal.stays:
+                self._stays.setdefault(stay.connection, []).append(stay)
+        for connection, stays in self._stays.items():
+            for stay in stays:
+                self._by_user.setdefault((self.users.get(connection), stay.session), []).append(stay)
 
     def is_member(self, connection: int, session: str) -> bool:
         """Whether the user behind a connection belongs to a session at the end of its scene."""
@@ -37,34 +37,34 @@ class Attendance:
         """Whether a connection was refused when it asked to join."""
         return (connection, session) in self._refused
 
-    def seats(self, connection: int, session: str) -> list[Seat]:
+    def stays(self, connection: int, session: str) -> list[RoomStay]:
         """Return a connection's stays in a room, first to last."""
-        return [seat for seat in self._seats.get(connection, ()) if seat.session == session]
+        return [stay for stay in self._stays.get(connection, ()) if stay.session == session]
 
-    def seats_of(self, user: str | None, session: str) -> list[Seat]:
+    def stays_of(self, user: str | None, session: str) -> list[RoomStay]:
         """Return the stays of all of a user's connections in a room."""
         return self._by_user.get((user, session), [])
 
     def sits(self, connection: int, session: str, *, caused: float, heard: float) -> bool:
         """Whether a connection may hear at one time what was asked for at another: it sat there meanwhile."""
-        return any(_covers(seat, caused, heard) for seat in self.seats(connection, session))
+        return any(_covers(stay, caused, heard) for stay in self.stays(connection, session))
 
     def sat(self, connection: int, session: str, at: float) -> bool:
         """Whether a connection certainly sat in a room at some time."""
-        seats = self.seats(connection, session)
-        return any(seat.granted is not None and seat.granted <= at and _lasts(seat, at) for seat in seats)
+        stays = self.stays(connection, session)
+        return any(stay.acked_at is not None and stay.acked_at <= at and _lasts(stay, at) for stay in stays)
 
     def sits_elsewhere(self, connection: int, session: str, *, caused: float, heard: float) -> bool | None:
         """Whether a connection sat in the room of another session; None if it came or went meanwhile."""
-        seats = [s for s in self._seats.get(connection, ()) if s.session != session and _covers(s, caused, heard)]
-        if any(s.certain and s.granted is not None and s.granted <= caused and _lasts(s, heard) for s in seats):
+        stays = [s for s in self._stays.get(connection, ()) if s.session != session and _covers(s, caused, heard)]
+        if any(s.exact and s.acked_at is not None and s.acked_at <= caused and _lasts(s, heard) for s in stays):
             return True
-        return None if seats else False
+        return None if stays else False
 
 
-def _covers(seat: Seat, caused: float, heard: float) -> bool:
-    return seat.since <= heard and (not seat.certain or _lasts(seat, caused))
+def _covers(stay: RoomStay, caused: float, heard: float) -> bool:
+    return stay.joined_at <= heard and (not stay.exact or _lasts(stay, caused))
 
 
-def _lasts(seat: Seat, at: float) -> bool:
-    return seat.until is None or seat.until >= at
+def _lasts(stay: RoomStay, at: float) -> bool:
+    return stay.left_at is None or stay.left_at >= at

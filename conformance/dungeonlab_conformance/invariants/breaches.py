@@ -16,10 +16,10 @@ from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.presence import misplaced
 from dungeonlab_conformance.invariants.scene_index import SceneIndex
 from dungeonlab_conformance.invariants.shapes import Found, answer_faults, broadcast_faults
-from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.record.secrets.leaks import Ours, leaks
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue, Event, validate
@@ -53,11 +53,11 @@ def breaches(
     for seen in journal.observations:
         found: Iterable[Found] = ()
         cause = None
-        if seen.act == "is answered" and seen.said is not None and seen.said.event in catalogue:
-            found = answer_faults(Answer(seen.said, seen.args))
-        elif seen.act == "is answered again" and seen.said is not None and seen.said.event in catalogue:
-            again = Broken(f"one answer to {seen.said.event}", "another one")
-            found = (("acks/exactly-one-answer", seen.said.event, again),)
+        if seen.act == "is answered" and seen.request is not None and seen.request.event in catalogue:
+            found = answer_faults(Acknowledgement(seen.request, seen.args))
+        elif seen.act == "is answered again" and seen.request is not None and seen.request.event in catalogue:
+            again = Broken(f"one answer to {seen.request.event}", "another one")
+            found = (("acks/exactly-one-answer", seen.request.event, again),)
         elif seen.act == "cannot read":
             found = (("connect/readable-packets", None, Broken("a packet that can be read", f"{seen.args[0]}")),)
         elif seen.act == "hears" and seen.connection:
@@ -162,14 +162,14 @@ def _broadcast(event: Event, seen: Observation, ledger: Ledger) -> Iterator[Foun
             yield "broadcasts/caused-by-a-request", seen.event, Broken(expected, quoted(body))
         return
     cause = delivery.cause
-    if cause.legal and cause.fate != "refused":
-        yield from _content(cause, seen, body, cause.about if seen.event not in ledger.garbled else None)
+    if cause.legal and cause.outcome != "refused":
+        yield from _content(cause, seen, body, cause.requirement if seen.event not in ledger.garbled else None)
     if (blamed_for := ledger.blame(delivery)) is not None:
         requirement, broken = blamed_for
         yield requirement, _event(requirement, seen), broken
 
 
-def _content(cause: Said, seen: Observation, body: Mapping[str, Any], about: str | None) -> Iterator[Found]:
+def _content(cause: Request, seen: Observation, body: Mapping[str, Any], judged: str | None) -> Iterator[Found]:
     for key, requirement, true in (
         ("userId", "broadcasts/true-sender", cause.user),
         ("sessionId", "broadcasts/true-session", cause.session),
@@ -178,17 +178,17 @@ def _content(cause: Said, seen: Observation, body: Mapping[str, Any], about: str
             believed = key == "userId" and _claims(cause, body[key])
             blamed = "auth/identity-comes-from-the-cookie" if believed else requirement
             yield blamed, seen.event, Broken(f"{true!r}", quoted(body[key]), f"$.{key}")
-    if cause.fate == "accepted":
-        about = about or "broadcasts/says-what-was-done"
+    if cause.outcome == "accepted":
+        judged = judged or "broadcasts/says-what-was-done"
         for path, asked, came in differences(cause, seen):
-            yield about, _event(about, seen), Broken(asked, came, path)
+            yield judged, _event(judged, seen), Broken(asked, came, path)
 
 
 def _event(requirement: str, seen: Observation) -> str | None:
     return None if Catalogue.load().requirements[requirement].each is None else seen.event
 
 
-def _claims(cause: Said, user: object) -> bool:
+def _claims(cause: Request, user: object) -> bool:
     """Whether a request says of itself that it is somebody's."""
     asked = cause.args[0] if cause.args else None
     return isinstance(user, str) and isinstance(asked, dict) and user in asked.values()

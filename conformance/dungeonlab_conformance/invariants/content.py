@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import resolve
 
@@ -14,25 +14,25 @@ Schema = tuple[Any, str]  # a definition, and the file that its references start
 Difference = tuple[str, str, str]  # JSON path in the broadcast, what was asked for, what came
 
 
-def differences(said: Said, seen: Observation) -> list[Difference]:
+def differences(request: Request, seen: Observation) -> list[Difference]:
     """Return what a request asked for and its broadcast lacks or has otherwise."""
-    return [(path, quoted(asked), quoted(came)) for path, asked, came in _differing(said, seen)]
+    return [(path, quoted(asked), quoted(came)) for path, asked, came in _differing(request, seen)]
 
 
-def differs(said: Said, seen: Observation) -> bool:
+def differs(request: Request, seen: Observation) -> bool:
     """Whether a broadcast lacks anything that a request asked for, or has it otherwise."""
-    return next(_differing(said, seen), None) is not None
+    return next(_differing(request, seen), None) is not None
 
 
-def _differing(said: Said, seen: Observation) -> Iterator[tuple[str, Any, Any]]:
-    request = Catalogue.load()[said.event].request
+def _differing(request: Request, seen: Observation) -> Iterator[tuple[str, Any, Any]]:
+    schema = Catalogue.load()[request.event].request
     came = seen.args[0] if seen.args else None
-    if request is None or not said.args or not isinstance(said.args[0], dict) or not isinstance(came, dict):
+    if schema is None or not request.args or not isinstance(request.args[0], dict) or not isinstance(came, dict):
         return
-    if "updates" in said.args[0]:
+    if "updates" in request.args[0]:
         came = {**came, "updates": came.get("token")}  # what was updated is told as part of the whole token
-    asked = {key: value for key, value in said.args[0].items() if key != "sessionId"}  # that has its own invariant
-    yield from _lacking(asked, came, resolve(request), "$")
+    asked = {key: value for key, value in request.args[0].items() if key != "sessionId"}  # that has its own invariant
+    yield from _lacking(asked, came, resolve(schema), "$")
 
 
 def asks_for(event: str) -> frozenset[str]:

@@ -15,7 +15,7 @@ from dungeonlab_conformance.invariants.attendance import Attendance
 from dungeonlab_conformance.invariants.content import asks_for, differs, same
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries
-from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue, accepts
 
@@ -28,7 +28,7 @@ class Delivery:
     """One broadcast that one connection was sent: `count` of the same so far, of as many as were `asked` for."""
 
     seen: Observation
-    cause: Said
+    cause: Request
     count: int = 1
     asked: int = 1
 
@@ -39,34 +39,34 @@ class Ledger:
     def __init__(self, journals: Iterable[Journal]) -> None:
         journals = list(journals)
         self.attendance = Attendance(journals)
-        self._said: dict[tuple[str, str], list[Said]] = {}  # by session and event
-        self._journals: dict[int, Journal] = {}  # in which a request was said
-        self._marks: dict[tuple[str, str | int], list[tuple[int, Said]]] = {}  # by event and mark, numbered in order
+        self._requests: dict[tuple[str, str], list[Request]] = {}  # by session and event
+        self._journals: dict[int, Journal] = {}  # in which a request was sent
+        self._marks: dict[tuple[str, str | int], list[tuple[int, Request]]] = {}  # by event and mark, numbered in order
         for journal in journals:
-            for said in (*journal.said, *_asked_about(journal.said)):
-                self._said.setdefault((said.session or "", said.event), []).append(said)
-                self._journals[id(said)] = journal
-                if said.mark is not None:
-                    self._marks.setdefault((said.event, said.mark), []).append((len(self._journals), said))
+            for request in (*journal.requests, *_asked_about(journal.requests)):
+                self._requests.setdefault((request.session or "", request.event), []).append(request)
+                self._journals[id(request)] = journal
+                if request.mark is not None:
+                    self._marks.setdefault((request.event, request.mark), []).append((len(self._journals), request))
         self._tainted = {
-            (said.session, said.event)
+            (request.session, request.event)
             for j in journals
-            for said in j.said
-            if not said.legal and said.fate == "accepted"
+            for request in j.requests
+            if not request.legal and request.outcome == "accepted"
         }
-        self._asked = {event for _, event in self._said}
+        self._asked = {event for _, event in self._requests}
         self._deliveries: dict[int, Delivery] = {}  # by number of observation
         self._times: Counter[tuple[int, int]] = Counter()  # deliveries of a request to a connection
         self._unaccounted = {session for j in journals if not j.accounted for session in j.members}
         self._account([journal for journal in journals if journal.accounted])
         strangers = [d for d in self._deliveries.values() if self._is_stranger(d)]
         self._leaky = {delivery.cause.event for delivery in strangers}
-        more = [d for d in self._deliveries.values() if d.count > d.asked and d.cause.fate != "refused"]
+        more = [d for d in self._deliveries.values() if d.count > d.asked and d.cause.outcome != "refused"]
         self._doubled = {d.cause.event for d in more if not self._joined_again(d)}  # without any further reason
         self.garbled = {  # events that do not say what was done even where that is nobody's special concern
             d.cause.event
             for d in self._deliveries.values()
-            if d.cause.fate == "accepted" and not d.cause.about and differs(d.cause, d.seen)
+            if d.cause.outcome == "accepted" and not d.cause.requirement and differs(d.cause, d.seen)
         }
         trespasses = [d for d in self._deliveries.values() if d.cause.connection != d.seen.connection]
         self.haunted = {  # rooms that those hear who were in them once, or at their door
@@ -97,63 +97,63 @@ class Ledger:
             if _session(seen) in self.attendance.shared:
                 continue  # others may have caused it
             owed = [
-                said
-                for said in self._in_session(seen, journal)
-                if said.legal
-                and said.fate != "refused"
-                and said.at <= seen.at
-                and said.connection != seen.connection
-                and not self._times[id(said), seen.connection]
-                and self.attendance.sat(seen.connection, said.session or "", said.at)
+                request
+                for request in self._in_session(seen, journal)
+                if request.legal
+                and request.outcome != "refused"
+                and request.at <= seen.at
+                and request.connection != seen.connection
+                and not self._times[id(request), seen.connection]
+                and self.attendance.sat(seen.connection, request.session or "", request.at)
             ]
-            found = owed or [said for said in self._in_session(seen, journal) if _is_relayed(said, seen)]
+            found = owed or [request for request in self._in_session(seen, journal) if _is_relayed(request, seen)]
             if found:
                 self._enter(seen, found[:1])
 
     def _may_be_caused(self, seen: Observation) -> bool:
         return isinstance(seen.event, str) and seen.event in self._asked
 
-    def _enter(self, seen: Observation, found: list[Said]) -> None:
-        allowed = [said for said in found if said.fate != "refused"]
+    def _enter(self, seen: Observation, found: list[Request]) -> None:
+        allowed = [request for request in found if request.outcome != "refused"]
         key = id(found[0]), seen.connection
         self._times[key] += 1
         if self._times[key] > len(allowed) and len(allowed) < len(found):
-            cause = next(said for said in found if said.fate == "refused")
+            cause = next(request for request in found if request.outcome == "refused")
         elif len(allowed) == 1:
             cause = allowed[0]
         else:
-            cause = min(allowed or found, key=lambda said: _unlikelihood(said, seen))
+            cause = min(allowed or found, key=lambda request: _unlikelihood(request, seen))
         self._deliveries[seen.number] = Delivery(seen, cause, self._times[key], len(allowed))
 
-    def _marked(self, seen: Observation, journal: Journal) -> list[Said]:
+    def _marked(self, seen: Observation, journal: Journal) -> list[Request]:
         """Return the requests whose mark a delivery carries: as a rule one, several for one token's changes."""
         marks = {mark for mark in _marks_in(seen) if (seen.event, mark) in self._marks}
         known = sorted((each for mark in marks for each in self._marks[seen.event, mark]), key=lambda each: each[0])
-        carried = [said for _, said in known if carries(seen, said)]
-        named = [said for said in carried if (said.session or "") == _session(seen)]
-        own = [said for said in carried if self._journals[id(said)] is journal]
-        return named or own or [said for said in carried if isinstance(said.mark, str)]
+        carried = [request for _, request in known if carries(seen, request)]
+        named = [request for request in carried if (request.session or "") == _session(seen)]
+        own = [request for request in carried if self._journals[id(request)] is journal]
+        return named or own or [request for request in carried if isinstance(request.mark, str)]
 
-    def _alike(self, seen: Observation, journal: Journal) -> list[Said]:
+    def _alike(self, seen: Observation, journal: Journal) -> list[Request]:
         """Return the requests without a mark that ask for just what a delivery says."""
-        for known in (self._in_session(seen, journal), journal.said):
+        for known in (self._in_session(seen, journal), journal.requests):
             found = [
-                said
-                for said in known
-                if said.event == seen.event
-                and said.mark is None
-                and said.at <= seen.at
-                and _says_something(said)
-                and not differs(said, seen)
+                request
+                for request in known
+                if request.event == seen.event
+                and request.mark is None
+                and request.at <= seen.at
+                and _says_something(request)
+                and not differs(request, seen)
             ]
             if found:
                 return found
         return []
 
-    def _in_session(self, seen: Observation, journal: Journal) -> Sequence[Said]:
+    def _in_session(self, seen: Observation, journal: Journal) -> Sequence[Request]:
         if self.is_ours(_session(seen)):
-            return self._said.get((_session(seen), seen.event), ())
-        return [said for said in journal.said if said.event == seen.event]
+            return self._requests.get((_session(seen), seen.event), ())
+        return [request for request in journal.requests if request.event == seen.event]
 
     def is_ours(self, session: object) -> bool:
         """Whether a session was opened by this run, so that nobody else speaks in it."""
@@ -170,18 +170,18 @@ class Ledger:
         """Return how a broadcast came about, if a request of this run caused it."""
         return self._deliveries.get(seen.number)
 
-    def journal_of(self, said: Said) -> Journal:
-        """Return the journal of the scene in which a request was said."""
-        return self._journals[id(said)]
+    def journal_of(self, request: Request) -> Journal:
+        """Return the journal of the scene in which a request was sent."""
+        return self._journals[id(request)]
 
     def blame(self, delivery: Delivery) -> tuple[str, Broken] | None:
         """Return the requirement that a delivery breaks, or None if its listener was entitled to it."""
         seen, cause = delivery.seen, delivery.cause
         what = f"{cause.actor}'s {cause.event}"
-        if cause.fate == "refused" and not (delivery.asked and cause.event in self._doubled):
+        if cause.outcome == "refused" and not (delivery.asked and cause.event in self._doubled):
             usual = "rooms/refused-event-is-not-broadcast" if cause.legal else "payloads/refused-not-broadcast"
             expected = f"{what}, which was refused, not to be broadcast"
-            return cause.about or usual, Broken(expected, f"{seen.actor} heard it")
+            return cause.requirement or usual, Broken(expected, f"{seen.actor} heard it")
         if not cause.legal:
             return None  # whether it should have been accepted is another matter
         if seen.connection == cause.connection:
@@ -195,8 +195,8 @@ class Ledger:
         return None
 
     def _joined_again(self, delivery: Delivery) -> bool:
-        seats = self.attendance.seats(delivery.seen.connection, delivery.cause.session or "")
-        return any(seat.repeats for seat in seats)
+        stays = self.attendance.stays(delivery.seen.connection, delivery.cause.session or "")
+        return any(stay.repeats for stay in stays)
 
     def _is_entitled(self, delivery: Delivery) -> bool:
         seen, cause = delivery.seen, delivery.cause
@@ -243,7 +243,7 @@ class Ledger:
     def past(self, seen: Observation, session: str) -> str | None:
         """Name the rule that keeps a connection out of a room it is not in any more, or was not let into; or None."""
         connection = seen.connection
-        past = [s for s in self.attendance.seats(connection, session) if s.since <= seen.at]
+        past = [s for s in self.attendance.stays(connection, session) if s.joined_at <= seen.at]
         if past:
             return {
                 "left": "join/leave-stops-delivery",
@@ -254,23 +254,23 @@ class Ledger:
             }.get(past[-1].why)
         if self.attendance.was_refused(connection, session):
             return "join/refused-join-subscribes-nothing"
-        before = self.attendance.seats_of(self.attendance.users.get(connection), session)
-        if any(seat.why in ("closed", "gone") and (seat.until or 0.0) <= seen.at for seat in before):
+        before = self.attendance.stays_of(self.attendance.users.get(connection), session)
+        if any(stay.why in ("closed", "gone") and (stay.left_at or 0.0) <= seen.at for stay in before):
             return "join/disconnect-leaves-the-room"
         return None
 
 
-def _asked_about(said: Iterable[Said]) -> Iterator[Said]:
+def _asked_about(request: Iterable[Request]) -> Iterator[Request]:
     """Yield the actions that validate-action was asked about: they must not be carried out for that.
 
     A malformed one is none of them: what it lacks would let it pass for any other.
     """
-    for question in said:
+    for question in request:
         match question.args:
             case ({"action": {"type": str(event), "payload": dict() as action}},) if _is_in_order(event, action):
-                asked = Said(event, (action,), None, question.session, question.actor, question.user)
-                asked.connection, asked.at, asked.fate = question.connection, question.at, "refused"
-                asked.about = "direct/validate-action-has-no-effect"
+                asked = Request(event, (action,), None, question.session, question.actor, question.user)
+                asked.connection, asked.at, asked.outcome = question.connection, question.at, "refused"
+                asked.requirement = "direct/validate-action-has-no-effect"
                 yield asked
 
 
@@ -279,23 +279,23 @@ def _is_in_order(event: str, payload: object) -> bool:
     return row is not None and row.request is not None and accepts(row.request, payload)
 
 
-def _is_relayed(said: Said, seen: Observation) -> bool:
+def _is_relayed(request: Request, seen: Observation) -> bool:
     """Whether a delivery holds all of an invalid request that was refused before, and nothing else to be asked for."""
-    body, asked = (args[0] if args else None for args in (seen.args, said.args))
-    if said.legal or said.fate != "refused" or said.at > seen.at:
+    body, asked = (args[0] if args else None for args in (seen.args, request.args))
+    if request.legal or request.outcome != "refused" or request.at > seen.at:
         return False
     if not isinstance(body, dict) or not isinstance(asked, dict) or not asked or not asked.keys() <= body.keys():
         return False
     if not all(same(body[key], value) for key, value in asked.items()):
         return False
-    return body.keys() & asks_for(said.event) <= asked.keys()
+    return body.keys() & asks_for(request.event) <= asked.keys()
 
 
-def _unlikelihood(said: Said, seen: Observation) -> tuple[bool, ...]:
+def _unlikelihood(request: Request, seen: Observation) -> tuple[bool, ...]:
     """Of several requests with one mark, the first of the least unlikely is taken for a delivery's cause."""
     body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
-    own = said.connection == seen.connection
-    return said.at > seen.at, differs(said, seen), body.get("userId") != said.user, own
+    own = request.connection == seen.connection
+    return request.at > seen.at, differs(request, seen), body.get("userId") != request.user, own
 
 
 def _marks_in(seen: Observation) -> Iterator[Any]:
@@ -313,7 +313,7 @@ def _session(seen: Observation) -> str:
     return session if isinstance(session, str) else ""
 
 
-def _says_something(said: Said) -> bool:
+def _says_something(request: Request) -> bool:
     """Whether a request has more to it than where it is to happen, so that it can be known by its content."""
-    body = said.args[0] if len(said.args) == 1 else None
+    body = request.args[0] if len(request.args) == 1 else None
     return isinstance(body, dict) and bool(body.keys() - {"sessionId", "encounterId"})

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from dungeonlab_conformance.invariants.attendance import Attendance
 from dungeonlab_conformance.invariants.scene_index import SceneIndex
-from dungeonlab_conformance.record.observation import Observation, Seat
+from dungeonlab_conformance.record.observation import Observation, RoomStay
 from dungeonlab_conformance.results.errors import Broken
 
 
@@ -20,10 +20,10 @@ def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> I
     session, user = body.get("sessionId"), body.get("userId")
     if not isinstance(session, str) or session not in attendance.members:
         return
-    own = [seat for seat in attendance.seats(seen.connection, session) if seat.since <= seen.at]
+    own = [stay for stay in attendance.stays(seen.connection, session) if stay.joined_at <= seen.at]
     expected = f"{seen.event} to reach only connections in the session it names"
     if seen.event == "session-removed":
-        stayed = all(seat.certain and (seat.until is None or seat.why == "gone") for seat in own)
+        stayed = all(stay.exact and (stay.left_at is None or stay.why == "gone") for stay in own)
         if not own or (stayed and scene.last_heard(seen.connection, session) > seen.number):
             yield Broken("session-removed to reach the connection taken out", f"{seen.actor}, who was not")
     elif seen.event in ("user-joined", "user-left"):
@@ -34,24 +34,24 @@ def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> I
             return
         elif user == attendance.users.get(seen.connection) and not acts:
             yield Broken(f"{seen.event} not to reach the connection it is about", f"{seen.actor} heard it")
-        elif not any(_sat(seat, seen, acts) for seat in own):
+        elif not any(_sat(stay, seen, acts) for stay in own):
             yield Broken(expected, f"{seen.actor}, who had left it")
 
 
 def _acts(seen: Observation, attendance: Attendance, session: str, user: object) -> Iterator[float]:
     """Yield when other connections of the user came, or went, at the earliest."""
-    for seat in attendance.seats_of(user if isinstance(user, str) else None, session):
-        if seat.connection != seen.connection:
+    for stay in attendance.stays_of(user if isinstance(user, str) else None, session):
+        if stay.connection != seen.connection:
             if seen.event == "user-joined":
-                yield seat.since
-            elif not seat.certain:  # moved out at an unknown time
+                yield stay.joined_at
+            elif not stay.exact:  # moved out at an unknown time
                 yield 0.0
-            elif seat.until is not None:
-                yield seat.ending
+            elif stay.left_at is not None:
+                yield stay.leave_requested_at
 
 
-def _sat(seat: Seat, seen: Observation, acts: list[float]) -> bool:
+def _sat(stay: RoomStay, seen: Observation, acts: list[float]) -> bool:
     """Whether a stay lasted until the event was heard, or at least until what it tells of."""
-    if not seat.certain or seat.until is None or seen.at <= seat.until:
+    if not stay.exact or stay.left_at is None or seen.at <= stay.left_at:
         return True
-    return any(act <= seat.until for act in acts)
+    return any(act <= stay.left_at for act in acts)

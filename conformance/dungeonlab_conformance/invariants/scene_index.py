@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 
 
 class SceneIndex:
@@ -19,7 +19,7 @@ class SceneIndex:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def last_asked(self, event: str, at: float) -> Said | None:
+    def last_asked(self, event: str, at: float) -> Request | None:
         """Return the last request of an event up to a time, in seconds on the run's clock."""
         times, requests = self._requests.get(event, ([], []))
         place = bisect_right(times, at)
@@ -34,12 +34,12 @@ class SceneIndex:
         return self._last_heard.get((connection, session), 0)
 
     @cached_property
-    def _requests(self) -> dict[str, tuple[list[float], list[Said]]]:
-        found: dict[str, tuple[list[float], list[Said]]] = {}
-        for said in sorted(self._journal.said, key=lambda said: said.at):
-            times, requests = found.setdefault(said.event, ([], []))
-            times.append(said.at)
-            requests.append(said)
+    def _requests(self) -> dict[str, tuple[list[float], list[Request]]]:
+        found: dict[str, tuple[list[float], list[Request]]] = {}
+        for request in sorted(self._journal.requests, key=lambda request: request.at):
+            times, requests = found.setdefault(request.event, ([], []))
+            times.append(request.at)
+            requests.append(request)
         return found
 
     @cached_property

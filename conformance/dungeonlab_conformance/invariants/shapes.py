@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from dungeonlab_conformance.record.acknowledgement import Answer
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue, Event, Violation, validate
 from dungeonlab_spec.catalogue import resolve
@@ -22,35 +22,35 @@ _DEFAULTS = "tokens/defaults-filled"
 Found = tuple[str, str | None, Broken]  # a requirement, its event if judged per event, and how it was broken
 
 
-def answer_faults(answer: Answer) -> Iterator[Found]:
+def answer_faults(answer: Acknowledgement) -> Iterator[Found]:
     """Return what is wrong with an acknowledgement.
 
     One that says neither yes nor no counts as a failure's if its request was invalid, and otherwise as nothing:
     only whoever knows what it should have been can tell.
     """
-    said, came = answer.said, answer.args
+    request, came = answer.request, answer.args
     if not answer.readable:
-        if not said.legal:
-            yield "acks/failure-shape", said.event, Broken("one failure envelope", f"{came}")
+        if not request.legal:
+            yield "acks/failure-shape", request.event, Broken("one failure envelope", f"{came}")
         return
     shape = "acks/success-shape" if answer.accepted else "acks/failure-shape"
-    if answer.accepted and not said.legal:
+    if answer.accepted and not request.legal:
         return
     if len(came) != 1:
-        yield shape, said.event, Broken("one argument", f"{len(came)}: {came}")
+        yield shape, request.event, Broken("one argument", f"{len(came)}: {came}")
         return
-    for found in validate(said.event, came[0], "ack"):
-        if said.event == "get-user-data" and _is_extra(found) and found.path.startswith("$.data.user."):
+    for found in validate(request.event, came[0], "ack"):
+        if request.event == "get-user-data" and _is_extra(found) and found.path.startswith("$.data.user."):
             yield "direct/no-secrets", None, _broken(found)
-        elif said.event == "validate-action" and found.path == "$.data.errors" and "items" in found.expected:
+        elif request.event == "validate-action" and found.path == "$.data.errors" and "items" in found.expected:
             continue  # a matter of direct/validate-action-says-no-and-why, which has a scene for each kind of action
         else:
-            yield _attributed(found, said, shape)
+            yield _attributed(found, request, shape)
 
 
-def broadcast_faults(event: Event, args: tuple[Any, ...], cause: Said | None) -> Iterator[Found]:
+def broadcast_faults(event: Event, args: tuple[Any, ...], cause: Request | None) -> Iterator[Found]:
     """Return what is wrong with a broadcast; nothing, if what it goes back to was invalid or refused."""
-    if cause is not None and (cause.fate == "refused" or not cause.legal):
+    if cause is not None and (cause.outcome == "refused" or not cause.legal):
         return
     if len(args) != 1:
         broken = Broken("one argument", f"{len(args)}: {args}")
@@ -63,16 +63,16 @@ def broadcast_faults(event: Event, args: tuple[Any, ...], cause: Said | None) ->
             yield _attributed(found, cause, "broadcasts/valid-payload")
 
 
-def _attributed(found: Violation, said: Said, shape: str) -> Found:
+def _attributed(found: Violation, request: Request, shape: str) -> Found:
     """Return what a violation breaks: the rule about the shape, or the one by whose breach it came about."""
     holder, _, name = found.path.rpartition(".")
-    asked = set(names(said.args))
-    if _is_extra(found) and name in asked - _known(said.event):
-        return _UNKNOWN, said.event, _broken(found)
+    asked = set(names(request.args))
+    if _is_extra(found) and name in asked - _known(request.event):
+        return _UNKNOWN, request.event, _broken(found)
     missing = (found.expected, found.got) == ("a value", "nothing")
     if missing and holder.endswith((".token", ".position")) and name in _defaulted() and name not in asked:
         return _DEFAULTS, None, _broken(found)
-    return shape, said.event, _broken(found)
+    return shape, request.event, _broken(found)
 
 
 def _is_extra(found: Violation) -> bool:

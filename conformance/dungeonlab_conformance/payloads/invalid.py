@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dungeonlab_conformance.record.marks import contains, new_mark
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_spec import Event, accepts
 from dungeonlab_spec.catalogue import examples
 
@@ -45,10 +45,10 @@ class Wrong:
 
     requirement: str
     name: str
-    said: Said
+    request: Request
 
 
-def invalid_requests(event: Event, valid: Said) -> Iterator[Wrong]:
+def invalid_requests(event: Event, valid: Request) -> Iterator[Wrong]:
     """Yield each way of getting this event wrong, with the ids and, where it has room for one, a mark of its own.
 
     `valid` is a request that the stage would accept; an id or a marked value that is itself the fault stays as it is.
@@ -61,12 +61,14 @@ def invalid_requests(event: Event, valid: Said) -> Iterator[Wrong]:
     for path, value in _integers(valid.args[0]):
         changed = _with(valid.args[0], path, True)
         if not accepts(event.request, changed):
-            yield Wrong("payloads/wrong-type", f"true as {path[-1]}, which was {value}", _said(event, valid, changed))
+            yield Wrong(
+                "payloads/wrong-type", f"true as {path[-1]}, which was {value}", _request(event, valid, changed)
+            )
     for key in _HOMELESS.keys() & valid.args[0].keys():
         changed = {**valid.args[0], key: valid.args[0][key] + "\n"}
-        yield Wrong("payloads/bound-broken", f"a line break behind a right {key}", _said(event, valid, changed))
+        yield Wrong("payloads/bound-broken", f"a line break behind a right {key}", _request(event, valid, changed))
     for requirement, name, args in _beyond_examples(valid.args[0]):
-        yield Wrong(requirement, name, _said(event, valid, *args))
+        yield Wrong(requirement, name, _request(event, valid, *args))
 
 
 def _beyond_examples(whole: dict[str, Any]) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
@@ -86,24 +88,24 @@ def _beyond_examples(whole: dict[str, Any]) -> Iterator[tuple[str, str, tuple[An
     yield "payloads/extra-arguments", "an object and null", (whole, None)
 
 
-def _said(event: Event, valid: Said, *args: Any) -> Said:
+def _request(event: Event, valid: Request, *args: Any) -> Request:
     """Return a request about to be refused; its mark is the valid one's if it still carries that."""
     mark = valid.mark if valid.mark is not None and contains(args, valid.mark) else None
-    return Said(event.name, args, mark, valid.session, legal=False)
+    return Request(event.name, args, mark, valid.session, legal=False)
 
 
-def _marked(event: Event, example: Any, valid: Said) -> Said:
+def _marked(event: Event, example: Any, valid: Request) -> Request:
     """Put a new mark where the event is marked, unless what stands there is what is wrong."""
-    said = _said(event, valid, example)
-    if event.mark is None or said.mark is not None:
-        return said
+    request = _request(event, valid, example)
+    if event.mark is None or request.mark is not None:
+        return request
     usual = [_at(event.mark, whole) for whole in examples(event.name, "valid").values()]
     there = _at(event.mark, example)
     if isinstance(there, str | int) and not isinstance(there, bool) and there in usual:
         *path, last = event.mark.strip("/").split("/")
-        said.mark = new_mark(there if isinstance(there, int) else "")
-        said.args = (_with(example, (*path, last), said.mark),)
-    return said
+        request.mark = new_mark(there if isinstance(there, int) else "")
+        request.args = (_with(example, (*path, last), request.mark),)
+    return request
 
 
 def _at(pointer: str, payload: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The acknowledgement of one request, read leniently: its exact shape is `shapes`' business. Pure."""
+"""The acknowledgement of one request, read leniently: its exact shape is the business of the invariants. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back for `said`: the arguments its callback was called with."""
+class Acknowledgement:
+    """What came back for `request`: the arguments its callback was called with."""
 
-    said: Said
+    request: Request
     args: Arguments
 
     @property

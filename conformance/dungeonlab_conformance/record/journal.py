@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.observation import OWN_ACTS, Act, Observation, Said, Seat
+from dungeonlab_conformance.record.observation import OWN_ACTS, Act, Observation, Request, RoomStay
 
 
 @dataclass(slots=True)
@@ -17,8 +17,8 @@ class Journal:
     """Everything that was seen in one scene."""
 
     observations: list[Observation] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
-    seats: list[Seat] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    stays: list[RoomStay] = field(default_factory=list)
     refused_joins: list[tuple[int, str]] = field(default_factory=list)  # connection, session
     users: dict[int, str | None] = field(default_factory=dict)  # who is behind a connection
     members: dict[str, set[str]] = field(default_factory=dict)  # of each session of this scene
@@ -34,7 +34,7 @@ class Journal:
         act: Act,
         event: str,
         args: Iterable[Any] = (),
-        said: Said | None = None,
+        request: Request | None = None,
         *,
         wire: tuple[str, Sequence[Any]] | None = None,
     ) -> Observation:
@@ -42,7 +42,7 @@ class Journal:
         if wire == (event, args):
             wire = None
         at = time.monotonic()
-        seen = Observation(next(_NUMBERS), at, actor, connection, act, event, Arguments(args), said, wire)
+        seen = Observation(next(_NUMBERS), at, actor, connection, act, event, Arguments(args), request, wire)
         self.observations.append(seen)
         for listener in self._listeners:
             listener(seen)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TranscriptLine:
     """One line of a transcript: `at` in milliseconds since the scene began, the arguments as JSON.
 
-    `cut` says that the body is not whole. `act` is one of `journal.Act`.
+    `cut` says that the body is not whole. `act` is one of `observation.Act`.
     """
 
     at: float

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any, overload
 
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.record.observation import Observation, Request
 
 _MARKS = itertools.count(1)
 _SALT = secrets.token_hex(3)  # in the marks of what is no run
@@ -45,15 +45,15 @@ def contains(found: object, mark: str | int) -> bool:
     return any(mark in text for text in args.texts) if _is_made_up(mark) else mark in args.texts
 
 
-def carries(observation: Observation, said: Said) -> bool:
-    """Say whether an observation is the broadcast of what was said, however broken the rest of it may be.
+def carries(observation: Observation, request: Request) -> bool:
+    """Say whether an observation is the broadcast of a request, however broken the rest of it may be.
 
     An id is that of a token; where tokens are named, it is looked for there alone: 7 may be somebody else's id as well.
     """
-    if observation.event != said.event or said.mark is None:
+    if observation.event != request.event or request.mark is None:
         return False
-    named = () if _is_made_up(said.mark) else _tokens(observation.args)
-    return said.mark in named if named else contains(observation.args, said.mark)
+    named = () if _is_made_up(request.mark) else _tokens(observation.args)
+    return request.mark in named if named else contains(observation.args, request.mark)
 
 
 def _is_made_up(mark: str | int) -> bool:

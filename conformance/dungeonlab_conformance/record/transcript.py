@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from dungeonlab_conformance.record.arguments import LONGEST, body, name
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 
 LINES = 400  # the last ones; a finding stands at the end of its transcript
 _MOST, _LEAST = 400_000, 1_500  # characters that one finding may take: the first ones, and each even if all is used up
-_OF_A_LINE = 160  # characters that a line takes in a result besides what was said
+_OF_A_LINE = 160  # characters that a line takes in a result besides its event and body
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Room:
 
 def transcript(
     journal: Journal, secrets: Secrets, upto: Observation | None = None, room: int = _MOST
-) -> tuple[tuple[Line, ...], int]:
+) -> tuple[tuple[TranscriptLine, ...], int]:
     """Return the last lines of a scene, in about so many characters, and how many before them are left out.
 
     They end with an observation if one is named, the last one or one that was seen in another scene. Names and
@@ -46,7 +46,7 @@ def transcript(
     shown = [seen for seen in journal.observations if upto is None or seen.number < upto.number]
     if upto is not None:
         shown.append(upto)
-    kept: list[Line] = []
+    kept: list[TranscriptLine] = []
     for seen in reversed(shown[-LINES:]):
         if room <= 0 and kept:
             break
@@ -55,13 +55,13 @@ def transcript(
     return tuple(reversed(kept)), len(shown) - len(kept)
 
 
-def size(lines: Iterable[Line]) -> int:
+def size(lines: Iterable[TranscriptLine]) -> int:
     """Return about how many characters lines take in a result."""
     return sum(_OF_A_LINE + len(line.event) + len(line.body) for line in lines)
 
 
-def _line(seen: Observation, began: float, secrets: Secrets, room: int) -> Line:
+def _line(seen: Observation, began: float, secrets: Secrets, room: int) -> TranscriptLine:
     event, args = seen.wire or (seen.event, seen.args)
     text, cut = body(args, secrets.redact, min(room, LONGEST))
     at = round((seen.at - began) * 1000, 1)
-    return Line(at, seen.actor, seen.act, name(event, secrets.redact), text, seen.connection, cut)
+    return TranscriptLine(at, seen.actor, seen.act, name(event, secrets.redact), text, seen.connection, cut)

@@ -10,7 +10,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.report.content import sequence_diagram
 from dungeonlab_conformance.report.content.grouping import WORST_FIRST, Area, Judged, areas, to_mend
 from dungeonlab_conformance.report.content.headline import headline
@@ -174,7 +174,7 @@ def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
         }
 
 
-def _convicting(finding: Finding) -> list[Line]:
+def _convicting(finding: Finding) -> list[TranscriptLine]:
     """Return the lines in which the server said what was got; to whom it was about, if that can be told."""
     same = [line for line in finding.transcript if line.body == finding.got]
     return [line for line in same if finding.expected.startswith(line.actor)] or same

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import storable
-from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.schema import problem
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
@@ -101,4 +101,4 @@ def _verdict(row: dict[str, Any]) -> Verdict:
 
 
 def _finding(row: dict[str, Any]) -> Finding:
-    return Finding(**{**row, "transcript": tuple(Line(**line) for line in row["transcript"])})
+    return Finding(**{**row, "transcript": tuple(TranscriptLine(**line) for line in row["transcript"])})

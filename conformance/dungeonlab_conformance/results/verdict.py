@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_spec import Level
 
 
@@ -37,7 +37,7 @@ class Finding:
     got: str
     path: str | None = None
     scene: str = ""
-    transcript: tuple[Line, ...] = ()
+    transcript: tuple[TranscriptLine, ...] = ()
     ids: Mapping[str, str] = field(default_factory=dict)
     cast: Mapping[str, str | None] = field(default_factory=dict)
     left_out: int = 0

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage.accounts import Cast
 from dungeonlab_conformance.stage.place import Place
@@ -87,7 +87,7 @@ async def _delete(target: Target, cast: Cast, place: Place, made: dict[str, str]
         kept = 0
         for name, encounter in here.items():
             payload = {"sessionId": place.session, "encounterId": encounter, "tokenId": name}
-            answer = await actor.asks(Said(_ENDED, (payload,), None, place.session))
+            answer = await actor.asks(Request(_ENDED, (payload,), None, place.session))
             kept += not answer.accepted and answer.code != "TOKEN_NOT_FOUND"
     except Missing:
         kept = len(here)

@@ -18,10 +18,10 @@ from typing import Any
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
-from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import new_mark
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.stage.accounts import Cast
 from dungeonlab_conformance.stage.place import Place
@@ -194,9 +194,9 @@ class Stage:
         asked = time.monotonic()
         await self._places.revoke(self.here, actor.identity)
         now = self.journal.write(actor.name, actor.connection, "is removed", "").at
-        for seat in self.journal.seats:
-            if self.journal.users.get(seat.connection) == actor.user and seat.until is None:
-                seat.end("revoked", now, asked)
+        for stay in self.journal.stays:
+            if self.journal.users.get(stay.connection) == actor.user and stay.left_at is None:
+                stay.end("revoked", now, asked)
 
     async def strike(self) -> None:
         """Clear everything away: connections, then sessions."""
@@ -261,7 +261,7 @@ class Stage:
 
     # -- requests ------------------------------------------------------------------------------------
 
-    async def request(self, event: Event, *, place: Place | None = None, fresh: bool = False) -> Said:
+    async def request(self, event: Event, *, place: Place | None = None, fresh: bool = False) -> Request:
         """Return a valid request that nobody has sent yet, with a mark of its own.
 
         A token it needs is made first, and is made anew for a request that would end it or if `fresh`.
@@ -279,9 +279,9 @@ class Stage:
             mark = known["tokenId"]
         elif event.mark:
             mark = _put_mark(payload, event.mark)
-        return Said(event.name, (payload,), mark, place.session)
+        return Request(event.name, (payload,), mark, place.session)
 
-    async def control(self, event: Event, member: Actor) -> Answer:
+    async def control(self, event: Event, member: Actor) -> Acknowledgement:
         """Show that a member may: without that, a refusal of something like it says nothing."""
         answer = await member.does(await self.request(event))
         if event.name == "leave-session":
@@ -291,8 +291,8 @@ class Stage:
     async def _token(self, place: Place, *, anew: bool) -> str:
         if place.token is None or anew:
             maker = await self._maker(place)
-            said = await self.request(Catalogue.load()["token:create"], place=place)
-            token = (await maker.does(said)).data.get("token")
+            request = await self.request(Catalogue.load()["token:create"], place=place)
+            token = (await maker.does(request)).data.get("token")
             made = token.get("id") if isinstance(token, dict) else None
             if not isinstance(made, str):
                 raise Unjudged("token:create was acknowledged without the token's id")
@@ -303,8 +303,8 @@ class Stage:
 
     async def _maker(self, place: Place) -> Actor:
         for actor in self.actors:
-            seat = None if actor.closed else actor.seat
-            if seat and seat.session == place.session and seat.until is None:
+            stay = None if actor.closed else actor.stay
+            if stay and stay.session == place.session and stay.left_at is None:
                 return actor
         if self._places.is_second(place):
             return await self.elsewhere("dave")

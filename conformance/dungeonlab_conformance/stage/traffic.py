@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.stage.place import Place
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 
 
-async def everything(stage: Stage, speaker: Actor, witness: Actor, *, place: Place | None = None) -> list[Said]:
+async def everything(stage: Stage, speaker: Actor, witness: Actor, *, place: Place | None = None) -> list[Request]:
     """Have somebody do one of everything that is broadcast; return what the witness heard of it, at least one thing.
 
     What is refused, or reaches nobody, is passed over: other requirements see to that.
     """
-    heard: list[Said] = []
+    heard: list[Request] = []
     silent = "nothing is broadcast"
     for event in Catalogue.load():
         if event.is_broadcast and stage.target.offers(event.name):
             try:
-                said = await stage.request(event, place=place)
-                await speaker.does(said)
-                await witness.witnesses(said)
+                request = await stage.request(event, place=place)
+                await speaker.does(request)
+                await witness.witnesses(request)
             except Gone:
                 raise
             except Unjudged as why:
                 silent = str(why)
             else:
-                heard.append(said)
+                heard.append(request)
     if not heard:
         raise Unjudged(silent)
     return heard

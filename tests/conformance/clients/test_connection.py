@@ -12,7 +12,7 @@ from dungeonlab_conformance.clients.actor import Actor, Unreadable
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.tcp import Bytes
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.limits import Capacity, Limits
@@ -25,8 +25,8 @@ def actor(url: str, **options: object) -> Actor:
     return Actor("alice", None, Target(url, limits=Limits(0.3), **options), Journal())
 
 
-def question() -> Said:
-    return Said(QUESTION, ({},), None, None)
+def question() -> Request:
+    return Request(QUESTION, ({},), None, None)
 
 
 HARMLESS = [
@@ -165,12 +165,12 @@ async def test_a_stay_ends_with_the_answer_and_not_when_it_is_looked_at() -> Non
         alice = actor(url)
         await alice.connect()
         await alice.joins("s")
-        await alice.asks(Said("leave-session", ({"sessionId": "s"},), None, "s"))
+        await alice.asks(Request("leave-session", ({"sessionId": "s"},), None, "s"))
         await alice.sees(lambda seen: seen.act == "hears")
-        [seat], [heard] = alice.journal.seats, alice.journal.heard()
-        assert seat.granted is not None
-        assert seat.until is not None
-        assert seat.granted < seat.until < heard.at
+        [stay], [heard] = alice.journal.stays, alice.journal.heard()
+        assert stay.acked_at is not None
+        assert stay.left_at is not None
+        assert stay.acked_at < stay.left_at < heard.at
         await alice.leave_stage()
 
 

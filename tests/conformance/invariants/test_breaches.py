@@ -8,7 +8,7 @@ import pytest
 from tests.conformance.written import TIME, Written, broken, found
 
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
@@ -37,7 +37,7 @@ def test_a_clean_journal_breaks_nothing(scene: Written) -> None:
     scene.is_sent(BOB, "user-left", _presence("carol", reason="left"))
     scene.sits(TAB, "alice")
     scene.is_sent(ALICE, "user-joined", _presence("alice"))
-    scene.ends(scene.journal.seats[1], "revoked")
+    scene.ends(scene.journal.stays[1], "revoked")
     scene.is_sent(BOB, "session-removed", {"sessionId": "s", "reason": "removed"})
     scene.is_sent(MALLORY, "error", {"event": "chat-message", "error": "no", "code": "PERMISSION_DENIED"})
     scene.is_sent(MALLORY, "x-own-event", 5)
@@ -74,8 +74,8 @@ def test_a_broadcast_says_what_is_true(scene: Written, otherwise: Any, requireme
 
 def test_a_broadcast_has_one_argument(scene: Written) -> None:
     """A second one breaks its shape, whatever the first one says."""
-    said = scene.says(ALICE, "hello")
-    seen = scene.hears(BOB, said)
+    request = scene.says(ALICE, "hello")
+    seen = scene.hears(BOB, request)
     scene.journal.observations.remove(seen)
     scene.is_sent(BOB, "chat-message", seen.args[0], "more")
     assert broken(scene) == ["broadcasts/valid-payload"]
@@ -83,9 +83,9 @@ def test_a_broadcast_has_one_argument(scene: Written) -> None:
 
 def test_a_sender_that_was_claimed_is_a_matter_of_identity(scene: Written) -> None:
     """The request named another user, and the server believed it."""
-    said = scene.says(ALICE, "hello")
-    said.args[0]["userId"] = "bob"
-    scene.hears(BOB, said, userId="bob")
+    request = scene.says(ALICE, "hello")
+    request.args[0]["userId"] = "bob"
+    scene.hears(BOB, request, userId="bob")
     assert broken(scene) == ["auth/identity-comes-from-the-cookie"]
 
 
@@ -108,12 +108,12 @@ def test_a_name_is_in_the_catalogue_and_kebab_case(scene: Written, event: str, e
 
 def test_an_answer_emitted_to_whoever_asked_went_nowhere_else(scene: Written) -> None:
     """It is no event of the catalogue all the same."""
-    said = Said("get-user-data", ({},), None, None, user="bob", connection=BOB, at=scene.now, fate="accepted")
+    request = Request("get-user-data", ({},), None, None, user="bob", connection=BOB, at=scene.now, outcome="accepted")
     profile = {"user": {"id": "bob", "username": "bob"}}
     answer = Arguments(({"success": True, "data": profile},))
-    scene.journal.said.append(said)
+    scene.journal.requests.append(request)
     scene.journal.observations.append(
-        Observation(0, scene.now, "#2", BOB, "is answered", "get-user-data", answer, said)
+        Observation(0, scene.now, "#2", BOB, "is answered", "get-user-data", answer, request)
     )
     scene.is_sent(BOB, "get-user-data", profile)
     assert broken(scene) == ["broadcasts/catalogue-events-only"]
@@ -137,7 +137,7 @@ def test_a_servers_own_events_have_shapes_too(scene: Written, event: str, args: 
 def test_whoever_joins_is_not_told_so(scene: Written) -> None:
     """Nor is whoever leaves."""
     scene.is_sent(BOB, "user-joined", _presence("bob"))
-    scene.ends(scene.journal.seats[1], "left")
+    scene.ends(scene.journal.stays[1], "left")
     scene.is_sent(BOB, "user-left", _presence("bob", reason="left"))
     assert broken(scene) == ["presence/right-audience"] * 2
 
@@ -146,7 +146,7 @@ def test_presence_stays_in_the_room(scene: Written) -> None:
     """An outsider hears nothing of it, and whoever has left hears nothing of what comes after."""
     scene.comes(MALLORY, "mallory")
     scene.is_sent(MALLORY, "user-joined", _presence("bob"))
-    scene.ends(scene.journal.seats[1], "left")
+    scene.ends(scene.journal.stays[1], "left")
     scene.sits(CAROL, "carol")
     scene.is_sent(BOB, "user-joined", _presence("carol"))
     assert broken(scene) == ["presence/right-audience"] * 2
@@ -155,11 +155,14 @@ def test_presence_stays_in_the_room(scene: Written) -> None:
 def test_who_is_thrown_out_may_learn_of_it_after_the_others(scene: Written) -> None:
     """Bob is told while he himself is leaving; carol notices only later that she is out."""
     carol = scene.sits(CAROL, "carol")
-    scene.ends(scene.journal.seats[1], "gone")
+    scene.ends(scene.journal.stays[1], "gone")
     scene.is_sent(BOB, "user-left", _presence("carol", reason="disconnected"))
     scene.ends(carol, "closed")
     assert broken(scene) == []
-    carol.why, carol.ending = "gone", carol.until or 0.0  # she went by herself, which nobody could tell before
+    carol.why, carol.leave_requested_at = (
+        "gone",
+        carol.left_at or 0.0,
+    )  # she went by herself, which nobody could tell before
     assert broken(scene) == ["presence/right-audience"]
 
 
@@ -175,7 +178,7 @@ def test_a_removal_is_told_to_whoever_is_removed(scene: Written) -> None:
 
 def test_presence_in_a_room_one_should_have_left_is_put_down_to_that(scene: Written) -> None:
     """Bob has left, and hears everything: what is wrong is the leaving."""
-    scene.ends(scene.journal.seats[1], "left")
+    scene.ends(scene.journal.stays[1], "left")
     scene.hears(BOB, scene.says(ALICE, "hello"))
     scene.sits(CAROL, "carol")
     scene.is_sent(BOB, "user-joined", _presence("carol"))
@@ -184,12 +187,12 @@ def test_presence_in_a_room_one_should_have_left_is_put_down_to_that(scene: Writ
 
 def test_a_second_answer_is_one_too_many(scene: Written) -> None:
     """It is told apart from the first, which is held against its shape."""
-    said = scene.says(ALICE, "hello")
+    request = scene.says(ALICE, "hello")
     for act, body in (
         ("is answered", {"success": True, "data": {"messageId": "m"}}),
         ("is answered again", {"success": True}),
     ):
         scene.journal.observations.append(
-            Observation(0, scene.now, "#1", ALICE, act, "chat-message", Arguments((body,)), said)  # type: ignore[arg-type]
+            Observation(0, scene.now, "#1", ALICE, act, "chat-message", Arguments((body,)), request)  # type: ignore[arg-type]
         )
     assert broken(scene) == ["acks/success-shape", "acks/exactly-one-answer"]

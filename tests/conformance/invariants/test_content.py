@@ -10,16 +10,16 @@ from dungeonlab_conformance.invariants.content import differences
 from dungeonlab_conformance.payloads.invalid import SHAPES, invalid_requests
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.marks import carries, contains, new_mark
-from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_spec import Catalogue, Event, accepts
 from dungeonlab_spec.catalogue import examples
 
 
 def found(event: str, asked: Any, came: Any) -> list[str]:
     """Return the paths at which a broadcast differs from its request."""
-    said = Said(event, (asked,), None, "s")
+    request = Request(event, (asked,), None, "s")
     seen = Observation(1, 0.0, "bob", 1, "hears", event, Arguments((came,)))
-    return [path for path, _, _ in differences(said, seen)]
+    return [path for path, _, _ in differences(request, seen)]
 
 
 CHAT = {"sessionId": "s", "message": "hello"}
@@ -104,11 +104,11 @@ def test_a_mark_is_found_at_any_depth() -> None:
 requests = pytest.mark.parametrize("event", Catalogue.load().requests(), ids=lambda event: event.name)
 
 
-def valid(event: Event) -> Said:
+def valid(event: Event) -> Request:
     """Return a valid request with ids of its own."""
     ids = {"sessionId": "here", "encounterId": "there", "tokenId": "that"}
     minimal = dict(examples(event.name, "valid")["minimal"])
-    return Said(event.name, ({k: ids.get(k, v) for k, v in minimal.items()},), None, "here")
+    return Request(event.name, ({k: ids.get(k, v) for k, v in minimal.items()},), None, "here")
 
 
 @requests
@@ -116,8 +116,8 @@ def test_each_invalid_request_is_invalid(event: Event) -> None:
     """By its arguments' number, or by the one argument."""
     assert event.request is not None
     wrong = list(invalid_requests(event, valid(event)))
-    assert not [w.name for w in wrong if len(w.said.args) == 1 and accepts(event.request, w.said.args[0])]
-    assert not [w.name for w in wrong if w.said.legal]
+    assert not [w.name for w in wrong if len(w.request.args) == 1 and accepts(event.request, w.request.args[0])]
+    assert not [w.name for w in wrong if w.request.legal]
 
 
 @requests
@@ -132,14 +132,14 @@ def test_each_shape_is_gone_wrong(event: Event) -> None:
 def test_an_invalid_request_is_at_home(event: Event) -> None:
     """The ids of the stage stand in it, where they are not the fault: it is refused for nothing else."""
     for wrong in invalid_requests(event, valid(event)):
-        body = wrong.said.args[0] if wrong.said.args else None
+        body = wrong.request.args[0] if wrong.request.args else None
         if isinstance(body, dict):
             assert not {"session-1", "encounter-1", "token-1"} & {v for v in body.values() if isinstance(v, str)}
 
 
 def test_an_invalid_request_has_a_mark_if_it_has_room_for_one() -> None:
     """A mark of its own where the marked property is in order, and none where that is what is wrong."""
-    wrong = {w.name: w.said for w in invalid_requests(Catalogue.load()["chat-message"], valid_chat())}
+    wrong = {w.name: w.request for w in invalid_requests(Catalogue.load()["chat-message"], valid_chat())}
     marked = wrong["missing-sessionId"]
     assert marked.mark is not None
     assert contains(marked.args, marked.mark)
@@ -147,10 +147,10 @@ def test_an_invalid_request_has_a_mark_if_it_has_room_for_one() -> None:
     assert wrong["wrong-type-message"].mark is None
 
 
-def valid_chat() -> Said:
+def valid_chat() -> Request:
     """Return a message with a mark."""
     mark = new_mark()
-    return Said("chat-message", ({"sessionId": "here", "message": mark},), mark, "here")
+    return Request("chat-message", ({"sessionId": "here", "message": mark},), mark, "here")
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,6 @@ def valid_chat() -> Said:
 )
 def test_an_id_is_looked_for_where_a_token_is_named(body: dict[str, object], is_it: bool) -> None:
     """The same number may be the id of a user or an encounter."""
-    said = Said("token:delete", ({"tokenId": "7"},), "7", "1")
+    request = Request("token:delete", ({"tokenId": "7"},), "7", "1")
     seen = Observation(1, 0.0, "bob", 1, "hears", "token:delete", Arguments((body,)))
-    assert carries(seen, said) is is_it
+    assert carries(seen, request) is is_it

@@ -22,11 +22,11 @@ def scene() -> Written:
 def test_a_clean_journal_breaks_nothing(scene: Written) -> None:
     """Alice speaks, in the room or on her way out; whoever sits there hears it once."""
     scene.sits(TAB, "alice")
-    seat = scene.sits(CAROL, "carol")
+    stay = scene.sits(CAROL, "carol")
     first = scene.says(ALICE, "first")
     for listener in (BOB, TAB, CAROL):
         scene.hears(listener, first)
-    scene.ends(seat, "left")
+    scene.ends(stay, "left")
     scene.hears(BOB, scene.says(ALICE, "second"))
     assert broken(scene) == []
 
@@ -39,24 +39,24 @@ def test_an_echo_is_the_senders_matter(scene: Written) -> None:
 
 def test_the_second_delivery_is_one_too_many(scene: Written) -> None:
     """A listener hears once what was said once, and twice what was said twice."""
-    said = scene.says(ALICE, "hello")
-    scene.hears(BOB, said)
-    scene.hears(BOB, said)
+    request = scene.says(ALICE, "hello")
+    scene.hears(BOB, request)
+    scene.hears(BOB, request)
     assert broken(scene) == ["rooms/every-other-member-hears-once"]
-    scene.journal.said.append(said)
+    scene.journal.requests.append(request)
     assert broken(scene) == []
 
 
 def test_a_doubling_after_joining_twice_is_put_down_to_that(scene: Written) -> None:
     """Unless others hear double too."""
-    scene.journal.seats[1].repeats = 1
+    scene.journal.stays[1].repeats = 1
     scene.sits(CAROL, "carol")
-    said = scene.says(ALICE, "hello")
-    scene.hears(BOB, said)
-    scene.hears(BOB, said)
+    request = scene.says(ALICE, "hello")
+    scene.hears(BOB, request)
+    scene.hears(BOB, request)
     assert broken(scene) == ["join/repeated-join-is-harmless"]
-    scene.hears(CAROL, said)
-    scene.hears(CAROL, said)
+    scene.hears(CAROL, request)
+    scene.hears(CAROL, request)
     assert broken(scene) == ["rooms/every-other-member-hears-once"] * 2
 
 
@@ -66,13 +66,13 @@ def test_a_doubling_after_joining_twice_is_put_down_to_that(scene: Written) -> N
 )
 def test_what_was_refused_is_not_heard(scene: Written, legal: bool, requirement: str) -> None:
     """Refused for want of rights, or for its payload; it matters not who hears it, nor when."""
-    scene.hears(BOB, scene.says(ALICE, "hello", fate="refused", legal=legal))
+    scene.hears(BOB, scene.says(ALICE, "hello", outcome="refused", legal=legal))
     assert broken(scene) == [requirement]
 
 
 def test_of_two_alike_the_accepted_one_is_heard_first(scene: Written) -> None:
     """One mark, once refused and once accepted: the first delivery is explained, the second is not."""
-    scene.says(ALICE, "hello", fate="refused")
+    scene.says(ALICE, "hello", outcome="refused")
     accepted = scene.says(ALICE, "hello")
     scene.hears(BOB, accepted)
     assert broken(scene) == []
@@ -82,10 +82,10 @@ def test_of_two_alike_the_accepted_one_is_heard_first(scene: Written) -> None:
 
 def test_where_all_is_doubled_a_second_delivery_shows_no_refused_one(scene: Written) -> None:
     """Another message is heard twice as well, which was never refused."""
-    scene.says(ALICE, "hello", fate="refused")
-    for said in (scene.says(ALICE, "hello"), scene.says(ALICE, "goodbye")):
-        scene.hears(BOB, said)
-        scene.hears(BOB, said)
+    scene.says(ALICE, "hello", outcome="refused")
+    for request in (scene.says(ALICE, "hello"), scene.says(ALICE, "goodbye")):
+        scene.hears(BOB, request)
+        scene.hears(BOB, request)
     assert broken(scene) == ["rooms/every-other-member-hears-once"] * 2
 
 
@@ -101,7 +101,7 @@ def test_where_all_is_doubled_a_second_delivery_shows_no_refused_one(scene: Writ
 def test_a_room_ends_for_whoever_is_out_of_it(scene: Written, why: Why, requirement: str) -> None:
     """What is asked after a stay has ended is not heard, and what was asked before may still be."""
     before = scene.says(ALICE, "before")
-    scene.ends(scene.journal.seats[1], why)
+    scene.ends(scene.journal.stays[1], why)
     scene.hears(BOB, before)
     scene.hears(BOB, scene.says(ALICE, "after"))
     assert broken(scene) == [requirement]
@@ -109,7 +109,7 @@ def test_a_room_ends_for_whoever_is_out_of_it(scene: Written, why: Why, requirem
 
 def test_a_new_connection_hears_nothing_of_the_old_ones_room(scene: Written) -> None:
     """The user's earlier connection sat there until it ended."""
-    scene.ends(scene.journal.seats[1], "gone")
+    scene.ends(scene.journal.stays[1], "gone")
     scene.comes(TAB, "bob")
     scene.hears(TAB, scene.says(ALICE, "hello"))
     assert broken(scene) == ["join/disconnect-leaves-the-room"]
@@ -153,27 +153,27 @@ def test_strangers_hear_nothing(scene: Written, somebody: Callable[[Written], in
 
 def test_what_strangers_hear_too_is_no_fault_of_leaving(scene: Written) -> None:
     """Somebody who left hears it, as does somebody who never came: it leaks to both for the same reason."""
-    scene.ends(scene.journal.seats[1], "left")
+    scene.ends(scene.journal.stays[1], "left")
     scene.comes(MALLORY, "mallory")
-    said = scene.says(ALICE, "hello")
-    scene.hears(BOB, said)
-    scene.hears(MALLORY, said)
+    request = scene.says(ALICE, "hello")
+    scene.hears(BOB, request)
+    scene.hears(MALLORY, request)
     assert broken(scene) == ["rooms/member-not-joined-hears-nothing", "rooms/outsider-hears-nothing"]
 
 
 def test_whoever_just_came_to_another_room_is_judged_by_what_is_plain(scene: Written) -> None:
     """Dave joined elsewhere while it was under way; whether he is an outsider or not, mallory plainly is."""
-    said = scene.says(ALICE, "hello")
+    request = scene.says(ALICE, "hello")
     scene.sits(DAVE, "dave", "s-other")
-    scene.hears(DAVE, said)
+    scene.hears(DAVE, request)
     scene.comes(MALLORY, "mallory")
-    scene.hears(MALLORY, said)
+    scene.hears(MALLORY, request)
     assert broken(scene) == ["rooms/outsider-hears-nothing"] * 2
 
 
 def test_a_seat_that_the_server_may_end_when_it_likes_is_no_reproach(scene: Written) -> None:
     """The user has joined elsewhere; until when this connection hears the room is up to the server."""
-    scene.journal.seats[1].certain = False
+    scene.journal.stays[1].exact = False
     scene.hears(BOB, scene.says(ALICE, "hello"))
     assert broken(scene) == []
 
@@ -182,9 +182,9 @@ def test_a_leak_into_another_scene_is_blamed_on_the_one_that_caused_it(scene: Wr
     """It is heard elsewhere, and later."""
     other = Written("u")
     other.sits(DAVE, "dave", "u-other")
-    said = scene.says(ALICE, "hello")
+    request = scene.says(ALICE, "hello")
     other.now = scene.now + 0.3
-    other.hears(DAVE, said)
+    other.hears(DAVE, request)
     (breach,) = found(scene, other)
     assert breach.requirement == "rooms/other-session-hears-nothing"
     assert breach.journal is scene.journal
@@ -192,11 +192,11 @@ def test_a_leak_into_another_scene_is_blamed_on_the_one_that_caused_it(scene: Wr
 
 def test_a_request_without_a_mark_is_known_by_what_it_asks(scene: Written) -> None:
     """The one that asks just that, and not the one that asks something else."""
-    scene.says(ALICE, "refused", mark=None, fate="refused")
-    said = scene.says(ALICE, "hello", mark=None)
-    scene.hears(BOB, said)
+    scene.says(ALICE, "refused", mark=None, outcome="refused")
+    request = scene.says(ALICE, "hello", mark=None)
+    scene.hears(BOB, request)
     assert broken(scene) == []
-    scene.hears(ALICE, said)
+    scene.hears(ALICE, request)
     assert broken(scene) == ["rooms/sender-hears-nothing"]
 
 
@@ -208,17 +208,17 @@ def test_what_is_owed_explains_what_is_garbled(scene: Written) -> None:
 
 def test_what_nobody_asked_for_has_no_cause(scene: Written) -> None:
     """Bob has heard what alice said, and then something more; or he came after it."""
-    said = scene.says(ALICE, "hello")
-    scene.hears(BOB, said)
-    scene.hears(BOB, said, message="goodbye")
+    request = scene.says(ALICE, "hello")
+    scene.hears(BOB, request)
+    scene.hears(BOB, request, message="goodbye")
     scene.sits(CAROL, "carol")
-    scene.hears(CAROL, said, message="welcome")
+    scene.hears(CAROL, request, message="welcome")
     assert broken(scene) == ["broadcasts/caused-by-a-request"] * 2
 
 
 def test_what_a_refused_request_did_not_say_is_not_relayed(scene: Written) -> None:
     """After a message without text was refused, a greeting of the server's own is no more than that."""
-    empty = scene.says(ALICE, "", args=({"sessionId": scene.session},), mark=None, fate="refused", legal=False)
+    empty = scene.says(ALICE, "", args=({"sessionId": scene.session},), mark=None, outcome="refused", legal=False)
     greeting = {"sessionId": scene.session, "messageId": "m", "userId": "alice", "message": "hello", "timestamp": TIME}
     scene.is_sent(BOB, "chat-message", greeting)
     assert broken(scene) == ["broadcasts/caused-by-a-request"]
@@ -233,23 +233,23 @@ def test_what_is_said_three_times_is_heard_three_times(scene: Written, order: st
     """By the same mark or by none, however requests and deliveries follow upon each other; a fourth is one too many."""
     for act in order:
         if act == "s":
-            said = scene.says(ALICE, "same", **({} if marked else {"mark": None}))
+            request = scene.says(ALICE, "same", **({} if marked else {"mark": None}))
         else:
-            scene.hears(BOB, said)
+            scene.hears(BOB, request)
     assert broken(scene) == []
-    scene.hears(BOB, said)
+    scene.hears(BOB, request)
     assert broken(scene) == ["rooms/every-other-member-hears-once"]
 
 
-@pytest.mark.parametrize("fate", ["accepted", "refused", "unknown"])
-def test_what_is_said_on_two_connections_is_heard_of_both(scene: Written, fate: str) -> None:
+@pytest.mark.parametrize("outcome", ["accepted", "refused", "unknown"])
+def test_what_is_said_on_two_connections_is_heard_of_both(scene: Written, outcome: str) -> None:
     """The same words without a mark, of two people at once: those others hear both, they each hear the other's."""
     scene.sits(CAROL, "carol")
     first = scene.says(ALICE, "same", mark=None)
-    second = scene.says(BOB, "same", mark=None, fate=fate)
+    second = scene.says(BOB, "same", mark=None, outcome=outcome)
     for listener in (BOB, CAROL):
         scene.hears(listener, first)
-    if fate != "refused":
+    if outcome != "refused":
         for listener in (ALICE, CAROL):
             scene.hears(listener, second)
     assert broken(scene) == []

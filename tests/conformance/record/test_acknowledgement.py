@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from dungeonlab_conformance.invariants.shapes import answer_faults
-from dungeonlab_conformance.record.acknowledgement import Answer
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.observation import Said
+from dungeonlab_conformance.record.observation import Request
 
 
-def answer(*args: Any, event: str = "leave-session", asked: Any = None, legal: bool = True) -> Answer:
-    said = Said(event, ({"sessionId": "s"} if asked is None else asked,), None, "s", legal=legal)
-    return Answer(said, Arguments(args))
+def answer(*args: Any, event: str = "leave-session", asked: Any = None, legal: bool = True) -> Acknowledgement:
+    request = Request(event, ({"sessionId": "s"} if asked is None else asked,), None, "s", legal=legal)
+    return Acknowledgement(request, Arguments(args))
 
 
-def broken(found: Answer) -> set[tuple[str, str | None]]:
+def broken(found: Acknowledgement) -> set[tuple[str, str | None]]:
     """Return which requirements an answer breaks by its shape, and of which event."""
     return {(requirement, event) for requirement, event, _ in answer_faults(found)}
 
@@ -127,7 +127,7 @@ TOKEN: dict[str, Any] = {
 }
 
 
-def created(token: dict[str, Any], **draft: Any) -> Answer:
+def created(token: dict[str, Any], **draft: Any) -> Acknowledgement:
     asked = {"sessionId": "s", "encounterId": "e", "token": {"name": "Goblin", "position": {"x": 1, "y": 2}, **draft}}
     return answer({"success": True, "data": {"token": token}}, event="token:create", asked=asked)
 

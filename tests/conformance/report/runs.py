@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
-from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.results.claim import claim
 from dungeonlab_conformance.results.run import Run
@@ -48,7 +48,9 @@ def passing_run() -> Run:
 
 def nasty_run() -> Run:
     """Return a run in which every text that a server has a hand in is meant to do harm."""
-    lines = tuple(Line(i * 1.5, f"alice{NASTY}", act, f"{NASTY}", f'{{"a": "{NASTY}"}}') for i, act in enumerate(ACTS))
+    lines = tuple(
+        TranscriptLine(i * 1.5, f"alice{NASTY}", act, f"{NASTY}", f'{{"a": "{NASTY}"}}') for i, act in enumerate(ACTS)
+    )
     finding = Finding(NASTY, NASTY, f"$.{NASTY}", NASTY, lines, {NASTY: NASTY}, {NASTY: NASTY})
     run = Run(
         f"http://127.0.0.1:3000/{NASTY}", scenes=1, fault=NASTY, own_fault=NASTY, leftovers=[NASTY], notes=[NASTY]

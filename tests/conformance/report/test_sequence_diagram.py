@@ -9,12 +9,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from tests.conformance.report.runs import nasty_run
 
-from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.report.content.sequence_diagram import draw
 
 
-def drawn(*lines: Line, convicting: Sequence[Line] = ()) -> ET.Element:
+def drawn(*lines: TranscriptLine, convicting: Sequence[TranscriptLine] = ()) -> ET.Element:
     return ET.fromstring(draw(lines, convicting))
 
 
@@ -24,7 +24,11 @@ def of_class(svg: ET.Element, name: str) -> list[ET.Element]:
 
 def test_there_is_a_lifeline_for_each_actor_and_one_for_the_server() -> None:
     """In the order in which they appear; the server stands on the right."""
-    svg = drawn(Line(1, "bob", "sends", "a", ""), Line(2, "alice", "hears", "a", ""), Line(3, "bob", "hears", "a", ""))
+    svg = drawn(
+        TranscriptLine(1, "bob", "sends", "a", ""),
+        TranscriptLine(2, "alice", "hears", "a", ""),
+        TranscriptLine(3, "bob", "hears", "a", ""),
+    )
     heads = [(e.findtext("text"), float(e.find("rect").get("x", 0))) for e in of_class(svg, "lifeline")]  # type: ignore[union-attr]
     assert [name for name, _ in heads] == ["bob", "alice", "server"]
     assert [x for _, x in heads] == sorted(x for _, x in heads)
@@ -33,14 +37,14 @@ def test_there_is_a_lifeline_for_each_actor_and_one_for_the_server() -> None:
 @pytest.mark.parametrize(("act", "to_server"), [("sends", True), ("tells", True), ("hears", False)])
 def test_an_arrow_points_where_the_message_goes(act: str, to_server: bool) -> None:
     """From the actor to the server, or back."""
-    arrow = of_class(drawn(Line(1, "bob", act, "chat-message", "{}")), "arrow")[0]
+    arrow = of_class(drawn(TranscriptLine(1, "bob", act, "chat-message", "{}")), "arrow")[0]
     assert (float(arrow.get("x1", 0)) < float(arrow.get("x2", 0))) is to_server
 
 
 @pytest.mark.parametrize("act", get_args(Act))
 def test_every_act_can_be_drawn(act: str) -> None:
     """As an arrow, or as a note on the actor's lifeline, with time and words."""
-    svg = drawn(Line(1.25, "bob", act, "websocket", ""))
+    svg = drawn(TranscriptLine(1.25, "bob", act, "websocket", ""))
     assert of_class(svg, "arrow") or of_class(svg, "note")
     assert "1.2 ms" in "".join(svg.itertext())
     assert "websocket" in "".join(svg.itertext())
@@ -49,8 +53,8 @@ def test_every_act_can_be_drawn(act: str) -> None:
 def test_an_answer_is_ticked_or_crossed() -> None:
     """What it holds stands beside it; a refusal with its code."""
     svg = drawn(
-        Line(1, "bob", "is answered", "a", '{"success": true, "data": {"x": 1}}'),
-        Line(2, "bob", "is answered", "a", '{"success": false, "error": "no", "code": "NOT_JOINED"}'),
+        TranscriptLine(1, "bob", "is answered", "a", '{"success": true, "data": {"x": 1}}'),
+        TranscriptLine(2, "bob", "is answered", "a", '{"success": false, "error": "no", "code": "NOT_JOINED"}'),
     )
     texts = ["".join(e.itertext()) for e in of_class(svg, "body")]
     assert texts == ["✓ {x: 1}", "✗ NOT_JOINED no"]
@@ -58,21 +62,21 @@ def test_an_answer_is_ticked_or_crossed() -> None:
 
 def test_what_convicts_stands_out() -> None:
     """The line in which the server said what it should not have said."""
-    lines = Line(1, "bob", "hears", "a", '{"x": 1}'), Line(2, "bob", "hears", "a", '{"x": 2}')
+    lines = TranscriptLine(1, "bob", "hears", "a", '{"x": 1}'), TranscriptLine(2, "bob", "hears", "a", '{"x": 2}')
     [marked] = of_class(drawn(*lines, convicting=lines[1:]), "got")
     assert "2.0 ms" in "".join(marked.itertext())
 
 
 def test_the_middle_of_a_long_scene_is_left_out() -> None:
     """The end is what convicts; the diagram says how much is missing."""
-    svg = drawn(*(Line(i, "bob", "hears", "a", "{}") for i in range(100)))
+    svg = drawn(*(TranscriptLine(i, "bob", "hears", "a", "{}") for i in range(100)))
     assert len(of_class(svg, "line")) == 34
     assert "66 lines left out" in "".join(svg.itertext())
 
 
 def test_it_can_be_heard() -> None:
     """A screen reader is told what it is; the page has the lines as text beside it."""
-    svg = drawn(Line(1, "bob", "hears", "a", "{}"))
+    svg = drawn(TranscriptLine(1, "bob", "hears", "a", "{}"))
     assert (svg.get("role"), svg.get("aria-label")) == (
         "img",
         "Sequence diagram of 1 lines between bob and the server",

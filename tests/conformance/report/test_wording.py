@@ -14,7 +14,7 @@ from tests.conformance.arbitrary import VALUES, quickly
 from tests.conformance.report.runs import ECHO, NASTY, failing
 
 from dungeonlab_conformance.record.arguments import LONGEST, LONGEST_NAME, Arguments, arguments, body, leaves, name
-from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.report.content.wording import finding_lines, repeat, spoken, title
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Finding
@@ -74,7 +74,7 @@ def test_a_command_is_safe_to_paste() -> None:
 
 def test_a_finding_reads_line_by_line() -> None:
     """What was expected and where, what came, then who did what."""
-    lines = (Line(1.5, "alice", "sends", "chat-message", '{"a": 1}'),)
+    lines = (TranscriptLine(1.5, "alice", "sends", "chat-message", '{"a": 1}'),)
     finding = Finding("silence", "an echo", "$.code", "scene", lines)
     assert list(finding_lines(finding)) == [
         "expected at $.code: silence",

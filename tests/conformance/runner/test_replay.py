@@ -11,7 +11,7 @@ from tests.conformance.command import command, unused_port
 from tests.conformance.report.runs import ECHO, broken_run
 from tests.mutants.judging import served
 
-from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.to_json import write
 from dungeonlab_conformance.results.verdict import Finding
@@ -77,22 +77,22 @@ def test_a_server_that_is_not_there_is_one_sentence(result: Path) -> None:
 def test_what_was_done_besides_messages_is_done_again(reference_url: str, tmp_path: Path) -> None:
     """Refused connections, bare frames, a lost membership, leaving: each act of a transcript is played."""
     lines = (
-        Line(1, "nobody", "is refused", "connect", "{}", 1),
-        Line(2, "alice", "connects", "polling", "", 2),
-        Line(3, "bob", "connects", "websocket", "", 3),
-        Line(4, "bob", "sends", "join-session", '{"sessionId": "OLD"}', 3),
-        Line(5, "bob", "is answered", "join-session", '{"success": true}', 3),
-        Line(6, "bob", "tells", "chat-message", '{"sessionId": "OLD", "message": ""}', 3),
-        Line(7, "bob", "hears", "error", "{}", 3),
-        Line(8, "carol", "sends", "a frame", '"40"', 0),
-        Line(9, "carol", "hears", "a frame", '"0{}"', 0),
-        Line(10, "carol", "hears", "a frame", '"40{}"', 0),
-        Line(11, "carol", "sends", "a frame", '"421[\\"join-session\\",{\\"sessionId\\":\\"OLD\\"}]"', 0),
-        Line(12, "carol", "hears", "a frame", '"431[{\\"success\\":false}]"', 0),
-        Line(13, "bob", "is removed", "", "", 3),
-        Line(14, "bob", "hears", "session-removed", '{"sessionId": "OLD", "reason": "removed"}', 3),
-        Line(15, "alice", "disconnects", "", "", 2),
-        Line(16, "alice", "sends", "chat-message", '"xxx…', 2, cut=True),
+        TranscriptLine(1, "nobody", "is refused", "connect", "{}", 1),
+        TranscriptLine(2, "alice", "connects", "polling", "", 2),
+        TranscriptLine(3, "bob", "connects", "websocket", "", 3),
+        TranscriptLine(4, "bob", "sends", "join-session", '{"sessionId": "OLD"}', 3),
+        TranscriptLine(5, "bob", "is answered", "join-session", '{"success": true}', 3),
+        TranscriptLine(6, "bob", "tells", "chat-message", '{"sessionId": "OLD", "message": ""}', 3),
+        TranscriptLine(7, "bob", "hears", "error", "{}", 3),
+        TranscriptLine(8, "carol", "sends", "a frame", '"40"', 0),
+        TranscriptLine(9, "carol", "hears", "a frame", '"0{}"', 0),
+        TranscriptLine(10, "carol", "hears", "a frame", '"40{}"', 0),
+        TranscriptLine(11, "carol", "sends", "a frame", '"421[\\"join-session\\",{\\"sessionId\\":\\"OLD\\"}]"', 0),
+        TranscriptLine(12, "carol", "hears", "a frame", '"431[{\\"success\\":false}]"', 0),
+        TranscriptLine(13, "bob", "is removed", "", "", 3),
+        TranscriptLine(14, "bob", "hears", "session-removed", '{"sessionId": "OLD", "reason": "removed"}', 3),
+        TranscriptLine(15, "alice", "disconnects", "", "", 2),
+        TranscriptLine(16, "alice", "sends", "chat-message", '"xxx…', 2, cut=True),
     )
     run = broken_run()
     cast = {"nobody": None, "alice": "alice", "bob": "bob", "carol": "carol"}
@@ -107,8 +107,8 @@ def test_what_was_done_besides_messages_is_done_again(reference_url: str, tmp_pa
 def test_what_was_asked_at_once_is_asked_in_turn() -> None:
     """In the order of the answers, whoever sent first; what one actor sends stays in its order."""
 
-    def line(actor: str, act: str, event: str) -> Line:
-        return Line(0, actor, act, event, "", {"alice": 1, "bob": 2}[actor])
+    def line(actor: str, act: str, event: str) -> TranscriptLine:
+        return TranscriptLine(0, actor, act, event, "", {"alice": 1, "bob": 2}[actor])
 
     asked_at_once = [
         line("alice", "sends", "join"),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from dungeonlab_conformance.record.arguments import body
-from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.report.content.wording import spoken
 from dungeonlab_conformance.text.printable import one_line, shortened
 
@@ -31,7 +31,7 @@ _ARROWS = {
 _KEY = re.compile(r'"(\w+)": ')
 
 
-def draw(lines: Sequence[Line], convicting: Sequence[Line] = ()) -> str:
+def draw(lines: Sequence[TranscriptLine], convicting: Sequence[TranscriptLine] = ()) -> str:
     """Return the SVG element; the lines that convict stand out.
 
     The middle of a long transcript is left out, and the diagram says how much.
@@ -41,7 +41,7 @@ def draw(lines: Sequence[Line], convicting: Sequence[Line] = ()) -> str:
     at = {actor: _TIME + _NOTE + i * gap for i, actor in enumerate(actors)}
     server = _TIME + _NOTE + len(actors) * gap
     dropped = max(0, len(lines) - _HEAD - _TAIL)
-    shown: list[Line | None] = [*lines]
+    shown: list[TranscriptLine | None] = [*lines]
     if dropped:
         shown[_HEAD : _HEAD + dropped] = [None]
     width, height = server + 24 + round(_BODY * 6.7), _TOP + _ROW * len(shown) + 20
@@ -59,7 +59,7 @@ def draw(lines: Sequence[Line], convicting: Sequence[Line] = ()) -> str:
     return ET.tostring(svg, encoding="unicode")
 
 
-def _line(svg: ET.Element, line: Line, x: int, server: int, y: int, *, stands_out: bool) -> None:
+def _line(svg: ET.Element, line: TranscriptLine, x: int, server: int, y: int, *, stands_out: bool) -> None:
     kind = _ARROWS.get(line.act, line.act.rpartition(" ")[2])
     group = _add(svg, "g", None, f"line {kind}" + (" got" if stands_out else ""))
     _add(group, "title", one_line(f"{line.at:.1f} ms: {spoken(line, 300)}"))
@@ -99,7 +99,7 @@ def _lifeline(svg: ET.Element, name: str, x: int, height: int, kind: str) -> Non
     _add(group, "text", label, None, x=x, y=24)
 
 
-def _answer(line: Line) -> tuple[str, str]:
+def _answer(line: TranscriptLine) -> tuple[str, str]:
     """Return a tick, or a cross with the code, and what the answer holds; no mark where none can be told."""
     if line.act != "is answered":
         return "", line.body

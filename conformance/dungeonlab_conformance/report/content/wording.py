@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Collection, Iterator
 from functools import cache
 
-from dungeonlab_conformance.record.line import Line
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Finding, Verdict
 from dungeonlab_conformance.text.printable import shortened
@@ -76,6 +76,6 @@ def earlier(hidden: int, left_out: int) -> str:
     return f"{hidden + left_out} earlier lines" + (f" ({lost})" if lost else "")
 
 
-def spoken(line: Line, longest: int = _LINE) -> str:
+def spoken(line: TranscriptLine, longest: int = _LINE) -> str:
     """Return one line of a transcript as a sentence: who does what."""
     return f"{line.actor} {line.act} {line.event} {shortened(line.body, longest)}".rstrip()

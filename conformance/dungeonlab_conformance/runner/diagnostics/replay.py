@@ -18,8 +18,8 @@ from dungeonlab_conformance.clients.handshake import measure, reach
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
 from dungeonlab_conformance.record.arguments import Arguments, arguments
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.line import Line
-from dungeonlab_conformance.record.observation import Observation, Said
+from dungeonlab_conformance.record.line import TranscriptLine
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Gone
 from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.runner.diagnostics.id_mapping import Correspondence
@@ -41,7 +41,7 @@ _TRANSPORTS = ("polling", "websocket")
 class Step:
     """One line that was played: what came of it, and what came in its place, if anything did."""
 
-    line: Line
+    line: TranscriptLine
     came: Came
     now: str = ""
 
@@ -67,7 +67,7 @@ async def replay(target: Target, finding: Finding, *, at_once: bool = False) -> 
         await scene.clear()
 
 
-def in_turn(lines: Sequence[Line]) -> list[Line]:
+def in_turn(lines: Sequence[TranscriptLine]) -> list[TranscriptLine]:
     """Return a transcript in which nobody asks before others have been answered who were answered first."""
     answered: dict[int, int] = {}  # where the answer to the request at a place stands
     for place, line in enumerate(lines):
@@ -124,11 +124,11 @@ class _Scene:
         present = {name: who.user for name, who in self.cast.known().items()} | self.places.ids()
         self.ids = Correspondence(recorded, present, self.target.accounts)
 
-    async def play(self, line: Line) -> Step:
+    async def play(self, line: TranscriptLine) -> Step:
         """Play one line."""
         if line.cut or not _is_playable(line):
             return Step(line, "left out")
-        act: Callable[[Line], Any] | None = {
+        act: Callable[[TranscriptLine], Any] | None = {
             "connects": self._connect,
             "is refused": self._be_refused,
             "sends": self._send,
@@ -152,7 +152,11 @@ class _Scene:
         await asyncio.sleep(self.target.limits.sweep)
         for seen in self.journal.observations:
             if seen.act == "hears" and seen.number not in self.seen:
-                yield Step(Line(0.0, seen.actor, seen.act, seen.event, "", seen.connection), "besides", f"{seen.args}")
+                yield Step(
+                    TranscriptLine(0.0, seen.actor, seen.act, seen.event, "", seen.connection),
+                    "besides",
+                    f"{seen.args}",
+                )
 
     async def clear(self) -> None:
         """Close every connection and clear the stage away."""
@@ -167,20 +171,20 @@ class _Scene:
 
     # -- acts ----------------------------------------------------------------------------------------
 
-    async def _who(self, line: Line) -> Identity | None:
+    async def _who(self, line: TranscriptLine) -> Identity | None:
         """Return who an actor is logged in as: enrolled where they belong when they first appear, as in a scene."""
         account = self.finding.cast.get(line.actor, line.actor)
         if account is None or account not in self.target.accounts:
             return None
         return await self.places.enrolled(account)
 
-    async def _connection(self, line: Line) -> Connection:
+    async def _connection(self, line: TranscriptLine) -> Connection:
         if line.connection not in self.connections:
             made = Connection(line.actor, await self._who(line), self._plain, self.journal)
             self.connections[line.connection] = made
         return self.connections[line.connection]
 
-    async def _connect(self, line: Line) -> Step:
+    async def _connect(self, line: TranscriptLine) -> Step:
         connection = await self._connection(line)
         headers = next(iter(arguments(line.body)), None)
         try:
@@ -189,7 +193,7 @@ class _Scene:
             return Step(line, "otherwise", str(refused))
         return Step(line, "done")
 
-    async def _be_refused(self, line: Line) -> Step:
+    async def _be_refused(self, line: TranscriptLine) -> Step:
         connection = await self._connection(line)
         try:
             await connection.connect()
@@ -197,7 +201,7 @@ class _Scene:
             return Step(line, "as recorded")
         return Step(line, "otherwise", "the connection was accepted")
 
-    async def _send(self, line: Line) -> Step:
+    async def _send(self, line: TranscriptLine) -> Step:
         args = arguments(line.body)
         if line.connection == 0:
             raw = self.raws.get(line.actor)
@@ -208,17 +212,17 @@ class _Scene:
                 await raw.open()
             await raw.send(self.ids.now_in_text(args[0]))
             return Step(line, "done")
-        said = Said(line.event, tuple(self.ids.now(args)), None, None)
+        request = Request(line.event, tuple(self.ids.now(args)), None, None)
         connection = await self._connection(line)
         if line.act == "tells":
-            await connection.emit(said)
+            await connection.emit(request)
             return Step(line, "done")
         pending: asyncio.Future[Arguments] = asyncio.get_running_loop().create_future()
         self.asked.append((line.connection, line.event, pending))
-        await connection.emit(said, lambda *came: None if pending.done() else pending.set_result(Arguments(came)))
+        await connection.emit(request, lambda *came: None if pending.done() else pending.set_result(Arguments(came)))
         return Step(line, "done")
 
-    async def _be_answered(self, line: Line) -> Step:
+    async def _be_answered(self, line: TranscriptLine) -> Step:
         for asked in self.asked:
             if asked[:2] == (line.connection, line.event):
                 self.asked.remove(asked)
@@ -226,21 +230,21 @@ class _Scene:
                 return self._compared(line, asked[2].result()) if asked[2].done() else Step(line, "nothing")
         return Step(line, "left out")
 
-    async def _hear(self, line: Line) -> Step:
+    async def _hear(self, line: TranscriptLine) -> Step:
         seen = await self._next(line, "hears")
         if seen is None:
             return Step(line, "nothing")
         self.seen.add(seen.number)
         return self._compared(line, seen.args)
 
-    async def _be_closed(self, line: Line) -> Step:
+    async def _be_closed(self, line: TranscriptLine) -> Step:
         return Step(line, "as recorded" if await self._next(line, "is closed") else "nothing")
 
-    async def _disconnect(self, line: Line) -> Step:
+    async def _disconnect(self, line: TranscriptLine) -> Step:
         await (await self._connection(line)).leave_stage()
         return Step(line, "done")
 
-    async def _be_removed(self, line: Line) -> Step:
+    async def _be_removed(self, line: TranscriptLine) -> Step:
         who = await self._who(line)
         if who is None:
             return Step(line, "left out")
@@ -249,7 +253,7 @@ class _Scene:
 
     # -- what comes ----------------------------------------------------------------------------------
 
-    async def _next(self, line: Line, act: str) -> Observation | None:
+    async def _next(self, line: TranscriptLine, act: str) -> Observation | None:
         """Wait for the next observation that could stand for a line; None if there is none in time."""
         there = self.connections.get(line.connection)
         number = there.connection if there else 0
@@ -269,7 +273,7 @@ class _Scene:
         finally:
             unsubscribe()
 
-    def _compared(self, line: Line, came: Arguments) -> Step:
+    def _compared(self, line: TranscriptLine, came: Arguments) -> Step:
         then = arguments(line.body)
         if line.connection == 0 and then and came:
             path = self.ids.frame_difference(then[0], came[0])
@@ -278,7 +282,7 @@ class _Scene:
         return Step(line, "as recorded") if path is None else Step(line, "otherwise", f"at {path}: {came}")
 
 
-def _is_playable(line: Line) -> bool:
+def _is_playable(line: TranscriptLine) -> bool:
     """Whether a line can be played at all: one of a result that somebody has edited may hold anything."""
     try:
         args = arguments(line.body)
