@@ -54,7 +54,7 @@ async def an_accepted_request_is_answered_in_shape(stage: Stage, event: Event) -
     _in_shape("acks/success-shape", answer)
 
 
-@check("acks/failure-shape", late=True)
+@check("acks/failure-shape", phase="last")
 async def a_refused_request_is_answered_in_shape(stage: Stage, event: Event) -> None:
     """Alice asks for what does not exist, then sends a text in place of an object; each is told in the envelope."""
     alice = await _one_who_may(stage, event)
@@ -82,13 +82,13 @@ def _in_shape(requirement: str, answer: Acknowledgement) -> None:
             raise broken
 
 
-@check("acks/every-token-operation-answers", late=True)
+@check("acks/every-token-operation-answers", phase="last")
 async def every_token_operation_is_answered(stage: Stage, event: Event) -> None:
     """Alice does it right, then wrong, then mallory tries; each is answered."""
     await _each_is_answered(stage, event)
 
 
-@check("acks/every-other-request-answers", late=True)
+@check("acks/every-other-request-answers", phase="last")
 async def every_other_request_is_answered(stage: Stage, event: Event) -> None:
     """Alice does it right, then wrong, then mallory tries; each is answered."""
     await _each_is_answered(stage, event)
@@ -104,7 +104,7 @@ async def _each_is_answered(stage: Stage, event: Event) -> None:
             raise Broken(f"{actor.name}'s {event.name} to be answered", str(none)) from None
 
 
-@check("acks/many-at-once-are-answered", alone=1, hasty=True)
+@check("acks/many-at-once-are-answered", destructive=1, floods=True)
 async def many_at_once_are_answered(stage: Stage) -> None:
     """Mallory asks for her profile many times without waiting; each is answered, be it that it was one too many."""
     mallory, alice = await stage.connected("mallory", "alice")
@@ -145,7 +145,7 @@ async def _catches_up(actor: Actor) -> bool:
     return True
 
 
-@check("acks/exactly-one-answer", late=True, lingers=True)
+@check("acks/exactly-one-answer", phase="last", observe_after=True)
 async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
     """Alice does it right and wrong by bare frames; for each there is one ACK frame, then and later."""
     alice = await stage.raw("alice")
@@ -160,7 +160,7 @@ async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
             raise Broken(f"one answer to {event.name}", f"{alice.count(prefix)} ACK frames")
 
 
-@check("acks/code-names-the-cause", late=True)
+@check("acks/code-names-the-cause", phase="last")
 async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
     """A malformed request, and each other cause of refusal the catalogue lists for it, has its own code."""
     alice = await _one_who_may(stage, event)
@@ -225,7 +225,7 @@ async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator
             yield Request(request.event, request.args, None, request.session, legal=False), {"VALIDATION_ERROR"}
 
 
-@check("acks/failure-without-callback-emits-error", late=True)
+@check("acks/failure-without-callback-emits-error", phase="last")
 async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, event: Event) -> None:
     """Alice asks for what does not exist, and is refused; without a callback, an error event tells her so."""
     alice = await _one_who_may(stage, event)
@@ -251,7 +251,7 @@ async def _told_by_an_error(actor: Actor, request: Request) -> Observation | Non
     return await actor.notices(lambda seen: _is_error(seen) and seen.number > before)
 
 
-@check("acks/error-event-reaches-only-the-sender", late=True)
+@check("acks/error-event-reaches-only-the-sender", phase="last")
 async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> None:
     """Alice's malformed request earns her an error event; bob and her other tab are sent none."""
     bob, alice = await stage.joined("bob"), await _one_who_may(stage, event)
@@ -268,7 +268,7 @@ async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> 
             raise Broken(f"{other.name} to be told nothing of alice's error", f"{told[0].args}")
 
 
-@check("acks/success-without-callback-is-silent", late=True)
+@check("acks/success-without-callback-is-silent", phase="last")
 async def a_success_without_callback_is_silent(stage: Stage, event: Event) -> None:
     """Alice does it with a callback, then without; bob hears it, and she is sent neither an error nor an echo."""
     alice, bob = await stage.joined("alice", "bob")

@@ -121,7 +121,7 @@ async def a_refused_request_changes_nothing(stage: Stage, event: Event) -> None:
     await _intruders_change_nothing(stage, event, "mallory", "dave", "carol")
 
 
-@check("authorization/refusal-precedes-effect", late=True)
+@check("authorization/refusal-precedes-effect", phase="last")
 async def what_is_told_and_refused_changes_nothing(stage: Stage, event: Event) -> None:
     """Mallory is refused, and asks once more without waiting for an answer; the token is what it was before."""
     await _intruders_change_nothing(stage, event, "mallory", twice=True)

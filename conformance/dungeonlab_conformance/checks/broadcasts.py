@@ -31,7 +31,7 @@ async def a_broadcast_is_what_it_should_be(stage: Stage, event: Event) -> None:
         stage.cannot_judge("broadcasts/caused-by-a-request", "exclusive")
 
 
-@check("broadcasts/server-events-valid", late=True)
+@check("broadcasts/server-events-valid", phase="last")
 async def an_error_event_is_valid(stage: Stage) -> None:
     """Alice sends something malformed without a callback, and hears an error event that fits its schema."""
     alice = await stage.joined("alice")

@@ -65,7 +65,7 @@ async def a_text_arrives_unchanged(stage: Stage) -> None:
         await _arrives(bob, request)
 
 
-@check("chat/longest-accepted", long=True)
+@check("chat/longest-accepted", slow=True)
 async def the_longest_message_is_accepted(stage: Stage) -> None:
     """Alice says 2000 characters, of one byte each and of four, and such as belong together; all arrive whole."""
     alice, bob = await stage.joined("alice", "bob")

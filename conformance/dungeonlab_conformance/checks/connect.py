@@ -158,7 +158,7 @@ def _carries(request: Request, seen: Observation) -> bool:
     return seen.act == "hears" and carries(seen, request)
 
 
-@check("connect/readable-packets", late=True)
+@check("connect/readable-packets", phase="last")
 async def what_is_sent_can_be_read(stage: Stage) -> None:
     """Alice joins, speaks, is refused and leaves; each packet that she and bob are sent can be read."""
     alice, bob = await stage.joined("alice", "bob")

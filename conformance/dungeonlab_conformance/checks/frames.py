@@ -127,7 +127,7 @@ def ways(transports: Collection[str]) -> Iterator[tuple[str, Way]]:
     yield "half a request line", _half_a_line
 
 
-@check("connect/malformed-frames-are-harmless", alone=3)
+@check("connect/malformed-frames-are-harmless", destructive=3)
 async def malformed_frames_are_harmless(stage: Stage) -> None:
     """Alice sends one malformed thing after the other, in many ways; bob, carol and the game master talk on.
 

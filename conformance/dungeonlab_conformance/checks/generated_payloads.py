@@ -39,7 +39,7 @@ _INVALID = (
     "payloads/refused-not-stored",
     "acks/code-names-the-cause",
 )
-_RUDEST = 9  # played after all other scenes that are played alone
+_RUDEST = 9  # played after all other scenes that are destructive
 _AT_A_TIME = 20  # payloads in the time of an ordinary scene, at the worst
 
 _GENERATING = asyncio.Lock()  # hypothesis makes things up for one at a time
@@ -50,7 +50,7 @@ Attempt = Callable[[Any], Awaitable[Found]]
 
 def checks(count: int, number: int) -> tuple[Check, ...]:
     """Return the checks that try so many valid and so many invalid payloads of each event."""
-    patience = 2 + count / _AT_A_TIME
+    factor = 2 + count / _AT_A_TIME
     return (
         Check(
             "whatever_is_valid_is_accepted",
@@ -58,10 +58,8 @@ def checks(count: int, number: int) -> tuple[Check, ...]:
             partial(_valid, count, number),
             "Alice sends what was made up to be valid; it is accepted, and bob hears it as it was sent.",
             per_event=True,
-            alone=_RUDEST,
-            late=False,
-            lingers=False,
-            patience=patience,
+            destructive=_RUDEST,
+            timeout_factor=factor,
         ),
         Check(
             "whatever_is_invalid_is_refused",
@@ -69,10 +67,8 @@ def checks(count: int, number: int) -> tuple[Check, ...]:
             partial(_invalid, count, number),
             "Alice sends what was made up to be invalid; it is refused, bob hears nothing, the token is what it was.",
             per_event=True,
-            alone=_RUDEST,
-            late=False,
-            lingers=False,
-            patience=patience,
+            destructive=_RUDEST,
+            timeout_factor=factor,
         ),
     )
 

@@ -232,7 +232,7 @@ async def what_is_not_there_is_not_found(stage: Stage) -> None:
         await host.is_answered(404, "enrolParticipant", sessionId=session, userId="no-such-user")
 
 
-@check(ACCEPTED, REFUSED, DESCRIBED, alone=True)
+@check(ACCEPTED, REFUSED, DESCRIBED, destructive=1)
 async def generated_requests(stage: Stage) -> None:
     """A host makes requests that schemathesis devised, valid ones and invalid ones, each operation in turn."""
     async with town(stage.target, stage.journal) as here:

@@ -200,7 +200,7 @@ async def leaving_stops_delivery(stage: Stage) -> None:
         await carol.hears_nothing_of(request, unlike=gamemaster)
 
 
-@check("join/disconnect-leaves-the-room", long=True)
+@check("join/disconnect-leaves-the-room", slow=True)
 async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
     """Carol's connection ends and she connects anew, by either transport; she hears nothing until she joins.
 

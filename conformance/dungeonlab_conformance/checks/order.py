@@ -15,7 +15,7 @@ from dungeonlab_spec import Catalogue, Event
 BURST = 20  # requests sent without waiting for an answer in between
 
 
-@check("order/one-sender-in-order", late=True)
+@check("order/one-sender-in-order", phase="last")
 async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> None:
     """Alice sends a burst without waiting; bob hears it in her order."""
     alice, bob = await stage.joined("alice", "bob")

@@ -34,8 +34,8 @@ _LENGTH, _LENGTH_FAR = 100_000, 30_000  # characters; far above every bound, far
     "payloads/missing-callback-is-harmless",
     "payloads/server-survives",
     "payloads/others-notice-nothing",
-    alone=2,
-    lingers=True,
+    destructive=2,
+    observe_after=True,
 )
 async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
     """Alice's valid request is accepted, each invalid one of hers and carol's refused; then comes the worst there is.
@@ -276,7 +276,7 @@ def _free_of(claims: tuple[str | int, ...], came: tuple[Any, ...], what: str) ->
         raise Broken(f"unknown properties not to be {what}", f"{came}")
 
 
-@check("payloads/unknown-event-is-harmless", alone=1)
+@check("payloads/unknown-event-is-harmless", destructive=1)
 async def an_unknown_event_is_harmless(stage: Stage) -> None:
     """Alice sends events nobody knows; bob's connection stays open, and he is heard as before."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")

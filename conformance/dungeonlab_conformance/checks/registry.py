@@ -7,9 +7,10 @@ import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 Scene = Callable[..., Awaitable[None]]
+Phase = Literal["main", "last"]  # of a run; destructive scenes are played between the two
 
 _REGISTRY: list[Check] = []
 
@@ -18,11 +19,11 @@ _REGISTRY: list[Check] = []
 class Check:
     """One scene and what it judges.
 
-    `alone` scenes send what may bring a server down: they are played one at a time, the higher the number the ruder
-    and the later, after all others but the `late` ones, which send such things too, in passing. The stage of a
-    scene that `lingers` stays up for a while, for what comes late. A `long` one is begun before others. One that is
-    `hasty` sends so much at once that a rate limit is part of it. `patience` is by how much longer than other scenes
-    it may take.
+    A `destructive` scene sends what may bring a server down. Such scenes are played one at a time after all others,
+    in ascending order of the number; only those of the `phase` "last" come later, which send such things in passing.
+    What `observe_after` says is whether the stage stays up for a while after the scene, for deliveries that come late.
+    A scene that `floods` sends so much at once that a rate limit is to be expected. A `slow` one begins before others.
+    `timeout_factor` is how many times longer than other scenes it may take.
     """
 
     name: str
@@ -30,21 +31,21 @@ class Check:
     scene: Scene
     claim: str
     per_event: bool
-    alone: int
-    late: bool
-    lingers: bool
-    hasty: bool = False
-    long: bool = False
-    patience: float = 1.0
+    destructive: int = 0
+    phase: Phase = "main"
+    observe_after: bool = False
+    floods: bool = False
+    slow: bool = False
+    timeout_factor: float = 1.0
 
 
 def check(
     *requirements: str,
-    alone: int = 0,
-    late: bool = False,
-    lingers: bool = False,
-    hasty: bool = False,
-    long: bool = False,
+    destructive: int = 0,
+    phase: Phase = "main",
+    observe_after: bool = False,
+    floods: bool = False,
+    slow: bool = False,
 ) -> Callable[[Scene], Scene]:
     """Register a scene under the requirements it judges.
 
@@ -60,11 +61,11 @@ def check(
                 scene,
                 inspect.getdoc(scene) or "",
                 len(inspect.signature(scene).parameters) > 1,
-                alone,
-                late,
-                lingers,
-                hasty,
-                long,
+                destructive,
+                phase,
+                observe_after,
+                floods,
+                slow,
             )
         )
         return scene

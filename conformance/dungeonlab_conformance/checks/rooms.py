@@ -109,7 +109,7 @@ async def _another_seat(stage: Stage, actor: Actor) -> Actor:
     "rooms/outsider-hears-nothing",
     "rooms/other-session-hears-nothing",
     "rooms/member-not-joined-hears-nothing",
-    lingers=True,
+    observe_after=True,
 )
 async def nobody_else_hears_it(stage: Stage, event: Event) -> None:
     """Alice does it and bob hears it. Those who are not in the room do not, now or later.
@@ -171,13 +171,13 @@ async def _hears(listener: Actor, speaker: Actor, request: Request) -> bool:
     return True
 
 
-@check("rooms/refused-event-is-not-broadcast", lingers=True)
+@check("rooms/refused-event-is-not-broadcast", observe_after=True)
 async def a_refused_event_is_not_broadcast(stage: Stage, event: Event) -> None:
     """Mallory, dave and carol, who has not joined, are refused; alice and bob, in the room, hear nothing of it."""
     await _intruders_are_not_heard(stage, event, "mallory", "dave", "carol")
 
 
-@check("rooms/refused-event-is-not-broadcast", lingers=True, late=True)
+@check("rooms/refused-event-is-not-broadcast", phase="last", observe_after=True)
 async def what_is_told_and_refused_is_not_broadcast(stage: Stage, event: Event) -> None:
     """Mallory is refused, and asks once more without waiting for an answer; alice and bob hear nothing of it."""
     await _intruders_are_not_heard(stage, event, "mallory", twice=True)

@@ -248,7 +248,7 @@ async def defaults_are_filled(stage: Stage) -> None:
         raise Broken("0", quoted(position.get("elevation")), "$.data.token.position.elevation")
 
 
-@check("tokens/bounds-reached", long=True)
+@check("tokens/bounds-reached", slow=True)
 async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
     """Alice sends each edge the schema allows: the longest, the shortest, the least, each of an enumeration.
 

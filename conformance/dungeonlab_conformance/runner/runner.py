@@ -136,21 +136,21 @@ class Runner:
         self.target.rate_limit.on_wait = self._make_room
         await self._first_accounts()
         lanes = self._pace.first
-        alone = sorted((s for s in self.chosen if s.check.alone), key=lambda scene: scene.check.alone)
-        early, late = (
-            [s for s in self.chosen if not s.check.alone and s.check.late is is_late] for is_late in (False, True)
+        destructive = sorted((s for s in self.chosen if s.check.destructive), key=lambda s: s.check.destructive)
+        main, last = (
+            [s for s in self.chosen if not s.check.destructive and s.check.phase == phase] for phase in ("main", "last")
         )
         watch = asyncio.create_task(self._watch())
         try:
-            await self._side_by_side(sorted(early, key=_lingering_last), lanes)
-            await self._one_by_one(alone, lanes)
-            await self._side_by_side(sorted(late, key=_lingering_last), lanes)
+            await self._side_by_side(sorted(main, key=_observed_after_last), lanes)
+            await self._one_by_one(destructive, lanes)
+            await self._side_by_side(sorted(last, key=_observed_after_last), lanes)
         finally:
             watch.cancel()
         if self._up:
             await asyncio.sleep(self.target.limits.sweep)
 
-    async def _one_by_one(self, alone: Sequence[Scene], lanes: int) -> None:
+    async def _one_by_one(self, destructive: Sequence[Scene], lanes: int) -> None:
         """Play scenes of which each may bring the server down.
 
         Where that takes long, those of one check are played together, so that the requirement is known at least;
@@ -159,12 +159,12 @@ class Runner:
         began = time.monotonic()
         far = self.target.limits.far
         if far:
-            alone = sorted(alone, key=_sends_payloads, reverse=True)  # and bare frames last, here too
-        for _, some in itertools.groupby(alone, _sends_payloads if far else lambda scene: scene.check):
+            destructive = sorted(destructive, key=_sends_payloads, reverse=True)  # and bare frames last, here too
+        for _, some in itertools.groupby(destructive, _sends_payloads if far else lambda scene: scene.check):
             if far or time.monotonic() - began > _ONE_BY_ONE:
                 await self._side_by_side(some, lanes)
                 continue
-            for scene in some:  # each in the lane that has been idle for longest: what lingers there may stay
+            for scene in some:  # each in the lane that has been idle for longest: what is still observed there may stay
                 longest = min(range(lanes), key=lambda number: self._cast(number).busy_until)
                 await self._side_by_side([scene], 1, first=longest, growing=False)
 
@@ -193,7 +193,7 @@ class Runner:
         self._gone = True
         self._over.set()
         for patience, scene in self._patience.items():
-            if (silent or not scene.check.alone) and not patience.expired():  # else it is ending already
+            if (silent or not scene.check.destructive) and not patience.expired():  # else it is ending already
                 patience.reschedule(0)
 
     async def _first_accounts(self) -> None:
@@ -284,7 +284,7 @@ class Runner:
         self._up[cast.lane] = stage
         self._life.follow(stage)
         began = time.monotonic()
-        limit = self.target.limits.scene * scene.check.patience
+        limit = self.target.limits.scene * scene.check.timeout_factor
         played = Played(stage)
         try:
             async with asyncio.timeout(limit) as patience:
@@ -310,7 +310,7 @@ class Runner:
         for failure in (actor.failure for actor in stage.actors if actor.failure is not None):
             played.error = f"{type(failure).__name__}: {failure}"
             self._log(f"scene {scene.name}", failure)
-        if scene.check.lingers:
+        if scene.check.observe_after:
             cast.busy_until = time.monotonic() + self.target.limits.sweep
         played.ended = time.monotonic()
         played.seconds = played.ended - began
@@ -320,7 +320,7 @@ class Runner:
 
     @staticmethod
     def _was_limited(scene: Scene, played: Played) -> bool:
-        return played.limited and not scene.check.hasty
+        return played.limited and not scene.check.floods
 
     def _is_doubtful(self, played: Played) -> bool:
         """Whether what a scene came to may be due to a server that is gone, or is another one by now."""
@@ -424,9 +424,9 @@ class Runner:
         self.run.leftovers += map(self._hide, left)
 
 
-def _lingering_last(scene: Scene) -> tuple[bool, bool]:
-    """Sort what is long first, so that nobody waits for it alone, and what lingers last: the rest is its waiting."""
-    return scene.check.lingers, not scene.check.long
+def _observed_after_last(scene: Scene) -> tuple[bool, bool]:
+    """Sort slow scenes first, and last those observed after, so that others go on meanwhile."""
+    return scene.check.observe_after, not scene.check.slow
 
 
 def _sends_payloads(scene: Scene) -> bool:

@@ -101,9 +101,7 @@ def scripted(raised: Exception | None) -> Scene:
         if raised:
             raise raised
 
-    check = Check(
-        "scripted", ("join/member-admitted",), a_scripted_scene, "", False, alone=False, late=False, lingers=False
-    )
+    check = Check("scripted", ("join/member-admitted",), a_scripted_scene, "", False)
     return Scene(check, None, frozenset(check.requirements))
 
 
