@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.http.fuzzer import ACCEPTED, DESCRIBED, REFUSED, Generator
-from dungeonlab_conformance.clients.http.users import Reply, Town, Visitor, described, operations, town
+from dungeonlab_conformance.clients.http.users import HttpUser, HttpUsers, Reply, described, http_users, operations
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.results.errors import Broken, Unjudged
@@ -20,10 +20,10 @@ _TELLING = 6  # characters of an id or a name that do not stand in a random cook
 
 
 @check("http/requests-answered-as-described")
-async def the_whole_table(stage: Stage) -> None:
-    """A host and a guest make each request of the table once, in an order in which each succeeds."""
-    async with town(stage.target, stage.journal) as here:
-        host, guest = await here.stranger("host"), await here.stranger("guest")
+async def every_operation(stage: Stage) -> None:
+    """A host and a guest make each request of the description once, in an order in which each succeeds."""
+    async with http_users(stage.target, stage.journal) as http:
+        host, guest = await http.anonymous("host"), await http.anonymous("guest")
         registered = {who: await _succeeds(who, "register", who.credentials) for who in (host, guest)}
         host.id, guest.id = (_id(registered[who]) for who in (host, guest))
         await _succeeds(guest, "logIn", guest.credentials)
@@ -38,7 +38,7 @@ async def the_whole_table(stage: Stage) -> None:
         await _succeeds(guest, "showHealth")
 
 
-async def _succeeds(who: Visitor, operation: str, body: object = None, **ids: str) -> Reply:
+async def _succeeds(who: HttpUser, operation: str, body: object = None, **ids: str) -> Reply:
     reply = await who.is_answered(operations()[operation].success, operation, body, **ids)
     described(reply)
     return reply
@@ -52,9 +52,9 @@ def _id(reply: Reply) -> str:
 @check("http/errors-are-json")
 async def errors_are_json(stage: Stage) -> None:
     """Each kind of refusal is provoked once, and is a text and a code in JSON."""
-    async with town(stage.target, stage.journal) as here:
-        host, guest = await here.visitor("host"), await here.visitor("guest")
-        nobody, session = await here.stranger(), await here.table(host)
+    async with http_users(stage.target, stage.journal) as http:
+        host, guest = await http.user("host"), await http.user("guest")
+        nobody, session = await http.anonymous(), await http.session(host)
         for reply in (
             await nobody.asks("showMe"),
             await nobody.asks("logIn", {**host.credentials, "password": "wrong"}),
@@ -73,16 +73,16 @@ async def errors_are_json(stage: Stage) -> None:
 @check("http/login-needs-the-password")
 async def logging_in_needs_the_password(stage: Stage) -> None:
     """The host logs in; with another password, a longer or an empty one, or under no account's name, nobody does."""
-    async with town(stage.target, stage.journal) as here:
-        host, nobody = await here.visitor("host"), await here.stranger()
+    async with http_users(stage.target, stage.journal) as http:
+        host, nobody = await http.user("host"), await http.anonymous()
         await nobody.does("logIn", host.credentials)
-        thief = await here.stranger("thief")
+        thief = await http.anonymous("thief")
         for password in ("wrong", host.password + "x", host.password[:-1], host.password.swapcase()):
             await _stays_out(thief, {**host.credentials, "password": password})
         await _stays_out(thief, thief.credentials)
 
 
-async def _stays_out(who: Visitor, credentials: dict[str, str]) -> None:
+async def _stays_out(who: HttpUser, credentials: dict[str, str]) -> None:
     await who.is_answered(401, "logIn", credentials)
     await who.is_answered(401, "showMe")
 
@@ -90,13 +90,13 @@ async def _stays_out(who: Visitor, credentials: dict[str, str]) -> None:
 @check("http/username-taken-once")
 async def a_username_is_taken_once(stage: Stage) -> None:
     """The host registers; under the same name nobody else can, and the host's password goes on being the host's."""
-    async with town(stage.target, stage.journal) as here:
-        host, thief = await here.visitor("host"), await here.stranger("thief")
+    async with http_users(stage.target, stage.journal) as http:
+        host, thief = await http.user("host"), await http.anonymous("thief")
         await thief.is_answered(409, "register", {"username": host.username, "password": thief.password})
         await host.is_answered(200, "logIn", host.credentials)
 
 
-async def _session_cookies(who: Visitor, reply: Reply) -> dict[str, set[str]]:
+async def _session_cookies(who: HttpUser, reply: Reply) -> dict[str, set[str]]:
     """Return the attributes of each cookie that alone proves who somebody is."""
     found = {}
     for header in reply.set_cookies:
@@ -116,8 +116,8 @@ async def _session_cookies(who: Visitor, reply: Reply) -> dict[str, set[str]]:
 async def the_cookie_is_out_of_reach(stage: Stage) -> None:
     """The cookie of registering, and that of logging in, are kept from scripts, other sites, and clear lines."""
     wanted = ["httponly", "samesite=lax", *(["secure"] if urlsplit(stage.target.url).scheme == "https" else [])]
-    async with town(stage.target, stage.journal) as here:
-        host = await here.stranger("host")
+    async with http_users(stage.target, stage.journal) as http:
+        host = await http.anonymous("host")
         for operation in ("register", "logIn"):
             reply = await host.is_answered(operations()[operation].success, operation, host.credentials)
             for name, attributes in (await _session_cookies(host, reply)).items():
@@ -129,8 +129,8 @@ async def the_cookie_is_out_of_reach(stage: Stage) -> None:
 @check("http/cookie-is-random")
 async def the_cookie_is_random(stage: Stage) -> None:
     """The host logs in twice and has two cookies, long ones that do not tell who it is."""
-    async with town(stage.target, stage.journal) as here:
-        host = await here.visitor("host")
+    async with http_users(stage.target, stage.journal) as http:
+        host = await http.user("host")
         seen: list[dict[str, str]] = []
         for _ in range(2):
             reply = await host.asks("logIn", host.credentials)
@@ -148,9 +148,9 @@ async def the_cookie_is_random(stage: Stage) -> None:
 @check("http/cookie-needed")
 async def the_cookie_is_needed(stage: Stage) -> None:
     """Whatever needs a login is refused without a cookie, and with a made-up one."""
-    async with town(stage.target, stage.journal) as here:
-        host, guest = await here.visitor("host"), await here.visitor("guest")
-        ids = {"sessionId": await here.table(host), "userId": guest.id}
+    async with http_users(stage.target, stage.journal) as http:
+        host, guest = await http.user("host"), await http.user("guest")
+        ids = {"sessionId": await http.session(host), "userId": guest.id}
         for cookies in ({}, {name: "f" * len(value) for name, value in host.cookies.items()}):
             for row in operations().values():
                 if row.needs_login:
@@ -162,8 +162,8 @@ async def the_cookie_is_needed(stage: Stage) -> None:
 @check("http/logout-ends-the-login")
 async def logging_out_ends_the_login(stage: Stage) -> None:
     """The host's cookie counts; logged out, it counts no more, for whoever kept a copy."""
-    async with town(stage.target, stage.journal) as here:
-        host = await here.visitor("host")
+    async with http_users(stage.target, stage.journal) as http:
+        host = await http.user("host")
         kept = host.cookies
         if (await host.asks("showMe", cookies=kept)).status != 200:
             raise Unjudged("the cookies of a login do not prove who somebody is")
@@ -174,9 +174,9 @@ async def logging_out_ends_the_login(stage: Stage) -> None:
 @check("http/caller-becomes-game-master")
 async def the_caller_becomes_game_master(stage: Stage) -> None:
     """The host opens a session, and is its game master and not among its participants; the guest becomes one."""
-    async with town(stage.target, stage.journal) as here:
-        host, guest = await here.visitor("host"), await here.visitor("guest")
-        session = await here.table(host, guest)
+    async with http_users(stage.target, stage.journal) as http:
+        host, guest = await http.user("host"), await http.user("guest")
+        session = await http.session(host, guest)
         shown = await host.does("showSession", sessionId=session)
         if shown.get("gameMasterId") != host.id:
             raise Broken(f"the host's id {host.id!r}", quoted(shown.get("gameMasterId")), "$.gameMasterId")
@@ -187,9 +187,9 @@ async def the_caller_becomes_game_master(stage: Stage) -> None:
 @check("http/session-for-members")
 async def a_session_is_shown_to_members(stage: Stage) -> None:
     """Host and guest see the session; a stranger does not, nor the guest once the membership has ended."""
-    async with town(stage.target, stage.journal) as here:
-        host, guest, stranger = await _three(here)
-        session = await here.table(host, guest)
+    async with http_users(stage.target, stage.journal) as http:
+        host, guest, stranger = await _three(http)
+        session = await http.session(host, guest)
         for member in (host, guest):
             await member.is_answered(200, "showSession", sessionId=session)
         await stranger.is_answered(403, "showSession", sessionId=session)
@@ -200,9 +200,9 @@ async def a_session_is_shown_to_members(stage: Stage) -> None:
 @check("http/game-master-only")
 async def what_only_the_game_master_may_do(stage: Stage) -> None:
     """A guest and a stranger may neither enrol, revoke, open an encounter nor delete, and nothing has changed."""
-    async with town(stage.target, stage.journal) as here:
-        host, guest, stranger = await _three(here)
-        session = await here.table(host, guest)
+    async with http_users(stage.target, stage.journal) as http:
+        host, guest, stranger = await _three(http)
+        session = await http.session(host, guest)
         before = (await host.does("showSession", sessionId=session)).get("participantIds")
         for who in (guest, stranger):
             await who.is_answered(403, "enrolParticipant", sessionId=session, userId=stranger.id)
@@ -214,16 +214,16 @@ async def what_only_the_game_master_may_do(stage: Stage) -> None:
             raise Broken(f"the participants to stay {quoted(before)}", quoted(after), "$.participantIds")
 
 
-async def _three(here: Town) -> tuple[Visitor, Visitor, Visitor]:
-    return await here.visitor("host"), await here.visitor("guest"), await here.visitor("stranger")
+async def _three(http: HttpUsers) -> tuple[HttpUser, HttpUser, HttpUser]:
+    return await http.user("host"), await http.user("guest"), await http.user("stranger")
 
 
 @check("http/unknown-is-not-found")
 async def what_is_not_there_is_not_found(stage: Stage) -> None:
     """A session that never was, one that was deleted, and a user who is none."""
-    async with town(stage.target, stage.journal) as here:
-        host = await here.visitor("host")
-        session, gone = await here.table(host), await here.table(host)
+    async with http_users(stage.target, stage.journal) as http:
+        host = await http.user("host")
+        session, gone = await http.session(host), await http.session(host)
         await host.does("deleteSession", sessionId=gone)
         for unknown in ("no-such-session", gone):
             await host.is_answered(404, "showSession", sessionId=unknown)
@@ -235,9 +235,9 @@ async def what_is_not_there_is_not_found(stage: Stage) -> None:
 @check(ACCEPTED, REFUSED, DESCRIBED, destructive=1)
 async def generated_requests(stage: Stage) -> None:
     """A host makes requests that schemathesis devised, valid ones and invalid ones, each operation in turn."""
-    async with town(stage.target, stage.journal) as here:
-        host, guest = await here.visitor("host"), await here.visitor("guest")
-        session = await here.table(host)
+    async with http_users(stage.target, stage.journal) as http:
+        host, guest = await http.user("host"), await http.user("guest")
+        session = await http.session(host)
         seconds = _SHARE * stage.target.limits.scene
         generator = Generator(stage.target, host.cookies, session, guest.id, seconds)
         try:

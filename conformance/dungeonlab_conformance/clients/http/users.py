@@ -1,6 +1,6 @@
-"""Somebody at the HTTP side of the protocol's section 16, for servers that claim to have it.
+"""Users of the HTTP API of the protocol's section 16, for servers that claim to have it.
 
-Every request is one of the OpenAPI description's operations, by its id, and every answer can be held against it.
+Every request is one of the OpenAPI description's operations, by its id, and every answer can be compared with it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _METHODS = ("get", "post", "put", "delete")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row of the table: what is asked for, and which answers the description knows, by status."""
+    """One operation of the description: what is asked for, and which answers the description knows, by status."""
 
     id: str
     method: str
@@ -72,8 +72,8 @@ class Reply:
 
 
 @dataclass(eq=False)
-class Visitor:
-    """Somebody with a cookie jar of their own."""
+class HttpUser:
+    """A user with a cookie jar of their own."""
 
     name: str
     target: Target
@@ -145,7 +145,7 @@ class Visitor:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What logs this visitor in."""
+        """What logs this user in."""
         return {"username": self.username, "password": self.password}
 
     @property
@@ -155,32 +155,32 @@ class Visitor:
 
 
 @dataclass(eq=False)
-class Town:
-    """The visitors of one scene."""
+class HttpUsers:
+    """The users of one scene."""
 
     target: Target
     journal: Journal
     stack: AsyncExitStack
-    visitors: list[Visitor] = field(default_factory=list)
+    users: list[HttpUser] = field(default_factory=list)
 
-    async def stranger(self, name: str = "nobody") -> Visitor:
-        """Return somebody without an account."""
+    async def anonymous(self, name: str = "nobody") -> HttpUser:
+        """Return a user without an account."""
         http = await self.stack.enter_async_context(session_for(self.target, None))
         username, password = f"{name}-{_RUN}-{next(_COUNT)}", secrets.token_urlsafe(12)
-        visitor = Visitor(name, self.target, self.journal, http, username, password)
-        self.visitors.append(visitor)
-        return visitor
+        user = HttpUser(name, self.target, self.journal, http, username, password)
+        self.users.append(user)
+        return user
 
-    async def visitor(self, name: str) -> Visitor:
-        """Return somebody who has registered."""
-        visitor = await self.stranger(name)
-        made = await visitor.does("register", visitor.credentials)
+    async def user(self, name: str) -> HttpUser:
+        """Return a user who has registered."""
+        user = await self.anonymous(name)
+        made = await user.does("register", user.credentials)
         if not isinstance(made.get("id"), str):
             raise Unjudged(f"registering {name} told no id: {made}")
-        visitor.id = made["id"]
-        return visitor
+        user.id = made["id"]
+        return user
 
-    async def table(self, host: Visitor, *members: Visitor) -> str:
+    async def session(self, host: HttpUser, *members: HttpUser) -> str:
         """Open a session of the host's with these members; return its id."""
         made = await host.does("openSession", {"name": f"conformance-{_RUN}"})
         if not isinstance(made.get("id"), str):
@@ -192,17 +192,17 @@ class Town:
 
 
 @asynccontextmanager
-async def town(target: Target, journal: Journal) -> AsyncIterator[Town]:
-    """Let visitors come while the block runs; the sessions they opened are cleared away afterwards."""
+async def http_users(target: Target, journal: Journal) -> AsyncIterator[HttpUsers]:
+    """Hold the HTTP users of a scene while the block runs; delete the sessions they opened afterwards."""
     async with AsyncExitStack() as stack:
-        made = Town(target, journal, stack)
+        made = HttpUsers(target, journal, stack)
         try:
             yield made
         finally:
-            for visitor in made.visitors:
-                for session in visitor.opened:
+            for user in made.users:
+                for session in user.opened:
                     try:
-                        await visitor.asks("deleteSession", sessionId=session)
+                        await user.asks("deleteSession", sessionId=session)
                     except Unjudged:
                         break
 
