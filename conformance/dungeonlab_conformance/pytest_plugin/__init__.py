@@ -78,12 +78,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _target(url: str | None, file: str | None, scale: float) -> Target:
     from dungeonlab_conformance.results.errors import TargetFault
-    from dungeonlab_conformance.target.file.load import load
+    from dungeonlab_conformance.target.file.load import load_target
     from dungeonlab_conformance.target.limits import Limits
     from dungeonlab_conformance.target.target import Target
 
     try:
-        return load(Path(file), url=url, scale=scale) if file is not None else Target(url or "", limits=Limits(scale))
+        return (
+            load_target(Path(file), url=url, scale=scale)
+            if file is not None
+            else Target(url or "", limits=Limits(scale))
+        )
     except TargetFault as fault:
         raise pytest.UsageError(shown(str(fault))) from None
 

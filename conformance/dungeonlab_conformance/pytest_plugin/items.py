@@ -91,11 +91,11 @@ class Described(Suite, pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         """Read the file, then yield the items; a fault in it is one sentence."""
         from dungeonlab_conformance.results.errors import TargetFault
-        from dungeonlab_conformance.target.file.load import load
+        from dungeonlab_conformance.target.file.load import load_target
 
         url, scale = self.config.getoption("--dungeonlab-url"), self.config.getoption("--dungeonlab-timeout")
         try:
-            self.target = load(self.path, url=url, scale=scale)
+            self.target = load_target(self.path, url=url, scale=scale)
         except TargetFault as fault:
             raise self.CollectError(shown(str(fault))) from None
         yield from super().collect()

@@ -16,7 +16,7 @@ class NotThere(LookupError):  # noqa: N818
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class HttpAnswer:
     """What a step was answered."""
 
     status: int
@@ -25,7 +25,7 @@ class Answered:
     cookies: Mapping[str, str]
 
 
-def capture(answer: Answered, source: str) -> str:
+def capture(answer: HttpAnswer, source: str) -> str:
     """Return what stands at a source: a JSON pointer, ``cookie:NAME``, ``header:NAME`` or ``input:NAME``.
 
     Raises `NotThere`.

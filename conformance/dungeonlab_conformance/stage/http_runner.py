@@ -15,8 +15,8 @@ from dungeonlab_conformance.clients.http.client import Unreadable, read_text, se
 from dungeonlab_conformance.clients.http.cookies import sent_to, why_not_sent
 from dungeonlab_conformance.clients.http.diagnosis import reason
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
-from dungeonlab_conformance.stage.captures import Answered, NotThere, capture
-from dungeonlab_conformance.target.http_steps import Step
+from dungeonlab_conformance.stage.captures import HttpAnswer, NotThere, capture
+from dungeonlab_conformance.target.http_steps import HttpRequestStep
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.rate_limits import Turn, pause_wanted
 from dungeonlab_conformance.target.target import Target
@@ -32,7 +32,7 @@ class StepRefused(Exception):  # noqa: N818
     """A step was answered otherwise than expected; the message says by what, and holds no secret."""
 
 
-def _what_to_do(answer: Answered) -> str:
+def _what_to_do(answer: HttpAnswer) -> str:
     """Say what to do about an answer that was not expected, where its status tells that; empty otherwise."""
     if pause_wanted(answer) is not None:
         return "; raise the server's rate limit for the run"
@@ -42,7 +42,7 @@ def _what_to_do(answer: Answered) -> str:
     return ""
 
 
-class Stepping:
+class HttpRunner:
     """One HTTP session per identity, and the steps taken on them."""
 
     def __init__(self, target: Target) -> None:
@@ -97,12 +97,12 @@ class Stepping:
         """Close every HTTP session."""
         await asyncio.gather(*(http.close() for _, http in self._https.values()))
 
-    async def _one(self, name: str, step: Step, who: Identity, known: Mapping[str, str]) -> dict[str, str]:
+    async def _one(self, name: str, step: HttpRequestStep, who: Identity, known: Mapping[str, str]) -> dict[str, str]:
         path = fill(step.path, {key: quote(value, safe="", errors="surrogatepass") for key, value in known.items()})
         what = f"{name}: {step.method} {path}"
         redact = self.target.secrets.redact
 
-        async def ask() -> Answered:
+        async def ask() -> HttpAnswer:
             try:
                 async with asyncio.timeout(2 * self.target.limits.answer):
                     texts = {key: str(value) for key, value in known.items()}
@@ -128,8 +128,8 @@ class Stepping:
             raise StepRefused(redact(f"{what} was answered {answer.status}, but {missing}")) from None
 
     async def _ask(
-        self, step: Step, path: str, headers: dict[str, str], who: Identity, known: Mapping[str, str]
-    ) -> Answered:
+        self, step: HttpRequestStep, path: str, headers: dict[str, str], who: Identity, known: Mapping[str, str]
+    ) -> HttpAnswer:
         http = self._http(who)
         url = self.target.base + path
         texts = {name: str(value) for name, value in known.items()}
@@ -146,9 +146,9 @@ class Stepping:
             self._kept_back.setdefault(id(who), {}).update(
                 why_not_sent(header, URL(url), URL(self.target.socket)) for header in told
             )
-            return Answered(answer.status, text, answer.headers, self.cookies(who))
+            return HttpAnswer(answer.status, text, answer.headers, self.cookies(who))
 
-    async def _csrf(self, step: Step, who: Identity) -> dict[str, str]:
+    async def _csrf(self, step: HttpRequestStep, who: Identity) -> dict[str, str]:
         csrf = self.target.csrf
         if csrf is None or step.method in _SAFE:
             return {}

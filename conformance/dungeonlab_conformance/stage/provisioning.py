@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
-from dungeonlab_conformance.stage.http_runner import Stepping, StepRefused
+from dungeonlab_conformance.stage.http_runner import HttpRunner, StepRefused
 from dungeonlab_conformance.target.adapter import awaitable, complete, defines, foreign_code, text, texts
 from dungeonlab_conformance.target.identity import Account, Identity
 from dungeonlab_conformance.target.target import Target
@@ -39,7 +39,7 @@ class Backstage:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._steps = Stepping(target)
+        self._steps = HttpRunner(target)
         self._made: list[Identity] = []
         self._tried: Counter[str] = Counter()  # usernames
         self.opened = 0  # sessions

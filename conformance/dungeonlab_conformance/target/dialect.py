@@ -16,12 +16,12 @@ Args = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class PropertyNames:
     """How an object differs: `rename` maps the server's property names to the protocol's."""
 
     rename: Mapping[str, str] = field(default_factory=dict)
 
-    def ours(self, body: Any) -> Any:
+    def to_protocol(self, body: Any) -> Any:
         """Return an object with the protocol's property names."""
         if not isinstance(body, dict):
             return body
@@ -39,9 +39,9 @@ class Dialect:
     events: Mapping[str, str] = field(default_factory=dict)
     broadcasts: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, str] = field(default_factory=dict)
-    ack: Shape = field(default_factory=Shape)
+    ack: PropertyNames = field(default_factory=PropertyNames)
     data_at_top_level: bool = False
-    emissions: Mapping[str, Shape] = field(default_factory=dict)
+    emissions: Mapping[str, PropertyNames] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return self != PLAIN
@@ -77,7 +77,7 @@ class Dialect:
         """Return the arguments of an acknowledgement as the protocol would have them."""
         if not self or not args or not isinstance(args[0], dict):
             return args
-        body = self.ack.ours(args[0])
+        body = self.ack.to_protocol(args[0])
         if self.data_at_top_level and body.get("success") is True and set(body) != {"success", "data"}:
             body = {"success": True, "data": {key: value for key, value in body.items() if key != "success"}}
         return (body, *args[1:])
@@ -88,7 +88,7 @@ class Dialect:
             return name, args
         event = next((ours for ours, theirs in self.broadcasts.items() if theirs == name), name)
         if isinstance(event, str) and event in self.emissions and args:
-            args = (self.emissions[event].ours(args[0]), *args[1:])
+            args = (self.emissions[event].to_protocol(args[0]), *args[1:])
         if event == "error" and args and isinstance(args[0], dict) and isinstance(args[0].get("event"), str):
             told = args[0]["event"]
             asked = next((ours for ours, theirs in self.events.items() if theirs == told), told)

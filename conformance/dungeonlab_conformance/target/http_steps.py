@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class HttpRequestStep:
     """One HTTP request that sets a part of the stage.
 
     `capture` maps a variable to where the answer has it: a JSON pointer into its body, or ``cookie:NAME``,
@@ -27,9 +27,9 @@ class Step:
 
 
 # How a stage is set on a server that has the HTTP side of the protocol's section 16.
-OUR_HTTP_SIDE: Mapping[str, tuple[Step, ...]] = {
+REFERENCE_HTTP_API: Mapping[str, tuple[HttpRequestStep, ...]] = {
     "register": (
-        Step(
+        HttpRequestStep(
             "POST",
             "/api/auth/register",
             json={"username": "{username}", "password": "{password}", "displayName": "{actor}"},
@@ -37,20 +37,22 @@ OUR_HTTP_SIDE: Mapping[str, tuple[Step, ...]] = {
         ),
     ),
     "login": (
-        Step(
+        HttpRequestStep(
             "POST",
             "/api/auth/login",
             json={"username": "{username}", "password": "{password}"},
             capture={"user": "/id"},
         ),
     ),
-    "logout": (Step("POST", "/api/auth/logout"),),
-    "session.open": (Step("POST", "/api/game-sessions", json={"name": "{label}"}, capture={"session": "/id"}),),
-    "session.close": (Step("DELETE", "/api/game-sessions/{session}"),),
-    "membership.add": (Step("PUT", "/api/game-sessions/{session}/participants/{member}"),),
-    "membership.remove": (Step("DELETE", "/api/game-sessions/{session}/participants/{member}"),),
+    "logout": (HttpRequestStep("POST", "/api/auth/logout"),),
+    "session.open": (
+        HttpRequestStep("POST", "/api/game-sessions", json={"name": "{label}"}, capture={"session": "/id"}),
+    ),
+    "session.close": (HttpRequestStep("DELETE", "/api/game-sessions/{session}"),),
+    "membership.add": (HttpRequestStep("PUT", "/api/game-sessions/{session}/participants/{member}"),),
+    "membership.remove": (HttpRequestStep("DELETE", "/api/game-sessions/{session}/participants/{member}"),),
     "encounter.open": (
-        Step(
+        HttpRequestStep(
             "POST",
             "/api/game-sessions/{session}/encounters",
             json={"name": "{label}"},

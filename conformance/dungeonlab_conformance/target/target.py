@@ -19,7 +19,7 @@ from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.target.address import check, hide_credentials
 from dungeonlab_conformance.target.dialect import PLAIN, Dialect
 from dungeonlab_conformance.target.file.advice import advice
-from dungeonlab_conformance.target.http_steps import OUR_HTTP_SIDE, Csrf, Step
+from dungeonlab_conformance.target.http_steps import REFERENCE_HTTP_API, Csrf, HttpRequestStep
 from dungeonlab_conformance.target.identity import Account, Identity, ReadyMade
 from dungeonlab_conformance.target.limits import Capacity, Limits
 from dungeonlab_conformance.target.rate_limits import RateLimit
@@ -33,7 +33,7 @@ BUNDLED = "the bundled reference server"  # what every report calls it; its addr
 class Target:
     """The server under test.
 
-    `steps` say what is done over HTTP and how, by the names of `OUR_HTTP_SIDE`. `accounts` are those
+    `steps` say what is done over HTTP and how, by the names of `REFERENCE_HTTP_API`. `accounts` are those
     to log in to; None for one that is made for the run. `absent` are the optional parts the server lacks.
     """
 
@@ -43,7 +43,7 @@ class Target:
     transport: str = "websocket"
     headers: Mapping[str, str] = field(default_factory=dict)
     verify: bool | str = True  # or the path of a certificate authority's file
-    steps: Mapping[str, tuple[Step, ...]] = field(default_factory=lambda: OUR_HTTP_SIDE)
+    steps: Mapping[str, tuple[HttpRequestStep, ...]] = field(default_factory=lambda: REFERENCE_HTTP_API)
     limits: Limits = field(default_factory=Limits)
     rate_limit: RateLimit = field(default_factory=RateLimit)
     transports: tuple[str, ...] = ("websocket", "polling")

@@ -113,6 +113,6 @@ def test_passwords_in_urls_of_a_target_file_are_hidden(tmp_path: Path, reference
     assert done.returncode == 3
     texts = done.stdout + done.stderr + (tmp_path / "r.json").read_text("utf-8")
     assert "hunter" not in texts
-    from dungeonlab_conformance.target.file.load import load
+    from dungeonlab_conformance.target.file.load import load_target
 
-    assert load(file).secrets.redact("hunter4-hunter4 https://u:hunter3@h") == "*** https://***@h"
+    assert load_target(file).secrets.redact("hunter4-hunter4 https://u:hunter3@h") == "*** https://***@h"

@@ -10,15 +10,15 @@ from dungeonlab_conformance.invariants.dialect import deviations
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.results.errors import Missing
-from dungeonlab_conformance.target.dialect import PLAIN, Dialect, Shape
+from dungeonlab_conformance.target.dialect import PLAIN, Dialect, PropertyNames
 
 BARE = Dialect(
     events={"join-session": "joinSession", "token:move": "token:shift"},
     broadcasts={"token:move": "token:moved", "chat-message": "chatMessage", "user-joined": "player:in"},
     arguments={"join-session": "sessionId", "get-user-data": "userId"},
-    ack=Shape({"ok": "success", "message": "error"}),
+    ack=PropertyNames({"ok": "success", "message": "error"}),
     data_at_top_level=True,
-    emissions={"chat-message": Shape({"sender": "userId"}), "user-joined": Shape({"who": "userId"})},
+    emissions={"chat-message": PropertyNames({"sender": "userId"}), "user-joined": PropertyNames({"who": "userId"})},
 )
 
 

@@ -83,7 +83,7 @@ def make_target(url: str | None, target_file: Path | None, transport: str | None
     """
     from dungeonlab_conformance.results.errors import TargetFault
     from dungeonlab_conformance.target.file.document import AdapterFault, FileFault
-    from dungeonlab_conformance.target.file.load import find, load, unused
+    from dungeonlab_conformance.target.file.load import find, load_target, unused
     from dungeonlab_conformance.target.limits import Limits
     from dungeonlab_conformance.target.target import EMBEDDED, Target
 
@@ -92,7 +92,7 @@ def make_target(url: str | None, target_file: Path | None, transport: str | None
         click.echo(notice, err=True)
     try:
         if file is not None:
-            return load(file, url=url, transport=transport, scale=scale)
+            return load_target(file, url=url, transport=transport, scale=scale)
         return Target(url or EMBEDDED, transport=transport or "websocket", limits=Limits(scale))
     except AdapterFault as fault:
         raise BrokenAdapter(str(fault)) from None

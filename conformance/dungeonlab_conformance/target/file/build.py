@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.target.adapter import Adapter, defines
-from dungeonlab_conformance.target.dialect import Dialect, Shape
+from dungeonlab_conformance.target.dialect import Dialect, PropertyNames
 from dungeonlab_conformance.target.file.document import AdapterFault, Document
 from dungeonlab_conformance.target.file.rules import RECIPES, actors_fault, recipe
-from dungeonlab_conformance.target.http_steps import OUR_HTTP_SIDE, Csrf, Step
+from dungeonlab_conformance.target.http_steps import REFERENCE_HTTP_API, Csrf, HttpRequestStep
 from dungeonlab_conformance.target.identity import Account, ReadyMade
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.roles import ROLES, Party
@@ -45,7 +45,7 @@ def build(document: Document, *, url: str | None, transport: str | None, scale: 
     server = data["server"]
     adapter = _adapter(document)
     own = any(name in data for name in _OWN_WAYS) or bool(recipe(data, "session.open"))
-    steps = _steps(data) if own or _defines(adapter, "log_in") else OUR_HTTP_SIDE
+    steps = _steps(data) if own or _defines(adapter, "log_in") else REFERENCE_HTTP_API
     transports = tuple(server.get("transports", ("websocket", "polling")))
     limits, verify = data.get("timeouts", {}), _verify(document)
     try:
@@ -95,13 +95,13 @@ def _whole(document: Document, target: Target) -> None:
         raise document.fault((), "there is no session to join: add [session.open], or name one as [[static-session]]")
 
 
-def _steps(data: Mapping[str, Any]) -> dict[str, tuple[Step, ...]]:
+def _steps(data: Mapping[str, Any]) -> dict[str, tuple[HttpRequestStep, ...]]:
     return {name: tuple(_step(step) for _, step in recipe(data, name)) for name in RECIPES if recipe(data, name)}
 
 
-def _step(given: Mapping[str, Any]) -> Step:
+def _step(given: Mapping[str, Any]) -> HttpRequestStep:
     expect = given.get("expect", ())
-    return Step(
+    return HttpRequestStep(
         given.get("method", "POST"),
         given["path"],
         json=given.get("json"),
@@ -130,9 +130,9 @@ def _dialect(given: Mapping[str, Any]) -> Dialect:
         given.get("events", {}),
         given.get("broadcasts", {}),
         given.get("arguments", {}),
-        Shape(ack.get("rename", {})),
+        PropertyNames(ack.get("rename", {})),
         ack.get("data") == "top-level",
-        {event: Shape(shape.get("rename", {})) for event, shape in given.get("broadcast", {}).items()},
+        {event: PropertyNames(shape.get("rename", {})) for event, shape in given.get("broadcast", {}).items()},
     )
 
 

@@ -15,7 +15,7 @@ from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.text import files
 
-Where = tuple[str | int, ...]  # the keys and indices that lead to something in the file
+KeyPath = tuple[str | int, ...]  # the keys and indices that lead to something in the file
 
 _MOST = 256 << 10  # bytes of a file; the longest of ours has six thousand
 _REFERENCE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
@@ -36,9 +36,9 @@ class Document:
     path: Path
     text: str
     data: dict[str, Any] = field(default_factory=dict)
-    taken: dict[Where, list[str]] = field(default_factory=dict)
+    taken: dict[KeyPath, list[str]] = field(default_factory=dict)
 
-    def fault(self, where: Where, sentence: str) -> FileFault:
+    def fault(self, where: KeyPath, sentence: str) -> FileFault:
         """Return the error to raise about something in the file; nothing from the environment is shown in it."""
         secrets = Secrets()
         for values in self.taken.values():
@@ -46,7 +46,7 @@ class Document:
                 secrets.add(value)
         return FileFault(f"{self.path}:{self.line(where)}: {secrets.redact(sentence)}")
 
-    def line(self, where: Where) -> int:
+    def line(self, where: KeyPath) -> int:
         """Return the line on which something begins, or else what it would stand in."""
         while where:
             if (found := _line(self.text, where)) is not None:
@@ -81,7 +81,7 @@ def _no_toml(document: Document, message: str) -> FileFault:
     return FileFault(f"{document.path}:{line}: this is no TOML: {what[:1].lower() + what[1:]}")
 
 
-def _put_in(value: Any, where: Where, document: Document, environment: Mapping[str, str]) -> Any:
+def _put_in(value: Any, where: KeyPath, document: Document, environment: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {key: _put_in(inner, (*where, key), document, environment) for key, inner in value.items()}
     if isinstance(value, list):
@@ -107,7 +107,7 @@ def _put_in(value: Any, where: Where, document: Document, environment: Mapping[s
     return _REFERENCE.sub(put, value)
 
 
-def _line(text: str, where: Where) -> int | None:
+def _line(text: str, where: KeyPath) -> int | None:
     """Return the line on which a statement begins after which `where` exists.
 
     TOML's parser gives no positions. So this asks it: of the beginnings of the file that end with a statement, which
@@ -137,7 +137,7 @@ def _statements(text: str) -> list[int]:
     return ends
 
 
-def _holds(data: Any, where: Where) -> bool:
+def _holds(data: Any, where: KeyPath) -> bool:
     for key in where:
         try:
             data = data[key]

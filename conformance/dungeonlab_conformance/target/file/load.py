@@ -22,7 +22,7 @@ def unused() -> str:
     return f"{NAME} is not used, since a URL was given; --target {NAME} uses it with that URL" if find() else ""
 
 
-def load(path: Path, *, url: str | None = None, transport: str | None = None, scale: float = 1.0) -> Target:
+def load_target(path: Path, *, url: str | None = None, transport: str | None = None, scale: float = 1.0) -> Target:
     """Return the target that a file describes.
 
     `url` and `transport` take the place of what the file says, `scale` is multiplied into its time limits.

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dungeonlab_conformance.target.file.document import Document, FileFault, Where
+from dungeonlab_conformance.target.file.document import Document, FileFault, KeyPath
 from dungeonlab_conformance.target.file.schema_errors import misshapen
 from dungeonlab_conformance.target.roles import ROLES
 from dungeonlab_conformance.text.templates import names
@@ -39,9 +39,9 @@ def check(document: Document) -> None:
             raise fault
 
 
-def recipe(data: Mapping[str, Any], name: str) -> list[tuple[Where, dict[str, Any]]]:
+def recipe(data: Mapping[str, Any], name: str) -> list[tuple[KeyPath, dict[str, Any]]]:
     """Return the steps of a recipe, each with where it stands."""
-    where: Where = tuple(name.split("."))
+    where: KeyPath = tuple(name.split("."))
     found: Any = data
     for key in where:
         found = found.get(key, {}) if isinstance(found, dict) else {}
@@ -75,7 +75,7 @@ def _templates(document: Document) -> Iterator[FileFault]:
             yield _names_nothing(document, ("login", "command"), variable, set(_ACCOUNT))
 
 
-def _names_nothing(document: Document, where: Where, variable: str, known: set[str]) -> FileFault:
+def _names_nothing(document: Document, where: KeyPath, variable: str, known: set[str]) -> FileFault:
     there = ", ".join(f"{{{name}}}" for name in sorted(known))
     return document.fault(where, f"the template names {{{variable}}}, which nothing defines; there are {there}")
 
@@ -108,7 +108,7 @@ def _contradictions(document: Document) -> Iterator[FileFault]:
 def _headers(document: Document) -> Iterator[FileFault]:
     """Yield headers and cookies that no request could carry."""
     data = document.data
-    texts: list[tuple[Where, str]] = []
+    texts: list[tuple[KeyPath, str]] = []
     for where, table in ((("server",), data["server"]), *(step for name in RECIPES for step in recipe(data, name))):
         for name, value in table.get("headers", {}).items():
             texts.append(((*where, "headers", name), value))

@@ -12,7 +12,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from dungeonlab_conformance.target.file.document import Document, FileFault, Where
+from dungeonlab_conformance.target.file.document import Document, FileFault, KeyPath
 
 _MOST = 20  # faults of which the first in the file is told
 
@@ -54,7 +54,7 @@ def _no_command(errors: Iterable[ValidationError]) -> bool:
     return any(e.validator == "required" and e.validator_value == ["command"] and not e.path for e in errors)
 
 
-def _place(error: ValidationError) -> Where:
+def _place(error: ValidationError) -> KeyPath:
     """Return where to point: at the key itself if it is the key that is wrong."""
     where = tuple(error.absolute_path)
     unknown = _unknown(error)
@@ -138,7 +138,7 @@ def _not(value: Any) -> str:
     return f", not {kinds.get(type(value), 'a date or time')}"
 
 
-def _name(where: Where) -> str:
+def _name(where: KeyPath) -> str:
     """Name a place as it is written: ``[actors.alice] password``."""
     keys = [str(key) for key in where if isinstance(key, str)]
     if len(keys) < 2:

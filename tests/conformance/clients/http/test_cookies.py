@@ -17,14 +17,17 @@ from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.stage.provisioning import Backstage
-from dungeonlab_conformance.target.http_steps import Step
+from dungeonlab_conformance.target.http_steps import HttpRequestStep
 from dungeonlab_conformance.target.identity import Account, Identity
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_reference_server.app import make_app
 from dungeonlab_reference_server.http import COOKIE
 from dungeonlab_spec import Catalogue
 
-LOGIN = {"login": (Step("POST", "/in", capture={"user": "header:X-User"}),), "whoami": (Step("GET", "/me"),)}
+LOGIN = {
+    "login": (HttpRequestStep("POST", "/in", capture={"user": "header:X-User"}),),
+    "whoami": (HttpRequestStep("GET", "/me"),),
+}
 
 
 def sent(head: str) -> list[str]:

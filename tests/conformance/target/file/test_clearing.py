@@ -20,7 +20,7 @@ from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
-from dungeonlab_conformance.target.file.load import load
+from dungeonlab_conformance.target.file.load import load_target
 from dungeonlab_reference_server.app import make_app, serve
 from dungeonlab_reference_server.pipeline import Wire
 from dungeonlab_reference_server.rules import Payload, Refusal, Session
@@ -110,7 +110,7 @@ async def store(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
 def ready(folder: Path, text: str, *only: str) -> Runner:
     file = folder / "dungeonlab-target.toml"
     file.write_text(text, "utf-8")
-    return Runner(load(file), scenes(Selection(only=only), Catalogue.load()), concurrency=3)
+    return Runner(load_target(file), scenes(Selection(only=only), Catalogue.load()), concurrency=3)
 
 
 async def test_everything_carries_the_name_of_the_run(store: Watched, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ async def test_tokens_that_stay_in_a_ready_made_session_are_told(tmp_path: Path)
     with served(Variant(wire=KeepsTokens)) as url:
         file = tmp_path / "ready.toml"
         file.write_text(await prepare(url, FOUR, ("alice", "bob")), "utf-8")
-        target = load(file)
+        target = load_target(file)
         run = await Runner(target, scenes(Selection(only=("tokens/version-grows",)), Catalogue.load())).play()
     assert {v.outcome for v in run.verdicts} == {Outcome.PASS}
     assert run.exit_code == 0
@@ -251,7 +251,9 @@ async def test_encounters_opened_in_ready_made_sessions_are_closed(store: Watche
     closing = '[encounter.close]\nmethod = "DELETE"\npath = "/encounters/{session}/{encounter}"\n'
     file.write_text(await prepare(url, FOUR, ("alice", "bob")) + opening + closing, "utf-8")
     before = store.left
-    run = await Runner(load(file), scenes(Selection(only=("rooms/no-encounter-rooms",)), Catalogue.load())).play()
+    run = await Runner(
+        load_target(file), scenes(Selection(only=("rooms/no-encounter-rooms",)), Catalogue.load())
+    ).play()
     assert {v.outcome for v in run.verdicts} == {Outcome.PASS}
     assert run.leftovers == []
     assert store.left == before

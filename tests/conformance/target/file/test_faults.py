@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from dungeonlab_conformance.cli import main
 from dungeonlab_conformance.target.file import schema_errors
 from dungeonlab_conformance.target.file.document import FileFault
-from dungeonlab_conformance.target.file.load import load
+from dungeonlab_conformance.target.file.load import load_target
 
 SERVER = '[server]\nurl = "http://127.0.0.1:3000"\n'  # lines 1 and 2
 ACTORS = '[actors.gamemaster]\npassword = "pw-of-gm"\n[actors.alice]\npassword = "pw-of-alice"\n'  # 2 lines each
@@ -152,7 +152,7 @@ def test_one_sentence_with_file_and_line(name: str, tmp_path: Path, monkeypatch:
     file = tmp_path / "dungeonlab-target.toml"
     file.write_text(text, "utf-8")
     with pytest.raises(FileFault) as fault:
-        load(file)
+        load_target(file)
     assert str(fault.value).startswith(f"{file}:{line}: "), str(fault.value)
     assert said in str(fault.value)
     assert "\n" not in str(fault.value)
@@ -163,7 +163,7 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     file = tmp_path / "t.toml"
     file.write_bytes(b"[server]\nurl = '\xff'\n")
     with pytest.raises(FileFault, match=r"t\.toml:2: this is no UTF-8 text"):
-        load(file)
+        load_target(file)
 
 
 @pytest.mark.parametrize("command", ["run", "probe"])
@@ -218,7 +218,7 @@ def test_a_fault_never_shows_a_secret(tmp_path: Path, monkeypatch: pytest.Monkey
     ):
         file.write_text(text, "utf-8")
         with pytest.raises(FileFault) as fault:
-            load(file)
+            load_target(file)
         assert "hunter2" not in str(fault.value)
 
 

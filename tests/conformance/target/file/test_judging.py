@@ -17,7 +17,7 @@ from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.play import play
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
-from dungeonlab_conformance.target.file.load import load
+from dungeonlab_conformance.target.file.load import load_target
 from dungeonlab_spec import Catalogue
 
 DIALECT = """
@@ -53,7 +53,7 @@ path = "/api/game-sessions/{session}/participants/{member}"
 
 
 def judged(file: Path, *only: str, scale: float = 1.0) -> Run:
-    return play(load(file, scale=scale), scenes(Selection(only=only), Catalogue.load()))
+    return play(load_target(file, scale=scale), scenes(Selection(only=only), Catalogue.load()))
 
 
 def outcomes(run: Run) -> Counter[Outcome]:
@@ -178,7 +178,7 @@ async def _written(url: str, folder: Path, *sessions: tuple[str, ...], more: str
 
 
 async def _judged(file: Path, *only: str) -> Run:
-    return await Runner(load(file), scenes(Selection(only=only), Catalogue.load())).play()
+    return await Runner(load_target(file), scenes(Selection(only=only), Catalogue.load())).play()
 
 
 async def test_four_accounts_and_two_sessions(reference_url: str, tmp_path: Path) -> None:
@@ -239,13 +239,13 @@ async def test_no_token_is_left_in_a_ready_made_session(reference_url: str, tmp_
     from dungeonlab_conformance.stage import cleanup
 
     file = await _written(reference_url, tmp_path, ("alice", "bob"), ("dave",))
-    runner = Runner(load(file), scenes(Selection(only=("tokens",)), Catalogue.load()))
+    runner = Runner(load_target(file), scenes(Selection(only=("tokens",)), Catalogue.load()))
     await runner.play()
     journals = [stage.journal for _, stage in runner._stages]
     made = cleanup.tokens(journals)
     assert len(made) > 20
     assert runner.run.leftovers == []
-    again = Runner(load(file), [])
+    again = Runner(load_target(file), [])
     cast = again._cast(0)
     place = runner._all_casts[0].kept[0]
     cast.kept[0] = place
@@ -267,7 +267,7 @@ async def test_sessions_made_once_per_run(reference_url: str, tmp_path: Path) ->
     file = tmp_path / "per-run.toml"
     file.write_text(f'[server]\nurl = "{reference_url}"\n[session]\nper = "run"\n', "utf-8")
     chosen = scenes(Selection(only=("rooms", "join", "authorization", "tokens")), Catalogue.load())
-    runner = Runner(load(file), chosen, concurrency=2)
+    runner = Runner(load_target(file), chosen, concurrency=2)
     run = await runner.play()
     assert outcomes(run)[Outcome.FAIL] == outcomes(run)[Outcome.UNJUDGED] == 0
     assert run.exit_code == 0

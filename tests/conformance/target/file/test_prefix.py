@@ -12,7 +12,7 @@ from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
-from dungeonlab_conformance.target.file.load import load
+from dungeonlab_conformance.target.file.load import load_target
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_reference_server.app import make_app
 from dungeonlab_spec import Catalogue
@@ -33,7 +33,7 @@ async def origin() -> AsyncIterator[str]:
 def described(folder: Path, *lines: str) -> Target:
     file = folder / "dungeonlab-target.toml"
     file.write_text("\n".join(["[server]", *lines]), "utf-8")
-    return load(file)
+    return load_target(file)
 
 
 @pytest.mark.parametrize("path", ["", "/vtt", "/vtt/"])

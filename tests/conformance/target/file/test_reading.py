@@ -13,9 +13,9 @@ from jsonschema import Draft202012Validator
 
 from dungeonlab_conformance.cli import main
 from dungeonlab_conformance.target.file.document import read
-from dungeonlab_conformance.target.file.load import load
+from dungeonlab_conformance.target.file.load import load_target
 from dungeonlab_conformance.target.file.schema_errors import schema
-from dungeonlab_conformance.target.http_steps import OUR_HTTP_SIDE, Step
+from dungeonlab_conformance.target.http_steps import REFERENCE_HTTP_API, HttpRequestStep
 from dungeonlab_conformance.target.roles import ROLES
 
 SERVER = '[server]\nurl = "http://127.0.0.1:3000"\n'
@@ -57,19 +57,19 @@ def write(folder: Path, text: str) -> Path:
 
 def test_a_bare_url_has_our_http_side(tmp_path: Path) -> None:
     """Who says nothing of logins and sessions offers the protocol's section 16, and has its accounts made."""
-    target = load(write(tmp_path, SERVER))
-    assert target.steps is OUR_HTTP_SIDE
+    target = load_target(write(tmp_path, SERVER))
+    assert target.steps is REFERENCE_HTTP_API
     assert dict(target.accounts) == dict.fromkeys(ROLES)
     assert target.lanes is None
 
 
 def test_whoever_has_ways_of_their_own_has_only_those(tmp_path: Path) -> None:
     """Every recipe of the file becomes steps, and nothing of ours is mixed in."""
-    target = load(write(tmp_path, FULL))
+    target = load_target(write(tmp_path, FULL))
     assert set(target.steps) == {"login", "session.open", "membership.add"}
     assert target.steps["login"] == (
-        Step("GET", "/form", capture={"csrf": "input:csrf"}),
-        Step(
+        HttpRequestStep("GET", "/form", capture={"csrf": "input:csrf"}),
+        HttpRequestStep(
             "POST",
             "/form",
             form={"name": "{username}", "csrf": "{csrf}"},
@@ -85,7 +85,7 @@ def test_whoever_has_ways_of_their_own_has_only_those(tmp_path: Path) -> None:
 def test_a_url_of_the_command_line_comes_first(tmp_path: Path) -> None:
     """So do its transport and its scale of time limits."""
     text = SERVER + 'transports = ["polling"]\n[timeouts]\nanswer = 2\n'
-    target = load(write(tmp_path, text), url="http://localhost:1", scale=3)
+    target = load_target(write(tmp_path, text), url="http://localhost:1", scale=3)
     assert target.url == "http://localhost:1"
     assert target.transport == "polling"
     assert target.limits.answer == 6
@@ -93,7 +93,7 @@ def test_a_url_of_the_command_line_comes_first(tmp_path: Path) -> None:
 
 def test_what_a_server_lacks(tmp_path: Path) -> None:
     """The four token events are one part."""
-    target = load(write(tmp_path, SERVER + "[capabilities]\ntokens = false\npresence = false\nupgrade = true\n"))
+    target = load_target(write(tmp_path, SERVER + "[capabilities]\ntokens = false\npresence = false\nupgrade = true\n"))
     assert not any(target.offers(event) for event in ("token:create", "token:move", "token:delete", "presence"))
     assert target.offers("upgrade")
 
@@ -143,9 +143,9 @@ def test_init_writes_a_file_that_can_be_used(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SERVER_URL", raising=False)
     assert CliRunner().invoke(main, ["init"]).exit_code == 0
-    target = load(tmp_path / "dungeonlab-target.toml")
+    target = load_target(tmp_path / "dungeonlab-target.toml")
     assert target.url == "http://127.0.0.1:3000"
-    assert target.steps is OUR_HTTP_SIDE
+    assert target.steps is REFERENCE_HTTP_API
     again = CliRunner().invoke(main, ["init"])
     assert again.exit_code == 2
     assert "is there already; --force writes over it" in again.output
@@ -157,7 +157,7 @@ def test_init_writes_a_file_that_can_be_used(tmp_path: Path, monkeypatch: pytest
 
 def test_every_example_that_init_writes_fits(tmp_path: Path) -> None:
     """Each line that is commented out can be taken in, and then fits the schema, every section of it."""
-    text = files("dungeonlab_conformance.target_file").joinpath("template.toml").read_text("utf-8")
+    text = files("dungeonlab_conformance.target.file").joinpath("template.toml").read_text("utf-8")
     whole = re.sub(r"^#(?=\S)", "", text, flags=re.MULTILINE).replace("${", "$")
     document = tomllib.loads(whole)
     assert list(Draft202012Validator(schema()).iter_errors(document)) == []

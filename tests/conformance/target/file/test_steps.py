@@ -11,10 +11,10 @@ from aiohttp import web
 
 from dungeonlab_conformance.adapter import Adapter
 from dungeonlab_conformance.results.errors import Gone, Missing, TargetFault, Unjudged
-from dungeonlab_conformance.stage.captures import Answered, NotThere, capture
-from dungeonlab_conformance.stage.http_runner import Stepping, StepRefused
+from dungeonlab_conformance.stage.captures import HttpAnswer, NotThere, capture
+from dungeonlab_conformance.stage.http_runner import HttpRunner, StepRefused
 from dungeonlab_conformance.stage.provisioning import Backstage, parse_cookies
-from dungeonlab_conformance.target.http_steps import Csrf, Step
+from dungeonlab_conformance.target.http_steps import Csrf, HttpRequestStep
 from dungeonlab_conformance.target.identity import Account, Identity
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
@@ -72,19 +72,21 @@ async def url() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def taken(target: Target, *steps: Step, whoever: Identity | None = None, **known: str) -> dict[str, str]:
+async def taken(
+    target: Target, *steps: HttpRequestStep, whoever: Identity | None = None, **known: str
+) -> dict[str, str]:
     """Take steps as somebody, and return what they captured."""
     target.steps = {"this": steps}
-    stepping = Stepping(target)
+    runner = HttpRunner(target)
     try:
-        return await stepping.carry_out("this", Identity("host", "1", {"sid": "host"}), known, whoever)
+        return await runner.carry_out("this", Identity("host", "1", {"sid": "host"}), known, whoever)
     finally:
-        await stepping.close()
+        await runner.close()
 
 
 async def test_variables_go_into_path_body_and_headers(url: str) -> None:
     """Into a path they are escaped; two braces are one."""
-    step = Step(
+    step = HttpRequestStep(
         "PUT",
         "/echo/{session}/x",
         json={"a": ["{member}", 5], "b": "{{{label}}}"},
@@ -102,9 +104,11 @@ async def test_what_one_step_captures_the_next_one_knows(url: str) -> None:
     """From a form, a meta tag, a header, a cookie, and an element of a list."""
     told = await taken(
         Target(url),
-        Step("GET", "/page", capture={"a": "input:csrf", "b": "input:token", "c": "cookie:xsrf"}),
-        Step("POST", "/echo/", form={"all": "{a} {b} {c}"}, capture={"body": "/body", "d": "header:X-Request-Id"}),
-        Step("GET", "/echo/{d}", capture={"path": "/path", "e": "/list/0/id"}),
+        HttpRequestStep("GET", "/page", capture={"a": "input:csrf", "b": "input:token", "c": "cookie:xsrf"}),
+        HttpRequestStep(
+            "POST", "/echo/", form={"all": "{a} {b} {c}"}, capture={"body": "/body", "d": "header:X-Request-Id"}
+        ),
+        HttpRequestStep("GET", "/echo/{d}", capture={"path": "/path", "e": "/list/0/id"}),
     )
     assert told["body"] == "all=from-form+from-meta+from-cookie"
     assert told["path"] == "/echo/r-1"
@@ -115,15 +119,15 @@ async def test_a_captured_number_stays_one_where_it_stands_alone(url: str) -> No
     """In JSON; in a path, a form, a header or beside other text it is text."""
     told = await taken(
         Target(url),
-        Step("POST", "/echo/", capture={"id": "/list/0/id"}),
-        Step(
+        HttpRequestStep("POST", "/echo/", capture={"id": "/list/0/id"}),
+        HttpRequestStep(
             "POST",
             "/echo/{id}",
             json=["{id}", "n-{id}"],
             headers={"X-Id": "{id}"},
             capture={"a": "/body", "b": "/path"},
         ),
-        Step(
+        HttpRequestStep(
             "POST",
             "/echo/",
             form={"id": "{id}"},
@@ -137,8 +141,8 @@ async def test_a_captured_number_stays_one_where_it_stands_alone(url: str) -> No
 async def test_a_secure_cookie_comes_back_over_plain_http(url: str) -> None:
     """As in browsers, which take localhost for secure: a server behind TLS elsewhere is judged without it here."""
     steps = (
-        Step("POST", "/login", form={"name": "x", "secure": "yes"}, expect=(302,)),
-        Step("GET", "/echo/", capture={"c": "/cookies/sid"}),
+        HttpRequestStep("POST", "/login", form={"name": "x", "secure": "yes"}, expect=(302,)),
+        HttpRequestStep("GET", "/echo/", capture={"c": "/cookies/sid"}),
     )
     assert (await taken(Target(url), *steps))["c"] == "cookie-of-x"
 
@@ -148,8 +152,8 @@ async def test_a_step_of_a_member_is_theirs(url: str) -> None:
     member = Identity("alice", "2", {"sid": "member"}, {"username": "alice"})
     told = await taken(
         Target(url),
-        Step("POST", "/echo/", capture={"host": "/cookies/sid"}),
-        Step("POST", "/echo/{username}", capture={"theirs": "/cookies/sid", "path": "/path"}, by="member"),
+        HttpRequestStep("POST", "/echo/", capture={"host": "/cookies/sid"}),
+        HttpRequestStep("POST", "/echo/{username}", capture={"theirs": "/cookies/sid", "path": "/path"}, by="member"),
         whoever=member,
     )
     assert told == {"host": "host", "theirs": "member", "path": "/echo/alice"}
@@ -158,15 +162,17 @@ async def test_a_step_of_a_member_is_theirs(url: str) -> None:
 async def test_a_csrf_cookie_is_fetched_and_sent_back(url: str) -> None:
     """With what changes something, and not with what only asks."""
     target = Target(url, csrf=Csrf("xsrf", "X-Xsrf", "/page"))
-    told = await taken(target, Step("POST", "/echo/", capture={"sent": "/headers/X-Xsrf"}))
+    told = await taken(target, HttpRequestStep("POST", "/echo/", capture={"sent": "/headers/X-Xsrf"}))
     assert told["sent"] == "from-cookie"
     with pytest.raises(StepRefused, match="nothing at /headers/X-Xsrf"):
-        await taken(target, Step("GET", "/echo/", capture={"sent": "/headers/X-Xsrf"}))
+        await taken(target, HttpRequestStep("GET", "/echo/", capture={"sent": "/headers/X-Xsrf"}))
 
 
 async def test_headers_of_the_file_go_everywhere(url: str) -> None:
     """With each step."""
-    told = await taken(Target(url, headers={"X-Run": "5"}), Step("GET", "/echo/", capture={"run": "/headers/X-Run"}))
+    told = await taken(
+        Target(url, headers={"X-Run": "5"}), HttpRequestStep("GET", "/echo/", capture={"run": "/headers/X-Run"})
+    )
     assert told["run"] == "5"
 
 
@@ -175,19 +181,21 @@ async def test_another_answer_is_told_without_what_is_secret(url: str) -> None:
     target = Target(url)
     target.secrets.add("hunter2/secret")
     with pytest.raises(StepRefused) as refused:
-        await taken(target, Step("POST", "/refuse", json={"password": "{password}"}), password="hunter2/secret")
+        await taken(
+            target, HttpRequestStep("POST", "/refuse", json={"password": "{password}"}), password="hunter2/secret"
+        )
     assert str(refused.value) == 'this: POST /refuse was answered 403 no: {"password": "***"}'
     with pytest.raises(StepRefused, match=r"was answered 302"):  # a redirect is another answer too
-        await taken(target, Step("POST", "/login", form={"name": "x"}))
-    assert await taken(target, Step("POST", "/login", form={"name": "x"}, expect=(302,))) == {}
+        await taken(target, HttpRequestStep("POST", "/login", form={"name": "x"}))
+    assert await taken(target, HttpRequestStep("POST", "/login", form={"name": "x"}, expect=(302,))) == {}
 
 
 async def test_an_unknown_variable_and_a_server_that_is_gone() -> None:
     """The one is a fault of the file, the other leaves the scene unjudged."""
     with pytest.raises(TargetFault, match=r"names \{nobody\}"):
-        await taken(Target("http://127.0.0.1:9"), Step("GET", "/{nobody}"))
+        await taken(Target("http://127.0.0.1:9"), HttpRequestStep("GET", "/{nobody}"))
     with pytest.raises(Gone):
-        await taken(Target("http://127.0.0.1:9"), Step("GET", "/"))
+        await taken(Target("http://127.0.0.1:9"), HttpRequestStep("GET", "/"))
 
 
 @pytest.mark.parametrize(
@@ -208,12 +216,12 @@ async def test_an_unknown_variable_and_a_server_that_is_gone() -> None:
 def test_what_is_not_there(text: str, source: str, why: str) -> None:
     """Where it was looked for is said."""
     with pytest.raises(NotThere, match=why):
-        capture(Answered(200, text, {}, {}), source)
+        capture(HttpAnswer(200, text, {}, {}), source)
 
 
 def test_json_pointers_are_those_of_the_standard() -> None:
     """Slash and tilde in a key are escaped, and the empty key is one."""
-    answer = Answered(200, '{"a/b": {"m~n": {"": "x"}}}', {}, {})
+    answer = HttpAnswer(200, '{"a/b": {"m~n": {"": "x"}}}', {}, {})
     assert capture(answer, "/a~1b/m~0n/") == "x"
 
 
@@ -221,7 +229,7 @@ def test_json_pointers_are_those_of_the_standard() -> None:
 
 
 def target_with(url: str, account: Account | None, **more: Any) -> Target:
-    steps = more.pop("steps", {"whoami": (Step("GET", "/echo/me", capture={"user": "/cookies/sid"}),)})
+    steps = more.pop("steps", {"whoami": (HttpRequestStep("GET", "/echo/me", capture={"user": "/cookies/sid"}),)})
     return Target(url, accounts={"alice": account}, steps=steps, limits=Limits(0.5), **more)
 
 
@@ -273,9 +281,9 @@ async def test_a_command_that_is_none(url: str) -> None:
 async def test_a_login_by_form_keeps_what_it_captures(url: str) -> None:
     """Cookies and variables are the account's from then on; each login has a jar of its own."""
     steps = {
-        "login": (Step("POST", "/login", form={"name": "{username}"}, expect=(302,)),),
-        "whoami": (Step("GET", "/echo/me", capture={"user": "/cookies/sid"}),),
-        "logout": (Step("POST", "/echo/{user}", capture={}),),
+        "login": (HttpRequestStep("POST", "/login", form={"name": "{username}"}, expect=(302,)),),
+        "whoami": (HttpRequestStep("GET", "/echo/me", capture={"user": "/cookies/sid"}),),
+        "logout": (HttpRequestStep("POST", "/echo/{user}", capture={}),),
     }
     backstage = Backstage(target_with(url, Account(username="ann"), steps=steps))
     alice = await backstage.log_in("alice", 0)
@@ -310,7 +318,7 @@ class Own(Adapter):
 
 async def test_an_adapter_does_what_it_defines(url: str) -> None:
     """What it does not define is done by the file's steps, with the cookies that it set."""
-    target = target_with(url, None, adapter=Own, steps={"session.close": (Step("POST", "/echo/{session}"),)})
+    target = target_with(url, None, adapter=Own, steps={"session.close": (HttpRequestStep("POST", "/echo/{session}"),)})
     backstage = Backstage(target)
     alice = await backstage.log_in("alice", 0)
     assert (alice.user, alice.variables["note"]) == ("u-1", "kept")

@@ -15,7 +15,7 @@ from aiohttp import web
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
-from dungeonlab_conformance.target.file.load import load
+from dungeonlab_conformance.target.file.load import load_target
 from dungeonlab_reference_server.app import make_app
 from dungeonlab_spec import Catalogue
 
@@ -46,7 +46,7 @@ async def test_it_is_judged_over_both_transports(how: str, port: int, tmp_path: 
     file = tmp_path / "dungeonlab-target.toml"
     file.write_text(f'[server]\nurl = "https://localhost:{port}"\n[server.tls]\n{how}\n', "utf-8")
     run = await Runner(
-        load(file),
+        load_target(file),
         scenes(Selection(only=("connect/websocket", "connect/polling", "connect/upgrade", "chat")), Catalogue.load()),
     ).play()
     assert run.fault is None
@@ -57,7 +57,7 @@ async def test_otherwise_it_cannot_be_judged(port: int, tmp_path: Path) -> None:
     """One sentence, and nothing is found broken."""
     file = tmp_path / "dungeonlab-target.toml"
     file.write_text(f'[server]\nurl = "https://localhost:{port}"\n', "utf-8")
-    run = await Runner(load(file), scenes(Selection(only=("chat",)), Catalogue.load())).play()
+    run = await Runner(load_target(file), scenes(Selection(only=("chat",)), Catalogue.load())).play()
     assert run.exit_code == 3
     assert run.fault is not None
     assert "cannot be reached" in run.fault
