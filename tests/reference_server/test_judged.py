@@ -19,5 +19,5 @@ def test_everything_it_sends_fits_the_schemas() -> None:
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=SOON)
     assert told == ""
-    assert {v.outcome for v in result.verdicts} == {"pass"}
+    assert not [(v.requirement, v.event, v.reason) for v in result.verdicts if v.outcome != "pass"]
     assert result.exit_code == 0
