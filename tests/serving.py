@@ -19,7 +19,7 @@ import uvloop
 from dungeonlab_conformance.runner.embedded import READY, command
 from dungeonlab_reference_server.app import make_app, serve
 from dungeonlab_reference_server.http import HttpSide
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore
 
@@ -36,7 +36,7 @@ class Variant:
 
     settings: Settings = field(default_factory=Settings)
     store: type[MemoryStore] = MemoryStore
-    wire: type[Wire] = Wire
+    pipeline: type[Pipeline] = Pipeline
     http: type[HttpSide] = HttpSide
     door: Door = _open
 
@@ -80,7 +80,7 @@ def _serve(variant: Variant, told: Connection) -> None:
 
     async def forever() -> None:
         settings = replace(variant.settings, scrypt_n=2)  # a slow hash would prove nothing here
-        app = make_app(settings, store=variant.store(), wire_class=variant.wire, http_class=variant.http)
+        app = make_app(settings, store=variant.store(), pipeline_class=variant.pipeline, http_class=variant.http)
         _, port = await serve(app, "127.0.0.1", 0)
         told.send(await variant.door(port))
         await asyncio.Event().wait()

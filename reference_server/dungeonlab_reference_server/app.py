@@ -10,7 +10,7 @@ from aiohttp import web
 
 from dungeonlab_reference_server.http import UPLOADS, HttpSide, errors_as_json
 from dungeonlab_reference_server.origins import guard
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore, Store
 from dungeonlab_reference_server.tcp import Connections
@@ -27,21 +27,21 @@ def make_app(
     settings: Settings | None = None,
     *,
     store: Store | None = None,
-    wire_class: type[Wire] = Wire,
+    pipeline_class: type[Pipeline] = Pipeline,
     http_class: type[HttpSide] = HttpSide,
 ) -> web.Application:
     """Return an application that serves both sides; the classes are what tests put faults into."""
     settings = settings or Settings()
     store = store or MemoryStore()
-    wire = wire_class(store, settings)
+    pipeline = pipeline_class(store, settings)
     connections = Connections(settings.most_connections, settings.write_timeout)
-    app = web.Application(middlewares=[connections.middleware(), guard(wire.is_own_origin), errors_as_json])
-    app[SETTINGS], app[CONNECTIONS], app[UPLOADS] = settings, connections, wire.sockets.uploads
-    app.add_routes(http_class(store, wire).routes())
-    wire.sockets.attach(app, socketio_path=Catalogue.load().path.strip("/"))
+    app = web.Application(middlewares=[connections.middleware(), guard(pipeline.is_own_origin), errors_as_json])
+    app[SETTINGS], app[CONNECTIONS], app[UPLOADS] = settings, connections, pipeline.sockets.uploads
+    app.add_routes(http_class(store, pipeline).routes())
+    pipeline.sockets.attach(app, socketio_path=Catalogue.load().path.strip("/"))
 
     async def say_goodbye(_: web.Application) -> None:
-        await wire.close()
+        await pipeline.close()
 
     app.on_shutdown.append(say_goodbye)
     return app

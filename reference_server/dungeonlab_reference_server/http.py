@@ -13,10 +13,10 @@ from typing import Any
 
 from aiohttp import web
 
-from dungeonlab_reference_server.log import traced
+from dungeonlab_reference_server.log import traceback_without_message
 from dungeonlab_reference_server.origins import own_scheme
 from dungeonlab_reference_server.passwords import PasswordQueue, TooBusy, check_password, hash_password, nobodys_secret
-from dungeonlab_reference_server.pipeline import COOKIE, Wire
+from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rules import Session
 from dungeonlab_reference_server.store import Store, User
 from dungeonlab_reference_server.uploads import Uploads
@@ -48,12 +48,12 @@ class Problem(Exception):  # noqa: N818 - an answer, not an accident
 
 
 class HttpSide:
-    """Routes over a store; `wire` is told who lost a login or a membership."""
+    """Routes over a store; `pipeline` is told who lost a login or a membership."""
 
-    def __init__(self, store: Store, wire: Wire) -> None:
+    def __init__(self, store: Store, pipeline: Pipeline) -> None:
         self.store = store
-        self.wire = wire
-        settings = wire.settings
+        self.pipeline = pipeline
+        settings = pipeline.settings
         self.registrations = PasswordQueue(settings.scrypt_n, settings.password_wait)
         self.logins = PasswordQueue(settings.scrypt_n, settings.password_wait)  # no login waits for registrations
 
@@ -86,7 +86,7 @@ class HttpSide:
         body = await _body(request)
         username, password = _text(body, "username", 64), _text(body, "password", 1024, least=8)
         display_name = _text(body, "displayName", 64) if "displayName" in body else None
-        secret = await self.registrations.run(hash_password, password, self.wire.settings.scrypt_n)
+        secret = await self.registrations.run(hash_password, password, self.pipeline.settings.scrypt_n)
         user = User(self.new_id(), username, display_name, secret)
         if not await self.store.add_user(user):
             raise Problem(409, "this username is taken", "CONFLICT")
@@ -99,7 +99,7 @@ class HttpSide:
         user = await self.store.user_named(_text(body, "username", 64))
         password = _text(body, "password", 1024)
         # An unknown name takes as long as a wrong password.
-        secret = user.secret if user else nobodys_secret(self.wire.settings.scrypt_n)
+        secret = user.secret if user else nobodys_secret(self.pipeline.settings.scrypt_n)
         right = await self.logins.run(check_password, password, secret)
         if user is None or not right:
             raise Problem(401, "wrong username or password")
@@ -118,7 +118,7 @@ class HttpSide:
         user = await self._user(request)
         async with self.store.turn(user.id):
             await self.store.close_login(request.cookies[COOKIE])
-            await self.wire.end_user(user.id)
+            await self.pipeline.end_user(user.id)
         response = web.Response(status=204)
         response.del_cookie(COOKIE, path="/")
         return response
@@ -155,7 +155,7 @@ class HttpSide:
         async with self._turn(request):
             session = await self._mastered(request)
             await self.store.delete_session(session.id)
-            await self.wire.close_session(session.id)
+            await self.pipeline.close_session(session.id)
         return web.Response(status=204)
 
     async def enrol(self, request: web.Request) -> web.Response:
@@ -171,7 +171,7 @@ class HttpSide:
             session, user = await self._mastered(request), await self._participant(request)
             await self.store.revoke(session.id, user)
             if user != session.game_master:
-                await self.wire.remove_member(user, session.id)
+                await self.pipeline.remove_member(user, session.id)
         return web.Response(status=204)
 
     async def open_encounter(self, request: web.Request) -> web.Response:
@@ -233,7 +233,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except ConnectionResetError:  # broken off by the client in the middle of an upload; nobody reads this
         return _problem(400, "the request broke off", _CODES[400])
     except Exception as fault:  # a fault of ours is told as JSON too
-        log.error("fault method=%s error=%s", request.method, traced(fault))
+        log.error("fault method=%s error=%s", request.method, traceback_without_message(fault))
         return _problem(500, "something went wrong here", "INTERNAL_ERROR")
 
 

@@ -8,6 +8,6 @@ from __future__ import annotations
 import traceback
 
 
-def traced(fault: BaseException) -> str:
+def traceback_without_message(fault: BaseException) -> str:
     """Return the kind of an exception and the lines of code it came through."""
     return f"{type(fault).__name__}\n{''.join(traceback.format_tb(fault.__traceback__))}"

@@ -19,15 +19,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from socketio.exceptions import ConnectionRefusedError as Turned
+from socketio import exceptions
 
 from dungeonlab_reference_server.bounds import excess, weight
-from dungeonlab_reference_server.log import traced
+from dungeonlab_reference_server.log import traceback_without_message
 from dungeonlab_reference_server.origins import is_own
 from dungeonlab_reference_server.rate import Allowance, RateLimit
 from dungeonlab_reference_server.rules import EFFECTS, Command, Emission, Payload, Refusal, Session, question_errors
 from dungeonlab_reference_server.settings import Settings
-from dungeonlab_reference_server.socketio_server import Sockets, Where
+from dungeonlab_reference_server.socketio_server import AckAddress, SocketIoServer
 from dungeonlab_reference_server.store import Store
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.validation import accepts, complaint
@@ -37,10 +37,10 @@ COOKIE = "dungeonlab_session"
 log = logging.getLogger("dungeonlab")
 
 
-class Wire:
+class Pipeline:
     """What happens between a packet that comes in and those that go out."""
 
-    sockets_class: type[Sockets] = Sockets
+    sockets_class: type[SocketIoServer] = SocketIoServer
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
@@ -52,7 +52,7 @@ class Wire:
         self.users: dict[str, str] = {}  # by connection
         self.seats: dict[str, str] = {}  # session by connection
         self.sockets = self.sockets_class(self, settings)
-        self.own: Mapping[str, Callable[[str, str, Payload], Awaitable[Payload]]] = {
+        self.handlers: Mapping[str, Callable[[str, str, Payload], Awaitable[Payload]]] = {
             "join-session": self.join,
             "leave-session": self.leave,
             "get-user-data": self.user_data,
@@ -79,19 +79,20 @@ class Wire:
         user = await self.authenticate(environ)
         if user is not None:
             async with self.store.turn(user):  # a logout comes before this or after it, and then finds it
-                if len(self.connections_of(user)) >= self.settings.connections_per_user:
-                    raise Turned(f"more than {self.settings.connections_per_user} connections of one user")
+                most = self.settings.connections_per_user
+                if len(self.connections_of(user)) >= most:
+                    raise exceptions.ConnectionRefusedError(f"more than {most} connections of one user")
                 if await self.authenticate(environ) == user:
                     self.users[connection] = user
                     log.info("connected user=%s connection=%s", user, connection)
                     return
-        self.turn_away("log in first: no valid session cookie came with this connection")
+        self.refuse_connection("log in first: no valid session cookie came with this connection")
 
-    def turn_away(self, message: str) -> None:
+    def refuse_connection(self, message: str) -> None:
         """Refuse a connection; it learns why, and the code."""
         more = {"code": "UNAUTHENTICATED"}
         self._check(self.catalogue.refusal, {"message": message, "data": more})
-        raise Turned(message, more)
+        raise exceptions.ConnectionRefusedError(message, more)
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
         """Forget where a connection sat. Membership is no matter of connections."""
@@ -115,19 +116,19 @@ class Wire:
         """Take a user who is no member any more out of the session's room, and say so."""
         for connection in self.connections_of(user):
             if self.seats.get(connection) == session:
-                await self.throw_out(connection, "removed")
+                await self.remove_from_room(connection, "removed")
 
     async def close_session(self, session: str) -> None:
         """Take everybody out of the room of a session that is no more."""
         for connection in [c for c, s in self.seats.items() if s == session]:
-            await self.throw_out(connection, "removed")
+            await self.remove_from_room(connection, "removed")
 
-    async def throw_out(self, connection: str, reason: str) -> None:
+    async def remove_from_room(self, connection: str, reason: str) -> None:
         """Take one connection out of its room, and tell it; it may have gone by itself meanwhile."""
         session = self.seats.get(connection)
         await self.leave_room(connection, reason)
         if session is not None:
-            await self.tell(connection, "session-removed", {"sessionId": session, "reason": reason})
+            await self.send(connection, "session-removed", {"sessionId": session, "reason": reason})
 
     def connections_of(self, user: str) -> list[str]:
         """Return the open connections of a user."""
@@ -135,12 +136,12 @@ class Wire:
 
     # -- the pipeline --------------------------------------------------------------------------------
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         """Carry one request out or refuse it, and answer; `where` is None if no answer is wanted."""
         name = data[0] if data and isinstance(data[0], str) else ""
         await self._answer(connection, name, self.perform(connection, name, data[1:]), where)
 
-    async def on_unreadable(self, connection: str, why: str, where: Where | None) -> None:
+    async def on_unreadable(self, connection: str, why: str, where: AckAddress | None) -> None:
         """Refuse what could not be made out."""
 
         async def refuse() -> Payload:
@@ -159,7 +160,7 @@ class Wire:
         self.volume.charge(user, size, at)
         return True
 
-    async def on_excess(self, connection: str, where: Where | None) -> None:
+    async def on_excess(self, connection: str, where: AckAddress | None) -> None:
         """Refuse a request that was not admitted."""
 
         async def refuse() -> Payload:
@@ -168,7 +169,7 @@ class Wire:
 
         await self._answer(connection, "", refuse(), where)
 
-    async def _answer(self, connection: str, name: str, act: Awaitable[Payload], where: Where | None) -> None:
+    async def _answer(self, connection: str, name: str, act: Awaitable[Payload], where: AckAddress | None) -> None:
         known = name if name in self.catalogue else "unknown"  # a log is no place for what clients write
         try:
             envelope = {"success": True, "data": await act}
@@ -178,7 +179,7 @@ class Wire:
             envelope = {"success": False, "error": refusal.text, "code": refusal.code}
             self._check(self.catalogue.failure, envelope)
         except Exception as fault:  # a fault of ours must not leave the client without an answer
-            log.error("fault event=%s error=%s", known, traced(fault))
+            log.error("fault event=%s error=%s", known, traceback_without_message(fault))
             envelope = {"success": False, "error": "something went wrong here", "code": "INTERNAL_ERROR"}
         await self.acknowledge(connection, name, envelope, where)
 
@@ -192,8 +193,8 @@ class Wire:
         payload = self.check_shape(event, args)
         async with self.store.turn(payload["sessionId"]) if "membership" in event.needs else nullcontext():
             token = await self.check_rights(event, payload, user, connection)
-            if name in self.own:
-                return await self.own[name](connection, user, payload)
+            if name in self.handlers:
+                return await self.handlers[name](connection, user, payload)
             return await self.take_effect(self.command(event, payload, user, token), connection)
 
     def check_open(self, connection: str) -> str:
@@ -287,7 +288,7 @@ class Wire:
                 await self.enter_room(connection, session.id)
             for other in self.connections_of(user):
                 if self.seats.get(other) not in (None, session.id):
-                    await self.throw_out(other, "switched")
+                    await self.remove_from_room(other, "switched")
         return {
             "sessionId": session.id,
             "gameMasterId": session.game_master,
@@ -351,29 +352,29 @@ class Wire:
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
         """Tell a room who came or went."""
         told = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
-        await self.tell_others(Emission(event, session, told), connection)
+        await self.send_to_others(Emission(event, session, told), connection)
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
         """Tell the room of a request that was carried out."""
-        await self.tell_others(emission, sender)
+        await self.send_to_others(emission, sender)
 
-    async def tell_others(self, emission: Emission, sender: str) -> None:
+    async def send_to_others(self, emission: Emission, sender: str) -> None:
         """Tell everybody in the room but one connection."""
         self._check(self.catalogue[emission.event].emission, emission.payload)
         await self.sockets.emit(emission.event, emission.payload, room=self.room(emission.session), skip_sid=sender)
 
-    async def tell(self, connection: str, event: str, payload: Payload) -> None:
+    async def send(self, connection: str, event: str, payload: Payload) -> None:
         """Tell one connection."""
         self._check(self.catalogue[event].emission, payload)
         await self.sockets.emit(event, payload, to=connection)
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         """Answer, or tell a failure by an error event where no answer is wanted."""
         if where is not None:
             await self.sockets.answer(where, envelope)
         elif not envelope["success"]:
             told = name if name.isprintable() else ""  # half a surrogate pair is no text that could be sent
-            await self.tell(connection, "error", {"event": told, "error": envelope["error"], "code": envelope["code"]})
+            await self.send(connection, "error", {"event": told, "error": envelope["error"], "code": envelope["code"]})
 
     def _check(self, reference: str | None, payload: Payload) -> None:
         if self.settings.check_outgoing and (reference is None or not accepts(reference, payload)):

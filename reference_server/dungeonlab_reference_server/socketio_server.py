@@ -1,6 +1,6 @@
 """Socket.IO as this server needs it: python-socketio, with the seams it does not offer in public.
 
-Whatever a client sends is answered, or ends that client's own connection. What the packets mean is `wire`'s
+Whatever a client sends is answered, or ends that client's own connection. What the packets mean is `pipeline`'s
 business.
 """
 
@@ -24,7 +24,7 @@ from dungeonlab_reference_server.frames import are_packets
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.uploads import FREE, Uploads
 
-Where = tuple[str, int]  # what an answer goes to: an Engine.IO connection, and the number of the request
+AckAddress = tuple[str, int]  # what an answer goes to: an Engine.IO connection, and the number of the request
 
 _REQUEST = re.compile(r"(?P<kind>[256])(?:(?P<attachments>[0-9]{1,10})-)?(?:/,)?(?P<number>[0-9]{1,100})?(?![0-9/])")
 _CONNECTS = 100  # CONNECT packets that one connection may send: clients send one for each namespace
@@ -32,7 +32,7 @@ _CONNECTS = 100  # CONNECT packets that one connection may send: clients send on
 log = logging.getLogger("dungeonlab")
 
 
-class Hearer(Protocol):
+class PacketHandler(Protocol):
     """Whom packets are told."""
 
     async def on_connect(self, connection: str, environ: Any, auth: Any = None) -> None:
@@ -47,24 +47,24 @@ class Hearer(Protocol):
     def admits(self, connection: str, size: int) -> bool:
         """Charge a request of so many bytes to the connection's user; False if it is more than the user may send."""
 
-    async def on_excess(self, connection: str, where: Where | None) -> None:
+    async def on_excess(self, connection: str, where: AckAddress | None) -> None:
         """Answer a request that was not admitted, and is not read."""
 
-    async def on_event(self, connection: str, data: list[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: list[Any], where: AckAddress | None) -> None:
         """Answer a request: its name and what follows; `where` is None if no answer is wanted."""
 
-    async def on_unreadable(self, connection: str, why: str, where: Where | None) -> None:
+    async def on_unreadable(self, connection: str, why: str, where: AckAddress | None) -> None:
         """Answer a request that cannot be read."""
 
 
-class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
-    """Hands every request to its hearer, with what an answer must be sent to, one at a time for each connection.
+class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
+    """Hands every request to its handler, with what an answer must be sent to, one at a time for each connection.
 
     The library's own handlers cannot tell whether an answer is wanted, and leave open what becomes of a packet
     that cannot be decoded, of an upgrade that is begun only, and of a connection lost while it is let in.
     """
 
-    def __init__(self, hearer: Hearer, settings: Settings, **options: Any) -> None:
+    def __init__(self, handler: PacketHandler, settings: Settings, **options: Any) -> None:
         super().__init__(
             **options,
             async_mode="aiohttp",
@@ -75,7 +75,7 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
             namespaces=["/"],
             settings=settings,
         )
-        self.hearer = hearer
+        self.handler = handler
         self.largest = settings.largest_message
         self.most_values = settings.most_values
         self.connect_timeout = settings.connect_timeout
@@ -87,19 +87,19 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
         self._attachments: dict[str, int] = {}  # binary frames still to come, and to be thrown away
         self._outside: dict[str, asyncio.TimerHandle] = {}  # connections in no namespace, and what ends them
         self._connects: Counter[str] = Counter()  # CONNECT packets by connection
-        self.on("connect", hearer.on_connect)
-        self.on("disconnect", hearer.on_disconnect)
+        self.on("connect", handler.on_connect)
+        self.on("disconnect", handler.on_disconnect)
 
     def _engineio_server_class(self) -> type[Engine]:
         return Engine
 
-    # -- for the hearer ------------------------------------------------------------------------------
+    # -- for the handler ------------------------------------------------------------------------------
 
     def is_open(self, connection: str) -> bool:
         """Whether a connection is let in and has not begun to end."""
         return bool(self.manager.is_connected(connection, "/"))
 
-    async def answer(self, where: Where, envelope: dict[str, Any]) -> None:
+    async def answer(self, where: AckAddress, envelope: dict[str, Any]) -> None:
         """Send an acknowledgement."""
         eio_sid, number = where
         await self._send_packet(eio_sid, self.packet_class(3, namespace="/", id=number, data=[envelope]))
@@ -149,16 +149,16 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
             raise ValueError("a request before the connection was let in")
         where = (eio_sid, int(head["number"])) if head["number"] else None
         size = len(data) if data.isascii() else len(data.encode())
-        if not self.hearer.admits(connection, size):
-            await self.hearer.on_excess(connection, where)
+        if not self.handler.admits(connection, size):
+            await self.handler.on_excess(connection, where)
             return
         try:
             request = self._read(data, head.end(), size)
         except ValueError as problem:
-            await self.hearer.on_unreadable(connection, str(problem), where)
+            await self.handler.on_unreadable(connection, str(problem), where)
         else:
             # No request of the protocol holds binary data: one that does is refused before all of it has arrived.
-            await self.hearer.on_event(connection, [*request[:1], b""] if head["kind"] == "5" else request, where)
+            await self.handler.on_event(connection, [*request[:1], b""] if head["kind"] == "5" else request, where)
 
     async def _handle_event(self, *_: Any) -> None:
         raise ValueError("a request to another namespace, or under a number too long")
@@ -185,7 +185,7 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
     # -- connections ---------------------------------------------------------------------------------
 
     async def _handle_eio_connect(self, eio_sid: str, environ: Any) -> None:
-        owner = await self.hearer.owner(environ)
+        owner = await self.handler.owner(environ)
         await super()._handle_eio_connect(eio_sid, environ)
         self.eio.owners[eio_sid] = owner
         self._wait_outside(eio_sid)

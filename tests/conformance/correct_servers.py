@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
-from dungeonlab_reference_server.socketio_server import Where
+from dungeonlab_reference_server.socketio_server import AckAddress
 
 
-class WritesIntegersWithAPoint(Wire):
+class WritesIntegersWithAPoint(Pipeline):
     """Every integer is written `3.0`, as languages do that have but one kind of number."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, _with_points(envelope), where)
 
-    async def tell_others(self, emission: Emission, sender: str) -> None:
+    async def send_to_others(self, emission: Emission, sender: str) -> None:
         told = Emission(emission.event, emission.session, _with_points(emission.payload))
-        await super().tell_others(told, sender)
+        await super().send_to_others(told, sender)
 
 
 def _with_points(value: Any) -> Any:
@@ -28,16 +28,16 @@ def _with_points(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class DisconnectsTheRemoved(Wire):
+class DisconnectsTheRemoved(Pipeline):
     """Whoever's membership ends is told, and disconnected."""
 
-    async def throw_out(self, connection: str, reason: str) -> None:
-        await super().throw_out(connection, reason)
+    async def remove_from_room(self, connection: str, reason: str) -> None:
+        await super().remove_from_room(connection, reason)
         if reason == "removed":
             await self.sockets.disconnect(connection)
 
 
-class TakesShortMessages(Wire):
+class TakesShortMessages(Pipeline):
     """A packet of more than 20 kB ends its connection."""
 
     def __init__(self, *args: Any) -> None:
@@ -45,7 +45,7 @@ class TakesShortMessages(Wire):
         self.sockets.eio.max_http_buffer_size = 20_000
 
 
-class RefusesWithoutNames(Wire):
+class RefusesWithoutNames(Pipeline):
     """Nobody learns which sessions and tokens exist: all that is foreign is answered alike."""
 
     async def perform(self, connection: str, name: str, args: Any) -> Payload:
@@ -57,10 +57,10 @@ class RefusesWithoutNames(Wire):
             raise
 
 
-class DisconnectsWhomeverItRefuses(Wire):
+class DisconnectsWhomeverItRefuses(Pipeline):
     """Whoever sends what is refused is answered, with or without a callback, and disconnected."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, envelope, where)
         if not envelope["success"]:
             await self.sockets.disconnect(connection)

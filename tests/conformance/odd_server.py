@@ -10,9 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from dungeonlab_reference_server.http import HttpSide
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload
-from dungeonlab_reference_server.socketio_server import Where
+from dungeonlab_reference_server.socketio_server import AckAddress
 
 
 def _deep(levels: int) -> Any:
@@ -45,16 +45,16 @@ def odd(message: Any, seldom: float = 0.3) -> Any:
     return whole[0]
 
 
-class OddWire(Wire):
+class OddPipeline(Pipeline):
     """Answers and tells odd things; what it does is right."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if where is None:
             await super().acknowledge(connection, name, envelope, where)
         else:
             await self.sockets.answer(where, odd(envelope))
 
-    async def tell_others(self, emission: Emission, sender: str) -> None:
+    async def send_to_others(self, emission: Emission, sender: str) -> None:
         event = odd(emission.event, 0.02)
         name = event if isinstance(event, str) and event != "\ud800" else "odd"
         await self.sockets.emit(name, odd(emission.payload), room=self.room(emission.session), skip_sid=sender)

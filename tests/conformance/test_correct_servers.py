@@ -20,21 +20,21 @@ from dungeonlab_reference_server.settings import Settings
 from dungeonlab_spec import Catalogue
 
 SERVERS = {
-    "integers written 3.0": (Variant(wire=WritesIntegersWithAPoint), ("tokens", "order", "broadcasts", "rooms")),
+    "integers written 3.0": (Variant(pipeline=WritesIntegersWithAPoint), ("tokens", "order", "broadcasts", "rooms")),
     "a removed member is disconnected": (
-        Variant(wire=DisconnectsTheRemoved),
+        Variant(pipeline=DisconnectsTheRemoved),
         ("authorization/checked-on-every-operation", "authorization/removed-member-hears-nothing", "presence"),
     ),
     "whoever is refused is disconnected at once, without a callback too": (
-        Variant(wire=DisconnectsWhomeverItRefuses),
+        Variant(pipeline=DisconnectsWhomeverItRefuses),
         (
             "connect/readable-packets",
             "acks/failure-without-callback-emits-error",
             "payloads/missing-callback-is-harmless",
         ),
     ),
-    "no packet above 20 kB": (Variant(wire=TakesShortMessages), ("payloads/very-long", "payloads/bound-broken")),
-    "nobody learns what exists": (Variant(wire=RefusesWithoutNames), ("acks/code-names-the-cause", "join")),
+    "no packet above 20 kB": (Variant(pipeline=TakesShortMessages), ("payloads/very-long", "payloads/bound-broken")),
+    "nobody learns what exists": (Variant(pipeline=RefusesWithoutNames), ("acks/code-names-the-cause", "join")),
     "60 events a minute, malformed ones too": (
         Variant(Settings(rate_limit=60)),
         ("connect/malformed-frames-are-harmless", "authorization/outsider-refused"),

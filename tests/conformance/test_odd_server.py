@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.conformance.odd_server import OddHttp, OddWire
+from tests.conformance.odd_server import OddHttp, OddPipeline
 from tests.serving import Variant, served
 
 from dungeonlab_conformance.runner.play import play
@@ -17,7 +17,7 @@ from dungeonlab_spec import Catalogue
 def test_no_scene_fails_for_what_a_server_answers() -> None:
     """Every scene comes to a finding, or says why it could not judge: none fails itself, nor does the judging."""
     chosen = scenes(Selection(parts=("http",)), Catalogue.load())
-    with served(Variant(wire=OddWire, http=OddHttp)) as url:
+    with served(Variant(pipeline=OddPipeline, http=OddHttp)) as url:
         run = play(Target(url, limits=Limits(0.1)), chosen)
     assert run.own_fault == ""
     assert [(v.requirement, v.event, v.reason) for v in run.verdicts if v.outcome == "error"] == []

@@ -69,19 +69,19 @@ FAR = Link(latency=0.100, jitter=0.020, rate=10_000)
 
 WEATHERS: Mapping[str, Weather] = {
     "calm": Weather("nothing is in the way"),
-    "hesitant": Weather("every handler waits up to 30 ms", Variant(wire=Hesitates, http=HesitatesOverHttp)),
+    "hesitant": Weather("every handler waits up to 30 ms", Variant(pipeline=Hesitates, http=HesitatesOverHttp)),
     "far": Weather("100 ms each way, with jitter, at 10 kB/s", Variant(door=Network(FAR).before)),
     "laggard": Weather(
         f"{LAGGARD}'s link is much slower than everybody else's",
         Variant(door=Network(Link(0.001), f"X-Actor: {LAGGARD}".encode(), Link(0.150, 0.100, 10_000)).before),
         target=Signed,
     ),
-    "errors-twice": Weather("refusals are told by an error event as well", Variant(wire=TellsErrorsTwice)),
-    "thrown-out": Weather("whoever lacks the right is answered and disconnected", Variant(wire=ThrowsOut)),
-    "thrown-out-later": Weather("whoever is refused is disconnected a moment later", Variant(wire=ThrowsOutLater)),
+    "errors-twice": Weather("refusals are told by an error event as well", Variant(pipeline=TellsErrorsTwice)),
+    "thrown-out": Weather("whoever lacks the right is answered and disconnected", Variant(pipeline=ThrowsOut)),
+    "thrown-out-later": Weather("whoever is refused is disconnected a moment later", Variant(pipeline=ThrowsOutLater)),
     "plain": Weather(
         "ids are small numbers; strangers get 401; long-polling",
-        Variant(wire=Counts, http=TurnsAwayAtTheDoor),
+        Variant(pipeline=Counts, http=TurnsAwayAtTheDoor),
         transport="polling",
     ),
     "websocket-only": Weather(
@@ -89,12 +89,12 @@ WEATHERS: Mapping[str, Weather] = {
     ),
     "modest": Weather(
         "20 kB a message, 16 packets an upload; long-polling",
-        Variant(Settings(largest_message=20_000), wire=TakesLittleAtOnce),
+        Variant(Settings(largest_message=20_000), pipeline=TakesLittleAtOnce),
         transport="polling",
     ),
-    "talkative": Weather("presence events, and events of the server's own", Variant(wire=SaysMore)),
+    "talkative": Weather("presence events, and events of the server's own", Variant(pipeline=SaysMore)),
     "limited": Weather("60 events a minute and user", Variant(Settings(rate_limit=60))),
-    "late": Weather("one answer in a hundred takes longer than it may", Variant(wire=AnswersLate), scale=0.1),
+    "late": Weather("one answer in a hundred takes longer than it may", Variant(pipeline=AnswersLate), scale=0.1),
     "stalling": Weather("the server stands still from time to time", Variant(door=stall), scale=0.1),
     "dozing": Weather("the judge stands still from time to time", company=interrupt, scale=0.1),
     "busy": Weather("other users play on the same server", company=play_on),

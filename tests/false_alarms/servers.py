@@ -15,7 +15,7 @@ from aiohttp import web
 from engineio.payload import Payload as Polled
 
 from dungeonlab_reference_server.http import HttpSide
-from dungeonlab_reference_server.pipeline import COOKIE, Wire
+from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rules import Command, Emission, Payload
 from dungeonlab_spec import Catalogue, Event
 
@@ -31,7 +31,7 @@ async def hesitate() -> None:
     await asyncio.sleep(random.uniform(0, _PAUSE))
 
 
-class Hesitates(Wire):
+class Hesitates(Pipeline):
     """Every handler waits up to 30 ms before it judges, and again before it answers."""
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
@@ -66,7 +66,7 @@ def _hesitating(handler: Any) -> Callable[[web.Request], Awaitable[web.StreamRes
     return hesitating
 
 
-class AnswersLate(Wire):
+class AnswersLate(Pipeline):
     """Every now and then an answer takes longer than it may, and the broadcast before it too."""
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
@@ -87,7 +87,7 @@ async def stall(port: int) -> int:
     return port
 
 
-class TellsErrorsTwice(Wire):
+class TellsErrorsTwice(Pipeline):
     """A refusal is told by an `error` event too, before the acknowledgement or after it."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: tuple[str, int] | None) -> None:
@@ -97,7 +97,7 @@ class TellsErrorsTwice(Wire):
             await super().acknowledge(connection, name, envelope, each)
 
 
-class ThrowsOut(Wire):
+class ThrowsOut(Pipeline):
     """Whoever asks for what they have no right to is answered, then disconnected."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: tuple[str, int] | None) -> None:
@@ -106,7 +106,7 @@ class ThrowsOut(Wire):
             await self.sockets.disconnect(connection)
 
 
-class SaysMore(Wire):
+class SaysMore(Pipeline):
     """Presence is told for each connection, and events of this server's own come along with the catalogue's.
 
     One of them tells a room, whenever somebody enters it, who is there, with their profiles.
@@ -134,7 +134,7 @@ class SaysMore(Wire):
 _MAKING: ContextVar[str] = ContextVar("_MAKING")
 
 
-class Counts(Wire):
+class Counts(Pipeline):
     """Tokens are numbered from 1."""
 
     counted = 0
@@ -179,7 +179,7 @@ class TurnsAwayAtTheDoor(CountsOverHttp):
         """Answer a handshake, or whatever else is asked over long-polling."""
         if "sid" not in request.query and await self.store.login(request.cookies.get(COOKIE, "")) is None:
             return web.json_response({"error": "log in first", "code": "UNAUTHENTICATED"}, status=401)
-        answer: web.StreamResponse = await self.wire.sockets.eio.handle_request(request)
+        answer: web.StreamResponse = await self.pipeline.sockets.eio.handle_request(request)
         return answer
 
 
@@ -194,11 +194,11 @@ class SpeaksOverWebSocketOnly(HttpSide):
         """Answer a handshake, or an attempt at polling."""
         if request.query.get("transport") != "websocket":
             return web.json_response({"code": 0, "message": "Transport unknown"}, status=400)
-        answer: web.StreamResponse = await self.wire.sockets.eio.handle_request(request)
+        answer: web.StreamResponse = await self.pipeline.sockets.eio.handle_request(request)
         return answer
 
 
-class TakesLittleAtOnce(Wire):
+class TakesLittleAtOnce(Pipeline):
     """One upload over long-polling may hold 16 packets, as is usual for servers written in Python."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -206,7 +206,7 @@ class TakesLittleAtOnce(Wire):
         Polled.max_decode_packets = 16
 
 
-class ThrowsOutLater(Wire):
+class ThrowsOutLater(Pipeline):
     """Whoever was refused is answered, and disconnected a moment later."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: tuple[str, int] | None) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload
 
 
-class Altering(Wire):
+class Altering(Pipeline):
     """Makes something else of a command's effect; nothing, for nothing but that."""
 
     def altered(self, command: Command, effect: Effect) -> Effect:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dungeonlab_reference_server.http import HttpSide
-from dungeonlab_reference_server.pipeline import Wire
-from dungeonlab_reference_server.socketio_server import Sockets
+from dungeonlab_reference_server.pipeline import Pipeline
+from dungeonlab_reference_server.socketio_server import SocketIoServer
 from dungeonlab_reference_server.store import MemoryStore
 from tests.mutants.happened import HAPPENED
 from tests.serving import Variant
 
-S = TypeVar("S", Wire, Sockets, HttpSide, MemoryStore)
-Seam = Wire | Sockets | HttpSide | MemoryStore
+S = TypeVar("S", Pipeline, SocketIoServer, HttpSide, MemoryStore)
+Seam = Pipeline | SocketIoServer | HttpSide | MemoryStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +56,16 @@ class Fault(Charge):
     @property
     def variant(self) -> Variant:
         """The server that has this fault."""
-        wire, sockets = self._seam(Wire), self._seam(Sockets)
-        wire = type(wire.__name__, (wire,), {"sockets_class": sockets})
-        return Variant(store=self._seam(MemoryStore), wire=wire, http=self._seam(HttpSide))
+        pipeline, sockets = self._seam(Pipeline), self._seam(SocketIoServer)
+        pipeline = type(pipeline.__name__, (pipeline,), {"sockets_class": sockets})
+        return Variant(store=self._seam(MemoryStore), pipeline=pipeline, http=self._seam(HttpSide))
 
     @property
     def methods(self) -> frozenset[tuple[type[Seam], str]]:
         """What it replaces: the class of the reference server, and the name within."""
         return frozenset(
             (kind, name)
-            for kind in (Wire, Sockets, HttpSide, MemoryStore)
+            for kind in (Pipeline, SocketIoServer, HttpSide, MemoryStore)
             for seam in self._seam(kind).__mro__
             if issubclass(seam, kind) and seam is not kind
             for name in vars(seam).keys() - {"__doc__", "__module__"}

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Payload, Refusal
 from dungeonlab_reference_server.settings import Settings
-from dungeonlab_reference_server.socketio_server import Where
+from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_reference_server.store import Store
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
@@ -18,7 +18,7 @@ from tests.mutants.fault import faulty
 CHANGES = ("token:create", "token:update", "token:delete")
 
 
-class Answering(Wire):
+class Answering(Pipeline):
     """Sends something else in place of an acknowledgement; a reworded one for nothing but its wording."""
 
     def success(self, name: str, envelope: Payload) -> Any:
@@ -29,7 +29,7 @@ class Answering(Wire):
         """Return what is sent on failure."""
         return envelope
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if where is None:
             await super().acknowledge(connection, name, envelope, where)
         else:
@@ -89,7 +89,7 @@ class AddsTheTime(Answering):
 
 
 @faulty("acks/success-shape", "direct/no-secrets")
-class NamesTheParticipantsInFull(Wire):
+class NamesTheParticipantsInFull(Pipeline):
     """Joining answers with the participants' records in place of their ids, e-mail address and API key included."""
 
     async def join(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -196,7 +196,7 @@ class CallsTheEncounterASession(Answering):
 
 
 @faulty("acks/code-names-the-cause")
-class LooksForThingsFirst(Wire):
+class LooksForThingsFirst(Pipeline):
     """Encounter and token are looked for before it is asked who wants to know: outsiders learn which there are."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
@@ -206,7 +206,7 @@ class LooksForThingsFirst(Wire):
 
 
 @faulty("acks/code-names-the-cause", hides=True)
-class AsksWhoBeforeWhat(Wire):
+class AsksWhoBeforeWhat(Pipeline):
     """Whoever is no member is told so before it is looked at what they ask."""
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
@@ -219,7 +219,7 @@ class AsksWhoBeforeWhat(Wire):
 
 
 @faulty("acks/code-names-the-cause")
-class TellsWhoExists(Wire):
+class TellsWhoExists(Pipeline):
     """Asked for the profile of somebody who does not exist, it says that something is wrong with the id."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -229,7 +229,7 @@ class TellsWhoExists(Wire):
 
 
 @faulty("acks/code-names-the-cause")
-class TakesTheAbsentForStrangers(Wire):
+class TakesTheAbsentForStrangers(Pipeline):
     """A member who has not joined is told to be no member."""
 
     def check_joined(self, event: Event, session_id: str, connection: str) -> None:
@@ -243,20 +243,20 @@ class TakesTheAbsentForStrangers(Wire):
 
 
 @faulty("acks/exactly-one-answer")
-class AnswersTwice(Wire):
+class AnswersTwice(Pipeline):
     """A refused request is answered twice: there is no return after the refusal."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, envelope, where)
         if where is not None and not envelope["success"]:
             await super().acknowledge(connection, name, {"success": True, "data": {}}, where)
 
 
 @faulty("acks/exactly-one-answer")
-class AnswersOnceMoreWhenSaved(Wire):
+class AnswersOnceMoreWhenSaved(Pipeline):
     """A token's creation is answered at once, and again 200 ms later when it has been saved."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, envelope, where)
         if where is not None and name == "token:create" and envelope["success"]:
             again = super().acknowledge(connection, name, envelope, where)
@@ -264,19 +264,19 @@ class AnswersOnceMoreWhenSaved(Wire):
 
 
 @faulty("acks/every-token-operation-answers", hides=True)
-class NeverAnswersChanges(Wire):
+class NeverAnswersChanges(Pipeline):
     """Creating, updating and deleting tokens take effect and are never answered."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if name not in CHANGES or not envelope["success"]:
             await super().acknowledge(connection, name, envelope, where)
 
 
 @faulty("acks/every-token-operation-answers", "broadcasts/catalogue-events-only")
-class AnswersByAnEvent(Wire):
+class AnswersByAnEvent(Pipeline):
     """A deletion is answered by an event of its own in place of the callback."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if name == "token:delete" and envelope["success"]:
             await self.sockets.emit("token:deleted", envelope, to=connection)
         else:
@@ -284,39 +284,39 @@ class AnswersByAnEvent(Wire):
 
 
 @faulty("acks/every-other-request-answers", hides=True)
-class LeavesInSilence(Wire):
+class LeavesInSilence(Pipeline):
     """Leaving a session is not answered."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if name != "leave-session" or not envelope["success"]:
             await super().acknowledge(connection, name, envelope, where)
 
 
 @faulty("acks/every-other-request-answers")
-class IgnoresWhoMayNotAsk(Wire):
+class IgnoresWhoMayNotAsk(Pipeline):
     """Whoever may not put a question to validate-action gets no answer."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if name != "validate-action" or envelope.get("code") != "PERMISSION_DENIED":
             await super().acknowledge(connection, name, envelope, where)
 
 
 @faulty("acks/many-at-once-are-answered")
-class DropsWhatIsTooMuch(Wire):
+class DropsWhatIsTooMuch(Pipeline):
     """A connection's requests beyond 200 are dropped without an answer."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         super().__init__(store, settings)
         self.asked: Counter[str] = Counter()
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         self.asked[connection] += 1
         if self.asked[connection] <= 200:
             await super().on_event(connection, data, where)
 
 
 @faulty("authorization/not-joined-refused")
-class LeavesWithoutHavingJoined(Wire):
+class LeavesWithoutHavingJoined(Pipeline):
     """Leaving a session one has not joined fails, and answers success."""
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
@@ -329,7 +329,7 @@ class LeavesWithoutHavingJoined(Wire):
 
 
 @faulty("join/leave-stops-delivery")
-class LeavesInName(Wire):
+class LeavesInName(Pipeline):
     """Leaving answers success and leaves the connection in the room: what goes wrong inside is swallowed."""
 
     async def leave(self, connection: str, user: str, payload: Payload) -> Payload:

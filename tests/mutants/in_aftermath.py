@@ -8,9 +8,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
-from dungeonlab_reference_server.socketio_server import Where
+from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_spec import Event
 from tests.mutants.altering import Altering, everywhere, told
 from tests.mutants.fault import faulty
@@ -18,14 +18,14 @@ from tests.mutants.fault import faulty
 GONE = "the process is gone, and everybody's connection with it"
 
 
-class Dying(Wire):
+class Dying(Pipeline):
     """Ends the process where its condition says so; never, for nothing but that."""
 
-    def is_deadly(self, args: Sequence[Any], where: Where | None) -> bool:
+    def is_deadly(self, args: Sequence[Any], where: AckAddress | None) -> bool:
         """Whether a request ends the process."""
         return False
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         if self.is_deadly(data[1:], where):
             os._exit(1)
         await super().on_event(connection, data, where)
@@ -38,7 +38,7 @@ class Dying(Wire):
 class DiesOfAMissingPayload(Dying):
     """A request without a payload ends the process for everybody."""
 
-    def is_deadly(self, args: Sequence[Any], where: Where | None) -> bool:
+    def is_deadly(self, args: Sequence[Any], where: AckAddress | None) -> bool:
         return not args
 
 
@@ -46,7 +46,7 @@ class DiesOfAMissingPayload(Dying):
 class DiesOfNull(Dying):
     """A request whose payload is null ends the process for everybody."""
 
-    def is_deadly(self, args: Sequence[Any], where: Where | None) -> bool:
+    def is_deadly(self, args: Sequence[Any], where: AckAddress | None) -> bool:
         return list(args) == [None]
 
 
@@ -54,7 +54,7 @@ class DiesOfNull(Dying):
 class DiesOfACallbackThatIsNone(Dying):
     """A last argument that is no function is called like one, which ends the process for everybody."""
 
-    def is_deadly(self, args: Sequence[Any], where: Where | None) -> bool:
+    def is_deadly(self, args: Sequence[Any], where: AckAddress | None) -> bool:
         return len(args) > 1 and isinstance(args[-1], str)
 
 
@@ -63,10 +63,10 @@ class DiesOfACallbackThatIsNone(Dying):
     also={"payloads/server-survives": GONE},
     hides=True,
 )
-class DiesWithoutACallback(Wire):
+class DiesWithoutACallback(Pipeline):
     """The answer to a request without a callback ends the process for everybody."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if where is None:
             os._exit(1)
         await super().acknowledge(connection, name, envelope, where)
@@ -77,20 +77,20 @@ class DiesWithoutACallback(Wire):
     also={"payloads/server-survives": GONE},
     hides=True,
 )
-class DiesOfARefusalWithoutACallback(Wire):
+class DiesOfARefusalWithoutACallback(Pipeline):
     """A refusal without a callback ends the process for everybody; a success does not."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if where is None and not envelope["success"]:
             os._exit(1)
         await super().acknowledge(connection, name, envelope, where)
 
 
 @faulty("payloads/unknown-event-is-harmless", hides=True)
-class DiesOfAnUnknownEvent(Wire):
+class DiesOfAnUnknownEvent(Pipeline):
     """An event that no handler is found for ends the process for everybody."""
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         if data and isinstance(data[0], str) and data[0] not in self.catalogue:
             os._exit(1)
         await super().on_event(connection, data, where)
@@ -100,10 +100,10 @@ class DiesOfAnUnknownEvent(Wire):
     "payloads/unknown-event-is-harmless",
     also={"connect/malformed-frames-are-harmless": "among the frames are events of unknown names"},
 )
-class ThrowsEverybodyOutForAnUnknownEvent(Wire):
+class ThrowsEverybodyOutForAnUnknownEvent(Pipeline):
     """An event that no handler is found for ends everybody's connections."""
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         if data and isinstance(data[0], str) and data[0] not in self.catalogue:
             for other in list(self.users):
                 await self.sockets.end(other)
@@ -118,10 +118,10 @@ class ThrowsEverybodyOutForAnUnknownEvent(Wire):
     },
     hides=True,
 )
-class ThrowsTheRoomOut(Wire):
+class ThrowsTheRoomOut(Pipeline):
     """A request that is no object ends the connections of everybody in the room, as a restarted worker does."""
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         await super().on_event(connection, data, where)
         session = self.seats.get(connection)
         if session and any(not isinstance(arg, dict) for arg in data[1:]):
@@ -130,28 +130,28 @@ class ThrowsTheRoomOut(Wire):
 
 
 @faulty("payloads/very-deep")
-class ChokesOnDepth(Wire):
+class ChokesOnDepth(Pipeline):
     """A payload too deep for a recursive walk is never answered."""
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         if _depth(data) < self.settings.deepest_payload:
             await super().on_event(connection, data, where)
 
 
 @faulty("payloads/very-long")
-class ChokesOnLength(Wire):
+class ChokesOnLength(Pipeline):
     """A payload of more than 64 kB is dropped without an answer."""
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         if len(repr(data)) < 64_000:
             await super().on_event(connection, data, where)
 
 
 @faulty("payloads/null")
-class SaysNothingToNull(Wire):
+class SaysNothingToNull(Pipeline):
     """A request whose payload is null is never answered: its handler fails, and nobody is told."""
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         if list(data[1:]) != [None]:
             await super().on_event(connection, data, where)
 
@@ -167,7 +167,7 @@ class SaysNothingToNull(Wire):
     },
     hides=True,
 )
-class RelaysBeforeItLooks(Wire):
+class RelaysBeforeItLooks(Pipeline):
     """What is sent to a room is relayed as it came, before anybody looks at it."""
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
@@ -184,7 +184,7 @@ class RelaysBeforeItLooks(Wire):
 
 
 @faulty("payloads/refused-not-broadcast")
-class RelaysRefusedChatLater(Wire):
+class RelaysRefusedChatLater(Pipeline):
     """A message that is no text is refused, and broadcast 50 ms later all the same."""
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
@@ -199,7 +199,7 @@ class RelaysRefusedChatLater(Wire):
             raise
 
 
-class Hasty(Wire):
+class Hasty(Pipeline):
     """Does part of what a malformed request asks before it refuses it; nothing, for nothing but its haste."""
 
     async def begin(self, name: str, payload: Payload, token: Payload) -> None:
@@ -248,7 +248,7 @@ class CountsRefusedUpdates(Hasty):
 
 
 @faulty("payloads/unknown-properties-ignored")
-class RefusesWhatItDoesNotKnow(Wire):
+class RefusesWhatItDoesNotKnow(Pipeline):
     """A request with a property that the schema does not name is refused."""
 
     def check_shape(self, event: Event, args: Sequence[Any]) -> Payload:

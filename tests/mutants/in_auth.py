@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from socketio.exceptions import ConnectionRefusedError as Turned
+from socketio import exceptions
 
 from dungeonlab_reference_server.origins import is_own
-from dungeonlab_reference_server.pipeline import COOKIE, Wire
+from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rules import Command, Payload
 from dungeonlab_reference_server.settings import Settings
-from dungeonlab_reference_server.socketio_server import Hearer, Sockets
+from dungeonlab_reference_server.socketio_server import PacketHandler, SocketIoServer
 from dungeonlab_reference_server.store import MemoryStore
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
 
 
 @faulty("auth/cookie-accepted", hides=True)
-class LostTheLogin(Wire):
+class LostTheLogin(Pipeline):
     """Every valid cookie is refused: what reads it was lost in a refactoring."""
 
     async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
@@ -27,7 +27,7 @@ class LostTheLogin(Wire):
 
 
 @faulty("auth/missing-cookie-refused")
-class LetsGuestsIn(Wire):
+class LetsGuestsIn(Pipeline):
     """A connection without a cookie is let in, as a guest."""
 
     async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
@@ -35,7 +35,7 @@ class LetsGuestsIn(Wire):
 
 
 @faulty("auth/missing-cookie-refused")
-class BelievesTheHandshake(Wire):
+class BelievesTheHandshake(Pipeline):
     """Whoever names a user in the CONNECT packet's auth payload is that user, cookie or not."""
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
@@ -47,7 +47,7 @@ class BelievesTheHandshake(Wire):
 
 
 @faulty("auth/missing-cookie-refused")
-class BelievesTheQuery(Wire):
+class BelievesTheQuery(Pipeline):
     """Without a cookie, the user named in the handshake's query is who connects."""
 
     async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
@@ -72,7 +72,7 @@ class CutsCookiesOff(MemoryStore):
 
 
 @faulty("auth/forged-cookie-refused", "auth/logged-out-cookie-refused")
-class TakesAnyCookie(Wire):
+class TakesAnyCookie(Pipeline):
     """That there is a cookie is enough: one that nobody issued, or nobody knows any more, is a guest's."""
 
     async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
@@ -88,31 +88,31 @@ class ForgetsNoLogin(MemoryStore):
 
 
 @faulty("auth/refusal-says-why")
-class RefusesWithoutAWord(Wire):
+class RefusesWithoutAWord(Pipeline):
     """A refused connection is told the code, and an empty message."""
 
-    def turn_away(self, message: str) -> None:
-        raise Turned("", {"code": "UNAUTHENTICATED"})
+    def refuse_connection(self, message: str) -> None:
+        raise exceptions.ConnectionRefusedError("", {"code": "UNAUTHENTICATED"})
 
 
 @faulty("auth/refusal-names-the-code")
-class RefusesWithoutACode(Wire):
+class RefusesWithoutACode(Pipeline):
     """A refused connection is told a message and no code."""
 
-    def turn_away(self, message: str) -> None:
-        raise Turned(message)
+    def refuse_connection(self, message: str) -> None:
+        raise exceptions.ConnectionRefusedError(message)
 
 
 @faulty("auth/refusal-names-the-code")
-class RefusesWithAnotherCode(Wire):
+class RefusesWithAnotherCode(Pipeline):
     """A refused connection is told a code of the server's own."""
 
-    def turn_away(self, message: str) -> None:
-        raise Turned(message, {"code": "NOT_AUTHENTICATED"})
+    def refuse_connection(self, message: str) -> None:
+        raise exceptions.ConnectionRefusedError(message, {"code": "NOT_AUTHENTICATED"})
 
 
 @faulty("auth/identity-comes-from-the-cookie")
-class BelievesTheSender(Wire):
+class BelievesTheSender(Pipeline):
     """A broadcast names whoever the payload says is speaking."""
 
     def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
@@ -120,7 +120,7 @@ class BelievesTheSender(Wire):
 
 
 @faulty("auth/identity-comes-from-the-cookie")
-class AuthorizesTheSender(Wire):
+class AuthorizesTheSender(Pipeline):
     """Whether somebody may is asked of the user that the payload names."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
@@ -131,7 +131,7 @@ class AuthorizesTheSender(Wire):
 
 
 @faulty("auth/identity-comes-from-the-cookie")
-class PrefersTheHandshake(Wire):
+class PrefersTheHandshake(Pipeline):
     """The user named in the CONNECT packet's auth payload wins over the cookie's."""
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
@@ -141,22 +141,22 @@ class PrefersTheHandshake(Wire):
 
 
 @faulty("auth/no-open-namespace")
-class AdministersInTheOpen(Sockets):
+class AdministersInTheOpen(SocketIoServer):
     """A namespace for administrators lets everybody in."""
 
-    def __init__(self, hearer: Hearer, settings: Settings) -> None:
-        super().__init__(hearer, settings)
+    def __init__(self, handler: PacketHandler, settings: Settings) -> None:
+        super().__init__(handler, settings)
         self.on("connect", lambda *_: None, namespace="/admin")
 
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         if namespace == "/admin":
-            await super(Sockets, self)._handle_connect(eio_sid, namespace, data)
+            await super(SocketIoServer, self)._handle_connect(eio_sid, namespace, data)
         else:
             await super()._handle_connect(eio_sid, namespace, data)
 
 
 @faulty("auth/logout-ends-the-connection")
-class KeepsServingAfterLogout(Wire):
+class KeepsServingAfterLogout(Pipeline):
     """Logging out kills the cookie, but a connection made before keeps its authority."""
 
     async def end_user(self, user: str) -> None:
@@ -164,7 +164,7 @@ class KeepsServingAfterLogout(Wire):
 
 
 @faulty("auth/foreign-origin-refused")
-class WelcomesEveryOrigin(Wire):
+class WelcomesEveryOrigin(Pipeline):
     """Pages of every site may connect."""
 
     def is_own_origin(self, origin: str, request: web.Request) -> bool:
@@ -172,7 +172,7 @@ class WelcomesEveryOrigin(Wire):
 
 
 @faulty("auth/foreign-origin-refused")
-class GuardsPollingOnly(Wire):
+class GuardsPollingOnly(Pipeline):
     """A foreign page is turned away from polling, and let in over WebSocket."""
 
     def is_own_origin(self, origin: str, request: web.Request) -> bool:
@@ -180,7 +180,7 @@ class GuardsPollingOnly(Wire):
 
 
 @faulty("auth/foreign-origin-refused")
-class GuardsWebSocketOnly(Wire):
+class GuardsWebSocketOnly(Pipeline):
     """A foreign page is turned away from WebSocket, and let in over polling."""
 
     def is_own_origin(self, origin: str, request: web.Request) -> bool:
@@ -188,7 +188,7 @@ class GuardsWebSocketOnly(Wire):
 
 
 @faulty("auth/foreign-origin-refused")
-class LooksForItsNameInTheOrigin(Wire):
+class LooksForItsNameInTheOrigin(Pipeline):
     """An Origin is the server's own if it contains the server's name."""
 
     def is_own_origin(self, origin: str, request: web.Request) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Payload, Refusal, Session
 from dungeonlab_reference_server.store import MemoryStore
 from dungeonlab_spec import Event
@@ -15,7 +15,7 @@ from tests.mutants.fault import faulty
     "authorization/checked-on-every-operation",
     "authorization/not-joined-refused",
 )
-class RelaysToWhateverRoom(Wire):
+class RelaysToWhateverRoom(Pipeline):
     """Chat goes to whatever room the client names, whoever sends it."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
@@ -39,7 +39,7 @@ class _KnowsNewcomers(MemoryStore):
 
 
 @faulty("authorization/outsider-refused", beside=(_KnowsNewcomers,))
-class ChecksWhomItKnows(Wire):
+class ChecksWhomItKnows(Pipeline):
     """Membership is asked of a record that newcomers do not have yet, and without it nothing is refused."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
@@ -54,7 +54,7 @@ class ChecksWhomItKnows(Wire):
     "authorization/not-joined-refused",
     also={"acks/code-names-the-cause": "who is no member, and who has not joined, is one to it"},
 )
-class AsksWhetherOneHasJoinedAnything(Wire):
+class AsksWhetherOneHasJoinedAnything(Pipeline):
     """Whoever has joined some session may act in every one."""
 
     async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
@@ -69,7 +69,7 @@ class AsksWhetherOneHasJoinedAnything(Wire):
 
 
 @faulty("authorization/foreign-encounter-refused", "authorization/foreign-token-refused")
-class MixesSessions(Wire):
+class MixesSessions(Pipeline):
     """Whether an encounter belongs to the session is not looked at: a member of one moves the tokens of another."""
 
     async def check_things(self, event: Event, payload: Payload) -> Payload | None:
@@ -79,7 +79,7 @@ class MixesSessions(Wire):
 
 
 @faulty("authorization/foreign-token-refused", "tokens/unknown-token-refused")
-class LooksForTokensEverywhere(Wire):
+class LooksForTokensEverywhere(Pipeline):
     """A token is found by its id alone, whatever encounter it is in."""
 
     async def check_things(self, event: Event, payload: Payload) -> Payload | None:
@@ -89,7 +89,7 @@ class LooksForTokensEverywhere(Wire):
         return token
 
 
-class _Ranks(Wire):
+class _Ranks(Pipeline):
     """Lets members do less than they may."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
@@ -129,7 +129,7 @@ class HearsTheGameMasterOut(_Ranks):
 
 
 @faulty("authorization/checked-on-every-operation", hides=True)
-class AuthorizesAtTheDoor(Wire):
+class AuthorizesAtTheDoor(Pipeline):
     """Whether somebody is a member is asked when joining, and remembered as long as the connection lasts."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
@@ -149,11 +149,11 @@ class AsksBeforeLeavingOnly(AuthorizesAtTheDoor):
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
         if event.name == "chat-message":
             return await super().check_rights(event, payload, user, connection)
-        return await Wire.check_rights(self, event, payload, user, connection)
+        return await Pipeline.check_rights(self, event, payload, user, connection)
 
 
 @faulty("authorization/refusal-precedes-effect")
-class ActsBeforeItRefuses(Wire):
+class ActsBeforeItRefuses(Pipeline):
     """What is asked is stored before it is refused; the others are told nothing."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
@@ -186,7 +186,7 @@ class ActsForMembersWhoHaveNotJoined(ActsBeforeItRefuses):
 
 
 @faulty("authorization/refusal-precedes-disconnection")
-class HangsUpOnStrangers(Wire):
+class HangsUpOnStrangers(Pipeline):
     """Whoever may not act in a session is disconnected without an answer."""
 
     async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
@@ -199,7 +199,7 @@ class HangsUpOnStrangers(Wire):
 
 
 @faulty("authorization/removed-member-hears-nothing")
-class KeepsTheRemovedInTheRoom(Wire):
+class KeepsTheRemovedInTheRoom(Pipeline):
     """Whoever loses membership may do nothing more, and goes on hearing everything."""
 
     async def remove_member(self, user: str, session: str) -> None:
@@ -207,7 +207,7 @@ class KeepsTheRemovedInTheRoom(Wire):
 
 
 @faulty("authorization/not-joined-refused")
-class ForgetsToAskWhoJoined(Wire):
+class ForgetsToAskWhoJoined(Pipeline):
     """A member may act in a session without having joined it."""
 
     def check_joined(self, event: Event, session_id: str, connection: str) -> None:

@@ -6,16 +6,16 @@ import itertools
 import re
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire, now
+from dungeonlab_reference_server.pipeline import Pipeline, now
 from dungeonlab_reference_server.rules import Emission, Payload, Session
-from dungeonlab_reference_server.socketio_server import Where
+from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_reference_server.store import MemoryStore
 from tests.mutants.fault import faulty
 
 _COUNT = itertools.count(1)
 
 
-class _Rewrites(Wire):
+class _Rewrites(Pipeline):
     """Changes what a broadcast carries on its way out."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
@@ -42,7 +42,7 @@ class SendsWhatItsDatabaseAdds(_Rewrites):
     async def rewritten(self, payload: Payload, sender: str) -> Payload:
         return _with_more(payload)
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, _with_more(envelope), where)
 
 
@@ -65,7 +65,7 @@ class SendsTheSendersSecrets(_Rewrites):
 
 
 @faulty("broadcasts/valid-payload")
-class SendsTheSenderBeside(Wire):
+class SendsTheSenderBeside(Pipeline):
     """A broadcast has a second argument, the sender's id."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
@@ -118,7 +118,7 @@ class TellsMovesWithoutTheirGoal(_Rewrites):
 
 
 @faulty("broadcasts/caused-by-a-request")
-class GreetsInTheChat(Wire):
+class GreetsInTheChat(Pipeline):
     """Whoever joins is greeted by a chat message of the server's own."""
 
     async def enter_room(self, connection: str, session: str) -> None:
@@ -134,17 +134,17 @@ class GreetsInTheChat(Wire):
 
 
 @faulty("broadcasts/server-events-valid")
-class ErrsWithoutACode(Wire):
+class ErrsWithoutACode(Pipeline):
     """An error event has no code."""
 
-    async def tell(self, connection: str, event: str, payload: Payload) -> None:
+    async def send(self, connection: str, event: str, payload: Payload) -> None:
         if event == "error":
             payload = {key: value for key, value in payload.items() if key != "code"}
-        await super().tell(connection, event, payload)
+        await super().send(connection, event, payload)
 
 
 @faulty("broadcasts/server-events-valid")
-class AnnouncesWithNames(Wire):
+class AnnouncesWithNames(Pipeline):
     """`user-joined` and `user-left` carry a username that the schema does not know."""
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
@@ -152,7 +152,7 @@ class AnnouncesWithNames(Wire):
 
 
 @faulty("broadcasts/catalogue-events-only")
-class SaysHowManyAreThere(Wire):
+class SaysHowManyAreThere(Pipeline):
     """The room is told by an event of the server's own how many have joined."""
 
     async def enter_room(self, connection: str, session: str) -> None:
@@ -166,7 +166,7 @@ def _camel(name: str) -> str:
 
 
 @faulty("names/kebab-case")
-class AnnouncesInCamelCase(Wire):
+class AnnouncesInCamelCase(Pipeline):
     """Presence events are called `userJoined` and `userLeft`."""
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
@@ -175,7 +175,7 @@ class AnnouncesInCamelCase(Wire):
 
 
 @faulty("names/kebab-case", "rooms/every-other-member-hears-once", hides=True)
-class BroadcastsInCamelCase(Wire):
+class BroadcastsInCamelCase(Pipeline):
     """Broadcasts are called `chatMessage`, `tokenMove` and so on, so that nobody hears them under their names."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:

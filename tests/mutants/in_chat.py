@@ -8,13 +8,13 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
 
 
-class Editing(Wire):
+class Editing(Pipeline):
     """Makes something else of a message that is in order; nothing, for nothing but that."""
 
     def edited(self, message: str) -> str:
@@ -27,7 +27,7 @@ class Editing(Wire):
         return super().command(event, payload, user, token)
 
 
-class Generous(Wire):
+class Generous(Pipeline):
     """Makes something of a message that is not in order; nothing, for nothing but that."""
 
     def mended(self, message: str) -> str:
@@ -184,7 +184,7 @@ class CountsWhatIsSeen(Generous):
 # -- whether anything ----------------------------------------------------------------------------------
 
 
-class Accepting(Wire):
+class Accepting(Pipeline):
     """Takes some messages that are not in order as they are; none, for nothing but that."""
 
     def takes(self, message: str) -> bool:
@@ -237,7 +237,7 @@ class RollsDice(Editing):
 
 
 @faulty("rooms/every-other-member-hears-once")
-class HearsNoRepetition(Wire):
+class HearsNoRepetition(Pipeline):
     """Who says the same twice in a row is told that it was said, and is heard once."""
 
     def __init__(self, *args: Any) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from engineio.packet import Packet
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission
 from dungeonlab_reference_server.settings import Settings
-from dungeonlab_reference_server.socketio_server import Hearer, Sockets, Where
+from dungeonlab_reference_server.socketio_server import AckAddress, PacketHandler, SocketIoServer
 from tests.mutants.fault import faulty
 
 
@@ -29,58 +29,58 @@ class _TextForNumbers:
 
 
 @faulty("connect/socket-io-v4-at-the-documented-path")
-class SaysTheIntervalsAsText(Sockets):
+class SaysTheIntervalsAsText(SocketIoServer):
     """The handshake gives ping interval and timeout as text instead of numbers."""
 
-    def __init__(self, hearer: Hearer, settings: Settings) -> None:
-        super().__init__(hearer, settings, json=_TextForNumbers)
+    def __init__(self, handler: PacketHandler, settings: Settings) -> None:
+        super().__init__(handler, settings, json=_TextForNumbers)
 
 
 @faulty("connect/websocket", hides=True)
-class ServesPollingOnly(Sockets):
+class ServesPollingOnly(SocketIoServer):
     """WebSocket is switched off."""
 
-    def __init__(self, hearer: Hearer, settings: Settings) -> None:
-        super().__init__(hearer, settings, transports=["polling"])
+    def __init__(self, handler: PacketHandler, settings: Settings) -> None:
+        super().__init__(handler, settings, transports=["polling"])
 
 
 @faulty("connect/readable-packets")
-class WritesNumbersThatAreNone(Sockets):
+class WritesNumbersThatAreNone(SocketIoServer):
     """Each answer is followed by an event of the server's own in which a number is NaN."""
 
-    async def answer(self, where: Where, envelope: dict[str, Any]) -> None:
+    async def answer(self, where: AckAddress, envelope: dict[str, Any]) -> None:
         await super().answer(where, envelope)
         await self._send_packet(where[0], self.packet_class(2, namespace="/", data=["x-load", {"load": math.nan}]))
 
 
 @faulty("connect/readable-packets")
-class ForgetsTheAttachments(Sockets):
+class ForgetsTheAttachments(SocketIoServer):
     """Each answer is followed by an event whose attachment never comes."""
 
-    async def answer(self, where: Where, envelope: dict[str, Any]) -> None:
+    async def answer(self, where: AckAddress, envelope: dict[str, Any]) -> None:
         await super().answer(where, envelope)
         await self._send_eio_packet(where[0], Packet(4, data='51-["x-map",{"_placeholder":true,"num":0}]'))
 
 
 @faulty("connect/polling")
-class ServesWebSocketOnly(Sockets):
+class ServesWebSocketOnly(SocketIoServer):
     """Long-polling is switched off."""
 
-    def __init__(self, hearer: Hearer, settings: Settings) -> None:
-        super().__init__(hearer, settings, transports=["websocket"])
+    def __init__(self, handler: PacketHandler, settings: Settings) -> None:
+        super().__init__(handler, settings, transports=["websocket"])
 
 
 @faulty("connect/polling")
-class ForgetsWhoPolls(Wire):
+class ForgetsWhoPolls(Pipeline):
     """Broadcasts go to WebSocket connections only."""
 
-    async def tell_others(self, emission: Emission, sender: str) -> None:
+    async def send_to_others(self, emission: Emission, sender: str) -> None:
         for connection in [c for c, session in self.seats.items() if session == emission.session and c != sender]:
             if self.sockets.transport(connection) == "websocket":
-                await self.tell(connection, emission.event, emission.payload)
+                await self.send(connection, emission.event, emission.payload)
 
 
-class _Upgrading(Sockets):
+class _Upgrading(SocketIoServer):
     """Knows whether a connection is in the middle of its upgrade."""
 
     def moves(self, eio_sid: str) -> bool:
@@ -116,7 +116,7 @@ class DropsWhatItIsSentDuringTheUpgrade(_Upgrading):
 
 
 @faulty("connect/old-protocol-refused")
-class SpeaksTheOldProtocolToo(Sockets):
+class SpeaksTheOldProtocolToo(SocketIoServer):
     """A handshake in protocol version 3 is answered as if it were version 4."""
 
     async def _translate(self, request: Any) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class SpeaksTheOldProtocolToo(Sockets):
 
 
 @faulty("connect/malformed-frames-are-harmless")
-class PanicsAtABadPacket(Sockets):
+class PanicsAtABadPacket(SocketIoServer):
     """A packet that cannot be read closes every connection there is."""
 
     async def _take(self, eio_sid: str, data: object) -> None:
@@ -138,7 +138,7 @@ class PanicsAtABadPacket(Sockets):
 
 
 @faulty("connect/malformed-frames-are-harmless", hides=True)
-class DiesOfABadPacket(Sockets):
+class DiesOfABadPacket(SocketIoServer):
     """A packet that cannot be read ends the whole process."""
 
     async def _take(self, eio_sid: str, data: object) -> None:

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import COOKIE, Wire
+from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
-from dungeonlab_reference_server.socketio_server import Where
+from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_reference_server.store import MemoryStore, User
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import examples
@@ -16,7 +16,7 @@ from tests.mutants.fault import faulty
 
 
 @faulty("direct/own-profile", also={"payloads/valid-accepted": "the schema allows to leave the id out"})
-class NeedsAnId(Wire):
+class NeedsAnId(Pipeline):
     """Without a user's id the profile is refused."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -26,7 +26,7 @@ class NeedsAnId(Wire):
 
 
 @faulty("direct/own-profile")
-class RemembersWhoCameLast(Wire):
+class RemembersWhoCameLast(Pipeline):
     """Without a user's id, the profile is that of whoever connected last."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -35,7 +35,7 @@ class RemembersWhoCameLast(Wire):
 
 
 @faulty("direct/own-profile")
-class BelievesWhoAsks(Wire):
+class BelievesWhoAsks(Pipeline):
     """Whose profile is asked for is taken from what the payload says of the sender."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -45,7 +45,7 @@ class BelievesWhoAsks(Wire):
 
 
 @faulty("direct/strangers-profile-refused")
-class BelievesWhoShares(Wire):
+class BelievesWhoShares(Pipeline):
     """Who shares a session with somebody is judged by what the payload says of the sender."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -54,7 +54,7 @@ class BelievesWhoShares(Wire):
 
 
 @faulty("direct/shared-session-profile")
-class ServesOnlyOnesOwn(Wire):
+class ServesOnlyOnesOwn(Pipeline):
     """Nobody's profile but one's own is served."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -73,7 +73,7 @@ class HidesTheGameMaster(MemoryStore):
 
 
 @faulty("direct/shared-session-profile")
-class AlwaysTellsOnesOwn(Wire):
+class AlwaysTellsOnesOwn(Pipeline):
     """Whoever is asked about, the answer is one's own profile."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -82,7 +82,7 @@ class AlwaysTellsOnesOwn(Wire):
 
 
 @faulty("direct/no-secrets")
-class TellsThePasswordHash(Wire):
+class TellsThePasswordHash(Pipeline):
     """A profile is the user's record as it is stored, password hash included."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -93,7 +93,7 @@ class TellsThePasswordHash(Wire):
 
 
 @faulty("direct/no-secrets")
-class TellsTheMailAddress(Wire):
+class TellsTheMailAddress(Pipeline):
     """The profile of somebody else carries the mail address."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -102,17 +102,17 @@ class TellsTheMailAddress(Wire):
 
 
 @faulty("direct/no-secrets")
-class SaysTheHashInItsErrors(Wire):
+class SaysTheHashInItsErrors(Pipeline):
     """A refusal repeats the query that found nothing, with the user's password hash in it."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if not envelope["success"]:
             envelope = {**envelope, "error": f"{envelope['error']} (WHERE hash = '$2b$10$N9qo8uLOickgx2ZMRZoMye')"}
         await super().acknowledge(connection, name, envelope, where)
 
 
 @faulty("direct/no-secrets")
-class TellsTheCookieToTheRoom(Wire):
+class TellsTheCookieToTheRoom(Pipeline):
     """An event of the server's own carries the cookie of whoever enters a room."""
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
@@ -132,7 +132,7 @@ class TellsAnybodysProfile(MemoryStore):
 # -- validate-action -----------------------------------------------------------------------------------
 
 
-class Replying(Wire):
+class Replying(Pipeline):
     """Gives another answer to validate-action; the right one, for nothing but that."""
 
     async def reply(self, payload: Payload, answer: Payload, connection: str, user: str) -> Payload:
@@ -178,7 +178,7 @@ class SaysNotWhy(Replying):
 
 
 @faulty("direct/validate-action-says-no-and-why")
-class LooksAtTheShapeOnly(Wire):
+class LooksAtTheShapeOnly(Pipeline):
     """An action is valid if its shape is, though its token may not exist."""
 
     async def check_things(self, event: Event, payload: Payload) -> Payload | None:
@@ -230,7 +230,7 @@ class StoresToFindOut(DoesItToFindOut):
 
 
 @faulty("direct/validate-action-has-no-effect")
-class CountsQuestions(Wire):
+class CountsQuestions(Pipeline):
     """Every question about a change is counted in the token's version."""
 
     async def validate_action(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -242,7 +242,7 @@ class CountsQuestions(Wire):
 
 
 @faulty("direct/validate-action-says-no-and-why")
-class JudgesIdsOnly(Wire):
+class JudgesIdsOnly(Pipeline):
     """Of an action, nothing but its ids is judged."""
 
     async def validate_action(self, connection: str, user: str, payload: Payload) -> Payload:

@@ -6,66 +6,66 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Payload, Refusal
-from dungeonlab_reference_server.socketio_server import Where
+from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_spec.validation import accepts
 from tests.mutants.fault import faulty
 
 
 @faulty("acks/failure-without-callback-emits-error")
-class SaysNothingWithoutACallback(Wire):
+class SaysNothingWithoutACallback(Pipeline):
     """A refusal is told to nobody if there is no callback."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if where is not None:
             await super().acknowledge(connection, name, envelope, where)
 
 
 @faulty("acks/failure-without-callback-emits-error")
-class NamesAnotherEvent(Wire):
+class NamesAnotherEvent(Pipeline):
     """An error event names "error" as the event that was refused."""
 
-    async def tell(self, connection: str, event: str, payload: Payload) -> None:
-        await super().tell(connection, event, {**payload, "event": "error"} if event == "error" else payload)
+    async def send(self, connection: str, event: str, payload: Payload) -> None:
+        await super().send(connection, event, {**payload, "event": "error"} if event == "error" else payload)
 
 
 @faulty("broadcasts/server-events-valid", hides=True)
-class SaysErrorsInABareText(Wire):
+class SaysErrorsInABareText(Pipeline):
     """An error event carries a bare text in place of an object."""
 
-    async def tell(self, connection: str, event: str, payload: Payload) -> None:
+    async def send(self, connection: str, event: str, payload: Payload) -> None:
         if event == "error":
             await self.sockets.emit("error", payload["error"], to=connection)
         else:
-            await super().tell(connection, event, payload)
+            await super().send(connection, event, payload)
 
 
 @faulty("acks/error-event-reaches-only-the-sender")
-class TellsErrorsToTheRoom(Wire):
+class TellsErrorsToTheRoom(Pipeline):
     """An error event goes to the whole room."""
 
-    async def tell(self, connection: str, event: str, payload: Payload) -> None:
+    async def send(self, connection: str, event: str, payload: Payload) -> None:
         if event == "error" and connection in self.seats:
             await self.sockets.emit(event, payload, room=self.room(self.seats[connection]))
         else:
-            await super().tell(connection, event, payload)
+            await super().send(connection, event, payload)
 
 
 @faulty("acks/error-event-reaches-only-the-sender")
-class TellsErrorsToTheUser(Wire):
+class TellsErrorsToTheUser(Pipeline):
     """An error event goes to every connection of the user."""
 
-    async def tell(self, connection: str, event: str, payload: Payload) -> None:
+    async def send(self, connection: str, event: str, payload: Payload) -> None:
         for other in self.connections_of(self.users[connection]) if event == "error" else [connection]:
-            await super().tell(other, event, payload)
+            await super().send(other, event, payload)
 
 
 @faulty("acks/error-event-reaches-only-the-sender", hides=True)
-class TellsTheRoomOfAnsweredErrors(Wire):
+class TellsTheRoomOfAnsweredErrors(Pipeline):
     """A refusal that has been answered is told to the others in the room besides."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, envelope, where)
         if where is not None and not envelope["success"] and connection in self.seats:
             told = {"event": name, "error": envelope["error"], "code": envelope["code"]}
@@ -74,10 +74,10 @@ class TellsTheRoomOfAnsweredErrors(Wire):
 
 
 @faulty("acks/success-without-callback-is-silent")
-class InsistsOnACallback(Wire):
+class InsistsOnACallback(Pipeline):
     """A request without a callback is refused."""
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         if where is None:
             refused = {"success": False, "error": "a callback is needed", "code": "VALIDATION_ERROR"}
             await self.acknowledge(connection, str(data[0]), refused, where)
@@ -86,13 +86,13 @@ class InsistsOnACallback(Wire):
 
 
 @faulty("acks/success-without-callback-is-silent")
-class ForgetsWhatNobodyWaitsFor(Wire):
+class ForgetsWhatNobodyWaitsFor(Pipeline):
     """A request without a callback is dropped, unless something is wrong with it."""
 
     async def take_effect(self, command: Any, connection: str) -> Payload:
         return {} if self.silent else await super().take_effect(command, connection)
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         self.silent = where is None
         await super().on_event(connection, data, where)
 
@@ -100,30 +100,30 @@ class ForgetsWhatNobodyWaitsFor(Wire):
 
 
 @faulty("acks/success-without-callback-is-silent")
-class ReportsSuccessAsAnError(Wire):
+class ReportsSuccessAsAnError(Pipeline):
     """A success without a callback is told by an error event that says there was none."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, envelope, where)
         if where is None and envelope["success"]:
-            await self.tell(connection, "error", {"event": name, "error": "none", "code": "INTERNAL_ERROR"})
+            await self.send(connection, "error", {"event": name, "error": "none", "code": "INTERNAL_ERROR"})
 
 
 @faulty("acks/success-without-callback-is-silent", "broadcasts/catalogue-events-only")
-class ReportsSuccessByAnEvent(Wire):
+class ReportsSuccessByAnEvent(Pipeline):
     """A success without a callback is told to the sender by an event that no catalogue knows."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Where | None) -> None:
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, envelope, where)
         if where is None and envelope["success"]:
             await self.sockets.emit("ack", {"event": name, **envelope}, to=connection)
 
 
 @faulty("rooms/refused-event-is-not-broadcast", "authorization/refusal-precedes-effect")
-class GoesOnAfterTheError(Wire):
+class GoesOnAfterTheError(Pipeline):
     """Without a callback, what somebody may not do is refused by an error event, and done: there is no return."""
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         await super().on_event(connection, data, where)
         event = self.catalogue.events.get(data[0]) if where is None else None
         if event is None or not event.is_broadcast or event.request is None or not accepts(event.request, data[1]):
@@ -142,10 +142,10 @@ class GoesOnAfterTheError(Wire):
         "connect/readable-packets": "a number that is NaN is among what the frames carry",
     },
 )
-class RelaysWhatIsTold(Wire):
+class RelaysWhatIsTold(Pipeline):
     """Without a callback, what is malformed is refused by an error event, and relayed to the room."""
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         await super().on_event(connection, data, where)
         event, body = self.catalogue.events.get(data[0]), data[1] if len(data) == 2 else None
         seat = self.seats.get(connection)

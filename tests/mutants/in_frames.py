@@ -9,15 +9,15 @@ from typing import Any
 
 from aiohttp import web
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Payload, Refusal
-from dungeonlab_reference_server.socketio_server import Sockets
+from dungeonlab_reference_server.socketio_server import SocketIoServer
 from tests.mutants.fault import faulty
 
 HARMLESS = "connect/malformed-frames-are-harmless"
 
 
-class _Unentered(Sockets):
+class _Unentered(SocketIoServer):
     """Takes a message from a connection that has not entered, and tells a room of it."""
 
     def takes_from(self, eio_sid: str) -> bool:
@@ -59,7 +59,7 @@ class ObeysWhomItRefused(_Unentered):
 
 
 @faulty(HARMLESS, hides=True)
-class DiesOfABrokenUpload(Sockets):
+class DiesOfABrokenUpload(SocketIoServer):
     """An upload that breaks off in the middle ends the whole process."""
 
     async def _translate(self, request: web.Request) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class DiesOfABrokenUpload(Sockets):
 
 
 @faulty(HARMLESS, hides=True)
-class DiesOfALargeUpload(Sockets):
+class DiesOfALargeUpload(SocketIoServer):
     """An upload larger than the limit ends the whole process."""
 
     async def _translate(self, request: web.Request) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class DiesOfALargeUpload(Sockets):
 
 
 @faulty(HARMLESS)
-class WaitsForTheAttachment(Sockets):
+class WaitsForTheAttachment(SocketIoServer):
     """While an attachment is due, nothing is taken from anybody."""
 
     async def _handle_eio_message(self, eio_sid: str, data: object) -> None:
@@ -90,7 +90,7 @@ class WaitsForTheAttachment(Sockets):
 
 
 @faulty(HARMLESS, hides=True)
-class EndsTheUserForOnePacket(Wire):
+class EndsTheUserForOnePacket(Pipeline):
     """A request whose JSON is broken ends every connection in the sender's session."""
 
     async def on_unreadable(self, connection: str, why: str, where: tuple[str, int] | None) -> None:
@@ -102,7 +102,7 @@ class EndsTheUserForOnePacket(Wire):
 
 
 @faulty("payloads/valid-accepted")
-class RefusesToNameOneself(Wire):
+class RefusesToNameOneself(Pipeline):
     """Asked for the asker's own profile by id, instead of without one, it refuses."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:

@@ -100,7 +100,7 @@ class ForgetsOnlyInTheBrowser(HttpSide):
 
     async def log_out(self, request: web.Request) -> web.Response:
         user = await self._user(request)
-        await self.wire.end_user(user.id)
+        await self.pipeline.end_user(user.id)
         response = web.Response(status=204)
         response.del_cookie(COOKIE, path="/")
         return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Payload, Refusal, Session
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
@@ -18,7 +18,7 @@ from tests.mutants.fault import faulty
     "direct/shared-session-profile",
     hides=True,
 )
-class RefusesEverything(Wire):
+class RefusesEverything(Pipeline):
     """Whoever has connected is refused whatever they ask for."""
 
     async def perform(self, connection: str, name: str, args: Any) -> Payload:
@@ -30,7 +30,7 @@ class RefusesEverything(Wire):
     also={"acks/failure-without-callback-emits-error": "what is not handled is told to nobody either"},
     hides=True,
 )
-class LostTheJoinHandler(Wire):
+class LostTheJoinHandler(Pipeline):
     """`join-session` is not answered at all: its handler was lost in a refactoring."""
 
     async def on_event(self, connection: str, data: Any, where: Any) -> None:
@@ -38,7 +38,7 @@ class LostTheJoinHandler(Wire):
             await super().on_event(connection, data, where)
 
 
-class _AtTheDoor(Wire):
+class _AtTheDoor(Pipeline):
     """Judges a join by a rule of its own."""
 
     async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
@@ -62,7 +62,7 @@ class AdmitsTheGameMasterOnly(_AtTheDoor):
 
 
 @faulty("join/game-master-admitted", hides=True)
-class LooksForParticipantsOnly(Wire):
+class LooksForParticipantsOnly(Pipeline):
     """Whether somebody is a member is asked of `participantIds` alone, and the game master is not among them."""
 
     async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
@@ -91,7 +91,7 @@ class AdmitsMembersOfAnything(_AtTheDoor):
 
 
 @faulty("join/refused-join-subscribes-nothing")
-class SubscribesBeforeItRefuses(Wire):
+class SubscribesBeforeItRefuses(Pipeline):
     """A connection is put into the room first, and refused afterwards."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
@@ -111,7 +111,7 @@ class EnrolsBeforeItRefuses(_AtTheDoor):
 
 
 @faulty("join/unknown-session-refused")
-class OpensWhatIsUnknown(Wire):
+class OpensWhatIsUnknown(Pipeline):
     """Joining a session that does not exist opens it."""
 
     async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
@@ -121,7 +121,7 @@ class OpensWhatIsUnknown(Wire):
 
 
 @faulty("join/failed-switch-changes-nothing")
-class LeavesBeforeItAsks(Wire):
+class LeavesBeforeItAsks(Pipeline):
     """A join leaves the room one is in, and only then asks whether one may enter the other."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
@@ -131,19 +131,19 @@ class LeavesBeforeItAsks(Wire):
 
 
 @faulty("join/failed-switch-changes-nothing")
-class ClearsTheOtherTabsBeforeItAsks(Wire):
+class ClearsTheOtherTabsBeforeItAsks(Pipeline):
     """A join, even one that is refused, moves the user's other connections out of their sessions."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
         if event.name == "join-session":
             for other in self.connections_of(user):
                 if other != connection and self.seats.get(other) not in (None, payload["sessionId"]):
-                    await self.throw_out(other, "switched")
+                    await self.remove_from_room(other, "switched")
         return await super().check_rights(event, payload, user, connection)
 
 
 @faulty("join/repeated-join-is-harmless")
-class RefusesToJoinTwice(Wire):
+class RefusesToJoinTwice(Pipeline):
     """Joining the session one is in is refused."""
 
     async def join(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -153,7 +153,7 @@ class RefusesToJoinTwice(Wire):
 
 
 @faulty("join/repeated-join-is-harmless")
-class JoiningTwiceLeaves(Wire):
+class JoiningTwiceLeaves(Pipeline):
     """Joining the session one is in leaves it."""
 
     async def join(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -165,7 +165,7 @@ class JoiningTwiceLeaves(Wire):
 
 
 @faulty("join/member-admitted")
-class ListsWhoIsThere(Wire):
+class ListsWhoIsThere(Pipeline):
     """Joining answers with those who are in the room, in place of the participants."""
 
     async def join(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -175,7 +175,7 @@ class ListsWhoIsThere(Wire):
 
 
 @faulty("join/member-admitted")
-class TakesWhoeverJoinsForTheMaster(Wire):
+class TakesWhoeverJoinsForTheMaster(Pipeline):
     """Joining answers with the asker's own id as that of the game master."""
 
     async def join(self, connection: str, user: str, payload: Payload) -> Payload:

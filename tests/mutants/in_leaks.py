@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable
 
 from dungeonlab_reference_server.http import HttpSide
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Refusal
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
@@ -21,7 +21,7 @@ STRANGERS = (
 
 
 @faulty(*STRANGERS)
-class TellsEverybody(Wire):
+class TellsEverybody(Pipeline):
     """A broadcast goes to every connection of the server."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
@@ -49,13 +49,13 @@ class _LeaksLater(TellsOutsiders):
     seconds: float
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
-        await Wire.broadcast(self, emission, sender)
+        await Pipeline.broadcast(self, emission, sender)
         strays = await self.strays(emission, sender)
 
         async def later() -> None:
             await asyncio.sleep(self.seconds)
             for connection in strays:
-                await self.tell(connection, emission.event, emission.payload)
+                await self.send(connection, emission.event, emission.payload)
 
         self.sockets.start_background_task(later)
 
@@ -93,7 +93,7 @@ class _CountsUp(HttpSide):
 
 
 @faulty("rooms/other-session-hears-nothing", "presence/right-audience", beside=(_CountsUp,))
-class LooksAtTheIdsBeginning(Wire):
+class LooksAtTheIdsBeginning(Pipeline):
     """A session's room is named by the first eight characters of its id, and ids that start alike share a room."""
 
     def room(self, session: str) -> str:
@@ -132,7 +132,7 @@ class TellsTheGameMasterAnywhere(Leaky):
     "rooms/member-not-joined-hears-nothing",
     also={"presence/right-audience": "who comes and goes is told to all who were put into the room"},
 )
-class SeatsWhoeverSpeaks(Wire):
+class SeatsWhoeverSpeaks(Pipeline):
     """A member who has not joined is refused, but hears the room from then on."""
 
     def check_joined(self, event: Event, session_id: str, connection: str) -> None:

@@ -7,17 +7,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission
 from dungeonlab_reference_server.settings import Settings
-from dungeonlab_reference_server.socketio_server import Where
+from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_reference_server.store import Store
 from tests.mutants.fault import faulty
 
 LATE = 0.02  # seconds
 
 
-class Later(Wire):
+class Later(Pipeline):
     """Does some things later, each in a task of its own."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
@@ -60,13 +60,13 @@ class UpdatesSlowly(Later):
         super().__init__(store, settings)
         self.queues: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         if data[:1] == ["token:update"]:
             self.later(self._update(connection, data, where))
         else:
             await super().on_event(connection, data, where)
 
-    async def _update(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def _update(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         async with self.queues[connection]:
             await asyncio.sleep(0.002)
             await super().on_event(connection, data, where)
@@ -80,11 +80,11 @@ class HandlesInTasks(Later):
         super().__init__(store, settings)
         self.number: defaultdict[str, int] = defaultdict(int)
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: Where | None) -> None:
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         self.number[connection] += 1
         self.later(self._handle(connection, data, where, LATE if self.number[connection] % 2 else 0.0))
 
-    async def _handle(self, connection: str, data: Sequence[Any], where: Where | None, delay: float) -> None:
+    async def _handle(self, connection: str, data: Sequence[Any], where: AckAddress | None, delay: float) -> None:
         await asyncio.sleep(delay)
         await super().on_event(connection, data, where)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Payload, Refusal
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
@@ -14,7 +14,7 @@ from tests.mutants.fault import faulty
 SIZES = ("tiny", "small", "medium", "large", "huge", "gargantuan")
 
 
-class Lenient(Wire):
+class Lenient(Pipeline):
     """Makes something of a payload that is not valid; nothing, for nothing but its leniency."""
 
     def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dungeonlab_reference_server.pipeline import Wire, now
+from dungeonlab_reference_server.pipeline import Pipeline, now
 from dungeonlab_reference_server.rules import Emission, Payload
 from tests.mutants.fault import faulty
 
 
 @faulty("presence/right-audience")
-class AnnouncesToTheOneWhoJoins(Wire):
+class AnnouncesToTheOneWhoJoins(Pipeline):
     """Whoever joins is told, with everybody else, that they have joined."""
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
         await super().announce(event, connection, session, more)
         if event == "user-joined":
             told = {"sessionId": session, "userId": self.users[connection], "timestamp": now()}
-            await self.tell(connection, event, told)
+            await self.send(connection, event, told)
 
 
 @faulty("presence/right-audience")
-class AnnouncesToEverybody(Wire):
+class AnnouncesToEverybody(Pipeline):
     """Who comes and goes is told to every connection of the server."""
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
@@ -28,7 +28,7 @@ class AnnouncesToEverybody(Wire):
 
 
 @faulty("presence/right-audience")
-class AnnouncesADepartureToTheNextRoom(Wire):
+class AnnouncesADepartureToTheNextRoom(Pipeline):
     """Who leaves one session for another is announced as gone in the room they enter."""
 
     async def join(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -36,12 +36,12 @@ class AnnouncesADepartureToTheNextRoom(Wire):
         answer = await super().join(connection, user, payload)
         if left not in (None, payload["sessionId"]):
             told = {"sessionId": left, "userId": user, "timestamp": now(), "reason": "switched"}
-            await self.tell_others(Emission("user-left", payload["sessionId"], told), connection)
+            await self.send_to_others(Emission("user-left", payload["sessionId"], told), connection)
         return answer
 
 
 @faulty("presence/right-audience")
-class AnnouncesToThoseWhoLeft(Wire):
+class AnnouncesToThoseWhoLeft(Pipeline):
     """Whoever has left a session goes on hearing who comes and goes there."""
 
     async def enter_room(self, connection: str, session: str) -> None:
@@ -54,10 +54,10 @@ class AnnouncesToThoseWhoLeft(Wire):
 
 
 @faulty("presence/right-audience")
-class TellsTheRoomWhoIsThrownOut(Wire):
+class TellsTheRoomWhoIsThrownOut(Pipeline):
     """`session-removed` goes to the whole room instead of the one who is taken out."""
 
-    async def throw_out(self, connection: str, reason: str) -> None:
+    async def remove_from_room(self, connection: str, reason: str) -> None:
         session = self.seats.get(connection)
         if session is not None:
             told = {"sessionId": session, "reason": reason}

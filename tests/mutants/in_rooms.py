@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
 
 
 @faulty("rooms/sender-hears-nothing", hides=True)
-class EchoesToTheSender(Wire):
+class EchoesToTheSender(Pipeline):
     """Whoever sends something hears it back."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
@@ -21,16 +21,16 @@ class EchoesToTheSender(Wire):
 
 
 @faulty("rooms/sender-hears-nothing")
-class EchoesDeletionsOnly(Wire):
+class EchoesDeletionsOnly(Pipeline):
     """Whoever deletes a token hears of it; nothing else comes back."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
         skipped = "" if emission.event == "token:delete" else sender
-        await self.tell_others(emission, skipped)
+        await self.send_to_others(emission, skipped)
 
 
 @faulty("rooms/every-other-member-hears-once")
-class DeliversTwice(Wire):
+class DeliversTwice(Pipeline):
     """Everything is broadcast by two handlers, one of them forgotten."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
@@ -39,7 +39,7 @@ class DeliversTwice(Wire):
 
 
 @faulty("rooms/every-other-member-hears-once")
-class MovesTwice(Wire):
+class MovesTwice(Pipeline):
     """Moves alone are broadcast twice."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
@@ -48,18 +48,18 @@ class MovesTwice(Wire):
 
 
 @faulty("rooms/every-other-member-hears-once", hides=True)
-class TellsTheFirstOnly(Wire):
+class TellsTheFirstOnly(Pipeline):
     """The loop over the room returns after its first listener."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
         for connection, session in self.seats.items():
             if session == emission.session and connection != sender:
-                await self.tell(connection, emission.event, emission.payload)
+                await self.send(connection, emission.event, emission.payload)
                 return
 
 
 @faulty("rooms/every-other-member-hears-once")
-class NamesTheRoomInTwoWays(Wire):
+class NamesTheRoomInTwoWays(Pipeline):
     """Updates and deletions are sent to the room `<id>`, while everybody sits in `session:<id>`."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
@@ -70,7 +70,7 @@ class NamesTheRoomInTwoWays(Wire):
 
 
 @faulty("rooms/own-other-connection-hears")
-class SparesTheSendersUser(Wire):
+class SparesTheSendersUser(Pipeline):
     """A broadcast passes over every connection of the user who sent it."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
@@ -79,7 +79,7 @@ class SparesTheSendersUser(Wire):
 
 
 @faulty("rooms/game-master-hears")
-class TellsParticipantsOnly(Wire):
+class TellsParticipantsOnly(Pipeline):
     """A broadcast goes to those connections in the room whose users are in `participantIds`."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
@@ -87,11 +87,11 @@ class TellsParticipantsOnly(Wire):
         assert session is not None
         for connection in [c for c, seat in self.seats.items() if seat == session.id and c != sender]:
             if self.users[connection] in session.participants:
-                await self.tell(connection, emission.event, emission.payload)
+                await self.send(connection, emission.event, emission.payload)
 
 
 @faulty("rooms/no-encounter-rooms", "rooms/every-other-member-hears-once", hides=True)
-class NeedsASubscription(Wire):
+class NeedsASubscription(Pipeline):
     """Token events go to a room of their encounter, which one enters by `join-encounter`."""
 
     async def on_event(self, connection: str, data: Any, where: Any) -> None:
@@ -109,7 +109,7 @@ class NeedsASubscription(Wire):
 
 
 @faulty("rooms/no-encounter-rooms")
-class SubscribesWhenJoining(Wire):
+class SubscribesWhenJoining(Pipeline):
     """Joining enters the rooms of the encounters that there are; of later ones one hears nothing."""
 
     async def enter_room(self, connection: str, session: str) -> None:
@@ -134,7 +134,7 @@ class SubscribesWhenJoining(Wire):
 
 
 @faulty("rooms/refused-event-is-not-broadcast")
-class BroadcastsThenRefuses(Wire):
+class BroadcastsThenRefuses(Pipeline):
     """What is asked is told to the room first; whether it was allowed is looked at afterwards."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
@@ -164,7 +164,7 @@ class RefusesThenBroadcasts(BroadcastsThenRefuses):
 
 
 @faulty("rooms/direct-answers-stay-direct")
-class TellsTheRoomTheAnswer(Wire):
+class TellsTheRoomTheAnswer(Pipeline):
     """What `get-user-data` and `validate-action` answer is emitted to the whole room as well."""
 
     async def perform(self, connection: str, name: str, args: Any) -> Payload:
@@ -176,7 +176,7 @@ class TellsTheRoomTheAnswer(Wire):
 
 
 @faulty("rooms/direct-answers-stay-direct")
-class AnswersEveryTab(Wire):
+class AnswersEveryTab(Pipeline):
     """What `get-user-data` answers is emitted to all of the user's connections."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:

@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
 
 
 @faulty("join/second-join-leaves-the-first-room")
-class StaysInTheFirstRoom(Wire):
+class StaysInTheFirstRoom(Pipeline):
     """Joining another session announces that one has left the first, whose room one stays in."""
 
     async def join(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -25,7 +25,7 @@ class StaysInTheFirstRoom(Wire):
 
 
 @faulty("join/second-join-leaves-the-first-room", hides=True)
-class SwitchesWithoutLeaving(Wire):
+class SwitchesWithoutLeaving(Pipeline):
     """Joining another session keeps the old room, and gives it no notice."""
 
     async def join(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -35,16 +35,16 @@ class SwitchesWithoutLeaving(Wire):
 
 
 @faulty("join/one-session-per-user")
-class SitsInTwoSessions(Wire):
+class SitsInTwoSessions(Pipeline):
     """A user may sit in one session on each connection."""
 
-    async def throw_out(self, connection: str, reason: str) -> None:
+    async def remove_from_room(self, connection: str, reason: str) -> None:
         if reason != "switched":
-            await super().throw_out(connection, reason)
+            await super().remove_from_room(connection, reason)
 
 
 @faulty("join/repeated-join-is-harmless")
-class SubscribesAgain(Wire):
+class SubscribesAgain(Pipeline):
     """Whoever joins once more is sent everything once more."""
 
     def __init__(self, *args: Any) -> None:
@@ -64,11 +64,11 @@ class SubscribesAgain(Wire):
         await super().broadcast(emission, sender)
         for connection in self.again - {sender}:
             if self.seats.get(connection) == emission.session:
-                await self.tell(connection, emission.event, emission.payload)
+                await self.send(connection, emission.event, emission.payload)
 
 
 @faulty("join/leave-stops-delivery")
-class LeavesAnotherRoom(Wire):
+class LeavesAnotherRoom(Pipeline):
     """Leaving leaves the room `<id>`, but joining entered `session:<id>`."""
 
     async def leave_room(self, connection: str, reason: str) -> None:
@@ -79,7 +79,7 @@ class LeavesAnotherRoom(Wire):
 
 
 @faulty("join/leave-stops-delivery")
-class LeavesTheChatOnly(Wire):
+class LeavesTheChatOnly(Pipeline):
     """Leaving ends the chat; the tokens' events are in a room of their own, which is forgotten."""
 
     async def enter_room(self, connection: str, session: str) -> None:
@@ -101,7 +101,7 @@ class LeavesTheChatOnly(Wire):
 
 
 @faulty("join/disconnect-leaves-the-room")
-class SeatsWhoeverComesBack(Wire):
+class SeatsWhoeverComesBack(Pipeline):
     """A user whose connection ended in a session sits there again on the next one, without joining."""
 
     def __init__(self, *args: Any) -> None:
@@ -141,7 +141,7 @@ class SeatsPollersWhoComeBack(SeatsWhoeverComesBack):
 
 
 @faulty("join/disconnect-keeps-membership")
-class DisconnectingEndsMembership(Wire):
+class DisconnectingEndsMembership(Pipeline):
     """Whoever closes a connection is struck off the participants, and with them their other connections."""
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
@@ -152,7 +152,7 @@ class DisconnectingEndsMembership(Wire):
 
 
 @faulty("join/rejoin-after-reconnect")
-class TakesTheGoneForPresent(Wire):
+class TakesTheGoneForPresent(Pipeline):
     """Whoever was in a session when the connection ended still counts as present, and is not let in twice."""
 
     def __init__(self, *args: Any) -> None:
@@ -171,7 +171,7 @@ class TakesTheGoneForPresent(Wire):
 
 
 @faulty("join/rejoin-after-reconnect")
-class ReplaysWhatWasMissed(Wire):
+class ReplaysWhatWasMissed(Pipeline):
     """Whoever comes back to a session is sent what was said there meanwhile."""
 
     def __init__(self, *args: Any) -> None:
@@ -193,11 +193,11 @@ class ReplaysWhatWasMissed(Wire):
         since = self.left.pop((self.users[connection], session), None)
         for emission in self.told[session][since:] if since is not None else ():
             if emission.payload["userId"] != self.users[connection]:
-                await self.tell(connection, emission.event, emission.payload)
+                await self.send(connection, emission.event, emission.payload)
 
 
 @faulty("authorization/not-joined-refused", "join/member-admitted")
-class RemembersWhoLeft(Wire):
+class RemembersWhoLeft(Pipeline):
     """Whoever leaves is out of the room, but counts as being in it: they may go on acting, and come back to silence."""
 
     async def leave(self, connection: str, user: str, payload: Payload) -> Payload:
@@ -206,7 +206,7 @@ class RemembersWhoLeft(Wire):
 
 
 @faulty("authorization/not-joined-refused")
-class RemembersEveryRoom(Wire):
+class RemembersEveryRoom(Pipeline):
     """Whoever has joined a session may act in it from then on, also when they have moved to another."""
 
     def __init__(self, *args: Any) -> None:

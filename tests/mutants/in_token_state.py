@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_reference_server.store import MemoryStore
 from dungeonlab_spec import Event
@@ -42,7 +42,7 @@ class CountsInTwos(Altering):
 
 
 @faulty("tokens/unknown-token-refused", "tokens/delete-ends-it")
-class DeletesWhatIsNotThere(Wire):
+class DeletesWhatIsNotThere(Pipeline):
     """Deleting a token that does not exist succeeds: what matches nothing is no error."""
 
     async def check_things(self, event: Event, payload: Payload) -> Payload | None:
@@ -56,7 +56,7 @@ class DeletesWhatIsNotThere(Wire):
 
 
 @faulty("tokens/unknown-token-refused")
-class MovesNothing(Wire):
+class MovesNothing(Pipeline):
     """Moving a token that never existed succeeds, and makes nothing."""
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
@@ -70,7 +70,7 @@ class MovesNothing(Wire):
 
 
 @faulty("tokens/unknown-encounter-refused")
-class MakesEncountersOnTheFly(Wire):
+class MakesEncountersOnTheFly(Pipeline):
     """An encounter that does not exist is made when a token is put into it."""
 
     async def check_things(self, event: Event, payload: Payload) -> Payload | None:
@@ -81,7 +81,7 @@ class MakesEncountersOnTheFly(Wire):
 
 
 @faulty("tokens/unknown-encounter-refused")
-class LooksNoEncounterUp(Wire):
+class LooksNoEncounterUp(Pipeline):
     """The encounter named with a token is looked up only if it exists."""
 
     async def check_things(self, event: Event, payload: Payload) -> Payload | None:
@@ -127,7 +127,7 @@ class WithoutTurns(MemoryStore):
     also={"order/concurrent-moves-converge": "of two moves at once, the one stored last need not be the one told last"},
     beside=(WithoutTurns,),
 )
-class BroadcastsBeforeItStores(Wire):
+class BroadcastsBeforeItStores(Pipeline):
     """A token's first move is broadcast first, and stored and acknowledged 200 ms later."""
 
     async def take_effect(self, command: Command, connection: str) -> Payload:
@@ -171,7 +171,7 @@ class _Figures(MemoryStore):
 
 
 @faulty("tokens/create-then-others-can-move", beside=(_Figures,))
-class TakesOnesFiguresAlong(Wire):
+class TakesOnesFiguresAlong(Pipeline):
     """Whoever disconnects takes along the tokens that they made."""
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
@@ -182,7 +182,7 @@ class TakesOnesFiguresAlong(Wire):
 
 
 @faulty("tokens/create-then-others-can-move", beside=(_Figures,))
-class ForgetsTheEmptyRoom(Wire):
+class ForgetsTheEmptyRoom(Pipeline):
     """When the last connection has left a room, what stood in its session is forgotten."""
 
     async def leave_room(self, connection: str, reason: str) -> None:
@@ -193,7 +193,7 @@ class ForgetsTheEmptyRoom(Wire):
 
 
 @faulty("tokens/version-grows", "rooms/every-other-member-hears-once")
-class SkipsWhatChangesNothing(Wire):
+class SkipsWhatChangesNothing(Pipeline):
     """A move to where the token stands is acknowledged, and that is all."""
 
     async def take_effect(self, command: Command, connection: str) -> Payload:

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore, Store
@@ -23,7 +23,7 @@ EDGE = "what stands on the edge is sent along with everything else that can be s
 
 
 @faulty("tokens/create-then-others-can-move")
-class ShowsItsTokensLate(Wire):
+class ShowsItsTokensLate(Pipeline):
     """A new token is there for its creator at once; for others to move, not before the next request of another kind."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
@@ -45,7 +45,7 @@ class ShowsItsTokensLate(Wire):
 
 
 @faulty("tokens/create-then-others-can-move", "authorization/any-member-allowed")
-class LetsOnlyTheCreatorMove(Wire):
+class LetsOnlyTheCreatorMove(Pipeline):
     """Only who created a token, and the game master, may move it."""
 
     def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
@@ -95,7 +95,7 @@ class LeavesTheElevationOut(Altering):
 
 
 @faulty("tokens/bounds-reached")
-class RefusesTheLongestName(Wire):
+class RefusesTheLongestName(Pipeline):
     """A name of 255 characters is refused: < in place of <=."""
 
     def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
@@ -106,7 +106,7 @@ class RefusesTheLongestName(Wire):
 
 
 @faulty("tokens/bounds-reached")
-class CountsANamesBytes(Wire):
+class CountsANamesBytes(Pipeline):
     """A name of more than 255 bytes is refused."""
 
     def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
@@ -117,7 +117,7 @@ class CountsANamesBytes(Wire):
 
 
 @faulty("tokens/bounds-reached")
-class KeepsOffTheEdge(Wire):
+class KeepsOffTheEdge(Pipeline):
     """Row and column 0 do not exist."""
 
     def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
@@ -128,7 +128,7 @@ class KeepsOffTheEdge(Wire):
 
 
 @faulty("tokens/bounds-reached")
-class KnowsNoGiants(Wire):
+class KnowsNoGiants(Pipeline):
     """The largest size is not known."""
 
     def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
@@ -263,7 +263,7 @@ class OnlyMarksAsDeleted(MemoryStore):
 
 
 @faulty("tokens/delete-ends-it")
-class DeletesTwice(Wire):
+class DeletesTwice(Pipeline):
     """Deleting a token a second time succeeds once more."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
@@ -280,7 +280,7 @@ class DeletesTwice(Wire):
 
 
 @faulty("tokens/unknown-token-refused")
-class FindsTokensInAnyEncounter(Wire):
+class FindsTokensInAnyEncounter(Pipeline):
     """A token is found in whatever encounter of its session, whichever the request names."""
 
     async def check_things(self, event: Event, payload: Payload) -> Payload | None:
@@ -291,7 +291,7 @@ class FindsTokensInAnyEncounter(Wire):
 
 
 @faulty("tokens/broadcast-equals-stored-state")
-class AnswersWithAnotherId(Wire):
+class AnswersWithAnotherId(Pipeline):
     """What is acknowledged of a move or a deletion names the token by the id of its record in a database."""
 
     async def take_effect(self, command: Command, connection: str) -> Payload:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission
 
 
-class Leaky(Wire):
+class Leaky(Pipeline):
     """Sends each broadcast to the room and then to `strays`."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
-        """See `Wire`."""
+        """See `Pipeline`."""
         await super().broadcast(emission, sender)
         for connection in [c for c in await self.strays(emission, sender) if c in self.users]:
-            await self.tell(connection, emission.event, emission.payload)
+            await self.send(connection, emission.event, emission.payload)
 
     async def strays(self, emission: Emission, sender: str) -> Iterable[str]:
         """Return the connections that should not hear it, and do."""

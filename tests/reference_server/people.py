@@ -14,7 +14,7 @@ import aiohttp
 import socketio
 
 from dungeonlab_reference_server.app import make_app, serve
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore
 
@@ -47,7 +47,7 @@ class House:
     """A running server, and everybody who came to it."""
 
     url: str
-    wire: Wire
+    pipeline: Pipeline
     store: MemoryStore
     stack: AsyncExitStack
 
@@ -178,19 +178,19 @@ class Frames:
 
 @asynccontextmanager
 async def house(
-    settings: Settings | None = None, store: MemoryStore | None = None, wire_class: type[Wire] = Wire
+    settings: Settings | None = None, store: MemoryStore | None = None, pipeline_class: type[Pipeline] = Pipeline
 ) -> AsyncIterator[House]:
     """Serve while the block runs; everything sent is held against the schemas."""
-    made: list[Wire] = []
+    made: list[Pipeline] = []
 
-    class Remembered(wire_class):  # type: ignore[valid-type,misc]
+    class Remembered(pipeline_class):  # type: ignore[valid-type,misc]
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             made.append(self)
 
     store = store or MemoryStore()
     settings = replace(settings or Settings(check_outgoing=True), scrypt_n=2)  # a slow hash would prove nothing here
-    app = make_app(settings, store=store, wire_class=Remembered)
+    app = make_app(settings, store=store, pipeline_class=Remembered)
     runner, port = await serve(app, "127.0.0.1", 0)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runner.cleanup)

@@ -160,9 +160,9 @@ async def test_attachments_are_not_kept(here: House, bob: Person) -> None:
     for _ in range(3):
         await frames.socket.send_bytes(b"x" * 500_000)
     await refusal(frames, '428["chat-message"]', "8")
-    assert list(here.wire.sockets._attachments.values()) == [9_999_999_996]
+    assert list(here.pipeline.sockets._attachments.values()) == [9_999_999_996]
     await frames.socket.close()
-    await eventually(lambda: not here.wire.sockets._attachments)
+    await eventually(lambda: not here.pipeline.sockets._attachments)
 
 
 FATAL = ["", "x", "9", "4", "47", "4x", "44", '442["a"]', "b!!", "3[[[[", "4[[[[", '42/admin,1["chat-message"]', "4²"]
@@ -175,7 +175,7 @@ async def test_a_hostile_frame_ends_its_own_connection(here: House, bob: Person,
     frames = await bob.frames()
     await frames.socket.send_str(frame)
     await frames.is_closed()
-    await eventually(lambda: len(here.wire.users) == len(here.wire.sockets.eio.sockets) == 1)
+    await eventually(lambda: len(here.pipeline.users) == len(here.pipeline.sockets.eio.sockets) == 1)
     await other.does("get-user-data", {})
 
 
@@ -192,7 +192,7 @@ async def test_a_request_before_the_namespace_ends_the_connection(here: House, b
     async with bob.http.ws_connect("/socket.io/?EIO=4&transport=websocket") as opened:
         await opened.send_str('427["chat-message",{}]')
         await Frames(opened).is_closed()
-    await eventually(lambda: not here.wire.sockets.eio.sockets)
+    await eventually(lambda: not here.pipeline.sockets.eio.sockets)
 
 
 async def test_a_second_connect_and_other_namespaces_are_refused(bob: Person) -> None:
@@ -228,7 +228,7 @@ async def test_a_hostile_upload_is_answered(here: House, bob: Person, body: byte
         async with bob.http.post(url, data=body) as answer:
             assert answer.status == 400
             assert set(await answer.json()) == {"error", "code"}
-    await eventually(lambda: not here.wire.users)
+    await eventually(lambda: not here.pipeline.users)
 
 
 async def test_many_packets_in_one_upload_are_all_answered(bob: Person) -> None:
@@ -269,7 +269,7 @@ async def test_handshakes_that_are_none(here: House, bob: Person) -> None:
     ):
         async with bob.http.get(f"/socket.io/?{query}", headers=headers) as answer:
             assert answer.status == 400, query
-    assert not [s for s in here.wire.sockets.eio.sockets.values() if not s.closed]
+    assert not [s for s in here.pipeline.sockets.eio.sockets.values() if not s.closed]
 
 
 # -- upgrades ----------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ async def test_a_half_open_upgrade_leaves_polling_alone(
             await opened.close()
         else:
             await Frames(opened).is_closed()
-    await eventually(lambda: not any(s.upgrading for s in here.wire.sockets.eio.sockets.values()))
+    await eventually(lambda: not any(s.upgrading for s in here.pipeline.sockets.eio.sockets.values()))
     async with bob.http.post(url, data='427["get-user-data",{}]') as answer:
         assert answer.status == 200
     seen = ""
@@ -323,7 +323,7 @@ async def test_an_upgrade_takes_over(bob: Person) -> None:
 
 async def test_a_client_that_does_not_read_is_let_go(here: House, bob: Person) -> None:
     """What cannot be written for longer than a ping may take ends the connection."""
-    here.wire.sockets.eio.ping_timeout = 0.2
+    here.pipeline.sockets.eio.ping_timeout = 0.2
     session = await here.table(bob)
     talker = await bob.joins(session)
     host, _, port = here.url.removeprefix("http://").partition(":")
@@ -340,12 +340,12 @@ async def test_a_client_that_does_not_read_is_let_go(here: House, bob: Person) -
     )
     for frame in (b"40", b'427["join-session",{"sessionId":"%s"}]' % session.encode()):
         writer.write(bytes((0x81, 0x80 | len(frame))) + b"\0\0\0\0" + frame)
-    await eventually(lambda: len(here.wire.seats) == 2)
+    await eventually(lambda: len(here.pipeline.seats) == 2)
     encounter = await bob.asks("POST", f"/api/game-sessions/{session}/encounters", {"name": "x"}, expect=201)
     token = people.draft(data={"x": "x" * 900_000})
     for _ in range(12):
         await talker.does("token:create", {"sessionId": session, "encounterId": encounter["id"], "token": token})
-    await eventually(lambda: len(here.wire.seats) == 1)
+    await eventually(lambda: len(here.pipeline.seats) == 1)
     writer.close()
     del reader
 
@@ -362,8 +362,8 @@ async def test_connections_leave_nothing_behind(here: House, bob: Person) -> Non
     async with aiohttp.ClientSession(here.url) as stranger, stranger.ws_connect(path) as opened:
         await opened.send_str("40")
         await Frames(opened).until("44")
-    wire = here.wire
-    await eventually(lambda: not wire.users and not wire.seats and not wire.sockets.environ)
-    assert not wire.sockets.manager.rooms
-    assert not wire.sockets.manager.pending_connect
-    assert not wire.sockets.manager.pending_disconnect
+    pipeline = here.pipeline
+    await eventually(lambda: not pipeline.users and not pipeline.seats and not pipeline.sockets.environ)
+    assert not pipeline.sockets.manager.rooms
+    assert not pipeline.sockets.manager.pending_connect
+    assert not pipeline.sockets.manager.pending_disconnect

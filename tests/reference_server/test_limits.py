@@ -81,12 +81,12 @@ async def test_two_polls_at_once_end_the_session(here: House) -> None:
     bob = await here.person()
     url = await entered(bob)
     first = asyncio.create_task(polls(bob, url))
-    await eventually(lambda: here.wire.sockets.eio._polls)
+    await eventually(lambda: here.pipeline.sockets.eio._polls)
     async with bob.http.get(url) as second:
         assert second.status == 400
         assert "a poll under way" in (await second.json())["error"]
     assert await first == "1"
-    await eventually(lambda: not here.wire.users)
+    await eventually(lambda: not here.pipeline.users)
     async with bob.http.post(url, data="42[]") as answer:
         assert answer.status == 400
 
@@ -96,8 +96,8 @@ async def test_an_aborted_poll_loses_nothing(here: House) -> None:
     bob = await here.person()
     url = await entered(bob)
     async with line(here.url, head(bob, "GET", url)):
-        await eventually(lambda: here.wire.sockets.eio._polls)
-    await eventually(lambda: next(iter(here.wire.sockets.eio._polls.values())).transport is None)
+        await eventually(lambda: here.pipeline.sockets.eio._polls)
+    await eventually(lambda: next(iter(here.pipeline.sockets.eio._polls.values())).transport is None)
     await uploads(bob, url, '427["get-user-data",{}]')
     assert (await polls(bob, url)).startswith('437[{"success":true')
     await uploads(bob, url, '428["get-user-data",{}]')
@@ -109,7 +109,7 @@ async def test_a_client_that_takes_its_leave_ends_its_poll(here: House) -> None:
     bob = await here.person()
     url = await entered(bob)
     poll = asyncio.create_task(bob.http.get(url))
-    await eventually(lambda: here.wire.sockets.eio._polls)
+    await eventually(lambda: here.pipeline.sockets.eio._polls)
     await uploads(bob, url, "1")
     async with asyncio.timeout(PATIENCE), await poll as answer:
         assert answer.status == 400
@@ -120,7 +120,7 @@ async def test_the_last_packets_of_a_session_can_still_be_polled(here: House) ->
     bob = await here.person()
     url = await entered(bob)
     await uploads(bob, url, '427["chat-message"]')
-    await here.wire.end_user(bob.id)
+    await here.pipeline.end_user(bob.id)
     last = await polls(bob, url)
     assert last.startswith("437[")
     assert last.endswith("\x1e1")
@@ -131,8 +131,8 @@ async def test_an_upload_to_a_session_that_has_ended_is_answered_400(here: House
     bob = await here.person()
     url = await entered(bob)
     async with line(here.url, head(bob, "POST", url, "Content-Length: 2\r\n") + b"4") as (reader, writer):
-        await eventually(lambda: here.wire.sockets.eio._uploads)
-        await here.wire.end_user(bob.id)
+        await eventually(lambda: here.pipeline.sockets.eio._uploads)
+        await here.pipeline.end_user(bob.id)
         async with bob.http.post(url + "x", data="3") as answer:
             assert answer.status == 400
         writer.write(b"2")
@@ -157,14 +157,14 @@ async def test_too_many_uploads_at_once_end_the_session(here: House) -> None:
     async with line(here.url, unfinished):
         lines = [line(here.url, unfinished) for _ in range(20)]
         opened = [await each.__aenter__() for each in lines]
-        await eventually(lambda: sum(here.wire.sockets.eio._uploads.values()) == 21)
+        await eventually(lambda: sum(here.pipeline.sockets.eio._uploads.values()) == 21)
         async with line(here.url, unfinished) as (reader, _):
             assert " 400 " in await answered(reader)
-        await eventually(lambda: not here.wire.users)
+        await eventually(lambda: not here.pipeline.users)
         for each in lines:
             await each.__aexit__(None, None, None)
     assert opened
-    await eventually(lambda: not here.wire.sockets.eio._uploads)
+    await eventually(lambda: not here.pipeline.sockets.eio._uploads)
 
 
 # -- connections that do not enter -------------------------------------------------------------------
@@ -187,9 +187,9 @@ async def test_a_websocket_that_never_enters_is_closed() -> None:
             for each in (silent, refused):
                 await Frames(each).is_closed()
         await left.is_closed()
-        await eventually(lambda: len(strict.wire.sockets.eio.sockets) == 1)
+        await eventually(lambda: len(strict.pipeline.sockets.eio.sockets) == 1)
         await inside.does("get-user-data", {})
-        assert not strict.wire.sockets._outside
+        assert not strict.pipeline.sockets._outside
 
 
 async def test_a_polling_session_that_never_enters_is_forgotten() -> None:
@@ -197,7 +197,7 @@ async def test_a_polling_session_that_never_enters_is_forgotten() -> None:
     async with limited(connect_timeout=0.1) as strict:
         bob = await strict.person()
         url = await handshake(bob.http)
-        await eventually(lambda: not strict.wire.sockets.eio.sockets)
+        await eventually(lambda: not strict.pipeline.sockets.eio.sockets)
         async with bob.http.get(url) as answer:
             assert answer.status == 400
 
@@ -210,7 +210,7 @@ async def test_many_handshakes_push_out_the_oldest() -> None:
         async with aiohttp.ClientSession(strict.url) as stranger:
             for _ in range(60):
                 await handshake(stranger)
-        assert len(strict.wire.sockets.eio.sockets) <= 21
+        assert len(strict.pipeline.sockets.eio.sockets) <= 21
         await uploads(bob, url, '427["get-user-data",{}]')
         assert (await polls(bob, url)).startswith("437[")
 
@@ -271,7 +271,7 @@ async def test_an_upload_without_a_login_is_small(here: House, framing: str) -> 
 
 async def test_unfinished_uploads_are_limited_in_all(here: House) -> None:
     """Beyond the limit large ones are answered 503, small ones go on, and what broke off is given back."""
-    pool = here.wire.sockets.uploads.pool
+    pool = here.pipeline.sockets.uploads.pool
     pool.most = 300_000
     bob, carol = await here.person(), await here.person()
     url, other = await entered(bob), await entered(carol)
@@ -286,7 +286,7 @@ async def test_unfinished_uploads_are_limited_in_all(here: House) -> None:
 
 async def test_unfinished_messages_are_limited_in_all(here: House) -> None:
     """A WebSocket that sends fragments without end is closed; what was sent whole is given back at once."""
-    pool = here.wire.sockets.uploads.pool
+    pool = here.pipeline.sockets.uploads.pool
     pool.most_each = 300_000
     bob = await here.person()
     frames = await bob.frames()
@@ -341,7 +341,7 @@ async def test_a_body_takes_only_so_long(framing: str) -> None:
 
 async def test_a_client_that_does_not_poll_is_let_go(here: House) -> None:
     """What waits to be sent to it does not grow for ever; the others in the room go on."""
-    here.wire.sockets.eio.most_unsent = 10_000
+    here.pipeline.sockets.eio.most_unsent = 10_000
     gm, bob = await here.person(), await here.person()
     session = await here.table(gm, bob)
     master = await gm.joins(session)
@@ -349,7 +349,7 @@ async def test_a_client_that_does_not_poll_is_let_go(here: House) -> None:
     await uploads(bob, url, json.dumps(["join-session", {"sessionId": session}]).join(("42", "")))
     for _ in range(30):
         await master.does("chat-message", {"sessionId": session, "message": "x" * 1000})
-    await eventually(lambda: list(here.wire.users.values()) == [gm.id])
+    await eventually(lambda: list(here.pipeline.users.values()) == [gm.id])
     async with bob.http.get(url) as answer:
         assert answer.status == 400
 
@@ -360,12 +360,12 @@ async def test_an_answer_that_is_not_read_ends_the_connection(monkeypatch: pytes
     async with limited(write_timeout=0.2) as strict:
         bob = await strict.person()
         url = await entered(bob)
-        connection = next(iter(strict.wire.users))
+        connection = next(iter(strict.pipeline.users))
         for _ in range(12):
-            await strict.wire.sockets.emit("x-large", "x" * 1_000_000, to=connection)
+            await strict.pipeline.sockets.emit("x-large", "x" * 1_000_000, to=connection)
         async with line(strict.url, head(bob, "GET", url)) as (_, writer):
             writer.transport.pause_reading()  # type: ignore[attr-defined]
-            await eventually(lambda: not strict.wire.users)
+            await eventually(lambda: not strict.pipeline.users)
 
 
 # -- TCP ---------------------------------------------------------------------------------------------
@@ -377,7 +377,7 @@ async def test_too_many_connections_push_out_the_idle_ones() -> None:
         bob = await strict.person()
         url = await entered(bob)
         async with line(strict.url, head(bob, "GET", url)) as (waiting, _):
-            await eventually(lambda: strict.wire.sockets.eio._polls)
+            await eventually(lambda: strict.pipeline.sockets.eio._polls)
             idle = [line(strict.url) for _ in range(6)]
             opened = [await each.__aenter__() for each in idle]
             async with asyncio.timeout(PATIENCE):

@@ -11,7 +11,7 @@ import pytest
 import socketio
 from tests.reference_server.people import House, draft, eventually, house
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_spec import Catalogue
@@ -104,7 +104,7 @@ async def test_joining_elsewhere_moves_every_connection_of_the_user(here: House)
     assert await old.is_refused("chat-message", {"sessionId": first, "message": "x"}) == "NOT_JOINED"
     await eventually(lambda: master.events("user-left"))
     assert [p["reason"] for p in master.events("user-left")] == ["switched"]
-    assert sorted(here.wire.seats.values()) == sorted([first, second])
+    assert sorted(here.pipeline.seats.values()) == sorted([first, second])
 
 
 async def test_revoking_throws_out_at_once(here: House) -> None:
@@ -113,7 +113,7 @@ async def test_revoking_throws_out_at_once(here: House) -> None:
     session = await here.table(gm, bob)
     master, member = await gm.joins(session), await bob.joins(session)
     await gm.asks("DELETE", f"/api/game-sessions/{session}/participants/{bob.id}", expect=204)
-    assert list(here.wire.seats.values()) == [session]
+    assert list(here.pipeline.seats.values()) == [session]
     await master.does("chat-message", {"sessionId": session, "message": "he is gone"})
     assert await member.is_refused("chat-message", {"sessionId": session, "message": "x"}) == "PERMISSION_DENIED"
     assert [event for event, _ in member.heard] == ["session-removed"]
@@ -126,8 +126,8 @@ async def test_whoever_went_by_itself_is_not_thrown_out(here: House) -> None:
     """A connection that left in the meantime is told nothing: there is no session to name."""
     bob = await here.person()
     connection = await bob.connects()
-    (known,) = here.wire.users
-    await here.wire.throw_out(known, "removed")
+    (known,) = here.pipeline.users
+    await here.pipeline.remove_from_room(known, "removed")
     await connection.does("get-user-data", {})
     assert connection.heard == []
 
@@ -141,7 +141,7 @@ async def test_deleting_a_session_empties_its_room(here: House) -> None:
     for connection in (master, member):
         await eventually(lambda c=connection: c.events("session-removed"))
         assert await connection.is_refused("join-session", {"sessionId": session}) == "SESSION_NOT_FOUND"
-    assert not here.wire.seats
+    assert not here.pipeline.seats
 
 
 @TRANSPORTS
@@ -154,7 +154,7 @@ async def test_logging_out_ends_every_connection_of_the_user(here: House, transp
     await bob.asks("POST", "/api/auth/logout", expect=204)
     for tab in tabs:
         await asyncio.wait_for(tab.closed.wait(), 10)
-    assert list(here.wire.users.values()) == [gm.id]
+    assert list(here.pipeline.users.values()) == [gm.id]
     assert [p["reason"] for p in master.events("user-left")] == ["disconnected"]
     await master.does("chat-message", {"sessionId": session, "message": "alone"})
 
@@ -170,7 +170,7 @@ async def test_without_a_cookie_nobody_gets_in(here: House) -> None:
         await client.eio.disconnect(abort=True)
     assert told[0]["data"] == {"code": "UNAUTHENTICATED"}
     assert "log in" in told[0]["message"]
-    assert not here.wire.users
+    assert not here.pipeline.users
 
 
 async def test_a_cookie_is_read_beside_strange_neighbours(here: House) -> None:
@@ -221,11 +221,11 @@ async def test_too_many_events_are_refused_per_user(here: House) -> None:
 async def test_a_fault_of_ours_is_answered_too(here: House, caplog: pytest.LogCaptureFixture) -> None:
     """INTERNAL_ERROR, a traceback in the log without what the client wrote, and the connection goes on."""
 
-    class Falls(Wire):
+    class Falls(Pipeline):
         async def user_data(self, *asked: Any) -> dict[str, Any]:
             raise KeyError(f"a secret: {asked}")
 
-    async with house(wire_class=Falls) as broken:
+    async with house(pipeline_class=Falls) as broken:
         bob = await (await broken.person()).connects()
         assert await bob.is_refused("get-user-data", {"x": "hush"}) == "INTERNAL_ERROR"
         assert await bob.is_refused("join-session", {"sessionId": "nowhere"}) == "SESSION_NOT_FOUND"
@@ -237,14 +237,14 @@ async def test_a_fault_of_ours_is_answered_too(here: House, caplog: pytest.LogCa
 async def test_the_debug_switch_notices_what_does_not_fit(caplog: pytest.LogCaptureFixture) -> None:
     """An answer, or a broadcast, that its schema does not know is not sent, and the log says which schema."""
 
-    class Tells(Wire):
+    class Tells(Pipeline):
         async def user_data(self, *_: Any) -> dict[str, Any]:
             return {"user": {"id": "x", "username": "x", "passwordHash": "x"}}
 
         async def broadcast(self, emission: Emission, sender: str) -> None:
             await super().broadcast(Emission(emission.event, emission.session, {"secret": 1}), sender)
 
-    async with house(wire_class=Tells) as broken:
+    async with house(pipeline_class=Tells) as broken:
         gm = await broken.person()
         session = await broken.table(gm)
         master = await gm.joins(session)
@@ -291,4 +291,4 @@ async def test_uploads_at_once_keep_their_order(slow: House) -> None:
         async with bob.http.get(url) as answer:
             seen += await answer.text()
     assert seen.count('"success":true') == 6
-    assert not slow.wire.seats
+    assert not slow.pipeline.seats

@@ -81,7 +81,7 @@ async def test_a_revoked_member_has_no_effect_and_no_seat(slow: House) -> None:
         running = asyncio.gather(*chats, second.asks("join-session", {"sessionId": session}))
         await revoke
         heard = len(master.events("chat-message"))
-        assert [slow.wire.users[c] for c in slow.wire.seats] == [gm.id]
+        assert [slow.pipeline.users[c] for c in slow.pipeline.seats] == [gm.id]
         await running
         await master.does("get-user-data", {})
         assert len(master.events("chat-message")) == heard
@@ -106,7 +106,7 @@ async def test_a_deleted_session_keeps_nothing(slow: House) -> None:
         assert not slow.store._tokens
         assert not slow.store._encounters
         assert not slow.store._sessions
-        assert not slow.wire.seats
+        assert not slow.pipeline.seats
 
 
 async def test_a_session_may_close_while_its_members_go(slow: House) -> None:
@@ -120,8 +120,8 @@ async def test_a_session_may_close_while_its_members_go(slow: House) -> None:
         *(member.leave() for member in seated[:3]),
         *(member.client.emit("leave-session", {"sessionId": session}) for member in seated[3:]),
     )
-    await eventually(lambda: len(slow.wire.users) == 3)
-    assert not slow.wire.seats
+    await eventually(lambda: len(slow.pipeline.users) == 3)
+    assert not slow.pipeline.seats
     for member in seated[3:]:
         told = [p for event, p in member.heard if event == "session-removed"]
         assert told in ([], [{"sessionId": session, "reason": "removed"}])
@@ -137,7 +137,7 @@ async def test_of_two_joins_at_once_one_wins(slow: House) -> None:
             connection.heard.clear()
         joins = one.does("join-session", {"sessionId": first}), two.does("join-session", {"sessionId": second})
         await asyncio.gather(*joins)
-        assert len(slow.wire.seats) == 1
+        assert len(slow.pipeline.seats) == 1
         await eventually(lambda: len(one.heard) + len(two.heard) >= 1)
         for connection, session in ((one, first), (two, second)):
             data = {"sessionId": session, "message": "x"}
@@ -155,9 +155,9 @@ async def test_whoever_goes_while_joining_leaves_no_ghost(slow: House) -> None:
         await member.client.emit("join-session", {"sessionId": session}, callback=lambda *_: None)
         await asyncio.sleep(pause)  # where it is cut is what is tried out
         await member.leave()
-        await eventually(lambda: not slow.wire.users)
-        assert not slow.wire.seats
-    await eventually(lambda: not slow.wire.sockets.manager.rooms)
+        await eventually(lambda: not slow.pipeline.users)
+        assert not slow.pipeline.seats
+    await eventually(lambda: not slow.pipeline.sockets.manager.rooms)
 
 
 async def test_a_logout_ends_what_is_under_way(slow: House) -> None:
@@ -169,13 +169,13 @@ async def test_a_logout_ends_what_is_under_way(slow: House) -> None:
         acts += [bob.connects(wait=False), bob.connects(wait=False)]
         running = asyncio.ensure_future(settle(*acts))
         await bob.asks("POST", "/api/auth/logout", expect=204)
-        assert bob.id not in slow.wire.users.values()
+        assert bob.id not in slow.pipeline.users.values()
         await running
-        await eventually(lambda: not slow.wire.sockets.manager.pending_connect)
-        assert bob.id not in slow.wire.users.values()
-        assert [slow.wire.users[c] for c in slow.wire.seats] == [gm.id]
+        await eventually(lambda: not slow.pipeline.sockets.manager.pending_connect)
+        assert bob.id not in slow.pipeline.users.values()
+        assert [slow.pipeline.users[c] for c in slow.pipeline.seats] == [gm.id]
         await master.leave()
-        await eventually(lambda: not slow.wire.users)
+        await eventually(lambda: not slow.pipeline.users)
 
 
 async def test_a_connection_lost_while_it_is_let_in_is_forgotten(slow: House) -> None:
@@ -189,9 +189,9 @@ async def test_a_connection_lost_while_it_is_let_in_is_forgotten(slow: House) ->
         await asyncio.sleep(pause)  # where it is cut is what is tried out
         async with bob.http.post(url, data="1"):
             (await entering).release()
-        manager = slow.wire.sockets.manager
-        await eventually(lambda m=manager: not m.rooms and not m.pending_connect and not slow.wire.users)
-    assert not slow.wire.sockets.environ
+        manager = slow.pipeline.sockets.manager
+        await eventually(lambda m=manager: not m.rooms and not m.pending_connect and not slow.pipeline.users)
+    assert not slow.pipeline.sockets.environ
 
 
 async def test_enrolling_at_once_loses_nobody(slow: House) -> None:

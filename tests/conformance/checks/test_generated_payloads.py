@@ -15,13 +15,13 @@ from tests.mutants.in_aftermath import CountsRefusedUpdates, MovesBeforeItLooks,
 from tests.mutants.in_payloads import LooksAtTypesOnly
 from tests.serving import Variant, served
 
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
 
 SOME = ("--fuzz", "60", "--seed", "7", "--timeout", "0.3", "-q")
 
 
-class RefusesUmlauts(Wire):
+class RefusesUmlauts(Pipeline):
     """A name with a letter beyond ASCII is refused."""
 
     def check_shape(self, event: Any, args: Any) -> Payload:
@@ -31,7 +31,7 @@ class RefusesUmlauts(Wire):
         return payload
 
 
-class CountsIn32Bits(Wire):
+class CountsIn32Bits(Pipeline):
     """A position of 2**31 or more is an error."""
 
     async def take_effect(self, command: Command, connection: str) -> Payload:
@@ -40,7 +40,7 @@ class CountsIn32Bits(Wire):
         return await super().take_effect(command, connection)
 
 
-class FlattensData(Wire):
+class FlattensData(Pipeline):
     """What is nested in a token's data is told to nobody."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
@@ -51,7 +51,7 @@ class FlattensData(Wire):
         await super().broadcast(Emission(emission.event, emission.session, told), sender)
 
 
-class BlamesItself(Wire):
+class BlamesItself(Pipeline):
     """What is invalid is reported as an internal error."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: tuple[str, int] | None) -> None:

@@ -19,14 +19,14 @@ from tests.mutants.judging import served
 
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.schema import problem
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 
 QUICK = ("--only", "connect/websocket")
 ECHO = ("--only", "rooms/sender-hears-nothing", "--event", "chat-message", "--timeout", "0.3")
 REPORTS = ("json", "ndjson", "junit", "markdown", "html", "badge")
 
 
-class TellsNobodyOfAnybody(Wire):
+class TellsNobodyOfAnybody(Pipeline):
     """A server that does not take up the MAY of announcing who comes and goes."""
 
     async def announce(self, *_: object) -> None:
@@ -252,7 +252,7 @@ def test_a_list_that_is_rewritten_is_not_complained_of(echoing: str, reference_u
 
 def test_a_weaker_level_fails_the_run_where_it_is_asked_to() -> None:
     """A MAY that is not taken up is a note, unless the user wants it to fail."""
-    with serving.served(serving.Variant(wire=TellsNobodyOfAnybody)) as url:
+    with serving.served(serving.Variant(pipeline=TellsNobodyOfAnybody)) as url:
         part = ("--only", "presence/joining-announced", "--timeout", "0.3")
         assert command("run", url, *part).returncode == 0
         assert command("run", url, *part, "--fail-on", "may").returncode == 1

@@ -14,7 +14,7 @@ from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Payload
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import Store
@@ -23,7 +23,7 @@ from dungeonlab_spec import Catalogue
 LIMITS = Limits(0.2)
 
 
-class Pauses(Wire):
+class Pauses(Pipeline):
     """Of many requests by one connection, every seventy-fifth is waited for far longer than an answer may take."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
@@ -39,7 +39,7 @@ class Pauses(Wire):
 
 async def test_silence_that_ends_again_and_again_is_no_silence() -> None:
     """Only a server that sends nothing for long, while it answers others, has left requests unanswered."""
-    with served(Variant(wire=Pauses)) as url:
+    with served(Variant(pipeline=Pauses)) as url:
         picked = scenes(Selection(only=("acks/many-at-once-are-answered",)), Catalogue.load())
         run = await Runner(Target(url, limits=LIMITS), picked, concurrency=1).play()
     assert {v.outcome for v in run.verdicts} == {Outcome.PASS}

@@ -22,7 +22,7 @@ from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.file.load import load_target
 from dungeonlab_reference_server.app import make_app, serve
-from dungeonlab_reference_server.pipeline import Wire
+from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Payload, Refusal, Session
 from dungeonlab_reference_server.store import MemoryStore, User
 from dungeonlab_spec import Catalogue
@@ -217,7 +217,7 @@ async def test_accounts_are_taken_away_if_there_is_a_way(store: Watched, tmp_pat
     assert all(line.startswith("the account ") for line in run.leftovers)
 
 
-class KeepsTokens(Wire):
+class KeepsTokens(Pipeline):
     """Refuses to delete tokens."""
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
@@ -228,7 +228,7 @@ class KeepsTokens(Wire):
 
 async def test_tokens_that_stay_in_a_ready_made_session_are_told(tmp_path: Path) -> None:
     """How many, and where; they do not change the verdicts."""
-    with served(Variant(wire=KeepsTokens)) as url:
+    with served(Variant(pipeline=KeepsTokens)) as url:
         file = tmp_path / "ready.toml"
         file.write_text(await prepare(url, FOUR, ("alice", "bob")), "utf-8")
         target = load_target(file)

@@ -16,7 +16,7 @@ from tests.conformance.target.file.servers import command
 from tests.serving import Variant, served
 
 from dungeonlab_reference_server.http import HttpSide
-from dungeonlab_reference_server.pipeline import COOKIE, Wire
+from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload
 
 PASSWORD = 'pass/word "4711" ü'
@@ -24,7 +24,7 @@ TOKEN = "header-token-8812"
 HEADER = "X-Staging-Token"
 
 
-class Talkative(Wire):
+class Talkative(Pipeline):
     """Tells everybody everything it was given: cookies, headers, in answers, broadcasts, refusals and errors."""
 
     known: dict[str, str]
@@ -35,8 +35,8 @@ class Talkative(Wire):
         self.known = {**getattr(self, "known", {}), connection: told}
         await super().on_connect(connection, environ)
 
-    def turn_away(self, message: str) -> None:
-        super().turn_away(f"{message} {PASSWORD} {TOKEN}")
+    def refuse_connection(self, message: str) -> None:
+        super().refuse_connection(f"{message} {PASSWORD} {TOKEN}")
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: Any) -> None:
         if envelope["success"]:
@@ -45,7 +45,7 @@ class Talkative(Wire):
             envelope = {**envelope, "error": "x" * 500 + self.known[connection]}
         await super().acknowledge(connection, name, envelope, where)
 
-    async def tell_others(self, emission: Emission, sender: str) -> None:
+    async def send_to_others(self, emission: Emission, sender: str) -> None:
         told = {**emission.payload, "debug": [self.known[sender]]}
         await self.sockets.emit(emission.event, told, room=self.room(emission.session))
 
@@ -67,7 +67,7 @@ class Confused(HttpSide):
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """Return where a server tells all."""
-    with served(Variant(wire=Talkative, http=Confused)) as url:
+    with served(Variant(pipeline=Talkative, http=Confused)) as url:
         yield url
 
 
