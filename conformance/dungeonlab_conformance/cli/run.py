@@ -150,8 +150,9 @@ def run(
                 if stream:
                     stream.on_scene(verdicts)
 
-            result = play(target, chosen, concurrency, fail_fast, on_scene, started, signals, seconds)
-            _conclude(result, known, complaining=not rewriting or _is_cut_short(result))
+            result = play(target, chosen, concurrency, fail_fast, on_scene, started, signals, seconds, known)
+            if rewriting and not _is_cut_short(result):
+                result.stale.clear()  # the list that is wrong is about to be replaced
             if stream:
                 stream.finish()
         problems = reports.write(result, files)
@@ -183,17 +184,6 @@ def _make_sure_of_reason(reason: str | None, listing_file: Path | None) -> None:
 
 def _is_cut_short(result: Run) -> bool:
     return bool(result.fault or result.interrupted)
-
-
-def _conclude(result: Run, known: list[Known], *, complaining: bool) -> None:
-    """Compare with the known failures, without complaints about a list that is about to be replaced."""
-    from dungeonlab_conformance.results.claim import claim
-    from dungeonlab_conformance.results.known_failures import hold_against
-
-    hold_against(result, known)
-    if not complaining:
-        result.stale.clear()
-    result.claim = claim(result)
 
 
 def _list(result: Run, file: Path, before: list[Known], reason: str) -> list[str]:

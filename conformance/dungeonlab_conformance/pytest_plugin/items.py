@@ -70,6 +70,7 @@ class Suite(pytest.Collector):
     def _play(self, items: list[pytest.Item]) -> Run:
         import asyncio
 
+        from dungeonlab_conformance.results.claim import conclude
         from dungeonlab_conformance.runner.runner import Runner
 
         chosen: dict[str, Scene] = {}
@@ -78,7 +79,7 @@ class Suite(pytest.Collector):
                 for scene in item.scenes:
                     before = chosen[scene.name].wanted if scene.name in chosen else frozenset[str]()
                     chosen[scene.name] = replace(scene, wanted=before | {item.requirement})
-        return asyncio.run(Runner(self.target, [chosen[name] for name in sorted(chosen)]).play())
+        return conclude(asyncio.run(Runner(self.target, [chosen[name] for name in sorted(chosen)]).play()))
 
 
 class Installed(Suite, pytest.Directory):

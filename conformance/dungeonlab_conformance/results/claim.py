@@ -1,9 +1,10 @@
-"""What may be said of a server after a run. Pure."""
+"""What is concluded from a run that is over: which failures are accepted, and what may be said of the server. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
+from dungeonlab_conformance.results.known_failures import Known, hold_against
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_spec import Catalogue
@@ -14,6 +15,13 @@ _WHAT = {
     Outcome.UNJUDGED: "could not be judged",
     Outcome.SKIPPED: "skipped, for what the target lacks",
 }
+
+
+def conclude(run: Run, known: Sequence[Known] = ()) -> Run:
+    """Compare a run with the known failures, then claim what may be claimed; returns the same run."""
+    hold_against(run, known)
+    run.claim = claim(run)
+    return run
 
 
 def claim(run: Run) -> str:

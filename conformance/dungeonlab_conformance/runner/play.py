@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
 
+from dungeonlab_conformance.results.claim import conclude
 from dungeonlab_conformance.results.errors import TargetFault
+from dungeonlab_conformance.results.known_failures import Known
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Verdict
 from dungeonlab_conformance.runner.embedded import reference_server
@@ -28,12 +30,14 @@ def play(
     run: Run | None = None,
     signals: Signals | None = None,
     time_limit: float = TIME_LIMIT,
+    known: Sequence[Known] = (),
 ) -> Run:
     """Judge a target; the embedded reference server is started for the purpose, and stopped again.
 
-    Returns what the run came to, also when the server cannot be tested, when Ctrl-C or another signal cuts it short, or
-    when the suite itself fails. `signals` are given by a caller that heeds them for longer than the playing takes;
-    `time_limit`, in seconds, is what the whole may take, but for clearing away.
+    Returns what the run came to, compared with the failures that are `known` and with the claim that follows from it;
+    also when the server cannot be tested, when Ctrl-C or another signal cuts it short, or when the suite itself fails.
+    `signals` are given by a caller that heeds them for longer than the playing takes; `time_limit`, in seconds, is what
+    the whole may take, but for clearing away.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
@@ -49,7 +53,7 @@ def play(
         time_limit=time_limit,
     )
     with nullcontext(signals) if signals else Signals() as heeded:
-        return asyncio.run(_until_interrupted(runner, heeded))
+        return conclude(asyncio.run(_until_interrupted(runner, heeded)), known)
 
 
 @cache

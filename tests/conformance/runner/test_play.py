@@ -7,10 +7,16 @@ import os
 import signal
 from typing import Any
 
+from tests.mutants.judging import served
+
+from dungeonlab_conformance.results.known_failures import Known
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.runner import play
 from dungeonlab_conformance.runner.interruptions import signals
+from dungeonlab_conformance.runner.selection import Selection, scenes
+from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
+from dungeonlab_spec import Catalogue
 
 
 class Clearing:
@@ -83,3 +89,15 @@ async def test_outside_of_the_main_thread_signals_are_left_alone() -> None:
             return signal.getsignal(signal.SIGINT)
 
     assert await asyncio.to_thread(enter) == before
+
+
+def test_whoever_plays_a_run_gets_it_concluded() -> None:
+    """Compared with the known failures both ways, without any command line: one is accepted, one holds after all."""
+    chosen = scenes(Selection(only=("rooms/sender-*", "connect/websocket"), events=()), Catalogue.load())
+    known = [Known("rooms/sender-hears-nothing", "ticket 41"), Known("connect/websocket", "ticket 42", where="list:7")]
+    with served("EchoesToTheSender") as url:
+        run = play.play(Target(url, limits=Limits(0.5)), chosen, known=known)
+    assert {v.known for v in run.verdicts if v.requirement == "rooms/sender-hears-nothing"} == {"ticket 41"}
+    [stale] = run.stale
+    assert stale.startswith("list:7: connect/websocket is listed as failing")
+    assert (run.claim, run.exit_code) == ("", 1)
