@@ -1,0 +1,37 @@
+"""What people look for in a maintained project is there, and says what is true."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_hooks_run_what_ci_runs() -> None:
+    """Each hook for the project's own commits is local, and its command is one that tox runs too."""
+    tox = (ROOT / "tox.ini").read_text("utf-8")
+    configuration = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    assert [repository["repo"] for repository in configuration["repos"]] == ["local"]
+    [hooks] = [repository["hooks"] for repository in configuration["repos"]]
+    for hook in hooks:
+        assert hook["language"] == "system"
+        command = " ".join(word for word in shlex.split(hook["entry"]) if word != "--force-exclude")
+        assert re.search(rf"^\s*(commands = )?{re.escape(command)}( |$)", tox, re.MULTILINE), hook["id"]
+
+
+def test_every_text_is_as_the_editor_configuration_says() -> None:
+    """UTF-8, lines that end with a line feed and nothing before it, no tabulators in front."""
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    except subprocess.CalledProcessError:
+        pytest.skip("this is no git checkout")
+    for name in filter(None, listed.stdout.split("\0")):
+        file = ROOT / name
+        text = file.read_bytes().decode("utf-8") if file.is_file() else ""
+        assert not re.search(r"\r|[ \t]$|^\t|[^\n]\Z", text, re.MULTILINE), name
