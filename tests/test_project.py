@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 def test_hooks_run_what_ci_runs() -> None:
@@ -35,3 +38,20 @@ def test_every_text_is_as_the_editor_configuration_says() -> None:
         file = ROOT / name
         text = file.read_bytes().decode("utf-8") if file.is_file() else ""
         assert not re.search(r"\r|[ \t]$|^\t|[^\n]\Z", text, re.MULTILINE), name
+
+
+def test_the_changelog_has_a_dated_section_for_each_version() -> None:
+    """What is unreleased comes first, then the version of the package, each version with its day."""
+    heads = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert heads[0] == "Unreleased"
+    versions = [head.split(" - ") for head in heads[1:]]
+    assert versions[0][0] == PROJECT["version"]
+    days = [date.fromisoformat(day) for _, day in versions]
+    assert days == sorted(days, reverse=True)
+
+
+def test_the_security_policy_names_the_version_that_is_supported() -> None:
+    """And where to report to: a private place of this repository."""
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    assert f"{PROJECT['urls']['Repository']}/security/advisories/new" in text
+    assert f"| {'.'.join(PROJECT['version'].split('.')[:2])}.x | yes |" in text
