@@ -7,6 +7,7 @@ import shlex
 import sys
 import tomllib
 import venv
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,7 @@ def shown() -> list[tuple[str, str]]:
 def test_nothing_is_installed_from_a_registry_that_does_not_have_it(file: str, words: str) -> None:
     """The suite comes from a checkout, from its repository, or from where a variable says; others by their names."""
     for word in shlex.split(words.strip()):
-        name = re.split(r"[\[<>=!~;@ ]", word)[0].lower().replace("_", "-")
-        assert name != PROJECT["name"], f"{file}: {words}"
+        assert _name(word) != PROJECT["name"], f"{file}: {words}"
 
 
 def test_requirements_of_the_example_can_be_installed() -> None:
@@ -49,12 +49,27 @@ def test_requirements_of_the_example_can_be_installed() -> None:
 
 
 def test_an_extra_that_a_message_names_is_that_of_the_project() -> None:
-    """What `--fuzz` says to install is what the extra would have installed."""
+    """What `--fuzz` says to install is of the extra, and brings along all the others that the extra would install."""
     from dungeonlab_conformance.cli.options.fuzz import MISSING
 
-    [needed] = PROJECT["optional-dependencies"]["fuzz"]
+    [needed] = [row for row in PROJECT["optional-dependencies"]["fuzz"] if row.startswith("schemathesis")]
     assert f"'{needed}'" in MISSING
     assert f"'{needed}'" in (ROOT / "docs" / "fuzz.md").read_text("utf-8")
+    assert {_name(row) for row in PROJECT["optional-dependencies"]["fuzz"]} <= brought_by("schemathesis")
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\[<>=!~;@ ]", requirement)[0].lower().replace("_", "-")
+
+
+def brought_by(name: str) -> set[str]:
+    """Return a package and all that is installed with it, without its extras."""
+    found, ahead = set[str](), [name]
+    while ahead:
+        found.add(one := ahead.pop())
+        needed = (row for row in metadata.requires(one) or [] if ";" not in row)
+        ahead += {_name(row) for row in needed} - found
+    return found
 
 
 def recipes() -> dict[str, str]:
