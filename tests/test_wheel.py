@@ -130,7 +130,8 @@ def test_the_repository_has_one_address() -> None:
     """Guides, examples and package data name the same, so that whoever keeps the suite changes one word everywhere."""
     urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
     owner = urls["Repository"].removeprefix("https://github.com/")
-    files = [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]
+    files = [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "mkdocs.yml"]
+    files += [*(ROOT / "docs").glob("*.md")]
     files += [file for file in (ROOT / "examples").rglob("*") if file.suffix in (".md", ".yml", ".toml", ".txt")]
     named = {
         found for file in files for found in re.findall(r"[\w-]+/dungeonlab-conformance\b", file.read_text("utf-8"))
