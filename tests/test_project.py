@@ -40,6 +40,25 @@ def test_every_text_is_as_the_editor_configuration_says() -> None:
         assert not re.search(r"\r|[ \t]$|^\t|[^\n]\Z", text, re.MULTILINE), name
 
 
+def test_what_runs_leave_behind_is_ignored() -> None:
+    """Caches, reports and builds of the tools in use do not show up as new files."""
+    left = [".schemathesis/x", ".hypothesis/x", ".coverage.1", ".tox/x", ".venv/x", "site/index.html", "dist/x.whl"]
+    done = subprocess.run(["git", "check-ignore", *left], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == 128:
+        pytest.skip("this is no git checkout")
+    assert done.stdout.split() == left
+
+
+def test_each_benchmark_can_be_found() -> None:
+    """Its command is one of `tox -e bench`, and is named where contributors look."""
+    files = sorted((ROOT / "benchmarks").iterdir())
+    commands = [f"python -m benchmarks.{file.stem}" for file in files if file.is_file()]
+    assert commands
+    for name in ("tox.ini", "CONTRIBUTING.md"):
+        text = (ROOT / name).read_text("utf-8")
+        assert [command for command in commands if command not in text] == [], name
+
+
 def test_the_changelog_has_a_dated_section_for_each_version() -> None:
     """What is unreleased comes first, then the version of the package, each version with its day."""
     heads = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
