@@ -23,10 +23,10 @@ from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore
 
-Door = Callable[[int], Awaitable[int]]  # puts something before a port; returns the port to be used instead
+Proxy = Callable[[int], Awaitable[int]]  # puts something before a port; returns the port to be used instead
 
 
-async def _open(port: int) -> int:
+async def _no_proxy(port: int) -> int:
     return port
 
 
@@ -38,7 +38,7 @@ class Variant:
     store: type[MemoryStore] = MemoryStore
     pipeline: type[Pipeline] = Pipeline
     http: type[HttpSide] = HttpSide
-    door: Door = _open
+    proxy: Proxy = _no_proxy
 
 
 @contextmanager
@@ -68,12 +68,12 @@ def reference_server(*options: str) -> Iterator[tuple[subprocess.Popen[str], str
             process.kill()
 
 
-def hasten() -> None:
+def use_uvloop() -> None:
     """Have every further loop of this process be a fast one: for a worker that judges one server after the other."""
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 
-def _serve(variant: Variant, told: Connection) -> None:
+def _serve(variant: Variant, pipe: Connection) -> None:
     logging.disable(logging.CRITICAL)
     gc.disable()  # it does not live long
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever interrupts the judge has it end this process
@@ -82,7 +82,7 @@ def _serve(variant: Variant, told: Connection) -> None:
         settings = replace(variant.settings, scrypt_n=2)  # a slow hash would prove nothing here
         app = make_app(settings, store=variant.store(), pipeline_class=variant.pipeline, http_class=variant.http)
         _, port = await serve(app, "127.0.0.1", 0)
-        told.send(await variant.door(port))
+        pipe.send(await variant.proxy(port))
         await asyncio.Event().wait()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:

@@ -234,14 +234,14 @@ def _adapter() -> Iterable[str]:
 def readme() -> str:
     """Return the README with what was measured put between its markers: ``<!-- measured NAME -->``."""
     return re.sub(
-        r"(<!-- measured ([a-z]+) -->\n).*?(<!-- end -->)",
+        r"(<!-- measured ([a-z-]+) -->\n).*?(<!-- end -->)",
         lambda found: f"{found[1]}```\n{(ROOT / MEASURED / f'{found[2]}.txt').read_text('utf-8')}```\n{found[3]}",
         (ROOT / "README.md").read_text("utf-8"),
         flags=re.DOTALL,
     )
 
 
-def teeth() -> str:
+def fault_detection() -> str:
     """Return the matrix of requirements and faulty servers, read in both directions."""
     sys.path.append(str(ROOT))  # the faulty servers are tests, and not installed
     from tests.mutants.fault import all_faults
@@ -261,15 +261,15 @@ def teeth() -> str:
     )
     lines = [
         NOTICE,
-        "# Teeth",
+        "# Fault detection",
         "",
-        f"{len(faults)} faulty servers, each the reference server with one fault, show that the suite can say no:",
+        f"{len(faults)} faulty servers, each the reference server with one fault, show that the suite finds faults:",
         f"they break {sum(map(bool, by.values()))} of the {len(demanded)} requirements that are a MUST or a SHOULD and",
         "can be judged. The tests prove that the whole suite finds in each server just what is said here.",
         "",
-        "## Who breaks what",
+        "## Requirements and the servers that break them",
         "",
-        *_table(("Requirement", "Level", "Broken by"), (_bitten(r, by[r.id]) for r in demanded)),
+        *_table(("Requirement", "Level", "Broken by"), (_broken_by(r, by[r.id]) for r in demanded)),
         "",
         "## The faulty servers",
         "",
@@ -278,7 +278,7 @@ def teeth() -> str:
     return "\n".join([*lines, ""])
 
 
-def _bitten(requirement: Requirement, names: Iterable[str]) -> tuple[str, ...]:
+def _broken_by(requirement: Requirement, names: Iterable[str]) -> tuple[str, ...]:
     return f"`{requirement.id}`", requirement.level, ", ".join(f"`{name}`" for name in names) or "nobody yet"
 
 
@@ -286,7 +286,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/events.md": events,
     "docs/requirements.md": requirements,
     "docs/target-file.md": target_file,
-    "docs/fault-detection.md": teeth,
+    "docs/fault-detection.md": fault_detection,
     "README.md": readme,
 }
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.conformance.command import command, environment, unused_port
-from tests.mutants.judging import served
+from tests.mutants.judge import served
 
 from dungeonlab_conformance.results.load import load
 

@@ -1,1 +1,1 @@
-"""Correct servers in bad weather: whatever is slow, busy, limited or talkative, none of it may look like a fault."""
+"""Correct servers under adverse conditions: a server that is slow, busy or limited must not look faulty."""

@@ -23,7 +23,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A link for everybody, and one of their own for whoever says `mark` in the head of the first request."""
+    """A link for all connections, but for those whose first request contains `mark`: these have the `special` link."""
 
     link: Link
     mark: bytes = b""

@@ -1,4 +1,4 @@
-"""Servers that are right, each in a way of its own that the protocol leaves open."""
+"""Correct servers, each using some freedom that the protocol leaves."""
 
 from __future__ import annotations
 
@@ -20,85 +20,85 @@ from dungeonlab_reference_server.rules import Command, Emission, Payload
 from dungeonlab_spec import Catalogue, Event
 
 _PAUSE = 0.030  # seconds at most, as a database might take
-_TOO_LONG = 0.6  # seconds; the judge is given limits of two thirds of that
-_SELDOM = 0.01  # of all requests
+_TOO_LONG = 0.6  # seconds; the suite's limits are two thirds of that
+_SHARE = 0.01  # of all requests
 _TASKS: set[asyncio.Task[None]] = set()
 _RIGHTS = {"PERMISSION_DENIED", "SESSION_NOT_FOUND", "NOT_JOINED"}
 
 
-async def hesitate() -> None:
+async def wait_briefly() -> None:
     """Wait as if for a database."""
     await asyncio.sleep(random.uniform(0, _PAUSE))
 
 
-class Hesitates(Pipeline):
-    """Every handler waits up to 30 ms before it judges, and again before it answers."""
+class WaitsInHandlers(Pipeline):
+    """Every handler waits up to 30 ms before it checks a request, and again before it answers."""
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
-        await hesitate()
+        await wait_briefly()
         await super().on_connect(connection, environ)
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
-        await hesitate()
+        await wait_briefly()
         await super().on_disconnect(connection, reason)
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
-        await hesitate()
+        await wait_briefly()
         answer = await super().perform(connection, name, args)
-        await hesitate()
+        await wait_briefly()
         return answer
 
 
-class HesitatesOverHttp(HttpSide):
+class WaitsInHttpHandlers(HttpSide):
     """The same for the HTTP side."""
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.route(r.method, r.path, _hesitating(r.handler), **r.kwargs) for r in super().routes()]
+        return [web.route(r.method, r.path, _waiting(r.handler), **r.kwargs) for r in super().routes()]
 
 
-def _hesitating(handler: Any) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    async def hesitating(request: web.Request) -> web.StreamResponse:
-        await hesitate()
+def _waiting(handler: Any) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def waiting(request: web.Request) -> web.StreamResponse:
+        await wait_briefly()
         answer: web.StreamResponse = await handler(request)
-        await hesitate()
+        await wait_briefly()
         return answer
 
-    return hesitating
+    return waiting
 
 
 class AnswersLate(Pipeline):
-    """Every now and then an answer takes longer than it may, and the broadcast before it too."""
+    """One answer in a hundred comes after the time limit, and the broadcast before it too."""
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
-        if random.random() < _SELDOM:
+        if random.random() < _SHARE:
             await asyncio.sleep(_TOO_LONG)
         return await super().perform(connection, name, args)
 
 
-async def stall(port: int) -> int:
-    """Have the whole process stand still from time to time, as in a long collection of garbage."""
+async def paused_server(port: int) -> int:
+    """Pause the whole process again and again, as a long garbage collection does."""
 
     async def again_and_again() -> None:
         while True:
             await asyncio.sleep(4 * _TOO_LONG)
-            time.sleep(_TOO_LONG)  # noqa: ASYNC251 - standing still is the point
+            time.sleep(_TOO_LONG)  # noqa: ASYNC251 - the whole process is to pause
 
     _TASKS.add(asyncio.create_task(again_and_again()))
     return port
 
 
-class TellsErrorsTwice(Pipeline):
-    """A refusal is told by an `error` event too, before the acknowledgement or after it."""
+class SendsErrorsTwice(Pipeline):
+    """A refusal is reported by an `error` event too, before the acknowledgement or after it."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: tuple[str, int] | None) -> None:
-        told = [where] if where is None or envelope["success"] else [where, None]
-        random.shuffle(told)
-        for each in told:
+        places = [where] if where is None or envelope["success"] else [where, None]
+        random.shuffle(places)
+        for each in places:
             await super().acknowledge(connection, name, envelope, each)
 
 
-class ThrowsOut(Pipeline):
-    """Whoever asks for what they have no right to is answered, then disconnected."""
+class DisconnectsUnauthorized(Pipeline):
+    """The sender of an unauthorized request is answered, then disconnected."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: tuple[str, int] | None) -> None:
         await super().acknowledge(connection, name, envelope, where)
@@ -106,14 +106,14 @@ class ThrowsOut(Pipeline):
             await self.sockets.disconnect(connection)
 
 
-class SaysMore(Pipeline):
-    """Presence is told for each connection, and events of this server's own come along with the catalogue's.
+class SendsFurtherEvents(Pipeline):
+    """Presence events are sent for each connection, and events outside the catalogue besides.
 
-    One of them tells a room, whenever somebody enters it, who is there, with their profiles.
+    One of them sends to a room, when a user enters it, the profiles of all its users.
     """
 
     def _sits(self, user: str, session: str) -> bool:  # noqa: ARG002
-        return False  # as if each connection were its user's first, and last
+        return False  # as if each connection were the user's first and last
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
         await super().on_connect(connection, environ)
@@ -131,10 +131,10 @@ class SaysMore(Pipeline):
         await self.sockets.emit("x-tavern:bell", room=self.room(emission.session))
 
 
-_MAKING: ContextVar[str] = ContextVar("_MAKING")
+_CREATED_KIND: ContextVar[str] = ContextVar("_CREATED_KIND")
 
 
-class Counts(Pipeline):
+class NumbersTokens(Pipeline):
     """Tokens are numbered from 1."""
 
     counted = 0
@@ -144,38 +144,38 @@ class Counts(Pipeline):
         return dataclasses.replace(super().command(event, payload, user, token), new_id=str(self.counted))
 
 
-class CountsOverHttp(HttpSide):
-    """So are users and encounters, each kind for itself: the same number may stand for one of each.
+class NumbersIdsOverHttp(HttpSide):
+    """Users and encounters are numbered too, each kind from 1: one number may name one of each.
 
-    Sessions are numbered from a million, since turns are taken by the ids of users and sessions alike.
+    Sessions are numbered from a million, since the server locks by the ids of users and sessions alike.
     """
 
     def routes(self) -> list[web.RouteDef]:
         self.counted: Counter[str] = Counter()
-        return [web.route(r.method, r.path, _making(r.path, r.handler), **r.kwargs) for r in super().routes()]
+        return [web.route(r.method, r.path, _counting(r.path, r.handler), **r.kwargs) for r in super().routes()]
 
     def new_id(self) -> str:
-        kind = _MAKING.get()
+        kind = _CREATED_KIND.get()
         self.counted[kind] += 1
         return str(self.counted[kind] + (1_000_000 if kind.endswith("game-sessions") else 0))
 
 
-def _making(kind: str, handler: Any) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    async def making(request: web.Request) -> web.StreamResponse:
-        _MAKING.set(kind)
+def _counting(kind: str, handler: Any) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def counting(request: web.Request) -> web.StreamResponse:
+        _CREATED_KIND.set(kind)
         answer: web.StreamResponse = await handler(request)
         return answer
 
-    return making
+    return counting
 
 
-class TurnsAwayAtTheDoor(CountsOverHttp):
-    """Nobody without a login gets as far as the namespace: their handshake is answered 401, with an error as JSON."""
+class RefusesHandshakesOverHttp(NumbersIdsOverHttp):
+    """A handshake without a login is answered 401, with an error as JSON."""
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get(Catalogue.load().path, self.open_the_door), *super().routes()]
+        return [web.get(Catalogue.load().path, self.answer_handshake), *super().routes()]
 
-    async def open_the_door(self, request: web.Request) -> web.StreamResponse:
+    async def answer_handshake(self, request: web.Request) -> web.StreamResponse:
         """Answer a handshake, or whatever else is asked over long-polling."""
         if "sid" not in request.query and await self.store.login(request.cookies.get(COOKIE, "")) is None:
             return web.json_response({"error": "log in first", "code": "UNAUTHENTICATED"}, status=401)
@@ -183,14 +183,14 @@ class TurnsAwayAtTheDoor(CountsOverHttp):
         return answer
 
 
-class SpeaksOverWebSocketOnly(HttpSide):
+class ServesWebSocketOnly(HttpSide):
     """Long-polling is not served: it is answered 400, as servers do that have it switched off."""
 
     def routes(self) -> list[web.RouteDef]:
         path = Catalogue.load().path
-        return [web.get(path, self.open_the_door), web.post(path, self.open_the_door), *super().routes()]
+        return [web.get(path, self.answer_handshake), web.post(path, self.answer_handshake), *super().routes()]
 
-    async def open_the_door(self, request: web.Request) -> web.StreamResponse:
+    async def answer_handshake(self, request: web.Request) -> web.StreamResponse:
         """Answer a handshake, or an attempt at polling."""
         if request.query.get("transport") != "websocket":
             return web.json_response({"code": 0, "message": "Transport unknown"}, status=400)
@@ -198,22 +198,22 @@ class SpeaksOverWebSocketOnly(HttpSide):
         return answer
 
 
-class TakesLittleAtOnce(Pipeline):
-    """One upload over long-polling may hold 16 packets, as is usual for servers written in Python."""
+class LimitsUploads(Pipeline):
+    """One upload over long-polling may hold 16 packets, the default of servers written in Python."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         Polled.max_decode_packets = 16
 
 
-class ThrowsOutLater(Pipeline):
-    """Whoever was refused is answered, and disconnected a moment later."""
+class DisconnectsLater(Pipeline):
+    """The sender of a refused request is answered, and disconnected a moment later."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: tuple[str, int] | None) -> None:
         await super().acknowledge(connection, name, envelope, where)
         if not envelope["success"]:
-            _TASKS.add(asyncio.create_task(self._throw_out(connection)))
+            _TASKS.add(asyncio.create_task(self._disconnect(connection)))
 
-    async def _throw_out(self, connection: str) -> None:
-        await hesitate()
+    async def _disconnect(self, connection: str) -> None:
+        await wait_briefly()
         await self.sockets.disconnect(connection)

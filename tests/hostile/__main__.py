@@ -11,22 +11,22 @@ from collections.abc import Iterator
 
 from tests.hostile.accident import Accident, judge_through
 from tests.hostile.proxy import Plan, mutating
-from tests.hostile.trial import Trial, judge
+from tests.hostile.suite_run import SuiteRun, judge
 from tests.serving import reference_server
 
 
-def proxied(options: argparse.Namespace) -> Iterator[tuple[str, Trial]]:
+def proxied(options: argparse.Namespace) -> Iterator[tuple[str, SuiteRun]]:
     """Judge the reference server through the mutating proxy, once for each seed."""
     words = ["--timeout", options.timeout, "--transport", options.transport]
     words += [word for area in options.only for word in ("--only", area)]
     for seed in range(options.seed, options.seed + options.runs):
         plan = Plan.of(seed, options.kind)
         with reference_server() as (_, url), mutating(url, plan) as (damaged, proxy):
-            trial = judge(damaged, *words)
-        yield f"seed {seed:4}  {plan!s:50}  damaged {proxy.done.total():5}", trial
+            run = judge(damaged, *words)
+        yield f"seed {seed:4}  {plan!s:50}  damaged {proxy.done.total():5}", run
 
 
-def killed(options: argparse.Namespace) -> Iterator[tuple[str, Trial]]:
+def killed(options: argparse.Namespace) -> Iterator[tuple[str, SuiteRun]]:
     """Judge the reference server, to which an accident happens in the middle, once for each seed."""
     words = ["--timeout", options.timeout, "--transport", options.transport]
     for seed in range(options.seed, options.seed + options.runs):
@@ -50,11 +50,11 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="print what the run said where it ended badly")
     options = parser.parse_args()
     bad = 0
-    for name, trial in {"proxy": proxied, "accidents": killed}[options.what](options):
-        bad += bool(trial.problem)
-        print(f"{name}  exit {trial.code:3}  {trial.seconds:5.1f} s  {trial.peak:4.0f} MB  {trial.problem}", flush=True)
-        if options.verbose and trial.problem:
-            print(trial.said[-3000:])
+    for name, run in {"proxy": proxied, "accidents": killed}[options.what](options):
+        bad += bool(run.problem)
+        print(f"{name}  exit {run.code:3}  {run.seconds:5.1f} s  {run.peak:4.0f} MB  {run.problem}", flush=True)
+        if options.verbose and run.problem:
+            print(run.said[-3000:])
     print(f"{bad} of {options.runs} ended as they must not")
     return int(bool(bad))
 

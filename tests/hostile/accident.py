@@ -15,7 +15,7 @@ import socketio
 from aiohttp import web
 
 from tests.hostile.front import ACCIDENTS, front
-from tests.hostile.trial import Trial, judge
+from tests.hostile.suite_run import SuiteRun, judge
 from tests.serving import reference_server
 
 RUN = 4.5  # seconds that an undisturbed run takes on an idle machine
@@ -39,7 +39,7 @@ class Accident:
         return f"{self.name} after {self.moment:.2f} s"
 
 
-def judge_through(accident: Accident, *words: object) -> Trial:
+def judge_through(accident: Accident, *words: object) -> SuiteRun:
     """Judge a reference server to which the accident happens."""
     with (
         reference_server() as (_, url),

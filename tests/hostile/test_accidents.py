@@ -25,9 +25,9 @@ ABOUT_DYING = {"payloads/server-survives", "connect/malformed-frames-are-harmles
 def test_whatever_becomes_of_the_server_nobody_is_convicted(name: str, tmp_path: Path) -> None:
     """Exit code 3, one sentence, within the bounds of every run; what was judged before stands."""
     report = tmp_path / "r.json"
-    trial = judge_through(Accident(name, 0.7), *QUICK, "--only", "acks", "--only", "rooms", "--json", report)
-    assert (trial.code, trial.problem) == (3, ""), trial.said
-    assert "cut short: " in trial.said
+    run = judge_through(Accident(name, 0.7), *QUICK, "--only", "acks", "--only", "rooms", "--json", report)
+    assert (run.code, run.problem) == (3, ""), run.said
+    assert "cut short: " in run.said
     result = load(report)
     assert result.fault is not None
     assert {v.outcome for v in result.verdicts} <= {"pass", "unjudged"}
@@ -35,9 +35,9 @@ def test_whatever_becomes_of_the_server_nobody_is_convicted(name: str, tmp_path:
 
 def test_a_server_that_was_replaced_is_named_as_such() -> None:
     """The sentence says that another server answers, not that nobody does."""
-    trial = judge_through(Accident("stranger", 0.7), *QUICK, "--only", "acks")
-    assert trial.code == 3, trial.said
-    assert "knows none of the users" in trial.said.replace("\n", " ")
+    run = judge_through(Accident("stranger", 0.7), *QUICK, "--only", "acks")
+    assert run.code == 3, run.said
+    assert "knows none of the users" in run.said.replace("\n", " ")
 
 
 def provoked(*requirements: str, until: float) -> Stage:

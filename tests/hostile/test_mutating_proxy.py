@@ -10,7 +10,7 @@ import pytest
 from tests.hostile.damage import KINDS
 from tests.hostile.pieces import Binary, Cutter, Frame, Message
 from tests.hostile.proxy import Plan, mutating
-from tests.hostile.trial import judge
+from tests.hostile.suite_run import judge
 
 ANSWER = Message(
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Length: 26\r\n\r\n",
@@ -66,14 +66,14 @@ def test_each_kind_of_damage_does_harm_and_is_repeatable(kind: str) -> None:
 def test_a_proxy_that_damages_nothing_is_not_noticed(reference_url: str, transport: str) -> None:
     """What is found through the proxy is therefore the damage, and not the proxy."""
     with mutating(reference_url, Plan(1, "bytes", 0.0)) as (url, proxy):
-        trial = judge(url, "--only", "connect", "--only", "rooms", "--transport", transport)
-    assert (trial.code, trial.problem, proxy.done.total()) == (0, "", 0), trial.said
+        run = judge(url, "--only", "connect", "--only", "rooms", "--transport", transport)
+    assert (run.code, run.problem, proxy.done.total()) == (0, "", 0), run.said
 
 
 @pytest.mark.parametrize("kind", ["dropping", "order", "delaying", "head", "cutting"])
 def test_damaged_traffic_ends_a_run_in_order(reference_url: str, kind: str) -> None:
     """Whatever it finds: no fault of the suite, no traceback, no hang, no more memory than a run may have."""
     with mutating(reference_url, Plan(3, kind, 0.02)) as (url, proxy):
-        trial = judge(url, "--only", "acks", "--event", "chat-message", "--timeout", "0.2")
-    assert proxy.done.total(), trial.said
-    assert not trial.problem, trial.said
+        run = judge(url, "--only", "acks", "--event", "chat-message", "--timeout", "0.2")
+    assert proxy.done.total(), run.said
+    assert not run.problem, run.said

@@ -14,7 +14,7 @@ from dungeonlab_reference_server.http import HttpSide
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.socketio_server import SocketIoServer
 from dungeonlab_reference_server.store import MemoryStore
-from tests.mutants.happened import HAPPENED
+from tests.mutants.incidents import INCIDENTS
 from tests.serving import Variant
 
 S = TypeVar("S", Pipeline, SocketIoServer, HttpSide, MemoryStore)
@@ -22,8 +22,8 @@ Seam = Pipeline | SocketIoServer | HttpSide | MemoryStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
-    """A fault, and what it breaks.
+class Expectation:
+    """A fault, and what it must be found to break.
 
     `breaks` are the requirement ids that must be found broken. `also` are ids (or globs) that may be found
     broken besides, each with the reason why no server could have the fault and keep them.
@@ -38,13 +38,13 @@ class Charge:
         """Whether a requirement may be found broken."""
         return requirement in self.breaks or any(fnmatch.fnmatchcase(requirement, glob) for glob in self.also)
 
-    def is_just(self, found: Set[str]) -> bool:
+    def matches(self, found: Set[str]) -> bool:
         """Whether these are the requirements that must be found broken, and may."""
         return self.breaks <= found and all(map(self.allows, found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault(Charge):
+class Fault(Expectation):
     """One faulty server, made of the reference server with some of its classes replaced.
 
     `hides` says that hardly another fault shows on it, since it stops, refuses or silences too much.
@@ -76,7 +76,7 @@ class Fault(Charge):
         return seams[0] if len(seams) == 1 else type(self.name, seams, {})
 
 
-SHOWS = {  # what to judge always for what it shows of the checks, where another server breaks the same requirement
+ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the checks
     "RefusesEverything": "no check passes for want of anything having happened",
     "RemembersWhoLeft": "coming back to a room is looked at, not only coming",
     "BroadcastsThenRefuses": "what was refused is listened for where an answer was asked for, not only where none was",
@@ -117,14 +117,14 @@ def all_faults() -> Mapping[str, Fault]:
     return dict(sorted(_FAULTS.items()))
 
 
-def panel() -> Mapping[str, Fault]:
-    """Return few of the faulty servers, but so that each requirement is broken by one of them.
+def default_set() -> Mapping[str, Fault]:
+    """Return few of the faulty servers, so chosen that each requirement is broken by one of them.
 
-    Those of what happened; those that `SHOWS` names; and of the others, one by one, that which breaks most of what is
-    still missing.
+    Those of the incidents, those that `ALWAYS_JUDGED` names, and of the others, one by one, the one that breaks
+    most of the requirements still missing.
     """
     faults = all_faults()
-    chosen = {name: faults[name] for name in SHOWS.keys() | set().union(*HAPPENED.values())}
+    chosen = {name: faults[name] for name in ALWAYS_JUDGED.keys() | set().union(*INCIDENTS.values())}
     left = {requirement for fault in faults.values() for requirement in fault.breaks}
     left -= {requirement for fault in chosen.values() for requirement in fault.breaks}
     while left:

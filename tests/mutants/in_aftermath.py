@@ -12,7 +12,7 @@ from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_spec import Event
-from tests.mutants.altering import Altering, everywhere, told
+from tests.mutants.effects import EffectChanger, broadcast_with, with_token
 from tests.mutants.fault import faulty
 
 GONE = "the process is gone, and everybody's connection with it"
@@ -259,42 +259,42 @@ class RefusesWhatItDoesNotKnow(Pipeline):
 
 
 @faulty("payloads/unknown-properties-ignored")
-class SpreadsIntoTheRecord(Altering):
+class SpreadsIntoTheRecord(EffectChanger):
     """A draft is spread into the token's record, unknown properties included."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         draft = command.payload.get("token")
-        return everywhere(effect, {**draft, **effect.saved}) if draft and effect.saved else effect
+        return with_token(effect, {**draft, **effect.saved}) if draft and effect.saved else effect
 
 
 @faulty("payloads/unknown-properties-ignored")
-class SpreadsIntoTheBroadcast(Altering):
+class SpreadsIntoTheBroadcast(EffectChanger):
     """A request is spread into its broadcast, unknown properties included."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         own = ("token", "updates", "position", "tokenId")
         extra = {key: value for key, value in command.payload.items() if key not in own}
-        return dataclasses.replace(effect, emission=told(effect, **{**extra, **effect.emission.payload}))
+        return dataclasses.replace(effect, emission=broadcast_with(effect, **{**extra, **effect.emission.payload}))
 
 
 @faulty("payloads/unknown-properties-ignored")
-class LetsTheDraftSayWhoMadeIt(Altering):
+class LetsTheDraftSayWhoMadeIt(EffectChanger):
     """Who created a token is taken from the draft, if it says so."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         claimed = command.payload.get("token", {}).get("createdBy")
-        return everywhere(effect, {**effect.saved, "createdBy": claimed}) if claimed and effect.saved else effect
+        return with_token(effect, {**effect.saved, "createdBy": claimed}) if claimed and effect.saved else effect
 
 
 @faulty("payloads/unknown-properties-ignored")
-class MovesByUpdate(Altering):
+class MovesByUpdate(EffectChanger):
     """An update may name a position, and moves the token."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         where = command.payload.get("updates", {}).get("position")
         if not where or effect.saved is None:
             return effect
-        return everywhere(effect, {**effect.saved, "position": {"elevation": 0, "x": where["x"], "y": where["y"]}})
+        return with_token(effect, {**effect.saved, "position": {"elevation": 0, "x": where["x"], "y": where["y"]}})
 
 
 def _depth(value: Any) -> int:

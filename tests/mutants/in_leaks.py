@@ -11,7 +11,7 @@ from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Refusal
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
-from tests.mutants.leaking import Leaky
+from tests.mutants.leaky import Leaky
 
 STRANGERS = (
     "rooms/outsider-hears-nothing",
@@ -34,7 +34,7 @@ class TellsOutsiders(Leaky):
 
     async def strays(self, emission: Emission, sender: str) -> Iterable[str]:
         members = await self.members(emission)
-        return [connection for connection in self.standing() if self.users[connection] not in members]
+        return [connection for connection in self.connections_outside() if self.users[connection] not in members]
 
 
 @faulty("rooms/outsider-hears-nothing")
@@ -106,7 +106,7 @@ class TellsAbsentMembers(Leaky):
 
     async def strays(self, emission: Emission, sender: str) -> Iterable[str]:
         members = await self.members(emission)
-        return [connection for connection in self.standing() if self.users[connection] in members]
+        return [connection for connection in self.connections_outside() if self.users[connection] in members]
 
 
 @faulty("rooms/member-not-joined-hears-nothing")
@@ -115,7 +115,7 @@ class TellsTheSendersOtherTab(Leaky):
 
     async def strays(self, emission: Emission, sender: str) -> Iterable[str]:
         user = self.users[sender]
-        return [connection for connection in self.standing() if self.users[connection] == user]
+        return [connection for connection in self.connections_outside() if self.users[connection] == user]
 
 
 @faulty("rooms/member-not-joined-hears-nothing")
@@ -125,7 +125,7 @@ class TellsTheGameMasterAnywhere(Leaky):
     async def strays(self, emission: Emission, sender: str) -> Iterable[str]:
         session = await self.store.session(emission.session)
         master = session.game_master if session else ""
-        return [connection for connection in self.standing() if self.users[connection] == master]
+        return [connection for connection in self.connections_outside() if self.users[connection] == master]
 
 
 @faulty(

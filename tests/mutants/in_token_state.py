@@ -12,30 +12,30 @@ from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_reference_server.store import MemoryStore
 from dungeonlab_spec import Event
-from tests.mutants.altering import Altering, everywhere, told
+from tests.mutants.effects import EffectChanger, broadcast_with, with_token
 from tests.mutants.fault import faulty
 
 # -- the version ---------------------------------------------------------------------------------------
 
 
 @faulty("tokens/version-grows")
-class CountsMovesOnly(Altering):
+class CountsMovesOnly(EffectChanger):
     """An update leaves the version as it is; only moves are counted."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:update" or command.token is None or effect.saved is None:
             return effect
-        return everywhere(effect, {**effect.saved, "version": command.token["version"]})
+        return with_token(effect, {**effect.saved, "version": command.token["version"]})
 
 
 @faulty("tokens/version-grows")
-class CountsInTwos(Altering):
+class CountsInTwos(EffectChanger):
     """A move makes the version grow by two: once in the handler, once in the store."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:move" or effect.saved is None:
             return effect
-        return everywhere(effect, {**effect.saved, "version": effect.saved["version"] + 1})
+        return with_token(effect, {**effect.saved, "version": effect.saved["version"] + 1})
 
 
 # -- what is not there ---------------------------------------------------------------------------------
@@ -94,20 +94,20 @@ class LooksNoEncounterUp(Pipeline):
 
 
 @faulty("tokens/broadcast-equals-stored-state")
-class TellsTheOldVersion(Altering):
+class TellsTheOldVersion(EffectChanger):
     """A move's broadcast carries the version before it."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:move" or command.token is None:
             return effect
-        return dataclasses.replace(effect, emission=told(effect, version=command.token["version"]))
+        return dataclasses.replace(effect, emission=broadcast_with(effect, version=command.token["version"]))
 
 
 @faulty("tokens/broadcast-equals-stored-state")
-class TellsTheDraft(Altering):
+class TellsTheDraft(EffectChanger):
     """A new token is broadcast as it was drafted; conditions are stored by name only."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:create" or effect.saved is None:
             return effect
         bare = [{"name": condition["name"]} for condition in effect.saved["conditions"]]
@@ -148,10 +148,10 @@ class BroadcastsBeforeItStores(Pipeline):
     also={"order/concurrent-moves-converge": "what is never stored cannot agree with what was told"},
     hides=True,
 )
-class AcceptsAndForgets(Altering):
+class AcceptsAndForgets(EffectChanger):
     """A move is acknowledged and broadcast, and never stored."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         return dataclasses.replace(effect, saved=None) if command.event == "token:move" else effect
 
 

@@ -12,7 +12,7 @@ from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore, Store
 from dungeonlab_spec import Event
-from tests.mutants.altering import Altering, everywhere
+from tests.mutants.effects import EffectChanger, with_token
 from tests.mutants.fault import faulty
 
 LOOK = "what is stored can only be looked at by an update"
@@ -62,36 +62,36 @@ class LetsOnlyTheCreatorMove(Pipeline):
 
 
 @faulty("tokens/defaults-filled")
-class KnowsNoDefaults(Altering):
+class KnowsNoDefaults(EffectChanger):
     """What a draft leaves out is missing from the token."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:create":
             return effect
         assert effect.saved is not None
         left_out = {"size", "isVisible", "isPlayerControlled", "data", "conditions"} - command.payload["token"].keys()
-        return everywhere(effect, {k: v for k, v in effect.saved.items() if k not in left_out})
+        return with_token(effect, {k: v for k, v in effect.saved.items() if k not in left_out})
 
 
 @faulty("tokens/defaults-filled")
-class HidesNewTokens(Altering):
+class HidesNewTokens(EffectChanger):
     """A token that says nothing of it is invisible at first."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:create" or "isVisible" in command.payload["token"]:
             return effect
-        return everywhere(effect, {**(effect.saved or {}), "isVisible": False})
+        return with_token(effect, {**(effect.saved or {}), "isVisible": False})
 
 
 @faulty("tokens/defaults-filled")
-class LeavesTheElevationOut(Altering):
+class LeavesTheElevationOut(EffectChanger):
     """A position that names no elevation is told without one."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         asked = command.payload.get("token", command.payload).get("position")
         if asked is None or "elevation" in asked or effect.saved is None:
             return effect
-        return everywhere(effect, {**effect.saved, "position": {"x": asked["x"], "y": asked["y"]}})
+        return with_token(effect, {**effect.saved, "position": {"x": asked["x"], "y": asked["y"]}})
 
 
 @faulty("tokens/bounds-reached")
@@ -138,69 +138,69 @@ class KnowsNoGiants(Pipeline):
 
 
 @faulty("broadcasts/says-what-was-done", also={"tokens/bounds-reached": EDGE})
-class StaysAboveGround(Altering):
+class StaysAboveGround(EffectChanger):
     """A negative elevation is made zero."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:move" or command.payload["position"].get("elevation", 0) >= 0:
             return effect
         assert effect.saved is not None
-        return everywhere(effect, {**effect.saved, "position": {**effect.saved["position"], "elevation": 0}})
+        return with_token(effect, {**effect.saved, "position": {**effect.saved["position"], "elevation": 0}})
 
 
 @faulty("tokens/bounds-reached")
-class TakesZeroForNothing(Altering):
+class TakesZeroForNothing(EffectChanger):
     """A column of 0 is taken for one that was not named: a token created there stands in column 1."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:create" or effect.saved is None:
             return effect
         where = effect.saved["position"]
-        return everywhere(effect, {**effect.saved, "position": {**where, "x": where["x"] or 1}})
+        return with_token(effect, {**effect.saved, "position": {**where, "x": where["x"] or 1}})
 
 
 # -- moving --------------------------------------------------------------------------------------------
 
 
 @faulty("tokens/move-changes-only-position")
-class KeepsTheOldElevation(Altering):
+class KeepsTheOldElevation(EffectChanger):
     """A move that names no elevation keeps the old one."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:move" or "elevation" in command.payload["position"] or not command.token:
             return effect
         assert effect.saved is not None
         height = command.token["position"]["elevation"]
-        return everywhere(effect, {**effect.saved, "position": {**effect.saved["position"], "elevation": height}})
+        return with_token(effect, {**effect.saved, "position": {**effect.saved["position"], "elevation": height}})
 
 
 @faulty("tokens/move-changes-only-position")
-class KeepsElevationsInSinglePrecision(Altering):
+class KeepsElevationsInSinglePrecision(EffectChanger):
     """An elevation goes through a number of 32 bits: 2.1 becomes 2.0999999046325684."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:move" or effect.saved is None:
             return effect
         place = effect.saved["position"]
         (height,) = struct.unpack("f", struct.pack("f", place["elevation"]))
-        return everywhere(effect, {**effect.saved, "position": {**place, "elevation": height}})
+        return with_token(effect, {**effect.saved, "position": {**place, "elevation": height}})
 
 
 @faulty("tokens/move-changes-only-position")
-class ForgetsWhatMoves(Altering):
+class ForgetsWhatMoves(EffectChanger):
     """A move replaces the whole record: what a token carries as data is gone."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:move" or effect.saved is None:
             return effect
         return dataclasses.replace(effect, saved={**effect.saved, "data": {}})
 
 
 @faulty("tokens/move-changes-only-position")
-class ShowsWhatMoves(Altering):
+class ShowsWhatMoves(EffectChanger):
     """A hidden token that is moved becomes visible, as if it had been made anew."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:move" or effect.saved is None:
             return effect
         return dataclasses.replace(effect, saved={**effect.saved, "isPlayerControlled": False, "conditions": []})
@@ -210,13 +210,13 @@ class ShowsWhatMoves(Altering):
 
 
 @faulty("tokens/update-changes-only-what-was-sent")
-class MergesData(Altering):
+class MergesData(EffectChanger):
     """An update's data is merged into the old."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:update" or command.token is None or effect.saved is None:
             return effect
-        return everywhere(effect, {**effect.saved, "data": {**command.token["data"], **effect.saved["data"]}})
+        return with_token(effect, {**effect.saved, "data": {**command.token["data"], **effect.saved["data"]}})
 
 
 @faulty(
@@ -226,13 +226,13 @@ class MergesData(Altering):
         "tokens/broadcast-equals-stored-state": LOOK,
     },
 )
-class FillsDefaultsIntoUpdates(Altering):
+class FillsDefaultsIntoUpdates(EffectChanger):
     """What an update leaves out falls back to its default."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:update" or effect.saved is None:
             return effect
-        return everywhere(effect, {**effect.saved, "size": command.payload["updates"].get("size", "medium")})
+        return with_token(effect, {**effect.saved, "size": command.payload["updates"].get("size", "medium")})
 
 
 @faulty(
@@ -240,15 +240,15 @@ class FillsDefaultsIntoUpdates(Altering):
     "broadcasts/says-what-was-done",
     also={"tokens/bounds-reached": EDGE},
 )
-class CannotHide(Altering):
+class CannotHide(EffectChanger):
     """A property updated to false, or to nothing, keeps its old value: `||` in place of a look."""
 
-    def altered(self, command: Command, effect: Effect) -> Effect:
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
         if command.event != "token:update" or command.token is None or effect.saved is None:
             return effect
         asked = command.payload["updates"]
         kept = {key: command.token[key] for key, value in asked.items() if not value and key in command.token}
-        return everywhere(effect, {**effect.saved, **kept})
+        return with_token(effect, {**effect.saved, **kept})
 
 
 # -- deleting ------------------------------------------------------------------------------------------

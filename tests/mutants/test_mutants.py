@@ -12,13 +12,13 @@ from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.schema import problem
 from dungeonlab_conformance.results.to_json import to_json
 from dungeonlab_spec import Catalogue
-from tests.mutants.fault import Charge, all_faults, panel
-from tests.mutants.happened import HAPPENED
-from tests.mutants.judging import judge, judge_all, misjudged, who_said_no
-from tests.mutants.together import alone, called, together
+from tests.mutants.combination import combine, fault_named, members
+from tests.mutants.fault import Expectation, all_faults, default_set
+from tests.mutants.incidents import INCIDENTS
+from tests.mutants.judge import judge, judge_all, misjudged, who_said_no
 
 ALL = all_faults()
-FAULTS = ALL if os.environ.get("FAULTY") == "all" else panel()  # all of them take two cores five minutes
+FAULTS = ALL if os.environ.get("MUTANTS") == "all" else default_set()  # all of them take two cores five minutes
 DEMANDED = {r.id for r in Catalogue.load().requirements.values() if r.level != "MAY" and r.untestable is None}
 
 # What can be shown on a server that refuses every request, since it is about refusals, or comes before any request.
@@ -43,16 +43,16 @@ REFUSING = {
 
 
 @pytest.fixture(scope="session")
-def judged(request: pytest.FixtureRequest) -> dict[str, tuple[Charge, Run]]:
+def judged(request: pytest.FixtureRequest) -> dict[str, tuple[Expectation, Run]]:
     """Return, for every fault that a selected test asks about, the server that had it and what the suite said of it."""
     wanted = (getattr(item, "callspec", None) for item in request.session.items)
     names = {spec.params["name"] for spec in wanted if spec and "name" in spec.params}
-    found = judge_all(together(fault for name, fault in FAULTS.items() if name in names))
-    return {fault: (called(name), run) for name, run in found for fault in alone(name)}
+    found = judge_all(combine(fault for name, fault in FAULTS.items() if name in names))
+    return {fault: (fault_named(name), run) for name, run in found for fault in members(name)}
 
 
 @pytest.fixture(scope="session")
-def runs(judged: dict[str, tuple[Charge, Run]]) -> dict[str, Run]:
+def runs(judged: dict[str, tuple[Expectation, Run]]) -> dict[str, Run]:
     """Return what the suite said, by the faults that a server had."""
     return {name: run for name, (_, run) in judged.items()}
 
@@ -63,10 +63,10 @@ def test_every_requirement_has_a_server_that_breaks_it() -> None:
     assert DEMANDED - broken_by_some == set()
 
 
-@pytest.mark.parametrize("what", HAPPENED)
+@pytest.mark.parametrize("what", INCIDENTS)
 def test_what_really_happened_can_be_seen(what: str) -> None:
     """Each fault that a real server had is one of those on which the suite is proved every time."""
-    assert HAPPENED[what] <= panel().keys()
+    assert INCIDENTS[what] <= default_set().keys()
 
 
 @pytest.mark.parametrize("stated", ALL)
@@ -82,12 +82,12 @@ def test_a_faulty_server_says_what_it_breaks(stated: str) -> None:
 
 def test_faults_share_a_server_only_if_they_are_told_apart() -> None:
     """Each is judged once; those of one server break different requirements, in different methods of it."""
-    groups = together(ALL.values())
-    assert sorted(name for group in groups for name in alone(group)) == list(ALL)
+    groups = combine(ALL.values())
+    assert sorted(name for group in groups for name in members(group)) == list(ALL)
     for group in groups:
-        faults = [ALL[name] for name in alone(group)]
-        assert sum(len(fault.breaks) for fault in faults) == len(called(group).breaks)
-        assert sum(len(fault.methods) for fault in faults) == len(called(group).methods)
+        faults = [ALL[name] for name in members(group)]
+        assert sum(len(fault.breaks) for fault in faults) == len(fault_named(group).breaks)
+        assert sum(len(fault.methods) for fault in faults) == len(fault_named(group).methods)
 
 
 def test_a_fault_that_another_hides_is_judged_by_itself() -> None:
@@ -98,25 +98,25 @@ def test_a_fault_that_another_hides_is_judged_by_itself() -> None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_breaks_what_it_says_and_nothing_else(name: str, judged: dict[str, tuple[Charge, Run]]) -> None:
+def test_a_fault_breaks_what_it_says_and_nothing_else(name: str, judged: dict[str, tuple[Expectation, Run]]) -> None:
     """The requirements found broken are those that the server is made to break, by this fault and those beside it."""
-    charge, run = judged[name]
-    assert FAULTS[name].breaks <= charge.breaks
-    assert misjudged(charge, run) == []
+    expectation, run = judged[name]
+    assert FAULTS[name].breaks <= expectation.breaks
+    assert misjudged(expectation, run) == []
 
 
-def test_what_was_found_fits_the_published_schema(judged: dict[str, tuple[Charge, Run]]) -> None:
+def test_what_was_found_fits_the_published_schema(judged: dict[str, tuple[Expectation, Run]]) -> None:
     """Whatever a faulty server does, its result is one that other programs can read."""
     if not judged:
         pytest.skip("no test was selected that has a faulty server judged, so there is no result to look at")
-    servers = {charge.name: run for charge, run in judged.values()}
+    servers = {expectation.name: run for expectation, run in judged.values()}
     problems = {name: problem(json.loads(json.dumps(to_json(run)))) for name, run in servers.items()}
     assert {name: said for name, said in problems.items() if said} == {}
 
 
 def test_every_check_can_say_no(runs: dict[str, Run]) -> None:
     """Each check, but for those of a MAY, has found some faulty server out: the verdict that it gave was no."""
-    if not panel().keys() <= runs.keys():
+    if not default_set().keys() <= runs.keys():
         pytest.skip("not all were selected")
     found = set[str]().union(*map(who_said_no, runs.values()))
     demanding = {check.name for check in all_checks() if DEMANDED & set(check.requirements)}

@@ -1,1 +1,1 @@
-"""Other stacks that speak the protocol. ``node/`` holds those for Node.js; `judging` has them judged."""
+"""Other stacks that speak the protocol. ``node/`` holds those for Node.js; `judge` has them judged."""

@@ -11,8 +11,8 @@ import pytest
 
 from dungeonlab_conformance.results.run import Run
 from tests.described import agrees
-from tests.mutants.judging import misjudged
-from tests.other_stacks.judging import (
+from tests.mutants.judge import misjudged
+from tests.other_stacks.judge import (
     NODE,
     TRANSPORTS,
     all_faults,

@@ -80,7 +80,7 @@ RELIED = (
     Relied("aiohttp", "RequestHandler", web_protocol.RequestHandler, "_payload_parser"),
 )
 _NAMES = {name for row in RELIED for name in row.names.split()}
-OVERRIDDEN = (socketio_server.Sockets, engine.Engine, engine.Transport, packets._Packet)
+OVERRIDDEN = (socketio_server.SocketIoServer, engine.Engine, engine.Transport, packets._Packet)
 
 
 @pytest.mark.parametrize("row", RELIED, ids=lambda row: row.called)

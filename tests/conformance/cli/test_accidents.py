@@ -125,7 +125,7 @@ def test_what_a_cut_short_run_did_not_reach_is_not_listed_as_known(tmp_path: Pat
 
 def test_failing_fast_stops_at_the_first_broken_must(tmp_path: Path) -> None:
     """The rest is unjudged; the exit code is that of a broken MUST."""
-    from tests.mutants.judging import served
+    from tests.mutants.judge import served
 
     with served("EchoesToTheSender") as url:
         words = ("--only", "rooms", "--fail-fast", "--concurrency", 1, "--timeout", "0.3", "--json", tmp_path / "r")

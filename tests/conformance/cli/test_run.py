@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from tests import serving
 from tests.conformance.command import COMMAND, command, environment, unused_port
-from tests.mutants.judging import served
+from tests.mutants.judge import served
 
 from dungeonlab_conformance.results.load import load
 from dungeonlab_conformance.results.schema import problem

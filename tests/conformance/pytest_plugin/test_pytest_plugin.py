@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from tests.mutants.judging import served
+from tests.mutants.judge import served
 
 SOME = "rooms and chat"
 HOSTILE = """

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.conformance.command import environment, unused_port, wait_until
 from tests.conformance.target.file.servers import FOUR, prepare
-from tests.mutants.judging import served
+from tests.mutants.judge import served
 
 SOME = "chat/ or sender-hears-nothing or names-its-sender"
 FILE = "dungeonlab-target.toml"

@@ -7,7 +7,7 @@ import os
 import signal
 from typing import Any
 
-from tests.mutants.judging import served
+from tests.mutants.judge import served
 
 from dungeonlab_conformance.results.known_failures import Known
 from dungeonlab_conformance.results.run import Run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.conformance.command import command, unused_port
 from tests.conformance.report.runs import ECHO, broken_run
-from tests.mutants.judging import served
+from tests.mutants.judge import served
 
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.load import load

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.mutants.judging import served
+from tests.mutants.judge import served
 
 from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.handshake import measure, reach

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.mutants.judging import judged
+from tests.mutants.judge import judged
 
 from dungeonlab_conformance.cli import main
 from dungeonlab_conformance.clients.http import fuzzer

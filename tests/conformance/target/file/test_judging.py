@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.target.file.servers import FOUR, PASSWORD, TAVERN, command, prepare, tavern
-from tests.mutants.judging import served as faulty
-from tests.other_stacks.judging import is_required, why_not
-from tests.other_stacks.judging import served as peer
+from tests.mutants.judge import served as faulty
+from tests.other_stacks.judge import is_required, why_not
+from tests.other_stacks.judge import served as peer
 
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome

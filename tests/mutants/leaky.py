@@ -1,4 +1,4 @@
-"""What leaky servers have in common: further connections that are sent each broadcast."""
+"""The base of leaky servers, which send each broadcast to further connections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Leaky(Pipeline):
         """Return the connections that should not hear it, and do."""
         raise NotImplementedError
 
-    def standing(self) -> list[str]:
+    def connections_outside(self) -> list[str]:
         """Return the connections that have joined nothing."""
         return [connection for connection in self.users if connection not in self.seats]
 

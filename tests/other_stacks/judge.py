@@ -1,6 +1,6 @@
 """Serves a peer, a program of another stack, and has the whole suite judge it: plain, or with one of its faults.
 
-From the shell: ``python -m tests.other_stacks.judging [NAME ...]`` for faults, ``--clean N`` for N runs per transport.
+From the shell: ``python -m tests.other_stacks.judge [NAME ...]`` for faults, ``--clean N`` for N runs per transport.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
-from tests.mutants.fault import Charge
-from tests.mutants.judging import AT_ONCE, SCALE, broken, tell
-from tests.serving import hasten
+from tests.mutants.fault import Expectation
+from tests.mutants.judge import AT_ONCE, SCALE, broken, report
+from tests.serving import use_uvloop
 
 NODE = Path(__file__).parent / "node"
 TRANSPORTS = ("websocket", "polling")
@@ -36,7 +36,7 @@ _INSTALL = "npm ci --prefix tests/other_stacks/node"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PeerFault(Charge):
+class NodeFault(Expectation):
     """A fault that a peer can be started with. It is judged on the one transport on which it shows."""
 
     transport: str = "websocket"
@@ -72,11 +72,11 @@ def served(program: str = "server.mjs", *options: str) -> Iterator[str]:
 
 
 @cache
-def all_faults() -> Mapping[str, PeerFault]:
+def all_faults() -> Mapping[str, NodeFault]:
     """Return every fault that the peer can be started with, by its name."""
     listed = subprocess.run(["node", NODE / "server.mjs", "--list-faults"], check=True, capture_output=True, text=True)
     rows: dict[str, dict[str, Any]] = json.loads(listed.stdout)
-    return {name: PeerFault(name=name, **{**row, "breaks": frozenset(row["breaks"])}) for name, row in rows.items()}
+    return {name: NodeFault(name=name, **{**row, "breaks": frozenset(row["breaks"])}) for name, row in rows.items()}
 
 
 def judge(transport: str, fault: str | None = None, patience: float | None = None, *more: str) -> Run:
@@ -114,7 +114,7 @@ def red(run: Run) -> list[str]:
 
 
 def _in_processes(jobs: Iterable[tuple[str, str | None, float | None]], *, at_once: int) -> Iterator[Run]:
-    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), hasten) as pool:
+    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), use_uvloop) as pool:
         yield from pool.map(judge, *zip(*jobs, strict=True))
 
 
@@ -125,7 +125,7 @@ def main() -> None:
             print(f"{'NO ' if red(run) else 'ok '} {transport} ({run.seconds:.1f} s)", *red(run)[:5], sep="\n      ")
         return
     for name, run in judge_faulty(sys.argv[1:] or all_faults()):
-        tell(all_faults()[name], run)
+        report(all_faults()[name], run)
 
 
 if __name__ == "__main__":

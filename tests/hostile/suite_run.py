@@ -19,7 +19,7 @@ ENDS = (0, 1, 3)  # exit codes of a run that was started rightly and not interru
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class SuiteRun:
     """What a run came to: exit code, seconds, peak memory in megabytes, all that it printed."""
 
     code: int
@@ -39,7 +39,7 @@ class Trial:
         return f"{self.peak:.0f} MB" if self.peak > MEMORY else ""
 
 
-def judge(*words: object, meanwhile: Callable[[int], object] = lambda _: None) -> Trial:
+def judge(*words: object, meanwhile: Callable[[int], object] = lambda _: None) -> SuiteRun:
     """Run `dungeonlab-conformance run` with these words to its end; `meanwhile` is called with its process id."""
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "said").open("w+", errors="replace") as said:
         began = time.monotonic()
@@ -58,4 +58,4 @@ def judge(*words: object, meanwhile: Callable[[int], object] = lambda _: None) -
                 process.kill()
                 process.wait()
         said.seek(0)
-        return Trial(process.returncode, time.monotonic() - began, used.ru_maxrss / 1024, said.read())
+        return SuiteRun(process.returncode, time.monotonic() - began, used.ru_maxrss / 1024, said.read())

@@ -1,9 +1,9 @@
-"""Faults that really happened, whose servers are always judged."""
+"""Faults of real servers; the faulty servers that have them are always judged."""
 
 from __future__ import annotations
 
-# What went wrong on a real server of this protocol, and who has the same fault here.
-HAPPENED = {
+# A fault of a real server of this protocol: the faulty servers that have it here.
+INCIDENTS = {
     "every valid cookie was refused": {"LostTheLogin"},
     "the handler of join-session was lost": {"LostTheJoinHandler"},
     "whoever asked to join was let in and enrolled": {"EnrolsWhoeverComes"},

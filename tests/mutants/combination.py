@@ -1,4 +1,4 @@
-"""Makes one server with several faults, so that as many can be judged in a fraction of the time.
+"""One server with several faults, so that they are judged in a fraction of the time.
 
 Faults go together if neither is in the other's way as far as can be told beforehand: they are made in different
 methods, and neither may break what the other must. Where one hides another nonetheless, the run is not as it should
@@ -16,13 +16,13 @@ AT_MOST = 4  # faults in one server; more hide one another more often than they 
 _AND = "+"
 
 
-def called(name: str) -> Fault:
+def fault_named(name: str) -> Fault:
     """Return the faulty server of this name, or the one that has the faults of several names."""
-    faults = [all_faults()[one] for one in alone(name)]
+    faults = [all_faults()[one] for one in members(name)]
     return faults[0] if len(faults) == 1 else _one(faults)
 
 
-def alone(name: str) -> list[str]:
+def members(name: str) -> list[str]:
     """Return the names of the faults that go by one name together."""
     return name.split(_AND)
 
@@ -33,7 +33,7 @@ def parts(fault: Fault) -> frozenset[str]:
     return frozenset(part for name in fault.breaks if (part := requirements[name].part))
 
 
-def together(faults: Iterable[Fault]) -> list[str]:
+def combine(faults: Iterable[Fault]) -> list[str]:
     """Share faults out among as few servers as may be; returns their names."""
     groups: list[list[Fault]] = []
     for fault in faults:

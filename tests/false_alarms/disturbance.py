@@ -1,4 +1,4 @@
-"""What goes on beside a run: other users, or something that burns a processor."""
+"""What runs beside a trial: other users, or a process that loads or pauses processors."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from dungeonlab_conformance.stage.stage import Cast, Stage
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 
-_TABLES = 3  # games going on
-_AWAKE, _ASLEEP = 1.5, 0.6  # seconds
-_BREATH = 0.005  # seconds between one thing that somebody does and the next
+_GAMES = 3  # games going on
+_RUNNING, _PAUSED = 1.5, 0.6  # seconds
+_BETWEEN = 0.005  # seconds between two requests of one game
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def beside(work: Callable[[str], None], url: str) -> Iterator[None]:
         process.join()
 
 
-def play_on(url: str) -> None:
+def play_other_games(url: str) -> None:
     """Play several games on a server, without end; a server that goes away ends them."""
     asyncio.run(_games(url))
 
@@ -41,7 +41,7 @@ def play_on(url: str) -> None:
 async def _games(url: str) -> None:
     target = Target(url)
     backstage = Backstage(target)
-    await asyncio.gather(*(_game(Cast(1000 + table, backstage), target) for table in range(_TABLES)))
+    await asyncio.gather(*(_game(Cast(1000 + number, backstage), target) for number in range(_GAMES)))
 
 
 async def _game(cast: Cast, target: Target) -> None:
@@ -55,23 +55,23 @@ async def _game(cast: Cast, target: Target) -> None:
                 for event in events:
                     for player in players:
                         await player.asks(await stage.request(event))
-                        await asyncio.sleep(_BREATH)
+                        await asyncio.sleep(_BETWEEN)
             await stage.strike()
     except (Unjudged, TargetFault, OSError):
         return
 
 
-def interrupt(_: str) -> None:
-    """Stop the judge from time to time, for longer than an answer may take."""
+def pause_suite(_: str) -> None:
+    """Pause the suite's process again and again, for longer than an answer may take."""
     while True:
-        time.sleep(_AWAKE)
+        time.sleep(_RUNNING)
         os.kill(os.getppid(), signal.SIGSTOP)
-        time.sleep(_ASLEEP)
+        time.sleep(_PAUSED)
         os.kill(os.getppid(), signal.SIGCONT)
 
 
-def burn(_: str) -> None:
-    """Keep every processor busy that the others are not bound to; all of them if they are bound to none."""
+def load_other_cores(_: str) -> None:
+    """Keep every processor busy that server and suite are not pinned to; all of them if they are pinned to none."""
     free = set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0)
     if free:
         os.sched_setaffinity(0, free)

@@ -1,6 +1,6 @@
 """Serves one faulty server in a process of its own, and has the whole suite judge it.
 
-From the shell, for one server or for all: ``python -m tests.mutants.judging [NAME ...]``; ``A+B`` has both faults.
+From the shell, for one server or for all: ``python -m tests.mutants.judge [NAME ...]``; ``A+B`` has both faults.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 from tests import serving
-from tests.mutants.fault import Charge, all_faults
-from tests.mutants.together import alone, called, parts
+from tests.mutants.combination import fault_named, members, parts
+from tests.mutants.fault import Expectation, all_faults
 
 SCALE = 0.3  # of every time limit: what is never answered is waited for, and loopback is fast
 AT_ONCE = 4  # servers judged side by side, a process for each and one for its judge; more take two cores longer
@@ -30,7 +30,7 @@ AT_ONCE = 4  # servers judged side by side, a process for each and one for its j
 @contextmanager
 def served(name: str) -> Iterator[str]:
     """Serve one faulty server while the block runs; yields its URL."""
-    with serving.served(called(name).variant) as url:
+    with serving.served(fault_named(name).variant) as url:
         yield url
 
 
@@ -41,16 +41,16 @@ def judge(name: str) -> list[tuple[str, Run]]:
     machine that has much else to do, what is not heard in time proves nothing.
     """
     run = judged(name, SCALE)
-    if called(name).is_just(broken(run)):
+    if fault_named(name).matches(broken(run)):
         return [(name, run)]
-    if len(faults := alone(name)) > 1:
+    if len(faults := members(name)) > 1:
         return [found for fault in faults for found in judge(fault)]
     return [(name, judged(name, 1.0))]
 
 
 def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:
     """Judge one faulty server with the whole suite, or some of it, time limits scaled, and with the parts it claims."""
-    selection = Selection(only=only, parts=tuple(parts(called(name))))
+    selection = Selection(only=only, parts=tuple(parts(fault_named(name))))
     if selection.parts:
         fuzzer.load()
     with served(name) as url:
@@ -59,7 +59,7 @@ def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:
 
 def judge_all(names: Iterable[str]) -> Iterator[tuple[str, Run]]:
     """Judge many, some at a time; yields each as it is done, in the order of the names."""
-    with ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("spawn"), serving.hasten) as pool:
+    with ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("spawn"), serving.use_uvloop) as pool:
         yield from chain.from_iterable(pool.map(judge, names))
 
 
@@ -75,28 +75,32 @@ def who_said_no(run: Run) -> set[str]:
     return {scene.partition("[")[0] for scene in scenes}
 
 
-def misjudged(charge: Charge, run: Run) -> list[str]:
+def misjudged(expectation: Expectation, run: Run) -> list[str]:
     """Return what a run missed, what it blamed wrongly and where the suite itself failed, one line each."""
     found = broken(run)
-    lines = [f"missed: {requirement}" for requirement in sorted(charge.breaks - found)]
+    lines = [f"missed: {requirement}" for requirement in sorted(expectation.breaks - found)]
     for verdict in run.verdicts:
-        blamed = verdict.outcome in ("fail", "warn") and not charge.allows(verdict.requirement)
+        blamed = verdict.outcome in ("fail", "warn") and not expectation.allows(verdict.requirement)
         if blamed or verdict.outcome == "error":
             said = [f"{f.scene}: expected {f.expected}; got {f.got}"[:300] for f in verdict.findings[:1]]
             lines.append(f"wrongly {verdict.outcome}: {verdict.requirement} [{verdict.event}] {verdict.reason} {said}")
     return lines
 
 
-def tell(charge: Charge, run: Run) -> None:
+def report(expectation: Expectation, run: Run) -> None:
     """Print how a run judged a faulty server."""
-    lines = misjudged(charge, run)
-    print(f"{'NO ' if lines else 'ok '} {charge.name} ({run.seconds:.1f} s) {run.fault or ''}", *lines, sep="\n      ")
+    lines = misjudged(expectation, run)
+    print(
+        f"{'NO ' if lines else 'ok '} {expectation.name} ({run.seconds:.1f} s) {run.fault or ''}",
+        *lines,
+        sep="\n      ",
+    )
 
 
 def main() -> None:
     """Judge the servers named on the command line and print what broke, beside what should."""
     for name, run in judge_all(sys.argv[1:] or all_faults()):
-        tell(called(name), run)
+        report(fault_named(name), run)
 
 
 if __name__ == "__main__":

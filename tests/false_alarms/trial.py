@@ -1,0 +1,118 @@
+"""Runs under a condition, and what came of them; tests and `tools.measure` use the same code.
+
+From the shell, for one condition or for all: ``python -m tests.false_alarms.trial [--runs N] [NAME ...]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.selection import Selection, scenes
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_spec import Catalogue
+from tests.false_alarms.conditions import CONDITIONS
+from tests.false_alarms.disturbance import beside
+from tests.serving import served
+
+AT_ONCE = 3  # runs side by side; most of their time is waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What one run under a condition came to.
+
+    `red` says what was found broken, or failed in the suite: nothing should. A run that ended early for want of
+    an answer has nothing red in it.
+    """
+
+    condition: str
+    seconds: float
+    counts: Mapping[str, int]
+    red: tuple[str, ...]
+    unjudged: Mapping[str, int]  # reasons, with how many verdicts each
+    fault: str | None  # why the run ended early, if it did
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What several runs under one condition came to."""
+
+    condition: str
+    trials: tuple[Trial, ...]
+
+    @property
+    def clean(self) -> int:
+        """How many runs had nothing red."""
+        return sum(not trial.red for trial in self.trials)
+
+
+def run_trial(name: str) -> Trial:
+    """Judge the server of one condition once, with the whole suite."""
+    condition = CONDITIONS[name]
+    with ExitStack() as stack:
+        if condition.one_core:
+            whole = os.sched_getaffinity(0)
+            stack.callback(os.sched_setaffinity, 0, whole)
+            os.sched_setaffinity(0, {min(whole)})
+        url = stack.enter_context(served(condition.variant))
+        if condition.disturbance:
+            stack.enter_context(beside(condition.disturbance, url))
+        run = play(
+            condition.target(
+                url, transport=condition.transport, transports=condition.transports, limits=Limits(condition.scale)
+            ),
+            scenes(Selection(), Catalogue.load()),
+        )
+    red = [
+        f"{v.requirement} [{v.event}] {v.outcome}: {v.reason or v.findings[0].expected + '; got ' + v.findings[0].got}"
+        for v in run.verdicts
+        if v.outcome in ("fail", "warn", "error")
+    ]
+    if run.own_fault:
+        red.append(run.own_fault)
+    return Trial(
+        name,
+        run.seconds,
+        Counter(str(v.outcome) for v in run.verdicts),
+        tuple(red),
+        Counter(v.reason for v in run.verdicts if v.outcome == "unjudged"),
+        run.fault,
+    )
+
+
+def run_series(names: Iterable[str], runs: int, at_once: int = AT_ONCE) -> dict[str, Series]:
+    """Judge the servers of some conditions several times each, some runs side by side."""
+    names = sorted(names, key=list(CONDITIONS).index)
+    tasks = [name for name in sorted(names, key=lambda n: n != "far") for _ in range(runs)]  # the longest first
+    with ProcessPoolExecutor(at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
+        trials = list(pool.map(run_trial, tasks))
+    return {name: Series(name, tuple(trial for trial in trials if trial.condition == name)) for name in names}
+
+
+def main() -> None:
+    """Run under the conditions named on the command line and print what came of it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("names", nargs="*", metavar="NAME", default=list(CONDITIONS))
+    asked = parser.parse_args()
+    for series in run_series(asked.names, asked.runs).values():
+        slowest = max(trial.seconds for trial in series.trials)
+        print(f"{series.condition}: {series.clean}/{len(series.trials)} clean, at most {slowest:.1f} s")
+        for found in series.trials:
+            print(f"    {found.seconds:.1f} s: {dict(found.counts)}")
+            for line in found.red:
+                print(f"      red: {line[:400]}")
+            for reason, count in found.unjudged.items():
+                print(f"      unjudged {count}: {reason}")
+
+
+if __name__ == "__main__":
+    main()
