@@ -54,7 +54,7 @@ async def _game(cast: Cast, target: Target) -> None:
             for _ in range(20):
                 for event in events:
                     for player in players:
-                        await player.asks(await stage.request(event))
+                        await player.try_send(await stage.request(event))
                         await asyncio.sleep(_BETWEEN)
             await stage.strike()
     except (Unjudged, TargetFault, OSError):

@@ -71,7 +71,7 @@ async def a_refused_request_is_answered_in_shape(stage: Stage, event: Event) -> 
 
 async def _answer(actor: Actor, request: Request) -> Acknowledgement:
     try:
-        return await actor.asks(request)
+        return await actor.try_send(request)
     except Unreadable as odd:
         return odd.came
 
@@ -108,7 +108,7 @@ async def _each_is_answered(stage: Stage, event: Event) -> None:
 async def many_at_once_are_answered(stage: Stage) -> None:
     """Mallory asks for her profile many times without waiting; each is answered, be it that it was one too many."""
     mallory, alice = await stage.connected("mallory", "alice")
-    asked = [asyncio.create_task(mallory.attempt(_question())) for _ in range(MANY)]
+    asked = [asyncio.create_task(mallory.try_send_once(_question())) for _ in range(MANY)]
     if not any(await asyncio.gather(*asked)):
         raise Unjudged("none was answered in time")
     so_far = silent = 0
@@ -117,7 +117,7 @@ async def many_at_once_are_answered(stage: Stage) -> None:
             raise Gone("mallory's connection was closed")
         silent = silent + 1 if _answered(mallory) == so_far else 1
         so_far = _answered(mallory)
-        if await alice.attempt(_question()) is None:
+        if await alice.try_send_once(_question()) is None:
             raise Unjudged("the server could not keep up")
         if silent == PATIENCE:
             expected = f"all {MANY} requests to be answered"
@@ -140,7 +140,7 @@ async def _catches_up(actor: Actor) -> bool:
         return seen.act == "is answered" and _answered(actor) > so_far
 
     while (so_far := _answered(actor)) < MANY:
-        if await actor.sees(another) is None:
+        if await actor.try_observe(another) is None:
             return False
     return True
 
@@ -150,12 +150,12 @@ async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
     """Alice does it right and wrong by bare frames; for each there is one ACK frame, then and later."""
     alice = await stage.raw("alice")
     if event.name != "join-session":
-        await alice.joins(stage.session)
+        await alice.try_join(stage.session)
     for request in (await stage.request(event), malformed(event)):
         prefix = await alice.emit(request)
         await alice.receive(prefix)
         with contextlib.suppress(Gone):  # who was refused may be disconnected; then nothing more can come
-            await alice.asks(Request("get-user-data", ({},), None, None))
+            await alice.try_send(Request("get-user-data", ({},), None, None))
         if alice.count(prefix) != 1:
             raise Broken(f"one answer to {event.name}", f"{alice.count(prefix)} ACK frames")
 
@@ -166,7 +166,7 @@ async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
     alice = await _one_who_may(stage, event)
     accepted = []
     async for actor, request, codes in _causes(stage, event, alice):
-        answer = await actor.asks(request)
+        answer = await actor.try_send(request)
         if answer.accepted:
             accepted.append(codes)
         elif answer.code not in CODES:
@@ -221,7 +221,7 @@ async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator
     misshapen = next((key for key, value in request.args[0].items() if not key.endswith("Id")), None)
     if misshapen is not None:
         request.args[0][misshapen], request.mark, request.legal = 5, None, False
-        if (await alice.asks(request)).code == "VALIDATION_ERROR":
+        if (await alice.try_send(request)).code == "VALIDATION_ERROR":
             yield Request(request.event, request.args, None, request.session, legal=False), {"VALIDATION_ERROR"}
 
 
@@ -230,7 +230,7 @@ async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, eve
     """Alice asks for what does not exist, and is refused; without a callback, an error event tells her so."""
     alice = await _one_who_may(stage, event)
     request = refusable(event, await stage.request(event))
-    if (await alice.asks(request)).accepted:
+    if (await alice.try_send(request)).accepted:
         raise Unjudged("what no server may accept was accepted")
     told = await _told_by_an_error(alice, request)
     if told is None and alice.closed:  # a server may disconnect whoever it refused, be it a moment later
@@ -247,8 +247,8 @@ async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, eve
 async def _told_by_an_error(actor: Actor, request: Request) -> Observation | None:
     await actor.fence()  # a server may send an error event besides the answer; that one is not meant
     before = actor.journal.observations[-1].number
-    await actor.tells(request)
-    return await actor.notices(lambda seen: _is_error(seen) and seen.number > before)
+    await actor.send_without_callback(request)
+    return await actor.try_observe_fenced(lambda seen: _is_error(seen) and seen.number > before)
 
 
 @check("acks/error-event-reaches-only-the-sender", phase="last")
@@ -256,11 +256,11 @@ async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> 
     """Alice's malformed request earns her an error event; bob and her other tab are sent none."""
     bob, alice = await stage.joined("bob"), await _one_who_may(stage, event)
     tab = await stage.other_tab(alice)
-    await tab.joins(stage.session)
-    await alice.tells(malformed(event))
-    if await alice.sees(_is_error) is None:
+    await tab.join(stage.session)
+    await alice.send_without_callback(malformed(event))
+    if await alice.try_observe(_is_error) is None:
         raise Unjudged("no error event was sent at all")
-    await alice.asks(malformed(event))
+    await alice.try_send(malformed(event))
     for other in (bob, tab):
         await other.fence()
         told = [o for o in stage.journal.heard(other.connection) if _is_error(o)]
@@ -272,12 +272,12 @@ async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> 
 async def a_success_without_callback_is_silent(stage: Stage, event: Event) -> None:
     """Alice does it with a callback, then without; bob hears it, and she is sent neither an error nor an echo."""
     alice, bob = await stage.joined("alice", "bob")
-    await alice.does(witness := await stage.request(event))
-    await bob.witnesses(witness)
+    await alice.send(witness := await stage.request(event))
+    await bob.hear(witness)
     request = await stage.request(event)
     before = len(stage.journal.heard(alice.connection))
-    await alice.tells(request)
-    await bob.hears(request)
+    await alice.send_without_callback(request)
+    await bob.must_hear(request)
     await alice.fence()
     told = [o for o in stage.journal.heard(alice.connection)[before:] if _is_error(o) or _is_answer(o)]
     if told:

@@ -103,7 +103,7 @@ async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
         await before.connect()
     except Refused:
         raise Unjudged("a second login of alice is not let in") from None
-    await before.leave_stage()
+    await before.close()
     stale = dataclasses.replace(login, cookies=dict(login.cookies))
     await stage.cast.backstage.log_out(login)
     await _refusal(await stage.actor("alice", identity=stale), "a logged-out cookie")
@@ -156,17 +156,17 @@ async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     request = await stage.request(event, fresh=True)
     mallory = await stage.connected("mallory")
-    if (await mallory.asks(request)).accepted or (await mallory.tries_to_join(stage.session)).accepted:
+    if (await mallory.try_send(request)).accepted or (await mallory.try_join(stage.session)).accepted:
         raise Unjudged("mallory is let through without claiming anything")
     request = await stage.request(event, fresh=True)
     request.args[0].update(_claims(alice))
-    await mallory.is_refused(request)
+    await mallory.must_be_refused(request)
     await _cannot_connect_as(stage, alice, mallory, await stage.request(event, fresh=True))
     request = await stage.request(event)
     request.args[0].update(_claims(alice))
-    await bob.does(request)
+    await bob.send(request)
     if event.is_broadcast:
-        heard = (await carol.witnesses(request)).args[0]
+        heard = (await carol.hear(request)).args[0]
         told = heard.get("userId") if isinstance(heard, dict) else None
         if told == alice.user:
             raise Broken(f"bob's id {bob.user!r}", f"{quoted(told)}, which he claimed", "$.userId")
@@ -179,9 +179,9 @@ async def _cannot_connect_as(stage: Stage, alice: Actor, mallory: Actor, request
         await impostor.connect(claims=_claims(alice))
     except Refused:
         return
-    answer = await impostor.tries_to_join(stage.session)
-    if answer.accepted or (await impostor.asks(request)).accepted:
-        if (await mallory.tries_to_join(stage.session)).accepted:
+    answer = await impostor.try_join(stage.session)
+    if answer.accepted or (await impostor.try_send(request)).accepted:
+        if (await mallory.try_join(stage.session)).accepted:
             raise Unjudged("mallory is let in by now without claiming anything")
         raise Broken("mallory to be refused, whatever user she names in the handshake", "she was let through")
 
@@ -195,8 +195,8 @@ async def no_namespace_stands_open(stage: Stage) -> None:
             raw = await stage.raw("nobody", entered=False)
         except Gone:
             return  # turned away before any namespace could be asked for, and not for want of a server
-        await raw.send(f"40{namespace},")
-        answer = await raw.answers(f"40{namespace}", "44")
+        await raw.send_frame(f"40{namespace},")
+        answer = await raw.try_receive(f"40{namespace}", "44")
         if answer is not None and answer.startswith(f"40{namespace}"):
             raise Broken(f"{namespace} to be refused without a cookie", f"{answer}")
 
@@ -208,7 +208,7 @@ async def logging_out_ends_the_connection(stage: Stage) -> None:
     alice = await stage.actor("alice", identity=login)
     await alice.connect()
     await stage.cast.backstage.log_out(login)
-    if not alice.closed and await alice.notices(lambda o: o.act == "is closed") is None and not alice.closed:
+    if not alice.closed and await alice.try_observe_fenced(lambda o: o.act == "is closed") is None and not alice.closed:
         raise Broken("alice's connection to be ended", "it stayed open")
 
 

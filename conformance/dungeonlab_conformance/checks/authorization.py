@@ -19,7 +19,7 @@ async def an_outsider_is_refused(stage: Stage, event: Event) -> None:
     """Alice may; mallory, who is member of nothing, may not."""
     alice, mallory = await stage.joined("alice"), await stage.connected("mallory")
     await stage.control(event, alice)
-    await mallory.is_refused(await stage.request(event))
+    await mallory.must_be_refused(await stage.request(event))
 
 
 @check("authorization/member-of-another-session-refused")
@@ -27,7 +27,7 @@ async def a_member_of_another_session_is_refused(stage: Stage, event: Event) -> 
     """Alice may; dave, who has joined a session of his own, may not do it in hers."""
     alice, dave = await stage.joined("alice"), await stage.elsewhere("dave")
     await stage.control(event, alice)
-    await dave.is_refused(await stage.request(event))
+    await dave.must_be_refused(await stage.request(event))
 
 
 @check("authorization/any-member-allowed")
@@ -37,7 +37,7 @@ async def any_member_is_allowed(stage: Stage, event: Event) -> None:
     for name in ("alice", "bob"):
         request = await stage.request(event)
         member = await stage.joined(name)
-        await member.is_allowed(request)
+        await member.must_be_allowed(request)
 
 
 @check("authorization/game-master-allowed")
@@ -46,7 +46,7 @@ async def the_game_master_is_allowed(stage: Stage, event: Event) -> None:
     await stage.joined("alice")
     request = await stage.request(event)
     gamemaster = await stage.joined("gamemaster")
-    await gamemaster.is_allowed(request)
+    await gamemaster.must_be_allowed(request)
 
 
 @check("authorization/checked-on-every-operation")
@@ -63,12 +63,12 @@ async def membership_is_checked_every_time(stage: Stage, event: Event) -> None:
     await stage.revoke(bob)
     if not bob.closed:
         with contextlib.suppress(Gone):
-            await bob.is_refused(request)
+            await bob.must_be_refused(request)
             return
     if bob.connection == connection:
         await bob.renew()
-    await bob.tries_to_join(stage.session)
-    await bob.is_refused(request)
+    await bob.try_join(stage.session)
+    await bob.must_be_refused(request)
 
 
 async def _foreign(stage: Stage, event: Event, place: Place) -> Request:
@@ -82,13 +82,13 @@ async def _foreign(stage: Stage, event: Event, place: Place) -> Request:
 async def an_encounter_of_another_session_is_refused(stage: Stage, event: Event) -> None:
     """Carol is member of both sessions; in one of them she may not name the other one's encounter."""
     carol = await stage.joined("carol")
-    await carol.does(await stage.request(event))
+    await carol.send(await stage.request(event))
     own = await stage.request(event)
     there = await stage.there()
     foreign = await stage.encounter(there)
     _differ(own.args[0]["encounterId"], foreign)
     own.args[0]["encounterId"] = foreign
-    await carol.is_refused(own)
+    await carol.must_be_refused(own)
 
 
 def _differ(own: str, foreign: str) -> None:
@@ -105,13 +105,13 @@ async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> N
     foreign = await _foreign(stage, event, await stage.there())
     own = await stage.request(event)
     _differ(own.args[0]["tokenId"], foreign.args[0]["tokenId"])
-    await alice.does(own)
-    await carol.is_refused(foreign)
+    await alice.send(own)
+    await carol.must_be_refused(foreign)
     mixed = await _foreign(stage, event, await stage.there())
     mixed.args[0]["encounterId"] = await stage.encounter(stage.here)
-    await alice.is_refused(mixed)
+    await alice.must_be_refused(mixed)
     own = await stage.request(event, place=await stage.there())
-    if not (await dave.asks(own)).accepted:
+    if not (await dave.try_send(own)).accepted:
         raise Unjudged(f"dave's own {event.name} was refused too")
 
 
@@ -135,10 +135,12 @@ async def _intruders_change_nothing(stage: Stage, event: Event, *names: str, twi
         look = await stage.request(Catalogue.load()["token:update"])
         look.args[0].update(tokenId=request.args[0]["tokenId"], updates={"isVisible": True})
         look.mark = None
-        one, two = [_token(await alice.does(look)) for _ in range(2)]
-        if not (await intruder.asks(request)).accepted:
+        one, two = [_token(await alice.send(look)) for _ in range(2)]
+        if not (await intruder.try_send(request)).accepted:
             if twice:
-                await intruder.is_refused_untold(Request(request.event, request.args, request.mark, request.session))
+                await intruder.repeat_without_callback(
+                    Request(request.event, request.args, request.mark, request.session)
+                )
             await _is_untouched(alice, look, one, two, f"{intruder.name}'s {event.name}")
         elif name != "carol":  # to refuse a member is a SHOULD
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
@@ -153,7 +155,7 @@ def _token(answer: Acknowledgement) -> dict[str, Any]:
 
 async def _is_untouched(alice: Actor, look: Request, one: dict[str, Any], two: dict[str, Any], deed: str) -> None:
     """Look at a token once more, and hold what is found against the last two looks."""
-    answer = await alice.asks(look)
+    answer = await alice.try_send(look)
     if not answer.accepted:
         raise Broken(f"the token to be untouched by {deed}", f"{answer.args}")
     now = _token(answer)
@@ -171,7 +173,7 @@ async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event)
     await stage.control(event, alice)
     request = await stage.request(event)
     connection = mallory.connection
-    if await mallory.attempt(request) is None and mallory.closed and mallory.connection == connection:
+    if await mallory.try_send_once(request) is None and mallory.closed and mallory.connection == connection:
         raise Broken(f"an answer to mallory's {event.name} before the connection is closed", "a closed connection")
 
 
@@ -182,9 +184,9 @@ async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
     mallory = await stage.onlooker("mallory")
     request = await stage.request(event)
     await stage.revoke(bob)
-    await alice.does(request)
-    await carol.witnesses(request)
-    await bob.hears_nothing_of(request, unlike=mallory)
+    await alice.send(request)
+    await carol.hear(request)
+    await bob.must_not_hear(request, unlike=mallory)
 
 
 @check("authorization/not-joined-refused")
@@ -195,14 +197,14 @@ async def a_member_who_has_not_joined_is_refused(stage: Stage, event: Event) -> 
     """
     alice, bob = await stage.joined("alice"), await stage.connected("bob")
     await stage.control(event, alice)
-    await bob.is_refused(await stage.request(event))
+    await bob.must_be_refused(await stage.request(event))
     if event.is_broadcast:
-        await alice.does(await stage.request(event))
+        await alice.send(await stage.request(event))
         await bob.fence()  # what he hears is the ledger's business
-    await bob.joins(stage.session)
-    await bob.leaves()
-    await bob.is_refused(await stage.request(event))
+    await bob.join(stage.session)
+    await bob.leave()
+    await bob.must_be_refused(await stage.request(event))
     if stage.can_play("carol") and stage.target.parties[1] is not None:
         carol = await stage.joined("carol")
-        await carol.joins((await stage.there()).session)
-        await carol.is_refused(await stage.request(event))
+        await carol.join((await stage.there()).session)
+        await carol.must_be_refused(await stage.request(event))

@@ -13,8 +13,8 @@ async def _heard_from_two(stage: Stage, event: Event) -> None:
     alice, bob, gamemaster = await stage.joined("alice", "bob", "gamemaster")
     for sender in (alice, gamemaster):
         request = await stage.request(event)
-        await sender.does(request)
-        await bob.witnesses(request)
+        await sender.send(request)
+        await bob.hear(request)
 
 
 @check(
@@ -35,8 +35,8 @@ async def a_broadcast_is_what_it_should_be(stage: Stage, event: Event) -> None:
 async def an_error_event_is_valid(stage: Stage) -> None:
     """Alice sends something malformed without a callback, and hears an error event that fits its schema."""
     alice = await stage.joined("alice")
-    await alice.tells(malformed(Catalogue.load()["chat-message"]))
-    if await alice.sees(lambda o: o.act == "hears" and o.event == "error") is None:
+    await alice.send_without_callback(malformed(Catalogue.load()["chat-message"]))
+    if await alice.try_observe(lambda o: o.act == "hears" and o.event == "error") is None:
         raise Unjudged("no error event was sent")
 
 
@@ -51,12 +51,12 @@ async def _coming_and_going(stage: Stage) -> None:
     mallory, dave = await stage.onlooker("mallory"), await stage.onlooker("dave", elsewhere=True)
     tab = await stage.other_tab(bob)
     await everything(stage, alice, bob)
-    await tab.joins(stage.session)
+    await tab.join(stage.session)
     if stage.target.offers("leave-session"):
-        await carol.leaves()
+        await carol.leave()
     if dave is not None:
-        await carol.joins((await stage.there()).session)
-    await tab.leave_stage()
+        await carol.join((await stage.there()).session)
+    await tab.close()
     for actor in (alice, bob, carol, dave, mallory):
         if actor is not None:
             await actor.fence()

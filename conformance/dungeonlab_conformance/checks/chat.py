@@ -43,7 +43,7 @@ def _message(stage: Stage, text: str, mark: str | None, requirement: str) -> Req
 
 
 async def _arrives(bob: Actor, request: Request) -> None:
-    came = (await bob.witnesses(request)).args[0]
+    came = (await bob.hear(request)).args[0]
     sent, got = request.args[0]["message"], came.get("message") if isinstance(came, dict) else came
     if got != sent:
         raise Broken(_shown(sent), _shown(got), "$.message")
@@ -61,7 +61,7 @@ async def a_text_arrives_unchanged(stage: Stage) -> None:
     texts = {mark: f"{text}{mark}{text}" for mark, text in zip(marks, TEXTS.values(), strict=True)}
     for mark, text in (*texts.items(), (ONE, ONE)):
         request = _message(stage, text, mark, "chat/text-arrives-unchanged")
-        await alice.does(request)
+        await alice.send(request)
         await _arrives(bob, request)
 
 
@@ -69,11 +69,11 @@ async def a_text_arrives_unchanged(stage: Stage) -> None:
 async def the_longest_message_is_accepted(stage: Stage) -> None:
     """Alice says 2000 characters, of one byte each and of four, and such as belong together; all arrive whole."""
     alice, bob = await stage.joined("alice", "bob")
-    await alice.does(await stage.request(Catalogue.load()["chat-message"]))
+    await alice.send(await stage.request(Catalogue.load()["chat-message"]))
     for letters in WIDTHS.values():
         mark = new_mark()
         request = _message(stage, _of_length(LONGEST, letters, mark), mark, "chat/longest-accepted")
-        await alice.is_allowed(request)
+        await alice.must_be_allowed(request)
         await _arrives(bob, request)
 
 
@@ -84,12 +84,12 @@ def _of_length(length: int, letters: str, beginning: str = "") -> str:
 async def _are_refused(stage: Stage, *texts: str) -> None:
     """Let alice show that she may speak, and then say what she may not."""
     alice = await stage.joined("alice")
-    await alice.does(await stage.request(Catalogue.load()["chat-message"]))
+    await alice.send(await stage.request(Catalogue.load()["chat-message"]))
     for text in texts:
         request = Request(
             "chat-message", ({"sessionId": stage.session, "message": text},), None, stage.session, legal=False
         )
-        await alice.is_refused(request)
+        await alice.must_be_refused(request)
 
 
 @check("chat/blank-refused")

@@ -75,12 +75,12 @@ async def _is_served_over(stage: Stage, transport: str) -> None:
             raise Broken(f"{actor.name} to be served over {transport}", f"{refused}") from None
     witnesses = [] if carol.closed else [carol]
     for actor in (alice, bob, *witnesses):
-        await actor.joins(stage.session)
+        await actor.join(stage.session)
     request = await stage.request(Catalogue.load()["chat-message"])
-    await alice.does(request)
+    await alice.send(request)
     for witness in witnesses:
-        await witness.witnesses(request)
-    await bob.hears(request)
+        await witness.hear(request)
+    await bob.must_hear(request)
 
 
 @check("connect/websocket")
@@ -112,28 +112,28 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
         await bob.enter(stage.session)
         chat = Catalogue.load()["chat-message"]
         first = await stage.request(chat)
-        await alice.does(first)
-        await bob.polls(str(first.mark))  # else there is nothing that an upgrade could lose
+        await alice.send(first)
+        await bob.poll_until(str(first.mark))  # else there is nothing that an upgrade could lose
         hers, his = [], []
         async for _ in bob.steps():
             burst = [await stage.request(chat) for _ in range(5)]  # at once: servers give up on a slow upgrade
-            await asyncio.gather(*map(alice.does, burst))
+            await asyncio.gather(*map(alice.send, burst))
             hers += burst
             his.append(await stage.request(chat))
             his[-1].actor, his[-1].user = "bob", identity.user
             stage.journal.requests.append(his[-1])
-            await bob.says(his[-1])
+            await bob.send(his[-1])
         await bob.fence()
-        await bob.catches_up([str(request.mark) for request in hers])
+        await bob.try_catch_up([str(request.mark) for request in hers])
         await _heard_once(carol, alice, bob, hers, his)
     finally:
         await bob.close()
 
 
 async def _heard_once(carol: Actor, alice: Actor, bob: Upgrade, hers: list[Request], his: list[Request]) -> None:
-    await carol.witnesses(hers[-1])
+    await carol.hear(hers[-1])
     for number, request in enumerate(hers, 1):
-        if len(carol.sightings(request)) != 1:
+        if len(carol.deliveries_of(request)) != 1:
             raise Unjudged("carol, who upgraded nothing, does not hear everything once either")
         count = sum(str(request.mark) in frame for frame in bob.frames)
         if count != 1:
@@ -141,8 +141,8 @@ async def _heard_once(carol: Actor, alice: Actor, bob: Upgrade, hers: list[Reque
     if any(map(_is_refusal, bob.frames)):
         raise Unjudged("not all that bob said was accepted")
     for number, request in enumerate(his, 1):
-        await alice.notices(partial(_carries, request))
-        count = len(alice.sightings(request))
+        await alice.try_observe_fenced(partial(_carries, request))
+        count = len(alice.deliveries_of(request))
         if count != 1:
             raise Broken("what bob says during his upgrade to be heard once", f"number {number} {count} times")
 
@@ -162,10 +162,10 @@ def _carries(request: Request, seen: Observation) -> bool:
 async def what_is_sent_can_be_read(stage: Stage) -> None:
     """Alice joins, speaks, is refused and leaves; each packet that she and bob are sent can be read."""
     alice, bob = await stage.joined("alice", "bob")
-    await alice.does(request := await stage.request(Catalogue.load()["chat-message"]))
-    await bob.witnesses(request)
-    await alice.tells(malformed(Catalogue.load()["chat-message"]))
-    await alice.leaves()
+    await alice.send(request := await stage.request(Catalogue.load()["chat-message"]))
+    await bob.hear(request)
+    await alice.send_without_callback(malformed(Catalogue.load()["chat-message"]))
+    await alice.leave()
     await bob.fence()
 
 

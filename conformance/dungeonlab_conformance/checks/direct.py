@@ -29,7 +29,7 @@ async def ones_own_profile(stage: Stage) -> None:
     alice, bob = await stage.connected("alice", "bob")
     for actor, other in ((alice, bob), (bob, alice)):
         for claims in ({}, dict.fromkeys(("sender", "id", "username", "asUser"), other.user)):
-            answer = await actor.is_allowed(Request("get-user-data", (claims,), None, None))
+            answer = await actor.must_be_allowed(Request("get-user-data", (claims,), None, None))
             _is_of(answer, actor.name, actor.user)
 
 
@@ -48,7 +48,7 @@ async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
     alice = await stage.connected("alice")
     for name in ("bob", "gamemaster"):
         wanted = (await stage.member(name)).user
-        _is_of(await alice.is_allowed(_profile_of(wanted)), name, wanted)
+        _is_of(await alice.must_be_allowed(_profile_of(wanted)), name, wanted)
 
 
 @check("direct/no-secrets")
@@ -57,7 +57,7 @@ async def a_profile_holds_no_secrets(stage: Stage) -> None:
     alice = await stage.connected("alice")
     bob = await stage.member("bob")
     for request in (_profile_of(None), _profile_of(bob.user)):
-        user = (await alice.does(request)).data.get("user")
+        user = (await alice.send(request)).data.get("user")
         if not isinstance(user, dict):
             raise Unjudged("the answer holds no user")
         extra = sorted(set(user) - {"id", "username", "displayName"})
@@ -71,10 +71,10 @@ async def a_strangers_profile_is_refused(stage: Stage) -> None:
     alice, mallory = await stage.connected("alice", "mallory")
     bob = await stage.member("bob")
     stage.share_no_session("mallory", "bob")
-    await alice.does(_profile_of(bob.user))
-    await mallory.is_refused(_profile_of(bob.user))
+    await alice.send(_profile_of(bob.user))
+    await mallory.must_be_refused(_profile_of(bob.user))
     claims = dict.fromkeys(("sender", "requester", "user", "asUser"), alice.user)
-    await mallory.is_refused(Request("get-user-data", ({"userId": bob.user, **claims},), None, None))
+    await mallory.must_be_refused(Request("get-user-data", ({"userId": bob.user, **claims},), None, None))
 
 
 async def _question(stage: Stage, event: Event, **changes: Any) -> Request:
@@ -92,7 +92,7 @@ def _asking(stage: Stage, event: Event, action: dict[str, Any]) -> Request:
 async def validate_action_says_yes(stage: Stage, event: Event) -> None:
     """Alice asks about an action that she may take."""
     alice = await stage.joined("alice")
-    data = (await alice.does(await _question(stage, event))).data
+    data = (await alice.send(await _question(stage, event))).data
     if data.get("valid") is not True or data.get("errors"):
         got = f"{quoted(data.get('valid'))}, with errors {quoted(data.get('errors'))}"
         raise Broken("true, without errors", got, "$.data.valid")
@@ -102,18 +102,18 @@ async def validate_action_says_yes(stage: Stage, event: Event) -> None:
 async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
     """Alice asks about actions that are malformed, and about some that concern what does not exist."""
     alice = await stage.joined("alice")
-    await alice.does(await _question(stage, event))
+    await alice.send(await _question(stage, event))
     malformed = await _question(stage, event)
     del malformed.args[0]["action"]["payload"]["encounterId"]
     for request in (malformed, await _question(stage, event, encounterId=5)):
-        answer = await alice.asks(request)
+        answer = await alice.try_send(request)
         if not answer.accepted:
             raise Unjudged(f"validate-action itself was refused: {answer.args}")
         _says_no(answer)
     valid = await stage.request(event)
     for wrong in _some_of(invalid_requests(event, valid)):
-        answer = await alice.asks(_asking(stage, event, wrong.request.args[0]))
-        if answer.accepted and not (answer.data.get("valid") and (await alice.asks(wrong.request)).accepted):
+        answer = await alice.try_send(_asking(stage, event, wrong.request.args[0]))
+        if answer.accepted and not (answer.data.get("valid") and (await alice.try_send(wrong.request)).accepted):
             _says_no(answer)  # unless the server would accept it, as it should not
     nowhere = {"sessionId": "no-such-session", "encounterId": "no-such-encounter"}
     if "token" in event.needs:
@@ -121,9 +121,9 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
     for key, unknown in nowhere.items():
         request = await _question(stage, event, **{key: unknown})
         action = Request(event.name, (request.args[0]["action"]["payload"],), None, stage.session)
-        if (await alice.asks(action)).accepted:
+        if (await alice.try_send(action)).accepted:
             continue  # it need not say no, then
-        answer = await alice.asks(request)
+        answer = await alice.try_send(request)
         if answer.accepted:  # these may be refused like any request that concerns them
             _says_no(answer)
 
@@ -148,17 +148,17 @@ def _says_no(answer: Acknowledgement) -> None:
 async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
     """Alice asks about an action she may take, twice; bob hears nothing of it, and she finds everything as it was."""
     alice, bob = await stage.joined("alice", "bob")
-    await alice.does(await stage.request(event))
+    await alice.send(await stage.request(event))
     before = await _version(stage, alice) if event.effect == "changes-token" else 0
     asked = await stage.request(event)
     asked.actor, asked.user, asked.connection = alice.name, alice.user, alice.connection
     asked.outcome, asked.requirement = "refused", "direct/validate-action-has-no-effect"  # it is never sent
     stage.journal.requests.append(asked)
     for _ in range(2):
-        if (await alice.does(_asking(stage, event, asked.args[0]))).data.get("valid") is not True:
+        if (await alice.send(_asking(stage, event, asked.args[0]))).data.get("valid") is not True:
             raise Unjudged("validate-action did not say yes")
     await bob.fence()
-    if bob.sightings(asked):
+    if bob.deliveries_of(asked):
         raise Broken("nothing to be broadcast", f"bob heard {event.name}")
     if event.effect == "changes-token":
         after = await _version(stage, alice, asked.mark)
@@ -166,7 +166,7 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
             raise Broken(f"version {before + 1}, as after one change", f"{after}", "$.data.token.version")
     else:
         action = Request(event.name, asked.args, asked.mark, asked.session)
-        answer = await alice.asks(action)
+        answer = await alice.try_send(action)
         if not answer.accepted:
             raise Broken(f"{event.name} still to be possible after validate-action", f"{answer.args}")
 
@@ -176,7 +176,7 @@ async def _version(stage: Stage, actor: Actor, never: str | int | None = None) -
     look = await stage.request(Catalogue.load()["token:update"])
     look.args[0]["updates"] = {"isVisible": True}
     look.mark = look.args[0]["tokenId"]
-    token = (await actor.does(look)).data.get("token")
+    token = (await actor.send(look)).data.get("token")
     version = whole(token.get("version")) if isinstance(token, dict) else None
     if version is None:
         raise Unjudged("token:update was acknowledged without the token")

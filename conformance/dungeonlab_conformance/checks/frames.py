@@ -169,8 +169,8 @@ async def _one_more(stage: Stage, bob: Actor, carol: Actor) -> list[Actor]:
 
 
 async def _hears_of(stage: Stage, speaker: Actor, listener: Actor) -> None:
-    await speaker.does(request := await stage.request(Catalogue.load()["chat-message"]))
-    await listener.witnesses(request)
+    await speaker.send(request := await stage.request(Catalogue.load()["chat-message"]))
+    await listener.hear(request)
 
 
 async def _tried(way: Way, stage: Stage) -> None:
@@ -188,11 +188,11 @@ async def _sent(stage: Stage, entered: bool, frames: tuple[str | bytes, ...]) ->
     alice = await stage.raw("alice", entered=entered)
     with contextlib.suppress(Gone):  # the server may close this connection
         if entered:
-            await alice.joins(stage.session)
+            await alice.try_join(stage.session)
     with stage.provoking():
         with contextlib.suppress(Gone):
             for frame in (*frames, _SIGN_OF_LIFE):
-                await alice.send(frame)
+                await alice.send_frame(frame)
         await _reaction(alice)
 
 
@@ -241,15 +241,15 @@ async def _oddly(alice: Polling, moment: float) -> None:
 async def _broken_off_by(stage: Stage, connection: Bytes, data: bytes) -> None:
     """Send bytes, wait a moment for what the server makes of them, and end the connection in the middle of them."""
     with stage.provoking():
-        await connection.say(data)
-        await connection.wait(stage.target.limits.moment)
-        connection.break_off()
+        await connection.send(data)
+        await connection.read_until_closed(stage.target.limits.moment)
+        connection.abort()
 
 
 async def _over_tcp(data: bytes, stage: Stage) -> None:
     async with bare(stage.target, await stage.member("alice")) as connection:
-        await connection.say(connection.upgrade())
-        await connection.hears_a_head()
+        await connection.send(connection.upgrade())
+        await connection.try_read_head()
         await _broken_off_by(stage, connection, data)
 
 
@@ -269,18 +269,18 @@ async def _unentered(stage: Stage, name: str, bob: Actor, carol: Actor) -> None:
     try:
         raw = await stage.raw(name, entered=False)
         if name == "nobody":
-            await raw.send("40")
-            await raw.answers("40", "44")
+            await raw.send_frame("40")
+            await raw.try_receive("40", "44")
         with stage.provoking():
-            await raw.send("4299" + json.dumps(["join-session", {"sessionId": stage.session}]))
+            await raw.send_frame("4299" + json.dumps(["join-session", {"sessionId": stage.session}]))
             await raw.emit(request)
-            await raw.send(_SIGN_OF_LIFE)
+            await raw.send_frame(_SIGN_OF_LIFE)
             await _reaction(raw)
     except (Gone, Unjudged):
         return
     for listener in (bob, carol):
         await listener.fence()
-        if listener.sightings(request):
+        if listener.deliveries_of(request):
             raise Broken(f"{listener.name} to hear nothing of {name}, who has not entered", f"{request.args}")
 
 
@@ -288,8 +288,8 @@ async def _talk_on(stage: Stage, speaker: Actor, listener: Actor, what: str) -> 
     request = await stage.request(Catalogue.load()["chat-message"])
     expected = f"{speaker.name} and {listener.name} to talk on after {what}"
     try:
-        await speaker.does(request)
-        await listener.hears(request)
+        await speaker.send(request)
+        await listener.must_hear(request)
     except Gone:
         raise Broken(expected, "the connection was closed") from None
     except Unreadable:

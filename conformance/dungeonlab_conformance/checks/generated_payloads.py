@@ -85,14 +85,14 @@ class _Table:
     look: Request | None = None
     before: dict[str, Any] = field(default_factory=dict)
 
-    async def asks(self, request: Request) -> Acknowledgement | Broken:
+    async def try_send(self, request: Request) -> Acknowledgement | Broken:
         """Send alice's request; an answer that never comes, or says nothing, is a finding."""
         try:
-            return await self.alice.asks(request)
+            return await self.alice.try_send(request)
         except (Unanswered, Unreadable) as none:
             return Broken("", str(none))
         except Gone:
-            await self.alice.come_back()  # or the server is gone, and this says so
+            await self.alice.reconnect()  # or the server is gone, and this says so
             return Broken("", "the connection was closed instead of an answer")
 
     def heard_since(self, number: int) -> list[Observation]:
@@ -172,16 +172,16 @@ async def _try_valid(table: _Table, payload: Any) -> Found:
     settled = with_ids(event, payload, {**ids_of(valid.args[0]), "userId": bob.user or ""})
     request = Request(event.name, (settled,), None, stage.session)
     start = stage.journal.observations[-1].number
-    answer = await table.asks(request)
+    answer = await table.try_send(request)
     if isinstance(answer, Broken) or not answer.accepted:
         got = answer.got if isinstance(answer, Broken) else f"{answer.args}"
         return {"payloads/valid-accepted": Broken(f"this to be accepted: {_shown(settled)}", got)}
     if event.name == "leave-session":
-        await alice.joins(stage.session)
+        await alice.join(stage.session)
     if not event.is_broadcast:
         return {}
     connection = bob.connection
-    heard = await bob.notices(
+    heard = await bob.try_observe_fenced(
         lambda o: o.connection == connection and o.act == "hears" and o.event == event.name and o.number > start
     )
     if heard is None:
@@ -198,7 +198,7 @@ async def _try_invalid(table: _Table, payload: Any) -> Found:
     settled = with_ids(event, payload, {**ids_of(valid.args[0]), "userId": bob.user or ""})
     shown = _shown(settled)
     start = stage.journal.observations[-1].number
-    answer = await table.asks(Request(event.name, (settled,), None, stage.session, legal=False))
+    answer = await table.try_send(Request(event.name, (settled,), None, stage.session, legal=False))
     found: Found = {}
     if isinstance(answer, Broken):
         found[_fault(event, settled)] = Broken(f"this to be refused: {shown}", answer.got)
@@ -222,7 +222,7 @@ async def _changed(table: _Table) -> str | None:
     One that did change is looked at no more: the same payload would not change another time what it has changed.
     """
     assert table.look is not None
-    answer = await table.alice.asks(table.look)
+    answer = await table.alice.try_send(table.look)
     before, table.before = table.before, _token(answer)
     changed = _difference(before, table.before) if answer.accepted else f"{answer.args}"
     if changed:
@@ -233,7 +233,7 @@ async def _changed(table: _Table) -> str | None:
 async def _look_at_another_token(table: _Table) -> None:
     table.stage.here.token = None
     table.look = await table.stage.request(Catalogue.load()["token:update"])
-    table.before = _token(await table.alice.does(table.look))
+    table.before = _token(await table.alice.send(table.look))
 
 
 def _token(answer: Acknowledgement) -> dict[str, Any]:

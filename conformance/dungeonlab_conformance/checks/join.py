@@ -28,7 +28,7 @@ async def a_member_is_admitted(stage: Stage) -> None:
     members = await stage.connected("alice", "bob")
     gamemaster = (await stage.identity("gamemaster")).user if stage.can_play("gamemaster") else None
     for member in members:
-        answer = await member.tries_to_join(stage.session)
+        answer = await member.try_join(stage.session)
         if not answer.accepted:
             raise Broken(f"{member.name} to be admitted", f"{answer.args}")
         _names_the_members(answer, gamemaster, [each.user for each in members])
@@ -47,23 +47,23 @@ def _names_the_members(answer: Acknowledgement, gamemaster: str | None, members:
 async def whoever_left_is_admitted_again(stage: Stage) -> None:
     """Bob hears alice, leaves, and joins again; he hears her again, as those do who came before him and after him."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    await alice.does(first := await _chat(stage))
-    await bob.witnesses(first)
-    await bob.leaves()
-    await bob.joins(stage.session)
+    await alice.send(first := await _chat(stage))
+    await bob.hear(first)
+    await bob.leave()
+    await bob.join(stage.session)
     last = await stage.other_tab(carol)
-    await last.joins(stage.session)
-    await alice.does(second := await _chat(stage))
-    await carol.witnesses(second)
-    await last.witnesses(second)
-    await bob.hears(second)
+    await last.join(stage.session)
+    await alice.send(second := await _chat(stage))
+    await carol.hear(second)
+    await last.hear(second)
+    await bob.must_hear(second)
 
 
 @check("join/game-master-admitted")
 async def the_game_master_is_admitted(stage: Stage) -> None:
     """The game master joins, though not among the participants."""
     gamemaster = await stage.connected("gamemaster")
-    answer = await gamemaster.tries_to_join(stage.session)
+    answer = await gamemaster.try_join(stage.session)
     if not answer.accepted:
         raise Broken("the game master to be admitted", f"{answer.args}")
 
@@ -74,7 +74,7 @@ async def an_outsider_is_not_admitted(stage: Stage) -> None:
     await stage.joined("alice")
     for name in stage.those_of("mallory", "dave"):
         outsider = await (stage.elsewhere if name == "dave" else stage.connected)(name)
-        answer = await outsider.tries_to_join(stage.session)
+        answer = await outsider.try_join(stage.session)
         if answer.accepted:
             raise Broken(f"{name} to be refused", f"{answer.args}")
 
@@ -84,23 +84,23 @@ async def a_refused_join_subscribes_nothing(stage: Stage) -> None:
     """Mallory is refused at the door; nothing of what alice then does reaches her, as nothing reaches dave."""
     alice, bob = await stage.joined("alice", "bob")
     mallory, dave = await stage.connected("mallory"), await stage.onlooker("dave")
-    if (await mallory.tries_to_join(stage.session)).accepted:
+    if (await mallory.try_join(stage.session)).accepted:
         raise Unjudged("mallory was not refused")
     for request in await everything(stage, alice, bob):
-        await mallory.hears_nothing_of(request, unlike=dave)
+        await mallory.must_not_hear(request, unlike=dave)
 
 
 @check("join/refused-join-enrols-nobody")
 async def a_refused_join_enrols_nobody(stage: Stage) -> None:
     """Mallory is refused; she is not among the participants afterwards, and is refused again."""
     mallory = await stage.connected("mallory")
-    if (await mallory.tries_to_join(stage.session)).accepted:
+    if (await mallory.try_join(stage.session)).accepted:
         raise Unjudged("mallory was not refused")
     alice = await stage.connected("alice")
-    members = (await alice.joins(stage.session)).data.get("participantIds")
+    members = (await alice.join(stage.session)).data.get("participantIds")
     if isinstance(members, list) and mallory.user in members:
         raise Broken("mallory not to be a participant after being refused", f"participantIds {members}")
-    again = await mallory.tries_to_join(stage.session)
+    again = await mallory.try_join(stage.session)
     if again.accepted:
         raise Broken("mallory to be refused a second time as well", f"{again.args}")
 
@@ -109,7 +109,7 @@ async def a_refused_join_enrols_nobody(stage: Stage) -> None:
 async def an_unknown_session_is_refused(stage: Stage) -> None:
     """Alice is admitted to her session and not to one that does not exist."""
     alice = await stage.joined("alice")
-    answer = await alice.tries_to_join(f"no-such-session-{new_mark()[:-1]}")
+    answer = await alice.try_join(f"no-such-session-{new_mark()[:-1]}")
     if answer.accepted:
         raise Broken("a session that does not exist to be refused", f"{answer.args}")
 
@@ -122,19 +122,19 @@ async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
     """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     dave, gamemaster = await stage.elsewhere("dave"), await stage.onlooker("gamemaster", elsewhere=True)
-    await carol.joins((await stage.there()).session)
-    await dave.does(there := await _chat(stage, there=True))
-    await carol.witnesses(there)
+    await carol.join((await stage.there()).session)
+    await dave.send(there := await _chat(stage, there=True))
+    await carol.hear(there)
     for here in await everything(stage, alice, bob):
-        await carol.hears_nothing_of(here, unlike=gamemaster)
-    both = await asyncio.gather(*map(carol.tries_to_join, (stage.session, (await stage.there()).session)))
+        await carol.must_not_hear(here, unlike=gamemaster)
+    both = await asyncio.gather(*map(carol.try_join, (stage.session, (await stage.there()).session)))
     if not all(answer.accepted for answer in both):
         return
     there, here = await _chat(stage, there=True), await _chat(stage)
-    await asyncio.gather(alice.does(here), dave.does(there))
-    await bob.witnesses(here)
+    await asyncio.gather(alice.send(here), dave.send(there))
+    await bob.hear(here)
     await carol.fence()
-    if carol.sightings(here) and carol.sightings(there):
+    if carol.deliveries_of(here) and carol.deliveries_of(there):
         raise Broken("carol to be in one session after joining two at once", "she hears both")
 
 
@@ -144,17 +144,17 @@ async def a_failed_switch_changes_nothing(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     stage.belongs_here_only("bob")
     tab = await stage.other_tab(bob)
-    await tab.joins(stage.session)
+    await tab.join(stage.session)
     connection = bob.connection
-    if (await bob.tries_to_join((await stage.there()).session)).accepted:
+    if (await bob.try_join((await stage.there()).session)).accepted:
         raise Unjudged("bob was not refused")
     for request in await everything(stage, alice, carol):
         if bob.closed or bob.connection != connection:
             return  # it may disconnect whoever it refused; then there is nothing left to keep
-        await bob.hears(request)
-        await tab.hears(request)
-    await alice.does(await _chat(stage))
-    await bob.is_allowed(await _chat(stage))
+        await bob.must_hear(request)
+        await tab.must_hear(request)
+    await alice.send(await _chat(stage))
+    await bob.must_be_allowed(await _chat(stage))
 
 
 @check("join/one-session-per-user")
@@ -162,32 +162,32 @@ async def one_session_per_user(stage: Stage) -> None:
     """Carol joins the second session on another connection; her first one hears the first session no more."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     gamemaster, tab = await stage.onlooker("gamemaster"), await stage.other_tab(carol)
-    await tab.joins((await stage.there()).session)
+    await tab.join((await stage.there()).session)
     for request in await everything(stage, alice, bob):
-        await carol.hears_nothing_of(request, unlike=gamemaster)
+        await carol.must_not_hear(request, unlike=gamemaster)
 
 
 @check("join/repeated-join-is-harmless")
 async def a_repeated_join_is_harmless(stage: Stage) -> None:
     """Bob joins twice; he is admitted twice, hears alice once, as carol does, and is heard once by her."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    again = await bob.tries_to_join(stage.session)
+    again = await bob.try_join(stage.session)
     if not again.accepted:
         raise Broken("joining again to succeed", f"{again.args}")
     for request in await everything(stage, alice, carol):
-        await bob.hears(request)
+        await bob.must_hear(request)
         await bob.fence()
         await carol.fence()
-        if len(carol.sightings(request)) != 1:
+        if len(carol.deliveries_of(request)) != 1:
             raise Unjudged("carol, who joined once, does not hear alice once either")
-        if len(bob.sightings(request)) != 1:
-            raise Broken("bob to hear alice once", f"{len(bob.sightings(request))} deliveries")
+        if len(bob.deliveries_of(request)) != 1:
+            raise Broken("bob to hear alice once", f"{len(bob.deliveries_of(request))} deliveries")
     request = await _chat(stage)
-    await bob.does(request)
-    await alice.hears(request)
+    await bob.send(request)
+    await alice.must_hear(request)
     await alice.fence()
-    if len(alice.sightings(request)) != 1:
-        raise Broken("alice to hear bob once", f"{len(alice.sightings(request))} deliveries")
+    if len(alice.deliveries_of(request)) != 1:
+        raise Broken("alice to hear bob once", f"{len(alice.deliveries_of(request))} deliveries")
 
 
 @check("join/leave-stops-delivery")
@@ -195,9 +195,9 @@ async def leaving_stops_delivery(stage: Stage) -> None:
     """Carol leaves; bob hears what alice then does, carol does not, as the game master does not, who never joined."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     gamemaster = await stage.onlooker("gamemaster")
-    await carol.leaves()
+    await carol.leave()
     for request in await everything(stage, alice, bob):
-        await carol.hears_nothing_of(request, unlike=gamemaster)
+        await carol.must_not_hear(request, unlike=gamemaster)
 
 
 @check("join/disconnect-leaves-the-room", slow=True)
@@ -214,31 +214,31 @@ async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
             carol = await stage.joined("carol", transport=transport)
         except Refused:
             continue  # another requirement sees to it that this transport is served
-        await carol.say_goodbye()
+        await carol.disconnect_cleanly()
         anew = await stage.connected("carol", transport=transport)
         for request in await everything(stage, alice, bob):
-            await anew.hears_nothing_of(request, unlike=gamemaster)
-        await anew.leave_stage()
+            await anew.must_not_hear(request, unlike=gamemaster)
+        await anew.close()
     raw = await stage.raw("carol")
     if pid := raw.entered.get("pid"):
         await _nothing_is_recovered(stage, alice, raw, pid)
 
 
 async def _nothing_is_recovered(stage: Stage, alice: Actor, raw: RawConnection, pid: str) -> None:
-    await raw.joins(stage.session)
+    await raw.try_join(stage.session)
     heard, missed, later = [await _chat(stage) for _ in range(3)]
-    await alice.does(heard)
+    await alice.send(heard)
     frame = await raw.receive(f'42["{heard.event}"')
     try:
         offset = json.loads(frame[2:])[-1]
     except (ValueError, RecursionError):
         raise Unjudged("what carol heard cannot be read") from None
     await raw.close()
-    await alice.does(missed)
+    await alice.send(missed)
     anew = await stage.raw("carol", entered=False)
     await anew.connect(pid=pid, offset=offset)
-    await alice.does(later)
-    await anew.asks(Request("get-user-data", ({},), None, None))
+    await alice.send(later)
+    await anew.try_send(Request("get-user-data", ({},), None, None))
     if any(str(request.mark) in str(frame) for request in (missed, later) for frame in anew.frames):
         raise Broken("carol to be in no room and to be told nothing she missed", "both were recovered")
 
@@ -248,29 +248,29 @@ async def disconnecting_keeps_membership(stage: Stage) -> None:
     """One of carol's two connections ends; she may still act on the other one."""
     bob, carol = await stage.joined("bob", "carol")
     tab = await stage.other_tab(carol)
-    await tab.joins(stage.session)
-    await carol.does(await _chat(stage))
-    await tab.leave_stage()
+    await tab.join(stage.session)
+    await carol.send(await _chat(stage))
+    await tab.close()
     await bob.fence()
-    await carol.is_allowed(await _chat(stage))
+    await carol.must_be_allowed(await _chat(stage))
 
 
 @check("join/rejoin-after-reconnect")
 async def a_member_joins_again_after_reconnecting(stage: Stage) -> None:
     """Carol's connection ends; on a new one she is admitted again and hears what follows, and not what she missed."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    await carol.leave_stage()
+    await carol.close()
     missed = await everything(stage, alice, bob)
     anew = await stage.connected("carol")
-    answer = await anew.tries_to_join(stage.session)
+    answer = await anew.try_join(stage.session)
     last = await stage.other_tab(bob)
-    members = (await last.joins(stage.session)).data.get("participantIds")
+    members = (await last.join(stage.session)).data.get("participantIds")
     if not answer.accepted:
         if isinstance(members, list) and carol.user not in members:
             raise Unjudged("carol is no member any more: join/disconnect-keeps-membership is about that")
         raise Broken("carol to be admitted again", f"{answer.args}")
     for request in await everything(stage, alice, bob):
-        await last.witnesses(request)
-        await anew.hears(request)
+        await last.hear(request)
+        await anew.must_hear(request)
     for request in missed:
-        await anew.hears_nothing_of(request)
+        await anew.must_not_hear(request)

@@ -21,11 +21,13 @@ async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> 
     alice, bob = await stage.joined("alice", "bob")
     burst = [await stage.request(event) for _ in range(BURST)]
     start = len(stage.journal.heard(bob.connection))
-    await asyncio.gather(*(alice.does(request) for request in burst))
+    await asyncio.gather(*(alice.send(request) for request in burst))
     for request in burst:
-        await bob.witnesses(request)
+        await bob.hear(request)
     heard = {seen.number: place for place, seen in enumerate(stage.journal.heard(bob.connection)[start:])}
-    places = [next(heard[seen.number] for seen in bob.sightings(request) if seen.number in heard) for request in burst]
+    places = [
+        next(heard[seen.number] for seen in bob.deliveries_of(request) if seen.number in heard) for request in burst
+    ]
     if places != sorted(places):
         wrong = next(i for i in range(1, BURST) if places[i] < places[i - 1])
         raise Broken(f"alice's {BURST} {event.name} in the order sent", f"number {wrong + 1} before number {wrong}")
@@ -40,7 +42,7 @@ async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
     burst = [await stage.request(changes[i % 2]) for i in range(BURST)]
     for request in burst:
         request.args[0]["tokenId"] = last.args[0]["tokenId"]
-    answers = await asyncio.gather(*(alice.asks(request) for request in (*burst, last)))
+    answers = await asyncio.gather(*(alice.try_send(request) for request in (*burst, last)))
     versions = [version for answer in answers[:-1] if (version := _version(answer)) is not None]
     if not answers[-1].accepted:
         raise Unjudged(f"the deletion was refused: {answers[-1].args}")
@@ -65,14 +67,14 @@ async def concurrent_moves_converge(stage: Stage) -> None:
     events = Catalogue.load()
     burst: list[Request] = [await stage.request(events["token:move"]) for _ in range(BURST)]
     pairs = zip(burst, [alice, carol] * BURST, strict=False)
-    answers = await asyncio.gather(*(actor.asks(request) for request, actor in pairs))
+    answers = await asyncio.gather(*(actor.try_send(request) for request, actor in pairs))
     if not all(answer.accepted for answer in answers):
         raise Unjudged("a move was refused")
     for request in burst:
-        await bob.witnesses(request)
-    last = max((o for request in burst for o in bob.sightings(request)), key=lambda seen: seen.number).args[0]
+        await bob.hear(request)
+    last = max((o for request in burst for o in bob.deliveries_of(request)), key=lambda seen: seen.number).args[0]
     look = await stage.request(events["token:update"])
-    token = (await alice.does(look)).data.get("token")
+    token = (await alice.send(look)).data.get("token")
     if not isinstance(token, dict) or not isinstance(last, dict):
         raise Unjudged("token:update was acknowledged without the token")
     seen, stored = (found.get("position") for found in (last, token))

@@ -67,7 +67,7 @@ async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...
     before: dict[str, Any] = {}
     if look is not None:
         look.args[0]["tokenId"] = valid.args[0]["tokenId"]
-        before = _token(await alice.does(look))
+        before = _token(await alice.send(look))
     start = len(stage.journal.heard(bob.connection))
     wrongs = list(invalid_requests(event, valid))
     together = stage.target.limits.together
@@ -81,9 +81,9 @@ async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...
     if any(wrong.request.outcome == "accepted" for wrong in wrongs):
         return  # it is no wonder then that somebody hears of it, or that the token is another
     witness = await stage.request(event, fresh=True)
-    await alice.does(witness)
+    await alice.send(witness)
     if event.is_broadcast:
-        await bob.witnesses(witness)
+        await bob.hear(witness)
         await stage.judge("payloads/refused-not-broadcast", _heard_nothing_invalid(bob, event, start))
     if look is not None:
         await stage.judge("payloads/refused-not-stored", _untouched(alice, look, before))
@@ -102,7 +102,7 @@ async def _survive(stage: Stage, bob: Actor, event: Event, acts: list[tuple[Wron
 async def _is_refused(stage: Stage, actor: Actor, name: str, request: Request) -> None:
     try:
         with stage.provoking():
-            answer = await actor.asks(request)
+            answer = await actor.try_send(request)
     except Unanswered as none:
         raise Broken(f"{name} to be refused", str(none)) from None
     if answer.accepted:
@@ -124,7 +124,7 @@ async def _heard_nothing_invalid(bob: Actor, event: Event, start: int) -> None:
 async def _untouched(alice: Actor, look: Request, before: dict[str, Any]) -> None:
     """Look once more; every look is one change of the token's version, and the only one."""
     start = alice.journal.observations[-1].number
-    answer = await alice.asks(look)
+    answer = await alice.try_send(look)
     # who was refused before may be disconnected in the midst of it, and ask again
     looks = sum(o.act == "sends" and o.event == look.event and o.number > start for o in alice.journal.observations)
     if not answer.accepted:
@@ -191,7 +191,7 @@ async def _digests(stage: Stage, alice: Actor, request: Request, how: str) -> No
     expected = f"a {request.event} {how} to be answered, or its connection closed"
     try:
         with stage.provoking():
-            await alice.asks(request)
+            await alice.try_send(request)
     except Unanswered as none:
         raise Broken(expected, str(none)) from None
     except (Gone, Unreadable):
@@ -205,8 +205,8 @@ async def _copes_without_callback(stage: Stage, event: Event, senders: list[Acto
     async def tells(number: int, sender: Actor) -> None:
         try:
             for wrong in list(invalid_requests(event, valids[number]))[number::2]:
-                await sender.tells(wrong.request)
-            await sender.tells(valids[number])
+                await sender.send_without_callback(wrong.request)
+            await sender.send_without_callback(valids[number])
             await sender.fence()
         except Gone:
             pass  # the server may close this connection
@@ -229,13 +229,13 @@ async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
         payload = with_ids(event, example, {**ids_of(valid.args[0]), "userId": alice.user or ""})
         request = Request(event.name, (payload,), None, stage.session)
         request.requirement = "chat/text-arrives-unchanged" if "message" in payload else None
-        answer = await alice.asks(request)
+        answer = await alice.try_send(request)
         if name == "minimal" and answer.code in ("PERMISSION_DENIED", "NOT_JOINED"):
             raise Unjudged(f"alice may not: {answer.args}")  # which is not about her payload
         if not answer.accepted:
             raise Broken(f"the {name} {event.name} to be accepted", f"{answer.args}")
         if event.name == "leave-session":
-            await alice.joins(stage.session)
+            await alice.join(stage.session)
     await bob.fence()
 
 
@@ -250,12 +250,12 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
     request = await stage.request(event)
     name, number = f"claimed-{new_mark()[:-1]}", new_mark(0)
     _adorn(request.args[0], name, number)
-    answer = await alice.asks(request)
+    answer = await alice.try_send(request)
     if not answer.accepted or (answer.data.get("valid") is False and usual.data.get("valid")):
         raise Broken(f"{event.name} with unknown properties to be accepted", f"{answer.args}")
     _free_of((name, number), answer.args, "stored")
     if event.is_broadcast:
-        _free_of((name, number), (await bob.witnesses(request)).args, "broadcast")
+        _free_of((name, number), (await bob.hear(request)).args, "broadcast")
 
 
 def _adorn(payload: dict[str, Any], name: str, number: int) -> None:
@@ -280,18 +280,18 @@ def _free_of(claims: tuple[str | int, ...], came: tuple[Any, ...], what: str) ->
 async def an_unknown_event_is_harmless(stage: Stage) -> None:
     """Alice sends events nobody knows; bob's connection stays open, and he is heard as before."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    await bob.does(before := await stage.request(Catalogue.load()["chat-message"]))
-    await carol.witnesses(before)
+    await bob.send(before := await stage.request(Catalogue.load()["chat-message"]))
+    await carol.hear(before)
     what = "events that nobody knows"
     try:
         with stage.provoking():
             for name in ("no-such-event", "constructor", "__proto__", "token:explode", "joinSession"):
-                await alice.sends(Request(name, ({"sessionId": stage.session},), None, None))
+                await alice.send_unawaited(Request(name, ({"sessionId": stage.session},), None, None))
             await alice.fence()
     except Gone:
         pass  # the server may close this connection
     await _still_answers(stage, what)
     await _unmoved(bob, what)
     request = await stage.request(Catalogue.load()["chat-message"])
-    await bob.is_allowed(request)
-    await carol.hears(request)
+    await bob.must_be_allowed(request)
+    await carol.must_hear(request)

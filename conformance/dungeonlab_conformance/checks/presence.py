@@ -26,7 +26,7 @@ async def leaving_may_be_announced(stage: Stage) -> None:
     """Bob is in the room when carol leaves."""
     stage.target.needs("presence")
     bob, carol = await stage.joined("bob", "carol")
-    await carol.leaves()
+    await carol.leave()
     await _is_told(bob, "user-left")
 
 

@@ -39,27 +39,27 @@ async def every_other_member_hears_it_once(stage: Stage, event: Event) -> None:
 
 
 async def _each_is_heard_once(alice: Actor, listeners: tuple[Actor, ...], done: list[Request]) -> None:
-    await asyncio.gather(*map(alice.does, done))
+    await asyncio.gather(*map(alice.send, done))
     for listener in listeners:
         for request in done:
-            await listener.hears(request)
+            await listener.must_hear(request)
         await listener.fence()
         for request in done:
-            count = len(listener.sightings(request))
+            count = len(listener.deliveries_of(request))
             if count != 1:
                 raise Broken(f"{listener.name} to hear alice's {request.event} once", f"{count} deliveries")
 
 
 async def _is_heard_again(alice: Actor, listeners: tuple[Actor, ...], request: Request) -> None:
-    await alice.does(Request(request.event, request.args, request.mark, request.session))
+    await alice.send(Request(request.event, request.args, request.mark, request.session))
     for listener in listeners:
         await _hears_twice(listener, request)
 
 
 async def _hears_twice(listener: Actor, request: Request) -> None:
-    await listener.notices(lambda _: len(listener.sightings(request)) > 1)
+    await listener.try_observe_fenced(lambda _: len(listener.deliveries_of(request)) > 1)
     await listener.fence()
-    count = len(listener.sightings(request))
+    count = len(listener.deliveries_of(request))
     if count != 2:
         raise Broken(f"{listener.name} to hear twice what {request.actor} did twice", f"{count} deliveries")
 
@@ -69,9 +69,9 @@ async def the_sender_hears_nothing(stage: Stage, event: Event) -> None:
     """Alice does it; bob hears it, alice's own connection does not."""
     alice, bob = await _seated(stage, event, "alice", "bob")
     request = await stage.request(event)
-    await alice.does(request)
-    await bob.witnesses(request)
-    await alice.hears_nothing_of(request)
+    await alice.send(request)
+    await bob.hear(request)
+    await alice.must_not_hear(request)
 
 
 @check("rooms/own-other-connection-hears")
@@ -81,10 +81,10 @@ async def the_senders_other_connection_hears(stage: Stage, event: Event) -> None
     tab = await _another_seat(stage, alice)
     carol = await stage.joined("carol")
     request = await stage.request(event)
-    await alice.does(request)
-    await bob.witnesses(request)
-    await carol.witnesses(request)
-    await tab.hears(request)
+    await alice.send(request)
+    await bob.hear(request)
+    await carol.hear(request)
+    await tab.must_hear(request)
 
 
 @check("rooms/game-master-hears")
@@ -93,15 +93,15 @@ async def the_game_master_hears(stage: Stage, event: Event) -> None:
     alice, bob, gamemaster = await _seated(stage, event, "alice", "bob", "gamemaster")
     carol = await (stage.joined("carol") if stage.can_play("carol") else _another_seat(stage, bob))
     request = await stage.request(event)
-    await alice.does(request)
-    await bob.witnesses(request)
-    await carol.witnesses(request)
-    await gamemaster.hears(request)
+    await alice.send(request)
+    await bob.hear(request)
+    await carol.hear(request)
+    await gamemaster.must_hear(request)
 
 
 async def _another_seat(stage: Stage, actor: Actor) -> Actor:
     tab = await stage.other_tab(actor)
-    await tab.joins(stage.session)
+    await tab.join(stage.session)
     return tab
 
 
@@ -124,12 +124,12 @@ async def nobody_else_hears_it(stage: Stage, event: Event) -> None:
         "rooms/member-not-joined-hears-nothing": [await stage.onlooker("gamemaster"), await stage.other_tab(alice)],
     }
     request = await stage.request(event)
-    await alice.does(request)
-    await bob.witnesses(request)
+    await alice.send(request)
+    await bob.hear(request)
     for requirement, onlookers in outside.items():
         there = [actor for actor in onlookers if actor is not None]
         for actor in there:
-            await stage.judge(requirement, actor.hears_nothing_of(request))
+            await stage.judge(requirement, actor.must_not_hear(request))
         if not there:
             stage.cannot_judge(requirement, "mallory" if "outsider" in requirement else "dave")
 
@@ -141,9 +141,9 @@ async def every_encounter_is_heard(stage: Stage, event: Event) -> None:
     alice, bob = await stage.joined("alice", "bob")
     late = await stage.with_another_encounter()
     request = await stage.request(event, place=late)
-    await alice.does(request)
+    await alice.send(request)
     try:
-        await bob.hears(request)
+        await bob.must_hear(request)
     except Broken as silence:
         await _is_for_want_of_a_subscription(stage, alice, bob, event, late)
         raise silence from None
@@ -163,9 +163,9 @@ async def _is_for_want_of_a_subscription(stage: Stage, alice: Actor, bob: Actor,
 
 
 async def _hears(listener: Actor, speaker: Actor, request: Request) -> bool:
-    await speaker.does(request)
+    await speaker.send(request)
     try:
-        await listener.hears(request)
+        await listener.must_hear(request)
     except Broken:
         return False
     return True
@@ -189,18 +189,18 @@ async def _intruders_are_not_heard(stage: Stage, event: Event, *names: str, twic
     for name in stage.those_of(*names):
         intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
         request = await stage.request(event, fresh=True)
-        if not (await intruder.asks(request)).accepted:
+        if not (await intruder.try_send(request)).accepted:
             refused.append(request)
             if twice:
-                refused.append(await intruder.is_refused_untold(await stage.request(event, fresh=True)))
+                refused.append(await intruder.repeat_without_callback(await stage.request(event, fresh=True)))
         elif name != "carol":  # to refuse a member is a SHOULD
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
     witness = await stage.request(event)
-    await alice.does(witness)
-    await bob.witnesses(witness)
+    await alice.send(witness)
+    await bob.hear(witness)
     for request in refused:
-        await bob.hears_nothing_of(request)
-        await alice.hears_nothing_of(request)
+        await bob.must_not_hear(request)
+        await alice.must_not_hear(request)
 
 
 @check("rooms/direct-answers-stay-direct")
@@ -209,7 +209,7 @@ async def a_direct_answer_stays_direct(stage: Stage, event: Event) -> None:
     alice, bob = await stage.joined("alice", "bob")
     tab = await stage.other_tab(alice)
     request = await stage.request(event)
-    answer = (await alice.does(request)).data
+    answer = (await alice.send(request)).data
     for other in (bob, tab):
         await other.fence()
         for seen in stage.journal.heard(other.connection):

@@ -37,7 +37,7 @@ async def _made(stage: Stage, maker: Actor) -> Token:
     request = await stage.request(_event("token:create"))
     full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
     request.args[0]["token"] = {**full, "name": request.mark}
-    token = _token(await maker.does(request))
+    token = _token(await maker.send(request))
     if not isinstance(token.get("id"), str):
         raise Unjudged("token:create was acknowledged without the token's id")
     return token
@@ -54,7 +54,7 @@ async def _about(stage: Stage, event: str, token: Token, **changes: Any) -> Requ
 async def _stored(stage: Stage, actor: Actor, token: Token) -> Token:
     """Return what is stored of a token: made as visible as it is already."""
     changes = {"isVisible": token.get("isVisible") is not False}
-    return _token(await actor.does(await _about(stage, "token:update", token, updates=changes)))
+    return _token(await actor.send(await _about(stage, "token:update", token, updates=changes)))
 
 
 def _same(before: Token, after: Token, but: set[str]) -> None:
@@ -70,13 +70,13 @@ async def what_one_creates_others_can_move(stage: Stage) -> None:
     """
     alice, bob = await stage.joined("alice", "bob")
     token = await _made(stage, alice)
-    await bob.is_allowed(await _about(stage, "token:move", token))
+    await bob.must_be_allowed(await _about(stage, "token:move", token))
     later = [await _about(stage, "token:move", token) for _ in range(2)]
-    await alice.say_goodbye()
-    await bob.is_allowed(later[0])
-    await bob.say_goodbye()
+    await alice.disconnect_cleanly()
+    await bob.must_be_allowed(later[0])
+    await bob.disconnect_cleanly()
     carol = await stage.joined("carol" if stage.can_play("carol") else "gamemaster")
-    await carol.is_allowed(later[1])
+    await carol.must_be_allowed(later[1])
 
 
 @check("tokens/move-changes-only-position")
@@ -86,7 +86,7 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
     token = await _made(stage, alice)
     # 2.1 is another number in single precision
     for place in ({"x": 71, "y": 83, "elevation": 2.1}, {"x": 0, "y": 0}):
-        await alice.does(await _about(stage, "token:move", token, position=place))
+        await alice.send(await _about(stage, "token:move", token, position=place))
         after = await _stored(stage, alice, token)
         _same(token, after, {"position"})
         expected = {"elevation": 0, **place}  # one that is left out is none, and not the old one
@@ -105,7 +105,7 @@ async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
     full = examples("token:update", "valid")["full"]["updates"]
     flags = [("isVisible", True), ("isVisible", False)]
     for name, value in [*full.items(), *flags, ("data", {})]:
-        after = _token(await alice.does(await _about(stage, "token:update", token, updates={name: value})))
+        after = _token(await alice.send(await _about(stage, "token:update", token, updates={name: value})))
         _same(token, after, {name})
         if changed({name: value}, {name: after.get(name)}):
             raise Broken(f"{value!r}", quoted(after.get(name)), f"$.data.token.{name}")
@@ -118,9 +118,9 @@ async def deletion_ends_it(stage: Stage) -> None:
     alice = await stage.joined("alice")
     token = await _made(stage, alice)
     later = [await _about(stage, event, token) for event in ("token:move", "token:update", "token:delete")]
-    await alice.does(await _about(stage, "token:delete", token))
+    await alice.send(await _about(stage, "token:delete", token))
     for request in later:
-        await alice.is_refused(request)
+        await alice.must_be_refused(request)
 
 
 @check("tokens/version-grows")
@@ -134,7 +134,7 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
     version = whole(token.get("version"))
     changes = [await _about(stage, event.name, token) for _ in range(3)]
     for request in (*changes, dataclasses.replace(changes[-1])):
-        data = (await alice.does(request)).data
+        data = (await alice.send(request)).data
         told = data.get("token")
         grown = whole(data.get("version", told.get("version") if isinstance(told, dict) else None))
         if version is None or grown is None:
@@ -144,7 +144,7 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
         version = grown
     burst = [await _about(stage, event.name, token) for _ in range(AT_ONCE)]
     answers = await asyncio.gather(
-        *(a.asks(request) for request, a in zip(burst, [alice, bob] * AT_ONCE, strict=False))
+        *(a.try_send(request) for request, a in zip(burst, [alice, bob] * AT_ONCE, strict=False))
     )
     accepted = sum(answer.accepted for answer in answers)
     after = whole((await _stored(stage, alice, token)).get("version"))
@@ -158,27 +158,27 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
 async def an_unknown_token_is_refused(stage: Stage, event: Event) -> None:
     """Alice may; naming a token that does not exist, or does not in the encounter she names, she may not."""
     alice = await stage.joined("alice")
-    await alice.does(await stage.request(event))
+    await alice.send(await stage.request(event))
     request = await stage.request(event)
     request.args[0]["tokenId"], request.mark = "no-such-token", None
-    await alice.is_refused(request)
+    await alice.must_be_refused(request)
     misplaced = await stage.request(event, fresh=True)
     try:
         elsewhere = await stage.with_another_encounter()
     except Missing:
         return  # there is but one encounter
     misplaced.args[0]["encounterId"] = elsewhere.encounters[0]
-    await alice.is_refused(misplaced)
+    await alice.must_be_refused(misplaced)
 
 
 @check("tokens/unknown-encounter-refused")
 async def an_unknown_encounter_is_refused(stage: Stage, event: Event) -> None:
     """Alice may; naming an encounter that does not exist, she may not."""
     alice = await stage.joined("alice")
-    await alice.does(await stage.request(event))
+    await alice.send(await stage.request(event))
     request = await stage.request(event, fresh=True)
     request.args[0]["encounterId"] = "no-such-encounter"
-    await alice.is_refused(request)
+    await alice.must_be_refused(request)
 
 
 def _in_full(request: Request) -> Request:
@@ -191,13 +191,13 @@ def _in_full(request: Request) -> Request:
 
 async def _heard_and_stored(stage: Stage, actor: Actor, request: Request) -> tuple[Token, Token]:
     """Return what somebody hears of a token, and what is stored of it the moment it is heard, but for its name."""
-    seen = await actor.witnesses(request)
+    seen = await actor.hear(request)
     heard = seen.args[0] if seen.args else None
     if not isinstance(heard, dict) or validate(request.event, heard, "emission"):
         raise Unjudged("the broadcast does not fit its schema")
     look = await stage.request(_event("token:update"))
     look.args[0]["tokenId"] = heard.get("tokenId") or heard["token"]["id"]
-    answer = await actor.asks(look)
+    answer = await actor.try_send(look)
     if answer.code == "TOKEN_NOT_FOUND":
         raise Broken("the token to be there when its broadcast is heard", f"{answer.args}")
     if not answer.accepted:
@@ -212,7 +212,7 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
     request = _in_full(await stage.request(event))
     look = asyncio.create_task(_heard_and_stored(stage, bob, request))
     try:
-        answer = await alice.does(request)
+        answer = await alice.send(request)
         heard, stored = await look
     finally:
         look.cancel()
@@ -236,7 +236,7 @@ def _plain(value: Any) -> Any:
 async def defaults_are_filled(stage: Stage) -> None:
     """Alice creates a token of a name and a position; the rest is as documented."""
     alice = await stage.joined("alice")
-    token = _token(await alice.does(await stage.request(_event("token:create"))))
+    token = _token(await alice.send(await stage.request(_event("token:create"))))
     position = token.get("position")
     if not isinstance(position, dict):
         raise Unjudged("the token was acknowledged without its position")
@@ -263,11 +263,11 @@ async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
         edge.requirement = "tokens/bounds-reached" if name.startswith("edge-") else None
         if "token" in payload and "token-name" not in name:
             payload["token"]["name"] = edge.mark = request.mark
-        answer = await alice.asks(edge)
+        answer = await alice.try_send(edge)
         if not answer.accepted:
             raise Broken(f"{name} to be accepted", f"{answer.args}")
         if edge.mark is not None:
-            await bob.witnesses(edge)
+            await bob.hear(edge)
     await bob.fence()
 
 

@@ -40,7 +40,7 @@ class Actor(Connection):
 
     _returning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def come_back(self) -> None:
+    async def reconnect(self) -> None:
         """Connect again as the same user, on a new connection, and sit down where the old one sat."""
         async with self._returning:
             if not self.closed:
@@ -51,11 +51,11 @@ class Actor(Connection):
             except TargetFault as fault:
                 raise Gone(f"{self.name} could not come back: {fault}") from None
         if stay and stay.why == "closed":
-            await self.joins(stay.session)
+            await self.join(stay.session)
 
     # -- speaking ------------------------------------------------------------------------------------
 
-    async def asks(self, request: Request) -> Acknowledgement:
+    async def try_send(self, request: Request) -> Acknowledgement:
         """Send a request with a callback and return its answer.
 
         A server may disconnect whoever it refused; then this comes back and asks once more. Raises
@@ -72,12 +72,12 @@ class Actor(Connection):
 
     async def _answer_to(self, request: Request) -> Acknowledgement:
         if self.closed:
-            await self.come_back()
+            await self.reconnect()
         connection = self.connection
         pending = await self._ask(request)
         args = await self._in_time(pending, request)
         if args is None and pending.done() and self._was_refused_before(connection):
-            await self.come_back()
+            await self.reconnect()
             pending = await self._ask(request)
             args = await self._in_time(pending, request)
         if args is None and not pending.done():
@@ -100,16 +100,16 @@ class Actor(Connection):
             raise Unjudged("the server's rate limit was reached; raise it for the run")
         return answer
 
-    async def sends(self, request: Request) -> None:
+    async def send_unawaited(self, request: Request) -> None:
         """Send a request with a callback and wait for nothing: there need be no answer."""
         if self.closed:
-            await self.come_back()
+            await self.reconnect()
         await self._ask(request)
 
-    async def tells(self, request: Request) -> None:
+    async def send_without_callback(self, request: Request) -> None:
         """Send a request without a callback."""
         if self.closed:
-            await self.come_back()
+            await self.reconnect()
         self._note(request, "tells")
         session = _named(request)
         if request.event == "join-session" and request.legal and session is not None:
@@ -129,13 +129,13 @@ class Actor(Connection):
                 continue
             if self.closed:
                 return False
-            if await self.attempt(Request(event, args, None, None)) is not None:
+            if await self.try_send_once(Request(event, args, None, None)) is not None:
                 return True
         if self.closed:
             return False
         raise Unjudged(f"{self.name}'s round trip was not answered in {self.target.limits.answer:.1f} s")
 
-    async def attempt(self, request: Request) -> Arguments | None:
+    async def try_send_once(self, request: Request) -> Arguments | None:
         """Send a request with a callback, once; return the answer's arguments, or None if none came in time."""
         return await self._in_time(await self._ask(request), request)
 
@@ -195,13 +195,13 @@ class Actor(Connection):
                 await other.connect()
             except Unjudged:
                 return False
-            await other.leave_stage()
+            await other.close()
             return True
 
-    async def does(self, request: Request) -> Acknowledgement:
+    async def send(self, request: Request) -> Acknowledgement:
         """Send a request as a preparation: a refusal leaves the scene unjudged."""
         self._expects_an_answer_to(request.event)
-        answer = await self.asks(request)
+        answer = await self.try_send(request)
         if not answer.accepted:
             raise Unjudged(f"{self.name}'s {request.event} was refused: {answer.args}")
         return answer
@@ -210,32 +210,32 @@ class Actor(Connection):
         if self.target.limits.gave_up(event):
             raise Unjudged(f"{event} has not been answered a single time in this run")
 
-    async def is_allowed(self, request: Request) -> Acknowledgement:
+    async def must_be_allowed(self, request: Request) -> Acknowledgement:
         """Send a request that must be accepted."""
-        answer = await self.asks(request)
+        answer = await self.try_send(request)
         if not answer.accepted:
             raise Broken(f"{self.name}'s {request.event} to be accepted", f"{answer.args}")
         return answer
 
-    async def is_refused(self, request: Request) -> Acknowledgement:
+    async def must_be_refused(self, request: Request) -> Acknowledgement:
         """Send a request that must be refused."""
-        answer = await self.asks(request)
+        answer = await self.try_send(request)
         if answer.accepted:
             raise Broken(f"{self.name}'s {request.event} to be refused", f"{answer.args}")
         return answer
 
-    async def is_refused_untold(self, request: Request) -> Request:
+    async def repeat_without_callback(self, request: Request) -> Request:
         """Send without a callback what has been refused with one, and wait until the server must have seen it."""
-        await self.tells(request)
+        await self.send_without_callback(request)
         request.outcome = "refused"
         await self.fence()
         return request
 
     # -- joining and leaving -------------------------------------------------------------------------
 
-    async def tries_to_join(self, session: str) -> Acknowledgement:
+    async def try_join(self, session: str) -> Acknowledgement:
         """Ask to join."""
-        return await self.asks(Request("join-session", ({"sessionId": session},), None, session))
+        return await self.try_send(Request("join-session", ({"sessionId": session},), None, session))
 
     async def _asks_to_join(self, request: Request, session: str) -> Acknowledgement:
         """Ask to join, and keep book of where this connection sits."""
@@ -263,31 +263,31 @@ class Actor(Connection):
                 other.exact = other.connection == self.connection
         return answer
 
-    async def joins(self, session: str) -> Acknowledgement:
+    async def join(self, session: str) -> Acknowledgement:
         """Join a session, as a preparation: a refusal leaves the scene unjudged."""
         self._expects_an_answer_to("join-session")
-        answer = await self.tries_to_join(session)
+        answer = await self.try_join(session)
         if not answer.accepted:
             raise Unjudged(f"{self.name} could not be seated: join-session was refused ({answer.args})")
         return answer
 
-    async def leaves(self) -> Acknowledgement:
+    async def leave(self) -> Acknowledgement:
         """Leave the joined session, as a preparation."""
         stay = self.stay
         if stay is None:
             raise Unjudged(f"{self.name} has not joined")
-        answer = await self.asks(Request("leave-session", ({"sessionId": stay.session},), None, stay.session))
+        answer = await self.try_send(Request("leave-session", ({"sessionId": stay.session},), None, stay.session))
         if not answer.accepted:
             raise Unjudged(f"{self.name} could not leave: leave-session was refused ({answer.args})")
         return answer
 
     # -- listening -----------------------------------------------------------------------------------
 
-    def sightings(self, request: Request) -> list[Observation]:
+    def deliveries_of(self, request: Request) -> list[Observation]:
         """Return every delivery of a request's broadcast to this connection, so far."""
         return [o for o in self.journal.heard(self.connection) if carries(o, request)]
 
-    async def sees(self, wanted: Callable[[Observation], bool]) -> Observation | None:
+    async def try_observe(self, wanted: Callable[[Observation], bool]) -> Observation | None:
         """Wait for something this connection hears, or has heard already; None if it does not come in time."""
         found: asyncio.Future[Observation] = asyncio.get_running_loop().create_future()
 
@@ -306,16 +306,16 @@ class Actor(Connection):
             unsubscribe()
             found.cancel()
 
-    async def notices(self, wanted: Callable[[Observation], bool]) -> Observation | None:
-        """Like `sees`, where None is to convict: after a round trip, what is late is waited for once more."""
-        seen = await self.sees(wanted)
+    async def try_observe_fenced(self, wanted: Callable[[Observation], bool]) -> Observation | None:
+        """Like `try_observe`, where None is to convict: after a round trip, what is late is waited for once more."""
+        seen = await self.try_observe(wanted)
         if seen is None and await self.fence():
-            seen = await self.sees(wanted)
+            seen = await self.try_observe(wanted)
         return seen
 
-    async def hears(self, request: Request) -> Observation:
+    async def must_hear(self, request: Request) -> Observation:
         """Wait until this connection is sent a request's broadcast. Raises `Broken` if it never is."""
-        seen = await self.notices(lambda o: o.act == "hears" and carries(o, request))
+        seen = await self.try_observe_fenced(lambda o: o.act == "hears" and carries(o, request))
         if seen is None and self.closed:
             raise Gone(f"{self.name}'s connection was closed")
         other = self._garbled(request)
@@ -335,27 +335,27 @@ class Actor(Connection):
             and not any(carries(seen, known) for known in self.journal.requests)
         ]
 
-    async def witnesses(self, request: Request) -> Observation:
-        """Like `hears`, as a preparation: without a witness, silence elsewhere shows nothing."""
-        seen = await self.sees(lambda o: o.act == "hears" and carries(o, request))
+    async def hear(self, request: Request) -> Observation:
+        """Like `must_hear`, as a preparation: without a witness, silence elsewhere shows nothing."""
+        seen = await self.try_observe(lambda o: o.act == "hears" and carries(o, request))
         if seen is None and not await self.fence():
             raise Gone(f"{self.name}'s connection was closed")
-        heard = [seen] if seen else self.sightings(request)
+        heard = [seen] if seen else self.deliveries_of(request)
         if not heard:
             raise Unjudged(f"no witness: {self.name} did not hear {request.actor}'s {request.event}")
         return heard[0]
 
-    async def hears_nothing_of(self, request: Request, *, unlike: Actor | None = None) -> None:
+    async def must_not_hear(self, request: Request, *, unlike: Actor | None = None) -> None:
         """Make sure this connection was not sent a request's broadcast: its own round trip, then a look back.
 
         What reaches even `unlike`, who never had to do with the room, leaks to everybody: another requirement's
         matter, so that this one is left unjudged.
         """
         await self.fence()
-        found = self.sightings(request)
+        found = self.deliveries_of(request)
         if found and unlike is not None:
             await unlike.fence()
-            if unlike.sightings(request):
+            if unlike.deliveries_of(request):
                 raise Unjudged(f"{request.event} is sent to {unlike.name} too, who never joined")
         if found:
             raise Broken(f"{self.name} to hear nothing of {request.actor}'s {request.event}", f"{found[0].args}")

@@ -95,14 +95,14 @@ class Connection:
                 await self._line.send(*packets.encode(packets.CONNECT, claims))
                 await asyncio.shield(self._entered)
         except TimeoutError:
-            await self.leave_stage()
+            await self.close()
             raise Unjudged(f"{self.name}'s connection took longer than {limit:.1f} s") from None
         except Refused as refused:
-            await self.leave_stage()
+            await self.close()
             self.journal.write(self.name, self.connection, "is refused", "connect", (refused.reason,))
             raise
         except Closed as closed:
-            await self.leave_stage()
+            await self.close()
             raise await self._why_not(closed, transports[0], headers) from None
         self.closed = False
         self.journal.users[self.connection] = self.user
@@ -247,7 +247,7 @@ class Connection:
         if self._line is not None:
             await self._line.close()
 
-    async def say_goodbye(self) -> None:
+    async def disconnect_cleanly(self) -> None:
         """Close this connection so that the server learns of it at once, over long-polling too."""
         if self.stay:
             self.stay.leave_requested_at = time.monotonic()
@@ -258,9 +258,9 @@ class Connection:
                     await self._line.flush()
         except (TimeoutError, Closed):
             pass  # it has noticed already
-        await self.leave_stage()
+        await self.close()
 
-    async def leave_stage(self) -> None:
+    async def close(self) -> None:
         """Close whatever is left of the connection; never raises on what the server does meanwhile."""
         try:
             async with asyncio.timeout(2):
@@ -270,7 +270,7 @@ class Connection:
 
     async def renew(self) -> None:
         """Give this connection up, and connect again as the same user: a new one, which sits nowhere."""
-        await self.leave_stage()
+        await self.close()
         self.connection = next(_NUMBERS)
         self.stay = None
         await self.connect()

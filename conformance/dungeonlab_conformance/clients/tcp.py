@@ -66,27 +66,27 @@ class Bytes:
             Sec_WebSocket_Key=base64.b64encode(secrets.token_bytes(16)).decode(),
         )
 
-    async def say(self, data: bytes) -> None:
+    async def send(self, data: bytes) -> None:
         """Send bytes; a connection that the server has closed meanwhile takes them as well."""
         with contextlib.suppress(OSError):
             self._writer.write(data)
             await self._writer.drain()
 
-    async def hears_a_head(self) -> bytes:
+    async def try_read_head(self) -> bytes:
         """Wait for the head of an answer; empty if the connection is closed instead, or nothing comes."""
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(self.target.limits.answer):
                 return await self._reader.readuntil(b"\r\n\r\n")
         return b""
 
-    async def wait(self, seconds: float) -> None:
+    async def read_until_closed(self, seconds: float) -> None:
         """Read on until the server closes the connection, for so long at most."""
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(seconds):
                 while await self._reader.read(_HEAD):
                     pass
 
-    def break_off(self) -> None:
+    def abort(self) -> None:
         """End the connection at once, whatever is under way."""
         self._writer.transport.abort()
 
@@ -99,4 +99,4 @@ async def bare(target: Target, identity: Identity | None) -> AsyncIterator[Bytes
     try:
         yield connection
     finally:
-        connection.break_off()
+        connection.abort()

@@ -54,7 +54,7 @@ class Upgrade:
         await self._post(self._event("join-session", ({"sessionId": session},), 1))
         await self._await("431[")
 
-    async def says(self, request: Request) -> None:
+    async def send(self, request: Request) -> None:
         """Send a request over the transport that is in use, and leave its answer among the frames."""
         frame = self._event(request.event, request.args, next(self._numbers))
         if self._upgraded:
@@ -87,7 +87,7 @@ class Upgrade:
         await self._until("439[")
         self.frames = [frame for frame in self.frames if not frame.startswith("439[")]
 
-    async def catches_up(self, marks: Iterable[str]) -> None:
+    async def try_catch_up(self, marks: Iterable[str]) -> None:
         """Read on until all marks have been heard, for as long as an answer may take; what is late is not lost."""
         try:
             for mark in marks:
@@ -96,7 +96,7 @@ class Upgrade:
         except Unjudged:
             return
 
-    async def polls(self, mark: str) -> None:
+    async def poll_until(self, mark: str) -> None:
         """Poll until something arrives that carries a mark."""
         with self._waiting("nothing is heard over polling, even without an upgrade"):
             async with asyncio.timeout(self.target.limits.answer):

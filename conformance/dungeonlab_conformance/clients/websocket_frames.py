@@ -59,7 +59,7 @@ class RawConnection:
         """Open the transport, if it is not open, and enter the default namespace, with what a client may show then."""
         if self._socket is None:
             await self.open()
-        await self.send("40" + (json.dumps(auth) if auth else ""))
+        await self.send_frame("40" + (json.dumps(auth) if auth else ""))
         answer = await self.receive("40", "44")
         if not answer.startswith("40"):
             raise Unjudged(f"{self.name} was not let into the namespace: {answer}")
@@ -76,7 +76,7 @@ class RawConnection:
         """Whether the server has closed this connection."""
         return self._socket is None or self._socket.closed or self._over
 
-    async def send(self, frame: str | bytes) -> None:
+    async def send_frame(self, frame: str | bytes) -> None:
         """Send one frame as it is."""
         assert self._socket is not None
         self.journal.write(self.name, 0, "sends", "a frame", (frame,))
@@ -101,11 +101,11 @@ class RawConnection:
         prefix = f"43{number}["
         self._asked[prefix] = request
         for frame in packets.encode(packets.EVENT, [event, *args], number=number):
-            await self.send(frame if isinstance(frame, bytes) else f"4{frame}")
+            await self.send_frame(frame if isinstance(frame, bytes) else f"4{frame}")
         return prefix
 
-    async def asks(self, request: Request) -> list[Any]:
-        """Send a request and return the arguments of its acknowledgement."""
+    async def try_send(self, request: Request) -> list[Any]:
+        """Send a request and return the arguments of its acknowledgement, whatever they say."""
         prefix = await self.emit(request)
         found = _decoded(await self.receive(prefix))
         if isinstance(found, packets.Unreadable):
@@ -113,15 +113,15 @@ class RawConnection:
         answered: list[Any] = found.data
         return answered
 
-    async def joins(self, session: str) -> None:
-        """Join a session, as a preparation."""
-        await self.asks(Request("join-session", ({"sessionId": session},), None, session))
+    async def try_join(self, session: str) -> None:
+        """Ask to join a session; whether that was granted is for the caller to find out."""
+        await self.try_send(Request("join-session", ({"sessionId": session},), None, session))
 
     def count(self, prefix: str) -> int:
         """Count the frames received so far that begin so."""
         return sum(isinstance(frame, str) and frame.startswith(prefix) for frame in self.frames)
 
-    async def answers(self, *prefixes: str) -> str | None:
+    async def try_receive(self, *prefixes: str) -> str | None:
         """Wait for a frame that begins so, or so; None if the connection is closed instead."""
         try:
             return await self.receive(*prefixes)

@@ -83,14 +83,14 @@ async def _delete(target: Target, cast: Cast, place: Place, made: dict[str, str]
     actor = Actor("the sweeper", await cast.identity(member), target, Journal())
     try:
         await actor.connect()
-        await actor.joins(place.session)
+        await actor.join(place.session)
         kept = 0
         for name, encounter in here.items():
             payload = {"sessionId": place.session, "encounterId": encounter, "tokenId": name}
-            answer = await actor.asks(Request(_ENDED, (payload,), None, place.session))
+            answer = await actor.try_send(Request(_ENDED, (payload,), None, place.session))
             kept += not answer.accepted and answer.code != "TOKEN_NOT_FOUND"
     except Missing:
         kept = len(here)
     finally:
-        await actor.leave_stage()
+        await actor.close()
     return [f"{kept} tokens in session {place.session}, most of them named mark-{target.run}-…"] if kept else []

@@ -200,7 +200,7 @@ class Stage:
 
     async def strike(self) -> None:
         """Clear everything away: connections, then sessions."""
-        await asyncio.gather(*(actor.leave_stage() for actor in self.actors), *(raw.close() for raw in self.raws))
+        await asyncio.gather(*(actor.close() for actor in self.actors), *(raw.close() for raw in self.raws))
         await self._places.clear()
 
     def ids(self) -> dict[str, str]:
@@ -227,7 +227,7 @@ class Stage:
         """Connect each of the named and seat them in this scene's session."""
         actors = await asyncio.gather(*map(self.actor, names))
         await asyncio.gather(*(actor.connect(transport=transport) for actor in actors))
-        await asyncio.gather(*(actor.joins(self.session) for actor in actors))
+        await asyncio.gather(*(actor.join(self.session) for actor in actors))
         return actors[0] if len(actors) == 1 else actors
 
     async def other_tab(self, actor: Actor) -> Actor:
@@ -240,7 +240,7 @@ class Stage:
         """Connect somebody and seat them in the second session."""
         place = await self.there()
         actor: Actor = await self.connected(name)
-        await actor.joins(place.session)
+        await actor.join(place.session)
         return actor
 
     async def onlooker(self, name: str, *, elsewhere: bool = False) -> Actor | None:
@@ -283,16 +283,16 @@ class Stage:
 
     async def control(self, event: Event, member: Actor) -> Acknowledgement:
         """Show that a member may: without that, a refusal of something like it says nothing."""
-        answer = await member.does(await self.request(event))
+        answer = await member.send(await self.request(event))
         if event.name == "leave-session":
-            await member.joins(self.session)
+            await member.join(self.session)
         return answer
 
     async def _token(self, place: Place, *, anew: bool) -> str:
         if place.token is None or anew:
             maker = await self._maker(place)
             request = await self.request(Catalogue.load()["token:create"], place=place)
-            token = (await maker.does(request)).data.get("token")
+            token = (await maker.send(request)).data.get("token")
             made = token.get("id") if isinstance(token, dict) else None
             if not isinstance(made, str):
                 raise Unjudged("token:create was acknowledged without the token's id")

@@ -21,8 +21,8 @@ async def everything(stage: Stage, speaker: Actor, witness: Actor, *, place: Pla
         if event.is_broadcast and stage.target.offers(event.name):
             try:
                 request = await stage.request(event, place=place)
-                await speaker.does(request)
-                await witness.witnesses(request)
+                await speaker.send(request)
+                await witness.hear(request)
             except Gone:
                 raise
             except Unjudged as why:

@@ -60,10 +60,10 @@ async def test_odd_frames_are_observed_and_the_connection_goes_on(frame: str | b
     async with serving(over_websocket(frame)) as url:
         alice = actor(url)
         await alice.connect()
-        assert (await alice.asks(question())).accepted
+        assert (await alice.try_send(question())).accepted
         assert alice.failure is None
         assert all(isinstance(seen.event, str) for seen in alice.journal.observations)
-        await alice.leave_stage()
+        await alice.close()
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ async def test_an_answer_that_cannot_be_read_is_one(frame: str) -> None:
         alice = actor(url)
         await alice.connect()
         with pytest.raises(Unreadable):
-            await alice.asks(question())
+            await alice.try_send(question())
         assert alice.failure is None
-        await alice.leave_stage()
+        await alice.close()
 
 
 async def test_a_second_answer_is_observed_on_every_connection() -> None:
@@ -85,10 +85,10 @@ async def test_a_second_answer_is_observed_on_every_connection() -> None:
     async with serving(over_websocket("430[{}]")) as url:
         alice = actor(url)
         await alice.connect()
-        await alice.asks(question())
+        await alice.try_send(question())
         await alice.fence()
         assert {seen.event for seen in alice.journal.observations if seen.act == "is answered again"} == {QUESTION}
-        await alice.leave_stage()
+        await alice.close()
 
 
 @pytest.mark.parametrize("opening", ["", "hello", "0", "0null", b"\x00", "40", "0" + "{" * 5_000])
@@ -107,8 +107,8 @@ async def test_over_websocket_little_of_the_handshake_is_needed(opening: str) ->
     async with serving(over_websocket(opening=opening)) as url:
         alice = actor(url)
         await alice.connect()
-        assert (await alice.asks(question())).accepted
-        await alice.leave_stage()
+        assert (await alice.try_send(question())).accepted
+        await alice.close()
 
 
 @pytest.mark.parametrize("reason", ['44{"message":"no","data":{"code":"UNAUTHENTICATED"}}', "44", "44[1]"])
@@ -129,7 +129,7 @@ async def test_after_the_end_nothing_more_is_heard(end: str) -> None:
         assert await alice._in_time(pending, question()) is None
         assert alice.closed
         assert not alice.journal.heard()
-        await alice.leave_stage()
+        await alice.close()
 
 
 async def test_the_offset_of_recovered_connections_is_no_argument() -> None:
@@ -139,10 +139,10 @@ async def test_the_offset_of_recovered_connections_is_no_argument() -> None:
         async with serving(over_websocket(frame, entered=entered)) as url:
             alice = actor(url)
             await alice.connect()
-            await alice.asks(question())
+            await alice.try_send(question())
             assert [len(seen.args) for seen in alice.journal.heard()] == [count]
             assert alice.target.recovers is (count == 1)
-            await alice.leave_stage()
+            await alice.close()
 
 
 async def test_a_stay_ends_with_the_answer_and_not_when_it_is_looked_at() -> None:
@@ -164,14 +164,14 @@ async def test_a_stay_ends_with_the_answer_and_not_when_it_is_looked_at() -> Non
     async with serving(leaky) as url:
         alice = actor(url)
         await alice.connect()
-        await alice.joins("s")
-        await alice.asks(Request("leave-session", ({"sessionId": "s"},), None, "s"))
-        await alice.sees(lambda seen: seen.act == "hears")
+        await alice.join("s")
+        await alice.try_send(Request("leave-session", ({"sessionId": "s"},), None, "s"))
+        await alice.try_observe(lambda seen: seen.act == "hears")
         [stay], [heard] = alice.journal.stays, alice.journal.heard()
         assert stay.acked_at is not None
         assert stay.left_at is not None
         assert stay.acked_at < stay.left_at < heard.at
-        await alice.leave_stage()
+        await alice.close()
 
 
 async def test_a_servers_own_events_are_not_kept_without_end() -> None:
@@ -180,9 +180,9 @@ async def test_a_servers_own_events_are_not_kept_without_end() -> None:
     async with serving(over_websocket(*frames)) as url:
         alice = actor(url)
         await alice.connect()
-        assert (await alice.asks(question())).accepted
+        assert (await alice.try_send(question())).accepted
         assert 100 <= len(alice.journal.heard()) <= 250
-        await alice.leave_stage()
+        await alice.close()
 
 
 async def test_what_a_run_keeps_has_an_end() -> None:
@@ -191,11 +191,11 @@ async def test_what_a_run_keeps_has_an_end() -> None:
         alice = actor(url, capacity=Capacity(1_000_000))
         await alice.connect()
         with pytest.raises(Gone):
-            await alice.asks(question())
+            await alice.try_send(question())
         assert len(alice.journal.observations) < 1_000
         with pytest.raises(TargetFault, match="without end"):
             await actor(url, capacity=alice.target.capacity).connect()
-        await alice.leave_stage()
+        await alice.close()
 
 
 async def test_a_message_too_large_closes_the_connection() -> None:
@@ -204,9 +204,9 @@ async def test_a_message_too_large_closes_the_connection() -> None:
         alice = actor(url)
         await alice.connect()
         with pytest.raises(Unjudged):
-            await alice.asks(question())
+            await alice.try_send(question())
         assert alice.failure is None
-        await alice.leave_stage()
+        await alice.close()
 
 
 async def test_a_redirect_is_not_followed() -> None:

@@ -120,7 +120,7 @@ class _Walk:
             await self.stage.member(role)
 
     async def _join(self) -> None:
-        await self.stage.actors[-1].joins(self.stage.session)
+        await self.stage.actors[-1].join(self.stage.session)
 
     async def _encounter(self) -> None:
         await self.stage.encounter(self.stage.here)

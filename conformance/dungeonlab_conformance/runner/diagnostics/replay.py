@@ -162,7 +162,7 @@ class _Scene:
         """Close every connection and clear the stage away."""
         for _, _, pending in self.asked:
             pending.cancel()
-        await asyncio.gather(*(c.leave_stage() for c in self.connections.values()))
+        await asyncio.gather(*(c.close() for c in self.connections.values()))
         await asyncio.gather(*(raw.close() for raw in self.raws.values()))
         try:
             await self.places.clear()
@@ -210,7 +210,7 @@ class _Scene:
                     line.actor, await self._who(line), self._plain, self.journal
                 )
                 await raw.open()
-            await raw.send(self.ids.now_in_text(args[0]))
+            await raw.send_frame(self.ids.now_in_text(args[0]))
             return Step(line, "done")
         request = Request(line.event, tuple(self.ids.now(args)), None, None)
         connection = await self._connection(line)
@@ -241,7 +241,7 @@ class _Scene:
         return Step(line, "as recorded" if await self._next(line, "is closed") else "nothing")
 
     async def _disconnect(self, line: TranscriptLine) -> Step:
-        await (await self._connection(line)).leave_stage()
+        await (await self._connection(line)).close()
         return Step(line, "done")
 
     async def _be_removed(self, line: TranscriptLine) -> Step:

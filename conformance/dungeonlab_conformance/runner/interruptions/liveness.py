@@ -132,4 +132,4 @@ class Liveness:
         except Unjudged as silent:
             return silent if self.target.limits.has_answered else None  # else that is nothing new
         finally:
-            await actor.leave_stage()
+            await actor.close()
