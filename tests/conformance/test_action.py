@@ -16,7 +16,7 @@ import yaml
 from tests.conformance.command import command, environment, unused_port
 from tests.mutants.judge import served
 
-from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.load import load_run
 
 ROOT = Path(__file__).parents[2]
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
@@ -87,7 +87,7 @@ def test_inputs_reach_the_suite(judged: Any, echoing: str, tmp_path: Path) -> No
     )
     assert code == 0, said
     assert outputs["result"] == "passed"
-    run = load(tmp_path / "some" / "where else" / "result.json")
+    run = load_run(tmp_path / "some" / "where else" / "result.json")
     assert {v.requirement for v in run.verdicts} == {"rooms/sender-hears-nothing"}
     assert (run.fail_on, run.protocol) == ("SHOULD", "1.0")
 

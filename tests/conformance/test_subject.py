@@ -14,9 +14,9 @@ from tests.conformance.report.runs import broken_run, passing_run
 
 from dungeonlab_conformance.report import github, html, junit, known_failures, markdown
 from dungeonlab_conformance.results.claim import claim
-from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.load import from_json, load_run
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.to_json import from_json, to_json, write
+from dungeonlab_conformance.results.to_json import to_json, write
 from dungeonlab_conformance.target.target import BUNDLED, EMBEDDED, Target
 
 QUICK = ("--only", "connect/websocket")
@@ -45,7 +45,7 @@ def test_without_a_url_the_bundled_server_is_judged_and_named(tmp_path: Path) ->
         assert BUNDLED in text, name
         assert "http://127" not in text, name
     for name in ("json", "ndjson"):
-        run = load(tmp_path / f"r.{name}")
+        run = load_run(tmp_path / f"r.{name}")
         assert (run.target, run.bundled, run.again) == (BUNDLED, True, "dungeonlab-conformance run")
 
 
@@ -77,7 +77,7 @@ def test_a_run_shows_no_credentials_of_its_url(tmp_path: Path) -> None:
     """Not in the first line, and not in the command that repeats it."""
     port = unused_port()
     done = command("run", f"http://ursula:s3cret-word@127.0.0.1:{port}", "--json", "r.json", cwd=tmp_path)
-    run = load(tmp_path / "r.json")
+    run = load_run(tmp_path / "r.json")
     assert done.stdout.startswith(f"Judging http://***@127.0.0.1:{port}\n")
     assert (run.target, run.again) == (
         f"http://***@127.0.0.1:{port}",
@@ -123,7 +123,7 @@ def test_a_result_says_whether_it_is_about_the_bundled_server(tmp_path: Path) ->
     head = {"line": "run"} | {name: document[name] for name in ("format", "suite", "protocol", "began", "target")}
     (tmp_path / "r").write_text(json.dumps(head | {"targetFile": None, "again": "", "scenes": 1}) + "\n")
     with pytest.raises(ValueError, match="bundled"):
-        load(tmp_path / "r")
+        load_run(tmp_path / "r")
 
 
 def test_a_ci_can_demand_a_server(tmp_path: Path, reference_url: str) -> None:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.results.errors import Broken
-from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.runner.interruptions.liveness import Liveness
 from dungeonlab_conformance.runner.interruptions.survival import GONE, standing
 from dungeonlab_conformance.stage.stage import Provocation, Stage
@@ -28,7 +28,7 @@ def test_whatever_becomes_of_the_server_nobody_is_convicted(name: str, tmp_path:
     run = judge_through(Accident(name, 0.7), *QUICK, "--only", "acks", "--only", "rooms", "--json", report)
     assert (run.code, run.problem) == (3, ""), run.said
     assert "cut short: " in run.said
-    result = load(report)
+    result = load_run(report)
     assert result.fault is not None
     assert {v.outcome for v in result.verdicts} <= {"pass", "unjudged"}
 

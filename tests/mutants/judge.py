@@ -71,8 +71,7 @@ def broken(run: Run) -> set[str]:
 def who_said_no(run: Run) -> set[str]:
     """Return the checks that found something broken; several may judge one requirement, and more than one find it."""
     verdicts = [v for v in run.verdicts if v.outcome in ("fail", "warn")]
-    scenes = {v.scene for v in verdicts} | {f.scene for v in verdicts for f in v.findings}
-    return {scene.partition("[")[0] for scene in scenes}
+    return {v.check for v in verdicts} | {f.check for v in verdicts for f in v.findings}
 
 
 def misjudged(expectation: Expectation, run: Run) -> list[str]:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def loaded(file: Path) -> Run:
     """Return an earlier run; what is no result is wrong usage."""
-    from dungeonlab_conformance.results.load import load
+    from dungeonlab_conformance.results.load import load_run
 
     try:
-        return load(file)
+        return load_run(file)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 

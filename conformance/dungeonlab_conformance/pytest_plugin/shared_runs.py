@@ -61,10 +61,10 @@ def _first_plays(folder: Path, suite: str, play: Callable[[], Run]) -> Run:
 
 
 def _read(file: Path) -> Run:
-    from dungeonlab_conformance.results.load import load
+    from dungeonlab_conformance.results.load import load_run
     from dungeonlab_conformance.results.run import Run
 
     try:
-        return load(file)
+        return load_run(file)
     except ValueError as error:
         return Run("", own_fault=f"what another worker found cannot be read: {error}")

@@ -19,6 +19,19 @@ _MOST, _LEAST = 400_000, 1_500  # characters that one finding may take: the firs
 _OF_A_LINE = 160  # characters that a line takes in a result besides its event and body
 
 
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The lines that are kept of a scene, the observation that each of them shows, and how many come before them."""
+
+    lines: tuple[TranscriptLine, ...]
+    seen: tuple[Observation, ...]
+    left_out: int
+
+    def place(self, seen: Observation | None) -> int | None:
+        """Return which line shows an observation, counted from 0; None if none does."""
+        return next((place for place, one in enumerate(self.seen) if one is seen), None)
+
+
 @dataclass(slots=True)
 class Room:
     """How many characters the findings of one run may still take; each may have an eighth of what is left."""
@@ -35,10 +48,8 @@ class Room:
         self.left -= characters
 
 
-def transcript(
-    journal: Journal, secrets: Secrets, upto: Observation | None = None, room: int = _MOST
-) -> tuple[tuple[TranscriptLine, ...], int]:
-    """Return the last lines of a scene, in about so many characters, and how many before them are left out.
+def transcript(journal: Journal, secrets: Secrets, upto: Observation | None = None, room: int = _MOST) -> Transcript:
+    """Return the last lines of a scene, in about so many characters.
 
     They end with an observation if one is named, the last one or one that was seen in another scene. Names and
     payloads are as they went over the wire, but for what is secret.
@@ -52,7 +63,8 @@ def transcript(
             break
         kept.append(_line(seen, journal.began, secrets, max(room, 200)))
         room -= size(kept[-1:])
-    return tuple(reversed(kept)), len(shown) - len(kept)
+    left_out = len(shown) - len(kept)
+    return Transcript(tuple(reversed(kept)), tuple(shown[left_out:]), left_out)
 
 
 def size(lines: Iterable[TranscriptLine]) -> int:

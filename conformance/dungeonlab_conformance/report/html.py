@@ -10,7 +10,6 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.report.content import sequence_diagram
 from dungeonlab_conformance.report.content.grouping import WORST_FIRST, Area, Judged, areas, to_mend
 from dungeonlab_conformance.report.content.headline import headline
@@ -159,9 +158,7 @@ def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
         same_as = drawn.setdefault(finding.transcript, number) if finding.transcript else number
         fresh = bool(finding.transcript) and same_as == number
         drawing = (
-            sequence_diagram.draw(finding.transcript, _convicting(finding))
-            if fresh and (draw_all or number == 1)
-            else ""
+            sequence_diagram.draw(finding.transcript, finding.convicting) if fresh and (draw_all or number == 1) else ""
         )
         yield {
             "expected": shortened(finding.expected, _LONGEST),
@@ -172,12 +169,6 @@ def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
             "diagram": Markup(drawing),
             "text": _text(finding) if fresh else "",
         }
-
-
-def _convicting(finding: Finding) -> list[TranscriptLine]:
-    """Return the lines in which the server said what was got; to whom it was about, if that can be told."""
-    same = [line for line in finding.transcript if line.body == finding.got]
-    return [line for line in same if finding.expected.startswith(line.actor)] or same
 
 
 def _text(finding: Finding) -> str:

@@ -15,18 +15,22 @@ from __future__ import annotations
 
 import time
 
+from dungeonlab_conformance.record.observation import Observation
+
 
 class Broken(Exception):  # noqa: N818 - a finding, not an error of ours
     """The server broke a requirement: what was expected, what came, and where in the payload.
 
-    `at` is when that was found, in seconds on the monotonic clock.
+    `seen` is the observation that shows it, where a single one does; `at` is when it was found, in seconds on the
+    monotonic clock.
     """
 
-    def __init__(self, expected: str, got: str, path: str | None = None) -> None:
+    def __init__(self, expected: str, got: str, path: str | None = None, seen: Observation | None = None) -> None:
         super().__init__(f"expected {expected}; got {got}")
         self.expected = expected
         self.got = got
         self.path = path
+        self.seen = seen
         self.at = time.monotonic()
 
 

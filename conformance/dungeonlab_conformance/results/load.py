@@ -1,21 +1,32 @@
-"""Reads an earlier run back: from a result, or from a stream, even one that was cut off."""
+"""Reads an earlier run back: from a result or a stream of this version or an earlier one, even if it was cut off."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.to_json import from_json, to_json
+from dungeonlab_conformance.results.schema import problem
+from dungeonlab_conformance.results.to_json import FORMAT, to_json
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import one_line, shortened
 from dungeonlab_spec import Catalogue
 
+_FIELDS = {  # of a Run, and where they stand in the document
+    **{name: name for name in ("suite", "protocol", "began", "again", "claim", "fault", "interrupted", "seconds")},
+    **{name: name for name in ("scenes", "concurrency", "stale", "leftovers", "notes")},
+    "fail_on": "failOn",
+    "own_fault": "ownFault",
+    "target_file": "targetFile",
+    "bundled": "bundled",
+}
 _LONGEST = 300  # characters of what is wrong with a file
 _CUT_OFF = "the stream of this run ends before the run did"
 
 
-def load(file: Path) -> Run:
+def load_run(file: Path) -> Run:
     """Return the run that `--json` or `--ndjson` wrote. Raises `ValueError` with one sentence if there is none."""
     text = files.read(file)
     try:
@@ -27,6 +38,55 @@ def load(file: Path) -> Run:
     except (ValueError, AttributeError, TypeError) as error:  # lists for texts, and texts for dicts
         reason = str(error) if str(error).startswith("no result") else f"no result of this suite: {error}"
     raise ValueError(f"{files.shown(file)} is {one_line(shortened(reason, _LONGEST))}")
+
+
+def from_json(document: Any) -> Run:
+    """Return the run that was written. Raises `ValueError` if the document is no result of this suite."""
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f"no result of this suite in format {FORMAT}")
+    if (found := problem(document)) is not None:
+        raise ValueError(f"no result of this suite: {found}")
+    run = Run(document["target"])
+    for field, name in _FIELDS.items():
+        setattr(run, field, document[name])
+    judged: dict[str, list[str]] = {}  # by the name of the scene
+    for row in document["verdicts"]:
+        judged.setdefault(row["scene"], []).append(row["requirement"])
+    run.verdicts = [_verdict(row, judged) for row in document["verdicts"]]
+    return run
+
+
+def _verdict(row: dict[str, Any], judged: dict[str, list[str]]) -> Verdict:
+    known = {name: value for name, value in row.items() if name not in ("sentence", "section", "scene")}
+    known["outcome"] = Outcome(row["outcome"])
+    known["check"] = row["check"] if "check" in row else _check(row["scene"], row["event"])
+    rows = (found if "check" in found else _completed(found, judged) for found in row["findings"])
+    return Verdict(**known | {"findings": [_finding(found) for found in rows]})
+
+
+def _finding(row: dict[str, Any]) -> Finding:
+    facts = {name: value for name, value in row.items() if name != "scene"}
+    lines = tuple(TranscriptLine(**line) for line in row["transcript"])
+    return Finding(**{**facts, "requirements": tuple(row["requirements"]), "transcript": lines})
+
+
+def _completed(row: dict[str, Any], judged: dict[str, list[str]]) -> dict[str, Any]:
+    """Return a finding of an earlier version, which only named its scene, with the facts that this stands for."""
+    check, _, event = row["scene"].partition("[")
+    lines = row["transcript"]
+    shown = [place for place, line in enumerate(lines) if line["body"] == row["got"]]
+    own = [place for place in shown if row["expected"].startswith(lines[place]["actor"])]
+    return row | {
+        "check": check,
+        "event": event.removesuffix("]") or None,
+        "requirements": judged.get(row["scene"], ()),
+        "convicting": next(iter(own or shown), None),
+    }
+
+
+def _check(scene: str, event: str | None) -> str:
+    """Return the check in the name of a scene of an earlier version."""
+    return scene.removesuffix(f"[{event}]")
 
 
 def _stream(text: str) -> dict[str, Any]:

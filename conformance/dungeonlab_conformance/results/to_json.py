@@ -1,4 +1,4 @@
-"""The run as JSON: what `--json` writes, and what every later report is made from."""
+"""The run as JSON: what `--json` writes, and what every later report is made from. `load` reads it back."""
 
 from __future__ import annotations
 
@@ -9,22 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import storable
-from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.schema import problem
-from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.text import files
 from dungeonlab_spec import Catalogue
 
 FORMAT = 1
-_FIELDS = {  # of a Run, and where they stand in the document
-    **{name: name for name in ("suite", "protocol", "began", "again", "claim", "fault", "interrupted", "seconds")},
-    **{name: name for name in ("scenes", "concurrency", "stale", "leftovers", "notes")},
-    "fail_on": "failOn",
-    "own_fault": "ownFault",
-    "target_file": "targetFile",
-    "bundled": "bundled",
-}
 
 
 def to_json(run: Run) -> dict[str, Any]:
@@ -61,19 +51,6 @@ def counts(verdicts: list[Verdict]) -> dict[str, int]:
     return {str(outcome): found[outcome] for outcome in Outcome}
 
 
-def from_json(document: Any) -> Run:
-    """Return the run that was written. Raises `ValueError` if the document is no result of this suite."""
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f"no result of this suite in format {FORMAT}")
-    if (found := problem(document)) is not None:
-        raise ValueError(f"no result of this suite: {found}")
-    run = Run(document["target"])
-    for field, name in _FIELDS.items():
-        setattr(run, field, document[name])
-    run.verdicts = [_verdict(row) for row in document["verdicts"]]
-    return run
-
-
 def text(run: Run) -> str:
     """Return the run as a JSON text that a strict reader takes, and every file can hold."""
     return storable(json.dumps(to_json(run), indent=1, ensure_ascii=False)) + "\n"
@@ -85,20 +62,13 @@ def write(run: Run, file: Path) -> None:
 
 
 def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
-    """Return one verdict as a JSON object, with its requirement's sentence and section."""
+    """Return one verdict as a JSON object, with its requirement's sentence and section, and scenes by name."""
     requirement = Catalogue.load().requirements.get(verdict.requirement)
     row = dataclasses.asdict(verdict)
+    row["scene"] = verdict.scene
     row["seconds"] = round(verdict.seconds, 4)
     row["sentence"] = requirement.sentence if requirement else ""
     row["section"] = requirement.section if requirement else ""
+    for found, finding in zip(row["findings"], verdict.findings, strict=True):
+        found["scene"] = finding.scene
     return row
-
-
-def _verdict(row: dict[str, Any]) -> Verdict:
-    known = {name: value for name, value in row.items() if name not in ("sentence", "section", "findings")}
-    known["outcome"] = Outcome(row["outcome"])
-    return Verdict(**known, findings=[_finding(found) for found in row["findings"]])
-
-
-def _finding(row: dict[str, Any]) -> Finding:
-    return Finding(**{**row, "transcript": tuple(TranscriptLine(**line) for line in row["transcript"])})

@@ -22,6 +22,11 @@ class Outcome(StrEnum):
     ERROR = "error"  # the suite's own fault
 
 
+def scene_name(check: str, event: str | None) -> str:
+    """Return how messages name a scene: by its check, and the event it is played for, if it is played for one."""
+    return f"{check}[{event}]" if event else check
+
+
 BROKEN: dict[Level, Outcome] = {"MUST": Outcome.FAIL, "SHOULD": Outcome.WARN, "MAY": Outcome.NOTE}
 
 
@@ -29,26 +34,36 @@ BROKEN: dict[Level, Outcome] = {"MUST": Outcome.FAIL, "SHOULD": Outcome.WARN, "M
 class Finding:
     """One way in which a requirement was broken, with all its author needs to see it.
 
-    `ids` are the ids of the scene's stage, by what they are of, and `cast` who each actor is logged in as: what it
-    takes to play the transcript again on another stage. `left_out` lines came before those of the transcript.
+    It was seen in the scene of a `check`, played for an `event` or for none, which judges `requirements`. `convicting`
+    is the line of the transcript that shows it, counted from 0, where a single one does; `left_out` lines came before
+    those of the transcript. `ids` are the ids of the scene's stage, by what they are of, and `cast` who each actor is
+    logged in as: what it takes to play the transcript again on another stage.
     """
 
     expected: str
     got: str
     path: str | None = None
-    scene: str = ""
+    check: str = ""
+    event: str | None = None
+    requirements: tuple[str, ...] = ()
     transcript: tuple[TranscriptLine, ...] = ()
+    convicting: int | None = None
     ids: Mapping[str, str] = field(default_factory=dict)
     cast: Mapping[str, str | None] = field(default_factory=dict)
     left_out: int = 0
+
+    @property
+    def scene(self) -> str:
+        """The name of the scene in which it was seen."""
+        return scene_name(self.check, self.event)
 
 
 @dataclass(slots=True)
 class Verdict:
     """What became of one requirement for one event (or for none, if it is judged once).
 
-    `seconds` is how long the scene took that judged it; several requirements may share a scene. `known` is the
-    reason why a failure is accepted, if it is.
+    `check` names the scene that judged it, which was played for the same event, and `seconds` is how long that took;
+    several requirements may share a scene. `known` is the reason why a failure is accepted, if it is.
     """
 
     requirement: str
@@ -57,9 +72,14 @@ class Verdict:
     outcome: Outcome
     reason: str = ""
     findings: list[Finding] = field(default_factory=list)
-    scene: str = ""
+    check: str = ""
     seconds: float = 0.0
     known: str = ""
+
+    @property
+    def scene(self) -> str:
+        """The name of the scene that judged it."""
+        return scene_name(self.check, self.event)
 
     def convict(self, finding: Finding) -> None:
         """Add a finding; whatever the verdict was, it is broken now."""

@@ -13,6 +13,7 @@ from dungeonlab_conformance.record.secrets.leaks import Ours, made_up
 from dungeonlab_conformance.record.transcript import size, transcript
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.results.verdict import Finding, Verdict
+from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 
@@ -21,24 +22,39 @@ _SAID, _PATH, _ID = 16_000, 400, 1_000  # characters of what was expected or got
 Verdicts = Mapping[tuple[str, str | None], Verdict]  # by requirement and event
 
 
-def finding(broken: Broken, scene: str, stage: Stage, upto: Observation | None = None) -> Finding:
-    """Return what was broken with all that is needed to see it and play it again, and nothing that is secret."""
+def finding(broken: Broken, scene: Scene, stage: Stage, upto: Observation | None = None) -> Finding:
+    """Return what was broken with all that is needed to see it and play it again, and nothing that is secret.
+
+    The transcript ends with the observation `upto`, if one is named: that one convicts.
+    """
     secrets, room = stage.target.secrets, stage.target.room
     share = room.share
     expected, got = (secrets.shortened(said, min(_SAID, share // 3)) for said in (broken.expected, broken.got))
-    lines, left_out = transcript(stage.journal, secrets, upto, share - len(expected) - len(got))
-    room.take(len(expected) + len(got) + size(lines))
+    kept = transcript(stage.journal, secrets, upto, share - len(expected) - len(got))
+    room.take(len(expected) + len(got) + size(kept.lines))
     people = [(a.name, a.identity) for a in stage.actors] + [(r.name, r.identity) for r in stage.raws]
     cast = {name: identity.name if identity else None for name, identity in people}
     path = broken.path and secrets.shortened(broken.path, _PATH)
     ids = {name: found for name, found in stage.ids().items() if len(found) <= _ID}
-    return Finding(expected, got, path, scene, lines, ids, cast, left_out)
+    return Finding(
+        expected,
+        got,
+        path,
+        scene.check.name,
+        scene.event.name if scene.event else None,
+        tuple(sorted(scene.wanted)),
+        kept.lines,
+        kept.place(upto or broken.seen),
+        ids,
+        cast,
+        kept.left_out,
+    )
 
 
 def hold_against_the_invariants(
-    stages: Sequence[tuple[str, Stage]], verdicts: Verdicts, until: float = math.inf
+    stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, until: float = math.inf
 ) -> None:
-    """Convict each verdict that something breaks which any scene saw; `stages` are those of the scenes named.
+    """Convict each verdict that something breaks which any scene saw.
 
     What was seen after `until`, in seconds on the monotonic clock, is not the server's doing.
     """
@@ -55,7 +71,7 @@ def hold_against_the_invariants(
                 verdict.convict(finding(breach.broken, *played[id(breach.journal)], breach.seen))
 
 
-def _made_up(stages: Sequence[tuple[str, Stage]]) -> Ours:
+def _made_up(stages: Sequence[tuple[Scene, Stage]]) -> Ours:
     """Return what those who played were given to log in with; the names of those accounts alone that were made."""
     who = {id(known): known for _, stage in stages for known in stage.cast.known().values()}.values()
     values = [value for known in who for value in (known.variables.get("password", ""), *known.cookies.values())]
@@ -64,7 +80,7 @@ def _made_up(stages: Sequence[tuple[str, Stage]]) -> Ours:
     return made_up(names, values, [known.user for known in who])
 
 
-def report_the_dialect(stages: Sequence[tuple[str, Stage]], verdicts: Verdicts, until: float = math.inf) -> None:
+def report_the_dialect(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, until: float = math.inf) -> None:
     """Report each difference of the server's dialect once: it was translated, and is a fault all the same.
 
     `until` is as above.

@@ -357,7 +357,7 @@ class Runner:
         """Say what a scene showed about one requirement."""
         event = scene.event.name if scene.event else None
         level = self.catalogue.requirements[name].level
-        verdict = Verdict(name, event, level, Outcome.PASS, scene=scene.name, seconds=played.seconds)
+        verdict = Verdict(name, event, level, Outcome.PASS, check=scene.check.name, seconds=played.seconds)
         found = played.stage.judged.get(name)
         if (ended := self._life.ended) is not None and played.ended >= ended:
             found = standing(played.stage, name, ended, silent=self._life.silent)
@@ -372,7 +372,7 @@ class Runner:
         for result in found or ():
             if isinstance(result, Broken):
                 if len(verdict.findings) < FINDINGS:
-                    verdict.convict(finding(result, scene.name, played.stage))
+                    verdict.convict(finding(result, scene, played.stage))
             elif verdict.outcome is Outcome.PASS:
                 _leave_open(verdict, result)
         verdict.reason = self._hide(verdict.reason)
@@ -383,10 +383,9 @@ class Runner:
         if self.run.verdicts:
             return
         try:
-            stages = [(scene.name, stage) for scene, stage in self._stages]
             ended = math.inf if self._life.ended is None else self._life.ended
-            hold_against_the_invariants(stages, self._verdicts, ended)
-            report_the_dialect(stages, self._verdicts, ended)
+            hold_against_the_invariants(self._stages, self._verdicts, ended)
+            report_the_dialect(self._stages, self._verdicts, ended)
         except Exception as fault:  # as in `play`
             self._blame_the_suite(fault)
         for scene in self.chosen:
@@ -396,7 +395,7 @@ class Runner:
                     requirement = self.catalogue.requirements[name]
                     why = self.run.fault or ("interrupted" if self.run.interrupted else "the run ended before")
                     self._verdicts[name, event] = Verdict(
-                        name, event, requirement.level, Outcome.UNJUDGED, why, scene=scene.name
+                        name, event, requirement.level, Outcome.UNJUDGED, why, check=scene.check.name
                     )
         if self.target.recovers:
             self.run.notes.append(_RECOVERS)

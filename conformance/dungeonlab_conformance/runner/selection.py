@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dungeonlab_conformance.checks.registry import Check, all_checks
+from dungeonlab_conformance.results.verdict import scene_name
 from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue, Event, Requirement
 
@@ -50,7 +51,7 @@ class Scene:
     @property
     def name(self) -> str:
         """The check's name, with the event it is played for."""
-        return f"{self.check.name}[{self.event.name}]" if self.event else self.check.name
+        return scene_name(self.check.name, self.event.name if self.event else None)
 
 
 def scenes(selection: Selection, catalogue: Catalogue, more: Sequence[Check] = ()) -> list[Scene]:

@@ -15,7 +15,7 @@ import pytest
 from tests.conformance.command import COMMAND, command, environment, lines, started, wait_until
 from tests.serving import reference_server
 
-from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.load import load_run
 
 BUNDLED = ("json", "ndjson", "junit", "markdown", "html")  # the bundled server gets no badge
 REPORTS = (*BUNDLED, "badge")
@@ -46,8 +46,8 @@ def test_a_server_that_goes_away_ends_the_run(tmp_path: Path, accident: signal.S
     assert f"cut short: {url} stopped answering during the run" in said
     assert "Traceback" not in said
     assert all((tmp_path / f"r.{name}").stat().st_size for name in REPORTS)
-    result = load(tmp_path / "r.json")
-    assert result == load(tmp_path / "r.ndjson")
+    result = load_run(tmp_path / "r.json")
+    assert result == load_run(tmp_path / "r.ndjson")
     assert {v.outcome for v in result.verdicts} <= {"pass", "unjudged"}
     assert sum(v.outcome == "pass" for v in result.verdicts) >= SOME / 2
 
@@ -62,9 +62,9 @@ def test_an_interrupted_run_tells_what_it_found(reference_url: str, tmp_path: Pa
     assert code == 130, said
     assert "interrupted" in said
     assert "Traceback" not in said
-    result = load(tmp_path / "r.json")
+    result = load_run(tmp_path / "r.json")
     assert (result.interrupted, result.claim, result.exit_code) == (True, "", 130)
-    assert load(tmp_path / "r.ndjson").verdicts == result.verdicts
+    assert load_run(tmp_path / "r.ndjson").verdicts == result.verdicts
     assert {v.outcome for v in result.verdicts} == {"pass", "unjudged"}
     assert result.leftovers == []
 
@@ -83,7 +83,7 @@ def test_ctrl_c_on_a_terminal_leaves_the_embedded_server_to_be_cleared_up(tmp_pa
             pass
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
-    assert load(tmp_path / "r.json").leftovers == []
+    assert load_run(tmp_path / "r.json").leftovers == []
 
 
 def test_an_embedded_run_can_be_interrupted_while_its_server_starts(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_an_embedded_run_can_be_interrupted_while_its_server_starts(tmp_path: Pa
         run.send_signal(signal.SIGINT)
         code, said = ended(run)
     assert code == 130, said
-    assert load(tmp_path / "r.json").interrupted
+    assert load_run(tmp_path / "r.json").interrupted
 
 
 def test_a_suite_that_is_killed_leaves_what_it_streamed(reference_url: str, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_failing_fast_stops_at_the_first_broken_must(tmp_path: Path) -> None:
     with served("EchoesToTheSender") as url:
         words = ("--only", "rooms", "--fail-fast", "--concurrency", 1, "--timeout", "0.3", "--json", tmp_path / "r")
         assert command("run", url, *words).returncode == 1
-    outcomes = [v.outcome for v in load(tmp_path / "r").verdicts]
+    outcomes = [v.outcome for v in load_run(tmp_path / "r").verdicts]
     assert "fail" in outcomes
     assert "unjudged" in outcomes
 
@@ -157,7 +157,7 @@ def test_a_run_that_takes_too_long_ends_with_what_it_found(reference_url: str, t
     done = command("run", reference_url, *words, *files(tmp_path))
     assert done.returncode == 3, done.stdout
     assert "cut short: the run reached its time limit of 2 s" in done.stdout
-    result = load(tmp_path / "r.json")
+    result = load_run(tmp_path / "r.json")
     assert {v.outcome for v in result.verdicts} == {"pass", "unjudged"}
     assert result.leftovers == []
     assert result.seconds < 30

@@ -17,7 +17,7 @@ from tests import serving
 from tests.conformance.command import COMMAND, command, environment, unused_port
 from tests.mutants.judge import served
 
-from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.results.schema import problem
 from dungeonlab_reference_server.pipeline import Pipeline
 
@@ -199,7 +199,7 @@ def test_the_suites_own_fault_is_not_the_servers(reference_url: str, tmp_path: P
     assert "ZeroDivisionError" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert all((tmp_path / f"r.{name}").stat().st_size for name in REPORTS)
-    assert load(tmp_path / "r.json").exit_code == load(tmp_path / "r.ndjson").exit_code == 4
+    assert load_run(tmp_path / "r.json").exit_code == load_run(tmp_path / "r.ndjson").exit_code == 4
 
 
 def test_every_report_is_written(echoing: str, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_every_report_is_written(echoing: str, tmp_path: Path) -> None:
     files = [word for name in REPORTS for word in (f"--{name}", f"r.{name}")]
     assert command("run", echoing, *ECHO, *files, cwd=tmp_path).returncode == 1
     assert problem(json.loads((tmp_path / "r.json").read_text())) is None
-    assert load(tmp_path / "r.ndjson").verdicts == load(tmp_path / "r.json").verdicts
+    assert load_run(tmp_path / "r.ndjson").verdicts == load_run(tmp_path / "r.json").verdicts
     assert ET.parse(tmp_path / "r.junit").getroot().get("failures") == "1"
     assert "rooms/sender-hears-nothing" in (tmp_path / "r.markdown").read_text()
     assert "rooms/sender-hears-nothing" in (tmp_path / "r.html").read_text()

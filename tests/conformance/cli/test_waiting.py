@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.conformance.command import command, started, unused_port, wait_until
 
-from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.runner.embedded import READY
 from dungeonlab_conformance.runner.embedded import command as server_command
 
@@ -74,7 +74,7 @@ def test_a_server_that_never_comes_up_cannot_be_tested(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "cannot be reached (Connection refused); is the server running?" in done.stdout
     assert done.stderr.startswith("waiting up to 1 s: ")
-    assert "Connection refused" in str(load(tmp_path / "r.json").fault)
+    assert "Connection refused" in str(load_run(tmp_path / "r.json").fault)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -87,7 +87,7 @@ def test_waiting_can_be_interrupted(number: signal.Signals, tmp_path: Path) -> N
         out, err = process.communicate(timeout=30)
     assert (process.returncode, "Traceback" in out + err) == (130, False)
     wait_until((tmp_path / "r.json").exists)
-    assert load(tmp_path / "r.json").interrupted
+    assert load_run(tmp_path / "r.json").interrupted
 
 
 @pytest.mark.parametrize("wrong", ["-1", "soon", "nan", "99999"])

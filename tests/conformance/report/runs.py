@@ -9,8 +9,8 @@ from typing import Any, get_args
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.results.claim import claim
+from dungeonlab_conformance.results.load import from_json
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.to_json import from_json
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 from dungeonlab_spec import Catalogue
 
@@ -41,7 +41,7 @@ def passing_run() -> Run:
         if not requirement.untestable:
             for event in catalogue.events_for(requirement):
                 name = event.name if event else None
-                run.verdicts.append(Verdict(requirement.id, name, requirement.level, Outcome.PASS, scene="s"))
+                run.verdicts.append(Verdict(requirement.id, name, requirement.level, Outcome.PASS, check="s"))
     run.claim = claim(run)
     return run
 
@@ -51,16 +51,16 @@ def nasty_run() -> Run:
     lines = tuple(
         TranscriptLine(i * 1.5, f"alice{NASTY}", act, f"{NASTY}", f'{{"a": "{NASTY}"}}') for i, act in enumerate(ACTS)
     )
-    finding = Finding(NASTY, NASTY, f"$.{NASTY}", NASTY, lines, {NASTY: NASTY}, {NASTY: NASTY})
+    finding = Finding(NASTY, NASTY, f"$.{NASTY}", NASTY, NASTY, (NASTY,), lines, 2, {NASTY: NASTY}, {NASTY: NASTY})
     run = Run(
         f"http://127.0.0.1:3000/{NASTY}", scenes=1, fault=NASTY, own_fault=NASTY, leftovers=[NASTY], notes=[NASTY]
     )
     run.stale, run.claim, run.again = [NASTY], NASTY, f"dungeonlab-conformance run '{NASTY}'"
     run.verdicts = [
-        Verdict(ECHO, "token:move", "MUST", Outcome.FAIL, findings=[finding, finding], scene=NASTY),
-        Verdict(ECHO, "token:delete", "MUST", Outcome.FAIL, findings=[finding], scene=NASTY, known=NASTY),
+        Verdict(ECHO, "token:move", "MUST", Outcome.FAIL, findings=[finding, finding], check=NASTY),
+        Verdict(ECHO, "token:delete", "MUST", Outcome.FAIL, findings=[finding], check=NASTY, known=NASTY),
         Verdict(ECHO, NASTY, "MUST", Outcome.UNJUDGED, NASTY),
-        Verdict("order/one-sender-in-order", "token:move", "SHOULD", Outcome.WARN, findings=[finding], scene=NASTY),
+        Verdict("order/one-sender-in-order", "token:move", "SHOULD", Outcome.WARN, findings=[finding], check=NASTY),
         Verdict("presence/joined-is-told", None, "MAY", Outcome.ERROR, NASTY),
         Verdict(f"made-up/{NASTY}", None, "MUST", Outcome.SKIPPED, NASTY),
     ]
@@ -70,7 +70,7 @@ def nasty_run() -> Run:
 def failing(requirement: str, event: str | None = None, *findings: Finding) -> Verdict:
     """Return a broken verdict."""
     level = Catalogue.load().requirements[requirement].level
-    verdict = Verdict(requirement, event, level, Outcome.PASS, scene="scene")
+    verdict = Verdict(requirement, event, level, Outcome.PASS, check="scene")
     for finding in findings or (Finding("silence", "an echo", "$.code", "scene"),):
         verdict.convict(finding)
     return verdict

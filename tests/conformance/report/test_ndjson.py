@@ -10,7 +10,7 @@ import pytest
 from tests.conformance.report.runs import broken_run, passing_run
 
 from dungeonlab_conformance.report.ndjson import Stream
-from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Finding
 
@@ -40,7 +40,7 @@ def test_a_stream_amounts_to_the_result(file: Path) -> None:
             stream.on_scene([])
         stream.finish()
     assert rows(file)[-1]["complete"] is True
-    assert load(file) == run
+    assert load_run(file) == run
 
 
 def test_a_verdict_that_changes_later_is_written_again(file: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_verdict_that_changes_later_is_written_again(file: Path) -> None:
         run.verdicts = [verdict]
         stream.finish()
     assert [row["outcome"] for row in rows(file) if row["line"] == "verdict"] == ["pass", "fail"]
-    assert [v.outcome for v in load(file).verdicts] == ["fail"]
+    assert [v.outcome for v in load_run(file).verdicts] == ["fail"]
 
 
 @pytest.mark.parametrize(("how", "why"), [({"fault": "gone"}, "gone"), ({"interrupted": True}, "interrupted")])
@@ -77,7 +77,7 @@ def test_a_crash_of_the_suite_leaves_a_whole_stream(file: Path) -> None:
     last = rows(file)[-1]
     assert (last["line"], last["complete"], last["reason"]) == ("summary", False, "ZeroDivisionError: oops")
     assert last["counts"]["pass"] == 3
-    assert load(file).exit_code == 4
+    assert load_run(file).exit_code == 4
 
 
 def test_a_stream_cut_off_by_force_can_still_be_read(file: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_stream_cut_off_by_force_can_still_be_read(file: Path) -> None:
         stream.on_scene(passing_run().verdicts[:3])
     whole = file.read_text().splitlines(keepends=True)
     file.write_text("".join(whole[:-2]) + whole[-2][:20])
-    run = load(file)
+    run = load_run(file)
     assert len(run.verdicts) == 2
     assert (run.exit_code, run.claim) == (3, "")
     assert run.fault is not None

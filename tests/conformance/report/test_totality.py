@@ -27,7 +27,7 @@ from dungeonlab_conformance.report.content import sequence_diagram
 from dungeonlab_conformance.report.ndjson import Stream
 from dungeonlab_conformance.results import to_json as result_report
 from dungeonlab_conformance.results.errors import Broken
-from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 from dungeonlab_conformance.runner.evaluation import finding
@@ -49,16 +49,17 @@ def found_in(journal: Journal, said: str, room: Room | None = None) -> Finding:
     target = SimpleNamespace(secrets=Secrets(), room=room or Room())
     target.secrets.add("4711-secret")
     stage = SimpleNamespace(target=target, journal=journal, actors=[], raws=[], ids=lambda: {"session": said})
-    return finding(Broken(said, f"{said} 4711-secret", said), "scene", cast("Any", stage))
+    scene = SimpleNamespace(check=SimpleNamespace(name="scene"), event=None, wanted=frozenset({ECHO}))
+    return finding(Broken(said, f"{said} 4711-secret", said), cast("Any", scene), cast("Any", stage))
 
 
 def run_of(one: Finding, said: str) -> Run:
     """Return a run in which a server had a hand in every text."""
     run = Run(f"http://127.0.0.1:3000/{said}", scenes=1, fault=said, leftovers=[said], stale=[said], notes=[said])
     run.verdicts = [
-        Verdict(ECHO, "token:move", "MUST", Outcome.FAIL, findings=[one, one], scene="scene"),
+        Verdict(ECHO, "token:move", "MUST", Outcome.FAIL, findings=[one, one], check="scene"),
         Verdict(ECHO, "token:delete", "MUST", Outcome.UNJUDGED, said or "-"),
-        Verdict("order/one-sender-in-order", "token:move", "SHOULD", Outcome.WARN, findings=[one], scene="scene"),
+        Verdict("order/one-sender-in-order", "token:move", "SHOULD", Outcome.WARN, findings=[one], check="scene"),
     ]
     return run
 
@@ -108,7 +109,7 @@ def test_every_format_can_be_made_of_anything(tmp_path_factory: pytest.TempPathF
     streamed(run, folder / "r.ndjson")
     for line in (folder / "r.ndjson").read_text("utf-8").splitlines():
         strictly(line)
-    again = load(folder / "r.json")
+    again = load_run(folder / "r.json")
     assert result_report.text(again) == result_report.text(run)
     assert diff.text(diff.changes(run, again)) == "nothing changed"
 
@@ -139,7 +140,7 @@ def test_a_result_of_a_server_that_says_too_much_stays_small() -> None:
     """As many findings as there can be, each with a scene of 400 messages of a megabyte: a few megabytes in all."""
     journal = journal_of([("hears", "\x01" * 100_000, ["\x01" * 1_000_000, {"a": 10**10_000}])] * 400)
     room = Room()
-    verdicts = [Verdict(ECHO, f"event-{number}", "MUST", Outcome.FAIL, scene="s") for number in range(455)]
+    verdicts = [Verdict(ECHO, f"event-{number}", "MUST", Outcome.FAIL, check="s") for number in range(455)]
     for verdict in verdicts:
         verdict.findings = [found_in(journal, "x" * 1_000_000, room) for _ in range(3)]
     run = Run("http://127.0.0.1:3000", verdicts)

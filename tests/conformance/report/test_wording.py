@@ -17,7 +17,7 @@ from dungeonlab_conformance.record.arguments import LONGEST, LONGEST_NAME, Argum
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.report.content.wording import finding_lines, repeat, spoken, title
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Finding
+from dungeonlab_conformance.results.verdict import Finding, scene_name
 from dungeonlab_conformance.runner.selection import Selection, in_vain, judgeable, scenes
 from dungeonlab_conformance.text.printable import one_line, printable, shortened
 from dungeonlab_spec import Catalogue
@@ -42,27 +42,28 @@ def test_a_failure_is_repeated_by_its_id_and_event() -> None:
 
 
 @pytest.mark.parametrize(
-    ("requirement", "event", "scene"),
+    ("requirement", "event", "found"),
     [
-        ("broadcasts/valid-payload", "token:create", "the_sender_hears_nothing[token:move]"),
-        ("broadcasts/valid-payload", "token:move", "an_outsider_is_not_admitted"),
-        ("names/kebab-case", None, "the_sender_hears_nothing[token:move]"),
-        ("names/kebab-case", None, "an_outsider_is_not_admitted"),
+        ("broadcasts/valid-payload", "token:create", ("the_sender_hears_nothing", "token:move", (ECHO,))),
+        ("broadcasts/valid-payload", "token:move", ("an_outsider_is_not_admitted", None, ("join/outsider-refused",))),
+        ("names/kebab-case", None, ("the_sender_hears_nothing", "token:move", (ECHO,))),
+        ("names/kebab-case", None, ("an_outsider_is_not_admitted", None, ("join/outsider-refused",))),
     ],
 )
 def test_what_was_seen_in_another_scene_is_repeated_with_that_scene(
-    requirement: str, event: str | None, scene: str
+    requirement: str, event: str | None, found: tuple[str, str | None, tuple[str, ...]]
 ) -> None:
     """An invariant convicts wherever it looks; its own scene alone might never show it again."""
-    verdict = failing(requirement, event, Finding("a", "b", scene=scene))
-    found = selected(repeat(verdict, Run("url")))
-    assert scene in found
-    assert requirement in set().union(*found.values())
+    check, played_for, judges = found
+    seen = Finding("a", "b", check=check, event=played_for, requirements=judges)
+    again = selected(repeat(failing(requirement, event, seen), Run("url")))
+    assert scene_name(check, played_for) in again
+    assert requirement in set().union(*again.values())
 
 
-def test_the_scene_of_another_suite_is_no_error() -> None:
-    """A result of an older version may name scenes that are gone."""
-    verdict = failing(ECHO, "token:move", Finding("a", "b", scene="long_gone[token:move]"))
+def test_a_scene_of_which_nothing_is_known_is_no_error() -> None:
+    """A result of an earlier version may not say what else its scenes judged."""
+    verdict = failing(ECHO, "token:move", Finding("a", "b", check="long_gone", event="token:move"))
     assert repeat(verdict, Run("url")).endswith(f"--only {ECHO} --event token:move")
 
 
@@ -75,7 +76,7 @@ def test_a_command_is_safe_to_paste() -> None:
 def test_a_finding_reads_line_by_line() -> None:
     """What was expected and where, what came, then who did what."""
     lines = (TranscriptLine(1.5, "alice", "sends", "chat-message", '{"a": 1}'),)
-    finding = Finding("silence", "an echo", "$.code", "scene", lines)
+    finding = Finding("silence", "an echo", "$.code", "scene", transcript=lines)
     assert list(finding_lines(finding)) == [
         "expected at $.code: silence",
         "got: an echo",
@@ -164,7 +165,9 @@ def test_every_printed_command_selects_with_every_word_of_it() -> None:
     kinds = {(r.each, r.part): (r.id, event.name if event else None) for r, event in offered}
     for scene in {s.check.name: s for s in scenes(Selection(parts=PARTS), catalogue)}.values():  # its last event
         for requirement, event in kinds.values():
-            words = shlex.split(repeat(failing(requirement, event, Finding("a", "b", scene=scene.name)), Run("url")))
+            played_for = scene.event.name if scene.event else None
+            seen = Finding("a", "b", None, scene.check.name, played_for, tuple(sorted(scene.wanted)))
+            words = shlex.split(repeat(failing(requirement, event, seen), Run("url")))
             only = tuple(words[i + 1] for i, word in enumerate(words) if word == "--only")
             events = tuple(words[i + 1] for i, word in enumerate(words) if word == "--event")
             assert not in_vain(Selection(only=only, events=events, parts=PARTS), catalogue, offered), words

@@ -12,13 +12,19 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.conformance.report.runs import ECHO, broken_document, broken_run, failing, nasty_run, passing_run
 
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.record.observation import Act
-from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.report import html
+from dungeonlab_conformance.results.load import from_json, load_run
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.schema import problem, schema
-from dungeonlab_conformance.results.to_json import from_json, to_json, write
-from dungeonlab_conformance.results.verdict import Outcome, Verdict
+from dungeonlab_conformance.results.to_json import to_json, write
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 
+LINES = (
+    TranscriptLine(1, "alice", "sends", "token:move", "{}", 1),
+    TranscriptLine(2, "alice", "hears", "token:move", "{}", 1),
+)
 RUNS: list[Callable[[], Run]] = [passing_run, broken_run, lambda: Run("url"), lambda: Run("url", fault="gone")]
 
 
@@ -47,12 +53,47 @@ def test_a_result_comes_back_as_it_was(made: Callable[[], Run]) -> None:
     assert from_json(json.loads(json.dumps(to_json(run)))) == run
 
 
+def test_a_finding_is_written_with_what_it_takes_to_repeat_it() -> None:
+    """Its check, the event, what that scene judges and the line that convicts, each by itself; the name stays, too."""
+    seen = Finding("a", "b", None, "the_sender_hears_nothing", "token:move", (ECHO,), LINES, 1)
+    [row] = to_json(Run("url", [failing("names/kebab-case", None, seen)]))["verdicts"]
+    [found] = row["findings"]
+    assert {name: found[name] for name in ("scene", "check", "event", "requirements", "convicting")} == {
+        "scene": "the_sender_hears_nothing[token:move]",
+        "check": "the_sender_hears_nothing",
+        "event": "token:move",
+        "requirements": (ECHO,),
+        "convicting": 1,
+    }
+
+
+def test_a_result_of_an_earlier_version_is_read_as_if_it_had_the_facts() -> None:
+    """It named scenes in a text; what one judged is known from its verdicts, and what convicts from what came."""
+    assert "check" not in json.dumps(broken_document())
+    echo = next(v for v in broken_run().verdicts if (v.requirement, v.event) == (ECHO, "token:delete"))
+    found = echo.findings[0]
+    assert (echo.check, echo.scene) == ("the_sender_hears_nothing", "the_sender_hears_nothing[token:delete]")
+    assert (found.check, found.event, found.scene) == (echo.check, "token:delete", echo.scene)
+    assert found.requirements == (ECHO,)
+    assert found.convicting is not None
+    line = found.transcript[found.convicting]
+    assert (line.actor, line.act, line.body) == ("alice", "hears", found.got)
+
+
+@pytest.mark.parametrize("convicting", [10**30, 999])
+def test_a_line_that_is_not_there_convicts_in_no_report(convicting: int) -> None:
+    """A result that somebody has edited may name any line."""
+    seen = Finding("a", "b", None, "check", None, (), LINES, convicting)
+    run = from_json(json.loads(json.dumps(to_json(Run("url", [failing(ECHO, "token:move", seen)])))))
+    assert "alice" in html.page(run)
+
+
 def test_a_result_from_a_hostile_server_can_be_written_and_read(tmp_path: Path) -> None:
     """Lone surrogates and control characters break neither the file nor its reader."""
     run = nasty_run()
     run.verdicts = [v for v in run.verdicts if not v.requirement.startswith("made-up")]
     write(run, tmp_path / "r.json")
-    assert load(tmp_path / "r.json").verdicts[0].findings[0].got == run.verdicts[0].findings[0].got
+    assert load_run(tmp_path / "r.json").verdicts[0].findings[0].got == run.verdicts[0].findings[0].got
 
 
 @pytest.mark.parametrize(
@@ -81,13 +122,13 @@ def test_a_file_that_is_no_result_is_met_with_one_sentence(tmp_path: Path, text:
     file = tmp_path / "r.json"
     file.write_text(text)
     with pytest.raises(ValueError, match=r"r\.json is no result of this suite"):
-        load(file)
+        load_run(file)
 
 
 def test_a_file_that_is_not_there_is_met_with_one_sentence(tmp_path: Path) -> None:
     """It cannot be read, and that is said."""
     with pytest.raises(ValueError, match="cannot be read"):
-        load(tmp_path / "r.json")
+        load_run(tmp_path / "r.json")
 
 
 def test_the_exit_code_is_written() -> None:

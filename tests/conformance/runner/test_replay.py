@@ -12,7 +12,7 @@ from tests.conformance.report.runs import ECHO, broken_run
 from tests.mutants.judge import served
 
 from dungeonlab_conformance.record.line import TranscriptLine
-from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.results.to_json import write
 from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.runner.diagnostics.id_mapping import Correspondence
@@ -96,7 +96,7 @@ def test_what_was_done_besides_messages_is_done_again(reference_url: str, tmp_pa
     )
     run = broken_run()
     cast = {"nobody": None, "alice": "alice", "bob": "bob", "carol": "carol"}
-    run.verdicts[1].findings = [Finding("a", "b", None, "scene", lines, {"session": "OLD"}, cast)]
+    run.verdicts[1].findings = [Finding("a", "b", check="scene", transcript=lines, ids={"session": "OLD"}, cast=cast)]
     write(run, tmp_path / "r.json")
     done = command("replay", tmp_path / "r.json", run.verdicts[1].requirement, reference_url, "--timeout", "0.5")
     shown = [line[0] for line in done.stdout.splitlines() if " ms  " in line]
@@ -181,7 +181,7 @@ def test_bare_frames_are_compared_by_type_and_content(then: str | bytes, now: st
 
 def test_a_result_of_the_bundled_server_is_played_there(result: Path, tmp_path: Path) -> None:
     """It is started anew; a target file that happens to lie here does not take its place."""
-    run = load(result)
+    run = load_run(result)
     run.target, run.bundled, run.again = "the bundled reference server", True, "dungeonlab-conformance run"
     write(run, tmp_path / "r.json")
     (tmp_path / "dungeonlab-target.toml").write_text('[server]\nurl = "http://127.0.0.1:9"\n')
@@ -199,7 +199,7 @@ def test_a_result_of_the_bundled_server_is_played_there(result: Path, tmp_path: 
 )
 def test_a_server_that_a_result_does_not_name_is_asked_for(result: Path, tmp_path: Path, again: str, said: str) -> None:
     """Exit code 2; neither the bundled server nor one with another password takes its place."""
-    run = load(result)
+    run = load_run(result)
     run.again = again
     write(run, tmp_path / "r.json")
     done = command("replay", "r.json", ECHO, cwd=tmp_path)
@@ -209,4 +209,4 @@ def test_a_server_that_a_result_does_not_name_is_asked_for(result: Path, tmp_pat
 
 def test_the_result_names_the_server_it_was_made_on(result: Path, echoing: str) -> None:
     """That is where `replay` goes if it is not told otherwise."""
-    assert load(result).again.split()[2] == echoing
+    assert load_run(result).again.split()[2] == echoing

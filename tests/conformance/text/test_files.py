@@ -15,7 +15,7 @@ from tests.conformance.command import COMMAND, command, environment, unused_port
 from tests.conformance.report.runs import broken_document
 
 from dungeonlab_conformance.cli import main
-from dungeonlab_conformance.results.load import load
+from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.text import files
 
 DEEP = 60_000
@@ -130,7 +130,7 @@ def test_a_pipe_is_read_as_long_as_somebody_writes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("read", "text"),
     [
-        (lambda file: load(file).target, json.dumps(broken_document())),
+        (lambda file: load_run(file).target, json.dumps(broken_document())),
         (files.read, "a"),
     ],
 )

@@ -31,8 +31,8 @@ _ARROWS = {
 _KEY = re.compile(r'"(\w+)": ')
 
 
-def draw(lines: Sequence[TranscriptLine], convicting: Sequence[TranscriptLine] = ()) -> str:
-    """Return the SVG element; the lines that convict stand out.
+def draw(lines: Sequence[TranscriptLine], convicting: int | None = None) -> str:
+    """Return the SVG element; the line that convicts stands out.
 
     The middle of a long transcript is left out, and the diagram says how much.
     """
@@ -41,7 +41,7 @@ def draw(lines: Sequence[TranscriptLine], convicting: Sequence[TranscriptLine] =
     at = {actor: _TIME + _NOTE + i * gap for i, actor in enumerate(actors)}
     server = _TIME + _NOTE + len(actors) * gap
     dropped = max(0, len(lines) - _HEAD - _TAIL)
-    shown: list[TranscriptLine | None] = [*lines]
+    shown: list[tuple[int, TranscriptLine] | None] = [*enumerate(lines)]
     if dropped:
         shown[_HEAD : _HEAD + dropped] = [None]
     width, height = server + 24 + round(_BODY * 6.7), _TOP + _ROW * len(shown) + 20
@@ -50,12 +50,13 @@ def draw(lines: Sequence[TranscriptLine], convicting: Sequence[TranscriptLine] =
     for actor, x in at.items():
         _lifeline(svg, actor, x, height, "actor")
     _lifeline(svg, "server", server, height, "server")
-    for row, line in enumerate(shown):
+    for row, each in enumerate(shown):
         y = _TOP + _ROW * (row + 1)
-        if line is None:
+        if each is None:
             _add(svg, "text", f"⋮ {dropped} lines left out; the text below has them", "dropped", x=_TIME, y=y - 8)
         else:
-            _line(svg, line, at[line.actor], server, y, stands_out=line in convicting)
+            number, line = each
+            _line(svg, line, at[line.actor], server, y, stands_out=number == convicting)
     return ET.tostring(svg, encoding="unicode")
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator
-from functools import cache
+from collections.abc import Iterator
 
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Finding, Verdict
 from dungeonlab_conformance.text.printable import shortened
-from dungeonlab_spec import Catalogue
 
 LONGEST = 2000  # characters of what came, in reports that are text
 _LINES, _LINE = 80, 600  # of a transcript, and characters of each; the result has all of it
@@ -26,35 +24,14 @@ def repeat(verdict: Verdict, run: Run) -> str:
 
     What an invariant saw in the scene of another requirement is seen again only if that is played, too.
     """
-    wanted, events = [verdict.requirement], [verdict.event] if verdict.event else []
-    scene = next((f.scene for f in verdict.findings), verdict.scene)
-    if scene != verdict.scene:
-        name, _, event = scene.partition("[")
-        judges = _judges(name)
-        if event and events and judges:
-            events = list(dict.fromkeys([*events, event.rstrip("]")]))
-            judges = tuple(judge for judge in judges if _judged_for(judge, events))
-        elif judges:
-            events = []
-        wanted += judges
+    wanted, events = [verdict.requirement], [verdict.event]
+    for found in verdict.findings[:1]:
+        if found.requirements and (found.check, found.event) != (verdict.check, verdict.event):
+            wanted += found.requirements
+            events = [verdict.event, found.event] if verdict.event and found.event else []  # `--event` takes no other
     words = [f"--only {shlex.quote(name)}" for name in dict.fromkeys(wanted)]
-    words += [f"--event {shlex.quote(event)}" for event in events if event]
+    words += [f"--event {shlex.quote(event)}" for event in dict.fromkeys(events) if event]
     return " ".join([run.again, *words])
-
-
-@cache
-def _judges(scene: str) -> tuple[str, ...]:
-    """Return the requirements that scenes of a name judge; none if this version of the suite has no such scene."""
-    from dungeonlab_conformance.checks.registry import all_checks
-
-    return tuple(name for check in all_checks() if check.name == scene for name in check.requirements)
-
-
-def _judged_for(requirement: str, events: Collection[str]) -> bool:
-    """Whether a requirement is judged for one of some events: a command that selected it in vain would be refused."""
-    catalogue = Catalogue.load()
-    judged = catalogue.events_for(catalogue.requirements[requirement])
-    return any(event is not None and event.name in events for event in judged)
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:

@@ -1,0 +1,68 @@
+"""A finding as it is made of a scene: what convicts is a fact, and no guess from what it looks like."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Observation
+from dungeonlab_conformance.record.secrets.redaction import Secrets
+from dungeonlab_conformance.record.transcript import Room
+from dungeonlab_conformance.results.errors import Broken
+from dungeonlab_conformance.results.verdict import Finding
+from dungeonlab_conformance.runner.evaluation import finding
+
+SCENE: Any = SimpleNamespace(
+    check=SimpleNamespace(name="the_sender_hears_nothing"),
+    event=SimpleNamespace(name="token:move"),
+    wanted=frozenset({"rooms/b", "rooms/a"}),
+)
+
+
+def heard(*actors: str) -> tuple[Journal, list[Observation]]:
+    """Return a journal in which each of them hears the same."""
+    journal = Journal()
+    return journal, [journal.write(actor, 1, "hears", "token:move", ({"x": 1},)) for actor in actors]
+
+
+def found(journal: Journal, broken: Broken, upto: Observation | None = None) -> Finding:
+    target = SimpleNamespace(secrets=Secrets(), room=Room())
+    stage: Any = SimpleNamespace(target=target, journal=journal, actors=[], raws=[], ids=dict)
+    return finding(broken, SCENE, stage, upto)
+
+
+def test_a_finding_names_its_scene_and_what_that_judges() -> None:
+    """Check, event and requirements, each by itself."""
+    made = found(heard("alice")[0], Broken("silence", "an echo"))
+    assert (made.check, made.event, made.requirements) == (
+        "the_sender_hears_nothing",
+        "token:move",
+        ("rooms/a", "rooms/b"),
+    )
+    assert made.scene == "the_sender_hears_nothing[token:move]"
+
+
+def test_the_line_that_convicts_is_that_of_the_observation() -> None:
+    """Others may hear the very same: only what shows the fault convicts."""
+    journal, seen = heard("alice", "bob", "carol")
+    assert found(journal, Broken("silence", '{"x": 1}', seen=seen[1])).convicting == 1
+    assert found(journal, Broken("silence", '{"x": 1}')).convicting is None
+
+
+def test_what_an_invariant_convicts_stands_at_the_end() -> None:
+    """Its transcript ends with what it saw, in this scene or in another one."""
+    journal, seen = heard("alice", "bob", "carol")
+    made = found(journal, Broken("silence", "an echo"), seen[1])
+    assert (made.convicting, [line.actor for line in made.transcript]) == (1, ["alice", "bob"])
+    _, [elsewhere] = heard("mallory")
+    made = found(journal, Broken("silence", "an echo"), elsewhere)
+    assert (made.convicting, made.transcript[3].actor) == (3, "mallory")
+
+
+def test_the_line_is_counted_among_those_that_are_kept() -> None:
+    """A long scene loses its first lines; one of those convicts nobody any more."""
+    journal, seen = heard(*["alice"] * 1000)
+    made = found(journal, Broken("silence", "an echo", seen=seen[990]))
+    assert (made.left_out, made.convicting) == (600, 390)
+    assert found(journal, Broken("silence", "an echo", seen=seen[10])).convicting is None
