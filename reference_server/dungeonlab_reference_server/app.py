@@ -30,7 +30,7 @@ def make_app(
     pipeline_class: type[Pipeline] = Pipeline,
     http_class: type[HttpSide] = HttpSide,
 ) -> web.Application:
-    """Return an application that serves both sides; the classes are what tests put faults into."""
+    """Return an application that serves Socket.IO and HTTP; tests pass classes with faults."""
     settings = settings or Settings()
     store = store or MemoryStore()
     pipeline = pipeline_class(store, settings)
@@ -40,10 +40,10 @@ def make_app(
     app.add_routes(http_class(store, pipeline).routes())
     pipeline.sockets.attach(app, socketio_path=Catalogue.load().path.strip("/"))
 
-    async def say_goodbye(_: web.Application) -> None:
+    async def close_connections(_: web.Application) -> None:
         await pipeline.close()
 
-    app.on_shutdown.append(say_goodbye)
+    app.on_shutdown.append(close_connections)
     return app
 
 
@@ -67,7 +67,7 @@ async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
     app.on_shutdown.append(stop_listening)
     await runner.setup()
     assert runner.server is not None
-    runner.server.request_handler = _legible(runner.server.request_handler)
+    runner.server.request_handler = _with_readable_head(runner.server.request_handler)
     try:
         listening.append(await app[CONNECTIONS].listen(runner.server, host, port))
     except OSError:
@@ -76,14 +76,14 @@ async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
     return runner, listening[0].sockets[0].getsockname()[1]
 
 
-def _legible(answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> Any:
-    """Answer 400 what is no text, though aiohttp would repeat it before any middleware is asked."""
+def _with_readable_head(answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> Any:
+    """Answer 400 to a request that is no text; aiohttp would quote it before any middleware runs."""
 
-    async def legibly(request: web.BaseRequest) -> web.StreamResponse:
+    async def answer_readable(request: web.BaseRequest) -> web.StreamResponse:
         try:
             return await answer(request)
         except UnicodeError:
-            told = {"error": "the request cannot be read", "code": "VALIDATION_ERROR"}
-            return web.json_response(told, status=400)
+            error = {"error": "the request cannot be read", "code": "VALIDATION_ERROR"}
+            return web.json_response(error, status=400)
 
-    return legibly
+    return answer_readable

@@ -48,7 +48,7 @@ class Problem(Exception):  # noqa: N818 - an answer, not an accident
 
 
 class HttpSide:
-    """Routes over a store; `pipeline` is told who lost a login or a membership."""
+    """Routes over a store; `pipeline` closes connections and rooms of users who lost a login or a membership."""
 
     def __init__(self, store: Store, pipeline: Pipeline) -> None:
         self.store = store
@@ -232,8 +232,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         raise
     except ConnectionResetError:  # broken off by the client in the middle of an upload; nobody reads this
         return _problem(400, "the request broke off", _CODES[400])
-    except Exception as fault:  # a fault of ours is told as JSON too
-        log.error("fault method=%s error=%s", request.method, traceback_without_message(fault))
+    except Exception as error:  # a fault of the server is answered as JSON too
+        log.error("fault method=%s error=%s", request.method, traceback_without_message(error))
         return _problem(500, "something went wrong here", "INTERNAL_ERROR")
 
 

@@ -1,6 +1,6 @@
-"""How a fault of the server's own is told in a log: where it happened, without what it says.
+"""How the server logs a fault of its own: the exception and where it was raised, without the message.
 
-The message of an exception may quote what a client sent, and a log is no place for that.
+The message of an exception may quote what a client sent, and that must not be logged.
 """
 
 from __future__ import annotations
@@ -8,6 +8,6 @@ from __future__ import annotations
 import traceback
 
 
-def traceback_without_message(fault: BaseException) -> str:
-    """Return the kind of an exception and the lines of code it came through."""
-    return f"{type(fault).__name__}\n{''.join(traceback.format_tb(fault.__traceback__))}"
+def traceback_without_message(error: BaseException) -> str:
+    """Return an exception's class and the lines of code that it passed through."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"

@@ -43,14 +43,14 @@ def guard(admits: Admits) -> Any:
         try:
             own_url(request)
         except ValueError:
-            told = {"error": "the Host header cannot be read", "code": "VALIDATION_ERROR"}
-            return web.json_response(told, status=400)
+            error = {"error": "the Host header cannot be read", "code": "VALIDATION_ERROR"}
+            return web.json_response(error, status=400)
         origin = request.headers.get("Origin")
         if origin is None:
             return await handler(request)
         if not admits(origin, request):
-            told = {"error": "pages of this origin may not use this server", "code": "PERMISSION_DENIED"}
-            return web.json_response(told, status=403)
+            error = {"error": "pages of this origin may not use this server", "code": "PERMISSION_DENIED"}
+            return web.json_response(error, status=403)
         asks_first = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
         response = web.Response(status=204) if asks_first else await handler(request)
         if not response.prepared:

@@ -1,6 +1,6 @@
 """What each event does, once everything about it is in order: a command in, an effect or a refusal out.
 
-No I/O, no clock, no sockets, no randomness: ids and times come with the command. Whoever calls has judged the
+No I/O, no clock, no sockets, no randomness: ids and times come with the command. The pipeline has checked the
 shape, the session, the membership and the room before.
 """
 
@@ -57,7 +57,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """What the others in the room are told."""
+    """An event for the other connections in the room."""
 
     event: str
     session: str
@@ -66,7 +66,7 @@ class Emission:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a command comes to: its answer's data, what the others hear, and what changes in the store."""
+    """The result of a command: the answer's data, the broadcast, and the changes in the store."""
 
     answer: Payload
     emission: Emission
@@ -76,9 +76,8 @@ class Effect:
 
 def say(command: Command) -> Effect:
     """Chat: nothing is stored."""
-    said = {"messageId": command.new_id, "timestamp": command.now}
-    told = {**said, "message": command.payload["message"]}
-    return Effect(said, _tell(command, told))
+    answer = {"messageId": command.new_id, "timestamp": command.now}
+    return Effect(answer, _emission(command, {**answer, "message": command.payload["message"]}))
 
 
 def create(command: Command) -> Effect:
@@ -98,26 +97,26 @@ def create(command: Command) -> Effect:
         "version": 1,
         "createdBy": command.user,
     }
-    return Effect({"token": token}, _tell(command, {"token": token}), saved=token)
+    return Effect({"token": token}, _emission(command, {"token": token}), saved=token)
 
 
 def move(command: Command) -> Effect:
     """Give a token another position."""
     token = _changed(command, position=_position(command.payload["position"]))
     answer = {"tokenId": token["id"], "position": token["position"], "version": token["version"]}
-    return Effect(answer, _tell(command, answer), saved=token)
+    return Effect(answer, _emission(command, answer), saved=token)
 
 
 def update(command: Command) -> Effect:
     """Replace the properties of a token that were sent, and no others."""
     token = _changed(command, **_pick(command.payload["updates"], "name", "imageUrl", "size", "isVisible", "data"))
-    return Effect({"token": token}, _tell(command, {"tokenId": token["id"], "token": token}), saved=token)
+    return Effect({"token": token}, _emission(command, {"tokenId": token["id"], "token": token}), saved=token)
 
 
 def delete(command: Command) -> Effect:
     """Take a token away."""
     answer = {"tokenId": command.payload["tokenId"]}
-    return Effect(answer, _tell(command, answer), deleted=answer["tokenId"])
+    return Effect(answer, _emission(command, answer), deleted=answer["tokenId"])
 
 
 EFFECTS: Mapping[str, Callable[[Command], Effect]] = MappingProxyType(
@@ -144,10 +143,10 @@ def _changed(command: Command, **changes: Any) -> Payload:
     return {**command.token, **changes, "version": command.token["version"] + 1, "updatedBy": command.user}
 
 
-def _tell(command: Command, more: Payload) -> Emission:
+def _emission(command: Command, more: Payload) -> Emission:
     place = _pick(command.payload, "sessionId", "encounterId")
-    told = {**place, **more, "userId": command.user, "timestamp": command.now}
-    return Emission(command.event, command.payload["sessionId"], told)
+    payload = {**place, **more, "userId": command.user, "timestamp": command.now}
+    return Emission(command.event, command.payload["sessionId"], payload)
 
 
 def _position(asked: Payload) -> Payload:

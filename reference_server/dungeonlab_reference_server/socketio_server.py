@@ -1,7 +1,7 @@
 """Socket.IO as this server needs it: python-socketio, with the seams it does not offer in public.
 
-Whatever a client sends is answered, or ends that client's own connection. What the packets mean is `pipeline`'s
-business.
+Every packet that a client sends is answered, or ends that client's own connection. `pipeline` knows what the packets
+mean.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ log = logging.getLogger("dungeonlab")
 
 
 class PacketHandler(Protocol):
-    """Whom packets are told."""
+    """Handles what arrives: connections, requests, and what could not be read."""
 
     async def on_connect(self, connection: str, environ: Any, auth: Any = None) -> None:
-        """Raise socketio's `ConnectionRefusedError` for a connection that may not be."""
+        """Accept a connection. Raises socketio's `ConnectionRefusedError` for one that is refused."""
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
-        """Take notice that a connection has ended."""
+        """Handle the end of a connection."""
 
     async def owner(self, environ: Any) -> str | None:
         """Return the user that a handshake's cookie belongs to."""
@@ -61,7 +61,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
     """Hands every request to its handler, with what an answer must be sent to, one at a time for each connection.
 
     The library's own handlers cannot tell whether an answer is wanted, and leave open what becomes of a packet
-    that cannot be decoded, of an upgrade that is begun only, and of a connection lost while it is let in.
+    that cannot be decoded, of an upgrade that is begun only, and of a connection lost while it is accepted.
     """
 
     def __init__(self, handler: PacketHandler, settings: Settings, **options: Any) -> None:
@@ -93,10 +93,10 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
     def _engineio_server_class(self) -> type[Engine]:
         return Engine
 
-    # -- for the handler ------------------------------------------------------------------------------
+    # -- for the handler -----------------------------------------------------------------------------
 
     def is_open(self, connection: str) -> bool:
-        """Whether a connection is let in and has not begun to end."""
+        """Whether a connection is accepted and has not begun to end."""
         return bool(self.manager.is_connected(connection, "/"))
 
     async def answer(self, where: AckAddress, envelope: dict[str, Any]) -> None:
@@ -125,14 +125,14 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
                 await asyncio.sleep(0)  # an upload may hold thousands of packets, and others want their turn
             try:
                 await self._take(eio_sid, data)
-            except Exception as error:  # whatever a hostile packet provokes, it must end here
+            except Exception as error:  # a hostile packet may raise anything, and ends its own connection only
                 log.warning("unreadable packet error=%s", type(error).__name__)
                 await self._hang_up(eio_sid)
 
     async def _take(self, eio_sid: str, data: object) -> None:
         """Take one packet. Raises on one that ends the connection."""
         if isinstance(data, bytes):
-            self._throw_away(eio_sid)
+            self._discard_attachment(eio_sid)
             return
         if not isinstance(data, str):
             raise TypeError("no Socket.IO packet")
@@ -146,14 +146,14 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
             return  # an answer to what was never asked
         connection = self.manager.sid_from_eio_sid(eio_sid, "/")
         if connection is None:
-            raise ValueError("a request before the connection was let in")
+            raise ValueError("a request before the connection was accepted")
         where = (eio_sid, int(head["number"])) if head["number"] else None
         size = len(data) if data.isascii() else len(data.encode())
         if not self.handler.admits(connection, size):
             await self.handler.on_excess(connection, where)
             return
         try:
-            request = self._read(data, head.end(), size)
+            request = _decode(data, head.end(), size, self.largest, self.most_values)
         except ValueError as problem:
             await self.handler.on_unreadable(connection, str(problem), where)
         else:
@@ -163,21 +163,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
     async def _handle_event(self, *_: Any) -> None:
         raise ValueError("a request to another namespace, or under a number too long")
 
-    def _read(self, data: str, begin: int, size: int) -> list[Any]:
-        """Return the array that a request consists of. Raises `ValueError` with a sentence for the client."""
-        if size > self.largest:
-            raise ValueError(f"larger than {self.largest} bytes")
-        if is_crowded(data, self.most_values):
-            raise ValueError(f"more than {self.most_values} values")
-        try:
-            request = json.loads(data[begin:])
-        except (ValueError, RecursionError):
-            raise ValueError("this is not JSON, or nested too deep to be read") from None
-        if not isinstance(request, list):
-            raise ValueError("expected an array: the event's name and one object")
-        return request
-
-    def _throw_away(self, eio_sid: str) -> None:
+    def _discard_attachment(self, eio_sid: str) -> None:
         if not self._attachments.get(eio_sid):
             raise ValueError("binary data that belongs to nothing")
         self._attachments[eio_sid] -= 1
@@ -218,8 +204,8 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
         if self._connects[eio_sid] > _CONNECTS:
             raise ValueError("nothing but CONNECT packets")
         if namespace not in (None, "/") or self.manager.sid_from_eio_sid(eio_sid, "/") is not None:
-            told = {"message": "there is no such namespace, or you are in it already"}
-            await self._send_packet(eio_sid, self.packet_class(4, data=told, namespace=namespace))
+            refusal = {"message": "there is no such namespace, or you are in it already"}
+            await self._send_packet(eio_sid, self.packet_class(4, data=refusal, namespace=namespace))
             return
         try:
             await super()._handle_connect(eio_sid, "/", data)
@@ -235,7 +221,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
             self._wait_outside(eio_sid)
 
     async def _forget_if_gone(self, eio_sid: str) -> None:
-        """Forget a connection that was lost while it was let in: the library told nobody of its end."""
+        """Forget a connection that was lost while it was accepted: the library reports no end of it."""
         connection, socket = self.manager.sid_from_eio_sid(eio_sid, "/"), self.eio.sockets.get(eio_sid)
         if connection is None:
             return
@@ -260,30 +246,12 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
         await self.eio.hang_up_if_stuffed(eio_sid)
 
     async def _translate(self, request: web.Request) -> dict[str, Any]:
-        """Return a request as Engine.IO wants it, an upload read and looked at. The library drops what it dislikes."""
+        """Return a request as Engine.IO expects it, with its upload read and checked."""
         environ: dict[str, Any] = translate(request)
         if request.method != "POST":
             return environ
-        body = await self._upload(request)
+        body = await _upload(request, self.eio, self.uploads, SLACK * self.largest)
         return {**environ, "CONTENT_LENGTH": str(len(body)), "wsgi.input": _Upload(body)}
-
-    async def _upload(self, request: web.Request) -> bytes:
-        """Read an upload, if it belongs to a connection."""
-        eio_sid = request.query.get("sid", "")
-        socket = self.eio.sockets.get(eio_sid)
-        if socket is None or socket.closed or socket.upgraded:
-            return b""  # the library refuses it, whatever it says
-        owner = self.eio.owners.get(eio_sid)
-        largest = SLACK * self.largest if owner else min(FREE, SLACK * self.largest)
-        body = await self.uploads.read(request, largest, owner)
-        try:
-            if not are_packets(body.decode()):
-                raise ValueError("no Engine.IO packet")
-        except ValueError:
-            log.warning("unreadable upload")
-            await self._hang_up(eio_sid)
-            raise web.HTTPBadRequest from None
-        return body
 
 
 class _Upload:
@@ -292,3 +260,36 @@ class _Upload:
 
     async def read(self, _: int) -> bytes:
         return self._body
+
+
+def _decode(data: str, begin: int, size: int, largest: int, most_values: int) -> list[Any]:
+    """Return the array that a request consists of. Raises `ValueError` with a sentence for the client."""
+    if size > largest:
+        raise ValueError(f"larger than {largest} bytes")
+    if is_crowded(data, most_values):
+        raise ValueError(f"more than {most_values} values")
+    try:
+        request = json.loads(data[begin:])
+    except (ValueError, RecursionError):
+        raise ValueError("this is not JSON, or nested too deep to be read") from None
+    if not isinstance(request, list):
+        raise ValueError("expected an array: the event's name and one object")
+    return request
+
+
+async def _upload(request: web.Request, engine: Engine, uploads: Uploads, largest: int) -> bytes:
+    """Read the body of a polling client's request, if it belongs to a connection. Raises 400 for no packets."""
+    eio_sid = request.query.get("sid", "")
+    socket = engine.sockets.get(eio_sid)
+    if socket is None or socket.closed or socket.upgraded:
+        return b""  # the library refuses it in any case
+    owner = engine.owners.get(eio_sid)
+    body = await uploads.read(request, largest if owner else min(FREE, largest), owner)
+    try:
+        if not are_packets(body.decode()):
+            raise ValueError("no Engine.IO packet")
+    except ValueError:
+        log.warning("unreadable upload")
+        await engine.hang_up(eio_sid)
+        raise web.HTTPBadRequest from None
+    return body

@@ -38,7 +38,7 @@ class Store(Protocol):
     def turn(self, key: str) -> AbstractAsyncContextManager[object]:
         """Be alone with a session or a user, named by its id, for as long as the block lasts.
 
-        Whoever needs both takes the session first. A turn is not to be taken twice by one task.
+        A task that needs both takes the session first. A task must not take a turn twice.
         """
 
     async def add_user(self, user: User) -> bool:

@@ -1,7 +1,7 @@
 """Reads what clients upload: for a limited time, up to a limited size, and only so much of it at once.
 
 The first 64 kB of each body or message need no permission. What goes beyond is claimed from a pool: so many
-bytes for all, so many for each user. Whoever is not logged in gets nothing from the pool.
+bytes for all, so many for each user. Users who are not logged in get nothing from the pool.
 """
 
 from __future__ import annotations

@@ -112,8 +112,8 @@ class SendsFurtherEvents(Pipeline):
     One of them sends to a room, when a user enters it, the profiles of all its users.
     """
 
-    def _sits(self, user: str, session: str) -> bool:  # noqa: ARG002
-        return False  # as if each connection were the user's first and last
+    def has_joined(self, user: str, session: str) -> bool:  # noqa: ARG002
+        return False  # as if each connection were its user's first, and last
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
         await super().on_connect(connection, environ)

@@ -6,7 +6,8 @@ import itertools
 import re
 from typing import Any
 
-from dungeonlab_reference_server.pipeline import Pipeline, now
+from dungeonlab_reference_server.pipeline import Pipeline
+from dungeonlab_reference_server.rooms import now
 from dungeonlab_reference_server.rules import Emission, Payload, Session
 from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_reference_server.store import MemoryStore

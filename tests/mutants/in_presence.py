@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dungeonlab_reference_server.pipeline import Pipeline, now
+from dungeonlab_reference_server.pipeline import Pipeline
+from dungeonlab_reference_server.rooms import now
 from dungeonlab_reference_server.rules import Emission, Payload
 from tests.mutants.fault import faulty
 
