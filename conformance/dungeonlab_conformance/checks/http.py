@@ -8,7 +8,14 @@ from urllib.parse import urlsplit
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.http.fuzzer import ACCEPTED, DESCRIBED, REFUSED, Generator
-from dungeonlab_conformance.clients.http.users import HttpUser, HttpUsers, Reply, described, http_users, operations
+from dungeonlab_conformance.clients.http.users import (
+    HttpUser,
+    HttpUsers,
+    Reply,
+    http_users,
+    must_be_described,
+    operations,
+)
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.results.errors import Broken, Unjudged
@@ -39,8 +46,8 @@ async def every_operation(stage: Stage) -> None:
 
 
 async def _succeeds(who: HttpUser, operation: str, body: object = None, **ids: str) -> Reply:
-    reply = await who.is_answered(operations()[operation].success, operation, body, **ids)
-    described(reply)
+    reply = await who.must_be_answered(operations()[operation].success, operation, body, **ids)
+    must_be_described(reply)
     return reply
 
 
@@ -56,12 +63,12 @@ async def errors_are_json(stage: Stage) -> None:
         host, guest = await http.user("host"), await http.user("guest")
         nobody, session = await http.anonymous(), await http.session(host)
         for reply in (
-            await nobody.asks("showMe"),
-            await nobody.asks("logIn", {**host.credentials, "password": "wrong"}),
-            await nobody.asks("register", {"username": 5}),
-            await nobody.asks("register", host.credentials),
-            await guest.asks("deleteSession", sessionId=session),
-            await host.asks("showSession", sessionId="no-such-session"),
+            await nobody.try_send("showMe"),
+            await nobody.try_send("logIn", {**host.credentials, "password": "wrong"}),
+            await nobody.try_send("register", {"username": 5}),
+            await nobody.try_send("register", host.credentials),
+            await guest.try_send("deleteSession", sessionId=session),
+            await host.try_send("showSession", sessionId="no-such-session"),
         ):
             if reply.status < 400:
                 raise Unjudged(f"{reply.operation.method} {reply.operation.path} was not refused")
@@ -75,7 +82,7 @@ async def logging_in_needs_the_password(stage: Stage) -> None:
     """The host logs in; with another password, a longer or an empty one, or under no account's name, nobody does."""
     async with http_users(stage.target, stage.journal) as http:
         host, nobody = await http.user("host"), await http.anonymous()
-        await nobody.does("logIn", host.credentials)
+        await nobody.send("logIn", host.credentials)
         thief = await http.anonymous("thief")
         for password in ("wrong", host.password + "x", host.password[:-1], host.password.swapcase()):
             await _stays_out(thief, {**host.credentials, "password": password})
@@ -83,8 +90,8 @@ async def logging_in_needs_the_password(stage: Stage) -> None:
 
 
 async def _stays_out(who: HttpUser, credentials: dict[str, str]) -> None:
-    await who.is_answered(401, "logIn", credentials)
-    await who.is_answered(401, "showMe")
+    await who.must_be_answered(401, "logIn", credentials)
+    await who.must_be_answered(401, "showMe")
 
 
 @check("http/username-taken-once")
@@ -92,8 +99,8 @@ async def a_username_is_taken_once(stage: Stage) -> None:
     """The host registers; under the same name nobody else can, and the host's password goes on being the host's."""
     async with http_users(stage.target, stage.journal) as http:
         host, thief = await http.user("host"), await http.anonymous("thief")
-        await thief.is_answered(409, "register", {"username": host.username, "password": thief.password})
-        await host.is_answered(200, "logIn", host.credentials)
+        await thief.must_be_answered(409, "register", {"username": host.username, "password": thief.password})
+        await host.must_be_answered(200, "logIn", host.credentials)
 
 
 async def _session_cookies(who: HttpUser, reply: Reply) -> dict[str, set[str]]:
@@ -105,7 +112,7 @@ async def _session_cookies(who: HttpUser, reply: Reply) -> dict[str, set[str]]:
             SimpleCookie()[name] = value
         except CookieError:
             continue  # no cookie, whatever the header says
-        if (await who.asks("showMe", cookies={name: value})).status == 200:
+        if (await who.try_send("showMe", cookies={name: value})).status == 200:
             found[name] = {part.strip().lower() for part in header.split(";")[1:]}
     if not found:
         raise Unjudged("no single cookie of a login proves who somebody is")
@@ -119,7 +126,7 @@ async def the_cookie_is_out_of_reach(stage: Stage) -> None:
     async with http_users(stage.target, stage.journal) as http:
         host = await http.anonymous("host")
         for operation in ("register", "logIn"):
-            reply = await host.is_answered(operations()[operation].success, operation, host.credentials)
+            reply = await host.must_be_answered(operations()[operation].success, operation, host.credentials)
             for name, attributes in (await _session_cookies(host, reply)).items():
                 held = attributes | ({"samesite=lax"} if "samesite=strict" in attributes else set())
                 if missing := [attribute for attribute in wanted if attribute not in held]:
@@ -133,7 +140,7 @@ async def the_cookie_is_random(stage: Stage) -> None:
         host = await http.user("host")
         seen: list[dict[str, str]] = []
         for _ in range(2):
-            reply = await host.asks("logIn", host.credentials)
+            reply = await host.try_send("logIn", host.credentials)
             names = await _session_cookies(host, reply)
             seen.append({name: host.cookies.get(name, "") for name in names})
         for name, value in seen[0].items():
@@ -156,7 +163,7 @@ async def the_cookie_is_needed(stage: Stage) -> None:
                 if row.needs_login:
                     body = {"name": "conformance"} if row.method == "POST" and row.id != "logOut" else None
                     needed = {key: value for key, value in ids.items() if "{" + key + "}" in row.path}
-                    await host.is_answered(401, row.id, body, cookies=cookies, **needed)
+                    await host.must_be_answered(401, row.id, body, cookies=cookies, **needed)
 
 
 @check("http/logout-ends-the-login")
@@ -165,10 +172,10 @@ async def logging_out_ends_the_login(stage: Stage) -> None:
     async with http_users(stage.target, stage.journal) as http:
         host = await http.user("host")
         kept = host.cookies
-        if (await host.asks("showMe", cookies=kept)).status != 200:
+        if (await host.try_send("showMe", cookies=kept)).status != 200:
             raise Unjudged("the cookies of a login do not prove who somebody is")
-        await host.is_answered(204, "logOut")
-        await host.is_answered(401, "showMe", cookies=kept)
+        await host.must_be_answered(204, "logOut")
+        await host.must_be_answered(401, "showMe", cookies=kept)
 
 
 @check("http/caller-becomes-game-master")
@@ -177,7 +184,7 @@ async def the_caller_becomes_game_master(stage: Stage) -> None:
     async with http_users(stage.target, stage.journal) as http:
         host, guest = await http.user("host"), await http.user("guest")
         session = await http.session(host, guest)
-        shown = await host.does("showSession", sessionId=session)
+        shown = await host.send("showSession", sessionId=session)
         if shown.get("gameMasterId") != host.id:
             raise Broken(f"the host's id {host.id!r}", quoted(shown.get("gameMasterId")), "$.gameMasterId")
         if shown.get("participantIds") != [guest.id]:
@@ -191,10 +198,10 @@ async def a_session_is_shown_to_members(stage: Stage) -> None:
         host, guest, stranger = await _three(http)
         session = await http.session(host, guest)
         for member in (host, guest):
-            await member.is_answered(200, "showSession", sessionId=session)
-        await stranger.is_answered(403, "showSession", sessionId=session)
-        await host.does("revokeParticipant", sessionId=session, userId=guest.id)
-        await guest.is_answered(403, "showSession", sessionId=session)
+            await member.must_be_answered(200, "showSession", sessionId=session)
+        await stranger.must_be_answered(403, "showSession", sessionId=session)
+        await host.send("revokeParticipant", sessionId=session, userId=guest.id)
+        await guest.must_be_answered(403, "showSession", sessionId=session)
 
 
 @check("http/game-master-only")
@@ -203,13 +210,13 @@ async def what_only_the_game_master_may_do(stage: Stage) -> None:
     async with http_users(stage.target, stage.journal) as http:
         host, guest, stranger = await _three(http)
         session = await http.session(host, guest)
-        before = (await host.does("showSession", sessionId=session)).get("participantIds")
+        before = (await host.send("showSession", sessionId=session)).get("participantIds")
         for who in (guest, stranger):
-            await who.is_answered(403, "enrolParticipant", sessionId=session, userId=stranger.id)
-            await who.is_answered(403, "revokeParticipant", sessionId=session, userId=guest.id)
-            await who.is_answered(403, "openEncounter", {"name": "conformance"}, sessionId=session)
-            await who.is_answered(403, "deleteSession", sessionId=session)
-        after = (await host.does("showSession", sessionId=session)).get("participantIds")
+            await who.must_be_answered(403, "enrolParticipant", sessionId=session, userId=stranger.id)
+            await who.must_be_answered(403, "revokeParticipant", sessionId=session, userId=guest.id)
+            await who.must_be_answered(403, "openEncounter", {"name": "conformance"}, sessionId=session)
+            await who.must_be_answered(403, "deleteSession", sessionId=session)
+        after = (await host.send("showSession", sessionId=session)).get("participantIds")
         if not same(after, before):
             raise Broken(f"the participants to stay {quoted(before)}", quoted(after), "$.participantIds")
 
@@ -224,12 +231,12 @@ async def what_is_not_there_is_not_found(stage: Stage) -> None:
     async with http_users(stage.target, stage.journal) as http:
         host = await http.user("host")
         session, gone = await http.session(host), await http.session(host)
-        await host.does("deleteSession", sessionId=gone)
+        await host.send("deleteSession", sessionId=gone)
         for unknown in ("no-such-session", gone):
-            await host.is_answered(404, "showSession", sessionId=unknown)
-            await host.is_answered(404, "openEncounter", {"name": "conformance"}, sessionId=unknown)
-            await host.is_answered(404, "deleteSession", sessionId=unknown)
-        await host.is_answered(404, "enrolParticipant", sessionId=session, userId="no-such-user")
+            await host.must_be_answered(404, "showSession", sessionId=unknown)
+            await host.must_be_answered(404, "openEncounter", {"name": "conformance"}, sessionId=unknown)
+            await host.must_be_answered(404, "deleteSession", sessionId=unknown)
+        await host.must_be_answered(404, "enrolParticipant", sessionId=session, userId="no-such-user")
 
 
 @check(ACCEPTED, REFUSED, DESCRIBED, destructive=1)

@@ -84,7 +84,7 @@ class HttpUser:
     id: str = ""
     opened: list[str] = field(default_factory=list)
 
-    async def asks(
+    async def try_send(
         self, operation: str, body: Any = None, *, cookies: Mapping[str, str] | None = None, **ids: str
     ) -> Reply:
         """Make a request; with `cookies` those alone are sent. Raises `Gone` or `Unjudged` if no answer comes."""
@@ -129,16 +129,16 @@ class HttpUser:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Gone(f"{what} failed: {reason(error)}") from None
 
-    async def does(self, operation: str, body: Any = None, **ids: str) -> Any:
+    async def send(self, operation: str, body: Any = None, **ids: str) -> Any:
         """Make a request as a preparation; returns the JSON of its success, anything else leaves the scene unjudged."""
-        reply = await self.asks(operation, body, cookies=None, **ids)
+        reply = await self.try_send(operation, body, cookies=None, **ids)
         if not 200 <= reply.status < 300:
             raise Unjudged(f"{self.name}'s {operation} was answered {reply}")
         return reply.json if isinstance(reply.json, dict) else {}
 
-    async def is_answered(self, status: int, operation: str, body: Any = None, **options: Any) -> Reply:
+    async def must_be_answered(self, status: int, operation: str, body: Any = None, **options: Any) -> Reply:
         """Make a request that must be answered with a status."""
-        reply = await self.asks(operation, body, **options)
+        reply = await self.try_send(operation, body, **options)
         if reply.status != status:
             raise Broken(f"{status} for {self.name}'s {reply.operation.method} {reply.operation.path}", f"{reply}")
         return reply
@@ -174,7 +174,7 @@ class HttpUsers:
     async def user(self, name: str) -> HttpUser:
         """Return a user who has registered."""
         user = await self.anonymous(name)
-        made = await user.does("register", user.credentials)
+        made = await user.send("register", user.credentials)
         if not isinstance(made.get("id"), str):
             raise Unjudged(f"registering {name} told no id: {made}")
         user.id = made["id"]
@@ -182,11 +182,11 @@ class HttpUsers:
 
     async def session(self, host: HttpUser, *members: HttpUser) -> str:
         """Open a session of the host's with these members; return its id."""
-        made = await host.does("openSession", {"name": f"conformance-{_RUN}"})
+        made = await host.send("openSession", {"name": f"conformance-{_RUN}"})
         if not isinstance(made.get("id"), str):
             raise Unjudged(f"opening a session told no id: {made}")
         for member in members:
-            await host.does("enrolParticipant", sessionId=made["id"], userId=member.id)
+            await host.send("enrolParticipant", sessionId=made["id"], userId=member.id)
         session: str = made["id"]
         return session
 
@@ -202,7 +202,7 @@ async def http_users(target: Target, journal: Journal) -> AsyncIterator[HttpUser
             for user in made.users:
                 for session in user.opened:
                     try:
-                        await user.asks("deleteSession", sessionId=session)
+                        await user.try_send("deleteSession", sessionId=session)
                     except Unjudged:
                         break
 
@@ -225,7 +225,7 @@ def operations() -> Mapping[str, Operation]:
     }
 
 
-def described(reply: Reply) -> None:
+def must_be_described(reply: Reply) -> None:
     """Raise `Broken` for an answer that the description does not know: its status, its kind, or its body."""
     what = f"{reply.operation.method} {reply.operation.path}"
     response = reply.operation.responses.get(str(reply.status))

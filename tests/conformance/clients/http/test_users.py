@@ -13,7 +13,7 @@ from tests.mutants.judge import judged
 
 from dungeonlab_conformance.cli import main
 from dungeonlab_conformance.clients.http import fuzzer
-from dungeonlab_conformance.clients.http.users import Reply, described, operations
+from dungeonlab_conformance.clients.http.users import Reply, must_be_described, operations
 from dungeonlab_conformance.results.claim import musts
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.runner.selection import Selection, scenes
@@ -74,9 +74,9 @@ def reply(status: int, body: object, *, content_type: str = "application/json") 
 
 def test_an_answer_as_described_is_none_to_speak_of() -> None:
     """Success and each refusal that the description knows."""
-    described(reply(200, SESSION))
-    described(reply(403, {"error": "no", "code": "PERMISSION_DENIED"}))
-    described(Reply(operations()["logOut"], 204, "", ""))
+    must_be_described(reply(200, SESSION))
+    must_be_described(reply(403, {"error": "no", "code": "PERMISSION_DENIED"}))
+    must_be_described(Reply(operations()["logOut"], 204, "", ""))
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,6 @@ def test_an_answer_as_described_is_none_to_speak_of() -> None:
 def test_an_answer_otherwise_is_told(came: Reply, path: str | None, got: str) -> None:
     """What was expected, what came, and where."""
     with pytest.raises(Broken) as broken:
-        described(came)
+        must_be_described(came)
     assert broken.value.path == path
     assert got in broken.value.got
