@@ -81,7 +81,7 @@ def payload(finding: dict[str, Any]) -> Any:
 @pytest.fixture
 def faulty(request: pytest.FixtureRequest) -> Iterator[str]:
     """Return the URL of a faulty server."""
-    with served(Variant(wire=request.param)) as url:
+    with served(Variant(pipeline=request.param)) as url:
         yield url
 
 
