@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
@@ -19,7 +19,7 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import QUOTED, Arguments, quoted
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries, contains
-from dungeonlab_conformance.record.observation import Act, Observation, Request
+from dungeonlab_conformance.record.observation import Act, EndOfStay, Observation, Request
 from dungeonlab_conformance.target.dialect import Dialect, PropertyNames
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
@@ -116,9 +116,9 @@ def journals(draw: st.DrawFn) -> Journal:
     for connection, user in enumerate(USERS, 1):
         scene.comes(connection, user)
         if draw(st.booleans()):
-            stay = scene.sits(connection, user)
+            stay = scene.joins(connection, user)
             if draw(st.booleans()):
-                scene.ends(stay, draw(st.sampled_from(["left", "switched", "revoked", "closed", "gone"])))
+                scene.ends(stay, draw(st.sampled_from(get_args(EndOfStay))))
     for _ in range(draw(st.integers(1, 8))):
         _ask(draw, scene)
         _send(draw, scene)
@@ -130,18 +130,12 @@ def _ask(draw: st.DrawFn, scene: Written) -> None:
     request = Request(
         event,
         tuple(draw(st.lists(bodies(event, "request"), max_size=2))),
-        None,
+        draw(st.sampled_from([None, MARK, "k", 100_007])),
         draw(st.sampled_from(["s", "t", None])),
-    )
-    request.mark = draw(st.sampled_from([None, MARK, "k", 100_007]))
-    request.connection = draw(st.integers(1, 5))
-    request.user, request.at = USERS[request.connection - 1], scene._tick()
-    request.outcome = draw(st.sampled_from(["accepted", "refused", "unknown"]))
-    request.legal, request.requirement = (
         draw(st.booleans()),
         draw(st.sampled_from([None, "chat/text-arrives-unchanged"])),
     )
-    scene.journal.requests.append(request)
+    scene.sends(draw(st.integers(1, 5)), request, draw(st.sampled_from(["accepted", "refused", "unknown"])))
 
 
 def _send(draw: st.DrawFn, scene: Written) -> None:
@@ -149,7 +143,7 @@ def _send(draw: st.DrawFn, scene: Written) -> None:
     act = draw(st.sampled_from(ACTS))
     direction = "ack" if act == "is answered" else "emission"
     args = tuple(draw(st.lists(bodies(name if isinstance(name, str) else "", direction), max_size=2)))
-    request = draw(st.sampled_from(scene.journal.requests)) if act.startswith("is answered") else None
+    request = draw(st.sampled_from(list(scene.journal.requests))) if act.startswith("is answered") else None
     wire = draw(st.sampled_from([None, (name, args), ("chatMessage", args), ("odd name", ({},))]))
     scene.journal.write(f"#{1}", draw(st.integers(0, 5)), act, name, args, request, wire=wire)
 
@@ -232,8 +226,8 @@ def test_ten_times_as_much_takes_ten_times_as_long(what: str) -> None:
 
 def _processor_time(event: str, body: Any, times: int) -> float:
     scene = Written()
-    scene.sits(1, "alice")
-    scene.sits(2, "bob")
+    scene.joins(1, "alice")
+    scene.joins(2, "bob")
     for number in range(100):
         scene.says(1, f"mark-abc-{number}.")
         scene.says(1, f"text {number}", mark=None)

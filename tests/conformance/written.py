@@ -1,66 +1,83 @@
-"""Journals written by hand: who sat where, what was asked, who heard what. One unit of time passes with each act."""
+"""Journals written by hand: who joined what, what was asked, who heard what. One unit of time passes with each act."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 from dungeonlab_conformance.invariants.breaches import Breach, breaches
 from dungeonlab_conformance.invariants.deliveries import Ledger
-from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Observation, Request, RoomStay
+from dungeonlab_conformance.record.observation import (
+    EndOfStay,
+    Observation,
+    Request,
+    RequestOutcome,
+    RoomStay,
+    SentRequest,
+)
 from dungeonlab_spec import Catalogue
 
 TIME = "2026-01-02T03:04:05.678Z"
-_NUMBERS = itertools.count(1)
-
-Why = Literal["", "left", "switched", "revoked", "closed", "gone"]
 
 
 class Written:
-    """The journal of one scene in session `s`, whose members are gm, alice, bob and carol; t is another session."""
+    """The journal of one scene in session `s`, whose members are gm, alice, bob and carol; dave is one of another."""
 
     def __init__(self, session: str = "s") -> None:
         self.session = session
-        self.journal = Journal(members={session: {"gm", "alice", "bob", "carol"}, f"{session}-other": {"dave"}})
+        self.elsewhere = f"{session}-other"
         self.now = 0.0
+        self.journal = Journal(self._tick)
+        self.rooms = self.journal.rooms
+        self.rooms.opened(session, {"gm", "alice", "bob", "carol"})
+        self.rooms.opened(self.elsewhere, {"dave"})
 
     def comes(self, connection: int, user: str) -> int:
         """Connect a user."""
-        self.journal.users[connection] = user
+        self.rooms.connected(connection, user)
         return connection
 
-    def sits(self, connection: int, user: str, session: str | None = None) -> RoomStay:
-        """Connect a user and seat the connection."""
+    def joins(self, connection: int, user: str, session: str | None = None) -> RoomStay:
+        """Connect a user and let the connection join a room."""
         self.comes(connection, user)
-        stay = RoomStay(connection, session or self.session, self._tick(), acked_at=self._tick())
-        self.journal.stays.append(stay)
-        return stay
+        return self.rooms.joined(self.rooms.join_asked(connection, session or self.session))
 
-    def ends(self, stay: RoomStay, why: Why) -> None:
+    def is_refused_to_join(self, connection: int, user: str) -> None:
+        """Connect a user and refuse the connection the room."""
+        self.comes(connection, user)
+        self.rooms.join_refused(self.rooms.join_asked(connection, self.session))
+
+    def ends(self, stay: RoomStay, why: EndOfStay) -> None:
         """End a stay; one that the server ends does so when it likes, and that is noticed now."""
+        user = self.rooms.users[stay.connection]
+        if why == "switched":
+            self.joins(stay.connection, str(user), self.elsewhere)
+            return
         now = self._tick()
-        stay.end(why, now, 0.0 if why == "closed" else now)
+        if why == "left":
+            self.rooms.left(stay.connection, now, now)
+        elif why == "revoked":
+            self.rooms.revoked(str(user), now, now)
+        else:
+            self.rooms.closed(stay.connection, now, by_server=why == "closed")
 
-    def says(self, connection: int, text: str, **more: Any) -> Request:
-        """Have somebody say something that is accepted, unless told otherwise; the text is its mark."""
+    def says(
+        self, connection: int, text: str, *, outcome: RequestOutcome = "accepted", **otherwise: Any
+    ) -> SentRequest:
+        """Have somebody say something, with the text as its mark; `otherwise` are other fields of the request."""
         body = {"sessionId": self.session, "message": text}
-        request = Request("chat-message", (body,), text, self.session, outcome="accepted")
-        for name, value in {
-            "actor": f"#{connection}",
-            "user": self.journal.users.get(connection),
-            "connection": connection,
-            "at": self._tick(),
-            **more,
-        }.items():
-            setattr(request, name, value)
-        self.journal.requests.append(request)
-        return request
+        fields = {"args": (body,), "mark": text, "session": self.session, **otherwise}
+        return self.sends(connection, Request("chat-message", **fields), outcome)
 
-    def hears(self, connection: int, request: Request, **otherwise: Any) -> Observation:
-        """Have a connection be sent the broadcast of a request, as it should be but for what is `otherwise`."""
+    def sends(self, connection: int, request: Request, outcome: RequestOutcome = "accepted") -> SentRequest:
+        """Have a connection send a request."""
+        return self.journal.sent(
+            request, f"#{connection}", self.rooms.users.get(connection), connection, outcome=outcome
+        )
+
+    def broadcast(self, request: SentRequest, **otherwise: Any) -> dict[str, Any]:
+        """Return what the others are sent of a message, as it should be but for what is `otherwise`."""
         body = {
             "sessionId": request.session,
             "messageId": "m",
@@ -68,13 +85,20 @@ class Written:
             "message": request.args[0]["message"],
             "timestamp": TIME,
         }
-        return self.is_sent(connection, "chat-message", {**body, **otherwise})
+        return {**body, **otherwise}
+
+    def hears(self, connection: int, request: SentRequest, **otherwise: Any) -> Observation:
+        """Have a connection be sent the broadcast of a message."""
+        return self.is_sent(connection, "chat-message", self.broadcast(request, **otherwise))
 
     def is_sent(self, connection: int, event: str, *args: Any) -> Observation:
         """Have a connection be sent anything."""
-        seen = Observation(next(_NUMBERS), self._tick(), f"#{connection}", connection, "hears", event, Arguments(args))
-        self.journal.observations.append(seen)
-        return seen
+        return self.journal.write(f"#{connection}", connection, "hears", event, args)
+
+    def is_answered(self, connection: int, request: SentRequest, *args: Any, again: bool = False) -> Observation:
+        """Have a connection be answered, or answered `again`."""
+        act = "is answered again" if again else "is answered"
+        return self.journal.write(f"#{connection}", connection, act, request.event, args, request)  # type: ignore[arg-type]
 
     def _tick(self) -> float:
         self.now += 1.0

@@ -6,6 +6,7 @@ Most of these scenes send what is refused, or ask for no callback: a server may 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
@@ -36,10 +37,9 @@ def malformed(event: Event) -> Request:
 
 
 def refusable(event: Event, request: Request) -> Request:
-    """Make a valid request one that is refused all the same: it asks for what does not exist."""
+    """Return a valid request as one that is refused all the same: it asks for what does not exist."""
     key = "sessionId" if event.scope == "session" or "membership" in event.needs else "userId"
-    request.args[0][key], request.mark = f"no-such-{key.removesuffix('Id')}-{new_mark()[:-1]}", None
-    return request
+    return request.with_properties({key: f"no-such-{key.removesuffix('Id')}-{new_mark()[:-1]}"}, mark=None)
 
 
 @check("acks/success-shape")
@@ -185,28 +185,26 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
         mallory = await stage.connected("mallory")
         request = await stage.request(event, fresh=True)
         if event.name == "get-user-data":
-            request.args[0]["userId"] = alice.user
+            request = request.with_properties({"userId": alice.user})
         yield mallory, request, {"PERMISSION_DENIED"}
-        if request.outcome == "refused" and "membership" in event.needs:
+        if stage.journal.outcome(request) == "refused" and "membership" in event.needs:
             async for wrong, codes in _two_causes(stage, event, alice):
                 yield mallory, wrong, codes
-        elif request.outcome == "refused":
+        elif stage.journal.outcome(request) == "refused":
             nobody = Request(event.name, ({"userId": f"no-such-user-{new_mark()[:-1]}"},), None, None)
             yield mallory, nobody, {"PERMISSION_DENIED"}  # whether or not there is such a user
     if "joined" in event.needs:
         absent = await stage.connected("bob")
         yield absent, await stage.request(event), {"NOT_JOINED"}
     if "SESSION_NOT_FOUND" in event.refusals:
-        request = await stage.request(event)
-        request.args[0]["sessionId"] = f"no-such-session-{new_mark()[:-1]}"  # which no other scene has tried to open
+        nowhere = f"no-such-session-{new_mark()[:-1]}"  # which no other scene has tried to open
+        request = (await stage.request(event)).with_properties({"sessionId": nowhere})
         yield alice, request, {"SESSION_NOT_FOUND"} | hidden
     if "encounter" in event.needs:
-        request = await stage.request(event, fresh=True)
-        request.args[0]["encounterId"] = "no-such-encounter"
+        request = (await stage.request(event, fresh=True)).with_properties({"encounterId": "no-such-encounter"})
         yield alice, request, {"ENCOUNTER_NOT_FOUND", "TOKEN_NOT_FOUND"} & set(event.refusals) | hidden
     if "token" in event.needs:
-        request = await stage.request(event)
-        request.args[0]["tokenId"] = "no-such-token"
+        request = (await stage.request(event)).with_properties({"tokenId": "no-such-token"})
         yield alice, request, {"TOKEN_NOT_FOUND"} | hidden
 
 
@@ -215,14 +213,14 @@ async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator
     for key in ("encounterId", "tokenId"):
         request = await stage.request(event)
         if key in request.args[0]:
-            request.args[0][key], request.mark = f"no-such-{key.removesuffix('Id')}", None
-            yield request, {"PERMISSION_DENIED"}
+            unknown = {key: f"no-such-{key.removesuffix('Id')}"}
+            yield request.with_properties(unknown, mark=None), {"PERMISSION_DENIED"}
     request = await stage.request(event)
     misshapen = next((key for key, value in request.args[0].items() if not key.endswith("Id")), None)
     if misshapen is not None:
-        request.args[0][misshapen], request.mark, request.legal = 5, None, False
-        if (await alice.try_send(request)).code == "VALIDATION_ERROR":
-            yield Request(request.event, request.args, None, request.session, legal=False), {"VALIDATION_ERROR"}
+        wrong = request.with_properties({misshapen: 5}, mark=None, legal=False)
+        if (await alice.try_send(wrong)).code == "VALIDATION_ERROR":
+            yield replace(wrong), {"VALIDATION_ERROR"}
 
 
 @check("acks/failure-without-callback-emits-error", phase="last")

@@ -159,11 +159,9 @@ async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
     if (await mallory.try_send(request)).accepted or (await mallory.try_join(stage.session)).accepted:
         raise Unjudged("mallory is let through without claiming anything")
     request = await stage.request(event, fresh=True)
-    request.args[0].update(_claims(alice))
-    await mallory.must_be_refused(request)
+    await mallory.must_be_refused(request.with_properties(_claims(alice)))
     await _cannot_connect_as(stage, alice, mallory, await stage.request(event, fresh=True))
-    request = await stage.request(event)
-    request.args[0].update(_claims(alice))
+    request = (await stage.request(event)).with_properties(_claims(alice))
     await bob.send(request)
     if event.is_broadcast:
         heard = (await carol.hear(request)).args[0]

@@ -1,6 +1,7 @@
 """Who may do what, asked anew with every request."""
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
@@ -74,8 +75,7 @@ async def membership_is_checked_every_time(stage: Stage, event: Event) -> None:
 async def _foreign(stage: Stage, event: Event, place: Place) -> Request:
     """Return a request in the scene's session that names what belongs to another place."""
     request = await stage.request(event, place=place)
-    request.args[0]["sessionId"] = request.session = stage.session
-    return request
+    return request.with_properties({"sessionId": stage.session}, session=stage.session)
 
 
 @check("authorization/foreign-encounter-refused")
@@ -87,8 +87,7 @@ async def an_encounter_of_another_session_is_refused(stage: Stage, event: Event)
     there = await stage.there()
     foreign = await stage.encounter(there)
     _differ(own.args[0]["encounterId"], foreign)
-    own.args[0]["encounterId"] = foreign
-    await carol.must_be_refused(own)
+    await carol.must_be_refused(own.with_properties({"encounterId": foreign}))
 
 
 def _differ(own: str, foreign: str) -> None:
@@ -108,8 +107,7 @@ async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> N
     await alice.send(own)
     await carol.must_be_refused(foreign)
     mixed = await _foreign(stage, event, await stage.there())
-    mixed.args[0]["encounterId"] = await stage.encounter(stage.here)
-    await alice.must_be_refused(mixed)
+    await alice.must_be_refused(mixed.with_properties({"encounterId": await stage.encounter(stage.here)}))
     own = await stage.request(event, place=await stage.there())
     if not (await dave.try_send(own)).accepted:
         raise Unjudged(f"dave's own {event.name} was refused too")
@@ -133,14 +131,12 @@ async def _intruders_change_nothing(stage: Stage, event: Event, *names: str, twi
         intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
         request = await stage.request(event, fresh=True)
         look = await stage.request(Catalogue.load()["token:update"])
-        look.args[0].update(tokenId=request.args[0]["tokenId"], updates={"isVisible": True})
-        look.mark = None
+        changes = {"tokenId": request.args[0]["tokenId"], "updates": {"isVisible": True}}
+        look = look.with_properties(changes, mark=None)
         one, two = [_token(await alice.send(look)) for _ in range(2)]
         if not (await intruder.try_send(request)).accepted:
             if twice:
-                await intruder.repeat_without_callback(
-                    Request(request.event, request.args, request.mark, request.session)
-                )
+                await intruder.repeat_without_callback(replace(request))
             await _is_untouched(alice, look, one, two, f"{intruder.name}'s {event.name}")
         elif name != "carol":  # to refuse a member is a SHOULD
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused")

@@ -105,7 +105,7 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
     stage.target.transports_for("upgrade")
     alice, carol = await stage.joined("alice", "carol")
     identity = await stage.member("bob")
-    bob = Upgrade(identity, stage.target)
+    bob = Upgrade("bob", identity, stage.target, stage.journal)
     try:
         if not await bob.open():
             return  # no upgrade is offered
@@ -120,8 +120,6 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
             await asyncio.gather(*map(alice.send, burst))
             hers += burst
             his.append(await stage.request(chat))
-            his[-1].actor, his[-1].user = "bob", identity.user
-            stage.journal.requests.append(his[-1])
             await bob.send(his[-1])
         await bob.fence()
         await bob.try_catch_up([str(request.mark) for request in hers])

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
@@ -79,13 +80,13 @@ async def a_strangers_profile_is_refused(stage: Stage) -> None:
 
 async def _question(stage: Stage, event: Event, **changes: Any) -> Request:
     """Return the question whether an action, changed or not, would be accepted."""
-    action = (await stage.request(event)).args[0]
-    return _asking(stage, event, {**action, **changes})
+    return _asking(stage, (await stage.request(event)).with_properties(changes))
 
 
-def _asking(stage: Stage, event: Event, action: dict[str, Any]) -> Request:
-    asked = {"sessionId": stage.session, "action": {"type": event.name, "payload": action}}
-    return Request("validate-action", (asked,), None, stage.session)
+def _asking(stage: Stage, action: Request) -> Request:
+    """Return the question whether a request would be accepted."""
+    question = {"sessionId": stage.session, "action": {"type": action.event, "payload": action.args[0]}}
+    return Request("validate-action", (question,), None, stage.session)
 
 
 @check("direct/validate-action-says-yes")
@@ -103,16 +104,17 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
     """Alice asks about actions that are malformed, and about some that concern what does not exist."""
     alice = await stage.joined("alice")
     await alice.send(await _question(stage, event))
-    malformed = await _question(stage, event)
-    del malformed.args[0]["action"]["payload"]["encounterId"]
-    for request in (malformed, await _question(stage, event, encounterId=5)):
+    valid = await stage.request(event)
+    placeless = {key: value for key, value in valid.args[0].items() if key != "encounterId"}
+    malformed = replace(valid, args=(placeless,), mark=None, legal=False)
+    for request in (_asking(stage, malformed), await _question(stage, event, encounterId=5)):
         answer = await alice.try_send(request)
         if not answer.accepted:
             raise Unjudged(f"validate-action itself was refused: {answer.args}")
         _says_no(answer)
     valid = await stage.request(event)
     for wrong in _some_of(invalid_requests(event, valid)):
-        answer = await alice.try_send(_asking(stage, event, wrong.request.args[0]))
+        answer = await alice.try_send(_asking(stage, wrong.request))
         if answer.accepted and not (answer.data.get("valid") and (await alice.try_send(wrong.request)).accepted):
             _says_no(answer)  # unless the server would accept it, as it should not
     nowhere = {"sessionId": "no-such-session", "encounterId": "no-such-encounter"}
@@ -151,11 +153,9 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
     await alice.send(await stage.request(event))
     before = await _version(stage, alice) if event.effect == "changes-token" else 0
     asked = await stage.request(event)
-    asked.actor, asked.user, asked.connection = alice.name, alice.user, alice.connection
-    asked.outcome, asked.requirement = "refused", "direct/validate-action-has-no-effect"  # it is never sent
-    stage.journal.requests.append(asked)
     for _ in range(2):
-        if (await alice.send(_asking(stage, event, asked.args[0]))).data.get("valid") is not True:
+        question = replace(_asking(stage, asked), action=asked)
+        if (await alice.send(question)).data.get("valid") is not True:
             raise Unjudged("validate-action did not say yes")
     await bob.fence()
     if bob.deliveries_of(asked):
@@ -165,8 +165,7 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
         if after > before + 1:
             raise Broken(f"version {before + 1}, as after one change", f"{after}", "$.data.token.version")
     else:
-        action = Request(event.name, asked.args, asked.mark, asked.session)
-        answer = await alice.try_send(action)
+        answer = await alice.try_send(asked)
         if not answer.accepted:
             raise Broken(f"{event.name} still to be possible after validate-action", f"{answer.args}")
 
@@ -174,8 +173,7 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
 async def _version(stage: Stage, actor: Actor, never: str | int | None = None) -> int:
     """Change the scene's token, and return its version then; `never` was asked about, and must not be in it."""
     look = await stage.request(Catalogue.load()["token:update"])
-    look.args[0]["updates"] = {"isVisible": True}
-    look.mark = look.args[0]["tokenId"]
+    look = look.with_properties({"updates": {"isVisible": True}}, mark=look.args[0]["tokenId"])
     token = (await actor.send(look)).data.get("token")
     version = whole(token.get("version")) if isinstance(token, dict) else None
     if version is None:

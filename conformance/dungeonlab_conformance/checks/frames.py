@@ -295,6 +295,6 @@ async def _talk_on(stage: Stage, speaker: Actor, listener: Actor, what: str) -> 
     except Unreadable:
         raise  # an answer, of whatever shape: they do talk
     except Unjudged as silent:
-        if request.outcome == "refused":
+        if stage.journal.outcome(request) == "refused":
             raise  # an answer as well, such as that they talk too much
         raise Broken(expected, f"{silent}") from None

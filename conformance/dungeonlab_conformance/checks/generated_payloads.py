@@ -102,7 +102,7 @@ class _Table:
 
 
 async def _set(stage: Stage, event: Event) -> _Table:
-    stage.journal.accounted = False  # each request here is held against what bob hears of it at once
+    stage.journal.leave_unaccounted()  # each request here is held against what bob hears of it at once
     bob, alice = await stage.joined("bob"), await stage.joined("alice")
     return _Table(stage, event, alice, bob)
 

@@ -39,9 +39,8 @@ async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
     alice = await stage.joined("alice")
     changes = [Catalogue.load()[name] for name in ("token:move", "token:update")]
     last = await stage.request(Catalogue.load()["token:delete"])
-    burst = [await stage.request(changes[i % 2]) for i in range(BURST)]
-    for request in burst:
-        request.args[0]["tokenId"] = last.args[0]["tokenId"]
+    own = {"tokenId": last.args[0]["tokenId"]}
+    burst = [(await stage.request(changes[i % 2])).with_properties(own) for i in range(BURST)]
     answers = await asyncio.gather(*(alice.try_send(request) for request in (*burst, last)))
     versions = [version for answer in answers[:-1] if (version := _version(answer)) is not None]
     if not answers[-1].accepted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
@@ -66,7 +67,7 @@ async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...
     look = await stage.request(Catalogue.load()["token:update"]) if "token" in event.needs else None
     before: dict[str, Any] = {}
     if look is not None:
-        look.args[0]["tokenId"] = valid.args[0]["tokenId"]
+        look = look.with_properties({"tokenId": valid.args[0]["tokenId"]})
         before = _token(await alice.send(look))
     start = len(stage.journal.heard(bob.connection))
     wrongs = list(invalid_requests(event, valid))
@@ -78,7 +79,7 @@ async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...
         await _survive(
             stage, bob, event, [(wrong, _is_refused(stage, actor, wrong.name, wrong.request)) for wrong, actor in turns]
         )
-    if any(wrong.request.outcome == "accepted" for wrong in wrongs):
+    if any(stage.journal.outcome(wrong.request) == "accepted" for wrong in wrongs):
         return  # it is no wonder then that somebody hears of it, or that the token is another
     witness = await stage.request(event, fresh=True)
     await alice.send(witness)
@@ -227,8 +228,8 @@ async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
         valid = await stage.request(event, fresh=True)
         example = examples(event.name, "valid").get(name, valid.args[0])
         payload = with_ids(event, example, {**ids_of(valid.args[0]), "userId": alice.user or ""})
-        request = Request(event.name, (payload,), None, stage.session)
-        request.requirement = "chat/text-arrives-unchanged" if "message" in payload else None
+        requirement = "chat/text-arrives-unchanged" if "message" in payload else None
+        request = Request(event.name, (payload,), None, stage.session, requirement=requirement)
         answer = await alice.try_send(request)
         if name == "minimal" and answer.code in ("PERMISSION_DENIED", "NOT_JOINED"):
             raise Unjudged(f"alice may not: {answer.args}")  # which is not about her payload
@@ -247,9 +248,9 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
     """Alice adds properties nobody knows, at every level, and some that only the server sets; none takes effect."""
     bob, alice = await stage.joined("bob"), await stage.joined("alice")
     usual = await stage.control(event, alice)
-    request = await stage.request(event)
+    valid = await stage.request(event)
     name, number = f"claimed-{new_mark()[:-1]}", new_mark(0)
-    _adorn(request.args[0], name, number)
+    request = replace(valid, args=(_adorned(valid.args[0], name, number),))
     answer = await alice.try_send(request)
     if not answer.accepted or (answer.data.get("valid") is False and usual.data.get("valid")):
         raise Broken(f"{event.name} with unknown properties to be accepted", f"{answer.args}")
@@ -258,17 +259,15 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
         _free_of((name, number), (await bob.hear(request)).args, "broadcast")
 
 
-def _adorn(payload: dict[str, Any], name: str, number: int) -> None:
-    """Add an unknown property to every object, and to a token what a request may not set."""
+def _adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
+    """Return a payload with an unknown property in every object, and in a token what a request may not set."""
     claims = {
         "token": {"id": name, "encounterId": name, "version": number, "createdBy": name, "updatedBy": name},
         "updates": {"id": name, "version": number, "createdBy": name, "position": {"x": number, "y": number}},
     }
-    for key, value in payload.items():
-        if isinstance(value, dict) and key != "data":
-            _adorn(value, name, number)
-            value.update(claims.get(key, {}))
-    payload["unheardOf"] = {"secret": 1}
+    objects = {key: value for key, value in payload.items() if isinstance(value, dict) and key != "data"}
+    adorned = {key: {**_adorned(value, name, number), **claims.get(key, {})} for key, value in objects.items()}
+    return {**payload, **adorned, "unheardOf": {"secret": 1}}
 
 
 def _free_of(claims: tuple[str | int, ...], came: tuple[Any, ...], what: str) -> None:

@@ -36,8 +36,7 @@ async def _made(stage: Stage, maker: Actor) -> Token:
     """Make a token with every property set."""
     request = await stage.request(_event("token:create"))
     full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
-    request.args[0]["token"] = {**full, "name": request.mark}
-    token = _token(await maker.send(request))
+    token = _token(await maker.send(request.with_properties({"token": {**full, "name": request.mark}})))
     if not isinstance(token.get("id"), str):
         raise Unjudged("token:create was acknowledged without the token's id")
     return token
@@ -46,9 +45,7 @@ async def _made(stage: Stage, maker: Actor) -> Token:
 async def _about(stage: Stage, event: str, token: Token, **changes: Any) -> Request:
     """Return a request about one token."""
     request = await stage.request(_event(event))
-    request.args[0]["tokenId"] = request.mark = token["id"]
-    request.args[0].update(changes)
-    return request
+    return request.with_properties({"tokenId": token["id"], **changes}, mark=token["id"])
 
 
 async def _stored(stage: Stage, actor: Actor, token: Token) -> Token:
@@ -160,15 +157,13 @@ async def an_unknown_token_is_refused(stage: Stage, event: Event) -> None:
     alice = await stage.joined("alice")
     await alice.send(await stage.request(event))
     request = await stage.request(event)
-    request.args[0]["tokenId"], request.mark = "no-such-token", None
-    await alice.must_be_refused(request)
+    await alice.must_be_refused(request.with_properties({"tokenId": "no-such-token"}, mark=None))
     misplaced = await stage.request(event, fresh=True)
     try:
         elsewhere = await stage.with_another_encounter()
     except Missing:
         return  # there is but one encounter
-    misplaced.args[0]["encounterId"] = elsewhere.encounters[0]
-    await alice.must_be_refused(misplaced)
+    await alice.must_be_refused(misplaced.with_properties({"encounterId": elsewhere.encounters[0]}))
 
 
 @check("tokens/unknown-encounter-refused")
@@ -177,16 +172,15 @@ async def an_unknown_encounter_is_refused(stage: Stage, event: Event) -> None:
     alice = await stage.joined("alice")
     await alice.send(await stage.request(event))
     request = await stage.request(event, fresh=True)
-    request.args[0]["encounterId"] = "no-such-encounter"
-    await alice.must_be_refused(request)
+    await alice.must_be_refused(request.with_properties({"encounterId": "no-such-encounter"}))
 
 
 def _in_full(request: Request) -> Request:
-    """Make a request say all it can, for what is lost between broadcast and store."""
+    """Return a request that says all it can, for what is lost between broadcast and store."""
     full = copy.deepcopy(examples(request.event, "valid")["full"])
-    for key in {"token", "updates", "position"} & request.args[0].keys():
-        request.args[0][key] = full[key] | request.args[0][key]
-    return request
+    payload = request.args[0]
+    keys = {"token", "updates", "position"} & payload.keys()
+    return request.with_properties({key: full[key] | payload[key] for key in keys})
 
 
 async def _heard_and_stored(stage: Stage, actor: Actor, request: Request) -> tuple[Token, Token]:
@@ -196,8 +190,7 @@ async def _heard_and_stored(stage: Stage, actor: Actor, request: Request) -> tup
     if not isinstance(heard, dict) or validate(request.event, heard, "emission"):
         raise Unjudged("the broadcast does not fit its schema")
     look = await stage.request(_event("token:update"))
-    look.args[0]["tokenId"] = heard.get("tokenId") or heard["token"]["id"]
-    answer = await actor.try_send(look)
+    answer = await actor.try_send(look.with_properties({"tokenId": heard.get("tokenId") or heard["token"]["id"]}))
     if answer.code == "TOKEN_NOT_FOUND":
         raise Broken("the token to be there when its broadcast is heard", f"{answer.args}")
     if not answer.accepted:
@@ -259,10 +252,11 @@ async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
     for name, payload in _edges(event):
         request = await stage.request(event, fresh=True)
         ids = {key: value for key, value in request.args[0].items() if key.endswith("Id")}
-        edge = Request(event.name, ({**payload, **ids},), ids.get("tokenId"), stage.session)
-        edge.requirement = "tokens/bounds-reached" if name.startswith("edge-") else None
+        requirement = "tokens/bounds-reached" if name.startswith("edge-") else None
+        edge = Request(event.name, ({**payload, **ids},), ids.get("tokenId"), stage.session, requirement=requirement)
         if "token" in payload and "token-name" not in name:
-            payload["token"]["name"] = edge.mark = request.mark
+            named = {**payload["token"], "name": request.mark}
+            edge = edge.with_properties({"token": named}, mark=request.mark)
         answer = await alice.try_send(edge)
         if not answer.accepted:
             raise Broken(f"{name} to be accepted", f"{answer.args}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,7 +11,7 @@ from dungeonlab_conformance.clients.connection import Connection
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.marks import carries
-from dungeonlab_conformance.record.observation import Observation, Request, RoomStay
+from dungeonlab_conformance.record.observation import Observation, Request, RequestOutcome, SentRequest
 from dungeonlab_conformance.results.errors import Broken, Gone, TargetFault, Unjudged
 
 # Round trips that need no session. Any answer will do, a refusal too.
@@ -64,41 +63,39 @@ class Actor(Connection):
         session = _named(request)
         if request.event == "join-session" and session is not None:
             return await self._asks_to_join(request, session)
-        answer = await self._answer_to(request)
+        answer, sent = await self._answer_to(request)
         if request.event == "leave-session" and answer.accepted and self.stay and self.stay.session == session:
-            self.stay.end("left", request.answered, request.at)
-            self.stay = None
+            self.journal.rooms.left(self.connection, sent.answered_at, sent.at)
         return answer
 
-    async def _answer_to(self, request: Request) -> Acknowledgement:
+    async def _answer_to(self, request: Request) -> tuple[Acknowledgement, SentRequest]:
         if self.closed:
             await self.reconnect()
         connection = self.connection
         pending = await self._ask(request)
-        args = await self._in_time(pending, request)
-        if args is None and pending.done() and self._was_refused_before(connection):
+        seen = await self._in_time(pending, request)
+        if seen is None and pending.done() and self._was_refused_before(connection):
             await self.reconnect()
             pending = await self._ask(request)
-            args = await self._in_time(pending, request)
-        if args is None and not pending.done():
+            seen = await self._in_time(pending, request)
+        if seen is None and not pending.done():
             if not await self._is_alive():
                 raise Unjudged(f"{request.event} was not answered in time, and neither was anything else")
-            args = await self._in_time(pending, request)  # a late answer is one: only silence is none
-        if args is None and pending.done():
+            seen = await self._in_time(pending, request)  # a late answer is one: only silence is none
+        if seen is None and pending.done():
             raise Gone(f"{self.name}'s connection was closed before {request.event} was answered")
-        if args is None:
+        if seen is None:
             self.target.limits.waited_for(request.event)
             waited = 2 * self.target.limits.answer
             raise Unanswered(f"{request.event} was not answered in {waited:.1f} s, other requests were")
         self.target.limits.heard_of(request.event)
-        answer = Acknowledgement(request, args)
+        answer = Acknowledgement(request, seen.args)
         if not answer.readable:
             raise Unreadable(answer)
-        if request.outcome != "accepted":  # what is asked again may be refused then; once it was carried out
-            request.outcome = "accepted" if answer.accepted else "refused"
+        sent = self.journal.answered(request, seen.at, accepted=answer.accepted)
         if answer.code == "RATE_LIMITED":
             raise Unjudged("the server's rate limit was reached; raise it for the run")
-        return answer
+        return answer, sent
 
     async def send_unawaited(self, request: Request) -> None:
         """Send a request with a callback and wait for nothing: there need be no answer."""
@@ -106,17 +103,16 @@ class Actor(Connection):
             await self.reconnect()
         await self._ask(request)
 
-    async def send_without_callback(self, request: Request) -> None:
-        """Send a request without a callback."""
+    async def send_without_callback(self, request: Request, *, outcome: RequestOutcome = "unknown") -> None:
+        """Send a request without a callback; `outcome` is what is known of it although no answer will say so."""
         if self.closed:
             await self.reconnect()
-        self._note(request, "tells")
+        sent = self._note(request, "tells", outcome)
         session = _named(request)
         if request.event == "join-session" and request.legal and session is not None:
-            # no answer will say whether it gets in
-            self.journal.stays.append(RoomStay(self.connection, session, request.at, exact=False))
-        if request.event == "leave-session" and request.legal and self.stay is not None:
-            self.stay.exact = False  # nobody says whether, and when, it has left
+            self.journal.rooms.join_asked(self.connection, session, sent.at)
+        if request.event == "leave-session" and request.legal:
+            self.journal.rooms.leave_asked(self.connection)
         await self.emit(request)
 
     async def fence(self) -> bool:
@@ -137,11 +133,12 @@ class Actor(Connection):
 
     async def try_send_once(self, request: Request) -> Arguments | None:
         """Send a request with a callback, once; return the answer's arguments, or None if none came in time."""
-        return await self._in_time(await self._ask(request), request)
+        seen = await self._in_time(await self._ask(request), request)
+        return seen.args if seen else None
 
-    async def _ask(self, request: Request) -> asyncio.Future[Arguments | None]:
+    async def _ask(self, request: Request) -> asyncio.Future[Observation | None]:
         """Send a request with a callback; the future will hold its answer, or None once the connection is closed."""
-        pending: asyncio.Future[Arguments | None] = asyncio.get_running_loop().create_future()
+        pending: asyncio.Future[Observation | None] = asyncio.get_running_loop().create_future()
         connection = self.connection
 
         wire, _ = self.target.on_the_wire(request.event, request.args)
@@ -151,9 +148,8 @@ class Actor(Connection):
             seen = self.journal.write(
                 self.name, connection, "is answered", request.event, args, request, wire=(wire, came)
             )
-            request.answered = seen.at  # what comes right behind it is looked at before anybody who waits goes on
             if not pending.done():
-                pending.set_result(Arguments(args))
+                pending.set_result(seen)
 
         def on_close(seen: Observation) -> None:
             if seen.act in ("is closed", "disconnects") and seen.connection == connection and not pending.done():
@@ -165,19 +161,17 @@ class Actor(Connection):
         await self.emit(request, on_answer)
         return pending
 
-    async def _in_time(self, pending: asyncio.Future[Arguments | None], request: Request) -> Arguments | None:
+    async def _in_time(self, pending: asyncio.Future[Observation | None], request: Request) -> Observation | None:
         """Wait for an answer for as long as one may take; None if there is none by then."""
         await asyncio.wait([pending], timeout=self.target.limits.answer_to(request.args))
         return pending.result() if pending.done() else None
 
-    def _note(self, request: Request, act: Literal["sends", "tells"]) -> None:
-        if request.at:  # it is sent once more; what became of it the first time stays on record
-            place = next(i for i, known in enumerate(self.journal.requests) if known is request)
-            self.journal.requests[place] = dataclasses.replace(request)
+    def _note(
+        self, request: Request, act: Literal["sends", "tells"], outcome: RequestOutcome = "unknown"
+    ) -> SentRequest:
         wire = self.target.on_the_wire(request.event, request.args)
-        request.actor, request.user, request.connection, request.answered = self.name, self.user, self.connection, 0.0
-        request.at = self.journal.write(self.name, self.connection, act, request.event, request.args, wire=wire).at
-        self.journal.requests.append(request)
+        at = self.journal.write(self.name, self.connection, act, request.event, request.args, wire=wire).at
+        return self.journal.sent(request, self.name, self.user, self.connection, at=at, outcome=outcome)
 
     def _was_refused_before(self, connection: int) -> bool:
         """Whether a connection was refused anything: a server may end it for that, be it a moment later."""
@@ -226,8 +220,7 @@ class Actor(Connection):
 
     async def repeat_without_callback(self, request: Request) -> Request:
         """Send without a callback what has been refused with one, and wait until the server must have seen it."""
-        await self.send_without_callback(request)
-        request.outcome = "refused"
+        await self.send_without_callback(request, outcome="refused")
         await self.fence()
         return request
 
@@ -238,29 +231,18 @@ class Actor(Connection):
         return await self.try_send(Request("join-session", ({"sessionId": session},), None, session))
 
     async def _asks_to_join(self, request: Request, session: str) -> Acknowledgement:
-        """Ask to join, and keep book of where this connection sits."""
-        before = self.stay
-        stay = RoomStay(self.connection, session, 0.0, exact=False)
-        self.journal.stays.append(stay)
+        """Ask to join, and record in which room this connection is."""
+        rooms = self.journal.rooms
+        stay = rooms.join_asked(self.connection, session)
         try:
-            answer = await self._answer_to(request)
+            answer, sent = await self._answer_to(request)
         finally:
-            stay.joined_at, stay.connection = request.at, request.connection
-        stay.exact, stay.acked_at = True, request.answered
-        if not answer.accepted:
-            self.journal.stays.remove(stay)
-            self.journal.refused_joins.append((self.connection, session))
-            return answer
-        if before and before.left_at is None:
-            if before.session == session:
-                self.journal.stays.remove(stay)
-                before.repeats += 1
-                return answer
-            before.end("switched", request.answered, request.at)
-        self.stay = stay
-        for other in self.journal.stays:  # a server should move these out, and says nothing of when
-            if other.session != session and self.journal.users.get(other.connection) == self.user:
-                other.exact = other.connection == self.connection
+            if (asked := self.journal.last_sent(request)) is not None:
+                rooms.join_sent(stay, asked)
+        if answer.accepted:
+            rooms.joined(stay, sent.answered_at)
+        else:
+            rooms.join_refused(stay)
         return answer
 
     async def join(self, session: str) -> Acknowledgement:
@@ -322,18 +304,23 @@ class Actor(Connection):
         if seen is None and other:
             raise Unjudged(f"{self.name} heard a {request.event} that says something else: {other[0].args}")
         if seen is None:
-            raise Broken(f"{self.name} to hear {request.actor}'s {request.event}", "nothing")
+            raise Broken(f"{self.name} to hear {self._sender(request)}'s {request.event}", "nothing")
         return seen
 
     def _garbled(self, request: Request) -> list[Observation]:
         """Return what may be meant for the broadcast of a request, but carries the mark of no request."""
+        sent = self.journal.last_sent(request)
         return [
             seen
             for seen in self.journal.heard(self.connection)
             if seen.event == request.event
-            and seen.at >= request.at
+            and (sent is None or seen.at >= sent.at)
             and not any(carries(seen, known) for known in self.journal.requests)
         ]
+
+    def _sender(self, request: Request) -> str:
+        sent = self.journal.last_sent(request)
+        return sent.actor if sent else "somebody"
 
     async def hear(self, request: Request) -> Observation:
         """Like `must_hear`, as a preparation: without a witness, silence elsewhere shows nothing."""
@@ -342,7 +329,7 @@ class Actor(Connection):
             raise Gone(f"{self.name}'s connection was closed")
         heard = [seen] if seen else self.deliveries_of(request)
         if not heard:
-            raise Unjudged(f"no witness: {self.name} did not hear {request.actor}'s {request.event}")
+            raise Unjudged(f"no witness: {self.name} did not hear {self._sender(request)}'s {request.event}")
         return heard[0]
 
     async def must_not_hear(self, request: Request, *, unlike: Actor | None = None) -> None:
@@ -358,7 +345,8 @@ class Actor(Connection):
             if unlike.deliveries_of(request):
                 raise Unjudged(f"{request.event} is sent to {unlike.name} too, who never joined")
         if found:
-            raise Broken(f"{self.name} to hear nothing of {request.actor}'s {request.event}", f"{found[0].args}")
+            expected = f"{self.name} to hear nothing of {self._sender(request)}'s {request.event}"
+            raise Broken(expected, f"{found[0].args}")
 
 
 def _named(request: Request) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -52,7 +51,6 @@ class Connection:
     journal: Journal
     connection: int = field(default_factory=lambda: next(_NUMBERS))
     closed: bool = True
-    stay: RoomStay | None = None
     failure: Exception | None = None
     _line: EngineIO | None = None
     _reader: asyncio.Task[None] | None = None
@@ -67,6 +65,11 @@ class Connection:
     def user(self) -> str | None:
         """The user's id, as the server under test calls it."""
         return self.identity.user if self.identity else None
+
+    @property
+    def stay(self) -> RoomStay | None:
+        """The stay in a room that this connection was granted last, unless it has left since."""
+        return self.journal.rooms.stay_of(self.connection)
 
     async def connect(
         self,
@@ -105,7 +108,7 @@ class Connection:
             await self.close()
             raise await self._why_not(closed, transports[0], headers) from None
         self.closed = False
-        self.journal.users[self.connection] = self.user
+        self.journal.rooms.connected(self.connection, self.user)
         self.journal.write(self.name, self.connection, "connects", transports[0], (headers,) if headers else ())
 
     async def _why_not(self, closed: Closed, transport: str, headers: dict[str, str] | None) -> Exception:
@@ -231,12 +234,7 @@ class Connection:
             return
         self.closed = True
         seen = self.journal.write(self.name, self.connection, act, reason)
-        if self.stay and self.stay.left_at is None:
-            asked = self.stay.leave_requested_at  # by a goodbye
-            if act == "is closed":
-                self.stay.end("closed", seen.at, asked)
-            else:
-                self.stay.end("gone", seen.at, asked or seen.at)
+        self.journal.rooms.closed(self.connection, seen.at, by_server=act == "is closed")
 
     async def disconnect(self) -> None:
         """Close this connection at once, as a client does that leaves the page; what is under way gets lost."""
@@ -249,8 +247,7 @@ class Connection:
 
     async def disconnect_cleanly(self) -> None:
         """Close this connection so that the server learns of it at once, over long-polling too."""
-        if self.stay:
-            self.stay.leave_requested_at = time.monotonic()
+        self.journal.rooms.leaving(self.connection)
         try:
             async with asyncio.timeout(self.target.limits.answer):
                 if self._line is not None:
@@ -269,10 +266,9 @@ class Connection:
             pass
 
     async def renew(self) -> None:
-        """Give this connection up, and connect again as the same user: a new one, which sits nowhere."""
+        """Give this connection up, and connect again as the same user: a new one, which has joined nothing."""
         await self.close()
         self.connection = next(_NUMBERS)
-        self.stay = None
         await self.connect()
 
 

@@ -14,6 +14,7 @@ import aiohttp
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, Opened, foreign, next_message, open_websocket
 from dungeonlab_conformance.clients.http.client import read_text, session_for
+from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.target.identity import Identity
@@ -28,8 +29,11 @@ class Upgrade:
     Whatever it waits for raises `Unjudged` if it does not come in time, and `Gone` if the connection is closed.
     """
 
-    def __init__(self, identity: Identity, target: Target) -> None:
+    def __init__(self, name: str, identity: Identity, target: Target, journal: Journal) -> None:
+        self.name = name
+        self.identity = identity
         self.target = target
+        self.journal = journal
         self.frames: list[str] = []
         self._http = session_for(target, identity)
         self._url = f"{target.socket}?EIO=4&transport=polling"
@@ -56,6 +60,7 @@ class Upgrade:
 
     async def send(self, request: Request) -> None:
         """Send a request over the transport that is in use, and leave its answer among the frames."""
+        self.journal.sent(request, self.name, self.identity.user)
         frame = self._event(request.event, request.args, next(self._numbers))
         if self._upgraded:
             await self._send(frame)

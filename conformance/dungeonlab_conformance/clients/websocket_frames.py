@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import json
 import re
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,9 +94,7 @@ class RawConnection:
         """Send a request that asks for an acknowledgement; return the prefix of its answer's frame."""
         event, args = self.target.on_the_wire(request.event, request.args)
         number = next(self._ids)
-        request.actor, request.user = self.name, self.identity.user if self.identity else None
-        request.at = time.monotonic()
-        self.journal.requests.append(request)
+        self.journal.sent(request, self.name, self.identity.user if self.identity else None)
         prefix = f"43{number}["
         self._asked[prefix] = request
         for frame in packets.encode(packets.EVENT, [event, *args], number=number):

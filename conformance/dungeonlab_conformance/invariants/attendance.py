@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import RoomStay
@@ -13,17 +13,17 @@ class Attendance:
 
     def __init__(self, journals: Iterable[Journal]) -> None:
         self.users: dict[int, str | None] = {}
-        self.members: dict[str, set[str]] = {}
+        self.members: dict[str, Collection[str]] = {}
         self.shared: set[str] = set()  # sessions in which others may come and go
         self._stays: dict[int, list[RoomStay]] = {}
         self._by_user: dict[tuple[str | None, str], list[RoomStay]] = {}
         self._refused: set[tuple[int, str]] = set()
-        for journal in journals:
-            self.users.update(journal.users)
-            self.members.update(journal.members)
-            self.shared.update(journal.shared)
-            self._refused.update(journal.refused_joins)
-            for stay in journal.stays:
+        for rooms in (journal.rooms for journal in journals):
+            self.users.update(rooms.users)
+            self.members.update(rooms.members)
+            self.shared.update(rooms.shared)
+            self._refused.update(rooms.refused_joins)
+            for stay in rooms.stays:
                 self._stays.setdefault(stay.connection, []).append(stay)
         for connection, stays in self._stays.items():
             for stay in stays:

@@ -19,7 +19,7 @@ from dungeonlab_conformance.invariants.shapes import Found, answer_faults, broad
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Observation, Request
+from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
 from dungeonlab_conformance.record.secrets.leaks import Ours, leaks
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue, Event, validate
@@ -169,7 +169,7 @@ def _broadcast(event: Event, seen: Observation, ledger: Ledger) -> Iterator[Foun
         yield requirement, _event(requirement, seen), broken
 
 
-def _content(cause: Request, seen: Observation, body: Mapping[str, Any], judged: str | None) -> Iterator[Found]:
+def _content(cause: SentRequest, seen: Observation, body: Mapping[str, Any], judged: str | None) -> Iterator[Found]:
     for key, requirement, true in (
         ("userId", "broadcasts/true-sender", cause.user),
         ("sessionId", "broadcasts/true-session", cause.session),

@@ -15,12 +15,20 @@ from dungeonlab_conformance.invariants.attendance import Attendance
 from dungeonlab_conformance.invariants.content import asks_for, differs, same
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries
-from dungeonlab_conformance.record.observation import Observation, Request
+from dungeonlab_conformance.record.observation import EndOfStay, Observation, Request, SentRequest
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue, accepts
 
 _STRANGE = 1_000  # deliveries of one event to one connection, unlike any request, after which none is looked for
 _MADE_UP = re.compile(r"(?=(mark-[^.]{1,80}\.))")  # wherever one begins in a text, as `new_mark` makes them
+
+_ENDED: dict[EndOfStay, str] = {  # the rule that keeps out who was in a room, by how that ended
+    "left": "join/leave-stops-delivery",
+    "switched": "join/second-join-leaves-the-first-room",
+    "revoked": "authorization/removed-member-hears-nothing",
+    "closed": "join/disconnect-leaves-the-room",
+    "gone": "join/disconnect-leaves-the-room",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,7 @@ class Delivery:
     """One broadcast that one connection was sent: `count` of the same so far, of as many as were `asked` for."""
 
     seen: Observation
-    cause: Request
+    cause: SentRequest
     count: int = 1
     asked: int = 1
 
@@ -39,13 +47,15 @@ class Ledger:
     def __init__(self, journals: Iterable[Journal]) -> None:
         journals = list(journals)
         self.attendance = Attendance(journals)
-        self._requests: dict[tuple[str, str], list[Request]] = {}  # by session and event
-        self._journals: dict[int, Journal] = {}  # in which a request was sent
-        self._marks: dict[tuple[str, str | int], list[tuple[int, Request]]] = {}  # by event and mark, numbered in order
+        self._requests: dict[tuple[str, str], list[SentRequest]] = {}  # by session and event
+        self._journals: dict[int, Journal] = {}  # by the number of a request that was sent in it
+        self._marks: dict[
+            tuple[str, str | int], list[tuple[int, SentRequest]]
+        ] = {}  # by event and mark, numbered in order
         for journal in journals:
             for request in (*journal.requests, *_asked_about(journal.requests)):
                 self._requests.setdefault((request.session or "", request.event), []).append(request)
-                self._journals[id(request)] = journal
+                self._journals[request.number] = journal
                 if request.mark is not None:
                     self._marks.setdefault((request.event, request.mark), []).append((len(self._journals), request))
         self._tainted = {
@@ -57,7 +67,7 @@ class Ledger:
         self._asked = {event for _, event in self._requests}
         self._deliveries: dict[int, Delivery] = {}  # by number of observation
         self._times: Counter[tuple[int, int]] = Counter()  # deliveries of a request to a connection
-        self._unaccounted = {session for j in journals if not j.accounted for session in j.members}
+        self._unaccounted = {session for j in journals if not j.accounted for session in j.rooms.members}
         self._account([journal for journal in journals if journal.accounted])
         strangers = [d for d in self._deliveries.values() if self._is_stranger(d)]
         self._leaky = {delivery.cause.event for delivery in strangers}
@@ -103,7 +113,7 @@ class Ledger:
                 and request.outcome != "refused"
                 and request.at <= seen.at
                 and request.connection != seen.connection
-                and not self._times[id(request), seen.connection]
+                and not self._times[request.number, seen.connection]
                 and self.attendance.sat(seen.connection, request.session or "", request.at)
             ]
             found = owed or [request for request in self._in_session(seen, journal) if _is_relayed(request, seen)]
@@ -113,9 +123,9 @@ class Ledger:
     def _may_be_caused(self, seen: Observation) -> bool:
         return isinstance(seen.event, str) and seen.event in self._asked
 
-    def _enter(self, seen: Observation, found: list[Request]) -> None:
+    def _enter(self, seen: Observation, found: list[SentRequest]) -> None:
         allowed = [request for request in found if request.outcome != "refused"]
-        key = id(found[0]), seen.connection
+        key = found[0].number, seen.connection
         self._times[key] += 1
         if self._times[key] > len(allowed) and len(allowed) < len(found):
             cause = next(request for request in found if request.outcome == "refused")
@@ -125,16 +135,16 @@ class Ledger:
             cause = min(allowed or found, key=lambda request: _unlikelihood(request, seen))
         self._deliveries[seen.number] = Delivery(seen, cause, self._times[key], len(allowed))
 
-    def _marked(self, seen: Observation, journal: Journal) -> list[Request]:
+    def _marked(self, seen: Observation, journal: Journal) -> list[SentRequest]:
         """Return the requests whose mark a delivery carries: as a rule one, several for one token's changes."""
         marks = {mark for mark in _marks_in(seen) if (seen.event, mark) in self._marks}
         known = sorted((each for mark in marks for each in self._marks[seen.event, mark]), key=lambda each: each[0])
         carried = [request for _, request in known if carries(seen, request)]
         named = [request for request in carried if (request.session or "") == _session(seen)]
-        own = [request for request in carried if self._journals[id(request)] is journal]
+        own = [request for request in carried if self._journals[request.number] is journal]
         return named or own or [request for request in carried if isinstance(request.mark, str)]
 
-    def _alike(self, seen: Observation, journal: Journal) -> list[Request]:
+    def _alike(self, seen: Observation, journal: Journal) -> list[SentRequest]:
         """Return the requests without a mark that ask for just what a delivery says."""
         for known in (self._in_session(seen, journal), journal.requests):
             found = [
@@ -150,7 +160,7 @@ class Ledger:
                 return found
         return []
 
-    def _in_session(self, seen: Observation, journal: Journal) -> Sequence[Request]:
+    def _in_session(self, seen: Observation, journal: Journal) -> Sequence[SentRequest]:
         if self.is_ours(_session(seen)):
             return self._requests.get((_session(seen), seen.event), ())
         return [request for request in journal.requests if request.event == seen.event]
@@ -170,9 +180,9 @@ class Ledger:
         """Return how a broadcast came about, if a request of this run caused it."""
         return self._deliveries.get(seen.number)
 
-    def journal_of(self, request: Request) -> Journal:
+    def journal_of(self, request: SentRequest) -> Journal:
         """Return the journal of the scene in which a request was sent."""
-        return self._journals[id(request)]
+        return self._journals[request.number]
 
     def blame(self, delivery: Delivery) -> tuple[str, Broken] | None:
         """Return the requirement that a delivery breaks, or None if its listener was entitled to it."""
@@ -245,13 +255,8 @@ class Ledger:
         connection = seen.connection
         past = [s for s in self.attendance.stays(connection, session) if s.joined_at <= seen.at]
         if past:
-            return {
-                "left": "join/leave-stops-delivery",
-                "switched": "join/second-join-leaves-the-first-room",
-                "revoked": "authorization/removed-member-hears-nothing",
-                "closed": "join/disconnect-leaves-the-room",
-                "gone": "join/disconnect-leaves-the-room",
-            }.get(past[-1].why)
+            why = past[-1].why
+            return None if why is None else _ENDED[why]
         if self.attendance.was_refused(connection, session):
             return "join/refused-join-subscribes-nothing"
         before = self.attendance.stays_of(self.attendance.users.get(connection), session)
@@ -260,18 +265,27 @@ class Ledger:
         return None
 
 
-def _asked_about(request: Iterable[Request]) -> Iterator[Request]:
+def _asked_about(requests: Iterable[SentRequest]) -> Iterator[SentRequest]:
     """Yield the actions that validate-action was asked about: they must not be carried out for that.
 
     A malformed one is none of them: what it lacks would let it pass for any other.
     """
-    for question in request:
+    for question in requests:
         match question.args:
             case ({"action": {"type": str(event), "payload": dict() as action}},) if _is_in_order(event, action):
-                asked = Request(event, (action,), None, question.session, question.actor, question.user)
-                asked.connection, asked.at, asked.outcome = question.connection, question.at, "refused"
-                asked.requirement = "direct/validate-action-has-no-effect"
-                yield asked
+                yield SentRequest(
+                    event,
+                    (action,),
+                    question.action.mark if question.action else None,
+                    question.session,
+                    requirement="direct/validate-action-has-no-effect",
+                    number=-question.number,
+                    actor=question.actor,
+                    user=question.user,
+                    connection=question.connection,
+                    at=question.at,
+                    outcome="refused",
+                )
 
 
 def _is_in_order(event: str, payload: object) -> bool:
@@ -279,7 +293,7 @@ def _is_in_order(event: str, payload: object) -> bool:
     return row is not None and row.request is not None and accepts(row.request, payload)
 
 
-def _is_relayed(request: Request, seen: Observation) -> bool:
+def _is_relayed(request: SentRequest, seen: Observation) -> bool:
     """Whether a delivery holds all of an invalid request that was refused before, and nothing else to be asked for."""
     body, asked = (args[0] if args else None for args in (seen.args, request.args))
     if request.legal or request.outcome != "refused" or request.at > seen.at:
@@ -291,7 +305,7 @@ def _is_relayed(request: Request, seen: Observation) -> bool:
     return body.keys() & asks_for(request.event) <= asked.keys()
 
 
-def _unlikelihood(request: Request, seen: Observation) -> tuple[bool, ...]:
+def _unlikelihood(request: SentRequest, seen: Observation) -> tuple[bool, ...]:
     """Of several requests with one mark, the first of the least unlikely is taken for a delivery's cause."""
     body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
     own = request.connection == seen.connection

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.record.observation import SentRequest
 
 
 class SceneIndex:
@@ -19,7 +19,7 @@ class SceneIndex:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def last_asked(self, event: str, at: float) -> Request | None:
+    def last_asked(self, event: str, at: float) -> SentRequest | None:
         """Return the last request of an event up to a time, in seconds on the run's clock."""
         times, requests = self._requests.get(event, ([], []))
         place = bisect_right(times, at)
@@ -34,8 +34,8 @@ class SceneIndex:
         return self._last_heard.get((connection, session), 0)
 
     @cached_property
-    def _requests(self) -> dict[str, tuple[list[float], list[Request]]]:
-        found: dict[str, tuple[list[float], list[Request]]] = {}
+    def _requests(self) -> dict[str, tuple[list[float], list[SentRequest]]]:
+        found: dict[str, tuple[list[float], list[SentRequest]]] = {}
         for request in sorted(self._journal.requests, key=lambda request: request.at):
             times, requests = found.setdefault(request.event, ([], []))
             times.append(request.at)

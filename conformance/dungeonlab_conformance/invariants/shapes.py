@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.record.observation import Request, SentRequest
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue, Event, Violation, validate
 from dungeonlab_spec.catalogue import resolve
@@ -48,7 +48,7 @@ def answer_faults(answer: Acknowledgement) -> Iterator[Found]:
             yield _attributed(found, request, shape)
 
 
-def broadcast_faults(event: Event, args: tuple[Any, ...], cause: Request | None) -> Iterator[Found]:
+def broadcast_faults(event: Event, args: tuple[Any, ...], cause: SentRequest | None) -> Iterator[Found]:
     """Return what is wrong with a broadcast; nothing, if what it goes back to was invalid or refused."""
     if cause is not None and (cause.outcome == "refused" or not cause.legal):
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dungeonlab_conformance.record.marks import contains, new_mark
@@ -103,8 +103,8 @@ def _marked(event: Event, example: Any, valid: Request) -> Request:
     there = _at(event.mark, example)
     if isinstance(there, str | int) and not isinstance(there, bool) and there in usual:
         *path, last = event.mark.strip("/").split("/")
-        request.mark = new_mark(there if isinstance(there, int) else "")
-        request.args = (_with(example, (*path, last), request.mark),)
+        mark = new_mark(there if isinstance(there, int) else "")
+        return replace(request, mark=mark, args=(_with(example, (*path, last), mark),))
     return request
 
 

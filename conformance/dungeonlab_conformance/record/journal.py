@@ -1,31 +1,44 @@
-"""The memory of a run: everything every actor sent, was answered and heard, in order. Judges nothing."""
+"""The memory of a scene: everything every actor sent, was answered and heard, in order. Judges nothing.
+
+Its entries never change: what becomes known of a request later takes the place of what was known before. Only the
+methods of `Journal` and of its `Rooms` write it.
+"""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.observation import OWN_ACTS, Act, Observation, Request, RoomStay
+from dungeonlab_conformance.record.observation import OWN_ACTS, Act, Observation, Request, RequestOutcome, SentRequest
+from dungeonlab_conformance.record.rooms import Rooms
+
+_NUMBERS = itertools.count(1)
+_REQUESTS = itertools.count(1)
 
 
-@dataclass(slots=True)
 class Journal:
-    """Everything that was seen in one scene."""
+    """Everything that was seen in one scene; times are those of `clock`, in seconds."""
 
-    observations: list[Observation] = field(default_factory=list)
-    requests: list[Request] = field(default_factory=list)
-    stays: list[RoomStay] = field(default_factory=list)
-    refused_joins: list[tuple[int, str]] = field(default_factory=list)  # connection, session
-    users: dict[int, str | None] = field(default_factory=dict)  # who is behind a connection
-    members: dict[str, set[str]] = field(default_factory=dict)  # of each session of this scene
-    shared: set[str] = field(default_factory=set)  # sessions in which others may speak who are none of ours
-    accounted: bool = True  # whether deliveries are traced to their requests; no, where many requests are alike
-    began: float = field(default_factory=time.monotonic)
-    _listeners: list[Callable[[Observation], None]] = field(default_factory=list)
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.began = clock()
+        self.rooms = Rooms(clock)
+        self._accounted = True
+        self._observations: list[Observation] = []
+        self._listeners: list[Callable[[Observation], None]] = []
+        self._requests: dict[int, SentRequest] = {}
+        self._last: dict[Request, int] = {}  # the number under which a request was last sent
+
+    # -- what was seen -------------------------------------------------------------------------------
+
+    @property
+    def observations(self) -> Sequence[Observation]:
+        """Everything that was seen, in order."""
+        return self._observations
 
     def write(
         self,
@@ -41,9 +54,9 @@ class Journal:
         """Record one observation, now; `wire` is how it went over it, and is kept if that differs."""
         if wire == (event, args):
             wire = None
-        at = time.monotonic()
+        at = self.clock()
         seen = Observation(next(_NUMBERS), at, actor, connection, act, event, Arguments(args), request, wire)
-        self.observations.append(seen)
+        self._observations.append(seen)
         for listener in self._listeners:
             listener(seen)
         return seen
@@ -55,12 +68,79 @@ class Journal:
 
     def heard_last(self) -> float:
         """Return when the server was last heard of; 0 if it never was."""
-        heard = (seen.at for seen in reversed(self.observations) if seen.act not in OWN_ACTS)
+        heard = (seen.at for seen in reversed(self._observations) if seen.act not in OWN_ACTS)
         return next(heard, 0.0)
 
     def heard(self, connection: int | None = None) -> list[Observation]:
         """Return what the server sent of its own accord, to one connection or to all."""
-        return [o for o in self.observations if o.act == "hears" and (connection is None or o.connection == connection)]
+        return [
+            o for o in self._observations if o.act == "hears" and (connection is None or o.connection == connection)
+        ]
 
+    # -- requests ------------------------------------------------------------------------------------
 
-_NUMBERS = itertools.count(1)
+    @property
+    def requests(self) -> Collection[SentRequest]:
+        """Everything that was sent and can be recognised, in order; what was sent twice is there twice."""
+        return self._requests.values()
+
+    def sent(
+        self,
+        request: Request,
+        actor: str,
+        user: str | None,
+        connection: int = 0,
+        *,
+        at: float | None = None,
+        outcome: RequestOutcome = "unknown",
+    ) -> SentRequest:
+        """Record that a request was sent, now or `at` another time; `outcome` is what is known of it beforehand.
+
+        What was sent before has the outcome it had, until it is answered otherwise.
+        """
+        if outcome == "unknown":
+            outcome = self.outcome(request)
+        sent = SentRequest(
+            request.event,
+            request.args,
+            request.mark,
+            request.session,
+            request.legal,
+            request.requirement,
+            request.action,
+            number=next(_REQUESTS),
+            actor=actor,
+            user=user,
+            connection=connection,
+            at=self.clock() if at is None else at,
+            outcome=outcome,
+        )
+        self._requests[sent.number] = sent
+        self._last[request] = sent.number
+        return sent
+
+    def answered(self, request: Request, at: float, *, accepted: bool) -> SentRequest:
+        """Record what the answer to a request says that was sent; what is accepted once remains so."""
+        sent = self._requests[self._last[request]]
+        outcome: RequestOutcome = "accepted" if accepted or sent.outcome == "accepted" else "refused"
+        sent = self._requests[sent.number] = replace(sent, answered_at=at, outcome=outcome)
+        return sent
+
+    def last_sent(self, request: Request) -> SentRequest | None:
+        """Return how a request was sent, the last time that it was, and what became of it; None if it was not."""
+        number = self._last.get(request)
+        return None if number is None else self._requests[number]
+
+    def outcome(self, request: Request) -> RequestOutcome:
+        """Return what became of a request; "unknown" if it was not sent."""
+        sent = self.last_sent(request)
+        return sent.outcome if sent else "unknown"
+
+    @property
+    def accounted(self) -> bool:
+        """Whether deliveries are to be traced to their requests."""
+        return self._accounted
+
+    def leave_unaccounted(self) -> None:
+        """Record that so many requests are alike here that no delivery can be traced to its own."""
+        self._accounted = False

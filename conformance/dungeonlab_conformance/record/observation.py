@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 from dungeonlab_conformance.record.arguments import Arguments
 
@@ -22,6 +22,8 @@ Act = Literal[
     "disconnects",
     "is removed",  # loses the membership
 ]
+RequestOutcome = Literal["accepted", "refused", "unknown"]
+EndOfStay = Literal["left", "switched", "revoked", "closed", "gone"]  # closed by the server, or gone by itself
 OWN_ACTS = ("sends", "tells", "disconnects", "is removed")
 
 
@@ -43,49 +45,61 @@ class Observation:
     wire: tuple[str, Sequence[Any]] | None = None  # name and arguments as they went over it, if a dialect differs
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Request:
-    """One request as it was sent, what it can be recognised by, and what became of it.
+    """What is to be sent, and what it can be recognised by. Each is one of its own, even if it says what another says.
 
     `mark` is a value that the request's broadcast carries too and nothing else in the run does; None where
-    the event has no broadcast. `outcome` is what its answer said; "unknown" if there was none. `requirement`
-    is the one that is broken if its broadcast says something else, or exists at all where it should not. It was
-    sent `at` a time and `answered` at another, 0 if it was not, both on the run's clock.
+    the event has no broadcast. `requirement` is the one that is broken if its broadcast says something else, or exists
+    at all where it should not. `action` is what a question of whether one may do it asks about, without doing it.
     """
 
     event: str
     args: tuple[Any, ...]
     mark: str | int | None
     session: str | None
-    actor: str = ""
-    user: str | None = None
-    connection: int = 0
-    at: float = 0.0
-    answered: float = 0.0
-    outcome: Literal["accepted", "refused", "unknown"] = "unknown"
     legal: bool = True  # whether its payload is valid
     requirement: str | None = None
+    action: Request | None = None
+
+    def with_properties(self, properties: Mapping[str, object], **fields: Any) -> Self:
+        """Return a request with other properties in its payload, which must be an object, and with other fields."""
+        return replace(self, args=({**self.args[0], **properties}, *self.args[1:]), **fields)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class SentRequest(Request):
+    """A request as it was sent once, and what became of that; a new value each time that more is known of it.
+
+    It was sent `at` a time and `answered_at` another, 0 if it was not, both on the run's clock. `outcome` is what its
+    answer said; "unknown" if there was none.
+    """
+
+    number: int  # in the run
+    actor: str
+    user: str | None
+    connection: int  # 0 for bare frames
+    at: float
+    answered_at: float = 0.0
+    outcome: RequestOutcome = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
 class RoomStay:
-    """A connection's stay in a session's room, as far as its own acknowledgements tell.
+    """A connection's stay in a session's room, as far as its own acknowledgements tell; as is known by now.
 
     `joined_at` is when joining was asked for and `acked_at` when that was acknowledged, on the run's clock; `left_at`
     is None while it lasts. It ended between `leave_requested_at`, or 0 if nobody asked for that, and `left_at`. Where
     the server was free to choose whether it began or when it ended, it is not `exact`.
     """
 
+    number: int  # in the run
     connection: int
     session: str
     joined_at: float
-    left_at: float | None = None
-    leave_requested_at: float = 0.0
     acked_at: float | None = None
-    exact: bool = True
-    why: Literal["", "left", "switched", "revoked", "closed", "gone"] = ""  # closed by the server, or by ourselves
+    leave_requested_at: float = 0.0
+    left_at: float | None = None
+    exact: bool = False
+    why: EndOfStay | None = None  # it ended
     repeats: int = 0  # how often it was joined again while it lasted
-
-    def end(self, why: Literal["left", "switched", "revoked", "closed", "gone"], at: float, asked: float) -> None:
-        """End it, for the reason `why`, as is known now, `at`; `asked` for at that time, or 0."""
-        self.why, self.left_at, self.leave_requested_at = why, at, asked

@@ -61,9 +61,8 @@ class Places:
         if place.ready_made:
             await asyncio.gather(*(self.cast.identity(name) for name in sorted(place.enrolled)))
         people = {*place.enrolled, *([party.gamemaster] if party.gamemaster else [])}
-        self.journal.members[place.session] = {(await self.cast.identity(name)).user for name in people}
-        if not place.exclusive:
-            self.journal.shared.add(place.session)
+        users = [(await self.cast.identity(name)).user for name in people]
+        self.journal.rooms.opened(place.session, users, shared=not place.exclusive)
         self._taken[number] = place
         return place
 
@@ -107,7 +106,7 @@ class Places:
             if account in place.party.members and account not in place.enrolled:
                 place.enrolled.add(account)
                 await self.backstage.add_member(await self.host(place.party), place.session, identity, place.variables)
-                self.journal.members[place.session].add(identity.user)
+                self.journal.rooms.enrolled(place.session, identity.user)
         return identity
 
     async def encounter(self, place: Place) -> str:
@@ -141,7 +140,7 @@ class Places:
             place.revoked.add(member.name)
         await self.backstage.remove_member(await self.host(place.party), place.session, member, place.variables)
         place.enrolled.discard(member.name)
-        self.journal.members[place.session].discard(member.user)
+        self.journal.rooms.removed(place.session, member.user)
 
     def ids(self) -> dict[str, str]:
         """Return the ids of all that was set up, by what they are of; those of the second session begin with other-."""

@@ -194,9 +194,7 @@ class Stage:
         asked = time.monotonic()
         await self._places.revoke(self.here, actor.identity)
         now = self.journal.write(actor.name, actor.connection, "is removed", "").at
-        for stay in self.journal.stays:
-            if self.journal.users.get(stay.connection) == actor.user and stay.left_at is None:
-                stay.end("revoked", now, asked)
+        self.journal.rooms.revoked(actor.identity.user, now, asked)
 
     async def strike(self) -> None:
         """Clear everything away: connections, then sessions."""

@@ -167,7 +167,7 @@ async def test_a_stay_ends_with_the_answer_and_not_when_it_is_looked_at() -> Non
         await alice.join("s")
         await alice.try_send(Request("leave-session", ({"sessionId": "s"},), None, "s"))
         await alice.try_observe(lambda seen: seen.act == "hears")
-        [stay], [heard] = alice.journal.stays, alice.journal.heard()
+        [stay], [heard] = alice.journal.rooms.stays, alice.journal.heard()
         assert stay.acked_at is not None
         assert stay.left_at is not None
         assert stay.acked_at < stay.left_at < heard.at

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from tests.conformance.written import TIME, Written, broken, found
 
-from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.observation import Observation, Request
+from dungeonlab_conformance.record.observation import EndOfStay, Request
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
@@ -19,8 +18,8 @@ ALICE, BOB, TAB, CAROL, MALLORY = range(1, 6)
 def scene() -> Written:
     """Return a scene in which alice and bob sit."""
     written = Written()
-    written.sits(ALICE, "alice")
-    written.sits(BOB, "bob")
+    written.joins(ALICE, "alice")
+    written.joins(BOB, "bob")
     return written
 
 
@@ -31,13 +30,13 @@ def _presence(user: str, **more: Any) -> dict[str, Any]:
 def test_a_clean_journal_breaks_nothing(scene: Written) -> None:
     """A broadcast, presence about others and about one's other connection, an error, an event of the server's own."""
     scene.hears(BOB, scene.says(ALICE, "hello"))
-    carol = scene.sits(CAROL, "carol")
+    carol = scene.joins(CAROL, "carol")
     scene.is_sent(BOB, "user-joined", _presence("carol"))
     scene.ends(carol, "left")
     scene.is_sent(BOB, "user-left", _presence("carol", reason="left"))
-    scene.sits(TAB, "alice")
+    scene.joins(TAB, "alice")
     scene.is_sent(ALICE, "user-joined", _presence("alice"))
-    scene.ends(scene.journal.stays[1], "revoked")
+    scene.ends(scene.rooms.stays[1], "revoked")
     scene.is_sent(BOB, "session-removed", {"sessionId": "s", "reason": "removed"})
     scene.is_sent(MALLORY, "error", {"event": "chat-message", "error": "no", "code": "PERMISSION_DENIED"})
     scene.is_sent(MALLORY, "x-own-event", 5)
@@ -75,16 +74,14 @@ def test_a_broadcast_says_what_is_true(scene: Written, otherwise: Any, requireme
 def test_a_broadcast_has_one_argument(scene: Written) -> None:
     """A second one breaks its shape, whatever the first one says."""
     request = scene.says(ALICE, "hello")
-    seen = scene.hears(BOB, request)
-    scene.journal.observations.remove(seen)
-    scene.is_sent(BOB, "chat-message", seen.args[0], "more")
+    scene.is_sent(BOB, "chat-message", scene.broadcast(request), "more")
     assert broken(scene) == ["broadcasts/valid-payload"]
 
 
 def test_a_sender_that_was_claimed_is_a_matter_of_identity(scene: Written) -> None:
     """The request named another user, and the server believed it."""
-    request = scene.says(ALICE, "hello")
-    request.args[0]["userId"] = "bob"
+    claim = {"sessionId": "s", "message": "hello", "userId": "bob"}
+    request = scene.says(ALICE, "hello", args=(claim,))
     scene.hears(BOB, request, userId="bob")
     assert broken(scene) == ["auth/identity-comes-from-the-cookie"]
 
@@ -108,13 +105,9 @@ def test_a_name_is_in_the_catalogue_and_kebab_case(scene: Written, event: str, e
 
 def test_an_answer_emitted_to_whoever_asked_went_nowhere_else(scene: Written) -> None:
     """It is no event of the catalogue all the same."""
-    request = Request("get-user-data", ({},), None, None, user="bob", connection=BOB, at=scene.now, outcome="accepted")
+    request = scene.sends(BOB, Request("get-user-data", ({},), None, None))
     profile = {"user": {"id": "bob", "username": "bob"}}
-    answer = Arguments(({"success": True, "data": profile},))
-    scene.journal.requests.append(request)
-    scene.journal.observations.append(
-        Observation(0, scene.now, "#2", BOB, "is answered", "get-user-data", answer, request)
-    )
+    scene.is_answered(BOB, request, {"success": True, "data": profile})
     scene.is_sent(BOB, "get-user-data", profile)
     assert broken(scene) == ["broadcasts/catalogue-events-only"]
 
@@ -137,7 +130,7 @@ def test_a_servers_own_events_have_shapes_too(scene: Written, event: str, args: 
 def test_whoever_joins_is_not_told_so(scene: Written) -> None:
     """Nor is whoever leaves."""
     scene.is_sent(BOB, "user-joined", _presence("bob"))
-    scene.ends(scene.journal.stays[1], "left")
+    scene.ends(scene.rooms.stays[1], "left")
     scene.is_sent(BOB, "user-left", _presence("bob", reason="left"))
     assert broken(scene) == ["presence/right-audience"] * 2
 
@@ -146,24 +139,22 @@ def test_presence_stays_in_the_room(scene: Written) -> None:
     """An outsider hears nothing of it, and whoever has left hears nothing of what comes after."""
     scene.comes(MALLORY, "mallory")
     scene.is_sent(MALLORY, "user-joined", _presence("bob"))
-    scene.ends(scene.journal.stays[1], "left")
-    scene.sits(CAROL, "carol")
+    scene.ends(scene.rooms.stays[1], "left")
+    scene.joins(CAROL, "carol")
     scene.is_sent(BOB, "user-joined", _presence("carol"))
     assert broken(scene) == ["presence/right-audience"] * 2
 
 
-def test_who_is_thrown_out_may_learn_of_it_after_the_others(scene: Written) -> None:
-    """Bob is told while he himself is leaving; carol notices only later that she is out."""
-    carol = scene.sits(CAROL, "carol")
-    scene.ends(scene.journal.stays[1], "gone")
+@pytest.mark.parametrize(("why", "expected"), [("closed", []), ("gone", ["presence/right-audience"])])
+def test_who_is_thrown_out_may_learn_of_it_after_the_others(
+    scene: Written, why: EndOfStay, expected: list[str]
+) -> None:
+    """Bob is told while he himself is leaving; carol notices only later that she is out, unless she left herself."""
+    carol = scene.joins(CAROL, "carol")
+    scene.ends(scene.rooms.stays[1], "gone")
     scene.is_sent(BOB, "user-left", _presence("carol", reason="disconnected"))
-    scene.ends(carol, "closed")
-    assert broken(scene) == []
-    carol.why, carol.leave_requested_at = (
-        "gone",
-        carol.left_at or 0.0,
-    )  # she went by herself, which nobody could tell before
-    assert broken(scene) == ["presence/right-audience"]
+    scene.ends(carol, why)
+    assert broken(scene) == expected
 
 
 def test_a_removal_is_told_to_whoever_is_removed(scene: Written) -> None:
@@ -178,9 +169,9 @@ def test_a_removal_is_told_to_whoever_is_removed(scene: Written) -> None:
 
 def test_presence_in_a_room_one_should_have_left_is_put_down_to_that(scene: Written) -> None:
     """Bob has left, and hears everything: what is wrong is the leaving."""
-    scene.ends(scene.journal.stays[1], "left")
+    scene.ends(scene.rooms.stays[1], "left")
     scene.hears(BOB, scene.says(ALICE, "hello"))
-    scene.sits(CAROL, "carol")
+    scene.joins(CAROL, "carol")
     scene.is_sent(BOB, "user-joined", _presence("carol"))
     assert broken(scene) == ["join/leave-stops-delivery"] * 2
 
@@ -188,11 +179,6 @@ def test_presence_in_a_room_one_should_have_left_is_put_down_to_that(scene: Writ
 def test_a_second_answer_is_one_too_many(scene: Written) -> None:
     """It is told apart from the first, which is held against its shape."""
     request = scene.says(ALICE, "hello")
-    for act, body in (
-        ("is answered", {"success": True, "data": {"messageId": "m"}}),
-        ("is answered again", {"success": True}),
-    ):
-        scene.journal.observations.append(
-            Observation(0, scene.now, "#1", ALICE, act, "chat-message", Arguments((body,)), request)  # type: ignore[arg-type]
-        )
+    scene.is_answered(ALICE, request, {"success": True, "data": {"messageId": "m"}})
+    scene.is_answered(ALICE, request, {"success": True}, again=True)
     assert broken(scene) == ["acks/success-shape", "acks/exactly-one-answer"]

@@ -1,0 +1,156 @@
+"""Who is who in a scene, and which connection was in which room, as far as acknowledgements tell. Judges nothing.
+
+A stay never changes: what becomes known of it later takes its place, by the methods of `Rooms` alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from dungeonlab_conformance.record.observation import EndOfStay, RoomStay, SentRequest
+
+_NUMBERS = itertools.count(1)
+
+
+class Rooms:
+    """The users, sessions and rooms of one scene; times are those of `clock`, in seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._users: dict[int, str | None] = {}
+        self._members: dict[str, frozenset[str]] = {}
+        self._shared: set[str] = set()
+        self._stays: dict[int, RoomStay] = {}
+        self._granted: dict[int, int] = {}  # the number of the stay that a connection was granted last, until it left
+        self._refused_joins: list[tuple[int, str]] = []
+
+    # -- users and sessions --------------------------------------------------------------------------
+
+    @property
+    def users(self) -> Mapping[int, str | None]:
+        """Who is behind a connection."""
+        return self._users
+
+    @property
+    def members(self) -> Mapping[str, Collection[str]]:
+        """The users who are members of each session of this scene."""
+        return self._members
+
+    @property
+    def shared(self) -> Collection[str]:
+        """The sessions in which others may act who take no part in the run."""
+        return self._shared
+
+    def connected(self, connection: int, user: str | None) -> None:
+        """Record who is behind a connection."""
+        self._users[connection] = user
+
+    def opened(self, session: str, members: Iterable[str], *, shared: bool = False) -> None:
+        """Record a session and its members; in a `shared` one others may act who take no part in the run."""
+        self._members[session] = frozenset(members)
+        if shared:
+            self._shared.add(session)
+
+    def enrolled(self, session: str, user: str) -> None:
+        """Record that a user became a member of a session."""
+        self._members[session] |= {user}
+
+    def removed(self, session: str, user: str) -> None:
+        """Record that a user is no member of a session any more."""
+        self._members[session] -= {user}
+
+    # -- joining -------------------------------------------------------------------------------------
+
+    @property
+    def stays(self) -> Sequence[RoomStay]:
+        """Every stay that was granted or may have been, in the order in which they were asked for."""
+        return tuple(self._stays.values())
+
+    @property
+    def refused_joins(self) -> Sequence[tuple[int, str]]:
+        """The connections that were refused when they asked to join, and the sessions that they asked for."""
+        return self._refused_joins
+
+    def stay_of(self, connection: int) -> RoomStay | None:
+        """Return the stay that a connection was granted last, unless it has left since; it may have ended otherwise."""
+        number = self._granted.get(connection)
+        return None if number is None else self._stays[number]
+
+    def join_asked(self, connection: int, session: str, at: float | None = None) -> RoomStay:
+        """Record that a connection asked to join; as long as no answer is known, it may be in the room or not."""
+        stay = RoomStay(next(_NUMBERS), connection, session, self._clock() if at is None else at)
+        self._stays[stay.number] = stay
+        return stay
+
+    def join_sent(self, stay: RoomStay, sent: SentRequest) -> None:
+        """Record the request by which joining was asked for, which may have been sent more than once."""
+        self._put(stay, joined_at=sent.at, connection=sent.connection)
+
+    def join_refused(self, stay: RoomStay) -> None:
+        """Record that an asked-for stay was refused: there is none."""
+        stay = self._stays.pop(stay.number)
+        self._refused_joins.append((stay.connection, stay.session))
+
+    def joined(self, stay: RoomStay, at: float | None = None) -> RoomStay:
+        """Record that an asked-for stay was acknowledged; it ends the connection's stay in another room.
+
+        Returns the stay, which is the one before if that was in the same room and lasts.
+        """
+        at = self._clock() if at is None else at
+        before = self.stay_of(self._stays[stay.number].connection)
+        if before and before.left_at is None and before.session == stay.session:
+            del self._stays[stay.number]
+            return self._put(before, repeats=before.repeats + 1)
+        stay = self._put(stay, acked_at=at, exact=True)
+        if before and before.left_at is None:
+            self._end(before, "switched", at, stay.joined_at)
+        self._granted[stay.connection] = stay.number
+        user = self._users.get(stay.connection)
+        for other in self.stays:  # a server should move these out, and says nothing of when
+            if other.session != stay.session and self._users.get(other.connection) == user:
+                self._put(other, exact=other.connection == stay.connection)
+        return stay
+
+    # -- leaving -------------------------------------------------------------------------------------
+
+    def leave_asked(self, connection: int) -> None:
+        """Record that a connection asks to leave and no answer will tell whether it did, and when."""
+        if stay := self.stay_of(connection):
+            self._put(stay, exact=False)
+
+    def left(self, connection: int, at: float, asked: float) -> None:
+        """Record that a connection's leaving was acknowledged, which it had `asked` for at that time."""
+        if stay := self.stay_of(connection):
+            self._end(stay, "left", at, asked)
+            del self._granted[connection]
+
+    def leaving(self, connection: int) -> None:
+        """Record that a connection is about to be given up, and that the server is told so."""
+        if stay := self.stay_of(connection):
+            self._put(stay, leave_requested_at=self._clock())
+
+    def closed(self, connection: int, at: float, *, by_server: bool) -> None:
+        """Record that a connection was closed; a stay ends with that."""
+        stay = self.stay_of(connection)
+        if stay and stay.left_at is None:
+            asked = stay.leave_requested_at
+            if by_server:
+                self._end(stay, "closed", at, asked)
+            else:
+                self._end(stay, "gone", at, asked or at)
+
+    def revoked(self, user: str, at: float, asked: float) -> None:
+        """Record that a user's membership was taken away, which was `asked` for at that time; all stays end."""
+        for stay in self.stays:
+            if self._users.get(stay.connection) == user and stay.left_at is None:
+                self._end(stay, "revoked", at, asked)
+
+    def _end(self, stay: RoomStay, why: EndOfStay, at: float, asked: float) -> None:
+        self._put(stay, why=why, left_at=at, leave_requested_at=asked)
+
+    def _put(self, stay: RoomStay, **known: Any) -> RoomStay:
+        stay = self._stays[stay.number] = replace(self._stays[stay.number], **known)
+        return stay
