@@ -61,19 +61,19 @@ def hold_against_the_invariants(
     catalogue = Catalogue.load()
     ledger = Ledger(stage.journal for _, stage in stages)
     ours = _made_up(stages)
-    played = {id(stage.journal): (scene, stage) for scene, stage in stages}
+    played = {stage.journal: (scene, stage) for scene, stage in stages}
     for _, stage in stages:
         for breach in breaches(stage.journal, ledger, catalogue, ours):
             verdict = verdicts.get((breach.requirement, breach.event))
             if breach.seen is not None and breach.seen.at > until:
                 continue
             if verdict is not None and len(verdict.findings) < FINDINGS:
-                verdict.convict(finding(breach.broken, *played[id(breach.journal)], breach.seen))
+                verdict.convict(finding(breach.broken, *played[breach.journal], breach.seen))
 
 
 def _made_up(stages: Sequence[tuple[Scene, Stage]]) -> Ours:
     """Return what those who played were given to log in with; the names of those accounts alone that were made."""
-    who = {id(known): known for _, stage in stages for known in stage.cast.known().values()}.values()
+    who = dict.fromkeys(known for _, stage in stages for known in stage.cast.known().values())
     values = [value for known in who for value in (known.variables.get("password", ""), *known.cookies.values())]
     run = stages[0][1].target.run if stages else ""
     names = [name for known in who if run in (name := known.variables.get("username", ""))]

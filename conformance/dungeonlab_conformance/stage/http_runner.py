@@ -47,8 +47,8 @@ class HttpRunner:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._https: dict[int, tuple[Identity, aiohttp.ClientSession]] = {}
-        self._kept_back: dict[int, dict[str, str]] = {}  # for each identity: why a cookie is not sent, if it is not
+        self._https: dict[Identity, aiohttp.ClientSession] = {}
+        self._kept_back: dict[Identity, dict[str, str]] = {}  # by cookie: why it is not sent, if it is not
         self._hidden = 0  # cookies that were renewed
         self._turns: defaultdict[str, Turn] = defaultdict(Turn)  # of steps that come too often, by name
 
@@ -80,7 +80,7 @@ class HttpRunner:
         Raises `StepRefused` if there are cookies, but none that goes there.
         """
         sent = sent_to(self._http(who).cookie_jar, URL(self.target.socket))
-        for name, why in self._kept_back.get(id(who), {}).items():
+        for name, why in self._kept_back.get(who, {}).items():
             if why and not sent:
                 raise StepRefused(f"the cookie {name} is not sent to {self.target.socket}, since {why}")
         return sent
@@ -95,7 +95,7 @@ class HttpRunner:
 
     async def close(self) -> None:
         """Close every HTTP session."""
-        await asyncio.gather(*(http.close() for _, http in self._https.values()))
+        await asyncio.gather(*(http.close() for http in self._https.values()))
 
     async def _one(self, name: str, step: HttpRequestStep, who: Identity, known: Mapping[str, str]) -> dict[str, str]:
         path = fill(step.path, {key: quote(value, safe="", errors="surrogatepass") for key, value in known.items()})
@@ -143,7 +143,7 @@ class HttpRunner:
         ) as answer:
             text = await read_text(answer)
             told = answer.headers.getall("Set-Cookie", ())
-            self._kept_back.setdefault(id(who), {}).update(
+            self._kept_back.setdefault(who, {}).update(
                 why_not_sent(header, URL(url), URL(self.target.socket)) for header in told
             )
             return HttpAnswer(answer.status, text, answer.headers, self.cookies(who))
@@ -159,9 +159,9 @@ class HttpRunner:
         return {csrf.header: value} if value else {}
 
     def _http(self, who: Identity) -> aiohttp.ClientSession:
-        if id(who) not in self._https:
-            self._https[id(who)] = (who, session_for(self.target, who))
-        return self._https[id(who)][1]
+        if who not in self._https:
+            self._https[who] = session_for(self.target, who)
+        return self._https[who]
 
     def take_cookies(self, who: Identity) -> None:
         """Let an identity's HTTP session carry the cookies it has now."""

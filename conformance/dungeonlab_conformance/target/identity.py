@@ -27,9 +27,9 @@ class ReadyMade:
     exclusive: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Identity:
-    """A logged-in user: the id by which the server calls the user, and what proves it on each request."""
+    """One login of a user: the id by which the server calls the user, and what proves it on each request."""
 
     name: str
     user: str
