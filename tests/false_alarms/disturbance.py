@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dungeonlab_conformance.results.errors import TargetFault, Unjudged
-from dungeonlab_conformance.stage.provisioning import Backstage
-from dungeonlab_conformance.stage.stage import Cast, Stage
+from dungeonlab_conformance.stage.accounts import AccountPool
+from dungeonlab_conformance.stage.provisioning import Provisioner
+from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 
@@ -40,23 +41,23 @@ def play_other_games(url: str) -> None:
 
 async def _games(url: str) -> None:
     target = Target(url)
-    backstage = Backstage(target)
-    await asyncio.gather(*(_game(Cast(1000 + number, backstage), target) for number in range(_GAMES)))
+    provisioner = Provisioner(target)
+    await asyncio.gather(*(_game(AccountPool(1000 + number, provisioner), target) for number in range(_GAMES)))
 
 
-async def _game(cast: Cast, target: Target) -> None:
+async def _game(pool: AccountPool, target: Target) -> None:
     events = [event for event in Catalogue.load() if event.is_broadcast]
     try:
         while True:
-            stage = Stage(cast, target)
-            await stage.set()
+            stage = Stage(pool, target)
+            await stage.set_up()
             players = await stage.joined("gamemaster", "alice", "bob")
             for _ in range(20):
                 for event in events:
                     for player in players:
                         await player.try_send(await stage.request(event))
                         await asyncio.sleep(_BETWEEN)
-            await stage.strike()
+            await stage.tear_down()
     except (Unjudged, TargetFault, OSError):
         return
 

@@ -10,7 +10,7 @@ from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
-from dungeonlab_conformance.stage.place import Place
+from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 
@@ -26,7 +26,7 @@ async def an_outsider_is_refused(stage: Stage, event: Event) -> None:
 @check("authorization/member-of-another-session-refused")
 async def a_member_of_another_session_is_refused(stage: Stage, event: Event) -> None:
     """Alice may; dave, who has joined a session of his own, may not do it in hers."""
-    alice, dave = await stage.joined("alice"), await stage.elsewhere("dave")
+    alice, dave = await stage.joined("alice"), await stage.joined_other_game("dave")
     await stage.control(event, alice)
     await dave.must_be_refused(await stage.request(event))
 
@@ -72,9 +72,9 @@ async def membership_is_checked_every_time(stage: Stage, event: Event) -> None:
     await bob.must_be_refused(request)
 
 
-async def _foreign(stage: Stage, event: Event, place: Place) -> Request:
+async def _foreign(stage: Stage, event: Event, game: GameSession) -> Request:
     """Return a request in the scene's session that names what belongs to another place."""
-    request = await stage.request(event, place=place)
+    request = await stage.request(event, game=game)
     return request.with_properties({"sessionId": stage.session}, session=stage.session)
 
 
@@ -84,7 +84,7 @@ async def an_encounter_of_another_session_is_refused(stage: Stage, event: Event)
     carol = await stage.joined("carol")
     await carol.send(await stage.request(event))
     own = await stage.request(event)
-    there = await stage.there()
+    there = await stage.other_game()
     foreign = await stage.encounter(there)
     _differ(own.args[0]["encounterId"], foreign)
     await carol.must_be_refused(own.with_properties({"encounterId": foreign}))
@@ -100,15 +100,15 @@ def _differ(own: str, foreign: str) -> None:
 async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> None:
     """Dave's session has a token; carol and alice may not touch it by naming their own session."""
     alice, carol = await stage.joined("alice", "carol")
-    dave = await stage.elsewhere("dave")
-    foreign = await _foreign(stage, event, await stage.there())
+    dave = await stage.joined_other_game("dave")
+    foreign = await _foreign(stage, event, await stage.other_game())
     own = await stage.request(event)
     _differ(own.args[0]["tokenId"], foreign.args[0]["tokenId"])
     await alice.send(own)
     await carol.must_be_refused(foreign)
-    mixed = await _foreign(stage, event, await stage.there())
-    await alice.must_be_refused(mixed.with_properties({"encounterId": await stage.encounter(stage.here)}))
-    own = await stage.request(event, place=await stage.there())
+    mixed = await _foreign(stage, event, await stage.other_game())
+    await alice.must_be_refused(mixed.with_properties({"encounterId": await stage.encounter(stage.game)}))
+    own = await stage.request(event, game=await stage.other_game())
     if not (await dave.try_send(own)).accepted:
         raise Unjudged(f"dave's own {event.name} was refused too")
 
@@ -127,8 +127,8 @@ async def what_is_told_and_refused_changes_nothing(stage: Stage, event: Event) -
 
 async def _intruders_change_nothing(stage: Stage, event: Event, *names: str, twice: bool = False) -> None:
     alice = await stage.joined("alice")
-    for name in stage.those_of(*names):
-        intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
+    for name in stage.available(*names):
+        intruder = await (stage.joined_other_game if name == "dave" else stage.connected)(name)
         request = await stage.request(event, fresh=True)
         look = await stage.request(Catalogue.load()["token:update"])
         changes = {"tokenId": request.args[0]["tokenId"], "updates": {"isVisible": True}}
@@ -202,5 +202,5 @@ async def a_member_who_has_not_joined_is_refused(stage: Stage, event: Event) -> 
     await bob.must_be_refused(await stage.request(event))
     if stage.can_play("carol") and stage.target.parties[1] is not None:
         carol = await stage.joined("carol")
-        await carol.join((await stage.there()).session)
+        await carol.join((await stage.other_game()).session)
         await carol.must_be_refused(await stage.request(event))

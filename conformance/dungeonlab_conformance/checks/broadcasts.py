@@ -27,7 +27,7 @@ async def _heard_from_two(stage: Stage, event: Event) -> None:
 async def a_broadcast_is_what_it_should_be(stage: Stage, event: Event) -> None:
     """Alice and the game master each do it; bob hears both, and what he hears is held against the catalogue."""
     await stage.judge_all(_heard_from_two(stage, event))
-    if not stage.here.exclusive:
+    if not stage.game.exclusive:
         stage.cannot_judge("broadcasts/caused-by-a-request", "exclusive")
 
 
@@ -48,14 +48,14 @@ async def only_known_events_are_sent(stage: Stage) -> None:
 
 async def _coming_and_going(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    mallory, dave = await stage.onlooker("mallory"), await stage.onlooker("dave", elsewhere=True)
+    mallory, dave = await stage.onlooker("mallory"), await stage.onlooker("dave", in_other_game=True)
     tab = await stage.other_tab(bob)
     await everything(stage, alice, bob)
     await tab.join(stage.session)
     if stage.target.offers("leave-session"):
         await carol.leave()
     if dave is not None:
-        await carol.join((await stage.there()).session)
+        await carol.join((await stage.other_game()).session)
     await tab.close()
     for actor in (alice, bob, carol, dave, mallory):
         if actor is not None:

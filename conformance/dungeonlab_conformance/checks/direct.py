@@ -71,7 +71,7 @@ async def a_strangers_profile_is_refused(stage: Stage) -> None:
     """Alice may see bob's profile; mallory, who shares no session with him, may not, whoever she claims to be."""
     alice, mallory = await stage.connected("alice", "mallory")
     bob = await stage.member("bob")
-    stage.share_no_session("mallory", "bob")
+    stage.need_no_shared_session("mallory", "bob")
     await alice.send(_profile_of(bob.user))
     await mallory.must_be_refused(_profile_of(bob.user))
     claims = dict.fromkeys(("sender", "requester", "user", "asUser"), alice.user)

@@ -231,7 +231,7 @@ async def _changed(table: _Table) -> str | None:
 
 
 async def _look_at_another_token(table: _Table) -> None:
-    table.stage.here.token = None
+    table.stage.game.token = None
     table.look = await table.stage.request(Catalogue.load()["token:update"])
     table.before = _token(await table.alice.send(table.look))
 

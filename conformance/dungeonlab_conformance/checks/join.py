@@ -18,8 +18,8 @@ from dungeonlab_spec import Catalogue
 
 async def _chat(stage: Stage, *, there: bool = False) -> Request:
     """Return a chat message for the scene's session, or for the second one."""
-    place = await stage.there() if there else stage.here
-    return await stage.request(Catalogue.load()["chat-message"], place=place)
+    game = await stage.other_game() if there else stage.game
+    return await stage.request(Catalogue.load()["chat-message"], game=game)
 
 
 @check("join/member-admitted")
@@ -72,8 +72,8 @@ async def the_game_master_is_admitted(stage: Stage) -> None:
 async def an_outsider_is_not_admitted(stage: Stage) -> None:
     """Alice is admitted; mallory, member of nothing, and dave, who sits in another session, are not."""
     await stage.joined("alice")
-    for name in stage.those_of("mallory", "dave"):
-        outsider = await (stage.elsewhere if name == "dave" else stage.connected)(name)
+    for name in stage.available("mallory", "dave"):
+        outsider = await (stage.joined_other_game if name == "dave" else stage.connected)(name)
         answer = await outsider.try_join(stage.session)
         if answer.accepted:
             raise Broken(f"{name} to be refused", f"{answer.args}")
@@ -121,13 +121,13 @@ async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
     Then she asks for both at once; in whichever she ends up, it is one.
     """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    dave, gamemaster = await stage.elsewhere("dave"), await stage.onlooker("gamemaster", elsewhere=True)
-    await carol.join((await stage.there()).session)
+    dave, gamemaster = await stage.joined_other_game("dave"), await stage.onlooker("gamemaster", in_other_game=True)
+    await carol.join((await stage.other_game()).session)
     await dave.send(there := await _chat(stage, there=True))
     await carol.hear(there)
     for here in await everything(stage, alice, bob):
         await carol.must_not_hear(here, unlike=gamemaster)
-    both = await asyncio.gather(*map(carol.try_join, (stage.session, (await stage.there()).session)))
+    both = await asyncio.gather(*map(carol.try_join, (stage.session, (await stage.other_game()).session)))
     if not all(answer.accepted for answer in both):
         return
     there, here = await _chat(stage, there=True), await _chat(stage)
@@ -142,11 +142,11 @@ async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
 async def a_failed_switch_changes_nothing(stage: Stage) -> None:
     """Bob tries to join the second session, of which he is no member; both his connections stay in the first."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    stage.belongs_here_only("bob")
+    stage.need_no_other_game("bob")
     tab = await stage.other_tab(bob)
     await tab.join(stage.session)
     connection = bob.connection
-    if (await bob.try_join((await stage.there()).session)).accepted:
+    if (await bob.try_join((await stage.other_game()).session)).accepted:
         raise Unjudged("bob was not refused")
     for request in await everything(stage, alice, carol):
         if bob.closed or bob.connection != connection:
@@ -162,7 +162,7 @@ async def one_session_per_user(stage: Stage) -> None:
     """Carol joins the second session on another connection; her first one hears the first session no more."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     gamemaster, tab = await stage.onlooker("gamemaster"), await stage.other_tab(carol)
-    await tab.join((await stage.there()).session)
+    await tab.join((await stage.other_game()).session)
     for request in await everything(stage, alice, bob):
         await carol.must_not_hear(request, unlike=gamemaster)
 

@@ -9,7 +9,7 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
-from dungeonlab_conformance.stage.place import Place
+from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 
@@ -19,7 +19,7 @@ AT_ONCE = 5  # requests sent without waiting for an answer in between
 async def _seated(stage: Stage, event: Event, *names: str) -> list[Actor]:
     """Seat people one after the other; the encounter that an event needs has been there before they come."""
     if "encounter" in event.needs:
-        await stage.encounter(stage.here)
+        await stage.encounter(stage.game)
     return [await stage.joined(name) for name in names]
 
 
@@ -121,7 +121,9 @@ async def nobody_else_hears_it(stage: Stage, event: Event) -> None:
     alice, bob = await stage.joined("alice", "bob")
     outside = {
         "rooms/outsider-hears-nothing": [await stage.onlooker("mallory")],
-        "rooms/other-session-hears-nothing": [await stage.onlooker(name, elsewhere=True) for name in ("dave", "carol")],
+        "rooms/other-session-hears-nothing": [
+            await stage.onlooker(name, in_other_game=True) for name in ("dave", "carol")
+        ],
         "rooms/member-not-joined-hears-nothing": [await stage.onlooker("gamemaster"), await stage.other_tab(alice)],
     }
     request = await stage.request(event)
@@ -138,10 +140,10 @@ async def nobody_else_hears_it(stage: Stage, event: Event) -> None:
 @check("rooms/no-encounter-rooms")
 async def every_encounter_is_heard(stage: Stage, event: Event) -> None:
     """Alice does it in an encounter opened after bob joined; he hears it without doing anything more."""
-    await stage.encounter(stage.here)
+    await stage.encounter(stage.game)
     alice, bob = await stage.joined("alice", "bob")
     late = await stage.with_another_encounter()
-    request = await stage.request(event, place=late)
+    request = await stage.request(event, game=late)
     await alice.send(request)
     try:
         await bob.must_hear(request)
@@ -150,7 +152,9 @@ async def every_encounter_is_heard(stage: Stage, event: Event) -> None:
         raise silence from None
 
 
-async def _is_for_want_of_a_subscription(stage: Stage, alice: Actor, bob: Actor, event: Event, late: Place) -> None:
+async def _is_for_want_of_a_subscription(
+    stage: Stage, alice: Actor, bob: Actor, event: Event, late: GameSession
+) -> None:
     """Raise `Unjudged` if bob's not hearing an event has another cause than the encounter it happened in."""
     catalogue = Catalogue.load()
     if await _hears(bob, alice, await stage.request(event)):
@@ -159,7 +163,7 @@ async def _is_for_want_of_a_subscription(stage: Stage, alice: Actor, bob: Actor,
         raise Unjudged("bob hears nothing in this session at all")
     others = [other for other in catalogue.events_for(catalogue.requirements["rooms/no-encounter-rooms"]) if other]
     for other in others:
-        if other is not event and await _hears(bob, alice, await stage.request(other, place=late)):
+        if other is not event and await _hears(bob, alice, await stage.request(other, game=late)):
             raise Unjudged(f"bob hears {other.name} in the same encounter, but {event.name} nowhere")
 
 
@@ -187,8 +191,8 @@ async def what_is_told_and_refused_is_not_broadcast(stage: Stage, event: Event) 
 async def _intruders_are_not_heard(stage: Stage, event: Event, *names: str, twice: bool = False) -> None:
     alice, bob = await stage.joined("alice", "bob")
     refused: list[Request] = []
-    for name in stage.those_of(*names):
-        intruder = await (stage.elsewhere if name == "dave" else stage.connected)(name)
+    for name in stage.available(*names):
+        intruder = await (stage.joined_other_game if name == "dave" else stage.connected)(name)
         request = await stage.request(event, fresh=True)
         if not (await intruder.try_send(request)).accepted:
             refused.append(request)

@@ -73,7 +73,7 @@ def hold_against_the_invariants(
 
 def _made_up(stages: Sequence[tuple[Scene, Stage]]) -> Ours:
     """Return what those who played were given to log in with; the names of those accounts alone that were made."""
-    who = dict.fromkeys(known for _, stage in stages for known in stage.cast.known().values())
+    who = dict.fromkeys(known for _, stage in stages for known in stage.pool.known().values())
     values = [value for known in who for value in (known.variables.get("password", ""), *known.cookies.values())]
     run = stages[0][1].target.run if stages else ""
     names = [name for known in who if run in (name := known.variables.get("username", ""))]

@@ -26,9 +26,9 @@ from dungeonlab_conformance.runner.interruptions.liveness import Liveness, Repla
 from dungeonlab_conformance.runner.interruptions.survival import standing
 from dungeonlab_conformance.runner.scene import Played, act
 from dungeonlab_conformance.runner.selection import Scene
-from dungeonlab_conformance.stage.accounts import Cast
+from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.cleanup import clear_away
-from dungeonlab_conformance.stage.provisioning import Backstage
+from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.stage.sessions import LABEL
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.rate_limits import prolong
@@ -70,7 +70,7 @@ class Runner:
         self.time_limit = time_limit
         self.on_scene = on_scene
         self.catalogue = Catalogue.load()
-        self.backstage = Backstage(target)
+        self.provisioner = Provisioner(target)
         target.room = Room()
         self._hide = partial(target.secrets.shortened, longest=_LONGEST)  # nothing gets into the run without it
         self.run = run or target.new_run()
@@ -80,9 +80,9 @@ class Runner:
         self._verdicts: dict[tuple[str, str | None], Verdict] = {}
         self._over = asyncio.Event()
         self._lanes = itertools.count()
-        self._casts: list[Cast] = []
-        self._all_casts: list[Cast] = []  # those with spent accounts too
-        self._renewable = self.backstage.offers("register")  # whether there are new accounts to be had
+        self._casts: list[AccountPool] = []
+        self._all_casts: list[AccountPool] = []  # those with spent accounts too
+        self._renewable = self.provisioner.offers("register")  # whether there are new accounts to be had
         self._life = Liveness(target)
         self._silent_scenes = 0  # in a row
         self._gone = False  # the server, and everybody knows
@@ -208,13 +208,13 @@ class Runner:
         for patience in self._patience:
             prolong(patience, seconds)
 
-    def _cast(self, number: int) -> Cast:
+    def _cast(self, number: int) -> AccountPool:
         while len(self._casts) <= number:
             self._casts.append(self._new_cast())
         return self._casts[number]
 
-    def _new_cast(self) -> Cast:
-        self._all_casts.append(Cast(next(self._lanes), self.backstage))
+    def _new_cast(self) -> AccountPool:
+        self._all_casts.append(AccountPool(next(self._lanes), self.provisioner))
         return self._all_casts[-1]
 
     async def _side_by_side(
@@ -274,7 +274,7 @@ class Runner:
                 silent=True,
             )
 
-    async def _one(self, scene: Scene, cast: Cast, *, renewed: bool = False) -> Played:
+    async def _one(self, scene: Scene, cast: AccountPool, *, renewed: bool = False) -> Played:
         """Play one scene; `renewed` if its accounts are an attempt to get round a limit, which may fail."""
         await asyncio.sleep(max(0.0, cast.busy_until - time.monotonic()))
         if (before := self._up.pop(cast.lane, None)) is not None:
@@ -290,7 +290,7 @@ class Runner:
             async with asyncio.timeout(limit) as patience:
                 self._patience[patience] = scene
                 try:
-                    await stage.set()
+                    await stage.set_up()
                     await act(scene, stage)
                 finally:
                     del self._patience[patience]
@@ -405,7 +405,7 @@ class Runner:
     async def _strike(self, stage: Stage) -> None:
         try:
             async with asyncio.timeout(1 if self._life.ended else self.target.limits.answer):
-                await stage.strike()
+                await stage.tear_down()
         except (TimeoutError, Unjudged, TargetFault) as why:
             named = f"a session named {LABEL}-{self.target.run}"
             self.run.leftovers.append(self._hide(f"{named}: {str(why) or 'it took too long'}"))
@@ -417,7 +417,7 @@ class Runner:
                 await asyncio.gather(*map(self._strike, self._up.values()))
                 self._up.clear()
                 journals = [stage.journal for _, stage in self._stages]
-                left = await clear_away(self.backstage, self._all_casts, journals)
+                left = await clear_away(self.provisioner, self._all_casts, journals)
         except TimeoutError:
             left = [f"all that has {self.target.run} in its name: it took longer than {_CLEARING:.0f} s"]
         self.run.leftovers += map(self._hide, left)

@@ -6,24 +6,24 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dungeonlab_conformance.stage.provisioning import Backstage
+from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.target.identity import Identity
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.stage.place import Place
+    from dungeonlab_conformance.stage.sessions import GameSession
 
 
 @dataclass(eq=False)
-class Cast:
+class AccountPool:
     """The accounts of one lane: made when first needed, kept for the run, never in two scenes at once.
 
     `kept` are the sessions that outlive a scene, by their number.
     """
 
     lane: int
-    backstage: Backstage
+    provisioner: Provisioner
     busy_until: float = 0.0
-    kept: dict[int, Place] = field(default_factory=dict)
+    kept: dict[int, GameSession] = field(default_factory=dict)
     _identities: dict[str, Identity] = field(default_factory=dict)
     _stale: dict[str, Identity] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Cast:
         async with self._locks.setdefault(account, asyncio.Lock()):
             if account not in self._identities:
                 stale = self._stale.pop(account, None)
-                self._identities[account] = await self.backstage.log_in(account, self.lane, again=stale)
+                self._identities[account] = await self.provisioner.log_in(account, self.lane, again=stale)
             return self._identities[account]
 
     def known(self) -> dict[str, Identity]:
@@ -46,6 +46,6 @@ class Cast:
         Raises `Missing` if the target offers but one login to an account.
         """
         first = await self.identity(account)
-        second = await self.backstage.log_in_once_more(first)
+        second = await self.provisioner.log_in_once_more(first)
         self._stale[account] = self._identities.pop(account)
         return second

@@ -12,46 +12,45 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
-from dungeonlab_conformance.stage.accounts import Cast
-from dungeonlab_conformance.stage.place import Place
-from dungeonlab_conformance.stage.provisioning import Backstage
-from dungeonlab_conformance.stage.sessions import LABEL, close
+from dungeonlab_conformance.stage.accounts import AccountPool
+from dungeonlab_conformance.stage.provisioning import Provisioner
+from dungeonlab_conformance.stage.sessions import LABEL, GameSession, close
 from dungeonlab_conformance.target.target import Target
 
 _MADE, _ENDED = "token:create", "token:delete"
 
 
-async def clear_away(backstage: Backstage, casts: Iterable[Cast], journals: Iterable[Journal]) -> list[str]:
+async def clear_away(provisioner: Provisioner, pools: Iterable[AccountPool], journals: Iterable[Journal]) -> list[str]:
     """Clear everything away and let go of the target; returns what could not be, in one sentence each."""
-    target, left, journals = backstage.target, [], list(journals)
+    target, left, journals = provisioner.target, [], list(journals)
     try:
         async with asyncio.timeout(5 * target.limits.answer):
-            for cast in casts:
-                left += await sweep(target, cast, journals)
-            left += await backstage.clear()
+            for pool in pools:
+                left += await sweep(target, pool, journals)
+            left += await provisioner.clear()
     except (TimeoutError, Unjudged, TargetFault) as why:
         left.append(f"all that has {target.run} in its name: {str(why) or 'it took too long'}")
-    if backstage.opened and not backstage.offers("session.close"):
-        what = f"{backstage.opened} sessions named {LABEL}-{target.run}"
+    if provisioner.opened and not provisioner.offers("session.close"):
+        what = f"{provisioner.opened} sessions named {LABEL}-{target.run}"
         left.append(f"{what}: the target offers no {target.advice('session.close')}")
     try:
-        await backstage.close()
+        await provisioner.close()
     except Unjudged as why:
         left.append(f"the adapter: {why}")
     return left
 
 
-async def sweep(target: Target, cast: Cast, journals: Iterable[Journal]) -> list[str]:
+async def sweep(target: Target, pool: AccountPool, journals: Iterable[Journal]) -> list[str]:
     """Clear away the sessions that outlived their scenes, or what was made in them; returns what could not be."""
     left = []
-    made = tokens(journals) if any(place.ready_made for place in cast.kept.values()) else {}
-    for place in cast.kept.values():
+    made = tokens(journals) if any(game.ready_made for game in pool.kept.values()) else {}
+    for game in pool.kept.values():
         try:
-            if place.ready_made:
-                left += await _delete(target, cast, place, made)
-            await close(cast, place)
+            if game.ready_made:
+                left += await _delete(target, pool, game, made)
+            await close(pool, game)
         except (Unjudged, TargetFault) as why:
-            left.append(f"the session {place.session}, or what was made in it by {target.run}: {why}")
+            left.append(f"the session {game.session}, or what was made in it by {target.run}: {why}")
     return left
 
 
@@ -75,22 +74,22 @@ def tokens(journals: Iterable[Journal]) -> dict[str, str]:
     return {name: encounter for name, encounter in made.items() if name not in ended}
 
 
-async def _delete(target: Target, cast: Cast, place: Place, made: dict[str, str]) -> list[str]:
-    here = {name: encounter for name, encounter in made.items() if encounter in (*place.encounters, *place.made)}
-    member = next(iter(sorted(place.enrolled)), place.party.gamemaster)
+async def _delete(target: Target, pool: AccountPool, game: GameSession, made: dict[str, str]) -> list[str]:
+    here = {name: encounter for name, encounter in made.items() if encounter in (*game.encounters, *game.made)}
+    member = next(iter(sorted(game.enrolled)), game.party.gamemaster)
     if not here or member is None:
         return []
-    actor = Actor("the sweeper", await cast.identity(member), target, Journal())
+    actor = Actor("the sweeper", await pool.identity(member), target, Journal())
     try:
         await actor.connect()
-        await actor.join(place.session)
+        await actor.join(game.session)
         kept = 0
         for name, encounter in here.items():
-            payload = {"sessionId": place.session, "encounterId": encounter, "tokenId": name}
-            answer = await actor.try_send(Request(_ENDED, (payload,), None, place.session))
+            payload = {"sessionId": game.session, "encounterId": encounter, "tokenId": name}
+            answer = await actor.try_send(Request(_ENDED, (payload,), None, game.session))
             kept += not answer.accepted and answer.code != "TOKEN_NOT_FOUND"
     except Missing:
         kept = len(here)
     finally:
         await actor.close()
-    return [f"{kept} tokens in session {place.session}, most of them named mark-{target.run}-…"] if kept else []
+    return [f"{kept} tokens in session {game.session}, most of them named mark-{target.run}-…"] if kept else []

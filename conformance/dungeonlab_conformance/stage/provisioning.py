@@ -34,7 +34,7 @@ ACTS = {
 }
 
 
-class Backstage:
+class Provisioner:
     """The acts that set a stage on one target, and the record of what they made."""
 
     def __init__(self, target: Target) -> None:
@@ -178,42 +178,42 @@ class Backstage:
             return texts("open_session", found, 'a dict {"session": its id, ...}', "session")
         return await self._setting("session.open", host, {"label": label})
 
-    async def close_session(self, host: Identity, session: str, place: Mapping[str, str]) -> None:
+    async def close_session(self, host: Identity, session: str, variables: Mapping[str, str]) -> None:
         """Clear a session away, if the target says how."""
         if self._adapts("close_session"):
-            await self._adapted("close_session", host, session, place)
+            await self._adapted("close_session", host, session, variables)
         elif self.offers("session.close"):
-            await self._setting("session.close", host, {**place, "session": session})
+            await self._setting("session.close", host, {**variables, "session": session})
 
-    async def add_member(self, host: Identity, session: str, member: Identity, place: Mapping[str, str]) -> None:
+    async def add_member(self, host: Identity, session: str, member: Identity, variables: Mapping[str, str]) -> None:
         """Make somebody a participant."""
         if self._adapts("add_member"):
-            await self._adapted("add_member", host, session, member, place)
+            await self._adapted("add_member", host, session, member, variables)
         else:
-            await self._about_member("membership.add", host, session, member, place)
+            await self._about_member("membership.add", host, session, member, variables)
 
-    async def remove_member(self, host: Identity, session: str, member: Identity, place: Mapping[str, str]) -> None:
+    async def remove_member(self, host: Identity, session: str, member: Identity, variables: Mapping[str, str]) -> None:
         """Take somebody's membership away."""
         if self._adapts("remove_member"):
-            await self._adapted("remove_member", host, session, member, place)
+            await self._adapted("remove_member", host, session, member, variables)
         else:
-            await self._about_member("membership.remove", host, session, member, place)
+            await self._about_member("membership.remove", host, session, member, variables)
 
-    async def open_encounter(self, host: Identity, session: str, label: str, place: Mapping[str, str]) -> str:
+    async def open_encounter(self, host: Identity, session: str, label: str, variables: Mapping[str, str]) -> str:
         """Open an encounter in a session; return its id."""
         label = f"{label}-{self.target.run}"
         if self._adapts("open_encounter"):
-            found = await self._adapted("open_encounter", host, session, label, place)
+            found = await self._adapted("open_encounter", host, session, label, variables)
             return text("open_encounter", found, "the encounter's id, a text")
-        found = await self._setting("encounter.open", host, {**place, "session": session, "label": label})
+        found = await self._setting("encounter.open", host, {**variables, "session": session, "label": label})
         return found["encounter"]
 
-    async def close_encounter(self, host: Identity, session: str, encounter: str, place: Mapping[str, str]) -> None:
+    async def close_encounter(self, host: Identity, session: str, encounter: str, variables: Mapping[str, str]) -> None:
         """Clear an encounter away, if the target says how."""
         if self._adapts("close_encounter"):
-            await self._adapted("close_encounter", host, session, encounter, place)
+            await self._adapted("close_encounter", host, session, encounter, variables)
         elif self.offers("encounter.close"):
-            known = {**place, "session": session, "encounter": encounter}
+            known = {**variables, "session": session, "encounter": encounter}
             await self._setting("encounter.close", host, known)
 
     async def clear(self) -> list[str]:
@@ -238,9 +238,9 @@ class Backstage:
     # -- how -----------------------------------------------------------------------------------------
 
     async def _about_member(
-        self, name: str, host: Identity, session: str, member: Identity, place: Mapping[str, str]
+        self, name: str, host: Identity, session: str, member: Identity, variables: Mapping[str, str]
     ) -> None:
-        known = {**place, "session": session, "member": member.user, "member-name": member.variables["username"]}
+        known = {**variables, "session": session, "member": member.user, "member-name": member.variables["username"]}
         await self._setting(name, host, known, member)
 
     async def _setting(

@@ -1,14 +1,14 @@
-"""The two game sessions of a scene: opened, peopled and cleared away, or taken as the target's file names them."""
+"""The two game sessions of a scene: created, filled with members and deleted, or taken from the target's file."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+from dataclasses import dataclass, field
 
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
-from dungeonlab_conformance.stage.accounts import Cast
-from dungeonlab_conformance.stage.place import Place
+from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.roles import Party
 from dungeonlab_conformance.target.target import Target
@@ -16,61 +16,80 @@ from dungeonlab_conformance.target.target import Target
 LABEL = "conformance"  # what the sessions and encounters of a run are called, with the run's name behind it
 
 
-class Places:
+@dataclass(eq=False)
+class GameSession:
+    """A game session, with what has been set up in it so far.
+
+    `variables` are what the steps that opened it captured. `enrolled` and `revoked` are names of accounts.
+    """
+
+    session: str
+    party: Party
+    variables: dict[str, str] = field(default_factory=dict)
+    encounters: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)  # encounters that were opened in it
+    token: str | None = None
+    enrolled: set[str] = field(default_factory=set)
+    revoked: set[str] = field(default_factory=set)
+    ready_made: bool = False
+    exclusive: bool = True
+
+
+class GameSessions:
     """The sessions of one scene; the second is there when first asked for."""
 
-    def __init__(self, cast: Cast, target: Target, journal: Journal) -> None:
-        self.cast = cast
+    def __init__(self, pool: AccountPool, target: Target, journal: Journal) -> None:
+        self.pool = pool
         self.target = target
         self.journal = journal
-        self.backstage = cast.backstage
+        self.provisioner = pool.provisioner
         self.parties = target.parties
-        self._taken: dict[int, Place] = {}  # the scene's own, and those kept that it uses
-        self._opening: dict[int, asyncio.Task[Place]] = {}
+        self._taken: dict[int, GameSession] = {}  # the scene's own, and those kept that it uses
+        self._opening: dict[int, asyncio.Task[GameSession]] = {}
 
     @property
-    def here(self) -> Place:
+    def own(self) -> GameSession:
         """The scene's own session. Raises `LookupError` before it is open."""
         if 0 not in self._taken:
             raise LookupError("the stage is not set")
         return self._taken[0]
 
-    def is_second(self, place: Place) -> bool:
-        """Whether a place is the second session."""
-        return self._taken.get(1) is place
+    def is_second(self, game: GameSession) -> bool:
+        """Whether a game is the second session."""
+        return self._taken.get(1) is game
 
-    async def first(self) -> Place:
+    async def first(self) -> GameSession:
         """Open the first session. Members and an encounter follow when they are needed."""
-        return await self._place(0)
+        return await self._game(0)
 
-    async def second(self) -> Place:
+    async def second(self) -> GameSession:
         """Return the second session with all its members; opened when first needed."""
         if 1 not in self._taken:
-            place = await self._place(1)
-            await asyncio.gather(*map(self.enrolled, place.party.members))
+            game = await self._game(1)
+            await asyncio.gather(*map(self.enrolled, game.party.members))
         return self._taken[1]
 
-    async def _place(self, number: int) -> Place:
+    async def _game(self, number: int) -> GameSession:
         party = self.parties[number]
         if party is None:
             raise Missing(self.target.advice("second-session"))
-        place = self.cast.kept.get(number)
-        if place is None:
-            place = await self._opened(number, party)
-        place.token = None
-        if place.ready_made:
-            await asyncio.gather(*(self.cast.identity(name) for name in sorted(place.enrolled)))
-        people = {*place.enrolled, *([party.gamemaster] if party.gamemaster else [])}
-        users = [(await self.cast.identity(name)).user for name in people]
-        self.journal.rooms.opened(place.session, users, shared=not place.exclusive)
-        self._taken[number] = place
-        return place
+        game = self.pool.kept.get(number)
+        if game is None:
+            game = await self._opened(number, party)
+        game.token = None
+        if game.ready_made:
+            await asyncio.gather(*(self.pool.identity(name) for name in sorted(game.enrolled)))
+        people = {*game.enrolled, *([party.gamemaster] if party.gamemaster else [])}
+        users = [(await self.pool.identity(name)).user for name in people]
+        self.journal.rooms.opened(game.session, users, shared=not game.exclusive)
+        self._taken[number] = game
+        return game
 
-    async def _opened(self, number: int, party: Party) -> Place:
+    async def _opened(self, number: int, party: Party) -> GameSession:
         """Open a session in a task of its own: what has been asked for is cleared away even if the scene ends here."""
         if self.target.ready_made:
             made = self.target.ready_made[number]
-            place = Place(
+            game = GameSession(
                 made.session,
                 party,
                 encounters=list(made.encounters),
@@ -78,80 +97,80 @@ class Places:
                 ready_made=True,
                 exclusive=made.exclusive,
             )
-            self.cast.kept[number] = place
-            return place
+            self.pool.kept[number] = game
+            return game
         self._opening[number] = asyncio.ensure_future(self._open(number, party))
         return await asyncio.shield(self._opening[number])
 
-    async def _open(self, number: int, party: Party) -> Place:
+    async def _open(self, number: int, party: Party) -> GameSession:
         host = await self.host(party)
-        found = await self.backstage.open_session(host, LABEL)
-        place = Place(found["session"], party, found)
+        found = await self.provisioner.open_session(host, LABEL)
+        game = GameSession(found["session"], party, found)
         if "encounter" in found:
-            place.encounters.append(found["encounter"])
+            game.encounters.append(found["encounter"])
         if self.target.keeps_sessions:
-            self.cast.kept[number] = place
-        return place
+            self.pool.kept[number] = game
+        return game
 
     async def host(self, party: Party) -> Identity:
         """Return the game master, who does what is done to a session over HTTP."""
         if party.gamemaster is None:
             raise Missing(self.target.advice("gamemaster"))
-        return await self.cast.identity(party.gamemaster)
+        return await self.pool.identity(party.gamemaster)
 
     async def enrolled(self, account: str) -> Identity:
         """Return who the user of an account is, enrolled wherever the account belongs."""
-        identity = await self.cast.identity(account)
-        for place in self._taken.values():
-            if account in place.party.members and account not in place.enrolled:
-                place.enrolled.add(account)
-                await self.backstage.add_member(await self.host(place.party), place.session, identity, place.variables)
-                self.journal.rooms.enrolled(place.session, identity.user)
+        identity = await self.pool.identity(account)
+        for game in self._taken.values():
+            if account in game.party.members and account not in game.enrolled:
+                game.enrolled.add(account)
+                await self.provisioner.add_member(await self.host(game.party), game.session, identity, game.variables)
+                self.journal.rooms.enrolled(game.session, identity.user)
         return identity
 
-    async def encounter(self, place: Place) -> str:
-        """Return the encounter of a place; opened when first needed."""
-        if not place.encounters:
-            place.encounters.append(await self._open_encounter(place))
-        return place.encounters[0]
+    async def encounter(self, game: GameSession) -> str:
+        """Return the encounter of a game; opened when first needed."""
+        if not game.encounters:
+            game.encounters.append(await self._open_encounter(game))
+        return game.encounters[0]
 
-    async def with_another_encounter(self, place: Place) -> Place:
-        """Return a place with a further encounter, opened just now if the target can."""
-        if self.backstage.offers("encounter.open"):
-            return dataclasses.replace(place, encounters=[await self._open_encounter(place)], token=None)
-        if len(place.encounters) > 1:
-            return dataclasses.replace(place, encounters=place.encounters[1:], token=None)
+    async def with_another_encounter(self, game: GameSession) -> GameSession:
+        """Return a game with a further encounter, opened just now if the target can."""
+        if self.provisioner.offers("encounter.open"):
+            return dataclasses.replace(game, encounters=[await self._open_encounter(game)], token=None)
+        if len(game.encounters) > 1:
+            return dataclasses.replace(game, encounters=game.encounters[1:], token=None)
         raise Missing(self.target.advice("second-encounter"))
 
-    async def _open_encounter(self, place: Place) -> str:
-        if not self.backstage.offers("encounter.open"):
+    async def _open_encounter(self, game: GameSession) -> str:
+        if not self.provisioner.offers("encounter.open"):
             raise Missing(self.target.advice("encounter.open"))
-        host = await self.host(place.party)
-        place.made.append(await self.backstage.open_encounter(host, place.session, LABEL, place.variables))
-        return place.made[-1]
+        host = await self.host(game.party)
+        game.made.append(await self.provisioner.open_encounter(host, game.session, LABEL, game.variables))
+        return game.made[-1]
 
-    async def revoke(self, place: Place, member: Identity) -> None:
+    async def revoke(self, game: GameSession, member: Identity) -> None:
         """Take a membership away. Where the session outlives the scene, it must be possible to give it back."""
-        if not self.backstage.offers("membership.remove"):
+        if not self.provisioner.offers("membership.remove"):
             raise Missing(self.target.advice("membership.remove"))
-        if place in self.cast.kept.values():
-            if not self.backstage.offers("membership.add"):
+        if game in self.pool.kept.values():
+            if not self.provisioner.offers("membership.add"):
                 raise Missing(self.target.advice("membership.add"))
-            place.revoked.add(member.name)
-        await self.backstage.remove_member(await self.host(place.party), place.session, member, place.variables)
-        place.enrolled.discard(member.name)
-        self.journal.rooms.removed(place.session, member.user)
+            game.revoked.add(member.name)
+        await self.provisioner.remove_member(await self.host(game.party), game.session, member, game.variables)
+        game.enrolled.discard(member.name)
+        self.journal.rooms.removed(game.session, member.user)
 
     def ids(self) -> dict[str, str]:
         """Return the ids of all that was set up, by what they are of; those of the second session begin with other-."""
         found = {}
-        for number, place in self._taken.items():
+        for number, game in self._taken.items():
             prefix = "other-" if number else ""
-            found[f"{prefix}session"] = place.session
-            if place.encounters:
-                found[f"{prefix}encounter"] = place.encounters[0]
-            if place.token:
-                found[f"{prefix}token"] = place.token
+            found[f"{prefix}session"] = game.session
+            if game.encounters:
+                found[f"{prefix}encounter"] = game.encounters[0]
+            if game.token:
+                found[f"{prefix}token"] = game.token
         return found
 
     async def clear(self) -> None:
@@ -160,11 +179,11 @@ class Places:
         Raises `Unjudged` with what could not be done, when all else is.
         """
         opened = await asyncio.gather(*self._opening.values(), return_exceptions=True)
-        mine = [p for p in opened if isinstance(p, Place) and p not in self.cast.kept.values()]
-        taken = {account for place in self._taken.values() for account in place.revoked - place.enrolled}
-        for place in self._taken.values():
-            place.revoked.clear()
-        acts = [close(self.cast, place) for place in mine] + [self._give_back(account) for account in sorted(taken)]
+        mine = [p for p in opened if isinstance(p, GameSession) and p not in self.pool.kept.values()]
+        taken = {account for game in self._taken.values() for account in game.revoked - game.enrolled}
+        for game in self._taken.values():
+            game.revoked.clear()
+        acts = [close(self.pool, game) for game in mine] + [self._give_back(account) for account in sorted(taken)]
         wrong = [r for r in await asyncio.gather(*acts, return_exceptions=True) if isinstance(r, BaseException)]
         for fault in wrong:
             if not isinstance(fault, Unjudged | TargetFault):
@@ -176,13 +195,13 @@ class Places:
         await self.enrolled(account)
 
 
-async def close(cast: Cast, place: Place) -> None:
+async def close(pool: AccountPool, game: GameSession) -> None:
     """Clear a session away, or the encounters that were opened in one that stays, if the target says how."""
-    if place.party.gamemaster is None:
+    if game.party.gamemaster is None:
         return
-    host = await cast.identity(place.party.gamemaster)
-    if place.ready_made or not cast.backstage.offers("session.close"):
-        for encounter in place.made:
-            await cast.backstage.close_encounter(host, place.session, encounter, place.variables)
-    if not place.ready_made:
-        await cast.backstage.close_session(host, place.session, place.variables)
+    host = await pool.identity(game.party.gamemaster)
+    if game.ready_made or not pool.provisioner.offers("session.close"):
+        for encounter in game.made:
+            await pool.provisioner.close_encounter(host, game.session, encounter, game.variables)
+    if not game.ready_made:
+        await pool.provisioner.close_session(host, game.session, game.variables)

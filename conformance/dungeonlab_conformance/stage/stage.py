@@ -1,6 +1,6 @@
-"""A fresh game session with its cast: what a scene acts on. Cleared away when the recorders may go off.
+"""A fresh game session with the people in it: what a scene acts on. Cleared away when the recorders may go off.
 
-The cast, by name: `gamemaster` (not among the participants), `alice` and `bob` (members), `carol` (member of
+The people, by the role they play: `gamemaster` (not among the participants), `alice` and `bob` (members), `carol` (member of
 a second session too), `dave` (member of the second session only), `mallory` (a valid account, member of
 nothing), `nobody` (not logged in).
 """
@@ -23,9 +23,8 @@ from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import new_mark
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
-from dungeonlab_conformance.stage.accounts import Cast
-from dungeonlab_conformance.stage.place import Place
-from dungeonlab_conformance.stage.sessions import Places
+from dungeonlab_conformance.stage.accounts import AccountPool
+from dungeonlab_conformance.stage.sessions import GameSession, GameSessions
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.roles import pick
 from dungeonlab_conformance.target.target import Target
@@ -48,7 +47,7 @@ class Stage:
     `judged` holds, for each requirement, what the scene found: nothing, findings, or why it could not tell.
     """
 
-    cast: Cast
+    pool: AccountPool
     target: Target
     event: Event | None = None
     wanted: frozenset[str] = frozenset()
@@ -113,31 +112,31 @@ class Stage:
     # -- setting -------------------------------------------------------------------------------------
 
     def __post_init__(self) -> None:
-        self._places = Places(self.cast, self.target, self.journal)
+        self.games = GameSessions(self.pool, self.target, self.journal)
         self._roles: dict[str, str] = {}  # who plays whom in this scene, by account
 
     @property
-    def here(self) -> Place:
+    def game(self) -> GameSession:
         """The scene's own session."""
-        return self._places.here
+        return self.games.own
 
     @property
     def session(self) -> str:
         """The id of the scene's own session."""
-        return self.here.session
+        return self.game.session
 
-    async def set(self) -> None:
+    async def set_up(self) -> None:
         """Open the session. Members and an encounter follow when they are needed."""
-        await self._places.first()
+        await self.games.first()
 
-    async def there(self) -> Place:
+    async def other_game(self) -> GameSession:
         """Return the second session, with carol and dave; opened when first needed."""
-        return await self._places.second()
+        return await self.games.second()
 
     def account(self, role: str) -> str:
         """Return the account that plays a role in this scene. Raises `Missing` if there is none left that could."""
         if role not in self._roles:
-            account = pick(role, self.target.accounts, *self._places.parties, self._roles.values())
+            account = pick(role, self.target.accounts, *self.games.parties, self._roles.values())
             if account is None:
                 standing_in = next((other for other, taken in self._roles.items() if taken == role), role)
                 raise Missing(self.target.advice(standing_in))
@@ -152,60 +151,60 @@ class Stage:
             return False
         return True
 
-    def those_of(self, *roles: str) -> list[str]:
+    def available(self, *roles: str) -> list[str]:
         """Return the roles that somebody can play. Raises `Missing` if nobody can play any."""
         return [role for role in roles if self.can_play(role)] or [self.account(roles[0])]
 
     async def identity(self, role: str) -> Identity:
         """Return who plays a role, logged in."""
-        return await self.cast.identity(self.account(role))
+        return await self.pool.identity(self.account(role))
 
     async def second_login(self, role: str) -> Identity:
         """Log in once more who plays a role, with a cookie of its own."""
-        return await self.cast.second_login(self.account(role))
+        return await self.pool.second_login(self.account(role))
 
     async def member(self, role: str) -> Identity:
         """Return who plays a role, enrolled wherever they belong."""
-        return await self._places.enrolled(self.account(role))
+        return await self.games.enrolled(self.account(role))
 
-    def share_no_session(self, *roles: str) -> None:
+    def need_no_shared_session(self, *roles: str) -> None:
         """Raise `Missing` if those who play these roles all belong to one of the two sessions."""
         accounts = [self.account(role) for role in roles]
-        if any(party and all(name in party for name in accounts) for party in self._places.parties):
+        if any(party and all(name in party for name in accounts) for party in self.games.parties):
             raise Missing(self.target.advice("strangers"))
 
-    def belongs_here_only(self, role: str) -> None:
+    def need_no_other_game(self, role: str) -> None:
         """Raise `Missing` if who plays a role is a member of the second session as well."""
-        other = self._places.parties[1]
+        other = self.games.parties[1]
         if other is not None and self.account(role) in other:
             raise Missing(self.target.advice("first-session-only"))
 
-    async def encounter(self, place: Place) -> str:
-        """Return the encounter of a place; opened when first needed."""
-        return await self._places.encounter(place)
+    async def encounter(self, game: GameSession) -> str:
+        """Return the encounter of a game; opened when first needed."""
+        return await self.games.encounter(game)
 
-    async def with_another_encounter(self) -> Place:
+    async def with_another_encounter(self) -> GameSession:
         """Return the scene's session with an encounter that nobody has seen yet."""
-        return await self._places.with_another_encounter(self.here)
+        return await self.games.with_another_encounter(self.game)
 
     async def revoke(self, actor: Actor) -> None:
         """Take an actor's membership of this scene's session away."""
         assert actor.identity is not None
         asked = time.monotonic()
-        await self._places.revoke(self.here, actor.identity)
+        await self.games.revoke(self.game, actor.identity)
         now = self.journal.write(actor.name, actor.connection, "is removed", "").at
         self.journal.rooms.revoked(actor.identity.user, now, asked)
 
-    async def strike(self) -> None:
+    async def tear_down(self) -> None:
         """Clear everything away: connections, then sessions."""
         await asyncio.gather(*(actor.close() for actor in self.actors), *(raw.close() for raw in self.raws))
-        await self._places.clear()
+        await self.games.clear()
 
     def ids(self) -> dict[str, str]:
         """Return the ids of all that was set up, by what they are of."""
-        return {name: who.user for name, who in self.cast.known().items()} | self._places.ids()
+        return {name: who.user for name, who in self.pool.known().items()} | self.games.ids()
 
-    # -- the cast ------------------------------------------------------------------------------------
+    # -- people --------------------------------------------------------------------------------------
 
     async def actor(self, name: str, *, called: str | None = None, identity: Identity | None = None) -> Actor:
         """Return somebody who has not connected yet."""
@@ -234,17 +233,17 @@ class Stage:
         await other.connect()
         return other
 
-    async def elsewhere(self, name: str) -> Actor:
+    async def joined_other_game(self, name: str) -> Actor:
         """Connect somebody and seat them in the second session."""
-        place = await self.there()
+        game = await self.other_game()
         actor: Actor = await self.connected(name)
-        await actor.join(place.session)
+        await actor.join(game.session)
         return actor
 
-    async def onlooker(self, name: str, *, elsewhere: bool = False) -> Actor | None:
+    async def onlooker(self, name: str, *, in_other_game: bool = False) -> Actor | None:
         """Connect somebody who only looks on, seated in the second session if told so; None if nobody can play it."""
         try:
-            actor: Actor = await (self.elsewhere if elsewhere else self.connected)(name)
+            actor: Actor = await (self.joined_other_game if in_other_game else self.connected)(name)
         except Missing:
             return None
         return actor
@@ -259,25 +258,25 @@ class Stage:
 
     # -- requests ------------------------------------------------------------------------------------
 
-    async def request(self, event: Event, *, place: Place | None = None, fresh: bool = False) -> Request:
+    async def request(self, event: Event, *, game: GameSession | None = None, fresh: bool = False) -> Request:
         """Return a valid request that nobody has sent yet, with a mark of its own.
 
         A token it needs is made first, and is made anew for a request that would end it or if `fresh`.
         """
-        place = place or self.here
+        game = game or self.game
         payload = copy.deepcopy(examples(event.name, "valid")["minimal"])
-        known: dict[str, str] = {"sessionId": place.session}
+        known: dict[str, str] = {"sessionId": game.session}
         if _names(payload, "encounterId"):
-            known["encounterId"] = await self.encounter(place)
+            known["encounterId"] = await self.encounter(game)
         if _names(payload, "tokenId"):
-            known["tokenId"] = await self._token(place, anew=fresh or event.effect == "removes-token")
+            known["tokenId"] = await self._token(game, anew=fresh or event.effect == "removes-token")
         _settle(payload, known)
         mark: str | int | None = None
         if event.mark == "/tokenId":
             mark = known["tokenId"]
         elif event.mark:
             mark = _put_mark(payload, event.mark)
-        return Request(event.name, (payload,), mark, place.session)
+        return Request(event.name, (payload,), mark, game.session)
 
     async def control(self, event: Event, member: Actor) -> Acknowledgement:
         """Show that a member may: without that, a refusal of something like it says nothing."""
@@ -286,26 +285,26 @@ class Stage:
             await member.join(self.session)
         return answer
 
-    async def _token(self, place: Place, *, anew: bool) -> str:
-        if place.token is None or anew:
-            maker = await self._maker(place)
-            request = await self.request(Catalogue.load()["token:create"], place=place)
+    async def _token(self, game: GameSession, *, anew: bool) -> str:
+        if game.token is None or anew:
+            maker = await self._maker(game)
+            request = await self.request(Catalogue.load()["token:create"], game=game)
             token = (await maker.send(request)).data.get("token")
             made = token.get("id") if isinstance(token, dict) else None
             if not isinstance(made, str):
                 raise Unjudged("token:create was acknowledged without the token's id")
             if anew:
                 return made
-            place.token = made
-        return place.token
+            game.token = made
+        return game.token
 
-    async def _maker(self, place: Place) -> Actor:
+    async def _maker(self, game: GameSession) -> Actor:
         for actor in self.actors:
             stay = None if actor.closed else actor.stay
-            if stay and stay.session == place.session and stay.left_at is None:
+            if stay and stay.session == game.session and stay.left_at is None:
                 return actor
-        if self._places.is_second(place):
-            return await self.elsewhere("dave")
+        if self.games.is_second(game):
+            return await self.joined_other_game("dave")
         maker: Actor = await self.joined("gamemaster")
         return maker
 

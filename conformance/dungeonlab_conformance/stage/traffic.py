@@ -5,12 +5,12 @@ from __future__ import annotations
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged
-from dungeonlab_conformance.stage.place import Place
+from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 
 
-async def everything(stage: Stage, speaker: Actor, witness: Actor, *, place: Place | None = None) -> list[Request]:
+async def everything(stage: Stage, speaker: Actor, witness: Actor, *, game: GameSession | None = None) -> list[Request]:
     """Have somebody do one of everything that is broadcast; return what the witness heard of it, at least one thing.
 
     What is refused, or reaches nobody, is passed over: other requirements see to that.
@@ -20,7 +20,7 @@ async def everything(stage: Stage, speaker: Actor, witness: Actor, *, place: Pla
     for event in Catalogue.load():
         if event.is_broadcast and stage.target.offers(event.name):
             try:
-                request = await stage.request(event, place=place)
+                request = await stage.request(event, game=game)
                 await speaker.send(request)
                 await witness.hear(request)
             except Gone:

@@ -1,6 +1,6 @@
 """Which server is judged, and what is known about it: address, transports, time limits, steps for its stage.
 
-Only data and what follows from it; `backstage` carries the steps out.
+Only data and what follows from it; `provisioning` carries the steps out.
 """
 
 from __future__ import annotations

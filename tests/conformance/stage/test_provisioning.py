@@ -12,18 +12,18 @@ from tests.conformance.scripted_server import serving
 
 from dungeonlab_conformance.clients.http.client import session_for
 from dungeonlab_conformance.results.errors import Unjudged
-from dungeonlab_conformance.stage.provisioning import Backstage
+from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 
 
 async def test_an_attempt_to_register_may_be_repeated(reference_url: str) -> None:
     """An account whose making was not answered in time may exist all the same: the next attempt makes another."""
-    backstage = Backstage(Target(reference_url))
+    provisioner = Provisioner(Target(reference_url))
     try:
-        first, second = await backstage.log_in("alice", 0), await backstage.log_in("alice", 0)
+        first, second = await provisioner.log_in("alice", 0), await provisioner.log_in("alice", 0)
     finally:
-        await backstage.close()
+        await provisioner.close()
     assert first.user != second.user
 
 
@@ -57,8 +57,8 @@ async def test_an_id_that_is_half_a_surrogate_pair_is_no_failure_of_the_suite() 
         return web.Response(status=404)
 
     async with serving(nowhere) as url:
-        backstage = Backstage(Target(url))
+        provisioner = Provisioner(Target(url))
         host, member = (Identity(name, chr(0xD800), {}, {"username": name}) for name in ("gamemaster", "bob"))
         with pytest.raises(Unjudged, match="404"):
-            await backstage.add_member(host, chr(0xD800), member, {})
-        await backstage.close()
+            await provisioner.add_member(host, chr(0xD800), member, {})
+        await provisioner.close()

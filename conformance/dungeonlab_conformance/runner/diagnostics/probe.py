@@ -13,9 +13,9 @@ from typing import Literal
 
 from dungeonlab_conformance.clients.handshake import handshake, reach
 from dungeonlab_conformance.results.errors import Broken, Missing, TargetFault, Unjudged
-from dungeonlab_conformance.stage.accounts import Cast
+from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.cleanup import sweep
-from dungeonlab_conformance.stage.provisioning import Backstage
+from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.rate_limits import prolong
 from dungeonlab_conformance.target.target import Target
@@ -48,9 +48,9 @@ async def probing(target: Target) -> AsyncIterator[Step]:
 class _Walk:
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.backstage = Backstage(target)
-        self.cast = Cast(0, self.backstage)
-        self.stage = Stage(self.cast, target)
+        self.provisioner = Provisioner(target)
+        self.pool = AccountPool(0, self.provisioner)
+        self.stage = Stage(self.pool, target)
         self.failed: set[str] = set()
 
     async def steps(self) -> AsyncIterator[Step]:
@@ -72,13 +72,13 @@ class _Walk:
     def _accounts(self) -> Iterator[Planned]:
         for name, account in self.target.accounts.items():
             section = f"[actors.{name}] and [login]" if account else "[register]"
-            yield name, f"{name} logs in", partial(self.cast.identity, name), self._look_at(section), ("handshake",)
+            yield name, f"{name} logs in", partial(self.pool.identity, name), self._look_at(section), ("handshake",)
         everybody = tuple(self.target.accounts)
         yield "distinct", "each is somebody else", self._distinct, self._look_at("what captures user"), everybody
 
     def _acting(self) -> Iterator[Planned]:
         look, stage = self._look_at, self.stage
-        yield "session", "a session is opened", stage.set, look("[session.open]"), ("distinct",)
+        yield "session", "a session is opened", stage.set_up, look("[session.open]"), ("distinct",)
         yield "members", "members are enrolled", self._enrol, look("[membership.add]"), ("session",)
         cookie = "does the login set the cookie that the socket asks for?"
         yield "connect", "alice connects with her cookie", partial(stage.connected, "alice"), cookie, ("members",)
@@ -110,7 +110,7 @@ class _Walk:
     async def _distinct(self) -> None:
         users: dict[str, str] = {}
         for name in self.target.accounts:
-            user = (await self.cast.identity(name)).user
+            user = (await self.pool.identity(name)).user
             if user in users:
                 raise TargetFault(f"{users[user]} and {name} have the same id, {user!r}")
             users[user] = name
@@ -123,19 +123,19 @@ class _Walk:
         await self.stage.actors[-1].join(self.stage.session)
 
     async def _encounter(self) -> None:
-        await self.stage.encounter(self.stage.here)
+        await self.stage.encounter(self.stage.game)
 
     async def _revoke(self) -> None:
         await self.stage.revoke(self.stage.actors[-1])
 
     async def _clear(self) -> None:
         self.failed.add("cleared")
-        await self.stage.strike()
-        left = await sweep(self.target, self.cast, [self.stage.journal])
-        left += await self.backstage.clear()
+        await self.stage.tear_down()
+        left = await sweep(self.target, self.pool, [self.stage.journal])
+        left += await self.provisioner.clear()
         if left:
             raise Unjudged("; ".join(left))
-        if self.backstage.opened and not self.backstage.offers("session.close"):
+        if self.provisioner.opened and not self.provisioner.offers("session.close"):
             raise Missing(self.target.advice("session.close"))
 
     async def end(self) -> None:
@@ -147,4 +147,4 @@ class _Walk:
         except (TargetFault, Unjudged, TimeoutError):
             pass  # whoever cut it short is not there to be told
         finally:
-            await self.backstage.close()
+            await self.provisioner.close()

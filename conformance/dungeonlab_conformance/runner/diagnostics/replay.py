@@ -23,10 +23,10 @@ from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Gone
 from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.runner.diagnostics.id_mapping import Correspondence
-from dungeonlab_conformance.stage.accounts import Cast
+from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.cleanup import clear_away
-from dungeonlab_conformance.stage.provisioning import Backstage
-from dungeonlab_conformance.stage.sessions import Places
+from dungeonlab_conformance.stage.provisioning import Provisioner
+from dungeonlab_conformance.stage.sessions import GameSessions
 from dungeonlab_conformance.target.dialect import PLAIN
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
@@ -98,9 +98,9 @@ class _Scene:
         self.target = target
         self.finding = finding
         self.journal = Journal()
-        self.backstage = Backstage(target)
-        self.cast = Cast(0, self.backstage)
-        self.places = Places(self.cast, target, self.journal)
+        self.provisioner = Provisioner(target)
+        self.pool = AccountPool(0, self.provisioner)
+        self.games = GameSessions(self.pool, target, self.journal)
         self.ids = Correspondence({}, {}, ())
         self.connections: dict[int, Connection] = {}  # by their number in the record
         self.raws: dict[str, RawConnection] = {}
@@ -112,16 +112,16 @@ class _Scene:
     async def set(self) -> None:
         """Open and fill what the recorded scene had."""
         recorded = self.finding.ids
-        await self.places.first()
+        await self.games.first()
         if "other-session" in recorded:
-            await self.places.second()
+            await self.games.second()
         for name in filter(self.target.accounts.__contains__, recorded):
-            await self.cast.identity(name)
+            await self.pool.identity(name)
         if "encounter" in recorded:
-            await self.places.encounter(self.places.here)
+            await self.games.encounter(self.games.own)
         if "other-encounter" in recorded:
-            await self.places.encounter(await self.places.second())
-        present = {name: who.user for name, who in self.cast.known().items()} | self.places.ids()
+            await self.games.encounter(await self.games.second())
+        present = {name: who.user for name, who in self.pool.known().items()} | self.games.ids()
         self.ids = Correspondence(recorded, present, self.target.accounts)
 
     async def play(self, line: TranscriptLine) -> Step:
@@ -165,9 +165,9 @@ class _Scene:
         await asyncio.gather(*(c.close() for c in self.connections.values()))
         await asyncio.gather(*(raw.close() for raw in self.raws.values()))
         try:
-            await self.places.clear()
+            await self.games.clear()
         finally:
-            await clear_away(self.backstage, [self.cast], [self.journal])
+            await clear_away(self.provisioner, [self.pool], [self.journal])
 
     # -- acts ----------------------------------------------------------------------------------------
 
@@ -176,7 +176,7 @@ class _Scene:
         account = self.finding.cast.get(line.actor, line.actor)
         if account is None or account not in self.target.accounts:
             return None
-        return await self.places.enrolled(account)
+        return await self.games.enrolled(account)
 
     async def _connection(self, line: TranscriptLine) -> Connection:
         if line.connection not in self.connections:
@@ -248,7 +248,7 @@ class _Scene:
         who = await self._who(line)
         if who is None:
             return Step(line, "left out")
-        await self.places.revoke(self.places.here, who)
+        await self.games.revoke(self.games.own, who)
         return Step(line, "done")
 
     # -- what comes ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
-from dungeonlab_conformance.stage.provisioning import Backstage
+from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.target.http_steps import HttpRequestStep
 from dungeonlab_conformance.target.identity import Account, Identity
 from dungeonlab_conformance.target.target import Target
@@ -37,11 +37,11 @@ def sent(head: str) -> list[str]:
 
 async def logged_in(server_url: str, **options: Any) -> Identity:
     """Return who logs in by LOGIN."""
-    backstage = Backstage(Target(server_url, steps=LOGIN, accounts={"alice": Account()}, **options))
+    provisioner = Provisioner(Target(server_url, steps=LOGIN, accounts={"alice": Account()}, **options))
     try:
-        return await backstage.log_in("alice", 0)
+        return await provisioner.log_in("alice", 0)
     finally:
-        await backstage.close()
+        await provisioner.close()
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,12 @@ async def test_cookies_without_an_end_are_bounded() -> None:
         )
 
     async with bytes_server(answer) as server:
-        backstage = Backstage(Target(server.url, steps=LOGIN, accounts={"alice": Account()}))
+        provisioner = Provisioner(Target(server.url, steps=LOGIN, accounts={"alice": Account()}))
         try:
             for _ in range(20):
-                alice = await backstage.log_in("alice", 0)
+                alice = await provisioner.log_in("alice", 0)
         finally:
-            await backstage.close()
+            await provisioner.close()
     assert len(alice.cookies) <= 200
 
 

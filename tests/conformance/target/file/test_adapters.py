@@ -12,7 +12,7 @@ from tests.conformance.command import command, unused_port
 
 from dungeonlab_conformance.adapter import Adapter
 from dungeonlab_conformance.results.errors import TargetFault, Unjudged
-from dungeonlab_conformance.stage.provisioning import Backstage
+from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 
@@ -32,13 +32,13 @@ WRONG = [None, 7, b"id", "", [], {}, {"session": 7}, {"session": "s", 1: "a"}, {
 
 
 @pytest.fixture
-async def backstage() -> AsyncIterator[Callable[..., Backstage]]:
-    """Return what makes the backstage of a target whose adapter does this."""
-    made: list[Backstage] = []
+async def provisioner() -> AsyncIterator[Callable[..., Provisioner]]:
+    """Return what makes the provisioner of a target whose adapter does this."""
+    made: list[Provisioner] = []
 
-    def make(**acts: Any) -> Backstage:
+    def make(**acts: Any) -> Provisioner:
         adapter = type("Made", (Adapter,), acts)
-        made.append(Backstage(Target(f"http://127.0.0.1:{unused_port()}", adapter=adapter, limits=Limits(0.01))))
+        made.append(Provisioner(Target(f"http://127.0.0.1:{unused_port()}", adapter=adapter, limits=Limits(0.01))))
         return made[-1]
 
     yield make
@@ -66,57 +66,57 @@ async def greet(self: Adapter, identity: Any, account: Any) -> None:
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda e: type(e).__name__)
 async def test_whatever_a_method_raises_the_stage_could_not_be_set(
-    backstage: Callable[..., Backstage], error: BaseException
+    provisioner: Callable[..., Provisioner], error: BaseException
 ) -> None:
     """Also what would end the process, and what says that somebody cancelled it, which nobody did."""
-    there = backstage(log_in=greet, open_session=raising(error))
+    there = provisioner(log_in=greet, open_session=raising(error))
     gamemaster = await there.log_in("gamemaster", 0)
     with pytest.raises(Unjudged, match=f"the adapter's open_session raised {type(error).__name__}"):
         await there.open_session(gamemaster, "label")
-    there = backstage(log_in=raising(error))
+    there = provisioner(log_in=raising(error))
     with pytest.raises(TargetFault, match=r"gamemaster could not be logged in: .*the adapter's log_in raised"):
         await there.log_in("gamemaster", 0)
 
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda e: type(e).__name__)
-async def test_an_adapter_that_cannot_be_made(backstage: Callable[..., Backstage], error: BaseException) -> None:
+async def test_an_adapter_that_cannot_be_made(provisioner: Callable[..., Provisioner], error: BaseException) -> None:
     """There is no target then; and nothing has been raised before somebody asks for it."""
 
     def refuse(self: Adapter, target: Target) -> None:
         raise error
 
-    there = backstage(__init__=refuse, log_in=greet)
+    there = provisioner(__init__=refuse, log_in=greet)
     assert there.offers("login")
     with pytest.raises(TargetFault, match=f"its __init__ raised {type(error).__name__}"):
         await there.log_in("gamemaster", 0)
 
 
 @pytest.mark.parametrize("found", WRONG, ids=repr)
-async def test_what_is_no_session(backstage: Callable[..., Backstage], found: Any) -> None:
+async def test_what_is_no_session(provisioner: Callable[..., Provisioner], found: Any) -> None:
     """A dict of texts with the session's id, and nothing else."""
-    there = backstage(log_in=greet, open_session=returning(found))
+    there = provisioner(log_in=greet, open_session=returning(found))
     with pytest.raises(Unjudged, match=r"the adapter's open_session (returned|left)"):
         await there.open_session(await there.log_in("gamemaster", 0), "label")
 
 
 @pytest.mark.parametrize("found", [None, 7, b"e", "", {"encounter": "e"}], ids=repr)
-async def test_what_is_no_encounter(backstage: Callable[..., Backstage], found: Any) -> None:
+async def test_what_is_no_encounter(provisioner: Callable[..., Provisioner], found: Any) -> None:
     """A text that is not empty."""
-    there = backstage(log_in=greet, open_encounter=returning(found))
+    there = provisioner(log_in=greet, open_encounter=returning(found))
     with pytest.raises(Unjudged, match="the adapter's open_encounter returned"):
         await there.open_encounter(await there.log_in("gamemaster", 0), "s", "label", {})
 
 
-async def test_a_coroutine_that_nobody_awaited(backstage: Callable[..., Backstage]) -> None:
+async def test_a_coroutine_that_nobody_awaited(provisioner: Callable[..., Provisioner]) -> None:
     """It is named, and closed."""
-    there = backstage(log_in=greet, open_encounter=lambda *_: returning(returning("e")())())
+    there = provisioner(log_in=greet, open_encounter=lambda *_: returning(returning("e")())())
     with pytest.raises(Unjudged, match="returned a coroutine, and should return the encounter's id, a text; await it"):
         await there.open_encounter(await there.log_in("gamemaster", 0), "s", "label", {})
 
 
-async def test_a_method_that_is_not_async(backstage: Callable[..., Backstage]) -> None:
+async def test_a_method_that_is_not_async(provisioner: Callable[..., Provisioner]) -> None:
     """Whatever it returns, there is nothing to wait for."""
-    there = backstage(log_in=lambda *_: None)
+    there = provisioner(log_in=lambda *_: None)
     with pytest.raises(TargetFault, match="log_in is no coroutine; define it with async def"):
         await there.log_in("gamemaster", 0)
 
@@ -135,7 +135,9 @@ async def test_a_method_that_is_not_async(backstage: Callable[..., Backstage]) -
     ],
     ids=repr,
 )
-async def test_an_identity_that_is_left_in_disorder(backstage: Callable[..., Backstage], left: dict[str, Any]) -> None:
+async def test_an_identity_that_is_left_in_disorder(
+    provisioner: Callable[..., Provisioner], left: dict[str, Any]
+) -> None:
     """An id, cookies or variables that are no texts would only be noticed where nobody knows whose they are."""
 
     async def log_in(self: Adapter, identity: Any, account: Any) -> None:
@@ -144,20 +146,20 @@ async def test_an_identity_that_is_left_in_disorder(backstage: Callable[..., Bac
             setattr(identity, name, value)
 
     with pytest.raises(TargetFault, match=r"the adapter's log_in (returned|left)"):
-        await backstage(log_in=log_in).log_in("gamemaster", 0)
+        await provisioner(log_in=log_in).log_in("gamemaster", 0)
 
 
-async def test_an_adapter_that_hangs(backstage: Callable[..., Backstage]) -> None:
+async def test_an_adapter_that_hangs(provisioner: Callable[..., Provisioner]) -> None:
     """It is waited for, and then said so."""
 
     async def wait(*_: object) -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(TargetFault, match=r"the adapter's log_in took longer than"):
-        await backstage(log_in=wait).log_in("gamemaster", 0)
+        await provisioner(log_in=wait).log_in("gamemaster", 0)
 
 
-async def test_who_cancels_the_run_cancels_the_adapter(backstage: Callable[..., Backstage]) -> None:
+async def test_who_cancels_the_run_cancels_the_adapter(provisioner: Callable[..., Provisioner]) -> None:
     """Only a cancellation that nobody asked for is the adapter's doing."""
     began = asyncio.Event()
 
@@ -165,7 +167,7 @@ async def test_who_cancels_the_run_cancels_the_adapter(backstage: Callable[..., 
         began.set()
         await asyncio.Event().wait()
 
-    there = backstage(log_in=wait)
+    there = provisioner(log_in=wait)
     there.target.limits.scale = 100
     task = asyncio.create_task(there.log_in("gamemaster", 0))
     await began.wait()

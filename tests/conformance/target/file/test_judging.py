@@ -251,7 +251,7 @@ async def test_no_token_is_left_in_a_ready_made_session(reference_url: str, tmp_
     cast.kept[0] = place
     left = await cleanup.sweep(again.target, cast, journals)  # each is unknown by now
     assert left == []
-    await again.backstage.close()
+    await again.provisioner.close()
 
 
 async def test_a_fault_is_found_in_ready_made_sessions_too(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ async def test_sessions_made_once_per_run(reference_url: str, tmp_path: Path) ->
     run = await runner.play()
     assert outcomes(run)[Outcome.FAIL] == outcomes(run)[Outcome.UNJUDGED] == 0
     assert run.exit_code == 0
-    assert runner.backstage.opened == 4
+    assert runner.provisioner.opened == 4
     assert run.leftovers == []
 
 

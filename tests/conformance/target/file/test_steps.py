@@ -13,7 +13,7 @@ from dungeonlab_conformance.adapter import Adapter
 from dungeonlab_conformance.results.errors import Gone, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage.captures import HttpAnswer, NotThere, capture
 from dungeonlab_conformance.stage.http_runner import HttpRunner, StepRefused
-from dungeonlab_conformance.stage.provisioning import Backstage, parse_cookies
+from dungeonlab_conformance.stage.provisioning import Provisioner, parse_cookies
 from dungeonlab_conformance.target.http_steps import Csrf, HttpRequestStep
 from dungeonlab_conformance.target.identity import Account, Identity
 from dungeonlab_conformance.target.limits import Limits
@@ -235,24 +235,24 @@ def target_with(url: str, account: Account | None, **more: Any) -> Target:
 
 async def test_a_ready_cookie_is_a_login(url: str) -> None:
     """The server is asked whose it is; there is no second one."""
-    backstage = Backstage(target_with(url, Account(cookie="sid=cookie-4711; other=1")))
-    alice = await backstage.log_in("alice", 0)
+    provisioner = Provisioner(target_with(url, Account(cookie="sid=cookie-4711; other=1")))
+    alice = await provisioner.log_in("alice", 0)
     assert alice.user == "cookie-4711"
     assert alice.cookies == {"sid": "cookie-4711", "other": "1"}
     with pytest.raises(Missing, match=r"second login for an account; add \[login\]"):
-        await backstage.log_in_once_more(alice)
-    await backstage.close()
+        await provisioner.log_in_once_more(alice)
+    await provisioner.close()
 
 
 async def test_a_command_prints_a_cookie(url: str) -> None:
     """It is given what the template says, and what it printed is hidden from then on."""
     command = (sys.executable, "-c", "import sys; print('sid=cookie-of-' + sys.argv[1])", "{username}")
     target = target_with(url, Account(username="ann"), login_command=command)
-    backstage = Backstage(target)
-    alice = await backstage.log_in("alice", 0)
+    provisioner = Provisioner(target)
+    alice = await provisioner.log_in("alice", 0)
     assert alice.user == "cookie-of-ann"
     assert target.secrets.redact("it is cookie-of-ann") == "it is ***"
-    await backstage.close()
+    await provisioner.close()
 
 
 @pytest.mark.parametrize(
@@ -268,14 +268,14 @@ async def test_a_command_that_fails(url: str, code: str, why: str) -> None:
     target = target_with(url, Account(password="hunter2-secret"), login_command=(sys.executable, "-c", code))
     target.secrets.add("hunter2-secret")
     with pytest.raises(TargetFault, match=why):
-        await Backstage(target).log_in("alice", 0)
+        await Provisioner(target).log_in("alice", 0)
 
 
 async def test_a_command_that_is_none(url: str) -> None:
     """One sentence, with its name."""
     target = target_with(url, Account(), login_command=("/no/such/program",))
     with pytest.raises(TargetFault, match="'/no/such/program' could not be run: No such file"):
-        await Backstage(target).log_in("alice", 0)
+        await Provisioner(target).log_in("alice", 0)
 
 
 async def test_a_login_by_form_keeps_what_it_captures(url: str) -> None:
@@ -285,13 +285,13 @@ async def test_a_login_by_form_keeps_what_it_captures(url: str) -> None:
         "whoami": (HttpRequestStep("GET", "/echo/me", capture={"user": "/cookies/sid"}),),
         "logout": (HttpRequestStep("POST", "/echo/{user}", capture={}),),
     }
-    backstage = Backstage(target_with(url, Account(username="ann"), steps=steps))
-    alice = await backstage.log_in("alice", 0)
-    again = await backstage.log_in_once_more(alice)
+    provisioner = Provisioner(target_with(url, Account(username="ann"), steps=steps))
+    alice = await provisioner.log_in("alice", 0)
+    again = await provisioner.log_in_once_more(alice)
     assert alice.user == again.user == "cookie-of-ann"
     assert alice.cookies is not again.cookies
-    await backstage.log_out(again)
-    await backstage.close()
+    await provisioner.log_out(again)
+    await provisioner.close()
 
 
 def test_cookies_as_they_are_copied() -> None:
@@ -319,23 +319,23 @@ class Own(Adapter):
 async def test_an_adapter_does_what_it_defines(url: str) -> None:
     """What it does not define is done by the file's steps, with the cookies that it set."""
     target = target_with(url, None, adapter=Own, steps={"session.close": (HttpRequestStep("POST", "/echo/{session}"),)})
-    backstage = Backstage(target)
-    alice = await backstage.log_in("alice", 0)
+    provisioner = Provisioner(target)
+    alice = await provisioner.log_in("alice", 0)
     assert (alice.user, alice.variables["note"]) == ("u-1", "kept")
-    place = await backstage.open_session(alice, "conformance")
+    place = await provisioner.open_session(alice, "conformance")
     assert place == {"session": f"conformance-{target.run} by u-1", "invite": "i-1"}
-    await backstage.close_session(alice, place["session"], place)
-    assert not backstage.offers("membership.remove")
-    assert backstage.offers("membership.add")
-    await backstage.close()
+    await provisioner.close_session(alice, place["session"], place)
+    assert not provisioner.offers("membership.remove")
+    assert provisioner.offers("membership.add")
+    await provisioner.close()
 
 
 async def test_what_an_adapter_raises_is_no_finding(url: str) -> None:
     """The scene is unjudged, and the message without secrets."""
     target = target_with(url, None, adapter=Own)
     target.secrets.add("hunter2-secret")
-    backstage = Backstage(target)
-    alice = await backstage.log_in("alice", 0)
+    provisioner = Provisioner(target)
+    alice = await provisioner.log_in("alice", 0)
     with pytest.raises(Unjudged, match=r"the adapter's add_member raised RuntimeError: \*\*\* is wrong"):
-        await backstage.add_member(alice, "s", alice, {"invite": "i-1"})
-    await backstage.close()
+        await provisioner.add_member(alice, "s", alice, {"invite": "i-1"})
+    await provisioner.close()
