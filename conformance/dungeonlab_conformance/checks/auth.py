@@ -35,7 +35,7 @@ async def _refusal(actor: Actor, what: str, **options: Any) -> Refused:
 
 
 async def _with_cookies(stage: Stage, cookies: dict[str, str]) -> Actor:
-    alice = await stage.identity("alice")
+    alice = await stage.roles.identity("alice")
     forged = Identity("alice", alice.user, cookies)
     return await stage.actor("alice", called="somebody", identity=forged)
 
@@ -75,7 +75,7 @@ def _claims(actor: Actor) -> dict[str, Any]:
 async def a_forged_cookie_is_refused(stage: Stage) -> None:
     """Alice is let in; a made-up cookie, half of hers, hers with a letter changed or added, are not."""
     await stage.connected("alice")
-    cookies = (await stage.identity("alice")).cookies
+    cookies = (await stage.roles.identity("alice")).cookies
     if not any(cookies.values()):
         raise Unjudged("alice's login set no cookie")
     for what, forge in (
@@ -97,7 +97,7 @@ def _changed_at(value: str, place: int) -> str:
 @check("auth/logged-out-cookie-refused")
 async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
     """Alice's second login lets her in; after she logs it out, it does not any more."""
-    login = await stage.second_login("alice")
+    login = await stage.roles.second_login("alice")
     before = await stage.actor("alice", identity=login)
     try:
         await before.connect()
@@ -202,7 +202,7 @@ async def no_namespace_stands_open(stage: Stage) -> None:
 @check("auth/logout-ends-the-connection")
 async def logging_out_ends_the_connection(stage: Stage) -> None:
     """Alice logs out while connected; her connection is ended."""
-    login = await stage.second_login("alice")
+    login = await stage.roles.second_login("alice")
     alice = await stage.actor("alice", identity=login)
     await alice.connect()
     await stage.pool.provisioner.log_out(login)

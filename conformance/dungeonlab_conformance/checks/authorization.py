@@ -127,7 +127,7 @@ async def what_is_told_and_refused_changes_nothing(stage: Stage, event: Event) -
 
 async def _intruders_change_nothing(stage: Stage, event: Event, *names: str, twice: bool = False) -> None:
     alice = await stage.joined("alice")
-    for name in stage.available(*names):
+    for name in stage.roles.available(*names):
         intruder = await (stage.joined_other_game if name == "dave" else stage.connected)(name)
         request = await stage.request(event, fresh=True)
         look = await stage.request(Catalogue.load()["token:update"])
@@ -200,7 +200,7 @@ async def a_member_who_has_not_joined_is_refused(stage: Stage, event: Event) -> 
     await bob.join(stage.session)
     await bob.leave()
     await bob.must_be_refused(await stage.request(event))
-    if stage.can_play("carol") and stage.target.parties[1] is not None:
+    if stage.roles.can_play("carol") and stage.target.parties[1] is not None:
         carol = await stage.joined("carol")
         await carol.join((await stage.other_game()).session)
         await carol.must_be_refused(await stage.request(event))

@@ -25,7 +25,7 @@ from dungeonlab_spec import Catalogue
 
 async def _handshake(stage: Stage, *, version: int = 4) -> Handshake:
     """Return what alice's handshake is answered, by the first transport that answers it well."""
-    alice = await stage.identity("alice")
+    alice = await stage.roles.identity("alice")
     answer = await handshake(stage.target, alice, version=version)
     if not answer.opened:
         by_websocket = await handshake(stage.target, alice, transport="websocket", version=version)
@@ -104,7 +104,7 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
     stage.target.needs("upgrade")
     stage.target.transports_for("upgrade")
     alice, carol = await stage.joined("alice", "carol")
-    identity = await stage.member("bob")
+    identity = await stage.roles.member("bob")
     bob = Upgrade("bob", identity, stage.target, stage.journal)
     try:
         if not await bob.open():

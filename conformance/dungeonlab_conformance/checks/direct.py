@@ -48,7 +48,7 @@ async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
     """Alice asks for bob's and for the game master's, with whom she shares a session."""
     alice = await stage.connected("alice")
     for name in ("bob", "gamemaster"):
-        wanted = (await stage.member(name)).user
+        wanted = (await stage.roles.member(name)).user
         _is_of(await alice.must_be_allowed(_profile_of(wanted)), name, wanted)
 
 
@@ -56,7 +56,7 @@ async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
 async def a_profile_holds_no_secrets(stage: Stage) -> None:
     """Alice asks for her own profile and for bob's; neither holds more than the schema names."""
     alice = await stage.connected("alice")
-    bob = await stage.member("bob")
+    bob = await stage.roles.member("bob")
     for request in (_profile_of(None), _profile_of(bob.user)):
         user = (await alice.send(request)).data.get("user")
         if not isinstance(user, dict):
@@ -70,8 +70,8 @@ async def a_profile_holds_no_secrets(stage: Stage) -> None:
 async def a_strangers_profile_is_refused(stage: Stage) -> None:
     """Alice may see bob's profile; mallory, who shares no session with him, may not, whoever she claims to be."""
     alice, mallory = await stage.connected("alice", "mallory")
-    bob = await stage.member("bob")
-    stage.need_no_shared_session("mallory", "bob")
+    bob = await stage.roles.member("bob")
+    stage.roles.need_no_shared_session("mallory", "bob")
     await alice.send(_profile_of(bob.user))
     await mallory.must_be_refused(_profile_of(bob.user))
     claims = dict.fromkeys(("sender", "requester", "user", "asUser"), alice.user)

@@ -156,8 +156,8 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
 
 async def _one_more(stage: Stage, bob: Actor, carol: Actor) -> list[Actor]:
     """Return the game master, who talks on too where that is possible, and already works before anything is sent."""
-    await stage.member("alice")  # before somebody less needed is cast
-    if not stage.can_play("gamemaster"):
+    await stage.roles.member("alice")  # before somebody less needed is cast
+    if not stage.roles.can_play("gamemaster"):
         return []
     try:
         gamemaster: Actor = await stage.joined("gamemaster")
@@ -204,7 +204,7 @@ async def _reaction(alice: RawConnection) -> None:
 
 
 async def _posted(body: str | bytes, kind: str, stage: Stage) -> None:
-    async with polled(stage.target, await stage.member("alice")) as alice:
+    async with polled(stage.target, await stage.roles.member("alice")) as alice:
         with stage.provoking():
             await alice.request("POST", body, kind=kind)
 
@@ -215,7 +215,7 @@ async def _oversize(stage: Stage) -> None:
 
 
 async def _broken_off_post(stage: Stage) -> None:
-    identity = await stage.member("alice")
+    identity = await stage.roles.member("alice")
     async with polled(stage.target, identity) as alice, bare(stage.target, identity) as connection:
         head = connection.head("POST", f"transport=polling&sid={alice.sid}", Content_Type=_TEXT, Content_Length="90000")
         await _broken_off_by(stage, connection, head + b'42["chat-message",')
@@ -224,7 +224,7 @@ async def _broken_off_post(stage: Stage) -> None:
 async def _odd_requests(stage: Stage) -> None:
     """Ask for what is not there, by methods that are none, and twice at the same time."""
     moment = stage.target.limits.moment
-    async with polled(stage.target, await stage.member("alice")) as alice:
+    async with polled(stage.target, await stage.roles.member("alice")) as alice:
         with stage.provoking():
             await _oddly(alice, moment)
 
@@ -247,14 +247,14 @@ async def _broken_off_by(stage: Stage, connection: Bytes, data: bytes) -> None:
 
 
 async def _over_tcp(data: bytes, stage: Stage) -> None:
-    async with bare(stage.target, await stage.member("alice")) as connection:
+    async with bare(stage.target, await stage.roles.member("alice")) as connection:
         await connection.send(connection.upgrade())
         await connection.try_read_head()
         await _broken_off_by(stage, connection, data)
 
 
 async def _half_a_line(stage: Stage) -> None:
-    async with bare(stage.target, await stage.member("alice")) as connection:
+    async with bare(stage.target, await stage.roles.member("alice")) as connection:
         await _broken_off_by(stage, connection, _half(connection))
 
 

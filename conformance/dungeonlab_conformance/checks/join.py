@@ -26,7 +26,7 @@ async def _chat(stage: Stage, *, there: bool = False) -> Request:
 async def a_member_is_admitted(stage: Stage) -> None:
     """Alice and bob, both participants, join; each is told who the game master is, and that both are participants."""
     members = await stage.connected("alice", "bob")
-    gamemaster = (await stage.identity("gamemaster")).user if stage.can_play("gamemaster") else None
+    gamemaster = (await stage.roles.identity("gamemaster")).user if stage.roles.can_play("gamemaster") else None
     for member in members:
         answer = await member.try_join(stage.session)
         if not answer.accepted:
@@ -72,7 +72,7 @@ async def the_game_master_is_admitted(stage: Stage) -> None:
 async def an_outsider_is_not_admitted(stage: Stage) -> None:
     """Alice is admitted; mallory, member of nothing, and dave, who sits in another session, are not."""
     await stage.joined("alice")
-    for name in stage.available("mallory", "dave"):
+    for name in stage.roles.available("mallory", "dave"):
         outsider = await (stage.joined_other_game if name == "dave" else stage.connected)(name)
         answer = await outsider.try_join(stage.session)
         if answer.accepted:
@@ -142,7 +142,7 @@ async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
 async def a_failed_switch_changes_nothing(stage: Stage) -> None:
     """Bob tries to join the second session, of which he is no member; both his connections stay in the first."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    stage.need_no_other_game("bob")
+    stage.roles.need_no_other_game("bob")
     tab = await stage.other_tab(bob)
     await tab.join(stage.session)
     connection = bob.connection
@@ -207,7 +207,7 @@ async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
     Nor does she if she shows the id by which Socket.IO would have her connection's state recovered.
     """
     alice, bob = await stage.joined("alice", "bob")
-    await stage.member("carol")  # before somebody less needed is cast
+    await stage.roles.member("carol")  # before somebody less needed is cast
     gamemaster = await stage.onlooker("gamemaster")
     for transport in stage.target.transports:
         try:

@@ -51,7 +51,7 @@ async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
     length = _LENGTH_FAR if stage.target.limits.far else _LENGTH
     await stage.judge("payloads/very-long", _digests(stage, alice, _long(valid, length), "with long texts"))
     await _survived(stage, bob, f"a {event.name} 300 levels deep, or with long texts")
-    senders = [await stage.joined(name) for name in stage.available("gamemaster", "bob")]
+    senders = [await stage.joined(name) for name in stage.roles.available("gamemaster", "bob")]
     await bob.fence()
     start = len(stage.journal.heard(bob.connection))
     await stage.judge("payloads/missing-callback-is-harmless", _copes_without_callback(stage, event, senders))

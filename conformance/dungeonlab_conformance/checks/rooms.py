@@ -92,7 +92,7 @@ async def the_senders_other_connection_hears(stage: Stage, event: Event) -> None
 async def the_game_master_hears(stage: Stage, event: Event) -> None:
     """Alice does it; the game master in the room is sent it, as bob is who came before, and carol who came after."""
     alice, bob, gamemaster = await _seated(stage, event, "alice", "bob", "gamemaster")
-    carol = await (stage.joined("carol") if stage.can_play("carol") else _another_seat(stage, bob))
+    carol = await (stage.joined("carol") if stage.roles.can_play("carol") else _another_seat(stage, bob))
     request = await stage.request(event)
     await alice.send(request)
     await bob.hear(request)
@@ -191,7 +191,7 @@ async def what_is_told_and_refused_is_not_broadcast(stage: Stage, event: Event) 
 async def _intruders_are_not_heard(stage: Stage, event: Event, *names: str, twice: bool = False) -> None:
     alice, bob = await stage.joined("alice", "bob")
     refused: list[Request] = []
-    for name in stage.available(*names):
+    for name in stage.roles.available(*names):
         intruder = await (stage.joined_other_game if name == "dave" else stage.connected)(name)
         request = await stage.request(event, fresh=True)
         if not (await intruder.try_send(request)).accepted:

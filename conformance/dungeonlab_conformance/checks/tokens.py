@@ -72,7 +72,7 @@ async def what_one_creates_others_can_move(stage: Stage) -> None:
     await alice.disconnect_cleanly()
     await bob.must_be_allowed(later[0])
     await bob.disconnect_cleanly()
-    carol = await stage.joined("carol" if stage.can_play("carol") else "gamemaster")
+    carol = await stage.joined("carol" if stage.roles.can_play("carol") else "gamemaster")
     await carol.must_be_allowed(later[1])
 
 

@@ -1,4 +1,4 @@
-"""The accounts of one lane of scenes, logged in when first needed. Which of them plays whom is `casting`'s business."""
+"""The accounts of one lane of scenes, logged in when first needed, and which of them plays whom in a scene."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dungeonlab_conformance.results.errors import Missing
 from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.roles import pick
+from dungeonlab_conformance.target.target import Target
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.stage.sessions import GameSession
+    from dungeonlab_conformance.stage.sessions import GameSession, GameSessions
 
 
 @dataclass(eq=False)
@@ -49,3 +52,62 @@ class AccountPool:
         second = await self.provisioner.log_in_once_more(first)
         self._stale[account] = self._identities.pop(account)
         return second
+
+
+class RoleAssignment:
+    """Which account plays which role in one scene: given out when a role is first asked for, and kept.
+
+    Its methods raise `Missing` where the target has no account left that could play a role.
+    """
+
+    def __init__(self, pool: AccountPool, target: Target, games: GameSessions) -> None:
+        self.pool = pool
+        self.target = target
+        self._games = games
+        self._accounts: dict[str, str] = {}  # by role
+
+    def account(self, role: str) -> str:
+        """Return the account that plays a role."""
+        if role not in self._accounts:
+            account = pick(role, self.target.accounts, *self._games.parties, self._accounts.values())
+            if account is None:
+                standing_in = next((other for other, taken in self._accounts.items() if taken == role), role)
+                raise Missing(self.target.advice(standing_in))
+            self._accounts[role] = account
+        return self._accounts[role]
+
+    def can_play(self, role: str) -> bool:
+        """Whether an account plays a role, or is left that could."""
+        try:
+            self.account(role)
+        except Missing:
+            return False
+        return True
+
+    def available(self, *roles: str) -> list[str]:
+        """Return those of the roles that an account can play, at least one."""
+        return [role for role in roles if self.can_play(role)] or [self.account(roles[0])]
+
+    async def identity(self, role: str) -> Identity:
+        """Return who plays a role, logged in."""
+        return await self.pool.identity(self.account(role))
+
+    async def second_login(self, role: str) -> Identity:
+        """Log in once more who plays a role, with a cookie of its own."""
+        return await self.pool.second_login(self.account(role))
+
+    async def member(self, role: str) -> Identity:
+        """Return who plays a role, enrolled in each session where the role belongs."""
+        return await self._games.enrolled(self.account(role))
+
+    def need_no_shared_session(self, *roles: str) -> None:
+        """Raise `Missing` if those who play these roles all belong to one of the two sessions."""
+        accounts = [self.account(role) for role in roles]
+        if any(party and all(name in party for name in accounts) for party in self._games.parties):
+            raise Missing(self.target.advice("strangers"))
+
+    def need_no_other_game(self, role: str) -> None:
+        """Raise `Missing` if who plays a role is a member of the second session as well."""
+        other = self._games.parties[1]
+        if other is not None and self.account(role) in other:
+            raise Missing(self.target.advice("first-session-only"))

@@ -117,7 +117,7 @@ class _Walk:
 
     async def _enrol(self) -> None:
         for role in ("alice", "bob"):
-            await self.stage.member(role)
+            await self.stage.roles.member(role)
 
     async def _join(self) -> None:
         await self.stage.actors[-1].join(self.stage.session)

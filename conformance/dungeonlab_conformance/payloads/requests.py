@@ -1,0 +1,67 @@
+"""Valid requests, built from the examples of the specification. Pure: sends nothing, and knows no stage."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dungeonlab_conformance.payloads.ids import ids_of, with_ids
+from dungeonlab_conformance.record.marks import new_mark
+from dungeonlab_conformance.record.observation import Request
+from dungeonlab_spec import Event
+from dungeonlab_spec.catalogue import examples
+
+
+def needed_ids(event: Event) -> frozenset[str]:
+    """Return the names of the ids that the smallest valid request of an event holds."""
+    return frozenset(ids_of(examples(event.name, "valid")["minimal"]))
+
+
+def valid_request(event: Event, ids: Mapping[str, str]) -> Request:
+    """Return the smallest valid request of an event, with a mark of its own.
+
+    `ids` holds the session's id, and each that the event needs, by name.
+    """
+    payload = with_ids(event, copy.deepcopy(examples(event.name, "valid")["minimal"]), ids)
+    mark: str | int | None = None
+    if event.mark == "/tokenId":
+        mark = ids["tokenId"]
+    elif event.mark:
+        mark = _put_mark(payload, event.mark)
+    return Request(event.name, (payload,), mark, ids["sessionId"])
+
+
+def profile_request(user: str | None = None) -> Request:
+    """Return the request for a user's profile, or for the sender's own. No session is needed for it."""
+    return Request("get-user-data", ({"userId": user} if user else {},), None, None)
+
+
+def in_full(request: Request) -> Request:
+    """Return a request with each optional property that its largest example has, for what gets lost on the way."""
+    full, payload = copy.deepcopy(examples(request.event, "valid")["full"]), dict(request.args[0])
+    for key in {"token", "updates", "position"} & payload.keys():
+        payload[key] = full[key] | payload[key]
+    return dataclasses.replace(request, args=(payload,))
+
+
+def edge_payloads(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the valid examples but those of ids, and the longest name once more in letters of four bytes each."""
+    for name, payload in examples(event.name, "valid").items():
+        if "Id" not in name and name != "unknown-property":
+            yield name, copy.deepcopy(payload)
+        if name.endswith("-name-longest"):
+            wide = copy.deepcopy(payload)
+            holder = wide.get("token", wide.get("updates"))
+            holder["name"] = "\N{DRAGON}" * len(holder["name"])
+            yield f"{name}, of four bytes a letter,", wide
+
+
+def _put_mark(payload: Any, pointer: str) -> str | int:
+    *path, last = pointer.strip("/").split("/")
+    for part in path:
+        payload = payload[part]
+    payload[last] = new_mark(payload[last])
+    mark: str | int = payload[last]
+    return mark

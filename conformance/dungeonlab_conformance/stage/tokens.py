@@ -1,0 +1,59 @@
+"""Tokens of a scene: made, asked about, and read from acknowledgements, for the scenes of several areas."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.invariants.token_state import Token
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.results.errors import Unjudged
+from dungeonlab_spec import Catalogue
+from dungeonlab_spec.catalogue import examples
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.stage.stage import Stage
+
+
+def acknowledged_token(answer: Acknowledgement) -> Token:
+    """Return the token that an acknowledgement holds. Raises `Unjudged` if it holds none."""
+    token = answer.data.get("token")
+    if not isinstance(token, dict):
+        raise Unjudged(f"{answer.request.event} was acknowledged without the token")
+    return token
+
+
+def created_id(answer: Acknowledgement) -> str:
+    """Return the id of a token that was created. Raises `Unjudged` if its acknowledgement holds none."""
+    token = answer.data.get("token")
+    made = token.get("id") if isinstance(token, dict) else None
+    if not isinstance(made, str):
+        raise Unjudged("token:create was acknowledged without the token's id")
+    return made
+
+
+async def create_full_token(stage: Stage, maker: Actor) -> Token:
+    """Create a token with every property set."""
+    request = await stage.request(Catalogue.load()["token:create"])
+    full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
+    request.args[0]["token"] = {**full, "name": request.mark}
+    answer = await maker.send(request)
+    token = acknowledged_token(answer)
+    created_id(answer)
+    return token
+
+
+async def token_request(stage: Stage, event: str, token: Token, **changes: Any) -> Request:
+    """Return a request about one token."""
+    request = await stage.request(Catalogue.load()[event])
+    payload = {**request.args[0], "tokenId": token["id"], **changes}
+    return dataclasses.replace(request, args=(payload,), mark=token["id"])
+
+
+async def stored_token(stage: Stage, actor: Actor, token: Token) -> Token:
+    """Return what is stored of a token: the actor sets its visibility to what it is already."""
+    changes = {"isVisible": token.get("isVisible") is not False}
+    return acknowledged_token(await actor.send(await token_request(stage, "token:update", token, updates=changes)))
