@@ -11,9 +11,10 @@ from dataclasses import replace
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.invariants.shapes import answer_faults
+from dungeonlab_conformance.payloads.refused import for_something_unknown, malformed, unknown_id
+from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.marks import new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
@@ -29,17 +30,6 @@ async def _one_who_may(stage: Stage, event: Event) -> Actor:
     """Return alice: connected if the event is how one joins, joined otherwise."""
     actor: Actor = await (stage.connected if event.name == "join-session" else stage.joined)("alice")
     return actor
-
-
-def malformed(event: Event) -> Request:
-    """Return a request that no server may accept."""
-    return Request(event.name, ("not an object",), None, None, legal=False)
-
-
-def refusable(event: Event, request: Request) -> Request:
-    """Return a valid request as one that is refused all the same: it asks for what does not exist."""
-    key = "sessionId" if event.scope == "session" or "membership" in event.needs else "userId"
-    return request.with_properties({key: f"no-such-{key.removesuffix('Id')}-{new_mark()[:-1]}"}, mark=None)
 
 
 @check("acks/success-shape")
@@ -58,7 +48,7 @@ async def an_accepted_request_is_answered_in_shape(stage: Stage, event: Event) -
 async def a_refused_request_is_answered_in_shape(stage: Stage, event: Event) -> None:
     """Alice asks for what does not exist, then sends a text in place of an object; each is told in the envelope."""
     alice = await _one_who_may(stage, event)
-    for request in (refusable(event, await stage.request(event)), malformed(event)):
+    for request in (for_something_unknown(event, await stage.request(event)), malformed(event)):
         answer = await _answer(alice, request)
         if not answer.readable:
             raise Broken("one failure envelope", f"{answer.args}")
@@ -108,7 +98,7 @@ async def _each_is_answered(stage: Stage, event: Event) -> None:
 async def many_at_once_are_answered(stage: Stage) -> None:
     """Mallory asks for her profile many times without waiting; each is answered, be it that it was one too many."""
     mallory, alice = await stage.connected("mallory", "alice")
-    asked = [asyncio.create_task(mallory.try_send_once(_question())) for _ in range(MANY)]
+    asked = [asyncio.create_task(mallory.try_send_once(profile_request())) for _ in range(MANY)]
     if not any(await asyncio.gather(*asked)):
         raise Unjudged("none was answered in time")
     so_far = silent = 0
@@ -117,15 +107,11 @@ async def many_at_once_are_answered(stage: Stage) -> None:
             raise Gone("mallory's connection was closed")
         silent = silent + 1 if _answered(mallory) == so_far else 1
         so_far = _answered(mallory)
-        if await alice.try_send_once(_question()) is None:
+        if await alice.try_send_once(profile_request()) is None:
             raise Unjudged("the server could not keep up")
         if silent == PATIENCE:
             expected = f"all {MANY} requests to be answered"
             raise Broken(expected, f"{MANY - so_far} were not, while alice's were")
-
-
-def _question() -> Request:
-    return Request("get-user-data", ({},), None, None)
 
 
 def _answered(actor: Actor) -> int:
@@ -155,7 +141,7 @@ async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
         prefix = await alice.emit(request)
         await alice.receive(prefix)
         with contextlib.suppress(Gone):  # who was refused may be disconnected; then nothing more can come
-            await alice.try_send(Request("get-user-data", ({},), None, None))
+            await alice.try_send(profile_request())
         if alice.count(prefix) != 1:
             raise Broken(f"one answer to {event.name}", f"{alice.count(prefix)} ACK frames")
 
@@ -191,13 +177,13 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
             async for wrong, codes in _two_causes(stage, event, alice):
                 yield mallory, wrong, codes
         elif stage.journal.outcome(request) == "refused":
-            nobody = Request(event.name, ({"userId": f"no-such-user-{new_mark()[:-1]}"},), None, None)
+            nobody = Request(event.name, ({"userId": unknown_id("user")},), None, None)
             yield mallory, nobody, {"PERMISSION_DENIED"}  # whether or not there is such a user
     if "joined" in event.needs:
         absent = await stage.connected("bob")
         yield absent, await stage.request(event), {"NOT_JOINED"}
     if "SESSION_NOT_FOUND" in event.refusals:
-        nowhere = f"no-such-session-{new_mark()[:-1]}"  # which no other scene has tried to open
+        nowhere = unknown_id("session")  # which no other scene has tried to open
         request = (await stage.request(event)).with_properties({"sessionId": nowhere})
         yield alice, request, {"SESSION_NOT_FOUND"} | hidden
     if "encounter" in event.needs:
@@ -227,7 +213,7 @@ async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator
 async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, event: Event) -> None:
     """Alice asks for what does not exist, and is refused; without a callback, an error event tells her so."""
     alice = await _one_who_may(stage, event)
-    request = refusable(event, await stage.request(event))
+    request = for_something_unknown(event, await stage.request(event))
     if (await alice.try_send(request)).accepted:
         raise Unjudged("what no server may accept was accepted")
     told = await _told_by_an_error(alice, request)

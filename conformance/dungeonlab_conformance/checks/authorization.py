@@ -7,11 +7,11 @@ from typing import Any
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import changed, whole
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.tokens import acknowledged_token
 from dungeonlab_spec import Catalogue, Event
 
 
@@ -133,7 +133,7 @@ async def _intruders_change_nothing(stage: Stage, event: Event, *names: str, twi
         look = await stage.request(Catalogue.load()["token:update"])
         changes = {"tokenId": request.args[0]["tokenId"], "updates": {"isVisible": True}}
         look = look.with_properties(changes, mark=None)
-        one, two = [_token(await alice.send(look)) for _ in range(2)]
+        one, two = [acknowledged_token(await alice.send(look)) for _ in range(2)]
         if not (await intruder.try_send(request)).accepted:
             if twice:
                 await intruder.repeat_without_callback(replace(request))
@@ -142,19 +142,12 @@ async def _intruders_change_nothing(stage: Stage, event: Event, *names: str, twi
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
 
 
-def _token(answer: Acknowledgement) -> dict[str, Any]:
-    token = answer.data.get("token")
-    if not isinstance(token, dict):
-        raise Unjudged("token:update was acknowledged without the token")
-    return token
-
-
 async def _is_untouched(alice: Actor, look: Request, one: dict[str, Any], two: dict[str, Any], deed: str) -> None:
     """Look at a token once more, and hold what is found against the last two looks."""
     answer = await alice.try_send(look)
     if not answer.accepted:
         raise Broken(f"the token to be untouched by {deed}", f"{answer.args}")
-    now = _token(answer)
+    now = acknowledged_token(answer)
     if different := changed(two, now):
         raise Broken(f"the token to be untouched by {deed}", f"changed: {', '.join(different)}")
     first, second, third = (whole(token.get("version")) for token in (one, two, now))

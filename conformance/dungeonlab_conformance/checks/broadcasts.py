@@ -1,7 +1,7 @@
 """What a broadcast says. Shape, sender, session and content are invariants: these scenes give them something to see."""
 
-from dungeonlab_conformance.checks.acks import malformed
 from dungeonlab_conformance.checks.registry import check
+from dungeonlab_conformance.payloads.refused import malformed
 from dungeonlab_conformance.results.errors import Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import everything

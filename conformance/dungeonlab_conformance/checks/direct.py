@@ -9,6 +9,7 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.payloads.invalid import Wrong, invalid_requests
+from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import contains
@@ -18,10 +19,6 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
 
 FEW = 4  # of each kind of invalid action that are asked about
-
-
-def _profile_of(user: str | None) -> Request:
-    return Request("get-user-data", ({"userId": user} if user else {},), None, None)
 
 
 @check("direct/own-profile")
@@ -49,7 +46,7 @@ async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
     alice = await stage.connected("alice")
     for name in ("bob", "gamemaster"):
         wanted = (await stage.roles.member(name)).user
-        _is_of(await alice.must_be_allowed(_profile_of(wanted)), name, wanted)
+        _is_of(await alice.must_be_allowed(profile_request(wanted)), name, wanted)
 
 
 @check("direct/no-secrets")
@@ -57,7 +54,7 @@ async def a_profile_holds_no_secrets(stage: Stage) -> None:
     """Alice asks for her own profile and for bob's; neither holds more than the schema names."""
     alice = await stage.connected("alice")
     bob = await stage.roles.member("bob")
-    for request in (_profile_of(None), _profile_of(bob.user)):
+    for request in (profile_request(), profile_request(bob.user)):
         user = (await alice.send(request)).data.get("user")
         if not isinstance(user, dict):
             raise Unjudged("the answer holds no user")
@@ -72,8 +69,8 @@ async def a_strangers_profile_is_refused(stage: Stage) -> None:
     alice, mallory = await stage.connected("alice", "mallory")
     bob = await stage.roles.member("bob")
     stage.roles.need_no_shared_session("mallory", "bob")
-    await alice.send(_profile_of(bob.user))
-    await mallory.must_be_refused(_profile_of(bob.user))
+    await alice.send(profile_request(bob.user))
+    await mallory.must_be_refused(profile_request(bob.user))
     claims = dict.fromkeys(("sender", "requester", "user", "asUser"), alice.user)
     await mallory.must_be_refused(Request("get-user-data", ({"userId": bob.user, **claims},), None, None))
 

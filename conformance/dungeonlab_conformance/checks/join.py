@@ -7,8 +7,9 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.websocket_frames import RawConnection
+from dungeonlab_conformance.payloads.refused import unknown_id
+from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.marks import new_mark
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
@@ -109,7 +110,7 @@ async def a_refused_join_enrols_nobody(stage: Stage) -> None:
 async def an_unknown_session_is_refused(stage: Stage) -> None:
     """Alice is admitted to her session and not to one that does not exist."""
     alice = await stage.joined("alice")
-    answer = await alice.try_join(f"no-such-session-{new_mark()[:-1]}")
+    answer = await alice.try_join(unknown_id("session"))
     if answer.accepted:
         raise Broken("a session that does not exist to be refused", f"{answer.args}")
 
@@ -238,7 +239,7 @@ async def _nothing_is_recovered(stage: Stage, alice: Actor, raw: RawConnection, 
     anew = await stage.raw("carol", entered=False)
     await anew.connect(pid=pid, offset=offset)
     await alice.send(later)
-    await anew.try_send(Request("get-user-data", ({},), None, None))
+    await anew.try_send(profile_request())
     if any(str(request.mark) in str(frame) for request in (missed, later) for frame in anew.frames):
         raise Broken("carol to be in no room and to be told nothing she missed", "both were recovered")
 

@@ -4,12 +4,11 @@ import asyncio
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.invariants.content import same
-from dungeonlab_conformance.invariants.token_state import whole
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.tokens import acknowledged_version
 from dungeonlab_spec import Catalogue, Event
 
 BURST = 20  # requests sent without waiting for an answer in between
@@ -42,7 +41,7 @@ async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
     own = {"tokenId": last.args[0]["tokenId"]}
     burst = [(await stage.request(changes[i % 2])).with_properties(own) for i in range(BURST)]
     answers = await asyncio.gather(*(alice.try_send(request) for request in (*burst, last)))
-    versions = [version for answer in answers[:-1] if (version := _version(answer)) is not None]
+    versions = [version for answer in answers[:-1] if (version := acknowledged_version(answer)) is not None]
     if not answers[-1].accepted:
         raise Unjudged(f"the deletion was refused: {answers[-1].args}")
     late = sum(answer.code == "TOKEN_NOT_FOUND" for answer in answers)
@@ -52,11 +51,6 @@ async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
         raise Unjudged("a change was refused, or acknowledged without a version")
     if versions != sorted(versions):
         raise Broken("versions that grow in the order sent", f"{versions}")
-
-
-def _version(answer: Acknowledgement) -> int | None:
-    token = answer.data.get("token")
-    return whole(answer.data.get("version", token.get("version") if isinstance(token, dict) else None))
 
 
 @check("order/concurrent-moves-converge")

@@ -10,15 +10,15 @@ from typing import Any
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.invariants.shapes import names
-from dungeonlab_conformance.invariants.token_state import Token, changed, whole
+from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.payloads.invalid import SHAPES, Wrong, invalid_requests
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import carries, contains, new_mark
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.tokens import acknowledged_token
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
 
@@ -68,7 +68,7 @@ async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...
     before: dict[str, Any] = {}
     if look is not None:
         look = look.with_properties({"tokenId": valid.args[0]["tokenId"]})
-        before = _token(await alice.send(look))
+        before = acknowledged_token(await alice.send(look))
     start = len(stage.journal.heard(bob.connection))
     wrongs = list(invalid_requests(event, valid))
     together = stage.target.limits.together
@@ -130,19 +130,12 @@ async def _untouched(alice: Actor, look: Request, before: dict[str, Any]) -> Non
     looks = sum(o.act == "sends" and o.event == look.event and o.number > start for o in alice.journal.observations)
     if not answer.accepted:
         raise Broken("the token to be as it was", f"{answer.args}")
-    after = _token(answer)
+    after = acknowledged_token(answer)
     for key in changed(before, after):
         raise Broken(f"{quoted(before.get(key))} as before", quoted(after.get(key)), f"$.token.{key}")
     old, new = whole(before.get("version")), whole(after.get("version"))
     if old is not None and new is not None and new - old > looks:
         raise Broken("one change of the token", f"{new - old}", "$.token.version")
-
-
-def _token(answer: Acknowledgement) -> Token:
-    token = answer.data.get("token")
-    if not isinstance(token, dict):
-        raise Unjudged("token:update was acknowledged without the token")
-    return token
 
 
 # -- whether it lives ------------------------------------------------------------------------------------

@@ -1,57 +1,29 @@
 """What becomes of a token."""
 
 import asyncio
-import copy
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed, whole
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.payloads.requests import edge_payloads, in_full
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.tokens import (
+    acknowledged_token,
+    acknowledged_version,
+    create_full_token,
+    stored_token,
+    token_request,
+)
 from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import examples
 
 AT_ONCE = 10  # changes sent without waiting for an answer in between
-
-
-def _event(name: str) -> Event:
-    return Catalogue.load()[name]
-
-
-def _token(answer: Acknowledgement) -> Token:
-    token = answer.data.get("token")
-    if not isinstance(token, dict):
-        raise Unjudged(f"{answer.request.event} was acknowledged without the token")
-    return token
-
-
-async def _made(stage: Stage, maker: Actor) -> Token:
-    """Make a token with every property set."""
-    request = await stage.request(_event("token:create"))
-    full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
-    token = _token(await maker.send(request.with_properties({"token": {**full, "name": request.mark}})))
-    if not isinstance(token.get("id"), str):
-        raise Unjudged("token:create was acknowledged without the token's id")
-    return token
-
-
-async def _about(stage: Stage, event: str, token: Token, **changes: Any) -> Request:
-    """Return a request about one token."""
-    request = await stage.request(_event(event))
-    return request.with_properties({"tokenId": token["id"], **changes}, mark=token["id"])
-
-
-async def _stored(stage: Stage, actor: Actor, token: Token) -> Token:
-    """Return what is stored of a token: made as visible as it is already."""
-    changes = {"isVisible": token.get("isVisible") is not False}
-    return _token(await actor.send(await _about(stage, "token:update", token, updates=changes)))
 
 
 def _same(before: Token, after: Token, but: set[str]) -> None:
@@ -66,9 +38,9 @@ async def what_one_creates_others_can_move(stage: Stage) -> None:
     So he may when she is gone; and so may carol, when the room has been empty.
     """
     alice, bob = await stage.joined("alice", "bob")
-    token = await _made(stage, alice)
-    await bob.must_be_allowed(await _about(stage, "token:move", token))
-    later = [await _about(stage, "token:move", token) for _ in range(2)]
+    token = await create_full_token(stage, alice)
+    await bob.must_be_allowed(await token_request(stage, "token:move", token))
+    later = [await token_request(stage, "token:move", token) for _ in range(2)]
     await alice.disconnect_cleanly()
     await bob.must_be_allowed(later[0])
     await bob.disconnect_cleanly()
@@ -80,11 +52,11 @@ async def what_one_creates_others_can_move(stage: Stage) -> None:
 async def a_move_changes_only_the_position(stage: Stage) -> None:
     """Alice moves a token that has every property; the position is all new, the rest is as it was."""
     alice = await stage.joined("alice")
-    token = await _made(stage, alice)
+    token = await create_full_token(stage, alice)
     # 2.1 is another number in single precision
     for place in ({"x": 71, "y": 83, "elevation": 2.1}, {"x": 0, "y": 0}):
-        await alice.send(await _about(stage, "token:move", token, position=place))
-        after = await _stored(stage, alice, token)
+        await alice.send(await token_request(stage, "token:move", token, position=place))
+        after = await stored_token(stage, alice, token)
         _same(token, after, {"position"})
         expected = {"elevation": 0, **place}  # one that is left out is none, and not the old one
         came = after.get("position")
@@ -98,11 +70,13 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
 async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
     """Alice changes one property after the other of a token that has all; each changes alone."""
     alice = await stage.joined("alice")
-    token = await _made(stage, alice)
+    token = await create_full_token(stage, alice)
     full = examples("token:update", "valid")["full"]["updates"]
     flags = [("isVisible", True), ("isVisible", False)]
     for name, value in [*full.items(), *flags, ("data", {})]:
-        after = _token(await alice.send(await _about(stage, "token:update", token, updates={name: value})))
+        after = acknowledged_token(
+            await alice.send(await token_request(stage, "token:update", token, updates={name: value}))
+        )
         _same(token, after, {name})
         if changed({name: value}, {name: after.get(name)}):
             raise Broken(f"{value!r}", quoted(after.get(name)), f"$.data.token.{name}")
@@ -113,9 +87,9 @@ async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
 async def deletion_ends_it(stage: Stage) -> None:
     """Alice deletes a token; she can neither move nor update nor delete it then."""
     alice = await stage.joined("alice")
-    token = await _made(stage, alice)
-    later = [await _about(stage, event, token) for event in ("token:move", "token:update", "token:delete")]
-    await alice.send(await _about(stage, "token:delete", token))
+    token = await create_full_token(stage, alice)
+    later = [await token_request(stage, event, token) for event in ("token:move", "token:update", "token:delete")]
+    await alice.send(await token_request(stage, "token:delete", token))
     for request in later:
         await alice.must_be_refused(request)
 
@@ -127,24 +101,22 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
     Then she and bob change it at once.
     """
     alice, bob = await stage.joined("alice", "bob")
-    token = await _made(stage, alice)
+    token = await create_full_token(stage, alice)
     version = whole(token.get("version"))
-    changes = [await _about(stage, event.name, token) for _ in range(3)]
+    changes = [await token_request(stage, event.name, token) for _ in range(3)]
     for request in (*changes, dataclasses.replace(changes[-1])):
-        data = (await alice.send(request)).data
-        told = data.get("token")
-        grown = whole(data.get("version", told.get("version") if isinstance(told, dict) else None))
+        grown = acknowledged_version(await alice.send(request))
         if version is None or grown is None:
             raise Unjudged("the token was acknowledged without its version")
         if grown != version + 1:
             raise Broken(f"version {version} to grow by one", f"{grown!r}", "$.data.version")
         version = grown
-    burst = [await _about(stage, event.name, token) for _ in range(AT_ONCE)]
+    burst = [await token_request(stage, event.name, token) for _ in range(AT_ONCE)]
     answers = await asyncio.gather(
         *(a.try_send(request) for request, a in zip(burst, [alice, bob] * AT_ONCE, strict=False))
     )
     accepted = sum(answer.accepted for answer in answers)
-    after = whole((await _stored(stage, alice, token)).get("version"))
+    after = whole((await stored_token(stage, alice, token)).get("version"))
     if version is None or after is None:
         raise Unjudged("the token was acknowledged without its version")
     if after != version + accepted + 1:
@@ -175,34 +147,26 @@ async def an_unknown_encounter_is_refused(stage: Stage, event: Event) -> None:
     await alice.must_be_refused(request.with_properties({"encounterId": "no-such-encounter"}))
 
 
-def _in_full(request: Request) -> Request:
-    """Return a request that says all it can, for what is lost between broadcast and store."""
-    full = copy.deepcopy(examples(request.event, "valid")["full"])
-    payload = request.args[0]
-    keys = {"token", "updates", "position"} & payload.keys()
-    return request.with_properties({key: full[key] | payload[key] for key in keys})
-
-
 async def _heard_and_stored(stage: Stage, actor: Actor, request: Request) -> tuple[Token, Token]:
     """Return what somebody hears of a token, and what is stored of it the moment it is heard, but for its name."""
     seen = await actor.hear(request)
     heard = seen.args[0] if seen.args else None
     if not isinstance(heard, dict) or validate(request.event, heard, "emission"):
         raise Unjudged("the broadcast does not fit its schema")
-    look = await stage.request(_event("token:update"))
+    look = await stage.request(Catalogue.load()["token:update"])
     answer = await actor.try_send(look.with_properties({"tokenId": heard.get("tokenId") or heard["token"]["id"]}))
     if answer.code == "TOKEN_NOT_FOUND":
         raise Broken("the token to be there when its broadcast is heard", f"{answer.args}")
     if not answer.accepted:
         raise Unjudged(f"{actor.name} could not look at the token: {answer.args}")
-    return heard, _token(answer)
+    return heard, acknowledged_token(answer)
 
 
 @check("tokens/broadcast-equals-stored-state")
 async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> None:
     """Alice does it; what bob hears of the token is what he finds stored right then, and what she is told."""
     alice, bob = await stage.joined("alice", "bob")
-    request = _in_full(await stage.request(event))
+    request = in_full(await stage.request(event))
     look = asyncio.create_task(_heard_and_stored(stage, bob, request))
     try:
         answer = await alice.send(request)
@@ -229,7 +193,7 @@ def _plain(value: Any) -> Any:
 async def defaults_are_filled(stage: Stage) -> None:
     """Alice creates a token of a name and a position; the rest is as documented."""
     alice = await stage.joined("alice")
-    token = _token(await alice.send(await stage.request(_event("token:create"))))
+    token = acknowledged_token(await alice.send(await stage.request(Catalogue.load()["token:create"])))
     position = token.get("position")
     if not isinstance(position, dict):
         raise Unjudged("the token was acknowledged without its position")
@@ -249,7 +213,7 @@ async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
     """
     alice, bob = await stage.joined("alice", "bob")
     await stage.control(event, alice)
-    for name, payload in _edges(event):
+    for name, payload in edge_payloads(event):
         request = await stage.request(event, fresh=True)
         ids = {key: value for key, value in request.args[0].items() if key.endswith("Id")}
         requirement = "tokens/bounds-reached" if name.startswith("edge-") else None
@@ -263,15 +227,3 @@ async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
         if edge.mark is not None:
             await bob.hear(edge)
     await bob.fence()
-
-
-def _edges(event: Event) -> Iterator[tuple[str, Token]]:
-    """Yield the valid examples but those of ids, and the longest name once more in letters of four bytes each."""
-    for name, payload in examples(event.name, "valid").items():
-        if "Id" not in name and name != "unknown-property":
-            yield name, copy.deepcopy(payload)
-        if name.endswith("-name-longest"):
-            wide = copy.deepcopy(payload)
-            holder = wide.get("token", wide.get("updates"))
-            holder["name"] = "\N{DRAGON}" * len(holder["name"])
-            yield f"{name}, of four bytes a letter,", wide

@@ -5,8 +5,6 @@ The many ways in which a payload can break its schema are `invalid`'s business.
 
 from __future__ import annotations
 
-import dataclasses
-
 from dungeonlab_conformance.record.marks import new_mark
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_spec import Event
@@ -25,5 +23,4 @@ def unknown_id(kind: str) -> str:
 def for_something_unknown(event: Event, valid: Request) -> Request:
     """Return a valid request changed so that it asks for a session, or else a user, that does not exist."""
     key = "sessionId" if event.scope == "session" or "membership" in event.needs else "userId"
-    payload = {**valid.args[0], key: unknown_id(key.removesuffix("Id"))}
-    return dataclasses.replace(valid, args=(payload,), mark=None)
+    return valid.with_properties({key: unknown_id(key.removesuffix("Id"))}, mark=None)

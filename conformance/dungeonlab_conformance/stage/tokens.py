@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.invariants.token_state import Token
+from dungeonlab_conformance.invariants.token_state import Token, whole
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Unjudged
@@ -26,6 +25,12 @@ def acknowledged_token(answer: Acknowledgement) -> Token:
     return token
 
 
+def acknowledged_version(answer: Acknowledgement) -> int | None:
+    """Return the version of a token that an acknowledgement names, beside the token or in it; None if it names none."""
+    token = answer.data.get("token")
+    return whole(answer.data.get("version", token.get("version") if isinstance(token, dict) else None))
+
+
 def created_id(answer: Acknowledgement) -> str:
     """Return the id of a token that was created. Raises `Unjudged` if its acknowledgement holds none."""
     token = answer.data.get("token")
@@ -39,8 +44,7 @@ async def create_full_token(stage: Stage, maker: Actor) -> Token:
     """Create a token with every property set."""
     request = await stage.request(Catalogue.load()["token:create"])
     full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
-    request.args[0]["token"] = {**full, "name": request.mark}
-    answer = await maker.send(request)
+    answer = await maker.send(request.with_properties({"token": {**full, "name": request.mark}}))
     token = acknowledged_token(answer)
     created_id(answer)
     return token
@@ -49,8 +53,7 @@ async def create_full_token(stage: Stage, maker: Actor) -> Token:
 async def token_request(stage: Stage, event: str, token: Token, **changes: Any) -> Request:
     """Return a request about one token."""
     request = await stage.request(Catalogue.load()[event])
-    payload = {**request.args[0], "tokenId": token["id"], **changes}
-    return dataclasses.replace(request, args=(payload,), mark=token["id"])
+    return request.with_properties({"tokenId": token["id"], **changes}, mark=token["id"])
 
 
 async def stored_token(stage: Stage, actor: Actor, token: Token) -> Token:
