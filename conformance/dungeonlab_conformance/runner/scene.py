@@ -13,6 +13,7 @@ from dungeonlab_conformance.stage.stage import Stage
 class Played:
     """What came of playing a scene: why it ended early, if it did, and whether that was for want of an account."""
 
+    scene: Scene
     stage: Stage
     reason: Unjudged | None = None
     error: str = ""
@@ -27,9 +28,9 @@ class Played:
         return [result for result in found if isinstance(result, Unjudged) and not isinstance(result, Missing)]
 
     @property
-    def limited(self) -> bool:
-        """Whether the server refused something for being too much in too short a time."""
-        return any(
+    def was_limited(self) -> bool:
+        """Whether the server refused something for being too much in too short a time, and that was not the point."""
+        return not self.scene.check.floods and any(
             isinstance(arg, dict) and arg.get("code") == "RATE_LIMITED"
             for seen in self.stage.journal.observations
             if seen.act in ("hears", "is answered")

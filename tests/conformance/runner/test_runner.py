@@ -17,6 +17,7 @@ from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner import play
 from dungeonlab_conformance.runner import runner as room
+from dungeonlab_conformance.runner.interruptions.watch import Watch
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Scene, Selection, scenes
 from dungeonlab_conformance.stage.stage import Stage
@@ -161,26 +162,24 @@ async def test_the_round_trip_is_measured(reference_url: str) -> None:
 
 async def test_lanes_that_find_the_server_dead_at_the_same_time_end_in_order() -> None:
     """One that is ending already is not ended once more, which would be a fault of the suite."""
-    runner = Runner(Target("http://127.0.0.1:1"), [])
-    scene = scripted(None)
+    target = Target("http://127.0.0.1:1")
+    watch = Watch(target, target.new_run(), str)
     failed: list[Exception] = []
 
     async def played() -> None:
-        async with asyncio.timeout(60) as patience:
-            runner._patience[patience] = scene
+        async with watch.time_limit(scripted(None), 60):
             try:
                 await asyncio.Event().wait()
             finally:
                 try:
-                    runner._give_up("ends while the first is ending", silent=True)
+                    watch.give_up("ends while the first is ending", silent=True)
                 except RuntimeError as error:
                     failed.append(error)
-                del runner._patience[patience]
 
     lanes = [asyncio.ensure_future(played()) for _ in range(3)]
     await asyncio.sleep(0)  # all have begun then
-    assert len(runner._patience) == len(lanes)
-    runner._give_up("many at once", silent=True)
+    assert len(watch._limits) == len(lanes)
+    watch.give_up("many at once", silent=True)
     results = await asyncio.gather(*lanes, return_exceptions=True)
     assert [type(result) for result in results] == [TimeoutError] * 3
     assert failed == []

@@ -241,13 +241,13 @@ async def test_no_token_is_left_in_a_ready_made_session(reference_url: str, tmp_
     file = await _written(reference_url, tmp_path, ("alice", "bob"), ("dave",))
     runner = Runner(load_target(file), scenes(Selection(only=("tokens",)), Catalogue.load()))
     await runner.play()
-    journals = [stage.journal for _, stage in runner._stages]
+    journals = [stage.journal for _, stage in runner.stages]
     made = cleanup.tokens(journals)
     assert len(made) > 20
     assert runner.run.leftovers == []
     again = Runner(load_target(file), [])
-    cast = again._cast(0)
-    place = runner._all_casts[0].kept[0]
+    cast = again.casts.of(0)
+    place = runner.casts.all[0].kept[0]
     cast.kept[0] = place
     left = await cleanup.sweep(again.target, cast, journals)  # each is unknown by now
     assert left == []

@@ -1,0 +1,97 @@
+"""The book of verdicts: turns what scenes found into one verdict for each requirement and event. Plays nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
+from dungeonlab_conformance.runner.evaluation import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
+from dungeonlab_conformance.runner.interruptions.liveness import Liveness
+from dungeonlab_conformance.runner.interruptions.survival import standing
+from dungeonlab_conformance.runner.scene import Played
+from dungeonlab_conformance.runner.selection import Scene
+from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_spec import Catalogue
+
+_LIMITED = "the server's rate limit was reached (RATE_LIMITED); raise it for the run"
+
+
+class VerdictBook:
+    """The verdicts of one run, entered scene by scene; at its end they are the run's own, in the catalogue's order."""
+
+    def __init__(self, run: Run, life: Liveness, hide: Callable[[str], str]) -> None:
+        """`life` says whether the server was gone by then; `hide` takes what is secret out of a reason."""
+        self.run = run
+        self._life = life
+        self._hide = hide
+        self._requirements = Catalogue.load().requirements
+        self._verdicts: dict[tuple[str, str | None], Verdict] = {}
+
+    def enter(self, played: Played) -> list[Verdict]:
+        """Enter what a scene came to; returns its verdicts, joined with those of other scenes on the same."""
+        made = [self._verdict(played.scene, name, played) for name in sorted(played.scene.wanted)]
+        for number, verdict in enumerate(made):
+            key = verdict.requirement, verdict.event
+            if (before := self._verdicts.get(key)) is not None:
+                made[number] = before.joined_by(verdict)
+            self._verdicts[key] = made[number]
+        self.run.scenes += 1
+        return made
+
+    def _verdict(self, scene: Scene, name: str, played: Played) -> Verdict:
+        """Say what a scene showed about one requirement."""
+        verdict = self._new(scene, name, Outcome.PASS)
+        verdict.seconds = played.seconds
+        if played.error:
+            verdict.outcome, verdict.reason = Outcome.ERROR, self._hide(played.error)
+        elif played.was_limited:
+            verdict.outcome, verdict.reason = Outcome.UNJUDGED, _LIMITED
+        else:
+            self._conclude(verdict, played, self._found(name, played))
+            verdict.reason = self._hide(verdict.reason)
+        return verdict
+
+    def _found(self, name: str, played: Played) -> Sequence[Broken | Unjudged] | None:
+        """Return what stands of what a scene found about a requirement; None if it did not come to judge it."""
+        if (ended := self._life.ended) is not None and played.ended >= ended:
+            return standing(played.stage, name, ended, silent=self._life.silent)
+        return played.stage.judged.get(name)
+
+    def _conclude(self, verdict: Verdict, played: Played, found: Sequence[Broken | Unjudged] | None) -> None:
+        if found is None or (played.reason is not None and not any(isinstance(f, Broken) for f in found)):
+            _leave_open(verdict, played.reason or Unjudged(self.run.fault or "the scene ended before this was judged"))
+        for result in found or ():
+            if isinstance(result, Broken):
+                if len(verdict.findings) < FINDINGS:
+                    verdict.convict(finding(result, played.scene, played.stage))
+            elif verdict.outcome is Outcome.PASS:
+                _leave_open(verdict, result)
+
+    def evaluate(self, stages: Sequence[tuple[Scene, Stage]]) -> None:
+        """Hold everything that was seen against the invariants and the dialect."""
+        ended = math.inf if self._life.ended is None else self._life.ended
+        hold_against_the_invariants(stages, self._verdicts, ended)
+        report_the_dialect(stages, self._verdicts, ended)
+
+    def close(self, chosen: Iterable[Scene]) -> None:
+        """Hand all verdicts to the run; what was chosen and not played is unjudged: why is what ended it."""
+        why = self.run.fault or ("interrupted" if self.run.interrupted else "the run ended before")
+        for scene in chosen:
+            for name in sorted(scene.wanted):
+                verdict = self._new(scene, name, Outcome.UNJUDGED, why)
+                self._verdicts.setdefault((name, verdict.event), verdict)
+        order = {name: place for place, name in enumerate(self._requirements)}
+        self.run.verdicts = sorted(self._verdicts.values(), key=lambda v: (order[v.requirement], v.event or ""))
+
+    def _new(self, scene: Scene, name: str, outcome: Outcome, reason: str = "") -> Verdict:
+        event = scene.event.name if scene.event else None
+        return Verdict(name, event, self._requirements[name].level, outcome, reason, check=scene.check.name)
+
+
+def _leave_open(verdict: Verdict, why: Exception) -> None:
+    missing = isinstance(why, Missing)
+    verdict.outcome = Outcome.SKIPPED if missing else Outcome.UNJUDGED
+    verdict.reason = f"the target offers no {why}" if missing else str(why)
