@@ -11,12 +11,17 @@ _WINDOW = 0.4  # seconds over which it is measured
 
 
 class Pace:
-    """The number of lanes: `first` to begin with, `most` in the end."""
+    """The number of lanes: `first` to begin with, `most` in the end.
 
-    def __init__(self, far: bool, *, exactly: int | None = None, limit: int | None = None) -> None:
-        """`exactly` is what the user wants, `limit` what the target bears."""
+    There are accounts for `most`; so many of them as `spare` may rest while scenes go on in half of the first lanes. It
+    is 0 where each lane keeps to its own: a far link has lanes enough, and users who say how many want no more.
+    """
+
+    def __init__(self, far: bool, *, exactly: int | None = None, limit: int | None = None, spares: bool = True) -> None:
+        """`exactly` is what the user wants, `limit` what the target bears, `spares` whether it bears more accounts."""
         first, most = (exactly, exactly) if exactly else _FAR if far else _NEAR
         self.first, self.most = (first, most) if limit is None else (min(first, limit), min(most, limit))
+        self.spare = 0 if far or exactly or limit or not spares else self.most - self.first // 2
         self._since, self._used = time.monotonic(), time.process_time()
         self._window, self._is_idle = _WARM, False
 

@@ -115,23 +115,27 @@ class Runner:
         _LOG.debug("%s: %s", what, self.target.secrets.redact("".join(traceback.format_exception(fault))))
 
     async def _play(self) -> None:
-        await reach(self.target)
-        await measure(self.target)
-        self._pace = Pace(self.target.limits.far, exactly=self.concurrency, limit=self.target.lanes)
-        self.target.rate_limit.on_wait = self._make_room
+        target = self.target
+        await reach(target)
+        await measure(target)
+        spares = not target.keeps_sessions
+        self._pace = Pace(target.limits.far, exactly=self.concurrency, limit=target.lanes, spares=spares)
+        target.rate_limit.on_wait = self._make_room
         await self._first_accounts()
         watching = asyncio.create_task(self.watch.until_silence())
         try:
-            await Schedule(self.target, self._pace, self.pools, self.watch, self._on).play(self.chosen)
+            await Schedule(target, self._pace, self.pools, self.watch, self._on).play(self.chosen)
         finally:
             watching.cancel()
         if self.watch.up:
-            await asyncio.sleep(self.target.limits.sweep)
+            await asyncio.sleep(self.pools.rest() if self._pace.spare else target.limits.sweep)
 
     async def _first_accounts(self) -> None:
         """Make the first lane's accounts, where they are made, before there are more lanes: there may be a limit."""
         if self._renewable and len(self.chosen) > self._pace.first > 1:
-            making = map(self.pools.of(0).identity, self.target.accounts)
+            pool = self.pools.new()
+            self.pools.give_back(pool)
+            making = map(pool.identity, self.target.accounts)
             await asyncio.gather(*making, return_exceptions=True)  # it fails again in the scene that needs the account
 
     def _make_room(self, seconds: float) -> None:
@@ -139,21 +143,22 @@ class Runner:
         self._pace.narrow()
         self.watch.allow_more(seconds)
 
-    async def _on(self, scene: Scene, lane: int) -> None:
-        """Play one scene in one lane; once more with new accounts if a rate limit got in its way."""
-        played = await self._one(scene, self.pools.of(lane))
+    async def _on(self, scene: Scene, pool: AccountPool) -> AccountPool:
+        """Play one scene; once more with new accounts if a rate limit got in its way. Returns those to go on with."""
+        played = await self._one(scene, pool)
         if played.was_limited and self._renewable and not self.watch.is_over:
             fresh = self.pools.new()
             again = await self._one(scene, fresh, renewed=True)
             self._renewable = not again.stranded
+            self.pools.drop(pool if self._renewable else fresh)
             if self._renewable:
-                played = again
-                self.pools.replace(lane, fresh)
+                played, pool = again, fresh
         self.watch.count_silence(played)
         made = self._book.enter(played)
         if self.fail_fast and any(verdict.outcome is Outcome.FAIL for verdict in made):
             self.watch.end()
         self.on_scene(made)
+        return pool
 
     async def _one(self, scene: Scene, pool: AccountPool, *, renewed: bool = False) -> Played:
         """Play one scene; `renewed` if its accounts are an attempt to get round a limit, which may fail."""

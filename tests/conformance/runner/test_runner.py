@@ -132,10 +132,10 @@ async def test_a_session_that_cannot_be_cleared_away_is_told_apart(
 ) -> None:
     """A failed clean-up is no verdict about the server."""
 
-    async def strike(_: Stage) -> None:
+    async def tear_down(_: Stage) -> None:
         raise Unjudged("DELETE answered 500")
 
-    monkeypatch.setattr(room.Stage, "strike", strike)
+    monkeypatch.setattr(room.Stage, "tear_down", tear_down)
     run = await played(reference_url, [scripted(None)])
     assert run.exit_code == 0
     assert run.leftovers
