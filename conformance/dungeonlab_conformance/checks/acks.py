@@ -38,7 +38,7 @@ async def an_accepted_request_is_answered_in_shape(stage: Stage, event: Event) -
     alice = await _one_who_may(stage, event)
     answer = await _answer(alice, await stage.request(event))
     if not answer.readable:
-        raise Broken("one success envelope", f"{answer.args}")
+        raise Broken("one success envelope", answer)
     if not answer.accepted:
         raise Unjudged(f"alice's {event.name} was refused: {answer.args}")
     _in_shape("acks/success-shape", answer)
@@ -51,11 +51,11 @@ async def a_refused_request_is_answered_in_shape(stage: Stage, event: Event) -> 
     for request in (for_something_unknown(event, await stage.request(event)), malformed(event)):
         answer = await _answer(alice, request)
         if not answer.readable:
-            raise Broken("one failure envelope", f"{answer.args}")
+            raise Broken("one failure envelope", answer)
         if answer.accepted:
             raise Unjudged("what no server may accept was accepted")
         if answer.body.get("success") is not False:
-            raise Broken("success to be false", f"{answer.args}", "$.success")
+            raise Broken("success to be false", answer, "$.success")
         _in_shape("acks/failure-shape", answer)
 
 
@@ -249,7 +249,7 @@ async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> 
         await other.fence()
         told = [o for o in stage.journal.heard(other.connection) if _is_error(o)]
         if told:
-            raise Broken(f"{other.name} to be told nothing of alice's error", f"{told[0].args}")
+            raise Broken(f"{other.name} to be told nothing of alice's error", told[0])
 
 
 @check("acks/success-without-callback-is-silent", phase="last")

@@ -146,7 +146,7 @@ async def _is_untouched(alice: Actor, look: Request, one: dict[str, Any], two: d
     """Look at a token once more, and hold what is found against the last two looks."""
     answer = await alice.try_send(look)
     if not answer.accepted:
-        raise Broken(f"the token to be untouched by {deed}", f"{answer.args}")
+        raise Broken(f"the token to be untouched by {deed}", answer)
     now = acknowledged_token(answer)
     if different := changed(two, now):
         raise Broken(f"the token to be untouched by {deed}", f"changed: {', '.join(different)}")

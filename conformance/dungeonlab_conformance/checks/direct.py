@@ -164,7 +164,7 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
     else:
         answer = await alice.try_send(asked)
         if not answer.accepted:
-            raise Broken(f"{event.name} still to be possible after validate-action", f"{answer.args}")
+            raise Broken(f"{event.name} still to be possible after validate-action", answer)
 
 
 async def _version(stage: Stage, actor: Actor, never: str | int | None = None) -> int:

@@ -203,14 +203,14 @@ async def _try_invalid(table: _Table, payload: Any) -> Found:
     if isinstance(answer, Broken):
         found[_fault(event, settled)] = Broken(f"this to be refused: {shown}", answer.got)
     elif answer.accepted:
-        found[_fault(event, settled)] = Broken(f"this to be refused: {shown}", f"{answer.args}")
+        found[_fault(event, settled)] = Broken(f"this to be refused: {shown}", answer)
     elif answer.code != "VALIDATION_ERROR":
         expected = f"VALIDATION_ERROR for {shown}"
         found["acks/code-names-the-cause"] = Broken(expected, f"{answer.body.get('code')!r}", "$.code")
     if event.is_broadcast:
         await bob.fence()
         if heard := table.heard_since(start):
-            found["payloads/refused-not-broadcast"] = Broken(f"bob to hear nothing of {shown}", f"{heard[0].args}")
+            found["payloads/refused-not-broadcast"] = Broken(f"bob to hear nothing of {shown}", heard[0])
     if table.look is not None and (changed := await _changed(table)):
         found["payloads/refused-not-stored"] = Broken(f"the token to be as it was before {shown}", changed)
     return found

@@ -31,7 +31,7 @@ async def a_member_is_admitted(stage: Stage) -> None:
     for member in members:
         answer = await member.try_join(stage.session)
         if not answer.accepted:
-            raise Broken(f"{member.name} to be admitted", f"{answer.args}")
+            raise Broken(f"{member.name} to be admitted", answer)
         _names_the_members(answer, gamemaster, [each.user for each in members])
 
 
@@ -66,7 +66,7 @@ async def the_game_master_is_admitted(stage: Stage) -> None:
     gamemaster = await stage.connected("gamemaster")
     answer = await gamemaster.try_join(stage.session)
     if not answer.accepted:
-        raise Broken("the game master to be admitted", f"{answer.args}")
+        raise Broken("the game master to be admitted", answer)
 
 
 @check("join/outsider-refused")
@@ -77,7 +77,7 @@ async def an_outsider_is_not_admitted(stage: Stage) -> None:
         outsider = await (stage.joined_other_game if name == "dave" else stage.connected)(name)
         answer = await outsider.try_join(stage.session)
         if answer.accepted:
-            raise Broken(f"{name} to be refused", f"{answer.args}")
+            raise Broken(f"{name} to be refused", answer)
 
 
 @check("join/refused-join-subscribes-nothing")
@@ -103,7 +103,7 @@ async def a_refused_join_enrols_nobody(stage: Stage) -> None:
         raise Broken("mallory not to be a participant after being refused", f"participantIds {members}")
     again = await mallory.try_join(stage.session)
     if again.accepted:
-        raise Broken("mallory to be refused a second time as well", f"{again.args}")
+        raise Broken("mallory to be refused a second time as well", again)
 
 
 @check("join/unknown-session-refused")
@@ -112,7 +112,7 @@ async def an_unknown_session_is_refused(stage: Stage) -> None:
     alice = await stage.joined("alice")
     answer = await alice.try_join(unknown_id("session"))
     if answer.accepted:
-        raise Broken("a session that does not exist to be refused", f"{answer.args}")
+        raise Broken("a session that does not exist to be refused", answer)
 
 
 @check("join/second-join-leaves-the-first-room")
@@ -174,7 +174,7 @@ async def a_repeated_join_is_harmless(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     again = await bob.try_join(stage.session)
     if not again.accepted:
-        raise Broken("joining again to succeed", f"{again.args}")
+        raise Broken("joining again to succeed", again)
     for request in await everything(stage, alice, carol):
         await bob.must_hear(request)
         await bob.fence()
@@ -269,7 +269,7 @@ async def a_member_joins_again_after_reconnecting(stage: Stage) -> None:
     if not answer.accepted:
         if isinstance(members, list) and carol.user not in members:
             raise Unjudged("carol is no member any more: join/disconnect-keeps-membership is about that")
-        raise Broken("carol to be admitted again", f"{answer.args}")
+        raise Broken("carol to be admitted again", answer)
     for request in await everything(stage, alice, bob):
         await last.hear(request)
         await anew.must_hear(request)

@@ -13,9 +13,10 @@ from dungeonlab_conformance.invariants.shapes import names
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.payloads.invalid import SHAPES, Wrong, invalid_requests
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import carries, contains, new_mark
-from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token
@@ -107,7 +108,7 @@ async def _is_refused(stage: Stage, actor: Actor, name: str, request: Request) -
     except Unanswered as none:
         raise Broken(f"{name} to be refused", str(none)) from None
     if answer.accepted:
-        raise Broken(f"{name} to be refused", f"{answer.args}")
+        raise Broken(f"{name} to be refused", answer)
 
 
 async def _heard_nothing_invalid(bob: Actor, event: Event, start: int) -> None:
@@ -119,7 +120,7 @@ async def _heard_nothing_invalid(bob: Actor, event: Event, start: int) -> None:
         if body.get("sessionId", session) != session:
             continue  # what leaks out of another session is not about this one
         if seen.event == event.name and not any(carries(seen, request) for request in valid):
-            raise Broken(f"bob to hear no invalid {event.name}", f"{seen.args}")
+            raise Broken(f"bob to hear no invalid {event.name}", seen)
 
 
 async def _untouched(alice: Actor, look: Request, before: dict[str, Any]) -> None:
@@ -129,7 +130,7 @@ async def _untouched(alice: Actor, look: Request, before: dict[str, Any]) -> Non
     # who was refused before may be disconnected in the midst of it, and ask again
     looks = sum(o.act == "sends" and o.event == look.event and o.number > start for o in alice.journal.observations)
     if not answer.accepted:
-        raise Broken("the token to be as it was", f"{answer.args}")
+        raise Broken("the token to be as it was", answer)
     after = acknowledged_token(answer)
     for key in changed(before, after):
         raise Broken(f"{quoted(before.get(key))} as before", quoted(after.get(key)), f"$.token.{key}")
@@ -227,7 +228,7 @@ async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
         if name == "minimal" and answer.code in ("PERMISSION_DENIED", "NOT_JOINED"):
             raise Unjudged(f"alice may not: {answer.args}")  # which is not about her payload
         if not answer.accepted:
-            raise Broken(f"the {name} {event.name} to be accepted", f"{answer.args}")
+            raise Broken(f"the {name} {event.name} to be accepted", answer)
         if event.name == "leave-session":
             await alice.join(stage.session)
     await bob.fence()
@@ -246,10 +247,10 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
     request = replace(valid, args=(_adorned(valid.args[0], name, number),))
     answer = await alice.try_send(request)
     if not answer.accepted or (answer.data.get("valid") is False and usual.data.get("valid")):
-        raise Broken(f"{event.name} with unknown properties to be accepted", f"{answer.args}")
-    _free_of((name, number), answer.args, "stored")
+        raise Broken(f"{event.name} with unknown properties to be accepted", answer)
+    _free_of((name, number), answer, "stored")
     if event.is_broadcast:
-        _free_of((name, number), (await bob.hear(request)).args, "broadcast")
+        _free_of((name, number), await bob.hear(request), "broadcast")
 
 
 def _adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
@@ -263,9 +264,9 @@ def _adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
     return {**payload, **adorned, "unheardOf": {"secret": 1}}
 
 
-def _free_of(claims: tuple[str | int, ...], came: tuple[Any, ...], what: str) -> None:
-    if "unheardOf" in set(names(came)) or any(contains(came, claim) for claim in claims):
-        raise Broken(f"unknown properties not to be {what}", f"{came}")
+def _free_of(claims: tuple[str | int, ...], came: Acknowledgement | Observation, what: str) -> None:
+    if "unheardOf" in set(names(came.args)) or any(contains(came.args, claim) for claim in claims):
+        raise Broken(f"unknown properties not to be {what}", came)
 
 
 @check("payloads/unknown-event-is-harmless", destructive=1)

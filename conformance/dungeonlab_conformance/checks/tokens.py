@@ -156,7 +156,7 @@ async def _heard_and_stored(stage: Stage, actor: Actor, request: Request) -> tup
     look = await stage.request(Catalogue.load()["token:update"])
     answer = await actor.try_send(look.with_properties({"tokenId": heard.get("tokenId") or heard["token"]["id"]}))
     if answer.code == "TOKEN_NOT_FOUND":
-        raise Broken("the token to be there when its broadcast is heard", f"{answer.args}")
+        raise Broken("the token to be there when its broadcast is heard", answer)
     if not answer.accepted:
         raise Unjudged(f"{actor.name} could not look at the token: {answer.args}")
     return heard, acknowledged_token(answer)
@@ -223,7 +223,7 @@ async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
             edge = edge.with_properties({"token": named}, mark=request.mark)
         answer = await alice.try_send(edge)
         if not answer.accepted:
-            raise Broken(f"{name} to be accepted", f"{answer.args}")
+            raise Broken(f"{name} to be accepted", answer)
         if edge.mark is not None:
             await bob.hear(edge)
     await bob.fence()

@@ -208,14 +208,14 @@ class Actor(Connection):
         """Send a request that must be accepted."""
         answer = await self.try_send(request)
         if not answer.accepted:
-            raise Broken(f"{self.name}'s {request.event} to be accepted", f"{answer.args}")
+            raise Broken(f"{self.name}'s {request.event} to be accepted", answer)
         return answer
 
     async def must_be_refused(self, request: Request) -> Acknowledgement:
         """Send a request that must be refused."""
         answer = await self.try_send(request)
         if answer.accepted:
-            raise Broken(f"{self.name}'s {request.event} to be refused", f"{answer.args}")
+            raise Broken(f"{self.name}'s {request.event} to be refused", answer)
         return answer
 
     async def repeat_without_callback(self, request: Request) -> Request:
@@ -345,8 +345,7 @@ class Actor(Connection):
             if unlike.deliveries_of(request):
                 raise Unjudged(f"{request.event} is sent to {unlike.name} too, who never joined")
         if found:
-            expected = f"{self.name} to hear nothing of {self._sender(request)}'s {request.event}"
-            raise Broken(expected, f"{found[0].args}")
+            raise Broken(f"{self.name} to hear nothing of {self._sender(request)}'s {request.event}", found[0])
 
 
 def _named(request: Request) -> str | None:

@@ -15,23 +15,25 @@ from __future__ import annotations
 
 import time
 
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Observation
 
 
 class Broken(Exception):  # noqa: N818 - a finding, not an error of ours
     """The server broke a requirement: what was expected, what came, and where in the payload.
 
-    `seen` is the observation that shows it, where a single one does; `at` is when it was found, in seconds on the
-    monotonic clock.
+    `seen` is what shows it, where that is a single message; `at` is when it was found, in seconds on the monotonic
+    clock.
     """
 
-    def __init__(self, expected: str, got: str, path: str | None = None, seen: Observation | None = None) -> None:
-        super().__init__(f"expected {expected}; got {got}")
+    def __init__(self, expected: str, got: str | Observation | Acknowledgement, path: str | None = None) -> None:
+        """`got` is what came: in words, or the message itself, which then convicts."""
         self.expected = expected
-        self.got = got
+        self.got = got if isinstance(got, str) else f"{got.args}"
         self.path = path
-        self.seen = seen
+        self.seen = None if isinstance(got, str) else got
         self.at = time.monotonic()
+        super().__init__(f"expected {expected}; got {self.got}")
 
 
 class Unjudged(Exception):  # noqa: N818

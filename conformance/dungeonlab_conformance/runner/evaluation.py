@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dungeonlab_conformance.invariants.breaches import breaches
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.dialect import deviations
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.record.secrets.leaks import Ours, made_up
 from dungeonlab_conformance.record.transcript import size, transcript
@@ -44,11 +46,20 @@ def finding(broken: Broken, scene: Scene, stage: Stage, upto: Observation | None
         scene.event.name if scene.event else None,
         tuple(sorted(scene.wanted)),
         kept.lines,
-        kept.place(upto or broken.seen),
+        kept.place(upto or _observation(broken, stage.journal)),
         ids,
         cast,
         kept.left_out,
     )
+
+
+def _observation(broken: Broken, journal: Journal) -> Observation | None:
+    """Return the observation that shows what is broken; None where no single one does."""
+    if isinstance(broken.seen, Acknowledgement):
+        request = broken.seen.request
+        answers = (seen for seen in reversed(journal.observations) if seen.act == "is answered")
+        return next((seen for seen in answers if seen.request is request), None)
+    return broken.seen
 
 
 def hold_against_the_invariants(

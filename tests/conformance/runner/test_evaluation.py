@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Observation
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.results.errors import Broken
@@ -46,8 +48,18 @@ def test_a_finding_names_its_scene_and_what_that_judges() -> None:
 def test_the_line_that_convicts_is_that_of_the_observation() -> None:
     """Others may hear the very same: only what shows the fault convicts."""
     journal, seen = heard("alice", "bob", "carol")
-    assert found(journal, Broken("silence", '{"x": 1}', seen=seen[1])).convicting == 1
+    assert found(journal, Broken("silence", seen[1])).convicting == 1
     assert found(journal, Broken("silence", '{"x": 1}')).convicting is None
+
+
+def test_an_answer_convicts_by_the_request_that_it_belongs_to() -> None:
+    """Another request may be answered just so; of the same one asked again, the last answer."""
+    journal, bodies = Journal(), ({"success": True},)
+    one, other = (Request("join-session", ({},), None, None) for _ in range(2))
+    for actor, request in (("alice", one), ("bob", other), ("bob", other), ("carol", one)):
+        journal.write(actor, 1, "is answered", "join-session", bodies, request)
+    made = found(journal, Broken("bob to be refused", Acknowledgement(other, Arguments(bodies))))
+    assert (made.convicting, made.got) == (2, '{"success": true}')
 
 
 def test_what_an_invariant_convicts_stands_at_the_end() -> None:
@@ -63,6 +75,6 @@ def test_what_an_invariant_convicts_stands_at_the_end() -> None:
 def test_the_line_is_counted_among_those_that_are_kept() -> None:
     """A long scene loses its first lines; one of those convicts nobody any more."""
     journal, seen = heard(*["alice"] * 1000)
-    made = found(journal, Broken("silence", "an echo", seen=seen[990]))
+    made = found(journal, Broken("silence", seen[990]))
     assert (made.left_out, made.convicting) == (600, 390)
-    assert found(journal, Broken("silence", "an echo", seen=seen[10])).convicting is None
+    assert found(journal, Broken("silence", seen[10])).convicting is None
