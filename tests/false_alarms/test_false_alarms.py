@@ -25,13 +25,5 @@ def series(request: pytest.FixtureRequest) -> dict[str, Series]:
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_a_correct_server_is_never_red(name: str, series: dict[str, Series]) -> None:
-    """No run finds anything broken, or fails itself."""
-    assert [trial.red for trial in series[name].trials] == [()] * RUNS
-
-
-@pytest.mark.parametrize("name", [name for name, condition in CONDITIONS.items() if condition.scale == 1.0])
-def test_nearly_everything_is_judged(name: str, series: dict[str, Series]) -> None:
-    """With the usual time limits, hardly anything is left open: a run that judges nothing would never be red."""
-    for trial in series[name].trials:
-        assert trial.fault is None
-        assert trial.counts["pass"] > 0.95 * sum(trial.counts.values()), trial.unjudged
+    """No run finds anything broken or fails itself; with the usual time limits, nearly everything is judged."""
+    assert [trial.problems for trial in series[name].trials] == [()] * RUNS

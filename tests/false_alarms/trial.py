@@ -1,6 +1,7 @@
 """Runs under a condition, and what came of them; tests and `tools.measure` use the same code.
 
 From the shell, for one condition or for all: ``python -m tests.false_alarms.trial [--runs N] [NAME ...]``.
+The exit code is 1 if a run is not as it should be, 2 if there is no condition of that name.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,11 +20,13 @@ from dungeonlab_conformance.runner.play import play
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_spec import Catalogue
+from tests.command_line import refuse_unknown
 from tests.false_alarms.conditions import CONDITIONS
 from tests.false_alarms.disturbance import beside
 from tests.serving import served
 
 AT_ONCE = 3  # runs side by side; most of their time is waiting
+_JUDGED = 0.95  # of all verdicts, where time limits are the usual ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,20 @@ class Trial:
     red: tuple[str, ...]
     unjudged: Mapping[str, int]  # reasons, with how many verdicts each
     fault: str | None  # why the run ended early, if it did
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is not as it should be, one line each.
+
+        With the usual time limits hardly anything may be left unjudged: a run that judges nothing is never red.
+        """
+        lines = [f"red: {line}" for line in self.red]
+        if CONDITIONS[self.condition].scale == 1.0:
+            lines += [f"cut short: {self.fault}"] if self.fault else []
+            whole = sum(self.counts.values())
+            if self.counts.get("pass", 0) <= _JUDGED * whole:
+                lines.append(f"{self.counts.get('pass', 0)} of {whole} verdicts: {dict(self.unjudged)}")
+        return tuple(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +115,29 @@ def run_series(names: Iterable[str], runs: int, at_once: int = AT_ONCE) -> dict[
     return {name: Series(name, tuple(trial for trial in trials if trial.condition == name)) for name in names}
 
 
-def main() -> None:
-    """Run under the conditions named on the command line and print what came of it."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("names", nargs="*", metavar="NAME", default=list(CONDITIONS))
-    asked = parser.parse_args()
-    for series in run_series(asked.names, asked.runs).values():
-        slowest = max(trial.seconds for trial in series.trials)
-        print(f"{series.condition}: {series.clean}/{len(series.trials)} clean, at most {slowest:.1f} s")
-        for found in series.trials:
-            print(f"    {found.seconds:.1f} s: {dict(found.counts)}")
-            for line in found.red:
-                print(f"      red: {line[:400]}")
-            for reason, count in found.unjudged.items():
-                print(f"      unjudged {count}: {reason}")
+def main(words: Sequence[str] | None = None) -> int:
+    """Run under the conditions named on the command line and print what came of it; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.false_alarms.trial", description="Judge correct servers.")
+    parser.add_argument("--runs", type=int, default=1, help="under each condition  [default: 1]")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of a condition; all of them by default")
+    asked = parser.parse_args(words)
+    refuse_unknown(parser, asked.names, CONDITIONS, "condition")
+    found = run_series(asked.names or CONDITIONS, asked.runs)
+    for series in found.values():
+        _report(series)
+    return 0 if all(trial.problems == () for series in found.values() for trial in series.trials) else 1
+
+
+def _report(series: Series) -> None:
+    slowest = max(trial.seconds for trial in series.trials)
+    print(f"{series.condition}: {series.clean}/{len(series.trials)} clean, at most {slowest:.1f} s")
+    for trial in series.trials:
+        print(f"    {trial.seconds:.1f} s: {dict(trial.counts)}")
+        for line in trial.problems:
+            print(f"      {line[:400]}")
+        for reason, count in trial.unjudged.items():
+            print(f"      unjudged {count}: {reason}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

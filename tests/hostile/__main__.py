@@ -1,4 +1,4 @@
-"""Many runs under hostile conditions, one line each; exit code 1 if any ended as it must not.
+"""Many runs under hostile conditions, one line each; exit code 1 if any ended as it must not, 2 for wrong usage.
 
 python -m tests.hostile proxy --runs 200 --seed 1 [--kind opens] [--transport polling] [--only AREA] [--verbose]
 """
@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from tests.command_line import refuse_unknown
 from tests.hostile.accident import Accident, judge_through
+from tests.hostile.damage import KINDS
+from tests.hostile.front import ACCIDENTS
 from tests.hostile.proxy import Plan, mutating
 from tests.hostile.suite_run import SuiteRun, judge
 from tests.serving import reference_server
@@ -36,7 +39,7 @@ def killed(options: argparse.Namespace) -> Iterator[tuple[str, SuiteRun]]:
         yield f"seed {seed:4}  {accident!s:30}", judge_through(accident, *words)
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run and print; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["proxy", "accidents"])
@@ -48,7 +51,9 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--timeout", default="0.2")
     parser.add_argument("--verbose", action="store_true", help="print what the run said where it ended badly")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
+    kinds = {"proxy": ("mixed", *KINDS), "accidents": tuple(ACCIDENTS)}[options.what]
+    refuse_unknown(parser, [options.kind] if options.kind else [], kinds, "kind")
     bad = 0
     for name, run in {"proxy": proxied, "accidents": killed}[options.what](options):
         bad += bool(run.problem)

@@ -1,13 +1,15 @@
 """Serves one faulty server in a process of its own, and has the whole suite judge it.
 
 From the shell, for one server or for all: ``python -m tests.mutants.judge [NAME ...]``; ``A+B`` has both faults.
+The exit code is 1 if a fault is not judged as stated, 2 if there is none of that name.
 """
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
@@ -20,6 +22,7 @@ from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 from tests import serving
+from tests.command_line import refuse_unknown
 from tests.mutants.combination import fault_named, members, parts
 from tests.mutants.fault import Expectation, all_faults
 
@@ -86,21 +89,26 @@ def misjudged(expectation: Expectation, run: Run) -> list[str]:
     return lines
 
 
-def report(expectation: Expectation, run: Run) -> None:
-    """Print how a run judged a faulty server."""
+def report(expectation: Expectation, run: Run) -> bool:
+    """Print how a run judged a faulty server; returns whether that is as stated."""
     lines = misjudged(expectation, run)
     print(
         f"{'NO ' if lines else 'ok '} {expectation.name} ({run.seconds:.1f} s) {run.fault or ''}",
         *lines,
         sep="\n      ",
     )
+    return not lines
 
 
-def main() -> None:
-    """Judge the servers named on the command line and print what broke, beside what should."""
-    for name, run in judge_all(sys.argv[1:] or all_faults()):
-        report(fault_named(name), run)
+def main(words: Sequence[str] | None = None) -> int:
+    """Judge the servers named on the command line and print what broke, beside what should; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants.judge", description="Judge faulty servers.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of a faulty server, or A+B for one with both faults")
+    names = parser.parse_args(words).names
+    refuse_unknown(parser, (one for name in names for one in members(name)), all_faults(), "faulty server")
+    as_stated = [report(fault_named(name), run) for name, run in judge_all(names or all_faults())]
+    return 0 if all(as_stated) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

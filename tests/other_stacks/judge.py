@@ -1,17 +1,19 @@
 """Serves a peer, a program of another stack, and has the whole suite judge it: plain, or with one of its faults.
 
 From the shell: ``python -m tests.other_stacks.judge [NAME ...]`` for faults, ``--clean N`` for N runs per transport.
+The exit code is 1 if something is not judged as stated, 2 if there is no fault of that name.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
+from tests.command_line import refuse_unknown
 from tests.mutants.fault import Expectation
 from tests.mutants.judge import AT_ONCE, SCALE, broken, report
 from tests.serving import use_uvloop
@@ -118,15 +121,27 @@ def _in_processes(jobs: Iterable[tuple[str, str | None, float | None]], *, at_on
         yield from pool.map(judge, *zip(*jobs, strict=True))
 
 
-def main() -> None:
-    """Judge what the command line says and print what was wrong."""
-    if sys.argv[1:2] == ["--clean"]:
-        for transport, run in judge_clean(int(sys.argv[2])):
-            print(f"{'NO ' if red(run) else 'ok '} {transport} ({run.seconds:.1f} s)", *red(run)[:5], sep="\n      ")
-        return
-    for name, run in judge_faulty(sys.argv[1:] or all_faults()):
-        report(all_faults()[name], run)
+def main(words: Sequence[str] | None = None) -> int:
+    """Judge what the command line names and print what was wrong; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.other_stacks.judge", description="Judge the Node.js server.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of a fault; all of them by default")
+    parser.add_argument("--clean", type=int, metavar="N", help="judge it without a fault, N times on each transport")
+    asked = parser.parse_args(words)
+    if missing := why_not():
+        parser.error(missing)
+    refuse_unknown(parser, asked.names, all_faults(), "fault")
+    if asked.clean is not None:
+        as_stated = [_report_clean(transport, run) for transport, run in judge_clean(asked.clean)]
+    else:
+        as_stated = [report(all_faults()[name], run) for name, run in judge_faulty(asked.names or all_faults())]
+    return 0 if all(as_stated) else 1
+
+
+def _report_clean(transport: str, run: Run) -> bool:
+    lines = red(run)
+    print(f"{'NO ' if lines else 'ok '} {transport} ({run.seconds:.1f} s)", *lines[:5], sep="\n      ")
+    return not lines
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
