@@ -16,7 +16,7 @@ from typing import Any
 
 from dungeonlab_conformance.target import adapter
 from dungeonlab_conformance.target.file.rules import RECIPES
-from dungeonlab_conformance.target.file.schema_errors import schema as target_schema
+from dungeonlab_conformance.target.file.schema import schema as target_schema
 from dungeonlab_spec import Catalogue, Requirement
 from dungeonlab_spec.catalogue import resolve
 
@@ -154,7 +154,7 @@ def requirements() -> str:
 def target_file() -> str:
     """Return the page of the target file: what may stand in it, section by section, from its schema."""
     schema = target_schema()
-    sections: Mapping[str, Any] = schema["properties"]
+    sections = {name: _definition(section) for name, section in schema["properties"].items()}
     lines = [
         NOTICE,
         "# The target file",
@@ -167,8 +167,8 @@ def target_file() -> str:
     ]
     for name, section in sections.items():
         lines += _target_section(name, section)
-    step, actor = (schema["$defs"][name] for name in ("Step", "Actor"))
-    lines += ["", "## A request", "", step["description"], "", *_keys(step), "", "## An account", ""]
+    request, actor = (schema["$defs"][name] for name in ("Request", "Actor"))
+    lines += ["", "## A request", "", request["description"], "", *_keys(request), "", "## An account", ""]
     lines += [actor["description"], "", *_keys(actor), "", "## Variables", "", VARIABLES]
     rows = (
         (f"`[{name}]`", ", ".join(f"`{{{v}}}`" for v in known), f"`{must}`" if must else "")
@@ -178,15 +178,24 @@ def target_file() -> str:
     return "\n".join([*lines, ""])
 
 
+def _definition(schema: Any) -> Any:
+    """Return what a part of the target file's schema refers to, with its own description if it has one."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return {**target_schema()["$defs"][name], **schema} if name else schema
+
+
 def _target_section(name: str, section: Any) -> Iterable[str]:
     """Yield a section with keys of its own, and those below it."""
-    inner = section.get("items", section)
-    if "properties" not in inner or name == "actors":
+    inner = _definition(section.get("items", section))
+    if "properties" not in inner:
         return
     yield from ("", f"## `{_head(name, section)}`", "", section["description"], "", *_keys(inner))
-    for key, below in inner["properties"].items():
+    for key, below in ((key, _definition(below)) for key, below in inner["properties"].items()):
         if "properties" in below:
             yield from ("", f"### `[{name}.{key}]`", "", below["description"], "", *_keys(below))
+        elif "propertyNames" in below and name == "dialect":
+            names = ", ".join(f"`{each}`" for each in below["propertyNames"]["enum"])
+            yield from ("", f"### `[{name}.{key}]`", "", below["description"], "", f"Its keys are {names}.")
 
 
 def _head(name: str, section: Any) -> str:
@@ -196,9 +205,7 @@ def _head(name: str, section: Any) -> str:
 
 
 def _keys(schema: Any) -> Iterable[str]:
-    required, keys = schema.get("required", ()), schema["properties"]
-    if not any("description" in what for what in keys.values()):  # events, which have a page of their own
-        return (f"Its keys are {', '.join(f'`{key}`' for key in keys)}.",)
+    required, keys = schema.get("required", ()), {key: _definition(what) for key, what in schema["properties"].items()}
     rows = (
         (f"`{key}`" + (" (required)" if key in required else ""), _value(what), _default(what), what["description"])
         for key, what in keys.items()
@@ -208,12 +215,13 @@ def _keys(schema: Any) -> Iterable[str]:
 
 def _value(schema: Any) -> str:
     """Name the kind of a value as TOML has it."""
-    if schema.get("$ref", "").endswith("Steps"):
-        return "a [request](#a-request), or several"
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
+    if "oneOf" in schema:
+        of_requests = "$ref" in schema["oneOf"][0]
+        return "a [request](#a-request), or several" if of_requests else "number, or list"
     kinds = {"string": "text", "array": "list", "object": "table", "boolean": "`true` or `false`", "number": "number"}
-    return kinds.get(schema.get("type", ""), "number, or list" if "anyOf" in schema else "anything")
+    return kinds.get(schema.get("type", ""), "anything")
 
 
 def _default(schema: Any) -> str:

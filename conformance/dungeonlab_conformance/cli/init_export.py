@@ -54,7 +54,7 @@ def _exporting(name: str, what: str) -> Callable[[Callable[[], Any]], click.Comm
 
 @_exporting("target-schema", "a target file")
 def _target_schema() -> Any:
-    from dungeonlab_conformance.target.file.schema_errors import schema
+    from dungeonlab_conformance.target.file.schema import schema
 
     return schema()
 

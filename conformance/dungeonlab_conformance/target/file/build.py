@@ -6,15 +6,14 @@ import importlib
 import re
 import ssl
 import sys
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
-from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.target.adapter import Adapter, defines
 from dungeonlab_conformance.target.dialect import Dialect, PropertyNames
 from dungeonlab_conformance.target.file.document import AdapterFault, Document
+from dungeonlab_conformance.target.file.model import Capabilities, Command, Request, StaticSession, TargetFile
+from dungeonlab_conformance.target.file.model import Dialect as DialectTable
 from dungeonlab_conformance.target.file.rules import RECIPES, actors_fault, recipe
 from dungeonlab_conformance.target.http_steps import REFERENCE_HTTP_API, Csrf, HttpRequestStep
 from dungeonlab_conformance.target.identity import Account, ReadyMade
@@ -23,69 +22,57 @@ from dungeonlab_conformance.target.roles import ROLES, Party
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.text.printable import sentence_of
 
-# Whoever says none of this has the HTTP side of the protocol's section 16.
-_OWN_WAYS = (
-    *(name for name in RECIPES if "." not in name),
-    "actors",
-    "csrf",
-    "membership",
-    "encounter",
-    "static-session",
-)
+# A file with none of these describes a server that has the HTTP API of the protocol's section 16.
+_OWN_WAYS = {
+    *("registration", "login", "whoami", "logout", "unregister", "actors"),
+    *("csrf", "membership", "encounter", "static_session"),
+}
 _TELLTALE = re.compile("auth|token|key|secret|cookie|passw|session", re.IGNORECASE)  # in the name of a header
 _TOKENS = ("token:create", "token:move", "token:update", "token:delete")
 
 
-def build(document: Document, *, url: str | None, transport: str | None, scale: float) -> Target:
+def build(document: Document, file: TargetFile, *, url: str | None, transport: str | None, scale: float) -> Target:
     """Return the target that a file describes; `url` and `transport` take the place of what it says.
 
     Raises `FileFault` for what only shows here: an address that is none, an adapter that cannot be had.
     """
-    data = document.data
-    server = data["server"]
-    adapter = _adapter(document)
-    own = any(name in data for name in _OWN_WAYS) or bool(recipe(data, "session.open"))
-    steps = _steps(data) if own or _defines(adapter, "log_in") else REFERENCE_HTTP_API
-    transports = tuple(server.get("transports", ("websocket", "polling")))
-    limits, verify = data.get("timeouts", {}), _verify(document)
+    server, adapter, verify = file.server, _adapter(document, file), _verify(document, file)
+    own = bool(file.model_fields_set & _OWN_WAYS) or file.session.open is not None
     try:
         target = Target(
-            url or server["url"],
-            path=server.get("path", "/socket.io/"),
-            prefix=server.get("prefix", ""),
-            transport=transport or transports[0],
-            headers=server.get("headers", {}),
+            url or server.url,
+            path=server.path,
+            prefix=server.prefix or "",
+            transport=transport or server.transports[0],
+            headers=server.headers,
             verify=verify,
-            steps=steps,
-            limits=Limits(scale, base=limits.get("answer", 4.0), quiet=limits.get("quiet", 0.5)),
-            transports=transports,
-            accounts={name: Account(**data["actors"][name]) for name in ROLES if name in data["actors"]}
-            if data.get("actors")
-            else dict.fromkeys(ROLES),
-            login_command=tuple(data["login"]["command"]) if "command" in data.get("login", ()) else (),
-            csrf=Csrf(**data["csrf"]) if "csrf" in data else None,
-            ready_made=tuple(_ready_made(session, data["actors"]) for session in data.get("static-session", ())),
-            keeps_sessions=data.get("session", {}).get("per") == "run",
-            absent=_absent(data.get("capabilities", {})),
-            dialect=_dialect(data.get("dialect", {})),
+            steps=_steps(file) if own or _defines(adapter, "log_in") else REFERENCE_HTTP_API,
+            limits=Limits(scale, base=file.timeouts.answer, quiet=file.timeouts.quiet),
+            transports=tuple(server.transports),
+            accounts=_accounts(file) if file.actors else dict.fromkeys(ROLES),
+            login_command=tuple(file.login.command) if isinstance(file.login, Command) else (),
+            csrf=Csrf(file.csrf.cookie, file.csrf.header, file.csrf.path) if file.csrf else None,
+            ready_made=tuple(_ready_made(session, file) for session in file.static_session),
+            keeps_sessions=file.session.per == "run",
+            absent=_absent(file.capabilities),
+            dialect=_dialect(file.dialect),
             adapter=adapter,
             file=str(document.path),
         )
     except TargetFault as fault:
         raise document.fault(("server", "url"), str(fault)) from None
-    _whole(document, target)
-    _hide(document, target.secrets, target.url)
+    _whole(document, file, target)
+    _hide(document, file, target)
     return target
 
 
-def _whole(document: Document, target: Target) -> None:
+def _whole(document: Document, file: TargetFile, target: Target) -> None:
     """Make sure that somebody can log in and that there is something to join."""
-    data = document.data
     adapted = _defines(target.adapter, "log_in")
-    fault = actors_fault(document, adapted=adapted)
+    fault = actors_fault(document, file, adapted=adapted)
     if fault is not None:
         raise fault
-    if not data.get("actors") and not target.steps.get("register") and not adapted:
+    if not file.actors and not target.steps.get("register") and not adapted:
         raise document.fault((), "nobody can log in: add [actors], or [register] if the server lets one sign up")
     if target.ready_made:
         return
@@ -95,63 +82,67 @@ def _whole(document: Document, target: Target) -> None:
         raise document.fault((), "there is no session to join: add [session.open], or name one as [[static-session]]")
 
 
-def _steps(data: Mapping[str, Any]) -> dict[str, tuple[HttpRequestStep, ...]]:
-    return {name: tuple(_step(step) for _, step in recipe(data, name)) for name in RECIPES if recipe(data, name)}
+def _steps(file: TargetFile) -> dict[str, tuple[HttpRequestStep, ...]]:
+    return {name: tuple(_step(request) for _, request in recipe(file, name)) for name in RECIPES if recipe(file, name)}
 
 
-def _step(given: Mapping[str, Any]) -> HttpRequestStep:
-    expect = given.get("expect", ())
+def _step(request: Request) -> HttpRequestStep:
+    expect = request.expect if isinstance(request.expect, list) else [request.expect] if request.expect else []
     return HttpRequestStep(
-        given.get("method", "POST"),
-        given["path"],
-        json=given.get("json"),
-        form=given.get("form"),
-        headers=given.get("headers", {}),
-        expect=tuple(expect) if isinstance(expect, list | tuple) else (expect,),
-        capture=given.get("capture", {}),
-        by=given.get("by", "gamemaster"),
+        request.method,
+        request.path,
+        json=request.body,
+        form=request.form,
+        headers=request.headers,
+        expect=tuple(expect),
+        capture=request.capture,
+        by=request.by,
     )
 
 
-def _ready_made(session: Mapping[str, Any], actors: Mapping[str, Any]) -> ReadyMade:
-    gamemaster = session.get("gamemaster", "gamemaster")
-    party = Party(gamemaster if gamemaster in actors else None, tuple(session["members"]))
-    return ReadyMade(session["id"], party, tuple(session.get("encounters", ())), session.get("exclusive", False))
+def _accounts(file: TargetFile) -> dict[str, Account]:
+    texts = {role: file.actors[role].model_dump(exclude_none=True) for role in ROLES if role in file.actors}
+    return {role: Account(**given) for role, given in texts.items()}
 
 
-def _absent(capabilities: Mapping[str, bool]) -> frozenset[str]:
-    lacking = {name for name, there in capabilities.items() if not there}
+def _ready_made(session: StaticSession, file: TargetFile) -> ReadyMade:
+    gamemaster = session.gamemaster if session.gamemaster in file.actors else None
+    party = Party(gamemaster, tuple(session.members))
+    return ReadyMade(session.id, party, tuple(session.encounters), session.exclusive)
+
+
+def _absent(capabilities: Capabilities) -> frozenset[str]:
+    lacking = {name for name, there in capabilities.model_dump(by_alias=True).items() if not there}
     return frozenset(lacking | (set(_TOKENS) if "tokens" in lacking else set()))
 
 
-def _dialect(given: Mapping[str, Any]) -> Dialect:
-    ack = given.get("ack", {})
+def _dialect(given: DialectTable) -> Dialect:
     return Dialect(
-        given.get("events", {}),
-        given.get("broadcasts", {}),
-        given.get("arguments", {}),
-        PropertyNames(ack.get("rename", {})),
-        ack.get("data") == "top-level",
-        {event: PropertyNames(shape.get("rename", {})) for event, shape in given.get("broadcast", {}).items()},
+        given.events,
+        given.broadcasts,
+        given.arguments,
+        PropertyNames(given.ack.rename),
+        given.ack.data == "top-level",
+        {event: PropertyNames(shape.rename) for event, shape in given.broadcast.items()},
     )
 
 
-def _verify(document: Document) -> bool | str:
-    tls = document.data["server"].get("tls", {})
-    if "ca" not in tls:
-        return bool(tls.get("verify", True))
-    file = document.path.parent / tls["ca"]
-    if not file.is_file():
-        raise document.fault(("server", "tls", "ca"), f"there is no file {file}")
+def _verify(document: Document, file: TargetFile) -> bool | str:
+    tls = file.server.tls
+    if tls.ca is None:
+        return tls.verify
+    authorities = document.path.parent / tls.ca
+    if not authorities.is_file():
+        raise document.fault(("server", "tls", "ca"), f"there is no file {authorities}")
     try:
-        ssl.create_default_context(cafile=file)
+        ssl.create_default_context(cafile=authorities)
     except (ssl.SSLError, OSError):
-        raise document.fault(("server", "tls", "ca"), f"{file} holds no certificates in PEM form") from None
-    return str(file)
+        raise document.fault(("server", "tls", "ca"), f"{authorities} holds no certificates in PEM form") from None
+    return str(authorities)
 
 
-def _adapter(document: Document) -> type[Adapter] | None:
-    named = document.data.get("adapter")
+def _adapter(document: Document, file: TargetFile) -> type[Adapter] | None:
+    named = file.adapter
     if named is None:
         return None
     module, _, name = named.partition(":")
@@ -177,24 +168,23 @@ def _defines(adapter: type[Adapter] | None, act: str) -> bool:
     return adapter is not None and defines(adapter, act)
 
 
-def _hide(document: Document, secrets: Secrets, url: str) -> None:
+def _hide(document: Document, file: TargetFile, target: Target) -> None:
     """Keep out of sight what came from the environment, and every password and cookie.
 
-    The server's address is told in every report, so what is plain to see in it stays.
+    The server's address is shown in every report, so what is plain to see in it stays.
     """
-    parts = urlsplit(url)
+    parts, secrets = urlsplit(target.url), target.secrets
     plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     for where, values in document.taken.items():
         for value in values:
             if where != ("server", "url") or value.rstrip("/") not in plain:
                 secrets.add(value)
-    for name, value in document.data["server"].get("headers", {}).items():
+    for name, value in file.server.headers.items():
         if _TELLTALE.search(name):
             secrets.add(value)
             secrets.add(value.rpartition(" ")[2])  # of `Bearer ...`
-    for account in document.data.get("actors", {}).values():
-        secrets.add(account.get("password", ""))
-        cookie = account.get("cookie", "")
-        secrets.add(cookie)
-        for part in cookie.split(";"):
+    for account in file.actors.values():
+        secrets.add(account.password or "")
+        secrets.add(account.cookie or "")
+        for part in (account.cookie or "").split(";"):
             secrets.add(part.partition("=")[2].strip())

@@ -8,6 +8,7 @@ from pathlib import Path
 from dungeonlab_conformance.target.file.advice import NAME
 from dungeonlab_conformance.target.file.build import build
 from dungeonlab_conformance.target.file.document import read
+from dungeonlab_conformance.target.file.faults import fit
 from dungeonlab_conformance.target.file.rules import check
 from dungeonlab_conformance.target.target import Target
 
@@ -29,5 +30,6 @@ def load_target(path: Path, *, url: str | None = None, transport: str | None = N
     Raises `FileFault`: one sentence that begins with file and line.
     """
     document = read(path, os.environ)
-    check(document)
-    return build(document, url=url, transport=transport, scale=scale)
+    file = fit(document)
+    check(document, file)
+    return build(document, file, url=url, transport=transport, scale=scale)

@@ -1,6 +1,6 @@
 """Finds what is wrong with a target's file: in its templates, and in what its parts ask of each other.
 
-Each fault is one sentence, with file and line. That the file fits its schema is `shape`'s business.
+Each fault is one sentence, with file and line. That the file fits its model is the business of `faults`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dungeonlab_conformance.target.file.document import Document, FileFault, KeyPath
-from dungeonlab_conformance.target.file.schema_errors import misshapen
+from dungeonlab_conformance.target.file.model import Command, Request, TargetFile
 from dungeonlab_conformance.target.roles import ROLES
 from dungeonlab_conformance.text.templates import names
 
@@ -32,45 +32,44 @@ RECIPES: Mapping[str, tuple[tuple[str, ...], str | None]] = {
 }
 
 
-def check(document: Document) -> None:
-    """Raise `FileFault` for the first thing that is wrong with a file."""
-    for find in (misshapen, _templates, _contradictions):  # each takes for granted what those before it made sure of
-        for fault in find(document):
+def check(document: Document, file: TargetFile) -> None:
+    """Raise `FileFault` for the first thing that is wrong with a file that fits its model."""
+    for find in (_templates, _contradictions):
+        for fault in find(document, file):
             raise fault
 
 
-def recipe(data: Mapping[str, Any], name: str) -> list[tuple[KeyPath, dict[str, Any]]]:
-    """Return the steps of a recipe, each with where it stands."""
+def recipe(file: TargetFile, name: str) -> list[tuple[KeyPath, Request]]:
+    """Return the requests of a recipe, each with where it stands."""
+    section, _, key = name.partition(".")
+    found: Any = getattr(file, "registration" if section == "register" else section)
+    found = getattr(found, key) if key else found
     where: KeyPath = tuple(name.split("."))
-    found: Any = data
-    for key in where:
-        found = found.get(key, {}) if isinstance(found, dict) else {}
     if isinstance(found, list):
-        return [((*where, number), step) for number, step in enumerate(found)]
-    return [(where, found)] if found and "path" in found else []
+        return [((*where, number), request) for number, request in enumerate(found)]
+    return [(where, found)] if isinstance(found, Request) else []
 
 
 # -- templates ---------------------------------------------------------------------------------------
 
 
-def _templates(document: Document) -> Iterator[FileFault]:
-    data = document.data
-    logged_in = _captures(data, "register") | _captures(data, "login") | {"user"}
-    opened = _captures(data, "session.open")
+def _templates(document: Document, file: TargetFile) -> Iterator[FileFault]:
+    logged_in = _captures(file, "register") | _captures(file, "login") | {"user"}
+    opened = _captures(file, "session.open")
     for name, (given, _) in RECIPES.items():
         known = set(given)
         if name not in ("register", "login"):
             known |= logged_in
         if name.startswith(("session.close", "membership", "encounter")):
             known |= opened
-        for where, step in recipe(data, name):
-            for key in ("path", "json", "form", "headers"):
-                for variable in names(step.get(key)):
+        for where, request in recipe(file, name):
+            texts = {"path": request.path, "json": request.body, "form": request.form, "headers": request.headers}
+            for key, template in texts.items():
+                for variable in names(template):
                     if variable not in known:
                         yield _names_nothing(document, (*where, key), variable, known)
-            known |= set(step.get("capture", ()))
-    command = data.get("login", {}).get("command", ()) if isinstance(data.get("login"), dict) else ()
-    for variable in names(list(command)):
+            known |= set(request.capture)
+    for variable in names(file.login.command if isinstance(file.login, Command) else None):
         if variable not in _ACCOUNT:
             yield _names_nothing(document, ("login", "command"), variable, set(_ACCOUNT))
 
@@ -80,91 +79,84 @@ def _names_nothing(document: Document, where: KeyPath, variable: str, known: set
     return document.fault(where, f"the template names {{{variable}}}, which nothing defines; there are {there}")
 
 
-def _captures(data: Mapping[str, Any], name: str) -> set[str]:
-    return {variable for _, step in recipe(data, name) for variable in step.get("capture", ())}
+def _captures(file: TargetFile, name: str) -> set[str]:
+    return {variable for _, request in recipe(file, name) for variable in request.capture}
 
 
 # -- what the parts ask of each other ----------------------------------------------------------------
 
 
-def _contradictions(document: Document) -> Iterator[FileFault]:
-    data = document.data
+def _contradictions(document: Document, file: TargetFile) -> Iterator[FileFault]:
     for name, (_, captured) in RECIPES.items():
-        steps = recipe(data, name)
-        if captured and steps and captured not in _captures(data, name):
+        requests = recipe(file, name)
+        if captured and requests and captured not in _captures(file, name):
             yield document.fault(
-                steps[-1][0], f'[{name}] captures no {captured!r}; add capture = {{ {captured} = "/…" }}'
+                requests[-1][0], f'[{name}] captures no {captured!r}; add capture = {{ {captured} = "/…" }}'
             )
-    if "register" in data and "actors" in data:
+    if file.registration is not None and "actors" in file.model_fields_set:
         yield document.fault(("actors",), "there are both [register], which makes accounts, and [actors]")
-    if "register" in data and "user" not in _captures(data, "register") and "whoami" not in data:
+    if file.registration is not None and "user" not in _captures(file, "register") and file.whoami is None:
         yield document.fault(("register",), "[register] captures no 'user'; add that, or [whoami]")
-    yield from _headers(document)
-    if "static-session" in data:
-        yield from _static(document)
-    yield from _dialect(document)
+    yield from _headers(document, file)
+    if file.static_session:
+        yield from _static(document, file)
+    yield from _dialect(document, file)
 
 
-def _headers(document: Document) -> Iterator[FileFault]:
+def _headers(document: Document, file: TargetFile) -> Iterator[FileFault]:
     """Yield headers and cookies that no request could carry."""
-    data = document.data
     texts: list[tuple[KeyPath, str]] = []
-    for where, table in ((("server",), data["server"]), *(step for name in RECIPES for step in recipe(data, name))):
-        for name, value in table.get("headers", {}).items():
+    requests = [found for name in RECIPES for found in recipe(file, name)]
+    for where, headers in (("server",), file.server.headers), *((where, step.headers) for where, step in requests):
+        for name, value in headers.items():
             texts.append(((*where, "headers", name), value))
             if not _HEADER.fullmatch(name):
                 yield document.fault((*where, "headers", name), f"{name!r} is no name of a header")
-    for name, account in data.get("actors", {}).items():
-        texts.append((("actors", name, "cookie"), account.get("cookie", "")))
+    texts += [(("actors", name, "cookie"), account.cookie or "") for name, account in file.actors.items()]
     for where, text in texts:
         if any(ord(c) < 32 for c in text):
             yield document.fault(where, "a header and a cookie are one line, without control characters")
 
 
-def _static(document: Document) -> Iterator[FileFault]:
-    data = document.data
-    actors = data.get("actors", {})
-    if any(recipe(data, name) for name in ("session.open", "session.close")):
+def _static(document: Document, file: TargetFile) -> Iterator[FileFault]:
+    if any(recipe(file, name) for name in ("session.open", "session.close")):
         yield document.fault(("session",), "there are both [session], which opens sessions, and [[static-session]]")
-    if not actors:
+    if not file.actors:
         yield document.fault(("static-session",), "[[static-session]] needs [actors], the accounts that belong to it")
-    for number, session in enumerate(data["static-session"]):
-        named = [("gamemaster", session["gamemaster"])] if "gamemaster" in session else []
-        for key, name in (*named, *(("members", name) for name in session["members"])):
-            if name not in actors:
+    for number, session in enumerate(file.static_session):
+        named = [("gamemaster", session.gamemaster)] if "gamemaster" in session.model_fields_set else []
+        for key, name in (*named, *(("members", name) for name in session.members)):
+            if name not in file.actors:
                 where = ("static-session", number, key)
                 yield document.fault(where, f"{name!r} is in this session, and there is no [actors.{name}]")
-    ids = [session["id"] for session in data["static-session"]]
+    ids = [session.id for session in file.static_session]
     if len(set(ids)) < len(ids):
         yield document.fault(("static-session", 1, "id"), "both [[static-session]] have the same id")
 
 
-def _dialect(document: Document) -> Iterator[FileFault]:
-    dialect = document.data.get("dialect", {})
-    for table in ("events", "broadcasts"):
+def _dialect(document: Document, file: TargetFile) -> Iterator[FileFault]:
+    for table, events in (("events", file.dialect.events), ("broadcasts", file.dialect.broadcasts)):
         taken: dict[str, str] = {}
-        for ours, theirs in dialect.get(table, {}).items():
+        for ours, theirs in events.items():
             if theirs in taken:
                 where = ("dialect", table, ours)
                 yield document.fault(where, f"{ours!r} and {taken[theirs]!r} cannot both be called {theirs!r}")
             taken[theirs] = ours
-    for event, key in dialect.get("arguments", {}).items():
+    for event, key in file.dialect.arguments.items():
         right = "userId" if event == "get-user-data" else "sessionId"
         if key != right:
             yield document.fault(("dialect", "arguments", event), f"{event} has no property {key!r}; it has {right!r}")
 
 
-def actors_fault(document: Document, *, adapted: bool) -> FileFault | None:
+def actors_fault(document: Document, file: TargetFile, *, adapted: bool) -> FileFault | None:
     """Return what is wrong with who logs in and how, once it is known whether an adapter does it."""
-    data = document.data
-    actors = data.get("actors", {})
-    login = bool(recipe(data, "login")) or "login" in data or adapted
-    tells = "user" in _captures(data, "login") or "whoami" in data or (adapted and "login" not in data)
-    for role in (name for name in ROLES if name in actors):
-        account = actors[role]
-        if "cookie" not in account and not login:
+    login = file.login is not None or adapted
+    answers = "user" in _captures(file, "login") or file.whoami is not None or (adapted and file.login is None)
+    for role in (name for name in ROLES if name in file.actors):
+        account = file.actors[role]
+        if account.cookie is None and not login:
             return document.fault(("actors", role), f"there is no way to log {role} in: add [login], or a cookie")
-        knows = "user" in account or ("whoami" in data if "cookie" in account else tells)
+        knows = account.user is not None or (file.whoami is not None if account.cookie is not None else answers)
         if not knows:
             sentence = f"nothing says by which id the server calls {role}: add user, [whoami]"
             return document.fault(("actors", role), sentence + ", or capture user in [login]")

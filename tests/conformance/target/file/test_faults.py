@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from dungeonlab_conformance.cli import main
-from dungeonlab_conformance.target.file import schema_errors
 from dungeonlab_conformance.target.file.document import FileFault
 from dungeonlab_conformance.target.file.load import load_target
+from dungeonlab_conformance.target.file.schema import schema
+from dungeonlab_conformance.target.file.values import FORMS
 
 SERVER = '[server]\nurl = "http://127.0.0.1:3000"\n'  # lines 1 and 2
 ACTORS = '[actors.gamemaster]\npassword = "pw-of-gm"\n[actors.alice]\npassword = "pw-of-alice"\n'  # 2 lines each
@@ -48,6 +49,25 @@ FAULTS = {
     "a wrong status": (SERVER + "[logout]\npath='/'\nexpect = '200'\n", 5, "a status, or a list of those, not a text"),
     "a bad capture": (SERVER + "[whoami]\npath='/'\ncapture = { user = 'id' }\n", 5, "give a JSON pointer that begins"),
     "a bad variable": (SERVER + "[whoami]\npath='/'\ncapture = { User = '/id' }\n", 5, "a variable's name is of small"),
+    "a status that is none": (
+        SERVER + "[logout]\npath='/'\nexpect = [99]\n",
+        5,
+        "[logout] expect must be at least 100",
+    ),
+    "a status too high": (SERVER + "[logout]\npath='/'\nexpect = 600\n", 5, "[logout] expect must be at most 599"),
+    "a role that is none": (
+        SERVER + "[[static-session]]\nid = 'x'\nmembers = ['erin']\n",
+        5,
+        "[static-session] members must be one of 'gamemaster', 'alice', 'bob'",
+    ),
+    "an event that is none": (
+        SERVER + "[dialect.events]\njoin-sesion = 'x'\n",
+        4,
+        "unknown key 'join-sesion' in [dialect.events]; did you mean 'join-session'?",
+    ),
+    "two of several faults": (SERVER + "[logout]\npath='/'\nexpect = 5\nmethod = 'get'\n", 5, "must be at least 100"),
+    "a timeout without end": (SERVER + "[timeouts]\nanswer = inf\n", 4, "[timeouts] answer must be a finite number"),
+    "a time for a number": (SERVER + "[timeouts]\nquiet = 12:00:00\n", 4, "must be a number, not a date or time"),
     "no timeout at all": (SERVER + "[timeouts]\nanswer = 0\n", 4, "[timeouts] answer must be greater than 0"),
     "no transports": (SERVER + "transports = []\n", 3, "[server] transports must not be empty"),
     "a prefix without its slash": (SERVER + "prefix = 'vtt'\n", 3, "[server] prefix: it must begin with /"),
@@ -223,9 +243,9 @@ def test_a_fault_never_shows_a_secret(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_each_form_that_the_schema_asks_for_has_a_sentence() -> None:
-    """A pattern that nobody described would be reported by the sentence of another key."""
-    patterns = {found["pattern"] for found in _tables(schema_errors.schema()) if isinstance(found.get("pattern"), str)}
-    assert len({schema_errors._pattern(pattern) for pattern in patterns}) == len(patterns)
+    """A pattern without one could not be reported."""
+    patterns = {found["pattern"] for found in _tables(schema()) if isinstance(found.get("pattern"), str)}
+    assert patterns == set(FORMS)
 
 
 def _tables(value: object) -> Iterator[dict[str, Any]]:

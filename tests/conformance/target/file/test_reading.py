@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from dungeonlab_conformance.cli import main
 from dungeonlab_conformance.target.file.document import read
 from dungeonlab_conformance.target.file.load import load_target
-from dungeonlab_conformance.target.file.schema_errors import schema
+from dungeonlab_conformance.target.file.schema import schema
 from dungeonlab_conformance.target.http_steps import REFERENCE_HTTP_API, HttpRequestStep
 from dungeonlab_conformance.target.roles import ROLES
 
