@@ -6,8 +6,10 @@ import asyncio
 import gc
 import logging
 import multiprocessing
+import os
 import signal
 import subprocess
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -58,7 +60,8 @@ def served(variant: Variant) -> Iterator[str]:
 @contextmanager
 def reference_server(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the reference server itself while the block runs; yields the process, to do harm to, and the URL."""
-    with subprocess.Popen(command(*options), stdout=subprocess.PIPE, text=True) as process:
+    words = command("--stop-at-eof", *options)  # the pipe ends with this process, whatever ends it
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith(READY), line
@@ -68,14 +71,23 @@ def reference_server(*options: str) -> Iterator[tuple[subprocess.Popen[str], str
             process.kill()
 
 
-def use_uvloop() -> None:
-    """Have every further loop of this process be a fast one: for a worker that judges one server after the other."""
+def start_worker() -> None:
+    """Prepare a worker of a pool, which judges one server after the other: fast loops, and it ends with its parent."""
+    end_with_parent()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+
+def end_with_parent() -> None:
+    """Have this process, which multiprocessing made, end as soon as the one that made it has ended, in whatever way."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _serve(variant: Variant, pipe: Connection) -> None:
     logging.disable(logging.CRITICAL)
     gc.disable()  # it does not live long
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever interrupts the judge has it end this process
 
     async def forever() -> None:

@@ -7,6 +7,9 @@ import gc
 import logging
 import os
 import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -89,8 +92,11 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     metavar="N",
     help="How much work hashing a password is, a power of two; little only where accounts do not last.",
 )
+@click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends: with whoever started it on a pipe.")
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
-def main(host: str, port: int, origins: tuple[str, ...], scrypt_n: str, log_level: str, **limits: Any) -> None:
+def main(
+    host: str, port: int, origins: tuple[str, ...], scrypt_n: str, log_level: str, stop_at_eof: bool, **limits: Any
+) -> None:
     """Serve the real-time protocol of DungeonLab, with all state in memory, until Ctrl-C or SIGTERM."""
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
@@ -99,19 +105,21 @@ def main(host: str, port: int, origins: tuple[str, ...], scrypt_n: str, log_leve
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
     settings = Settings(origins=origins, scrypt_n=int(scrypt_n), **limits)
     try:
-        asyncio.run(_serve(host, port, settings))
+        asyncio.run(_serve(host, port, settings, stop_at_eof))
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
         click.echo(f"cannot listen on {host}, port {port}: {why.lower()}; choose another --host or --port", err=True)
         raise SystemExit(2) from None
 
 
-async def _serve(host: str, port: int, settings: Settings) -> None:
+async def _serve(host: str, port: int, settings: Settings, stop_at_eof: bool) -> None:
     from dungeonlab_reference_server.app import make_app, serve
 
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    if stop_at_eof:
+        threading.Thread(target=_await_eof, args=(lambda: loop.call_soon_threadsafe(stop.set),), daemon=True).start()
     runner, taken = await serve(make_app(settings), host, port)
     gc.freeze()  # what was imported stays
     gc.set_threshold(20_000, 20, 20)  # payloads are many, small, and seldom in a cycle
@@ -119,6 +127,15 @@ async def _serve(host: str, port: int, settings: Settings) -> None:
     print(f"Listening on http://{shown}:{taken}", flush=True)
     await stop.wait()
     await runner.cleanup()
+
+
+def _await_eof(then: Callable[[], object]) -> None:
+    """Wait in a thread of its own: not every file can be waited for in an event loop."""
+    with suppress(OSError):  # it was closed from the start
+        while os.read(0, 65536):  # not by sys.stdin, whose lock would be held when the process ends
+            pass
+    with suppress(RuntimeError):  # the server has stopped already
+        then()
 
 
 if __name__ == "__main__":

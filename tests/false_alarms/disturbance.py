@@ -16,6 +16,7 @@ from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
+from tests.serving import end_with_parent
 
 _GAMES = 3  # games going on
 _RUNNING, _PAUSED = 1.5, 0.6  # seconds
@@ -25,13 +26,18 @@ _BETWEEN = 0.005  # seconds between two requests of one game
 @contextmanager
 def beside(work: Callable[[str], None], url: str) -> Iterator[None]:
     """Have a process of its own do something while the block runs."""
-    process = multiprocessing.get_context("fork").Process(target=work, args=(url,), daemon=True)
+    process = multiprocessing.get_context("fork").Process(target=_work, args=(work, url), daemon=True)
     process.start()
     try:
         yield
     finally:
         process.kill()
         process.join()
+
+
+def _work(work: Callable[[str], None], url: str) -> None:
+    end_with_parent()
+    work(url)
 
 
 def play_other_games(url: str) -> None:

@@ -23,7 +23,7 @@ from dungeonlab_spec import Catalogue
 from tests.command_line import refuse_unknown
 from tests.false_alarms.conditions import CONDITIONS
 from tests.false_alarms.disturbance import beside
-from tests.serving import served
+from tests.serving import end_with_parent, served
 
 AT_ONCE = 3  # runs side by side; most of their time is waiting
 _JUDGED = 0.95  # of all verdicts, where time limits are the usual ones
@@ -110,7 +110,7 @@ def run_series(names: Iterable[str], runs: int, at_once: int = AT_ONCE) -> dict[
     """Judge the servers of some conditions several times each, some runs side by side."""
     names = sorted(names, key=list(CONDITIONS).index)
     tasks = [name for name in sorted(names, key=lambda n: n != "far") for _ in range(runs)]  # the longest first
-    with ProcessPoolExecutor(at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), end_with_parent) as pool:
         trials = list(pool.map(run_trial, tasks))
     return {name: Series(name, tuple(trial for trial in trials if trial.condition == name)) for name in names}
 

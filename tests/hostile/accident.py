@@ -16,7 +16,7 @@ from aiohttp import web
 
 from tests.hostile.front import ACCIDENTS, front
 from tests.hostile.suite_run import SuiteRun, judge
-from tests.serving import reference_server
+from tests.serving import end_with_parent, reference_server
 
 RUN = 4.5  # seconds that an undisturbed run takes on an idle machine
 _BEGINS = 20  # seconds for a run to send its first request
@@ -77,6 +77,8 @@ def _greeter() -> Iterator[str]:
 
 
 def _greet(told: Connection) -> None:
+    end_with_parent()
+
     async def forever() -> None:
         app = web.Application()
         socketio.AsyncServer(async_mode="aiohttp").attach(app)

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from urllib.parse import urlsplit
 
+from tests.serving import end_with_parent
+
 ACCIDENTS = {
     "killed": "every connection is reset, and nothing listens any more",
     "closed": "every connection is closed in an orderly way, and nothing listens any more",
@@ -137,6 +139,8 @@ def front(url: str, other: str = "") -> Iterator[tuple[str, Connection]]:
 
 
 def _serve(port: int, other: int, told: Connection) -> None:
+    end_with_parent()
+
     async def forever() -> None:
         front = Front(port, other)
         begun = False

@@ -62,7 +62,7 @@ def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:
 
 def judge_all(names: Iterable[str]) -> Iterator[tuple[str, Run]]:
     """Judge many, some at a time; yields each as it is done, in the order of the names."""
-    with ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("spawn"), serving.use_uvloop) as pool:
+    with ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("spawn"), serving.start_worker) as pool:
         yield from chain.from_iterable(pool.map(judge, names))
 
 

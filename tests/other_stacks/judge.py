@@ -30,7 +30,7 @@ from dungeonlab_spec import Catalogue
 from tests.command_line import refuse_unknown
 from tests.mutants.fault import Expectation
 from tests.mutants.judge import AT_ONCE, SCALE, broken, report
-from tests.serving import use_uvloop
+from tests.serving import start_worker
 
 NODE = Path(__file__).parent / "node"
 TRANSPORTS = ("websocket", "polling")
@@ -117,7 +117,7 @@ def red(run: Run) -> list[str]:
 
 
 def _in_processes(jobs: Iterable[tuple[str, str | None, float | None]], *, at_once: int) -> Iterator[Run]:
-    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), use_uvloop) as pool:
+    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), start_worker) as pool:
         yield from pool.map(judge, *zip(*jobs, strict=True))
 
 

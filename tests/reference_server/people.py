@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,7 +31,7 @@ class SlowStore(MemoryStore):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name.startswith("_") or not asyncio.iscoroutinefunction(found):
+        if name.startswith("_") or not inspect.iscoroutinefunction(found):
             return found
 
         async def slowly(*args: Any) -> Any:

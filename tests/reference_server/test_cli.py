@@ -77,6 +77,22 @@ def test_a_signal_right_after_the_start_is_heeded(number: signal.Signals) -> Non
         assert process.wait(SOON) == 0
 
 
+def test_it_stops_at_the_end_of_standard_input() -> None:
+    """With `--stop-at-eof` it ends cleanly when the pipe is closed, which the death of whoever holds it does too."""
+    command = [*COMMAND, "--port", "0", "--stop-at-eof"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("Listening on ")
+        process.stdin.write("not the end\n")
+        process.stdin.flush()
+        process.stdin.close()
+        process.stdin = None  # or communicate would flush it
+        assert process.communicate(timeout=SOON) == ("", "")
+        assert process.returncode == 0
+
+
 def test_it_says_where_it_listens() -> None:
     """Port 0 is a free one, which is printed and answers."""
     with running() as (url, _):

@@ -23,7 +23,8 @@ def command(*options: str) -> list[str]:
 async def reference_server(*options: str) -> AsyncIterator[str]:
     """Run the reference server while the block runs; yields its URL. Raises `TargetFault` if it does not start."""
     process = await asyncio.create_subprocess_exec(
-        *command(*options),
+        *command("--stop-at-eof", *options),
+        stdin=asyncio.subprocess.PIPE,  # never written to: it ends with this process, even one that is killed
         stdout=asyncio.subprocess.PIPE,
         process_group=0,  # so that Ctrl-C reaches the judge alone, who still has to clear away
     )
