@@ -7,11 +7,17 @@ import importlib
 import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dungeonlab_conformance.checks.registry import all_checks
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.line import TranscriptLine
+from dungeonlab_conformance.record.observation import Observation, Request, RoomStay, SentRequest
+from dungeonlab_conformance.record.rooms import Rooms
 from dungeonlab_conformance.target.adapter import Adapter
 from dungeonlab_spec import Catalogue
 
@@ -76,6 +82,92 @@ def test_the_promised_import_paths_lead_somewhere() -> None:
     """What the documentation tells users to import is what the suite itself uses."""
     promised = importlib.import_module("dungeonlab_conformance.adapter")
     assert promised.Adapter is Adapter
+
+
+SUITE = ROOT / "conformance" / "dungeonlab_conformance"
+RECORD = {"journal", ".journal", "._journal", "rooms", ".rooms"}  # what holds it: names, and attributes of anything
+MUTATORS = {"add", "append", "clear", "discard", "extend", "insert", "pop", "remove", "setdefault", "update"}
+READERS = {"subscribe", "heard", "heard_last", "last_sent", "outcome", "stay_of"}
+WRITERS = {
+    name
+    for written in (Journal, Rooms)
+    for name, method in vars(written).items()
+    if inspect.isfunction(method)
+    and name not in ("subscribe", "heard", "heard_last", "last_sent", "outcome", "stay_of")
+}
+
+
+def names_in(node: ast.expr) -> set[str]:
+    """Return the names that `a.b[c].d` goes through up to its last part: here `a` and `.b`."""
+    found: set[str] = set()
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+        if isinstance(node, ast.Attribute | ast.Name):
+            found.add(f".{node.attr}" if isinstance(node, ast.Attribute) else node.id)
+    return found
+
+
+def changed_in_place(tree: ast.AST) -> list[str]:
+    """Return what code changes of a record, or of the payload of a request, otherwise than by a method that says so."""
+    targets: list[ast.expr] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.Delete):
+            targets += node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets.append(node.target)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
+            targets.append(node.func)
+    flat = [part for target in targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
+    return [ast.unparse(part) for part in flat if names_in(part) & (RECORD | {".args"})]
+
+
+def called(tree: ast.AST) -> Iterator[tuple[set[str], str]]:
+    """Yield what code calls: the names on the way to it, and its own."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield names_in(node.func), node.func.attr
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield set(), node.func.id
+
+
+@pytest.mark.parametrize(
+    ("code", "changed"),
+    [
+        ("stage.journal.observations.append(seen)", "stage.journal.observations.append"),
+        ("bob.journal.rooms.stays[0].left_at = 1.0", "bob.journal.rooms.stays[0].left_at"),
+        ("request.args[0]['message'], more = 'x', 1", "request.args[0]['message']"),
+        ("del request.args[0]['message']", "request.args[0]['message']"),
+        ("self.journal = Journal()", None),
+        ("self.journal.rooms.joined(stay)", None),
+    ],
+)
+def test_a_change_in_place_is_seen(code: str, changed: str | None) -> None:
+    """The law below knows what it forbids, and nothing else."""
+    assert changed_in_place(ast.parse(code)) == ([changed] if changed else [])
+
+
+def test_only_the_journal_writes_the_record() -> None:
+    """Its entries never change; outside of `record/` nothing assigns to them or to its lists, nor to a payload."""
+    for entry in (Observation, Request, SentRequest, RoomStay, Acknowledgement, TranscriptLine):
+        assert getattr(entry, "__dataclass_params__").frozen, entry  # noqa: B009 - which types know nothing of
+    for file in SUITE.rglob("*.py"):
+        if file.relative_to(SUITE).parts[0] not in ("record", "pytest_plugin"):  # whose args are those of pytest
+            assert changed_in_place(ast.parse(file.read_text("utf-8"))) == [], file
+
+
+def test_no_check_writes_entries() -> None:
+    """What was seen and sent is recorded by who saw and sent it; a scene at most says that its requests are alike."""
+    for file in (SUITE / "checks").glob("*.py"):
+        for holders, name in called(ast.parse(file.read_text("utf-8"))):
+            assert not (holders & RECORD and name in WRITERS - {"leave_unaccounted"}), (file, name)
+            assert name not in ("Observation", "SentRequest", "RoomStay"), (file, name)
+
+
+def test_nothing_is_known_by_where_it_lies_in_memory() -> None:
+    """What is looked up later is a key itself, or has a number."""
+    for file in SUITE.rglob("*.py"):
+        names = {name for holders, name in called(ast.parse(file.read_text("utf-8"))) if not holders}
+        assert "id" not in names, file
 
 
 def test_every_requirement_has_a_check_or_a_reason() -> None:
