@@ -8,7 +8,7 @@ from typing import Any
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import whole
-from dungeonlab_conformance.payloads.invalid import Wrong, invalid_requests
+from dungeonlab_conformance.payloads.invalid import InvalidRequest, invalid_requests
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
@@ -127,7 +127,7 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
             _says_no(answer)
 
 
-def _some_of(wrongs: Iterable[Wrong]) -> Iterator[Wrong]:
+def _some_of(wrongs: Iterable[InvalidRequest]) -> Iterator[InvalidRequest]:
     """Yield a few ways of getting an action wrong that are an object all the same, of each kind."""
     kinds: Counter[str] = Counter()
     for wrong in wrongs:

@@ -12,7 +12,7 @@ from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
 from dungeonlab_conformance.invariants.shapes import names
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
-from dungeonlab_conformance.payloads.invalid import SHAPES, Wrong, invalid_requests
+from dungeonlab_conformance.payloads.invalid import SHAPES, InvalidRequest, invalid_requests
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import carries, contains, new_mark
@@ -91,7 +91,7 @@ async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...
         await stage.judge("payloads/refused-not-stored", _untouched(alice, look, before))
 
 
-async def _survive(stage: Stage, bob: Actor, event: Event, acts: list[tuple[Wrong, Awaitable[None]]]) -> None:
+async def _survive(stage: Stage, bob: Actor, event: Event, acts: list[tuple[InvalidRequest, Awaitable[None]]]) -> None:
     """Let each act be judged; where a connection is lost over it, make sure that it is the only one."""
     done = await asyncio.gather(*(stage.judge(wrong.requirement, act) for wrong, act in acts), return_exceptions=True)
     for (wrong, _), result in zip(acts, done, strict=True):

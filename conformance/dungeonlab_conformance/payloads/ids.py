@@ -1,4 +1,4 @@
-"""The ids in a request, which only mean something on the stage where they were given out. Pure."""
+"""The ids in a request, which are valid only on the stage that received them from the server. Pure."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def ids_of(payload: Any) -> dict[str, str]:
 
 
 def with_ids(event: Event, payload: Any, ids: Mapping[str, str]) -> Any:
-    """Return a payload with the ids of a stage in place of those it was made up with.
+    """Return a generated payload with the ids of a stage in place of its own.
 
-    What stands in an id's place and is none stays as it is: it may be what is wrong with the payload.
+    A value in an id's place that is no id stays as it is: it may be the payload's fault.
     """
     if not isinstance(payload, dict):
         return payload
-    settled = {key: _settled(key, value, ids) for key, value in payload.items()}
-    action = settled.get("action")
+    replaced = {key: _replaced(key, value, ids) for key, value in payload.items()}
+    action = replaced.get("action")
     if event.name == "validate-action" and isinstance(action, dict) and isinstance(action.get("payload"), dict):
-        inner = {key: _settled(key, value, ids) for key, value in action["payload"].items()}
-        settled["action"] = {**action, "payload": inner}
-    return settled
+        inner = {key: _replaced(key, value, ids) for key, value in action["payload"].items()}
+        replaced["action"] = {**action, "payload": inner}
+    return replaced
 
 
-def _settled(key: str, value: Any, ids: Mapping[str, str]) -> Any:
+def _replaced(key: str, value: Any, ids: Mapping[str, str]) -> Any:
     return ids[key] if key in ids and key in _KEYS and accepts(_IDENTIFIER, value) else value
 
 

@@ -1,4 +1,4 @@
-"""Every way of getting a request wrong, one fault each: the examples of the specification, and what no example can say.
+"""Invalid requests with one fault each: the examples of the specification, and faults that no example can hold.
 
 Sends nothing and judges nothing.
 """
@@ -36,11 +36,11 @@ SHAPES = (
     "payloads/binary",
     "payloads/extra-arguments",
 )
-_HOMELESS = {"sessionId": "session-1", "encounterId": "encounter-1", "tokenId": "token-1"}  # as the examples have them
+EXAMPLE_IDS = {"sessionId": "session-1", "encounterId": "encounter-1", "tokenId": "token-1"}  # in all examples
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class InvalidRequest:
     """One request with one fault: the requirement that forbids it, and a name for people."""
 
     requirement: str
@@ -48,27 +48,29 @@ class Wrong:
     request: Request
 
 
-def invalid_requests(event: Event, valid: Request) -> Iterator[Wrong]:
-    """Yield each way of getting this event wrong, with the ids and, where it has room for one, a mark of its own.
+def invalid_requests(event: Event, valid: Request) -> Iterator[InvalidRequest]:
+    """Yield every invalid request of an event, with the stage's ids and, where the event has a mark, with its own one.
 
     `valid` is a request that the stage would accept; an id or a marked value that is itself the fault stays as it is.
     """
     for name, example in examples(event.name, "invalid").items():
         requirement = next(r for start, r in _FAULTS.items() if name.startswith(start))
         if requirement in SHAPES:
-            yield Wrong(requirement, name, _marked(event, _at_home(example, valid.args[0]), valid))
+            yield InvalidRequest(requirement, name, _marked(event, _with_stage_ids(example, valid.args[0]), valid))
     assert event.request is not None
     for path, value in _integers(valid.args[0]):
         changed = _with(valid.args[0], path, True)
         if not accepts(event.request, changed):
-            yield Wrong(
+            yield InvalidRequest(
                 "payloads/wrong-type", f"true as {path[-1]}, which was {value}", _request(event, valid, changed)
             )
-    for key in _HOMELESS.keys() & valid.args[0].keys():
+    for key in EXAMPLE_IDS.keys() & valid.args[0].keys():
         changed = {**valid.args[0], key: valid.args[0][key] + "\n"}
-        yield Wrong("payloads/bound-broken", f"a line break behind a right {key}", _request(event, valid, changed))
+        yield InvalidRequest(
+            "payloads/bound-broken", f"a line break behind a right {key}", _request(event, valid, changed)
+        )
     for requirement, name, args in _beyond_examples(valid.args[0]):
-        yield Wrong(requirement, name, _request(event, valid, *args))
+        yield InvalidRequest(requirement, name, _request(event, valid, *args))
 
 
 def _beyond_examples(whole: dict[str, Any]) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
@@ -89,13 +91,13 @@ def _beyond_examples(whole: dict[str, Any]) -> Iterator[tuple[str, str, tuple[An
 
 
 def _request(event: Event, valid: Request, *args: Any) -> Request:
-    """Return a request about to be refused; its mark is the valid one's if it still carries that."""
+    """Return a request that must be refused; it keeps the mark of the valid one if it still carries it."""
     mark = valid.mark if valid.mark is not None and contains(args, valid.mark) else None
     return Request(event.name, args, mark, valid.session, legal=False)
 
 
 def _marked(event: Event, example: Any, valid: Request) -> Request:
-    """Put a new mark where the event is marked, unless what stands there is what is wrong."""
+    """Return a request with a new mark, unless the value in the mark's place is the fault itself."""
     request = _request(event, valid, example)
     if event.mark is None or request.mark is not None:
         return request
@@ -131,13 +133,13 @@ def _integers(payload: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
         yield at, payload
 
 
-def _at_home(example: Any, valid: Any) -> Any:
-    """Put this stage's ids into an example, wherever the example still has the ids it was written with."""
+def _with_stage_ids(example: Any, valid: Any) -> Any:
+    """Return an example with the stage's ids in place of the examples' own."""
     if isinstance(example, dict):
-        return {key: _at_home(value, valid) for key, value in example.items()}
+        return {key: _with_stage_ids(value, valid) for key, value in example.items()}
     if isinstance(example, list):
-        return [_at_home(value, valid) for value in example]
-    ids = {written: _find(valid, key) or written for key, written in _HOMELESS.items()}
+        return [_with_stage_ids(value, valid) for value in example]
+    ids = {written: _find(valid, key) or written for key, written in EXAMPLE_IDS.items()}
     return ids.get(example, example) if isinstance(example, str) else example
 
 

@@ -129,7 +129,7 @@ def test_each_shape_is_gone_wrong(event: Event) -> None:
 
 
 @requests
-def test_an_invalid_request_is_at_home(event: Event) -> None:
+def test_an_invalid_request_carries_the_ids_of_its_stage(event: Event) -> None:
     """The ids of the stage stand in it, where they are not the fault: it is refused for nothing else."""
     for wrong in invalid_requests(event, valid(event)):
         body = wrong.request.args[0] if wrong.request.args else None
