@@ -121,7 +121,7 @@ async def _invalid(count: int, number: int, stage: Stage, event: Event) -> None:
 
 async def _search(table: _Table, count: int, number: int, attempt: Attempt, *, valid: bool) -> None:
     """Search for all that payloads show, one thing after the other; put down what was found, and what held."""
-    from dungeonlab_conformance.payloads.strategies import search, strategy
+    from dungeonlab_conformance.payloads.strategies import smallest, strategy
 
     loop, stage = asyncio.get_running_loop(), table.stage
     known: dict[str, Broken | Unjudged] = {}
@@ -141,7 +141,7 @@ async def _search(table: _Table, count: int, number: int, attempt: Attempt, *, v
     made = strategy(table.event, valid=valid)
     try:
         async with _GENERATING:
-            while not trouble and (least := await asyncio.to_thread(search, made, count, number, attempted)):
+            while not trouble and (least := await asyncio.to_thread(smallest, made, count, number, attempted)):
                 requirement, payload = least
                 known[requirement] = (await attempt(payload)).get(requirement) or _no_more(payload)
     finally:

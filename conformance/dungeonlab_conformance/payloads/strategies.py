@@ -1,6 +1,6 @@
-"""Payloads made up from a request's schema, and the smallest of those that show something.
+"""Payloads generated from a request's schema, and the smallest of those that show a requirement broken.
 
-The only file that knows schemathesis and hypothesis; both come with the extra ``fuzz``. Sends nothing itself.
+The only file that imports schemathesis and hypothesis; both come with the extra ``fuzz``. Sends nothing itself.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import math
 import re
 import time
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import schemathesis
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import Phase, Verbosity, find, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky, NoSuchExample
 from schemathesis import GenerationMode
 
 from dungeonlab_spec import Catalogue, Event, accepts
@@ -24,13 +26,13 @@ from dungeonlab_spec.validation import explainer
 _LARGEST = 2**53 - 1  # of integers that every JSON parser keeps; RFC 7493, section 2.2
 _DEEPEST = 12  # levels
 _LONGEST = 20_000  # characters of JSON
-_SHRINKING = 20.0  # seconds in which a smaller payload is looked for
+_SHRINKING = 20.0  # seconds within which a smaller payload is searched
 
-Try = Callable[[Any], str | None]  # sends a payload; returns what it shows, by a name, or nothing
+Attempt = Callable[[Any], str | None]  # sends a payload; returns the requirement that it shows broken, if any
 
 
 def strategy(event: Event, *, valid: bool) -> st.SearchStrategy[Any]:
-    """Return what makes up requests of an event that its schema allows, or that it does not."""
+    """Return a generator of requests of an event: those that its schema allows, or those that it does not."""
     assert event.request is not None
     reference = event.request
     bodies = _bodies(reference, valid)
@@ -61,7 +63,7 @@ def _with_a_valid_action(body: Any) -> st.SearchStrategy[Any]:
 
 
 def _plain(body: Any) -> Any:
-    """Return a body with what is valid in it kept where everybody takes it for valid: integers and addresses."""
+    """Return a body whose integers and addresses are within what every implementation takes for valid."""
     body = _in_range(body)
     if isinstance(body, dict):
         for part in (body.get("token"), body.get("updates")):
@@ -108,57 +110,53 @@ def _is_odd(point: int) -> bool:
 
 
 def _is_arguable(reference: str, body: Any) -> bool:
-    """Whether all that is wrong is the format of an address, on which libraries differ."""
+    """Whether the only fault is the format of an address, on which libraries differ."""
     return all(error.validator == "format" for error in explainer(reference).iter_errors(body))
 
 
-def search(made: st.SearchStrategy[Any], count: int, number: int, attempt: Try) -> tuple[str, Any] | None:
-    """Try so many payloads; return the first thing that one shows, with the smallest payload that shows it.
+def smallest(made: st.SearchStrategy[Any], count: int, number: int, attempt: Attempt) -> tuple[str, Any] | None:
+    """Try up to `count` payloads; return what the first failing one shows, with the smallest payload that shows it.
 
-    The same `number` makes up the same payloads.
+    The same `number` generates the same payloads, and no payload is tried twice. When the search for a smaller one
+    has taken `_SHRINKING` seconds, it ends with the smallest so far.
     """
-    found: dict[str, Any] = {}  # the smallest so far, and its JSON
-    shown: list[str] = []
-    failing: set[str] = set()
-    until = [math.inf]
+    shown: dict[str, str | None] = {}  # by a payload's JSON
+    failing: list[tuple[str, Any]] = []  # all that show the same as the first
+    until = math.inf
 
-    class Shown(Exception):  # noqa: N818 - tells hypothesis to look for less
-        pass
+    def shows(body: Any) -> bool:
+        nonlocal until
+        text = json.dumps(body, sort_keys=True)
+        if text not in shown and time.monotonic() <= until:
+            shown[text] = attempt(body)
+        what = shown.get(text)
+        if what is None or (failing and what != failing[0][0]):
+            return False
+        if not failing:
+            until = time.monotonic() + _SHRINKING
+        failing.append((what, body))
+        return True
 
-    @seed(number)
-    @settings(
+    try:
+        body = find(made, shows, settings=_quiet(count), random=Random(number))
+    except NoSuchExample:
+        return None
+    except Flaky:  # generators that keep state: what was found stays found
+        if not failing:
+            raise
+        return failing[-1]
+    return failing[0][0], body
+
+
+def _quiet(count: int) -> settings:
+    return settings(
         max_examples=count,
         phases=[Phase.generate, Phase.shrink],
         database=None,
         deadline=None,
-        report_multiple_bugs=False,
         verbosity=Verbosity.quiet,
         print_blob=False,
-        suppress_health_check=list(HealthCheck),
     )
-    @given(made)
-    def one(body: Any) -> None:
-        text = json.dumps(body, sort_keys=True)
-        if text not in failing:
-            if time.monotonic() > until[0]:
-                return  # small enough
-            what = attempt(body)
-            if what is None or (shown and what != shown[0]):
-                return
-            if not shown:
-                shown.append(what)
-                until[0] = time.monotonic() + _SHRINKING
-            failing.add(text)
-        if not found or len(text) <= len(found["text"]):
-            found.update(text=text, body=body)
-        raise Shown
-
-    try:
-        one()
-    except Exception:  # hypothesis' own account of it, in one of many forms; what counts was written down above
-        if not shown:
-            raise
-    return (shown[0], found["body"]) if shown else None
 
 
 def _inlined(node: Any, file: str) -> Any:
