@@ -9,7 +9,6 @@ from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
-from dungeonlab_conformance.invariants.shapes import names
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.payloads.invalid import SHAPES, InvalidRequest, invalid_requests
@@ -20,6 +19,7 @@ from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token
+from dungeonlab_conformance.text.tree import names
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
 

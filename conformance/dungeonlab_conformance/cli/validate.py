@@ -23,6 +23,7 @@ def validate(event: str, file: Path, direction: Any) -> None:
     from dungeonlab_conformance.text import files
     from dungeonlab_conformance.text.printable import one_line
     from dungeonlab_conformance.text.spelling import did_you_mean
+    from dungeonlab_conformance.text.tree import TooDeep
     from dungeonlab_spec import Catalogue
     from dungeonlab_spec import validate as judge
 
@@ -39,7 +40,7 @@ def validate(event: str, file: Path, direction: Any) -> None:
     try:
         payload = json.loads(text)
     except RecursionError:
-        raise click.UsageError(f"{files.shown(file)} holds no JSON that can be judged: {files.TooDeep()}") from None
+        raise click.UsageError(f"{files.shown(file)} holds no JSON that can be judged: {TooDeep()}") from None
     except ValueError as error:
         raise click.UsageError(f"{files.shown(file)} holds no JSON: {error}") from None
     found = judge(event, payload, direction)

@@ -14,6 +14,7 @@ from socketio import packet
 
 from dungeonlab_conformance.clients.engine_io import Noise
 from dungeonlab_conformance.record.arguments import storable
+from dungeonlab_conformance.text.tree import deeper_than
 
 CONNECT, DISCONNECT, EVENT, ACK = packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK
 CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = packet.CONNECT_ERROR, packet.BINARY_EVENT, packet.BINARY_ACK
@@ -110,17 +111,6 @@ def encode(kind: int, data: Any = None, *, number: int | None = None, namespace:
     """Return a packet as the frames to send, text as browsers send it: not escaped where it need not be."""
     frames: str | list[str | bytes] = _Packet(kind, data=data, namespace=namespace, id=number).encode()
     return [frames] if isinstance(frames, str) else frames
-
-
-def deeper_than(value: Any, levels: int) -> bool:
-    """Say whether arrays and objects are nested in each other more than so many levels deep."""
-    ahead = [value]
-    for _ in range(levels + 1):
-        nested = [each for each in ahead if isinstance(each, dict | list)]
-        if not nested:
-            return False
-        ahead = [inner for outer in nested for inner in (outer.values() if isinstance(outer, dict) else outer)]
-    return True
 
 
 class _Json:

@@ -13,6 +13,7 @@ from typing import Any
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request, SentRequest
 from dungeonlab_conformance.results.errors import Broken
+from dungeonlab_conformance.text.tree import names
 from dungeonlab_spec import Catalogue, Event, Violation, validate
 from dungeonlab_spec.catalogue import resolve
 
@@ -81,18 +82,6 @@ def _is_extra(found: Violation) -> bool:
 
 def _broken(found: Violation) -> Broken:
     return Broken(found.expected, found.got, found.path)
-
-
-def names(payload: Any) -> Iterator[str]:
-    """Yield the name of every property in a payload, at any depth."""
-    ahead = [payload]
-    while ahead:
-        value = ahead.pop()
-        if isinstance(value, dict):
-            yield from (name for name in value if isinstance(name, str))
-            ahead.extend(value.values())
-        elif isinstance(value, list | tuple):
-            ahead.extend(value)
 
 
 @cache

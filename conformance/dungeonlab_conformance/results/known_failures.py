@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any
 from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, fails
-from dungeonlab_conformance.text import files
+from dungeonlab_conformance.text import files, toml
 from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue
@@ -32,7 +31,6 @@ ACCEPTED = (Outcome.FAIL, Outcome.WARN, Outcome.NOTE, Outcome.UNJUDGED)  # what 
 _KEYS = {"id": str, "event": str, "reason": str, "expires": datetime.date, "flaky": bool}
 _SHAPES = {str: "a text", datetime.date: "a date such as 2027-03-01", bool: "true or false"}
 _MOST = 1 << 20  # bytes of a file
-_HEADER = re.compile(r"^\s*\[\[\s*known\s*\]\]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +62,17 @@ def load(file: Path, *, needs_reasons: bool = True) -> list[Known]:
     """Read a file. Raises `ValueError` with one sentence, file and line if it is not as it should be."""
     text = files.read(file, _MOST)
     try:
-        document = files.from_toml(text)
+        document = toml.parse(text)
+    except toml.NoToml as error:
+        raise ValueError(f"{file}:{error.line}: {error}") from None
     except ValueError as error:
-        raise ValueError(f"{file} is no TOML: {error}") from None
+        raise ValueError(f"{file} cannot be read as TOML: {error}") from None
     rows = document.get("known", [])
     strange = [key for key in document if key != "known"]
     if strange or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         what = repr(strange[0]) if strange else "'known' as something else"
         raise ValueError(f"{file} holds [[known]] tables and nothing else, but has {what}")
-    lines = [text.count("\n", 0, found.start()) + 1 + found[0].count("\n") for found in _HEADER.finditer(text)]
+    lines = toml.lines_of_tables(text, "known")
     numbered = lines if len(lines) == len(rows) else [0] * len(rows)
     entries = [_entry(row, f"{file}:{line}" if line else str(file)) for row, line in zip(rows, numbered, strict=True)]
     for entry in entries:

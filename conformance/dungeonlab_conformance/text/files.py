@@ -1,7 +1,6 @@
 """The files that a user names, of whatever kind: read within bounds, and written. ``-`` is standard input or output.
 
     Unreadable   a file cannot be read, or is too large; the message is one sentence that begins with its name
-    TooDeep      what stands in it is nested too deeply to be read; the message is the end of such a sentence
 
 What stands in a file is its reader's business.
 """
@@ -12,21 +11,19 @@ import io
 import json
 import math
 import os
-import re
 import select
 import stat
 import sys
 import time
-import tomllib
 from pathlib import Path
 from typing import Any
+
+from dungeonlab_conformance.text.tree import TooDeep
 
 STANDARD = Path("-")
 MOST = 64 << 20  # bytes of a file; no result has more than 15 million
 _SILENCE = 10.0  # seconds for which a pipe may say nothing, and six times that in all
 _PIECE = 1 << 20  # bytes
-_DEEPEST = 100  # levels of tables and lists; what looks through them recurses
-_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')[ \t]*+\.[ \t]*+){100}""")
 _LONGEST_NUMBER = 30  # characters
 
 
@@ -35,13 +32,6 @@ class Unreadable(ValueError):  # noqa: N818 - reads as a sentence where it is ra
 
     def __init__(self, path: Path, what: str, line: int | None = None) -> None:
         super().__init__(f"{shown(path)}:{line}: {what}" if line else f"{shown(path)} {what}")
-
-
-class TooDeep(ValueError):  # noqa: N818
-    """A text is nested deeper than can be read."""
-
-    def __init__(self) -> None:
-        super().__init__("it is nested too deeply to be read")
 
 
 def shown(path: Path) -> str:
@@ -123,33 +113,6 @@ def from_json(text: str) -> Any:
         return json.loads(text, parse_constant=_no_number, parse_float=_float, parse_int=_int)
     except RecursionError:
         raise TooDeep from None
-
-
-def from_toml(text: str) -> dict[str, Any]:
-    """Return what a TOML text holds. Raises `TooDeep`, or another `ValueError` with what is wrong and where."""
-    if _LONG_KEY.search(text):  # the parser takes the square of its length
-        raise TooDeep
-    try:
-        found = tomllib.loads(text)
-    except RecursionError:
-        raise TooDeep from None
-    if depth(found) > _DEEPEST:
-        raise TooDeep
-    return found
-
-
-def depth(value: object) -> int:
-    """Return how deep dicts and lists are nested, a hundred levels at a time: without recursion."""
-    level, layer = 0, [value]
-    while layer and level <= _DEEPEST:
-        layer = [
-            inner
-            for outer in layer
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        level += 1
-    return level
 
 
 def _no_number(text: str) -> Any:

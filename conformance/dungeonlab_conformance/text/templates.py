@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dungeonlab_conformance.text.tree import with_texts
+
 _PART = re.compile(r"\{\{|\}\}|\{([a-z][a-z0-9_-]*)\}")
 
 
@@ -21,12 +23,10 @@ class Numeral(str):
 
 def fill(template: Any, known: Mapping[str, str]) -> Any:
     """Put variables into every text of a template, at any depth. Raises `Undefined`."""
-    if isinstance(template, dict):
-        return {key: fill(value, known) for key, value in template.items()}
-    if isinstance(template, list | tuple):
-        return [fill(value, known) for value in template]
-    if not isinstance(template, str):
-        return template
+    return with_texts(template, lambda text, _: _filled(text, known))
+
+
+def _filled(template: str, known: Mapping[str, str]) -> str | int:
     alone = _PART.fullmatch(template)
     if alone and isinstance(found := known.get(alone[1] or ""), Numeral):
         return int(found)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dungeonlab_conformance.clients import packets
-from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable, deeper_than, encode
+from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable, encode
+from dungeonlab_conformance.text.tree import deeper_than
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=60)  # lone surrogates too
 JSON = st.recursive(

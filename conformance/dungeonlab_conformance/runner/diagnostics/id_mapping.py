@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from dungeonlab_conformance.text.tree import with_texts
+
 _NAMES = re.compile(r"(id|ids|by)$", re.IGNORECASE)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*")
@@ -26,11 +28,7 @@ class Correspondence:
 
     def now(self, value: Any) -> Any:
         """Return a recorded value with present ids."""
-        if isinstance(value, dict):
-            return {key: self.now(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.now(inner) for inner in value]
-        return self._known.get(value, value) if isinstance(value, str) else value
+        return with_texts(value, lambda text, _: self._known.get(text, text))
 
     def now_in_text(self, frame: str | bytes) -> str | bytes:
         """Return a recorded frame with present ids, wherever they stand in it."""

@@ -30,7 +30,7 @@ from dungeonlab_conformance.stage.sessions import GameSessions
 from dungeonlab_conformance.target.dialect import PLAIN
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
-from dungeonlab_conformance.text.files import depth
+from dungeonlab_conformance.text.tree import deeper_than
 
 Came = Literal["done", "as recorded", "otherwise", "nothing", "besides", "left out"]
 _DEEPEST = 100  # levels of a payload
@@ -288,7 +288,7 @@ def _is_playable(line: TranscriptLine) -> bool:
         args = arguments(line.body)
     except ValueError:
         return False
-    if depth(args) > _DEEPEST:
+    if deeper_than(args, _DEEPEST):
         return False
     if line.act == "connects":
         headers = args[0] if args else {}

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.results.errors import TargetFault
-from dungeonlab_conformance.text import files
-
-KeyPath = tuple[str | int, ...]  # the keys and indices that lead to something in the file
+from dungeonlab_conformance.text import files, toml
+from dungeonlab_conformance.text.toml import KeyPath
+from dungeonlab_conformance.text.tree import with_texts
 
 _MOST = 256 << 10  # bytes of a file; the longest of ours has six thousand
 _REFERENCE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
@@ -48,11 +45,7 @@ class Document:
 
     def line(self, where: KeyPath) -> int:
         """Return the line on which something begins, or else what it would stand in."""
-        while where:
-            if (found := _line(self.text, where)) is not None:
-                return found
-            where = where[:-1]
-        return 1
+        return toml.line_of(self.text, where)
 
 
 def read(path: Path, environment: Mapping[str, str]) -> Document:
@@ -62,33 +55,18 @@ def read(path: Path, environment: Mapping[str, str]) -> Document:
     except files.Unreadable as fault:
         missing = f"{path} does not exist; `dungeonlab-conformance init` writes one"
         raise FileFault(str(fault) if path == files.STANDARD or path.exists() else missing) from None
-    document = Document(path, text)
     try:
-        raw = files.from_toml(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _no_toml(document, str(error)) from None
+        raw = toml.parse(text)
+    except toml.NoToml as error:
+        raise FileFault(f"{path}:{error.line}: {error}") from None
     except ValueError as error:
         raise FileFault(f"{path} cannot be read as TOML: {error}") from None
-    document.data = _put_in(raw, (), document, environment)
+    document = Document(path, text)
+    document.data = with_texts(raw, lambda value, where: _put_in(value, where, document, environment))
     return document
 
 
-def _no_toml(document: Document, message: str) -> FileFault:
-    """Turn ``Expected '=' after a key (at line 3, column 5)`` into a sentence that begins with the line."""
-    found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
-    line = (found and found[1]) or len(document.text.splitlines())
-    what = message[: found.start()] if found else message
-    return FileFault(f"{document.path}:{line}: this is no TOML: {what[:1].lower() + what[1:]}")
-
-
-def _put_in(value: Any, where: KeyPath, document: Document, environment: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _put_in(inner, (*where, key), document, environment) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_put_in(inner, (*where, number), document, environment) for number, inner in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-
+def _put_in(value: str, where: KeyPath, document: Document, environment: Mapping[str, str]) -> str:
     def put(match: re.Match[str]) -> str:
         if match[0] == "$$":
             return "$"
@@ -105,42 +83,3 @@ def _put_in(value: Any, where: KeyPath, document: Document, environment: Mapping
         return str(default)
 
     return _REFERENCE.sub(put, value)
-
-
-def _line(text: str, where: KeyPath) -> int | None:
-    """Return the line on which a statement begins after which `where` exists.
-
-    TOML's parser gives no positions. So this asks it: of the beginnings of the file that end with a statement, which
-    is the first to hold what is looked for?
-    """
-    lines = text.split("\n")
-    ends = _statements(text)
-    there = bisect_left(ends, True, key=lambda end: _holds(tomllib.loads("\n".join(lines[:end])), where))
-    if there == len(ends):
-        return None
-    after = ends[there - 1] if there else 0  # lines that belong to earlier statements
-    begins = (n for n in range(after, ends[there]) if lines[n].strip() and not lines[n].lstrip().startswith("#"))
-    return next(begins, ends[there] - 1) + 1
-
-
-@lru_cache(maxsize=4)
-def _statements(text: str) -> list[int]:
-    """Return after how many lines each statement of a file ends."""
-    lines = text.split("\n")
-    ends: list[int] = []
-    for number in range(1, len(lines) + 1):
-        try:
-            tomllib.loads("\n".join(lines[ends[-1] if ends else 0 : number]))
-        except ValueError:
-            continue  # in the middle of a statement
-        ends.append(number)
-    return ends
-
-
-def _holds(data: Any, where: KeyPath) -> bool:
-    for key in where:
-        try:
-            data = data[key]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True

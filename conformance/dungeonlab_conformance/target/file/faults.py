@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from dungeonlab_conformance.target.file.document import Document, KeyPath
+from dungeonlab_conformance.target.file.document import Document
 from dungeonlab_conformance.target.file.model import TargetFile
 from dungeonlab_conformance.target.file.values import FORMS
+from dungeonlab_conformance.text.toml import KeyPath
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dungeonlab_conformance.target.file.document import Document, FileFault, KeyPath
+from dungeonlab_conformance.target.file.document import Document, FileFault
 from dungeonlab_conformance.target.file.model import Command, Request, TargetFile
 from dungeonlab_conformance.target.roles import ROLES
 from dungeonlab_conformance.text.templates import names
+from dungeonlab_conformance.text.toml import KeyPath
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ACCOUNT = ("actor", "run", "username", "password")

@@ -1,0 +1,47 @@
+"""Values as JSON and TOML have them, dicts and lists in each other: looked through, however deep they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Key = str | int  # of a dict, or the number of an item in a list
+
+
+class TooDeep(ValueError):  # noqa: N818 - reads as a sentence where it is raised
+    """A text is nested deeper than can be read; the message is the end of a sentence."""
+
+    def __init__(self) -> None:
+        super().__init__("it is nested too deeply to be read")
+
+
+def deeper_than(value: object, levels: int) -> bool:
+    """Say whether dicts and lists are nested in each other more than so many levels deep; without recursion."""
+    ahead = [value]
+    for _ in range(levels + 1):
+        nested = [each for each in ahead if isinstance(each, dict | list)]
+        if not nested:
+            return False
+        ahead = [inner for outer in nested for inner in (outer.values() if isinstance(outer, dict) else outer)]
+    return True
+
+
+def names(value: object) -> Iterator[str]:
+    """Yield the name of every property, at any depth, in no particular order; without recursion."""
+    ahead = [value]
+    while ahead:
+        found = ahead.pop()
+        if isinstance(found, dict):
+            yield from (name for name in found if isinstance(name, str))
+            ahead.extend(found.values())
+        elif isinstance(found, list | tuple):
+            ahead.extend(found)
+
+
+def with_texts(value: Any, change: Callable[[str, tuple[Key, ...]], Any], at: tuple[Key, ...] = ()) -> Any:
+    """Return a copy in which each text is what `change` makes of it and of the keys that lead to it; keys stay."""
+    if isinstance(value, dict):
+        return {key: with_texts(inner, change, (*at, key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_texts(inner, change, (*at, number)) for number, inner in enumerate(value)]
+    return change(value, at) if isinstance(value, str) else value
