@@ -10,6 +10,8 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal
 
+from dungeonlab_spec.pointer import at
+
 DATA = files("dungeonlab_spec")
 
 Level = Literal["MUST", "SHOULD", "MAY"]
@@ -160,10 +162,7 @@ def resolve(reference: str, within: str = "") -> tuple[Any, str]:
     """
     file, _, pointer = reference.partition("#")
     file = file or within
-    found: Any = schemas()[file]
-    for part in pointer.strip("/").split("/"):
-        found = found[part]
-    return found, file
+    return at(schemas()[file], pointer), file
 
 
 @cache

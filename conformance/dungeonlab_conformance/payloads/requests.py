@@ -10,8 +10,10 @@ from typing import Any
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.record.marks import new_mark
 from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.text.tree import replaced
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import examples
+from dungeonlab_spec.pointer import at, keys
 
 
 def needed_ids(event: Event) -> frozenset[str]:
@@ -29,7 +31,8 @@ def valid_request(event: Event, ids: Mapping[str, str]) -> Request:
     if event.mark == "/tokenId":
         mark = ids["tokenId"]
     elif event.mark:
-        mark = _put_mark(payload, event.mark)
+        mark = new_mark(at(payload, event.mark))
+        payload = replaced(payload, keys(event.mark), mark)
     return Request(event.name, (payload,), mark, ids["sessionId"])
 
 
@@ -56,12 +59,3 @@ def edge_payloads(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
             holder = wide.get("token", wide.get("updates"))
             holder["name"] = "\N{DRAGON}" * len(holder["name"])
             yield f"{name}, of four bytes a letter,", wide
-
-
-def _put_mark(payload: Any, pointer: str) -> str | int:
-    *path, last = pointer.strip("/").split("/")
-    for part in path:
-        payload = payload[part]
-    payload[last] = new_mark(payload[last])
-    mark: str | int = payload[last]
-    return mark

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from dungeonlab_conformance.text.templates import Numeral
+from dungeonlab_spec.pointer import at
 
 
 class NotThere(LookupError):  # noqa: N818
@@ -45,15 +46,13 @@ def capture(answer: HttpAnswer, source: str) -> str:
 
 def _at(text: str, pointer: str) -> str:
     try:
-        found: Any = json.loads(text)
+        body: Any = json.loads(text)
     except (ValueError, RecursionError):
         raise NotThere(f"the answer is no JSON, so there is nothing at {pointer}") from None
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        try:
-            found = found[int(key)] if isinstance(found, list) else found[key]
-        except (KeyError, IndexError, TypeError, ValueError):
-            raise NotThere(f"the answer has nothing at {pointer}") from None
+    try:
+        found = at(body, pointer)
+    except KeyError:
+        raise NotThere(f"the answer has nothing at {pointer}") from None
     if not isinstance(found, str | int) or isinstance(found, bool) or found == "":
         raise NotThere(f"what the answer has at {pointer} is neither a text nor a number")
     return Numeral(found) if isinstance(found, int) else found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 Key = str | int  # of a dict, or the number of an item in a list
@@ -36,6 +37,15 @@ def names(value: object) -> Iterator[str]:
             ahead.extend(found.values())
         elif isinstance(found, list | tuple):
             ahead.extend(found)
+
+
+def replaced(value: Any, path: Sequence[Key], new: Any) -> Any:
+    """Return a value with something else at a path; what is not on the path is shared with the first one."""
+    if not path:
+        return new
+    changed = copy.copy(value)
+    changed[path[0]] = replaced(value[path[0]], path[1:], new)
+    return changed
 
 
 def with_texts(value: Any, change: Callable[[str, tuple[Key, ...]], Any], at: tuple[Key, ...] = ()) -> Any:

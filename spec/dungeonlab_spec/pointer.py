@@ -1,0 +1,20 @@
+"""JSON pointers (RFC 6901), such as ``/data/id``: the one place that takes them apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def keys(pointer: str) -> tuple[str, ...]:
+    """Return the keys that a pointer names, from the outside in; none for the empty one."""
+    return tuple(key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:])
+
+
+def at(value: Any, pointer: str) -> Any:
+    """Return what stands there in a value. Raises `KeyError` if nothing does."""
+    for key in keys(pointer):
+        try:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise KeyError(pointer) from None
+    return value
