@@ -15,7 +15,7 @@ from tests.conformance.report.runs import broken_run, passing_run
 from dungeonlab_conformance.report import github, html, junit, known_failures, markdown
 from dungeonlab_conformance.results.claim import claim
 from dungeonlab_conformance.results.load import from_json, load_run
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.to_json import to_json, write
 from dungeonlab_conformance.target.target import BUNDLED, EMBEDDED, Target
 
@@ -28,7 +28,7 @@ EMPTY = ("", " ", "\t\n")
 def bundled_run() -> Run:
     """Return a good run of the bundled server."""
     run = passing_run()
-    run.target, run.bundled, run.again = BUNDLED, True, "dungeonlab-conformance run"
+    run.target, run.bundled = BUNDLED, True
     run.claim = claim(run)
     return run
 
@@ -185,7 +185,7 @@ def test_only_the_placeholder_stands_for_the_bundled_server() -> None:
 def test_every_report_of_any_run_names_the_server_and_its_file(tmp_path: Path, made: Callable[[], Run]) -> None:
     """Good or not: title and head of the page, Markdown's first lines, JUnit, annotations, a list of known failures."""
     run = made()
-    run.target_file = None if run.bundled else "some/where/my-target.toml"
+    run.options = RunOptions(target_file=None if run.bundled else "some/where/my-target.toml")
     run.fault = None if run.claim else "gone"
     text = markdown.text(run)
     page = html.page(run)

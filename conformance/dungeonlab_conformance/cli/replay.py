@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,11 +115,7 @@ def _none_such(run: Run, requirement: str, event: str | None, broken: list[Verdi
 
 def _where(run: Run) -> tuple[str | None, Path | None]:
     """Return URL and target file of an earlier run; what a result does not hold is wrong usage."""
-    try:
-        words = shlex.split(run.again)[2:]
-    except ValueError:  # an open quotation mark, of a result that somebody has edited
-        words = []
-    url = words[0] if words and not words[0].startswith("-") else None
+    url = run.options.url
     file = Path(run.target_file) if run.target_file else None
     if url is None and file is None:
         raise click.UsageError("this result does not say which server was judged; give a URL")

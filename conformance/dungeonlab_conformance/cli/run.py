@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shlex
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,12 +20,42 @@ from dungeonlab_conformance.target.file.advice import NAME
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.results.known_failures import Known
-    from dungeonlab_conformance.results.run import Run
+    from dungeonlab_conformance.results.run import Run, RunOptions
     from dungeonlab_conformance.results.verdict import Verdict
+    from dungeonlab_conformance.runner.interruptions.signals import Signals
+    from dungeonlab_conformance.runner.selection import Scene
+    from dungeonlab_conformance.target.target import Target
 
 NO_TARGET = (
     f"there is no server to judge: give a URL, or name a target file; none was given, and no {NAME} is in this folder"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What is made of the result; `files` are the reports, by the names of their options."""
+
+    fail_on: str
+    known_file: Path | None
+    listing_file: Path | None
+    reason: str | None
+    ndjson_file: Path | None
+    require_target: bool
+    wait: float
+    quiet: bool
+    verbose: bool
+    files: Mapping[str, Path | None]
+
+    @property
+    def written(self) -> dict[str, Path | None]:
+        """Every file but the list of known failures, which may well be the list that is read."""
+        return {**self.files, "ndjson": self.ndjson_file}
+
+    @property
+    def is_rewriting(self) -> bool:
+        """Whether the list of known failures that is read is about to be replaced."""
+        known, listing = self.known_file, self.listing_file
+        return known is not None and listing is not None and known.resolve() == listing.resolve()
 
 
 @click.command()
@@ -68,33 +99,7 @@ NO_TARGET = (
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print what fails the run, one id a line, and the last line.")
 @click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what passed.")
-def run(
-    url: str | None,
-    target_file: Path | None,
-    only: tuple[str, ...],
-    without: tuple[str, ...],
-    events: tuple[str, ...],
-    levels: tuple[str, ...],
-    protocol_version: str | None,
-    concurrency: int | None,
-    scale: float,
-    wait: float,
-    transport: str | None,
-    http: bool,
-    fuzz: int | None,
-    number: int | None,
-    seconds: float,
-    fail_fast: bool,
-    fail_on: str,
-    known_file: Path | None,
-    listing_file: Path | None,
-    reason: str | None,
-    ndjson_file: Path | None,
-    require_target: bool,
-    quiet: bool,
-    verbose: bool,
-    **files: Path | None,
-) -> None:
+def run(**given: Any) -> None:
     """Judge the server at URL, or the one that a target file describes; without either, the bundled reference server.
 
     Beside a URL, a dungeonlab-target.toml in this folder is used only if --target names it.
@@ -102,68 +107,116 @@ def run(
     from rich.console import Console
 
     from dungeonlab_conformance.report import terminal
-    from dungeonlab_conformance.report.ndjson import Stream
     from dungeonlab_conformance.results.verdict import LEVELS
     from dungeonlab_conformance.runner.interruptions.signals import Signals
-    from dungeonlab_conformance.runner.play import play
-    from dungeonlab_conformance.runner.selection import Selection
-    from dungeonlab_conformance.target.file.load import find
 
-    if quiet and verbose:
-        raise click.UsageError("--quiet and --verbose contradict each other; leave one out")
-    written = {**files, "ndjson": ndjson_file}
-    reports.make_sure_of(written, read=[known_file])
-    written["listing"] = listing_file  # which may well be the list that is read
-    reports.make_sure_of(written, read=[target_file or (find() if url is None else None)])
-    _make_sure_of_reason(reason, listing_file)
-    before = _known(listing_file if listing_file and listing_file.exists() else None, needs_reasons=False)
-    rewriting = known_file is not None and listing_file is not None and known_file.resolve() == listing_file.resolve()
-    known = before if rewriting else _known(known_file)
-    fuzz_checks, words = fuzz_options.checks(fuzz, number)
-    parts = _parts(http)
-    selection = Selection(only, without, events, tuple(map(str.upper, levels)), protocol_version, parts)
-    chosen = chosen_scenes(selection, fuzz_checks)
-    words += [f"--{part}" for part in parts]
-    target = make_target(url, target_file, transport, scale)
-    if require_target and target.bundled:
-        raise click.UsageError(NO_TARGET)
-    reports.refuse_badge(files, bundled=target.bundled)
-    reports_on_output = reports.to_output(written)
+    options, output = _sorted(given)
+    _make_sure_of(options, output)
+    listed = output.listing_file
+    before = _known(listed if listed and listed.exists() else None, needs_reasons=False)
+    known = before if output.is_rewriting else _known(output.known_file)
+    options = fuzz_options.with_seed(options)
+    chosen = _chosen(options)
+    target = _target(options, output)
+    reports_on_output = reports.to_output({**output.written, "listing": listed})
     console = Console(highlight=False, stderr=reports_on_output)
-    if verbose:  # the suite's own faults with their stack traces, for whoever reports them
+    if output.verbose:  # the suite's own faults with their stack traces, for whoever reports them
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
         logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
-    again = _again(target.name if url else None, target.file, transport, scale, protocol_version, words)
-    started = target.new_run(again=target.secrets.redact(again))
-    started.fail_on = next(level for level in LEVELS if level == fail_on.upper())
-    started.protocol = protocol_version or started.protocol
-    if not quiet:
+    started = target.new_run(options)
+    started.fail_on = next(level for level in LEVELS if level == output.fail_on.upper())
+    if not output.quiet:
         terminal.open_run(started, console)
     with Signals() as signals:
-        waiting.until_up(target, wait, signals)
-        with ExitStack() as stack:
-            following = stack.enter_context(terminal.Following(Console(stderr=True), len(chosen)))
-            stream = stack.enter_context(Stream(ndjson_file, started, len(chosen))) if ndjson_file else None
-
-            def on_scene(verdicts: list[Verdict]) -> None:
-                following.on_scene(verdicts)
-                if stream:
-                    stream.on_scene(verdicts)
-
-            result = play(target, chosen, concurrency, fail_fast, on_scene, started, signals, seconds, known)
-            if rewriting and not _is_cut_short(result):
-                result.stale.clear()  # the list that is wrong is about to be replaced
-            if stream:
-                stream.finish()
-        problems = reports.write(result, files)
-        problems += [stream.problem] if stream and stream.problem else []
-        if listing_file:
-            problems += _list(result, listing_file, before, reason or "")
-        terminal.show(result, console, verbosity=-1 if quiet else int(verbose))
-        problems += reports.tell_github(result, errors=reports_on_output)
+        waiting.until_up(target, output.wait, signals)
+        problems = _play(target, chosen, started, output, signals, known)
+        problems += reports.write(started, output.files)
+        if listed:
+            problems += _list(started, listed, before, output.reason or "")
+        terminal.show(started, console, verbosity=-1 if output.quiet else int(output.verbose))
+        problems += reports.tell_github(started, errors=reports_on_output)
         for problem in problems:
             click.echo(problem, err=True)
-    raise SystemExit(result.exit_code or (2 if problems else 0))
+    raise SystemExit(started.exit_code or (2 if problems else 0))
+
+
+def _sorted(given: dict[str, Any]) -> tuple[RunOptions, Output]:
+    """Return what the command was given: the options of the run, and what is made of the result."""
+    from dungeonlab_conformance.results.run import RunOptions
+
+    file = given["target_file"]
+    options = {field.name: given[field.name] for field in fields(RunOptions)}
+    output = {field.name: given[field.name] for field in fields(Output) if field.name != "files"}
+    rest = {name: value for name, value in given.items() if name not in (*options, *output)}
+    return RunOptions(**options | {"target_file": file and str(file)}), Output(**output, files=rest)
+
+
+def _make_sure_of(options: RunOptions, output: Output) -> None:
+    """Make sure, before a long run, that what was given can be done; else it is wrong usage."""
+    from dungeonlab_conformance.target.file.load import find
+
+    if output.quiet and output.verbose:
+        raise click.UsageError("--quiet and --verbose contradict each other; leave one out")
+    reports.make_sure_of(output.written, read=[output.known_file])
+    file = Path(options.target_file) if options.target_file else find() if options.url is None else None
+    reports.make_sure_of({**output.written, "listing": output.listing_file}, read=[file])
+    if output.reason is not None and not output.reason.strip():
+        raise click.UsageError("--reason is empty; say why these failures are accepted")
+    if output.reason is not None and output.listing_file is None:
+        raise click.UsageError("--reason is for the list that --write-known-failures writes; name its FILE")
+
+
+def _chosen(options: RunOptions) -> list[Scene]:
+    from dungeonlab_conformance.clients.http.fuzzer import load
+    from dungeonlab_conformance.runner.selection import Selection
+
+    if options.http and not load():
+        raise click.UsageError(fuzz_options.MISSING.format("--http"))
+    selection = Selection(
+        options.only,
+        options.without,
+        options.events,
+        tuple(map(str.upper, options.levels)),
+        options.protocol_version,
+        ("http",) if options.http else (),
+    )
+    return chosen_scenes(selection, fuzz_options.checks(options))
+
+
+def _target(options: RunOptions, output: Output) -> Target:
+    file = Path(options.target_file) if options.target_file else None
+    target = make_target(options.url, file, options.transport, options.scale)
+    if output.require_target and target.bundled:
+        raise click.UsageError(NO_TARGET)
+    reports.refuse_badge(output.files, bundled=target.bundled)
+    return target
+
+
+def _play(
+    target: Target, chosen: Sequence[Scene], run: Run, output: Output, signals: Signals, known: Sequence[Known]
+) -> list[str]:
+    """Play the run, which is followed meanwhile; returns what could not be written."""
+    from rich.console import Console
+
+    from dungeonlab_conformance.report.ndjson import Stream
+    from dungeonlab_conformance.report.terminal import Following
+    from dungeonlab_conformance.runner.play import play
+
+    with ExitStack() as stack:
+        following = stack.enter_context(Following(Console(stderr=True), len(chosen)))
+        stream = stack.enter_context(Stream(output.ndjson_file, run, len(chosen))) if output.ndjson_file else None
+
+        def on_scene(verdicts: list[Verdict]) -> None:
+            following.on_scene(verdicts)
+            if stream:
+                stream.on_scene(verdicts)
+
+        play(target, chosen, run, on_scene=on_scene, signals=signals, known=known)
+        if output.is_rewriting and not _is_cut_short(run):
+            run.stale.clear()  # the list that is wrong is about to be replaced
+        if stream:
+            stream.finish()
+    return [stream.problem] if stream and stream.problem else []
 
 
 def _known(file: Path | None, *, needs_reasons: bool = True) -> list[Known]:
@@ -173,13 +226,6 @@ def _known(file: Path | None, *, needs_reasons: bool = True) -> list[Known]:
         return load(file, needs_reasons=needs_reasons) if file else []
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-
-
-def _make_sure_of_reason(reason: str | None, listing_file: Path | None) -> None:
-    if reason is not None and not reason.strip():
-        raise click.UsageError("--reason is empty; say why these failures are accepted")
-    if reason is not None and listing_file is None:
-        raise click.UsageError("--reason is for the list that --write-known-failures writes; name its FILE")
 
 
 def _is_cut_short(result: Run) -> bool:
@@ -198,22 +244,3 @@ def _list(result: Run, file: Path, before: list[Known], reason: str) -> list[str
     if missing:
         click.echo(f"{file} lists what fails; give each entry a reason ({missing} without)", err=True)
     return []
-
-
-def _parts(http: bool) -> tuple[str, ...]:
-    from dungeonlab_conformance.clients.http.fuzzer import load
-
-    if http and not load():
-        raise click.UsageError(fuzz_options.MISSING.format("--http"))
-    return ("http",) if http else ()
-
-
-def _again(
-    url: str | None, file: str | None, transport: str | None, scale: float, version: str | None, more: list[str]
-) -> str:
-    words = ["dungeonlab-conformance", "run", *([url] if url else []), *(["--target", file] if file else [])]
-    words += ["--transport", transport] if transport else []
-    words += ["--timeout", f"{scale:g}"] if scale != 1 else []
-    words += ["--protocol-version", version] if version else []
-    words += more
-    return shlex.join(words)

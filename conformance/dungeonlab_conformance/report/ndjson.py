@@ -40,7 +40,7 @@ class Stream:
         self._written: dict[tuple[str, str | None], dict[str, Any]] = {}
         self._over = False
         document = to_json(run)
-        first = ("format", "suite", "protocol", "began", "target", "targetFile", "bundled", "again")
+        first = ("format", "suite", "protocol", "began", "target", "targetFile", "bundled", "again", "options")
         self._write("run", {name: document[name] for name in first}, scenes=scenes)
 
     def __enter__(self) -> Stream:
@@ -89,7 +89,7 @@ class Stream:
 
     def _summary(self, reason: str | None, **instead: Any) -> None:
         document = to_json(self._run) | {"scenes": self._played} | instead
-        for name in ("format", "suite", "protocol", "began", "again", "verdicts"):
+        for name in ("format", "suite", "protocol", "began", "again", "options", "verdicts"):
             del document[name]
         self._write("summary", {"complete": reason is None, "reason": reason}, **document)
         self._over = True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.record.line import TranscriptLine
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.schema import problem
 from dungeonlab_conformance.results.to_json import FORMAT, to_json
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
@@ -15,11 +17,10 @@ from dungeonlab_conformance.text.printable import one_line, shortened
 from dungeonlab_spec import Catalogue
 
 _FIELDS = {  # of a Run, and where they stand in the document
-    **{name: name for name in ("suite", "protocol", "began", "again", "claim", "fault", "interrupted", "seconds")},
+    **{name: name for name in ("suite", "protocol", "began", "claim", "fault", "interrupted", "seconds")},
     **{name: name for name in ("scenes", "concurrency", "stale", "leftovers", "notes")},
     "fail_on": "failOn",
     "own_fault": "ownFault",
-    "target_file": "targetFile",
     "bundled": "bundled",
 }
 _LONGEST = 300  # characters of what is wrong with a file
@@ -49,11 +50,35 @@ def from_json(document: Any) -> Run:
     run = Run(document["target"])
     for field, name in _FIELDS.items():
         setattr(run, field, document[name])
+    run.options = _options(document)
     judged: dict[str, list[str]] = {}  # by the name of the scene
     for row in document["verdicts"]:
         judged.setdefault(row["scene"], []).append(row["requirement"])
     run.verdicts = [_verdict(row, judged) for row in document["verdicts"]]
     return run
+
+
+def _options(document: dict[str, Any]) -> RunOptions:
+    """Return the options of a run; a result of an earlier version only has the command that repeats it."""
+    if "options" in document:
+        given = document["options"].items()
+        options: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given}
+        return RunOptions(**options)
+    try:
+        words = shlex.split(document["again"])[2:]
+        named = {word: following for word, following in pairwise([*words, ""]) if word.startswith("--")}
+        return RunOptions(
+            url=words[0] if words and not words[0].startswith("-") else None,
+            target_file=document["targetFile"],
+            transport=named.get("--transport"),
+            scale=float(named.get("--timeout", 1.0)),
+            protocol_version=named.get("--protocol-version"),
+            fuzz=int(named["--fuzz"]) if "--fuzz" in named else None,
+            seed=int(named["--seed"]) if "--seed" in named else None,
+            http="--http" in named,
+        )
+    except ValueError:  # an open quotation mark, of a result that somebody has edited
+        return RunOptions(target_file=document["targetFile"])
 
 
 def _verdict(row: dict[str, Any], judged: dict[str, list[str]]) -> Verdict:
@@ -102,6 +127,8 @@ def _stream(text: str) -> dict[str, Any]:
     order = {name: place for place, name in enumerate(Catalogue.load().requirements)}
     rank = sorted(verdicts.values(), key=lambda v: (order.get(v["requirement"], len(order)), v["event"] or ""))
     made = to_json(Run(head["target"], bundled=head["bundled"])) | head | {"verdicts": rank}
+    if "options" not in head:
+        del made["options"]  # of an earlier version, which only had the command
     if not kinds["summary"]:
         return made | {"fault": _CUT_OFF, "exitCode": 3}
     [summary] = kinds["summary"]

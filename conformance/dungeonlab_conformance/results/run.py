@@ -1,8 +1,9 @@
-"""What a run came to. Only data, and what follows from it."""
+"""With what options a run is made, and what it came to. Only data, and what follows from it."""
 
 from __future__ import annotations
 
 import datetime
+import shlex
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import PurePath
@@ -12,16 +13,56 @@ from dungeonlab_conformance.results.verdict import Verdict
 from dungeonlab_spec import Catalogue, Level
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options of the command line that a run depends on, by their names there; none is secret.
+
+    `url` is None for that of the target's file, or for the bundled server. `scale` is that of every time limit. `only`,
+    `without`, `events` and `levels` are the selection. `fuzz` is how many payloads are made up, if any, and `seed` from
+    what. `concurrency` is None for as much as the link allows; `time_limit` is in seconds.
+    """
+
+    url: str | None = None
+    target_file: str | None = None
+    transport: str | None = None
+    scale: float = 1.0
+    protocol_version: str | None = None
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    fuzz: int | None = None
+    seed: int | None = None
+    http: bool = False
+    concurrency: int | None = None
+    fail_fast: bool = False
+    time_limit: float = 600.0
+
+    @property
+    def command(self) -> str:
+        """The command that judges the same server in the same way, to which a selection can be added."""
+        valued = {
+            "--target": self.target_file,
+            "--transport": self.transport,
+            "--timeout": None if self.scale == 1 else f"{self.scale:g}",
+            "--protocol-version": self.protocol_version,
+            "--fuzz": self.fuzz,
+            "--seed": self.seed,
+        }
+        words = ["dungeonlab-conformance", "run", *([self.url] if self.url else [])]
+        words += [word for name, value in valued.items() if value is not None for word in (name, str(value))]
+        return shlex.join([*words, *(["--http"] if self.http else [])])
+
+
 @dataclass(slots=True)
 class Run:
     """What a run came to.
 
-    `target` is the name of the server that was judged, its URL unless it is the bundled one; `target_file` the file
-    that described it, if any; `bundled` whether it was the suite's own reference server. `fault` says in one sentence
-    why it ended early, if it did; `own_fault` what the suite itself failed at; `notes` what should be known of the
-    server, and breaks nothing; `stale` what the list of known failures has wrong; `claim` what may be said of the
-    server, if anything. `began` is when, in RFC 3339; `again` the command that repeats the run, to which a selection
-    can be added.
+    `target` is the name of the server that was judged, its URL unless it is the bundled one; `bundled` whether it was
+    the suite's own reference server. `fault` says in one sentence why it ended early, if it did; `own_fault` what the
+    suite itself failed at; `notes` what should be known of the server, and breaks nothing; `stale` what the list of
+    known failures has wrong; `claim` what may be said of the server, if anything. `began` is when, in RFC 3339;
+    `options` are those it was made with.
     """
 
     target: str
@@ -40,10 +81,19 @@ class Run:
     claim: str = ""
     dialect: bool = False  # whether the server was judged in a dialect of its own
     began: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-    again: str = "dungeonlab-conformance run"
+    options: RunOptions = field(default_factory=RunOptions)
     suite: str = field(default_factory=lambda: version("dungeonlab-conformance"))
-    target_file: str | None = None
     bundled: bool = False
+
+    @property
+    def target_file(self) -> str | None:
+        """The file that described the server, if any."""
+        return self.options.target_file
+
+    @property
+    def again(self) -> str:
+        """The command that repeats the run, without its selection."""
+        return self.options.command
 
     @property
     def subject(self) -> str:

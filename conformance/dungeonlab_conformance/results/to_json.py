@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import storable
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.text import files
 from dungeonlab_spec import Catalogue
@@ -28,6 +28,7 @@ def to_json(run: Run) -> dict[str, Any]:
         "targetFile": run.target_file,
         "bundled": run.bundled,
         "again": run.again,
+        "options": _options(run.options),
         "exitCode": run.exit_code,
         "failOn": run.fail_on,
         "claim": run.claim,
@@ -43,6 +44,11 @@ def to_json(run: Run) -> dict[str, Any]:
         "notes": run.notes,
         "verdicts": [verdict_to_json(v) for v in run.verdicts],
     }
+
+
+def _options(options: RunOptions) -> dict[str, Any]:
+    found = dataclasses.asdict(options)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
 
 def counts(verdicts: list[Verdict]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Verdict
 from dungeonlab_conformance.runner.embedded import reference_server
 from dungeonlab_conformance.runner.interruptions.signals import Signals
-from dungeonlab_conformance.runner.runner import TIME_LIMIT, Runner
+from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.target.target import EMBEDDED, Target
 
@@ -24,34 +24,24 @@ from dungeonlab_conformance.target.target import EMBEDDED, Target
 def play(
     target: Target,
     chosen: Sequence[Scene],
-    concurrency: int | None = None,
-    fail_fast: bool = False,
-    on_scene: Callable[[list[Verdict]], None] = lambda *_: None,
     run: Run | None = None,
+    *,
+    on_scene: Callable[[list[Verdict]], None] = lambda *_: None,
     signals: Signals | None = None,
-    time_limit: float = TIME_LIMIT,
     known: Sequence[Known] = (),
 ) -> Run:
     """Judge a target; the embedded reference server is started for the purpose, and stopped again.
 
     Returns what the run came to, compared with the failures that are `known` and with the claim that follows from it;
     also when the server cannot be tested, when Ctrl-C or another signal cuts it short, or when the suite itself fails.
-    `signals` are given by a caller that heeds them for longer than the playing takes; `time_limit`, in seconds, is what
-    the whole may take, but for clearing away.
+    `run` is what to fill in, with its options: `target.new_run(RunOptions(...))`. `signals` are given by a caller that
+    heeds them for longer than the playing takes.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
     gc.collect()  # an earlier run, which remembers itself in circles
     _spare_the_collector()
-    runner = Runner(
-        target,
-        chosen,
-        concurrency=concurrency,
-        fail_fast=fail_fast,
-        on_scene=on_scene,
-        run=run,
-        time_limit=time_limit,
-    )
+    runner = Runner(target, chosen, run, on_scene)
     with nullcontext(signals) if signals else Signals() as heeded:
         return conclude(asyncio.run(_until_interrupted(runner, heeded)), known)
 

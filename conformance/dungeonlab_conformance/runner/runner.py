@@ -37,7 +37,6 @@ _RECOVERS = (
     "the server keeps the state of connections, for clients that come back; the offset that Socket.IO adds to each "
     "event for that is no argument"
 )
-TIME_LIMIT = 600.0  # seconds for a whole run, unless its user allows it another time
 _CLEARING = 30.0  # seconds for clearing everything away at its end
 
 
@@ -48,24 +47,18 @@ class Runner:
         self,
         target: Target,
         chosen: Sequence[Scene],
-        *,
-        concurrency: int | None = None,
-        fail_fast: bool = False,
-        on_scene: Callable[[list[Verdict]], None] = lambda *_: None,
         run: Run | None = None,
-        time_limit: float = TIME_LIMIT,
+        on_scene: Callable[[list[Verdict]], None] = lambda *_: None,
     ) -> None:
-        """`run` is what to fill in, if its settings are not the usual ones; `time_limit` is in seconds."""
+        """`run` is what to fill in, if its options are not the usual ones."""
         self.target = target
         self.chosen = chosen
-        self.concurrency = concurrency
-        self.fail_fast = fail_fast
-        self.time_limit = time_limit
         self.on_scene = on_scene
         self.provisioner = Provisioner(target)
         target.room = Room()
         self._hide = partial(target.secrets.shortened, longest=_LONGEST)  # nothing gets into the run without it
         self.run = run or target.new_run()
+        self.options = self.run.options
         self.run.dialect = bool(target.dialect)
         self.stages: list[tuple[Scene, Stage]] = []
         self.pools = AccountPools(self.provisioner)
@@ -79,7 +72,7 @@ class Runner:
         name_marks_after(self.target.run)
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it chokes on broken connections, and says so
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        ending = asyncio.timeout(self.time_limit)
+        ending = asyncio.timeout(self.options.time_limit)
         try:
             async with ending:
                 await self._play()
@@ -101,7 +94,7 @@ class Runner:
 
     def _too_long(self) -> str:
         return (
-            f"the run reached its time limit of {self.time_limit:g} s and ended with what it had found; "
+            f"the run reached its time limit of {self.options.time_limit:g} s and ended with what it had found; "
             "raise --time-limit if the server is only slow, or select less with --only"
         )
 
@@ -119,7 +112,7 @@ class Runner:
         await reach(target)
         await measure(target)
         spares = not target.keeps_sessions
-        self._pace = Pace(target.limits.far, exactly=self.concurrency, limit=target.lanes, spares=spares)
+        self._pace = Pace(target.limits.far, exactly=self.options.concurrency, limit=target.lanes, spares=spares)
         target.rate_limit.on_wait = self._make_room
         await self._first_accounts()
         watching = asyncio.create_task(self.watch.until_silence())
@@ -155,7 +148,7 @@ class Runner:
                 played, pool = again, fresh
         self.watch.count_silence(played)
         made = self._book.enter(played)
-        if self.fail_fast and any(verdict.outcome is Outcome.FAIL for verdict in made):
+        if self.options.fail_fast and any(verdict.outcome is Outcome.FAIL for verdict in made):
             self.watch.end()
         self.on_scene(made)
         return pool

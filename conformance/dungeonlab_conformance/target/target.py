@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from dungeonlab_conformance.record.secrets.leaks import HIDDEN
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.results.errors import Missing
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.target.address import check, hide_credentials
 from dungeonlab_conformance.target.dialect import PLAIN, Dialect
 from dungeonlab_conformance.target.file.advice import advice
@@ -142,7 +142,12 @@ class Target:
         """Return the headers that go with every request of a user; None for somebody who is not logged in."""
         return self.headers
 
-    def new_run(self, **more: Any) -> Run:
-        """Return the run that is about to judge this target; `more` are further fields. Nothing secret gets into it."""
+    def new_run(self, options: RunOptions | None = None) -> Run:
+        """Return the run that is about to judge this target with these options. Nothing secret gets into it."""
+        options = options or RunOptions()
+        name = self.secrets.redact(self.name)
         file = self.secrets.redact(self.file) if self.file else None
-        return Run(self.secrets.redact(self.name), bundled=self.bundled, target_file=file, **more)
+        options = replace(options, url=name if options.url else None, target_file=file)
+        run = Run(name, bundled=self.bundled, options=options)
+        run.protocol = options.protocol_version or run.protocol
+        return run

@@ -10,7 +10,7 @@ from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.results.claim import claim
 from dungeonlab_conformance.results.load import from_json
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 from dungeonlab_spec import Catalogue
 
@@ -55,7 +55,7 @@ def nasty_run() -> Run:
     run = Run(
         f"http://127.0.0.1:3000/{NASTY}", scenes=1, fault=NASTY, own_fault=NASTY, leftovers=[NASTY], notes=[NASTY]
     )
-    run.stale, run.claim, run.again = [NASTY], NASTY, f"dungeonlab-conformance run '{NASTY}'"
+    run.stale, run.claim, run.options = [NASTY], NASTY, RunOptions(url=NASTY)
     run.verdicts = [
         Verdict(ECHO, "token:move", "MUST", Outcome.FAIL, findings=[finding, finding], check=NASTY),
         Verdict(ECHO, "token:delete", "MUST", Outcome.FAIL, findings=[finding], check=NASTY, known=NASTY),

@@ -11,7 +11,7 @@ from rich.console import Console
 from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, passing_run
 
 from dungeonlab_conformance.report import terminal
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_spec import Catalogue, Level
@@ -141,7 +141,8 @@ def test_a_quiet_run_that_was_cut_short_names_no_id_that_it_did_not_reach() -> N
 @pytest.mark.parametrize("width", [40, 80])
 def test_the_first_and_the_last_line_say_what_was_judged(width: int) -> None:
     """However narrow the terminal, and whatever the address holds."""
-    run = replace(passing_run(), target="http://127.0.0.1/[bold]x[/]", target_file="/some/where/here.toml", claim="")
+    options = RunOptions(target_file="/some/where/here.toml")
+    run = replace(passing_run(), target="http://127.0.0.1/[bold]x[/]", options=options, claim="")
     console = Console(file=io.StringIO(), width=width, highlight=False)
     terminal.open_run(run, console)
     terminal.show(run, console)

@@ -16,7 +16,7 @@ from tests.conformance.report.runs import ECHO, NASTY, failing
 from dungeonlab_conformance.record.arguments import LONGEST, LONGEST_NAME, Arguments, arguments, body, leaves, name
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.report.content.wording import finding_lines, repeat, spoken, title
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Finding, scene_name
 from dungeonlab_conformance.runner.selection import Selection, in_vain, judgeable, scenes
 from dungeonlab_conformance.text.printable import one_line, printable, shortened
@@ -36,7 +36,7 @@ def selected(command: str) -> dict[str, set[str]]:
 def test_a_failure_is_repeated_by_its_id_and_event() -> None:
     """Nothing else is judged again."""
     verdict = failing(ECHO, "token:move")
-    command = repeat(verdict, Run("url", again="dungeonlab-conformance run url --transport polling"))
+    command = repeat(verdict, Run("url", options=RunOptions(url="url", transport="polling")))
     assert command == f"dungeonlab-conformance run url --transport polling --only {ECHO} --event token:move"
     assert selected(command) == {"the_sender_hears_nothing[token:move]": {ECHO}}
 

@@ -6,7 +6,7 @@ import pytest
 from tests.conformance.report.runs import ECHO, failing, passing_run
 
 from dungeonlab_conformance.results.claim import claim, obstacles
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_spec import Catalogue
@@ -24,9 +24,10 @@ def test_a_run_in_which_every_must_held_makes_the_claim() -> None:
 def test_a_claim_says_of_what() -> None:
     """The server, and the file that described it: a claim that is copied elsewhere still says whose it is."""
     run = passing_run()
-    run.target, run.target_file, run.bundled = "the bundled reference server", None, True
+    run.target, run.options, run.bundled = "the bundled reference server", RunOptions(), True
     assert claim(run).endswith(": the bundled reference server")
-    run.target, run.target_file, run.bundled = "http://127.0.0.1:4000", "some/where/target.toml", False
+    run.target, run.bundled = "http://127.0.0.1:4000", False
+    run.options = RunOptions(target_file="some/where/target.toml")
     assert claim(run).endswith(": http://127.0.0.1:4000 (target.toml)")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +17,7 @@ from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.report import html
 from dungeonlab_conformance.results.load import from_json, load_run
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.schema import problem, schema
 from dungeonlab_conformance.results.to_json import to_json, write
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
@@ -26,6 +27,56 @@ LINES = (
     TranscriptLine(2, "alice", "hears", "token:move", "{}", 1),
 )
 RUNS: list[Callable[[], Run]] = [passing_run, broken_run, lambda: Run("url"), lambda: Run("url", fault="gone")]
+
+
+OPTIONS = RunOptions(
+    url="http://127.0.0.1:3000",
+    target_file="a file.toml",
+    transport="polling",
+    scale=0.5,
+    protocol_version="1.0",
+    only=("rooms", "chat/*"),
+    fuzz=3,
+    seed=7,
+    http=True,
+    concurrency=2,
+    time_limit=60.0,
+)
+COMMAND = (
+    "dungeonlab-conformance run http://127.0.0.1:3000 --target 'a file.toml' --transport polling --timeout 0.5 "
+    "--protocol-version 1.0 --fuzz 3 --seed 7 --http"
+)
+
+
+def test_the_command_that_repeats_a_run_follows_from_its_options() -> None:
+    """What is as usual needs no words, and reports add the selection."""
+    assert OPTIONS.command == COMMAND
+    assert RunOptions().command == "dungeonlab-conformance run"
+
+
+def test_the_options_of_a_run_come_back_from_its_result() -> None:
+    """All of them, those that the command leaves out too."""
+    document = to_json(Run("url", options=OPTIONS))
+    assert problem(document) is None
+    assert (document["again"], document["targetFile"]) == (COMMAND, "a file.toml")
+    assert from_json(json.loads(json.dumps(document))).options == OPTIONS
+
+
+@pytest.mark.parametrize(
+    ("again", "options"),
+    [
+        (COMMAND, replace(OPTIONS, only=(), concurrency=None, time_limit=600.0)),
+        ("dungeonlab-conformance run", RunOptions(target_file="a file.toml")),
+        ("dungeonlab-conformance run --timeout x", RunOptions(target_file="a file.toml")),
+        ("an open ' quotation mark", RunOptions(target_file="a file.toml")),
+    ],
+)
+def test_a_result_of_an_earlier_version_has_its_options_in_the_command(again: str, options: RunOptions) -> None:
+    """So far as the command says them; one that cannot be read is no reason to refuse the result."""
+    document = to_json(Run("url", options=OPTIONS)) | {"again": again}
+    del document["options"]
+    assert problem(document) is None
+    assert from_json(document).options == options
 
 
 def test_the_schema_is_one() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.serving import Variant, served
 
+from dungeonlab_conformance.results.run import RunOptions
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
@@ -41,5 +42,6 @@ async def test_silence_that_ends_again_and_again_is_no_silence() -> None:
     """Only a server that sends nothing for long, while it answers others, has left requests unanswered."""
     with served(Variant(pipeline=Pauses)) as url:
         picked = scenes(Selection(only=("acks/many-at-once-are-answered",)), Catalogue.load())
-        run = await Runner(Target(url, limits=LIMITS), picked, concurrency=1).play()
+        target = Target(url, limits=LIMITS)
+        run = await Runner(target, picked, target.new_run(RunOptions(concurrency=1))).play()
     assert {v.outcome for v in run.verdicts} == {Outcome.PASS}

@@ -13,6 +13,7 @@ from tests.mutants.judge import served
 
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.load import load_run
+from dungeonlab_conformance.results.run import RunOptions
 from dungeonlab_conformance.results.to_json import write
 from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.runner.diagnostics.id_mapping import Correspondence
@@ -182,7 +183,7 @@ def test_bare_frames_are_compared_by_type_and_content(then: str | bytes, now: st
 def test_a_result_of_the_bundled_server_is_played_there(result: Path, tmp_path: Path) -> None:
     """It is started anew; a target file that happens to lie here does not take its place."""
     run = load_run(result)
-    run.target, run.bundled, run.again = "the bundled reference server", True, "dungeonlab-conformance run"
+    run.target, run.bundled, run.options = "the bundled reference server", True, RunOptions()
     write(run, tmp_path / "r.json")
     (tmp_path / "dungeonlab-target.toml").write_text('[server]\nurl = "http://127.0.0.1:9"\n')
     done = command("replay", "r.json", ECHO, "--timeout", "0.3", cwd=tmp_path)
@@ -191,16 +192,18 @@ def test_a_result_of_the_bundled_server_is_played_there(result: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("again", "said"),
+    ("url", "said"),
     [
-        ("dungeonlab-conformance run http://***@127.0.0.1:9", "does not hold the secrets in http://***@127.0.0.1:9"),
-        ("dungeonlab-conformance run", "does not say which server was judged"),
+        ("http://***@127.0.0.1:9", "does not hold the secrets in http://***@127.0.0.1:9"),
+        (None, "does not say which server was judged"),
     ],
 )
-def test_a_server_that_a_result_does_not_name_is_asked_for(result: Path, tmp_path: Path, again: str, said: str) -> None:
+def test_a_server_that_a_result_does_not_name_is_asked_for(
+    result: Path, tmp_path: Path, url: str | None, said: str
+) -> None:
     """Exit code 2; neither the bundled server nor one with another password takes its place."""
     run = load_run(result)
-    run.again = again
+    run.options = RunOptions(url=url)
     write(run, tmp_path / "r.json")
     done = command("replay", "r.json", ECHO, cwd=tmp_path)
     assert done.returncode == 2
@@ -209,4 +212,4 @@ def test_a_server_that_a_result_does_not_name_is_asked_for(result: Path, tmp_pat
 
 def test_the_result_names_the_server_it_was_made_on(result: Path, echoing: str) -> None:
     """That is where `replay` goes if it is not told otherwise."""
-    assert load_run(result).again.split()[2] == echoing
+    assert load_run(result).options.url == echoing

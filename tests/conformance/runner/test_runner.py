@@ -13,7 +13,7 @@ from tests.mutants.judge import served
 from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.handshake import measure, reach
 from dungeonlab_conformance.results.errors import Broken, Missing, TargetFault, Unjudged
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner import play
 from dungeonlab_conformance.runner import runner as room
@@ -36,7 +36,8 @@ async def played(
     url: str, picked: Sequence[Scene], concurrency: int = 4, *, fail_fast: bool = False, transport: str = "websocket"
 ) -> Run:
     target = Target(url, transport=transport, limits=Limits(0.5))
-    return await Runner(target, picked, concurrency=concurrency, fail_fast=fail_fast).play()
+    run = target.new_run(RunOptions(concurrency=concurrency, fail_fast=fail_fast))
+    return await Runner(target, picked, run).play()
 
 
 def outcomes(run: Run) -> dict[tuple[str, str | None], Outcome]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.checks.registry import Check
+    from dungeonlab_conformance.results.run import RunOptions
 
 MISSING = "{} needs schemathesis; install it with: pip install 'schemathesis>=4.10,<5'"
 
@@ -19,7 +21,6 @@ def fuzzing(command: Any) -> Any:
     for option in (
         click.option(
             "--seed",
-            "number",
             type=click.IntRange(0, 2**32 - 1),
             metavar="S",
             help="Make up the same payloads again.  [default: others each time]",
@@ -35,15 +36,19 @@ def fuzzing(command: Any) -> Any:
     return command
 
 
-def checks(count: int | None, number: int | None) -> tuple[tuple[Check, ...], list[str]]:
-    """Return the checks to play besides, and the options that repeat exactly them."""
-    if not count:
-        if number is not None:
-            raise click.UsageError("--seed says which payloads are made up; say how many with --fuzz N")
-        return (), []
-    if importlib.util.find_spec("schemathesis") is None:
+def with_seed(options: RunOptions) -> RunOptions:
+    """Return options that make up the same payloads each time."""
+    if not options.fuzz and options.seed is not None:
+        raise click.UsageError("--seed says which payloads are made up; say how many with --fuzz N")
+    if options.fuzz and importlib.util.find_spec("schemathesis") is None:
         raise click.UsageError(MISSING.format("--fuzz"))
+    return replace(options, seed=secrets.randbelow(2**32)) if options.fuzz and options.seed is None else options
+
+
+def checks(options: RunOptions) -> tuple[Check, ...]:
+    """Return the checks to play besides."""
+    if options.fuzz is None or options.seed is None:
+        return ()
     from dungeonlab_conformance.checks import generated_payloads
 
-    number = secrets.randbelow(2**32) if number is None else number
-    return generated_payloads.checks(count, number), ["--fuzz", str(count), "--seed", str(number)]
+    return generated_payloads.checks(options.fuzz, options.seed)

@@ -59,7 +59,6 @@ def duration(_: click.Context, __: click.Parameter, value: str) -> float:
 
 time_limit = click.option(
     "--time-limit",
-    "seconds",
     callback=duration,
     default="10m",
     show_default=True,

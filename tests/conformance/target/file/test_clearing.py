@@ -16,7 +16,7 @@ from aiohttp import web
 from tests.conformance.target.file.servers import FOUR, prepare
 from tests.serving import Variant, served
 
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
@@ -110,7 +110,8 @@ async def store(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
 def ready(folder: Path, text: str, *only: str) -> Runner:
     file = folder / "dungeonlab-target.toml"
     file.write_text(text, "utf-8")
-    return Runner(load_target(file), scenes(Selection(only=only), Catalogue.load()), concurrency=3)
+    target = load_target(file)
+    return Runner(target, scenes(Selection(only=only), Catalogue.load()), target.new_run(RunOptions(concurrency=3)))
 
 
 async def test_everything_carries_the_name_of_the_run(store: Watched, tmp_path: Path) -> None:

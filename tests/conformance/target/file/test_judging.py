@@ -12,7 +12,7 @@ from tests.mutants.judge import served as faulty
 from tests.other_stacks.judge import is_required, why_not
 from tests.other_stacks.judge import served as peer
 
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.play import play
 from dungeonlab_conformance.runner.runner import Runner
@@ -267,7 +267,8 @@ async def test_sessions_made_once_per_run(reference_url: str, tmp_path: Path) ->
     file = tmp_path / "per-run.toml"
     file.write_text(f'[server]\nurl = "{reference_url}"\n[session]\nper = "run"\n', "utf-8")
     chosen = scenes(Selection(only=("rooms", "join", "authorization", "tokens")), Catalogue.load())
-    runner = Runner(load_target(file), chosen, concurrency=2)
+    target = load_target(file)
+    runner = Runner(target, chosen, target.new_run(RunOptions(concurrency=2)))
     run = await runner.play()
     assert outcomes(run)[Outcome.FAIL] == outcomes(run)[Outcome.UNJUDGED] == 0
     assert run.exit_code == 0
