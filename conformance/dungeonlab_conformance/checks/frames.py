@@ -11,9 +11,9 @@ from functools import partial
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor, Unreadable
-from dungeonlab_conformance.clients.polling import Polling, polled
-from dungeonlab_conformance.clients.tcp import Bytes, bare
-from dungeonlab_conformance.clients.websocket_frames import RawConnection
+from dungeonlab_conformance.clients.raw.polling import Polling, polling_session
+from dungeonlab_conformance.clients.raw.tcp import TcpConnection, tcp_connection
+from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
 from dungeonlab_conformance.results.errors import Broken, Gone, TargetFault, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
@@ -204,7 +204,7 @@ async def _reaction(alice: RawConnection) -> None:
 
 
 async def _posted(body: str | bytes, kind: str, stage: Stage) -> None:
-    async with polled(stage.target, await stage.roles.member("alice")) as alice:
+    async with polling_session(stage.target, await stage.roles.member("alice")) as alice:
         with stage.provoking():
             await alice.request("POST", body, kind=kind)
 
@@ -216,7 +216,7 @@ async def _oversize(stage: Stage) -> None:
 
 async def _broken_off_post(stage: Stage) -> None:
     identity = await stage.roles.member("alice")
-    async with polled(stage.target, identity) as alice, bare(stage.target, identity) as connection:
+    async with polling_session(stage.target, identity) as alice, tcp_connection(stage.target, identity) as connection:
         head = connection.head("POST", f"transport=polling&sid={alice.sid}", Content_Type=_TEXT, Content_Length="90000")
         await _broken_off_by(stage, connection, head + b'42["chat-message",')
 
@@ -224,7 +224,7 @@ async def _broken_off_post(stage: Stage) -> None:
 async def _odd_requests(stage: Stage) -> None:
     """Ask for what is not there, by methods that are none, and twice at the same time."""
     moment = stage.target.limits.moment
-    async with polled(stage.target, await stage.roles.member("alice")) as alice:
+    async with polling_session(stage.target, await stage.roles.member("alice")) as alice:
         with stage.provoking():
             await _oddly(alice, moment)
 
@@ -238,7 +238,7 @@ async def _oddly(alice: Polling, moment: float) -> None:
     await alice.request("GET", transport="pigeon")
 
 
-async def _broken_off_by(stage: Stage, connection: Bytes, data: bytes) -> None:
+async def _broken_off_by(stage: Stage, connection: TcpConnection, data: bytes) -> None:
     """Send bytes, wait a moment for what the server makes of them, and end the connection in the middle of them."""
     with stage.provoking():
         await connection.send(data)
@@ -247,18 +247,18 @@ async def _broken_off_by(stage: Stage, connection: Bytes, data: bytes) -> None:
 
 
 async def _over_tcp(data: bytes, stage: Stage) -> None:
-    async with bare(stage.target, await stage.roles.member("alice")) as connection:
+    async with tcp_connection(stage.target, await stage.roles.member("alice")) as connection:
         await connection.send(connection.upgrade())
         await connection.try_read_head()
         await _broken_off_by(stage, connection, data)
 
 
 async def _half_a_line(stage: Stage) -> None:
-    async with bare(stage.target, await stage.roles.member("alice")) as connection:
+    async with tcp_connection(stage.target, await stage.roles.member("alice")) as connection:
         await _broken_off_by(stage, connection, _half(connection))
 
 
-def _half(connection: Bytes) -> bytes:
+def _half(connection: TcpConnection) -> bytes:
     head = connection.upgrade()
     return head[: len(head) // 2]
 

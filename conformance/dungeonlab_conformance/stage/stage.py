@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.websocket_frames import RawConnection
+from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
 from dungeonlab_conformance.payloads.requests import needed_ids, valid_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.journal import Journal

@@ -1,4 +1,4 @@
-"""Bare bytes over TCP: what breaks off in the middle, and what no HTTP or WebSocket library lets out of the house."""
+"""Bytes over TCP: malformed ones that HTTP and WebSocket libraries refuse to send, and requests that break off."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from dungeonlab_conformance.target.target import Target
 _HEAD = 65_536  # bytes that an answer's head may take
 
 
-class Bytes:
-    """One TCP connection to the target, spoken to byte by byte and broken off at the end."""
+class TcpConnection:
+    """One TCP connection to the target, which sends bytes as they are and is broken off at the end."""
 
     def __init__(self, target: Target, identity: Identity | None) -> None:
         self.target = target
@@ -29,7 +29,7 @@ class Bytes:
         self._writer: asyncio.StreamWriter
 
     async def open(self) -> None:
-        """Connect. Raises `Gone` if nobody is there, `Unjudged` if it takes too long."""
+        """Connect. Raises `Gone` if nothing listens there, `Unjudged` if it takes too long."""
         context = tls(self.target.verify) if self._url.scheme == "https" else None
         try:
             async with asyncio.timeout(self.target.limits.answer):
@@ -39,7 +39,7 @@ class Bytes:
         except TimeoutError:
             raise Unjudged("a TCP connection took too long") from None
         except OSError as error:
-            raise Gone(f"no TCP connection could be had: {error}") from None
+            raise Gone(f"no TCP connection could be made: {error}") from None
 
     def head(self, method: str, query: str, **headers: str) -> bytes:
         """Return the head of a request to the documented path, with the identity's cookies."""
@@ -92,9 +92,9 @@ class Bytes:
 
 
 @contextlib.asynccontextmanager
-async def bare(target: Target, identity: Identity | None) -> AsyncIterator[Bytes]:
+async def tcp_connection(target: Target, identity: Identity | None) -> AsyncIterator[TcpConnection]:
     """Hold a TCP connection while the block runs."""
-    connection = Bytes(target, identity)
+    connection = TcpConnection(target, identity)
     await connection.open()
     try:
         yield connection

@@ -1,4 +1,4 @@
-"""Bare Engine.IO frames over a WebSocket, for what no polite client sends and no polite client shows."""
+"""Engine.IO frames over a WebSocket: malformed ones that client libraries refuse to send, and each that is received."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ACK = re.compile(r"43\d+\[")
 
 @dataclass(eq=False)
 class RawConnection:
-    """One WebSocket, spoken to frame by frame. Every frame received is kept in `frames`, in order."""
+    """One WebSocket that sends frames as they are. Every frame received is kept in `frames`, in order."""
 
     name: str
     identity: Identity | None
@@ -65,9 +65,9 @@ class RawConnection:
 
     @property
     def entered(self) -> dict[str, Any]:
-        """What the server told on entering the default namespace."""
-        told = next((f for f in self.frames if isinstance(f, str) and f.startswith("40{")), "40{}")
-        found = _decoded(told)
+        """What the server sent when this connection entered the default namespace."""
+        sent = next((f for f in self.frames if isinstance(f, str) and f.startswith("40{")), "40{}")
+        found = _decoded(sent)
         return found.data if isinstance(found, packets.Packet) and isinstance(found.data, dict) else {}
 
     @property

@@ -1,4 +1,4 @@
-"""Bare HTTP long-polling: bodies and addresses that no polite client sends."""
+"""HTTP long-polling, one request at a time: bodies and addresses that client libraries refuse to send."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Polling:
         self._http = session_for(target, identity)
 
     async def open(self) -> None:
-        """Shake hands, and enter the default namespace. Raises `Gone` or `Unjudged` if the server would not."""
+        """Shake hands, and enter the default namespace. Raises `Gone` or `Unjudged` if the server does not let it."""
         self.target.transports_for("polling")
         status, text = await self.request("GET")
         if status != 200:
@@ -69,7 +69,7 @@ class Polling:
         except TimeoutError:
             return 0, ""
         except aiohttp.ClientConnectorError as error:
-            raise Gone(f"no connection could be had: {error}") from None
+            raise Gone(f"no connection could be made: {error}") from None
         except (aiohttp.ClientError, OSError, ValueError):
             return 0, ""
 
@@ -79,7 +79,7 @@ class Polling:
 
 
 @asynccontextmanager
-async def polled(target: Target, identity: Identity | None) -> AsyncIterator[Polling]:
+async def polling_session(target: Target, identity: Identity | None) -> AsyncIterator[Polling]:
     """Hold a polling connection in the default namespace while the block runs."""
     connection = Polling(target, identity)
     try:

@@ -24,7 +24,7 @@ _PAUSE = 0.01  # seconds before polling again a server that answers with nothing
 
 
 class Upgrade:
-    """One connection, spoken to frame by frame; `frames` holds what it was sent over either transport, in order.
+    """One connection that sends frames as they are; `frames` holds what it was sent over either transport, in order.
 
     Whatever it waits for raises `Unjudged` if it does not come in time, and `Gone` if the connection is closed.
     """
