@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any
 
 from dungeonlab_conformance.checks.registry import Check
-from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
 from dungeonlab_conformance.invariants.content import differences
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
-from dungeonlab_conformance.clients.actor import Actor, Unanswered, Unreadable
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.payloads.invalid import SHAPES, InvalidRequest, invalid_requests

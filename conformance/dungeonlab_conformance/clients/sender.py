@@ -1,0 +1,228 @@
+"""A connection that sends requests and waits for their acknowledgements. Knows their envelope, and no requirement."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dungeonlab_conformance.clients.connection import Connection
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.arguments import Arguments
+from dungeonlab_conformance.record.observation import Observation, Request, RequestOutcome, SentRequest
+from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
+
+# Round trips that need no session. Any answer will do, a refusal too.
+_FENCES: tuple[tuple[str, tuple[Any, ...]], ...] = (("get-user-data", ({},)), ("join-session", ({},)))
+
+
+class Unanswered(Unjudged):
+    """A request with a callback got no answer, from a server that answers other requests meanwhile."""
+
+
+class Unreadable(Unjudged):
+    """A request was answered by something that says neither yes nor no: no object. `came` is the answer."""
+
+    def __init__(self, answer: Acknowledgement) -> None:
+        super().__init__(f"{answer.request.event} was answered neither yes nor no: {answer.args}")
+        self.came = answer
+
+
+@dataclass(eq=False)
+class Sender(Connection):
+    """A user's connection that sends requests, one that asks to join a room included.
+
+    Every method raises `Gone` if the connection, or the server, is not there any more.
+    """
+
+    _returning: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def reconnect(self) -> None:
+        """Connect again as the same user, on a new connection, and join the session that the old one had joined."""
+        async with self._returning:
+            if not self.closed:
+                return  # another request of this actor has seen to it
+            stay = self.stay
+            try:
+                await self.renew()
+            except TargetFault as fault:
+                raise Gone(f"{self.name} could not reconnect: {fault}") from None
+        if stay and stay.why == "closed":
+            await self.join(stay.session)
+
+    async def try_send(self, request: Request) -> Acknowledgement:
+        """Send a request with a callback and return its answer, an acceptance or a refusal.
+
+        A server may disconnect a user whom it refused; then this reconnects and sends the request once more. Where
+        there is no answer to return: raises `Unanswered` if the server answers other requests meanwhile, `Unreadable`
+        if what came is no object, `Gone` if the connection is closed, and `Unjudged` if the server answers nothing.
+        """
+        session = _named(request)
+        if request.event == "join-session" and session is not None:
+            return await self._asks_to_join(request, session)
+        answer, sent = await self._answer_to(request)
+        if request.event == "leave-session" and answer.accepted and self.stay and self.stay.session == session:
+            self.journal.rooms.left(self.connection, sent.answered_at, sent.at)
+        return answer
+
+    async def _answer_to(self, request: Request) -> tuple[Acknowledgement, SentRequest]:
+        if self.closed:
+            await self.reconnect()
+        connection = self.connection
+        pending = await self._ask(request)
+        seen = await self._in_time(pending, request)
+        if seen is None and pending.done() and self._was_refused_before(connection):
+            await self.reconnect()
+            pending = await self._ask(request)
+            seen = await self._in_time(pending, request)
+        if seen is None and not pending.done():
+            if not await self._is_alive():
+                raise Unjudged(f"{request.event} was not answered in time, and neither was anything else")
+            seen = await self._in_time(pending, request)  # a late answer is one: only silence is none
+        if seen is None and pending.done():
+            raise Gone(f"{self.name}'s connection was closed before {request.event} was answered")
+        if seen is None:
+            self.target.limits.waited_for(request.event)
+            waited = 2 * self.target.limits.answer
+            raise Unanswered(f"{request.event} was not answered in {waited:.1f} s, other requests were")
+        self.target.limits.heard_of(request.event)
+        answer = Acknowledgement(request, seen.args)
+        if not answer.readable:
+            raise Unreadable(answer)
+        sent = self.journal.answered(request, seen.at, accepted=answer.accepted)
+        if answer.code == "RATE_LIMITED":
+            raise Unjudged("the server's rate limit was reached; raise it for the run")
+        return answer, sent
+
+    async def send_unawaited(self, request: Request) -> None:
+        """Send a request with a callback and wait for nothing: there need be no answer."""
+        if self.closed:
+            await self.reconnect()
+        await self._ask(request)
+
+    async def send_without_callback(self, request: Request, *, outcome: RequestOutcome = "unknown") -> None:
+        """Send a request without a callback; `outcome` is what is known of it although no answer will say so."""
+        if self.closed:
+            await self.reconnect()
+        sent = self._note(request, "tells", outcome)
+        session = _named(request)
+        if request.event == "join-session" and request.legal and session is not None:
+            self.journal.rooms.join_asked(self.connection, session, sent.at)
+        if request.event == "leave-session" and request.legal:
+            self.journal.rooms.leave_asked(self.connection)
+        await self.emit(request)
+
+    async def try_send_once(self, request: Request) -> Arguments | None:
+        """Send a request with a callback, once; return the answer's arguments, or None if none came in time."""
+        seen = await self._in_time(await self._ask(request), request)
+        return seen.args if seen else None
+
+    async def try_join(self, session: str) -> Acknowledgement:
+        """Ask to join a session and return the answer."""
+        return await self.try_send(Request("join-session", ({"sessionId": session},), None, session))
+
+    async def join(self, session: str) -> Acknowledgement:
+        """Join a session, as a preparation: a refusal leaves the scene unjudged."""
+        self._expects_an_answer_to("join-session")
+        answer = await self.try_join(session)
+        if not answer.accepted:
+            raise Unjudged(f"{self.name} could not join: join-session was refused ({answer.args})")
+        return answer
+
+    async def _asks_to_join(self, request: Request, session: str) -> Acknowledgement:
+        """Ask to join, and record in which room this connection is."""
+        rooms = self.journal.rooms
+        stay = rooms.join_asked(self.connection, session)
+        try:
+            answer, sent = await self._answer_to(request)
+        finally:
+            if (asked := self.journal.last_sent(request)) is not None:
+                rooms.join_sent(stay, asked)
+        if answer.accepted:
+            rooms.joined(stay, sent.answered_at)
+        else:
+            rooms.join_refused(stay)
+        return answer
+
+    async def fence(self) -> bool:
+        """Make a round trip: whatever was sent to this connection before has arrived when it returns.
+
+        Returns False if the connection is closed. Raises `Unjudged` if there is no answer in time.
+        """
+        for event, args in _FENCES:
+            if event in self.target.absent:
+                continue
+            if self.closed:
+                return False
+            if await self.try_send_once(Request(event, args, None, None)) is not None:
+                return True
+        if self.closed:
+            return False
+        raise Unjudged(f"{self.name}'s round trip was not answered in {self.target.limits.answer:.1f} s")
+
+    def _expects_an_answer_to(self, event: str) -> None:
+        if self.target.limits.gave_up(event):
+            raise Unjudged(f"{event} has not been answered a single time in this run")
+
+    async def _ask(self, request: Request) -> asyncio.Future[Observation | None]:
+        """Send a request with a callback; the future will hold its answer, or None once the connection is closed."""
+        pending: asyncio.Future[Observation | None] = asyncio.get_running_loop().create_future()
+        connection = self.connection
+
+        wire, _ = self.target.on_the_wire(request.event, request.args)
+
+        def on_answer(*came: Any) -> None:
+            args = self.target.dialect.answer(came)
+            seen = self.journal.write(
+                self.name, connection, "is answered", request.event, args, request, wire=(wire, came)
+            )
+            if not pending.done():
+                pending.set_result(seen)
+
+        def on_close(seen: Observation) -> None:
+            if seen.act in ("is closed", "disconnects") and seen.connection == connection and not pending.done():
+                pending.set_result(None)
+
+        self._note(request, "sends")
+        unsubscribe = self.journal.subscribe(on_close)
+        pending.add_done_callback(lambda _: unsubscribe())
+        await self.emit(request, on_answer)
+        return pending
+
+    async def _in_time(self, pending: asyncio.Future[Observation | None], request: Request) -> Observation | None:
+        """Wait for an answer for as long as one may take; None if there is none by then."""
+        await asyncio.wait([pending], timeout=self.target.limits.answer_to(request.args))
+        return pending.result() if pending.done() else None
+
+    def _note(
+        self, request: Request, act: Literal["sends", "tells"], outcome: RequestOutcome = "unknown"
+    ) -> SentRequest:
+        wire = self.target.on_the_wire(request.event, request.args)
+        at = self.journal.write(self.name, self.connection, act, request.event, request.args, wire=wire).at
+        return self.journal.sent(request, self.name, self.user, self.connection, at=at, outcome=outcome)
+
+    def _was_refused_before(self, connection: int) -> bool:
+        """Whether a connection was refused anything: a server may end it for that, even a moment later."""
+        seen = [o for o in self.journal.observations if o.connection == connection]
+        answers = (Acknowledgement(Request("", (), None, None), o.args) for o in seen if o.act == "is answered")
+        return any(o.act == "hears" and o.event == "error" for o in seen) or any(not a.accepted for a in answers)
+
+    async def _is_alive(self) -> bool:
+        """Whether the server answers at all: this connection's round trip, or else a new connection."""
+        try:
+            return await self.fence()
+        except Unjudged:
+            other = Sender(f"{self.name} (once more)", self.identity, self.target, self.journal)
+            try:
+                await other.connect()
+            except Unjudged:
+                return False
+            await other.close()
+            return True
+
+
+def _named(request: Request) -> str | None:
+    """Return the session that a request names, if it does."""
+    body = request.args[0] if request.args else None
+    session = body.get("sessionId") if isinstance(body, dict) else None
+    return session if isinstance(session, str) else None
