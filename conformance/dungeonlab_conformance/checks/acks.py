@@ -37,12 +37,12 @@ async def _one_who_may(stage: Stage, event: Event) -> Actor:
 async def an_accepted_request_is_answered_in_shape(stage: Stage, event: Event) -> None:
     """Alice does it and is told success, with the documented data."""
     alice = await _one_who_may(stage, event)
-    answer = await _answer(alice, await stage.request(event))
+    answer = await _answer_of_any_shape(alice, await stage.request(event))
     if not answer.readable:
         raise Broken("one success envelope", answer)
     if not answer.accepted:
         raise Unjudged(f"alice's {event.name} was refused: {answer.args}")
-    _in_shape("acks/success-shape", answer)
+    _must_be_in_shape("acks/success-shape", answer)
 
 
 @check("acks/failure-shape", phase="last")
@@ -50,24 +50,24 @@ async def a_refused_request_is_answered_in_shape(stage: Stage, event: Event) -> 
     """Alice asks for what does not exist, then sends a text in place of an object; each is told in the envelope."""
     alice = await _one_who_may(stage, event)
     for request in (for_something_unknown(event, await stage.request(event)), malformed(event)):
-        answer = await _answer(alice, request)
+        answer = await _answer_of_any_shape(alice, request)
         if not answer.readable:
             raise Broken("one failure envelope", answer)
         if answer.accepted:
             raise Unjudged("what no server may accept was accepted")
         if answer.body.get("success") is not False:
             raise Broken("success to be false", answer, "$.success")
-        _in_shape("acks/failure-shape", answer)
+        _must_be_in_shape("acks/failure-shape", answer)
 
 
-async def _answer(actor: Actor, request: Request) -> Acknowledgement:
+async def _answer_of_any_shape(actor: Actor, request: Request) -> Acknowledgement:
     try:
         return await actor.try_send(request)
     except Unreadable as odd:
         return odd.came
 
 
-def _in_shape(requirement: str, answer: Acknowledgement) -> None:
+def _must_be_in_shape(requirement: str, answer: Acknowledgement) -> None:
     for found, _, broken in answer_faults(answer):
         if found == requirement:
             raise broken
@@ -76,21 +76,21 @@ def _in_shape(requirement: str, answer: Acknowledgement) -> None:
 @check("acks/every-token-operation-answers", phase="last")
 async def every_token_operation_is_answered(stage: Stage, event: Event) -> None:
     """Alice does it right, then wrong, then mallory tries; each is answered."""
-    await _each_is_answered(stage, event)
+    await _each_must_be_answered(stage, event)
 
 
 @check("acks/every-other-request-answers", phase="last")
 async def every_other_request_is_answered(stage: Stage, event: Event) -> None:
     """Alice does it right, then wrong, then mallory tries; each is answered."""
-    await _each_is_answered(stage, event)
+    await _each_must_be_answered(stage, event)
 
 
-async def _each_is_answered(stage: Stage, event: Event) -> None:
+async def _each_must_be_answered(stage: Stage, event: Event) -> None:
     mallory, alice = await stage.connected("mallory"), await _one_who_may(stage, event)
     right, foreign = await stage.request(event), await stage.request(event, fresh=True)
     for actor, request in ((mallory, foreign), (alice, malformed(event)), (alice, right)):
         try:
-            await _answer(actor, request)
+            await _answer_of_any_shape(actor, request)
         except Unanswered as none:
             raise Broken(f"{actor.name}'s {event.name} to be answered", str(none)) from None
 
@@ -217,9 +217,9 @@ async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, eve
     request = for_something_unknown(event, await stage.request(event))
     if (await alice.try_send(request)).accepted:
         raise Unjudged("what no server may accept was accepted")
-    told = await _told_by_an_error(alice, request)
+    told = await _error_event_after(alice, request)
     if told is None and alice.closed:  # a server may disconnect whoever it refused, be it a moment later
-        told = await _told_by_an_error(alice, request)
+        told = await _error_event_after(alice, request)
     if told is None and alice.closed:
         raise Gone("alice's connection was closed")
     if told is None:
@@ -229,7 +229,7 @@ async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, eve
         raise Broken(f"the error to name {event.name}", quoted(body.get("event")), "$.event")
 
 
-async def _told_by_an_error(actor: Actor, request: Request) -> Observation | None:
+async def _error_event_after(actor: Actor, request: Request) -> Observation | None:
     await actor.fence()  # a server may send an error event besides the answer; that one is not meant
     before = actor.journal.observations[-1].number
     await actor.send_without_callback(request)

@@ -19,7 +19,7 @@ from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_spec import Event
 
 
-async def _refusal(actor: Actor, what: str, **options: Any) -> Refused:
+async def _must_not_connect(actor: Actor, what: str, **options: Any) -> Refused:
     """Return how a connection was refused that must be."""
     try:
         await actor.connect(**options)
@@ -62,8 +62,8 @@ async def a_connection_without_a_cookie_is_refused(stage: Stage) -> None:
     alice = await stage.connected("alice")
     for transport in stage.target.transports:
         with contextlib.nullcontext() if transport == stage.target.transport else contextlib.suppress(Gone):
-            await _refusal(await stage.actor("nobody"), f"no cookie, over {transport},", transport=transport)
-    await _refusal(await stage.actor("nobody"), "no cookie and a claim", claims=_claims(alice))
+            await _must_not_connect(await stage.actor("nobody"), f"no cookie, over {transport},", transport=transport)
+    await _must_not_connect(await stage.actor("nobody"), "no cookie and a claim", claims=_claims(alice))
 
 
 def _claims(actor: Actor) -> dict[str, Any]:
@@ -87,7 +87,7 @@ async def a_forged_cookie_is_refused(stage: Stage) -> None:
     ):
         forged = {name: forge(value) if value else value for name, value in cookies.items()}
         somebody = await _with_cookies(stage, forged)
-        await _refusal(somebody, what)
+        await _must_not_connect(somebody, what)
 
 
 def _changed_at(value: str, place: int) -> str:
@@ -106,14 +106,14 @@ async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
     await before.close()
     stale = dataclasses.replace(login, cookies=dict(login.cookies))
     await stage.pool.provisioner.log_out(login)
-    await _refusal(await stage.actor("alice", identity=stale), "a logged-out cookie")
+    await _must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
 
 
-async def _turned_away(stage: Stage) -> Refused:
+async def _refusal_of_nobody(stage: Stage) -> Refused:
     """Return how nobody is refused, by a server that lets alice in; where nobody is let in, there is nothing to say."""
     await stage.connected("alice")
     try:
-        return await _refusal(await stage.actor("nobody"), "no cookie")
+        return await _must_not_connect(await stage.actor("nobody"), "no cookie")
     except Broken as broken:
         raise Unjudged(f"{broken}") from None
 
@@ -121,7 +121,7 @@ async def _turned_away(stage: Stage) -> Refused:
 @check("auth/refusal-says-why")
 async def a_refusal_says_why(stage: Stage) -> None:
     """Alice is let in; nobody is refused, and told a message."""
-    refused = await _turned_away(stage)
+    refused = await _refusal_of_nobody(stage)
     if refused.status is not None and refused.reason:
         return
     message = refused.reason.get("message") if isinstance(refused.reason, dict) else refused.reason
@@ -132,17 +132,17 @@ async def a_refusal_says_why(stage: Stage) -> None:
 @check("auth/refusal-names-the-code")
 async def a_refusal_names_the_code(stage: Stage) -> None:
     """Alice is let in; nobody is refused, and given the code UNAUTHENTICATED."""
-    refused = await _turned_away(stage)
+    refused = await _refusal_of_nobody(stage)
     reason = refused.reason
     if refused.status is not None:
-        await _names_the_code_over_http(stage, reason if isinstance(reason, str) else quoted(reason))
+        await _must_name_the_code_over_http(stage, reason if isinstance(reason, str) else quoted(reason))
         return
     data = reason.get("data") if isinstance(reason, dict) else None
     if not isinstance(data, dict) or data.get("code") != "UNAUTHENTICATED":
         raise Broken("UNAUTHENTICATED", quoted(reason), "$.data.code")
 
 
-async def _names_the_code_over_http(stage: Stage, told: str) -> None:
+async def _must_name_the_code_over_http(stage: Stage, told: str) -> None:
     """Look for the code in the body of a refused handshake, of which over WebSocket only the status is to be had."""
     if stage.target.transport == "websocket" and "polling" in stage.target.transports:
         told = (await handshake(stage.target, None)).text
@@ -160,7 +160,7 @@ async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
         raise Unjudged("mallory is let through without claiming anything")
     request = await stage.request(event, fresh=True)
     await mallory.must_be_refused(request.with_properties(_claims(alice)))
-    await _cannot_connect_as(stage, alice, mallory, await stage.request(event, fresh=True))
+    await _must_remain_mallory(stage, alice, mallory, await stage.request(event, fresh=True))
     request = (await stage.request(event)).with_properties(_claims(alice))
     await bob.send(request)
     if event.is_broadcast:
@@ -170,7 +170,7 @@ async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
             raise Broken(f"bob's id {bob.user!r}", f"{quoted(told)}, which he claimed", "$.userId")
 
 
-async def _cannot_connect_as(stage: Stage, alice: Actor, mallory: Actor, request: Request) -> None:
+async def _must_remain_mallory(stage: Stage, alice: Actor, mallory: Actor, request: Request) -> None:
     """Mallory connects with her own cookie and claims, in the handshake, to be alice: she remains mallory."""
     impostor = await stage.actor("mallory", called="mallory claiming to be alice")
     try:
@@ -224,7 +224,7 @@ async def a_foreign_origin_is_refused(stage: Stage) -> None:
         served = True
         for origin in foreign:
             page = await stage.actor("alice", called="a foreign page")
-            await _refusal(page, f"the Origin {origin}", transport=transport, headers={"Origin": origin})
+            await _must_not_connect(page, f"the Origin {origin}", transport=transport, headers={"Origin": origin})
     if not served:
         raise Unjudged("alice is not let in over any transport")
 

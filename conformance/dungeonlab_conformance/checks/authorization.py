@@ -86,11 +86,11 @@ async def an_encounter_of_another_session_is_refused(stage: Stage, event: Event)
     own = await stage.request(event)
     there = await stage.other_game()
     foreign = await stage.encounter(there)
-    _differ(own.args[0]["encounterId"], foreign)
+    _need_different_ids(own.args[0]["encounterId"], foreign)
     await carol.must_be_refused(own.with_properties({"encounterId": foreign}))
 
 
-def _differ(own: str, foreign: str) -> None:
+def _need_different_ids(own: str, foreign: str) -> None:
     """Raise `Unjudged` if something foreign cannot be named, since something of one's own has the same id."""
     if own == foreign:
         raise Unjudged(f"{own} is the id of one's own as well as of what belongs to the other session")
@@ -103,7 +103,7 @@ async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> N
     dave = await stage.joined_other_game("dave")
     foreign = await _foreign(stage, event, await stage.other_game())
     own = await stage.request(event)
-    _differ(own.args[0]["tokenId"], foreign.args[0]["tokenId"])
+    _need_different_ids(own.args[0]["tokenId"], foreign.args[0]["tokenId"])
     await alice.send(own)
     await carol.must_be_refused(foreign)
     mixed = await _foreign(stage, event, await stage.other_game())
@@ -116,16 +116,16 @@ async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> N
 @check("authorization/refusal-precedes-effect")
 async def a_refused_request_changes_nothing(stage: Stage, event: Event) -> None:
     """Mallory, dave, and carol, who has not joined, are refused; the token of each is what it was before."""
-    await _intruders_change_nothing(stage, event, "mallory", "dave", "carol")
+    await _intruders_must_change_nothing(stage, event, "mallory", "dave", "carol")
 
 
 @check("authorization/refusal-precedes-effect", phase="last")
 async def what_is_told_and_refused_changes_nothing(stage: Stage, event: Event) -> None:
     """Mallory is refused, and asks once more without waiting for an answer; the token is what it was before."""
-    await _intruders_change_nothing(stage, event, "mallory", twice=True)
+    await _intruders_must_change_nothing(stage, event, "mallory", twice=True)
 
 
-async def _intruders_change_nothing(stage: Stage, event: Event, *names: str, twice: bool = False) -> None:
+async def _intruders_must_change_nothing(stage: Stage, event: Event, *names: str, twice: bool = False) -> None:
     alice = await stage.joined("alice")
     for name in stage.roles.available(*names):
         intruder = await (stage.joined_other_game if name == "dave" else stage.connected)(name)
@@ -137,12 +137,12 @@ async def _intruders_change_nothing(stage: Stage, event: Event, *names: str, twi
         if not (await intruder.try_send(request)).accepted:
             if twice:
                 await intruder.repeat_without_callback(replace(request))
-            await _is_untouched(alice, look, one, two, f"{intruder.name}'s {event.name}")
+            await _must_be_untouched(alice, look, one, two, f"{intruder.name}'s {event.name}")
         elif name != "carol":  # to refuse a member is a SHOULD
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
 
 
-async def _is_untouched(alice: Actor, look: Request, one: dict[str, Any], two: dict[str, Any], deed: str) -> None:
+async def _must_be_untouched(alice: Actor, look: Request, one: dict[str, Any], two: dict[str, Any], deed: str) -> None:
     """Look at a token once more, and hold what is found against the last two looks."""
     answer = await alice.try_send(look)
     if not answer.accepted:

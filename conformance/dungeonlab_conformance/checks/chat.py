@@ -42,7 +42,7 @@ def _message(stage: Stage, text: str, mark: str | None, requirement: str) -> Req
     return Request("chat-message", (body,), mark, stage.session, requirement=requirement)
 
 
-async def _arrives(bob: Actor, request: Request) -> None:
+async def _must_arrive_unchanged(bob: Actor, request: Request) -> None:
     came = (await bob.hear(request)).args[0]
     sent, got = request.args[0]["message"], came.get("message") if isinstance(came, dict) else came
     if got != sent:
@@ -62,7 +62,7 @@ async def a_text_arrives_unchanged(stage: Stage) -> None:
     for mark, text in (*texts.items(), (ONE, ONE)):
         request = _message(stage, text, mark, "chat/text-arrives-unchanged")
         await alice.send(request)
-        await _arrives(bob, request)
+        await _must_arrive_unchanged(bob, request)
 
 
 @check("chat/longest-accepted", slow=True)
@@ -74,14 +74,14 @@ async def the_longest_message_is_accepted(stage: Stage) -> None:
         mark = new_mark()
         request = _message(stage, _of_length(LONGEST, letters, mark), mark, "chat/longest-accepted")
         await alice.must_be_allowed(request)
-        await _arrives(bob, request)
+        await _must_arrive_unchanged(bob, request)
 
 
 def _of_length(length: int, letters: str, beginning: str = "") -> str:
     return beginning + (letters * length)[: length - len(beginning)]
 
 
-async def _are_refused(stage: Stage, *texts: str) -> None:
+async def _must_be_refused(stage: Stage, *texts: str) -> None:
     """Let alice show that she may speak, and then say what she may not."""
     alice = await stage.joined("alice")
     await alice.send(await stage.request(Catalogue.load()["chat-message"]))
@@ -95,10 +95,10 @@ async def _are_refused(stage: Stage, *texts: str) -> None:
 @check("chat/blank-refused")
 async def a_blank_message_is_refused(stage: Stage) -> None:
     """Alice says something, then nothing but white space, of ASCII and of Unicode, each kind of it alone."""
-    await _are_refused(stage, " \t\r\n ", " \u00a0\u2003\u3000 ", *BLANK)
+    await _must_be_refused(stage, " \t\r\n ", " \u00a0\u2003\u3000 ", *BLANK)
 
 
 @check("chat/too-long-refused")
 async def a_message_too_long_is_refused(stage: Stage) -> None:
     """Alice says something, then one character more than 2000, whatever the characters."""
-    await _are_refused(stage, *(_of_length(LONGEST + 1, letters) for letters in WIDTHS.values()))
+    await _must_be_refused(stage, *(_of_length(LONGEST + 1, letters) for letters in WIDTHS.values()))

@@ -59,7 +59,7 @@ def _json(text: str) -> Any:
         return None
 
 
-async def _is_served_over(stage: Stage, transport: str) -> None:
+async def _must_be_served_over(stage: Stage, transport: str) -> None:
     """Alice connects, joins, speaks; bob, on the same transport, hears her, as carol does on the other one."""
     alice, bob, carol = await stage.actor("alice"), await stage.actor("bob"), await stage.actor("carol")
     stage.target.transports_for(transport)
@@ -86,13 +86,13 @@ async def _is_served_over(stage: Stage, transport: str) -> None:
 @check("connect/websocket")
 async def websocket_is_served(stage: Stage) -> None:
     """Alice and bob talk over WebSocket."""
-    await _is_served_over(stage, "websocket")
+    await _must_be_served_over(stage, "websocket")
 
 
 @check("connect/polling")
 async def polling_is_served(stage: Stage) -> None:
     """Alice and bob talk over long-polling."""
-    await _is_served_over(stage, "polling")
+    await _must_be_served_over(stage, "polling")
 
 
 @check("connect/upgrade")
@@ -123,12 +123,14 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
             await bob.send(his[-1])
         await bob.fence()
         await bob.try_catch_up([str(request.mark) for request in hers])
-        await _heard_once(carol, alice, bob, hers, his)
+        await _must_each_hear_once(carol, alice, bob, hers, his)
     finally:
         await bob.close()
 
 
-async def _heard_once(carol: Actor, alice: Actor, bob: Upgrade, hers: list[Request], his: list[Request]) -> None:
+async def _must_each_hear_once(
+    carol: Actor, alice: Actor, bob: Upgrade, hers: list[Request], his: list[Request]
+) -> None:
     await carol.hear(hers[-1])
     for number, request in enumerate(hers, 1):
         if len(carol.deliveries_of(request)) != 1:

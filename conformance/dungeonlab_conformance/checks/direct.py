@@ -7,7 +7,7 @@ from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.invariants.token_state import whole
+from dungeonlab_conformance.invariants.token_state import Token, whole
 from dungeonlab_conformance.payloads.invalid import InvalidRequest, invalid_requests
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
@@ -16,6 +16,7 @@ from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.tokens import acknowledged_token
 from dungeonlab_spec import Catalogue, Event
 
 FEW = 4  # of each kind of invalid action that are asked about
@@ -28,10 +29,10 @@ async def ones_own_profile(stage: Stage) -> None:
     for actor, other in ((alice, bob), (bob, alice)):
         for claims in ({}, dict.fromkeys(("sender", "id", "username", "asUser"), other.user)):
             answer = await actor.must_be_allowed(Request("get-user-data", (claims,), None, None))
-            _is_of(answer, actor.name, actor.user)
+            _must_be_profile_of(answer, actor.name, actor.user)
 
 
-def _is_of(answer: Acknowledgement, name: str, user: str | None) -> None:
+def _must_be_profile_of(answer: Acknowledgement, name: str, user: str | None) -> None:
     """Make sure that an answer is somebody's profile."""
     if answer.data.get("user") is None:
         raise Unjudged("the answer holds no user")
@@ -46,7 +47,7 @@ async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
     alice = await stage.connected("alice")
     for name in ("bob", "gamemaster"):
         wanted = (await stage.roles.member(name)).user
-        _is_of(await alice.must_be_allowed(profile_request(wanted)), name, wanted)
+        _must_be_profile_of(await alice.must_be_allowed(profile_request(wanted)), name, wanted)
 
 
 @check("direct/no-secrets")
@@ -108,12 +109,12 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
         answer = await alice.try_send(request)
         if not answer.accepted:
             raise Unjudged(f"validate-action itself was refused: {answer.args}")
-        _says_no(answer)
+        _must_say_no(answer)
     valid = await stage.request(event)
     for wrong in _some_of(invalid_requests(event, valid)):
         answer = await alice.try_send(_asking(stage, wrong.request))
         if answer.accepted and not (answer.data.get("valid") and (await alice.try_send(wrong.request)).accepted):
-            _says_no(answer)  # unless the server would accept it, as it should not
+            _must_say_no(answer)  # unless the server would accept it, as it should not
     nowhere = {"sessionId": "no-such-session", "encounterId": "no-such-encounter"}
     if "token" in event.needs:
         nowhere["tokenId"] = "no-such-token"
@@ -124,7 +125,7 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
             continue  # it need not say no, then
         answer = await alice.try_send(request)
         if answer.accepted:  # these may be refused like any request that concerns them
-            _says_no(answer)
+            _must_say_no(answer)
 
 
 def _some_of(wrongs: Iterable[InvalidRequest]) -> Iterator[InvalidRequest]:
@@ -136,7 +137,7 @@ def _some_of(wrongs: Iterable[InvalidRequest]) -> Iterator[InvalidRequest]:
             yield wrong
 
 
-def _says_no(answer: Acknowledgement) -> None:
+def _must_say_no(answer: Acknowledgement) -> None:
     if answer.data.get("valid") is not False:
         raise Broken("false", quoted(answer.data.get("valid")), "$.data.valid")
     if not answer.data.get("errors"):
@@ -148,7 +149,7 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
     """Alice asks about an action she may take, twice; bob hears nothing of it, and she finds everything as it was."""
     alice, bob = await stage.joined("alice", "bob")
     await alice.send(await stage.request(event))
-    before = await _version(stage, alice) if event.effect == "changes-token" else 0
+    before = (await _look(stage, alice))[1] if event.effect == "changes-token" else 0
     asked = await stage.request(event)
     for _ in range(2):
         question = replace(_asking(stage, asked), action=asked)
@@ -158,7 +159,9 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
     if bob.deliveries_of(asked):
         raise Broken("nothing to be broadcast", f"bob heard {event.name}")
     if event.effect == "changes-token":
-        after = await _version(stage, alice, asked.mark)
+        token, after = await _look(stage, alice)
+        if asked.mark is not None and contains(token, asked.mark):
+            raise Broken("the token to be as it was", quoted(token))
         if after > before + 1:
             raise Broken(f"version {before + 1}, as after one change", f"{after}", "$.data.token.version")
     else:
@@ -167,14 +170,12 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
             raise Broken(f"{event.name} still to be possible after validate-action", answer)
 
 
-async def _version(stage: Stage, actor: Actor, never: str | int | None = None) -> int:
-    """Change the scene's token, and return its version then; `never` was asked about, and must not be in it."""
+async def _look(stage: Stage, actor: Actor) -> tuple[Token, int]:
+    """Change the scene's token, and return it with the version that it has then."""
     look = await stage.request(Catalogue.load()["token:update"])
     look = look.with_properties({"updates": {"isVisible": True}}, mark=look.args[0]["tokenId"])
-    token = (await actor.send(look)).data.get("token")
-    version = whole(token.get("version")) if isinstance(token, dict) else None
+    token = acknowledged_token(await actor.send(look))
+    version = whole(token.get("version"))
     if version is None:
-        raise Unjudged("token:update was acknowledged without the token")
-    if never is not None and contains(token, never):
-        raise Broken("the token to be as it was", quoted(token))
-    return version
+        raise Unjudged("token:update was acknowledged without the token's version")
+    return token, version

@@ -135,7 +135,7 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
     Then she and nobody, who has no cookie, send good events without having entered; bob and carol hear none.
     """
     bob, carol = await stage.joined("bob", "carol")
-    await _hears_of(stage, bob, carol)
+    await _talk(stage, bob, carol)
     company = [bob, carol, *await _one_more(stage, bob, carol)]
     turns = itertools.cycle(itertools.pairwise((*company, bob)))  # all of it may be more than one may say in a minute
     before = [actor.connection for actor in company]
@@ -143,16 +143,16 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
     together = len(todo) if stage.target.limits.far else 1  # each has a connection of its own
     for start in range(0, len(todo), together):
         some = todo[start : start + together]
-        await asyncio.gather(*(_tried(way, stage) for _, way in some))
+        await asyncio.gather(*(_try(way, stage) for _, way in some))
         what = " or ".join(what for what, _ in some)
-        await _talk_on(stage, *next(turns), what)  # while the connections that sent it are there
+        await _must_talk_on(stage, *next(turns), what)  # while the connections that sent it are there
         await asyncio.gather(*(raw.close() for raw in stage.raws))
         for actor, connection in zip(company, before, strict=True):
             if actor.closed or actor.connection != connection:
                 raise Broken(f"{actor.name}'s connection to stay open after {what}", "it was closed")
     for name in ("alice", "nobody") if "websocket" in stage.target.transports else ():
-        await _unentered(stage, name, bob, carol)
-    await _talk_on(stage, bob, carol, "events of connections that never entered")
+        await _must_get_nothing_through(stage, name, bob, carol)
+    await _must_talk_on(stage, bob, carol, "events of connections that never entered")
 
 
 async def _one_more(stage: Stage, bob: Actor, carol: Actor) -> list[Actor]:
@@ -162,19 +162,19 @@ async def _one_more(stage: Stage, bob: Actor, carol: Actor) -> list[Actor]:
         return []
     try:
         gamemaster: Actor = await stage.joined("gamemaster")
-        await _hears_of(stage, carol, gamemaster)
-        await _hears_of(stage, gamemaster, bob)
+        await _talk(stage, carol, gamemaster)
+        await _talk(stage, gamemaster, bob)
     except Unjudged:
         return []
     return [gamemaster]
 
 
-async def _hears_of(stage: Stage, speaker: Actor, listener: Actor) -> None:
+async def _talk(stage: Stage, speaker: Actor, listener: Actor) -> None:
     await speaker.send(request := await stage.request(Catalogue.load()["chat-message"]))
     await listener.hear(request)
 
 
-async def _tried(way: Way, stage: Stage) -> None:
+async def _try(way: Way, stage: Stage) -> None:
     """Send something; if the server is gone by it, those who talk on will tell."""
     with contextlib.suppress(Gone, TargetFault):
         await way(stage)
@@ -264,7 +264,7 @@ def _half(connection: TcpConnection) -> bytes:
     return head[: len(head) // 2]
 
 
-async def _unentered(stage: Stage, name: str, bob: Actor, carol: Actor) -> None:
+async def _must_get_nothing_through(stage: Stage, name: str, bob: Actor, carol: Actor) -> None:
     """Join and speak without CONNECT, and as nobody after being refused; a server that will not listen is right."""
     request = await stage.request(Catalogue.load()["chat-message"])
     try:
@@ -285,7 +285,7 @@ async def _unentered(stage: Stage, name: str, bob: Actor, carol: Actor) -> None:
             raise Broken(f"{listener.name} to hear nothing of {name}, who has not entered", f"{request.args}")
 
 
-async def _talk_on(stage: Stage, speaker: Actor, listener: Actor, what: str) -> None:
+async def _must_talk_on(stage: Stage, speaker: Actor, listener: Actor, what: str) -> None:
     request = await stage.request(Catalogue.load()["chat-message"])
     expected = f"{speaker.name} and {listener.name} to talk on after {what}"
     try:

@@ -31,21 +31,21 @@ async def every_operation(stage: Stage) -> None:
     """A host and a guest make each request of the description once, in an order in which each succeeds."""
     async with http_users(stage.target, stage.journal) as http:
         host, guest = await http.anonymous("host"), await http.anonymous("guest")
-        registered = {who: await _succeeds(who, "register", who.credentials) for who in (host, guest)}
+        registered = {who: await _must_succeed(who, "register", who.credentials) for who in (host, guest)}
         host.id, guest.id = (_id(registered[who]) for who in (host, guest))
-        await _succeeds(guest, "logIn", guest.credentials)
-        await _succeeds(guest, "showMe")
-        session = _id(await _succeeds(host, "openSession", {"name": "conformance"}))
-        await _succeeds(host, "enrolParticipant", sessionId=session, userId=guest.id)
-        await _succeeds(guest, "showSession", sessionId=session)
-        await _succeeds(host, "openEncounter", {"name": "conformance"}, sessionId=session)
-        await _succeeds(host, "revokeParticipant", sessionId=session, userId=guest.id)
-        await _succeeds(host, "deleteSession", sessionId=session)
-        await _succeeds(guest, "logOut")
-        await _succeeds(guest, "showHealth")
+        await _must_succeed(guest, "logIn", guest.credentials)
+        await _must_succeed(guest, "showMe")
+        session = _id(await _must_succeed(host, "openSession", {"name": "conformance"}))
+        await _must_succeed(host, "enrolParticipant", sessionId=session, userId=guest.id)
+        await _must_succeed(guest, "showSession", sessionId=session)
+        await _must_succeed(host, "openEncounter", {"name": "conformance"}, sessionId=session)
+        await _must_succeed(host, "revokeParticipant", sessionId=session, userId=guest.id)
+        await _must_succeed(host, "deleteSession", sessionId=session)
+        await _must_succeed(guest, "logOut")
+        await _must_succeed(guest, "showHealth")
 
 
-async def _succeeds(who: HttpUser, operation: str, body: object = None, **ids: str) -> Reply:
+async def _must_succeed(who: HttpUser, operation: str, body: object = None, **ids: str) -> Reply:
     reply = await who.must_be_answered(operations()[operation].success, operation, body, **ids)
     must_be_described(reply)
     return reply
@@ -85,11 +85,11 @@ async def logging_in_needs_the_password(stage: Stage) -> None:
         await nobody.send("logIn", host.credentials)
         thief = await http.anonymous("thief")
         for password in ("wrong", host.password + "x", host.password[:-1], host.password.swapcase()):
-            await _stays_out(thief, {**host.credentials, "password": password})
-        await _stays_out(thief, thief.credentials)
+            await _must_stay_out(thief, {**host.credentials, "password": password})
+        await _must_stay_out(thief, thief.credentials)
 
 
-async def _stays_out(who: HttpUser, credentials: dict[str, str]) -> None:
+async def _must_stay_out(who: HttpUser, credentials: dict[str, str]) -> None:
     await who.must_be_answered(401, "logIn", credentials)
     await who.must_be_answered(401, "showMe")
 
@@ -253,10 +253,10 @@ async def generated_requests(stage: Stage) -> None:
             generator.stopped.set()
         for requirement in (ACCEPTED, REFUSED, DESCRIBED):
             for operation in operations():
-                await stage.judge(requirement, _is_found(generator, operation, requirement))
+                await stage.judge(requirement, _must_be_without_findings(generator, operation, requirement))
 
 
-async def _is_found(generator: Generator, operation: str, requirement: str) -> None:
+async def _must_be_without_findings(generator: Generator, operation: str, requirement: str) -> None:
     if (broken := generator.found.get((operation, requirement))) is not None:
         raise broken
     if not generator.complete:

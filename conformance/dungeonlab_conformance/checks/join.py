@@ -32,10 +32,10 @@ async def a_member_is_admitted(stage: Stage) -> None:
         answer = await member.try_join(stage.session)
         if not answer.accepted:
             raise Broken(f"{member.name} to be admitted", answer)
-        _names_the_members(answer, gamemaster, [each.user for each in members])
+        _must_name_the_members(answer, gamemaster, [each.user for each in members])
 
 
-def _names_the_members(answer: Acknowledgement, gamemaster: str | None, members: list[str]) -> None:
+def _must_name_the_members(answer: Acknowledgement, gamemaster: str | None, members: list[str]) -> None:
     """Look at the ids that an acknowledgement names, where it names any: its shape is another matter."""
     master, listed = answer.data.get("gameMasterId"), answer.data.get("participantIds")
     if gamemaster is not None and isinstance(master, str) and master != gamemaster:
@@ -222,10 +222,10 @@ async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
         await anew.close()
     raw = await stage.raw("carol")
     if pid := raw.entered.get("pid"):
-        await _nothing_is_recovered(stage, alice, raw, pid)
+        await _must_recover_nothing(stage, alice, raw, pid)
 
 
-async def _nothing_is_recovered(stage: Stage, alice: Actor, raw: RawConnection, pid: str) -> None:
+async def _must_recover_nothing(stage: Stage, alice: Actor, raw: RawConnection, pid: str) -> None:
     await raw.try_join(stage.session)
     heard, missed, later = [await _chat(stage) for _ in range(3)]
     await alice.send(heard)

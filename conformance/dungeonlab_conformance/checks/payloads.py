@@ -47,22 +47,22 @@ async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
     """
     bob, alice, carol = await stage.joined("bob"), await stage.joined("alice"), await stage.joined("carol")
     await stage.control(event, alice)
-    await _each_is_refused(stage, event, (alice, carol), bob)
+    await _judge_each_refusal(stage, event, (alice, carol), bob)
     valid = await stage.request(event, fresh=True)
-    await stage.judge("payloads/very-deep", _digests(stage, alice, _deep(valid), "300 levels deep"))
+    await stage.judge("payloads/very-deep", _must_cope_with(stage, alice, _deep(valid), "300 levels deep"))
     length = _LENGTH_FAR if stage.target.limits.far else _LENGTH
-    await stage.judge("payloads/very-long", _digests(stage, alice, _long(valid, length), "with long texts"))
-    await _survived(stage, bob, f"a {event.name} 300 levels deep, or with long texts")
+    await stage.judge("payloads/very-long", _must_cope_with(stage, alice, _long(valid, length), "with long texts"))
+    await _judge_survival(stage, bob, f"a {event.name} 300 levels deep, or with long texts")
     senders = [await stage.joined(name) for name in stage.roles.available("gamemaster", "bob")]
     await bob.fence()
     start = len(stage.journal.heard(bob.connection))
-    await stage.judge("payloads/missing-callback-is-harmless", _copes_without_callback(stage, event, senders))
-    await _survived(stage, bob, f"a {event.name} without a callback")
+    await stage.judge("payloads/missing-callback-is-harmless", _must_cope_without_callback(stage, event, senders))
+    await _judge_survival(stage, bob, f"a {event.name} without a callback")
     if event.is_broadcast and not any(stage.judged.get(shape) for shape in SHAPES):
-        await stage.judge("payloads/refused-not-broadcast", _heard_nothing_invalid(bob, event, start))
+        await stage.judge("payloads/refused-not-broadcast", _must_hear_nothing_invalid(bob, event, start))
 
 
-async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...], bob: Actor) -> None:
+async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, ...], bob: Actor) -> None:
     """Let several take turns: all of it from one user may be more than a server takes in a minute."""
     alice = senders[0]
     valid = await stage.request(event)
@@ -78,8 +78,11 @@ async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...
         # what is broken, or cannot be judged, need not be waited for once more
         batch = [wrong for wrong in wrongs[first : first + together] if not stage.judged.get(wrong.requirement)]
         turns = zip(batch, senders[first % 2 :] + senders * together, strict=False)
-        await _survive(
-            stage, bob, event, [(wrong, _is_refused(stage, actor, wrong.name, wrong.request)) for wrong, actor in turns]
+        await _judge_each(
+            stage,
+            bob,
+            event,
+            [(wrong, _must_be_refused(stage, actor, wrong.name, wrong.request)) for wrong, actor in turns],
         )
     if any(stage.journal.outcome(wrong.request) == "accepted" for wrong in wrongs):
         return  # it is no wonder then that somebody hears of it, or that the token is another
@@ -87,22 +90,24 @@ async def _each_is_refused(stage: Stage, event: Event, senders: tuple[Actor, ...
     await alice.send(witness)
     if event.is_broadcast:
         await bob.hear(witness)
-        await stage.judge("payloads/refused-not-broadcast", _heard_nothing_invalid(bob, event, start))
+        await stage.judge("payloads/refused-not-broadcast", _must_hear_nothing_invalid(bob, event, start))
     if look is not None:
-        await stage.judge("payloads/refused-not-stored", _untouched(alice, look, before))
+        await stage.judge("payloads/refused-not-stored", _must_be_untouched(alice, look, before))
 
 
-async def _survive(stage: Stage, bob: Actor, event: Event, acts: list[tuple[InvalidRequest, Awaitable[None]]]) -> None:
+async def _judge_each(
+    stage: Stage, bob: Actor, event: Event, acts: list[tuple[InvalidRequest, Awaitable[None]]]
+) -> None:
     """Let each act be judged; where a connection is lost over it, make sure that it is the only one."""
     done = await asyncio.gather(*(stage.judge(wrong.requirement, act) for wrong, act in acts), return_exceptions=True)
     for (wrong, _), result in zip(acts, done, strict=True):
         if isinstance(result, Gone):
-            await _survived(stage, bob, f"a {event.name} with {wrong.name}")
+            await _judge_survival(stage, bob, f"a {event.name} with {wrong.name}")
         elif result is not None:
             raise result
 
 
-async def _is_refused(stage: Stage, actor: Actor, name: str, request: Request) -> None:
+async def _must_be_refused(stage: Stage, actor: Actor, name: str, request: Request) -> None:
     try:
         with stage.provoking():
             answer = await actor.try_send(request)
@@ -112,7 +117,7 @@ async def _is_refused(stage: Stage, actor: Actor, name: str, request: Request) -
         raise Broken(f"{name} to be refused", answer)
 
 
-async def _heard_nothing_invalid(bob: Actor, event: Event, start: int) -> None:
+async def _must_hear_nothing_invalid(bob: Actor, event: Event, start: int) -> None:
     await bob.fence()
     valid = [request for request in bob.journal.requests if request.legal]
     session = bob.stay.session if bob.stay else None
@@ -124,7 +129,7 @@ async def _heard_nothing_invalid(bob: Actor, event: Event, start: int) -> None:
             raise Broken(f"bob to hear no invalid {event.name}", seen)
 
 
-async def _untouched(alice: Actor, look: Request, before: dict[str, Any]) -> None:
+async def _must_be_untouched(alice: Actor, look: Request, before: dict[str, Any]) -> None:
     """Look once more; every look is one change of the token's version, and the only one."""
     start = alice.journal.observations[-1].number
     answer = await alice.try_send(look)
@@ -143,15 +148,15 @@ async def _untouched(alice: Actor, look: Request, before: dict[str, Any]) -> Non
 # -- whether it lives ------------------------------------------------------------------------------------
 
 
-async def _survived(stage: Stage, bob: Actor, what: str) -> None:
+async def _judge_survival(stage: Stage, bob: Actor, what: str) -> None:
     """Make sure that the server is there after what it was sent, for a newcomer and for bob; if not, stop here."""
-    await stage.judge("payloads/others-notice-nothing", _unmoved(bob, what))
-    await stage.judge("payloads/server-survives", _still_answers(stage, what))
+    await stage.judge("payloads/others-notice-nothing", _must_stay_connected(bob, what))
+    await stage.judge("payloads/server-survives", _must_still_answer(stage, what))
     if any(isinstance(found, Broken) for found in stage.judged.get("payloads/server-survives", ())):
         raise Gone(f"the server was gone after {what}")
 
 
-async def _still_answers(stage: Stage, what: str) -> None:
+async def _must_still_answer(stage: Stage, what: str) -> None:
     try:
         anew: Actor = await stage.connected("alice")
         if not await anew.fence():
@@ -160,7 +165,7 @@ async def _still_answers(stage: Stage, what: str) -> None:
         raise Broken(f"the server to go on answering after {what}", str(fault)) from None
 
 
-async def _unmoved(bob: Actor, what: str) -> None:
+async def _must_stay_connected(bob: Actor, what: str) -> None:
     if bob.closed or not await bob.fence():
         raise Broken(f"bob's connection to stay open after {what}", "it was closed")
 
@@ -182,7 +187,7 @@ def _long(valid: Request, length: int) -> Request:
     return Request(valid.event, ({**valid.args[0], **text},), None, valid.session, legal=False)
 
 
-async def _digests(stage: Stage, alice: Actor, request: Request, how: str) -> None:
+async def _must_cope_with(stage: Stage, alice: Actor, request: Request, how: str) -> None:
     """An answer of any kind will do, and so will a closed connection to whoever sent it."""
     expected = f"a {request.event} {how} to be answered, or its connection closed"
     try:
@@ -194,7 +199,7 @@ async def _digests(stage: Stage, alice: Actor, request: Request, how: str) -> No
         return
 
 
-async def _copes_without_callback(stage: Stage, event: Event, senders: list[Actor]) -> None:
+async def _must_cope_without_callback(stage: Stage, event: Event, senders: list[Actor]) -> None:
     """Two who have sent little so far send all of it once more, and a valid request, all without a callback."""
     valids = [await stage.request(event) for _ in senders]
 
@@ -209,7 +214,7 @@ async def _copes_without_callback(stage: Stage, event: Event, senders: list[Acto
 
     with stage.provoking():
         await asyncio.gather(*(tells(number, sender) for number, sender in enumerate(senders)))
-    await _still_answers(stage, f"a {event.name} without a callback")
+    await _must_still_answer(stage, f"a {event.name} without a callback")
 
 
 # -- what is right ---------------------------------------------------------------------------------------
@@ -249,9 +254,9 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
     answer = await alice.try_send(request)
     if not answer.accepted or (answer.data.get("valid") is False and usual.data.get("valid")):
         raise Broken(f"{event.name} with unknown properties to be accepted", answer)
-    _free_of((name, number), answer, "stored")
+    _must_be_free_of((name, number), answer, "stored")
     if event.is_broadcast:
-        _free_of((name, number), await bob.hear(request), "broadcast")
+        _must_be_free_of((name, number), await bob.hear(request), "broadcast")
 
 
 def _adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
@@ -265,7 +270,7 @@ def _adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
     return {**payload, **adorned, "unheardOf": {"secret": 1}}
 
 
-def _free_of(claims: tuple[str | int, ...], came: Acknowledgement | Observation, what: str) -> None:
+def _must_be_free_of(claims: tuple[str | int, ...], came: Acknowledgement | Observation, what: str) -> None:
     if "unheardOf" in set(names(came.args)) or any(contains(came.args, claim) for claim in claims):
         raise Broken(f"unknown properties not to be {what}", came)
 
@@ -284,8 +289,8 @@ async def an_unknown_event_is_harmless(stage: Stage) -> None:
             await alice.fence()
     except Gone:
         pass  # the server may close this connection
-    await _still_answers(stage, what)
-    await _unmoved(bob, what)
+    await _must_still_answer(stage, what)
+    await _must_stay_connected(bob, what)
     request = await stage.request(Catalogue.load()["chat-message"])
     await bob.must_be_allowed(request)
     await carol.must_hear(request)

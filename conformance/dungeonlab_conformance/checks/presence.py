@@ -6,7 +6,7 @@ from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.stage.stage import Stage
 
 
-async def _is_told(listener: Actor, event: str) -> None:
+async def _must_be_announced(listener: Actor, event: str) -> None:
     await listener.fence()
     if not any(o.event == event for o in listener.journal.heard(listener.connection)):
         raise Broken(f"perhaps a {event} event", "none, which is allowed")
@@ -18,7 +18,7 @@ async def joining_may_be_announced(stage: Stage) -> None:
     stage.target.needs("presence")
     bob = await stage.joined("bob")
     await stage.joined("carol")
-    await _is_told(bob, "user-joined")
+    await _must_be_announced(bob, "user-joined")
 
 
 @check("presence/leaving-announced")
@@ -27,7 +27,7 @@ async def leaving_may_be_announced(stage: Stage) -> None:
     stage.target.needs("presence")
     bob, carol = await stage.joined("bob", "carol")
     await carol.leave()
-    await _is_told(bob, "user-left")
+    await _must_be_announced(bob, "user-left")
 
 
 @check("presence/removal-announced")
@@ -36,4 +36,4 @@ async def removal_may_be_announced(stage: Stage) -> None:
     stage.target.needs("presence")
     bob = await stage.joined("bob")
     await stage.revoke(bob)
-    await _is_told(bob, "session-removed")
+    await _must_be_announced(bob, "session-removed")

@@ -16,7 +16,7 @@ from dungeonlab_spec import Catalogue, Event
 AT_ONCE = 5  # requests sent without waiting for an answer in between
 
 
-async def _seated(stage: Stage, event: Event, *names: str) -> list[Actor]:
+async def _join_in_turn(stage: Stage, event: Event, *names: str) -> list[Actor]:
     """Seat people one after the other; the encounter that an event needs has been there before they come."""
     if "encounter" in event.needs:
         await stage.encounter(stage.game)
@@ -29,17 +29,17 @@ async def every_other_member_hears_it_once(stage: Stage, event: Event) -> None:
 
     Then she does the last once more: what is said twice is heard twice.
     """
-    alice, bob, carol = await _seated(stage, event, "alice", "bob", "carol")
-    await _each_is_heard_once(alice, (bob, carol), [await stage.request(event)])
+    alice, bob, carol = await _join_in_turn(stage, event, "alice", "bob", "carol")
+    await _each_must_be_heard_once(alice, (bob, carol), [await stage.request(event)])
     burst = [await stage.request(event) for _ in range(AT_ONCE)]
-    await _each_is_heard_once(alice, (bob, carol), burst)
+    await _each_must_be_heard_once(alice, (bob, carol), burst)
     if event.effect != "removes-token":
         last = await stage.request(event)
-        await _each_is_heard_once(alice, (bob, carol), [last])
-        await _is_heard_again(alice, (bob, carol), last)
+        await _each_must_be_heard_once(alice, (bob, carol), [last])
+        await _must_be_heard_again(alice, (bob, carol), last)
 
 
-async def _each_is_heard_once(alice: Actor, listeners: tuple[Actor, ...], done: list[Request]) -> None:
+async def _each_must_be_heard_once(alice: Actor, listeners: tuple[Actor, ...], done: list[Request]) -> None:
     await asyncio.gather(*map(alice.send, done))
     for listener in listeners:
         for request in done:
@@ -51,13 +51,13 @@ async def _each_is_heard_once(alice: Actor, listeners: tuple[Actor, ...], done: 
                 raise Broken(f"{listener.name} to hear alice's {request.event} once", f"{count} deliveries")
 
 
-async def _is_heard_again(alice: Actor, listeners: tuple[Actor, ...], request: Request) -> None:
+async def _must_be_heard_again(alice: Actor, listeners: tuple[Actor, ...], request: Request) -> None:
     await alice.send(replace(request))
     for listener in listeners:
-        await _hears_twice(listener, request)
+        await _must_hear_twice(listener, request)
 
 
-async def _hears_twice(listener: Actor, request: Request) -> None:
+async def _must_hear_twice(listener: Actor, request: Request) -> None:
     await listener.try_observe_fenced(lambda _: len(listener.deliveries_of(request)) > 1)
     await listener.fence()
     count = len(listener.deliveries_of(request))
@@ -68,7 +68,7 @@ async def _hears_twice(listener: Actor, request: Request) -> None:
 @check("rooms/sender-hears-nothing")
 async def the_sender_hears_nothing(stage: Stage, event: Event) -> None:
     """Alice does it; bob hears it, alice's own connection does not."""
-    alice, bob = await _seated(stage, event, "alice", "bob")
+    alice, bob = await _join_in_turn(stage, event, "alice", "bob")
     request = await stage.request(event)
     await alice.send(request)
     await bob.hear(request)
@@ -78,8 +78,8 @@ async def the_sender_hears_nothing(stage: Stage, event: Event) -> None:
 @check("rooms/own-other-connection-hears")
 async def the_senders_other_connection_hears(stage: Stage, event: Event) -> None:
     """Alice has joined twice; what she does on one connection reaches the other, as it does bob and carol around it."""
-    alice, bob = await _seated(stage, event, "alice", "bob")
-    tab = await _another_seat(stage, alice)
+    alice, bob = await _join_in_turn(stage, event, "alice", "bob")
+    tab = await _join_on_another_tab(stage, alice)
     carol = await stage.joined("carol")
     request = await stage.request(event)
     await alice.send(request)
@@ -91,8 +91,8 @@ async def the_senders_other_connection_hears(stage: Stage, event: Event) -> None
 @check("rooms/game-master-hears")
 async def the_game_master_hears(stage: Stage, event: Event) -> None:
     """Alice does it; the game master in the room is sent it, as bob is who came before, and carol who came after."""
-    alice, bob, gamemaster = await _seated(stage, event, "alice", "bob", "gamemaster")
-    carol = await (stage.joined("carol") if stage.roles.can_play("carol") else _another_seat(stage, bob))
+    alice, bob, gamemaster = await _join_in_turn(stage, event, "alice", "bob", "gamemaster")
+    carol = await (stage.joined("carol") if stage.roles.can_play("carol") else _join_on_another_tab(stage, bob))
     request = await stage.request(event)
     await alice.send(request)
     await bob.hear(request)
@@ -100,7 +100,7 @@ async def the_game_master_hears(stage: Stage, event: Event) -> None:
     await gamemaster.must_hear(request)
 
 
-async def _another_seat(stage: Stage, actor: Actor) -> Actor:
+async def _join_on_another_tab(stage: Stage, actor: Actor) -> Actor:
     tab = await stage.other_tab(actor)
     await tab.join(stage.session)
     return tab
@@ -148,26 +148,24 @@ async def every_encounter_is_heard(stage: Stage, event: Event) -> None:
     try:
         await bob.must_hear(request)
     except Broken as silence:
-        await _is_for_want_of_a_subscription(stage, alice, bob, event, late)
+        await _rule_out_other_causes(stage, alice, bob, event, late)
         raise silence from None
 
 
-async def _is_for_want_of_a_subscription(
-    stage: Stage, alice: Actor, bob: Actor, event: Event, late: GameSession
-) -> None:
+async def _rule_out_other_causes(stage: Stage, alice: Actor, bob: Actor, event: Event, late: GameSession) -> None:
     """Raise `Unjudged` if bob's not hearing an event has another cause than the encounter it happened in."""
     catalogue = Catalogue.load()
-    if await _hears(bob, alice, await stage.request(event)):
+    if await _try_hear(bob, alice, await stage.request(event)):
         return  # so it is the encounter
-    if not await _hears(bob, alice, await stage.request(catalogue["chat-message"])):
+    if not await _try_hear(bob, alice, await stage.request(catalogue["chat-message"])):
         raise Unjudged("bob hears nothing in this session at all")
     others = [other for other in catalogue.events_for(catalogue.requirements["rooms/no-encounter-rooms"]) if other]
     for other in others:
-        if other is not event and await _hears(bob, alice, await stage.request(other, game=late)):
+        if other is not event and await _try_hear(bob, alice, await stage.request(other, game=late)):
             raise Unjudged(f"bob hears {other.name} in the same encounter, but {event.name} nowhere")
 
 
-async def _hears(listener: Actor, speaker: Actor, request: Request) -> bool:
+async def _try_hear(listener: Actor, speaker: Actor, request: Request) -> bool:
     await speaker.send(request)
     try:
         await listener.must_hear(request)
@@ -179,16 +177,16 @@ async def _hears(listener: Actor, speaker: Actor, request: Request) -> bool:
 @check("rooms/refused-event-is-not-broadcast", observe_after=True)
 async def a_refused_event_is_not_broadcast(stage: Stage, event: Event) -> None:
     """Mallory, dave and carol, who has not joined, are refused; alice and bob, in the room, hear nothing of it."""
-    await _intruders_are_not_heard(stage, event, "mallory", "dave", "carol")
+    await _intruders_must_not_be_heard(stage, event, "mallory", "dave", "carol")
 
 
 @check("rooms/refused-event-is-not-broadcast", phase="last", observe_after=True)
 async def what_is_told_and_refused_is_not_broadcast(stage: Stage, event: Event) -> None:
     """Mallory is refused, and asks once more without waiting for an answer; alice and bob hear nothing of it."""
-    await _intruders_are_not_heard(stage, event, "mallory", twice=True)
+    await _intruders_must_not_be_heard(stage, event, "mallory", twice=True)
 
 
-async def _intruders_are_not_heard(stage: Stage, event: Event, *names: str, twice: bool = False) -> None:
+async def _intruders_must_not_be_heard(stage: Stage, event: Event, *names: str, twice: bool = False) -> None:
     alice, bob = await stage.joined("alice", "bob")
     refused: list[Request] = []
     for name in stage.roles.available(*names):

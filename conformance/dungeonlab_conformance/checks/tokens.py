@@ -26,7 +26,7 @@ from dungeonlab_spec.catalogue import examples
 AT_ONCE = 10  # changes sent without waiting for an answer in between
 
 
-def _same(before: Token, after: Token, but: set[str]) -> None:
+def _must_be_same_but(before: Token, after: Token, but: set[str]) -> None:
     for key in changed(before, after, VOLATILE | but):
         raise Broken(f"{quoted(before.get(key))} as before", quoted(after.get(key)), f"$.data.token.{key}")
 
@@ -57,7 +57,7 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
     for place in ({"x": 71, "y": 83, "elevation": 2.1}, {"x": 0, "y": 0}):
         await alice.send(await token_request(stage, "token:move", token, position=place))
         after = await stored_token(stage, alice, token)
-        _same(token, after, {"position"})
+        _must_be_same_but(token, after, {"position"})
         expected = {"elevation": 0, **place}  # one that is left out is none, and not the old one
         came = after.get("position")
         if isinstance(came, dict) and "elevation" not in came:
@@ -77,7 +77,7 @@ async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
         after = acknowledged_token(
             await alice.send(await token_request(stage, "token:update", token, updates={name: value}))
         )
-        _same(token, after, {name})
+        _must_be_same_but(token, after, {name})
         if changed({name: value}, {name: after.get(name)}):
             raise Broken(f"{value!r}", quoted(after.get(name)), f"$.data.token.{name}")
         token = after
@@ -147,7 +147,7 @@ async def an_unknown_encounter_is_refused(stage: Stage, event: Event) -> None:
     await alice.must_be_refused(request.with_properties({"encounterId": "no-such-encounter"}))
 
 
-async def _heard_and_stored(stage: Stage, actor: Actor, request: Request) -> tuple[Token, Token]:
+async def _must_be_stored_when_heard(stage: Stage, actor: Actor, request: Request) -> tuple[Token, Token]:
     """Return what somebody hears of a token, and what is stored of it the moment it is heard, but for its name."""
     seen = await actor.hear(request)
     heard = seen.args[0] if seen.args else None
@@ -167,7 +167,7 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
     """Alice does it; what bob hears of the token is what he finds stored right then, and what she is told."""
     alice, bob = await stage.joined("alice", "bob")
     request = in_full(await stage.request(event))
-    look = asyncio.create_task(_heard_and_stored(stage, bob, request))
+    look = asyncio.create_task(_must_be_stored_when_heard(stage, bob, request))
     try:
         answer = await alice.send(request)
         heard, stored = await look

@@ -1,7 +1,8 @@
 """Somebody who takes part in a scene: prepares it, hears what happens, and insists on what a server must do.
 
-A verb says what it can do to a verdict. One that begins with `must_` raises `Broken` if the server does otherwise; a
-plain one prepares, and raises `Unjudged` if that fails; one that begins with `try_` returns what came, whatever it was.
+A verb says what it can do to a verdict. One that begins with `must_` raises `Broken` if the server does otherwise. A
+plain one prepares, and raises `Unjudged` if that fails. One that begins with `try_` returns what came, a refusal as
+well as nothing, and raises `Unjudged` only where the server, or the connection, gave no answer to return.
 """
 
 from __future__ import annotations
