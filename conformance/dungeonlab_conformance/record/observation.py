@@ -86,7 +86,7 @@ class SentRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class RoomStay:
-    """A connection's stay in a session's room, as far as its own acknowledgements tell; as is known by now.
+    """A connection's stay in a session's room, by its own acknowledgements; as is known by now.
 
     `joined_at` is when joining was asked for and `acked_at` when that was acknowledged, on the run's clock; `left_at`
     is None while it lasts. It ended between `leave_requested_at`, or 0 if nobody asked for that, and `left_at`. Where
@@ -97,6 +97,7 @@ class RoomStay:
     connection: int
     session: str
     joined_at: float
+    previous: int | None  # the number of the stay that the connection had when it asked to join
     acked_at: float | None = None
     leave_requested_at: float = 0.0
     left_at: float | None = None

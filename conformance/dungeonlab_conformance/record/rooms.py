@@ -1,4 +1,4 @@
-"""Who is who in a scene, and which connection was in which room, as far as acknowledgements tell. Judges nothing.
+"""Who is who in a scene, and which connection was in which room, by the acknowledgements. Judges nothing.
 
 A stay never changes: what becomes known of it later takes its place, by the methods of `Rooms` alone.
 """
@@ -81,7 +81,8 @@ class Rooms:
 
     def join_asked(self, connection: int, session: str, at: float | None = None) -> RoomStay:
         """Record that a connection asked to join; as long as no answer is known, it may be in the room or not."""
-        stay = RoomStay(next(_NUMBERS), connection, session, self._clock() if at is None else at)
+        joined_at = self._clock() if at is None else at
+        stay = RoomStay(next(_NUMBERS), connection, session, joined_at, self._granted.get(connection))
         self._stays[stay.number] = stay
         return stay
 
@@ -95,12 +96,13 @@ class Rooms:
         self._refused_joins.append((stay.connection, stay.session))
 
     def joined(self, stay: RoomStay, at: float | None = None) -> RoomStay:
-        """Record that an asked-for stay was acknowledged; it ends the connection's stay in another room.
+        """Record that an asked-for stay was acknowledged; it ends the one that the connection had when it asked.
 
-        Returns the stay, which is the one before if that was in the same room and lasts.
+        Of two that are asked for at once neither ends the other: which one lasts is up to the server. Returns the stay,
+        which is the one before if that was in the same room and lasts.
         """
         at = self._clock() if at is None else at
-        before = self.stay_of(self._stays[stay.number].connection)
+        before = None if stay.previous is None else self._stays[stay.previous]
         if before and before.left_at is None and before.session == stay.session:
             del self._stays[stay.number]
             return self._put(before, repeats=before.repeats + 1)
@@ -117,7 +119,7 @@ class Rooms:
     # -- leaving -------------------------------------------------------------------------------------
 
     def leave_asked(self, connection: int) -> None:
-        """Record that a connection asks to leave and no answer will tell whether it did, and when."""
+        """Record that a connection asks to leave without a callback: whether it did, and when, remains unknown."""
         if stay := self.stay_of(connection):
             self._put(stay, exact=False)
 
@@ -128,7 +130,7 @@ class Rooms:
             del self._granted[connection]
 
     def leaving(self, connection: int) -> None:
-        """Record that a connection is about to be given up, and that the server is told so."""
+        """Record that a connection is about to say DISCONNECT to the server."""
         if stay := self.stay_of(connection):
             self._put(stay, leave_requested_at=self._clock())
 
