@@ -48,7 +48,7 @@ def contains(found: object, mark: str | int) -> bool:
 def carries(observation: Observation, request: Request) -> bool:
     """Say whether an observation is the broadcast of a request, however broken the rest of it may be.
 
-    An id is that of a token; where tokens are named, it is looked for there alone: 7 may be somebody else's id as well.
+    An id is that of a token; where tokens are named, it is looked for there alone: 7 may be another id too.
     """
     if observation.event != request.event or request.mark is None:
         return False

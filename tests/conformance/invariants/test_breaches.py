@@ -16,7 +16,7 @@ ALICE, BOB, TAB, CAROL, MALLORY = range(1, 6)
 
 @pytest.fixture
 def scene() -> Written:
-    """Return a scene in which alice and bob sit."""
+    """Return a scene in which alice and bob have joined."""
     written = Written()
     written.joins(ALICE, "alice")
     written.joins(BOB, "bob")
@@ -177,7 +177,7 @@ def test_presence_in_a_room_one_should_have_left_is_put_down_to_that(scene: Writ
 
 
 def test_a_second_answer_is_one_too_many(scene: Written) -> None:
-    """It is told apart from the first, which is held against its shape."""
+    """It is kept apart from the first, whose shape is judged."""
     request = scene.says(ALICE, "hello")
     scene.is_answered(ALICE, request, {"success": True, "data": {"messageId": "m"}})
     scene.is_answered(ALICE, request, {"success": True}, again=True)

@@ -14,7 +14,7 @@ ALICE, BOB, TAB, CAROL, DAVE, MALLORY = range(1, 7)
 
 @pytest.fixture
 def scene() -> Written:
-    """Return a scene in which alice and bob sit."""
+    """Return a scene in which alice and bob have joined."""
     written = Written()
     written.joins(ALICE, "alice")
     written.joins(BOB, "bob")
