@@ -10,9 +10,9 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.report.content import sequence_diagram
 from dungeonlab_conformance.report.content.grouping import WORST_FIRST, Area, Judged, areas, to_mend
 from dungeonlab_conformance.report.content.headline import headline
+from dungeonlab_conformance.report.content.sequence_diagram import diagram
 from dungeonlab_conformance.report.content.wording import earlier, repeat, spoken, title
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
@@ -151,22 +151,18 @@ def _verdict(verdict: Verdict, anchors: _Anchors, run: Run, *, opened: bool) -> 
 
 
 def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
-    from markupsafe import Markup
-
-    drawn: dict[object, int] = {}  # transcripts, and which finding showed each first
+    first: dict[object, int] = {}  # transcripts, and which finding showed each first
     for number, finding in enumerate(verdict.findings, 1):
-        same_as = drawn.setdefault(finding.transcript, number) if finding.transcript else number
+        same_as = first.setdefault(finding.transcript, number) if finding.transcript else number
         fresh = bool(finding.transcript) and same_as == number
-        drawing = (
-            sequence_diagram.draw(finding.transcript, finding.convicting) if fresh and (draw_all or number == 1) else ""
-        )
+        drawn = fresh and (draw_all or number == 1)
         yield {
             "expected": shortened(finding.expected, _LONGEST),
             "got": shortened(finding.got, _LONGEST),
             "path": finding.path,
             "scene": finding.scene,
             "same_as": None if same_as == number else same_as,
-            "diagram": Markup(drawing),
+            "diagram": diagram(finding.transcript, finding.convicting) if drawn else None,
             "text": _text(finding) if fresh else "",
         }
 

@@ -9,6 +9,8 @@ from pathlib import Path, PurePath
 
 from dungeonlab_conformance.report.content.grouping import Judged, areas, broken
 from dungeonlab_conformance.report.content.headline import counted, headline
+from dungeonlab_conformance.report.content.mermaid import mermaid
+from dungeonlab_conformance.report.content.sequence_diagram import diagram
 from dungeonlab_conformance.report.content.wording import earlier, finding_lines, repeat
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
@@ -85,12 +87,12 @@ def _requirement(judged: Judged, run: Run) -> Iterator[str]:
     yield ""
     yield f"*Usually:* {_plain(requirement.hint)}"
     yield ""
-    for verdict in judged.verdicts:
-        if verdict.findings:
-            yield from _verdict(verdict, run)
+    found = [verdict for verdict in judged.verdicts if verdict.findings]
+    for number, verdict in enumerate(found):
+        yield from _verdict(verdict, run, drawn=number == 0)
 
 
-def _verdict(verdict: Verdict, run: Run) -> Iterator[str]:
+def _verdict(verdict: Verdict, run: Run, *, drawn: bool) -> Iterator[str]:
     first = verdict.findings[0]
     if verdict.event:
         yield f"**{_plain(verdict.event)}**"
@@ -111,7 +113,10 @@ def _verdict(verdict: Verdict, run: Run) -> Iterator[str]:
         if hidden or first.left_out:
             lines.insert(0, f"… {earlier(hidden, first.left_out)}")
         fence = _ticks("\n".join(lines), 3)
-        yield f"<details><summary>Transcript of {html.escape(one_line(first.scene))}</summary>\n\n{fence}text"
+        yield f"<details><summary>Transcript of {html.escape(one_line(first.scene))}</summary>\n"
+        if drawn:
+            yield f"```mermaid\n{mermaid(diagram(first.transcript, first.convicting))}\n```\n"
+        yield f"{fence}text"
         yield from lines
         yield f"{fence}\n\n</details>\n"
 

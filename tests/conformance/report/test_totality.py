@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from rich.console import Console
 from tests.conformance.arbitrary import TEXTS, VALUES, quickly
 from tests.conformance.report.runs import ACTS, ECHO
@@ -23,7 +24,8 @@ from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.report import badge, diff, github, html, junit, known_failures, markdown, terminal
-from dungeonlab_conformance.report.content import sequence_diagram
+from dungeonlab_conformance.report.content.mermaid import mermaid
+from dungeonlab_conformance.report.content.sequence_diagram import diagram
 from dungeonlab_conformance.report.ndjson import Stream
 from dungeonlab_conformance.results import to_json as result_report
 from dungeonlab_conformance.results.errors import Broken
@@ -95,7 +97,6 @@ def test_every_format_can_be_made_of_anything(tmp_path_factory: pytest.TempPathF
     assert "4711-secret" not in result_report.text(run)
     strictly(result_report.text(run))
     ET.fromstring(junit.text(run))
-    ET.fromstring(sequence_diagram.draw(one.transcript))
     markdown.text(run).encode()
     page = html.page(run)
     page.encode()
@@ -134,6 +135,38 @@ def test_nothing_that_is_shown_is_a_command(seen: Any, said: str) -> None:
     assert "##[" not in commands
     for line in commands.split("\n"):
         assert re.match(r"::(error|warning) title=[^:,]*::", line)
+
+
+MERMAID = re.compile(
+    r"""(?: participant\ (?: a\d+\ as\ (?=\S)TEXT | server )
+        | (?: rect\ rgba\([\d,. ]+\) | end )
+        | (?: a\d+ (?: ->> | -\) ) server | server (?: ->> | -->> ) a\d+ | Note\ over\ (?: a\d+ | server ) ) :\ TEXT
+    )""".replace("TEXT", r"(?: [\w\ \-.,()/'+=!?✓✗…⋮] | \#\d+; )*"),
+    re.VERBOSE,
+)
+
+
+@quickly(150)
+@given(seen=SEEN, said=TEXTS, place=st.none() | st.integers(0, 9))
+def test_no_server_writes_mermaid(seen: Any, said: str, place: int | None) -> None:
+    """Each line of a diagram is one of those that the suite writes; what came is in it as letters and numbers."""
+    journal = journal_of(seen)
+    journal.write(said, 1, "hears", said, (said,))
+    first, *lines = mermaid(diagram(found_in(journal, said).transcript, place)).split("\n")
+    assert first == "sequenceDiagram"
+    for line in lines:
+        assert MERMAID.fullmatch(line.lstrip()), line
+
+
+@quickly(40)
+@given(seen=SEEN, said=TEXTS)
+def test_no_server_ends_the_fence_of_a_diagram(seen: Any, said: str) -> None:
+    """A reader of Markdown finds just what was drawn in it, and after it what the report goes on with."""
+    one = found_in(journal_of([*seen, ("hears", said, [f"{said}\n```\n"])]), said)
+    fences = [token for token in MarkdownIt().parse(markdown.text(run_of(one, said))) if token.type == "fence"]
+    drawn = [token.content for token in fences if token.info == "mermaid"]
+    assert drawn == [mermaid(diagram(one.transcript, one.convicting)) + "\n"] * 2
+    assert {token.info for token in fences} == {"mermaid", "text"}
 
 
 def test_a_result_of_a_server_that_says_too_much_stays_small() -> None:
