@@ -37,7 +37,7 @@ def report(result: Path, verbose: bool, **files: Path | None) -> None:
     reports.make_sure_of(files, read=[result])
     run = loaded(result)
     fault = run.own_fault
-    reports.refuse_badge(files, bundled=run.bundled)
+    reports.make_sure_of_badge(files, bundled=run.bundled)
     problems = reports.write(run, files)
     if not any(files.values()):
         console = Console(highlight=False)

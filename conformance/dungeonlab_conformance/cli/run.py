@@ -188,7 +188,7 @@ def _target(options: RunOptions, output: Output) -> Target:
     target = make_target(options.url, file, options.transport, options.scale)
     if output.require_target and target.bundled:
         raise click.UsageError(NO_TARGET)
-    reports.refuse_badge(output.files, bundled=target.bundled)
+    reports.make_sure_of_badge(output.files, bundled=target.bundled)
     return target
 
 

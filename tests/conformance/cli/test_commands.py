@@ -145,6 +145,14 @@ def test_report_makes_any_format_of_an_earlier_run(result: Path, tmp_path: Path)
     assert "failure" in (tmp_path / "new.junit").read_text()
 
 
+def test_report_draws_no_badge(result: Path, tmp_path: Path) -> None:
+    """An SVG is wrong usage, as it is in `run`."""
+    done = command("report", result, "--badge", tmp_path / "a.svg")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no SVG; name a.json instead" in done.stderr
+    assert not (tmp_path / "a.svg").exists()
+
+
 def test_a_hostile_result_does_no_harm_to_a_terminal(tmp_path: Path) -> None:
     """No escape sequence of the server's reaches it, and no markup of ours is taken from its words."""
     run = nasty_run()

@@ -120,6 +120,7 @@ def test_the_printed_command_finds_the_failure_again(echoing: str) -> None:
         (["--html", "."], "directory"),
         (["--json", "same", "--html", "./same"], "two reports"),
         (["--json", "same", "--ndjson", "same"], "two reports"),
+        (["--badge", "badge.svg"], "no SVG; name badge.json instead"),
         (["--known-failures", "missing.toml"], "missing.toml cannot be read"),
         (["--known-failures", "unreasoned.toml"], "unreasoned.toml:1: connect/websocket has no reason"),
         (["--write-known-failures", "no/known.toml"], "there is no folder"),

@@ -29,7 +29,7 @@ FORMATS = {  # option, module, help
     "html": ("report.html", "Write one self-contained HTML page."),
     "badge": (
         "report.badge",
-        "Write a badge: SVG if FILE ends in .svg, else JSON for shields.io. Not of the bundled server.",
+        "Write a badge: JSON for an endpoint of shields.io. Not of the bundled server.",
     ),
 }
 
@@ -98,9 +98,14 @@ def to_output(files: Mapping[str, Path | None]) -> bool:
     return STANDARD in files.values()
 
 
-def refuse_badge(files: Mapping[str, Path | None], *, bundled: bool) -> None:
-    """Make sure that no badge is made of the bundled server: it would be taken for somebody's own."""
-    if bundled and files.get("badge_file"):
+def make_sure_of_badge(files: Mapping[str, Path | None], *, bundled: bool) -> None:
+    """Make sure that a badge is no SVG, and none of the bundled server: it would be taken for one of somebody's own."""
+    file = files.get("badge_file")
+    if file is not None and file.suffix.lower() == ".svg":
+        raise click.UsageError(
+            f"--badge writes the JSON of a shields.io endpoint, no SVG; name {file.stem}.json instead"
+        )
+    if file is not None and bundled:
         raise click.UsageError(
             "--badge is for a server of your own, and this is about the bundled reference server; "
             "give a URL or a target file"
