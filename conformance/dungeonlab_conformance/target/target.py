@@ -6,8 +6,10 @@ Only data and what follows from it; `provisioning` carries the steps out.
 from __future__ import annotations
 
 import secrets
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -151,3 +153,13 @@ class Target:
         run = Run(name, bundled=self.bundled, options=options)
         run.protocol = options.protocol_version or run.protocol
         return run
+
+
+@cache
+def tls(verify: bool | str) -> ssl.SSLContext:
+    """Return the TLS context for a target's `verify`. Raises `OSError` for a file that holds no certificates."""
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

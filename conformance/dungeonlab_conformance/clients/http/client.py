@@ -11,18 +11,16 @@ body is read by `read_text` or `read_body`. Knows nothing of verdicts. What it r
 from __future__ import annotations
 
 import codecs
-import ssl
 import zlib
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from functools import cache
 
 import aiohttp
 from yarl import URL
 
 from dungeonlab_conformance.clients.http.cookies import Jar
 from dungeonlab_conformance.target.identity import Identity
-from dungeonlab_conformance.target.target import Target
+from dungeonlab_conformance.target.target import Target, tls
 
 LONGEST_BODY = 4_000_000  # bytes of an answer, after decompression
 LONGEST_HEADER = 65_536  # bytes of one header line; aiohttp reads 128 of them at most
@@ -75,16 +73,6 @@ def new_session(
 def session_for(target: Target, identity: Identity | None) -> aiohttp.ClientSession:
     """Return a new HTTP session to a target, holding the identity's cookies; see `new_session`."""
     return new_session(target.url, identity.cookies if identity else {}, target.headers_for(identity), target.verify)
-
-
-@cache
-def tls(verify: bool | str) -> ssl.SSLContext:
-    """Return the TLS context for `verify`, as in `new_session`. Raises `OSError` for a file that cannot be used."""
-    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
-    if verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 async def read_text(answer: aiohttp.ClientResponse, limit: int = LONGEST_BODY) -> str:

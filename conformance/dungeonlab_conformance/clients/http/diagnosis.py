@@ -16,7 +16,8 @@ from collections.abc import Mapping
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.clients.http.client import Unreadable, tls
+from dungeonlab_conformance.clients.http.client import Unreadable
+from dungeonlab_conformance.target.target import tls
 
 _PATIENCE = 2.0  # seconds for the bare connection
 _SHOWN = 100  # characters of what the server wrote

@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator
 
 from yarl import URL
 
-from dungeonlab_conformance.clients.http.client import tls
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.target.identity import Identity
-from dungeonlab_conformance.target.target import Target
+from dungeonlab_conformance.target.target import Target, tls
 
 _HEAD = 65_536  # bytes that an answer's head may take
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import ssl
 import sys
 from urllib.parse import urlsplit
 
@@ -19,7 +18,7 @@ from dungeonlab_conformance.target.http_steps import REFERENCE_HTTP_API, Csrf, H
 from dungeonlab_conformance.target.identity import Account, ReadyMade
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.roles import ROLES, Party
-from dungeonlab_conformance.target.target import Target
+from dungeonlab_conformance.target.target import Target, tls
 from dungeonlab_conformance.text.printable import sentence_of
 
 # A file with none of these describes a server that has the HTTP API of the protocol's section 16.
@@ -128,15 +127,15 @@ def _dialect(given: DialectTable) -> Dialect:
 
 
 def _verify(document: Document, file: TargetFile) -> bool | str:
-    tls = file.server.tls
-    if tls.ca is None:
-        return tls.verify
-    authorities = document.path.parent / tls.ca
+    given = file.server.tls
+    if given.ca is None:
+        return given.verify
+    authorities = document.path.parent / given.ca
     if not authorities.is_file():
         raise document.fault(("server", "tls", "ca"), f"there is no file {authorities}")
     try:
-        ssl.create_default_context(cafile=authorities)
-    except (ssl.SSLError, OSError):
+        tls(str(authorities))
+    except OSError:
         raise document.fault(("server", "tls", "ca"), f"{authorities} holds no certificates in PEM form") from None
     return str(authorities)
 
