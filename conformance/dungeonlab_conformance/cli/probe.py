@@ -11,7 +11,7 @@ from dungeonlab_conformance.cli.options import waiting
 from dungeonlab_conformance.cli.options.target import make_target, pointing
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.runner.diagnostics.probe import Step
+    from dungeonlab_conformance.runner.diagnostics.probe import ProbeResult
     from dungeonlab_conformance.target.target import Target
 
 _MARKS = {"done": "✓", "failed": "✗", "missing": "-", "not tried": " "}
@@ -52,16 +52,16 @@ async def _walk(target: Target) -> int:
     from dungeonlab_conformance.runner.diagnostics.probe import probing
 
     failed = False
-    async for step in probing(target):
-        _show(step)
-        failed = failed or step.state == "failed"
+    async for result in probing(target):
+        _show(result)
+        failed = failed or result.state == "failed"
     return 3 if failed else 0
 
 
-def _show(step: Step) -> None:
+def _show(result: ProbeResult) -> None:
     from dungeonlab_conformance.text.printable import one_line
 
-    said = f": {one_line(step.problem)}" if step.problem else " (not tried)" if step.state == "not tried" else ""
-    click.echo(f"{_MARKS[step.state]} {step.name}{said}")
-    if step.hint:
-        click.echo(f"  → {step.hint}")
+    said = f": {one_line(result.problem)}" if result.problem else " (not tried)" if result.state == "not tried" else ""
+    click.echo(f"{_MARKS[result.state]} {result.name}{said}")
+    if result.hint:
+        click.echo(f"  → {result.hint}")

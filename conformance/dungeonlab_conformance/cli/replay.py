@@ -15,7 +15,7 @@ from dungeonlab_conformance.record.secrets.leaks import HIDDEN
 if TYPE_CHECKING:
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import Finding, Verdict
-    from dungeonlab_conformance.runner.diagnostics.replay import Step
+    from dungeonlab_conformance.runner.diagnostics.replay import ReplayedLine
     from dungeonlab_conformance.target.target import Target
 
 _MARKS = {"done": ">", "as recorded": "=", "otherwise": "≠", "nothing": "∅", "besides": "+", "left out": "-"}
@@ -128,10 +128,10 @@ async def _play(target: Target, finding: Finding, at_once: bool) -> int:
     from dungeonlab_conformance.runner.diagnostics.replay import fresh, replay
 
     spoken, otherwise = 0, 0
-    async for step in replay(target, finding, at_once=at_once):
-        _show(step, target)
-        spoken += step.came in ("as recorded", "otherwise", "nothing")
-        otherwise += fresh(step)
+    async for played in replay(target, finding, at_once=at_once):
+        _show(played, target)
+        spoken += played.came in ("as recorded", "otherwise", "nothing")
+        otherwise += fresh(played)
     subject = target.new_run().subject
     if otherwise:
         click.echo(f"{subject} did otherwise than recorded in {otherwise} places")
@@ -140,11 +140,11 @@ async def _play(target: Target, finding: Finding, at_once: bool) -> int:
     return int(bool(otherwise))
 
 
-def _show(step: Step, target: Target) -> None:
+def _show(played: ReplayedLine, target: Target) -> None:
     from dungeonlab_conformance.report.content.wording import spoken
     from dungeonlab_conformance.text.printable import one_line, shortened
 
-    at = f"{step.line.at:8.1f} ms" if step.came != "besides" else " " * 11
-    click.echo(f"{_MARKS[step.came]} {at}  {one_line(spoken(step.line, 300))}")
-    if step.now:
-        click.echo(f"{'':15}now: {one_line(shortened(target.secrets.redact(step.now), 300))}")
+    at = f"{played.line.at:8.1f} ms" if played.came != "besides" else " " * 11
+    click.echo(f"{_MARKS[played.came]} {at}  {one_line(spoken(played.line, 300))}")
+    if played.now:
+        click.echo(f"{'':15}now: {one_line(shortened(target.secrets.redact(played.now), 300))}")

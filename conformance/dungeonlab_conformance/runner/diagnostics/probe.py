@@ -1,6 +1,6 @@
 """A walk through everything a run needs of its target, one step at a time. Judges nothing.
 
-A step that fails is told with what to change; what depends on it is told as not tried, and the rest goes on.
+A step that fails is reported with what to change; what depends on it is reported as not tried, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Planned = tuple[str, str, Act, str, tuple[str, ...]]  # key, name, act, hint, ke
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the walk: how it went, what was in its way, and what to change then."""
+class ProbeResult:
+    """What came of one step of the walk: how it went, what was in its way, and what to change then."""
 
     name: str
     state: State
@@ -35,12 +35,12 @@ class Step:
     hint: str = ""
 
 
-async def probing(target: Target) -> AsyncIterator[Step]:
-    """Yield each step as it is done. Whatever was made is cleared away before the last."""
+async def probing(target: Target) -> AsyncIterator[ProbeResult]:
+    """Yield the result of each step as it is done. Whatever was made is cleared away before the last."""
     walk = _Walk(target)
     try:
-        async for step in walk.steps():
-            yield step
+        async for result in walk.results():
+            yield result
     finally:
         await walk.end()
 
@@ -53,7 +53,7 @@ class _Walk:
         self.stage = Stage(self.pool, target)
         self.failed: set[str] = set()
 
-    async def steps(self) -> AsyncIterator[Step]:
+    async def results(self) -> AsyncIterator[ProbeResult]:
         for key, name, act, hint, needs in (*self._reaching(), *self._accounts(), *self._acting()):
             yield await self._step(key, name, act, hint, needs)
 
@@ -88,21 +88,21 @@ class _Walk:
         yield "revoke", "her membership is revoked", self._revoke, look("[membership.remove]"), ("join",)
         yield "clear", "everything is cleared away", self._clear, look("[session.close]"), ("handshake",)
 
-    async def _step(self, key: str, name: str, act: Act, hint: str, needs: tuple[str, ...]) -> Step:
+    async def _step(self, key: str, name: str, act: Act, hint: str, needs: tuple[str, ...]) -> ProbeResult:
         if self.failed & set(needs):
             self.failed.add(key)
-            return Step(name, "not tried")
+            return ProbeResult(name, "not tried")
         try:
             async with asyncio.timeout(self.target.limits.scene) as patience:
                 self.target.rate_limit.on_wait = lambda seconds: prolong(patience, seconds)
                 await act()
         except Missing as missing:
-            return Step(name, "missing", self.target.secrets.redact(f"the target offers no {missing}"))
+            return ProbeResult(name, "missing", self.target.secrets.redact(f"the target offers no {missing}"))
         except (TargetFault, Unjudged, Broken, TimeoutError) as problem:
             self.failed.add(key)
             said = self.target.secrets.redact(str(problem) or "it took too long")
-            return Step(name, "failed", said, hint)
-        return Step(name, "done")
+            return ProbeResult(name, "failed", said, hint)
+        return ProbeResult(name, "done")
 
     async def _reach(self) -> None:
         await handshake(self.target, None)

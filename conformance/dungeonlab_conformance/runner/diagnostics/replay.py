@@ -38,7 +38,7 @@ _TRANSPORTS = ("polling", "websocket")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReplayedLine:
     """One line that was played: what came of it, and what came in its place, if anything did."""
 
     line: TranscriptLine
@@ -46,7 +46,7 @@ class Step:
     now: str = ""
 
 
-async def replay(target: Target, finding: Finding, *, at_once: bool = False) -> AsyncIterator[Step]:
+async def replay(target: Target, finding: Finding, *, at_once: bool = False) -> AsyncIterator[ReplayedLine]:
     """Play a finding's transcript; yields each line with what came of it, then what came besides.
 
     What several actors asked at once is asked in turn, as it was answered; or `at_once` again, if that is what it
@@ -61,8 +61,8 @@ async def replay(target: Target, finding: Finding, *, at_once: bool = False) -> 
         await scene.set()
         for line in finding.transcript if at_once else in_turn(finding.transcript):
             yield await scene.play(line)
-        async for step in scene.rest():
-            yield step
+        async for played in scene.rest():
+            yield played
     finally:
         await scene.clear()
 
@@ -124,10 +124,10 @@ class _Scene:
         present = {name: who.user for name, who in self.pool.known().items()} | self.games.ids()
         self.ids = Correspondence(recorded, present, self.target.accounts)
 
-    async def play(self, line: TranscriptLine) -> Step:
+    async def play(self, line: TranscriptLine) -> ReplayedLine:
         """Play one line."""
         if line.cut or not _is_playable(line):
-            return Step(line, "left out")
+            return ReplayedLine(line, "left out")
         act: Callable[[TranscriptLine], Any] | None = {
             "connects": self._connect,
             "is refused": self._be_refused,
@@ -140,19 +140,19 @@ class _Scene:
             "is removed": self._be_removed,
         }.get(line.act)
         if act is None:
-            return Step(line, "left out")
+            return ReplayedLine(line, "left out")
         try:
-            step: Step = await act(line)
+            played: ReplayedLine = await act(line)
         except Gone as gone:
-            return Step(line, "otherwise", str(gone))
-        return step
+            return ReplayedLine(line, "otherwise", str(gone))
+        return played
 
-    async def rest(self) -> AsyncIterator[Step]:
+    async def rest(self) -> AsyncIterator[ReplayedLine]:
         """Wait a moment, and yield what was heard that the record does not have."""
         await asyncio.sleep(self.target.limits.sweep)
         for seen in self.journal.observations:
             if seen.act == "hears" and seen.number not in self.seen:
-                yield Step(
+                yield ReplayedLine(
                     TranscriptLine(0.0, seen.actor, seen.act, seen.event, "", seen.connection),
                     "besides",
                     f"{seen.args}",
@@ -184,24 +184,24 @@ class _Scene:
             self.connections[line.connection] = made
         return self.connections[line.connection]
 
-    async def _connect(self, line: TranscriptLine) -> Step:
+    async def _connect(self, line: TranscriptLine) -> ReplayedLine:
         connection = await self._connection(line)
         headers = next(iter(arguments(line.body)), None)
         try:
             await connection.connect(transport=line.event if line.event in _TRANSPORTS else None, headers=headers)
         except Refused as refused:
-            return Step(line, "otherwise", str(refused))
-        return Step(line, "done")
+            return ReplayedLine(line, "otherwise", str(refused))
+        return ReplayedLine(line, "done")
 
-    async def _be_refused(self, line: TranscriptLine) -> Step:
+    async def _be_refused(self, line: TranscriptLine) -> ReplayedLine:
         connection = await self._connection(line)
         try:
             await connection.connect()
         except Refused:
-            return Step(line, "as recorded")
-        return Step(line, "otherwise", "the connection was accepted")
+            return ReplayedLine(line, "as recorded")
+        return ReplayedLine(line, "otherwise", "the connection was accepted")
 
-    async def _send(self, line: TranscriptLine) -> Step:
+    async def _send(self, line: TranscriptLine) -> ReplayedLine:
         args = arguments(line.body)
         if line.connection == 0:
             raw = self.raws.get(line.actor)
@@ -211,45 +211,45 @@ class _Scene:
                 )
                 await raw.open()
             await raw.send_frame(self.ids.now_in_text(args[0]))
-            return Step(line, "done")
+            return ReplayedLine(line, "done")
         request = Request(line.event, tuple(self.ids.now(args)), None, None)
         connection = await self._connection(line)
         if line.act == "tells":
             await connection.emit(request)
-            return Step(line, "done")
+            return ReplayedLine(line, "done")
         pending: asyncio.Future[Arguments] = asyncio.get_running_loop().create_future()
         self.asked.append((line.connection, line.event, pending))
         await connection.emit(request, lambda *came: None if pending.done() else pending.set_result(Arguments(came)))
-        return Step(line, "done")
+        return ReplayedLine(line, "done")
 
-    async def _be_answered(self, line: TranscriptLine) -> Step:
+    async def _be_answered(self, line: TranscriptLine) -> ReplayedLine:
         for asked in self.asked:
             if asked[:2] == (line.connection, line.event):
                 self.asked.remove(asked)
                 await asyncio.wait([asked[2]], timeout=self.target.limits.answer)
-                return self._compared(line, asked[2].result()) if asked[2].done() else Step(line, "nothing")
-        return Step(line, "left out")
+                return self._compared(line, asked[2].result()) if asked[2].done() else ReplayedLine(line, "nothing")
+        return ReplayedLine(line, "left out")
 
-    async def _hear(self, line: TranscriptLine) -> Step:
+    async def _hear(self, line: TranscriptLine) -> ReplayedLine:
         seen = await self._next(line, "hears")
         if seen is None:
-            return Step(line, "nothing")
+            return ReplayedLine(line, "nothing")
         self.seen.add(seen.number)
         return self._compared(line, seen.args)
 
-    async def _be_closed(self, line: TranscriptLine) -> Step:
-        return Step(line, "as recorded" if await self._next(line, "is closed") else "nothing")
+    async def _be_closed(self, line: TranscriptLine) -> ReplayedLine:
+        return ReplayedLine(line, "as recorded" if await self._next(line, "is closed") else "nothing")
 
-    async def _disconnect(self, line: TranscriptLine) -> Step:
+    async def _disconnect(self, line: TranscriptLine) -> ReplayedLine:
         await (await self._connection(line)).close()
-        return Step(line, "done")
+        return ReplayedLine(line, "done")
 
-    async def _be_removed(self, line: TranscriptLine) -> Step:
+    async def _be_removed(self, line: TranscriptLine) -> ReplayedLine:
         who = await self._who(line)
         if who is None:
-            return Step(line, "left out")
+            return ReplayedLine(line, "left out")
         await self.games.revoke(self.games.own, who)
-        return Step(line, "done")
+        return ReplayedLine(line, "done")
 
     # -- what comes ----------------------------------------------------------------------------------
 
@@ -273,13 +273,15 @@ class _Scene:
         finally:
             unsubscribe()
 
-    def _compared(self, line: TranscriptLine, came: Arguments) -> Step:
+    def _compared(self, line: TranscriptLine, came: Arguments) -> ReplayedLine:
         then = arguments(line.body)
         if line.connection == 0 and then and came:
             path = self.ids.frame_difference(then[0], came[0])
         else:
             path = self.ids.difference(then, list(came))
-        return Step(line, "as recorded") if path is None else Step(line, "otherwise", f"at {path}: {came}")
+        return (
+            ReplayedLine(line, "as recorded") if path is None else ReplayedLine(line, "otherwise", f"at {path}: {came}")
+        )
 
 
 def _is_playable(line: TranscriptLine) -> bool:
@@ -297,6 +299,6 @@ def _is_playable(line: TranscriptLine) -> bool:
     return bool(args and isinstance(args[0], str | bytes)) if is_frame else True
 
 
-def fresh(step: Step) -> bool:
+def fresh(played: ReplayedLine) -> bool:
     """Whether the server did otherwise than recorded."""
-    return step.came in ("otherwise", "nothing", "besides")
+    return played.came in ("otherwise", "nothing", "besides")
