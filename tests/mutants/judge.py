@@ -55,7 +55,7 @@ def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:
     """Judge one faulty server with the whole suite, or some of it, time limits scaled, and with the parts it claims."""
     selection = Selection(only=only, parts=tuple(parts(fault_named(name))))
     if selection.parts:
-        fuzzer.load()
+        fuzzer.load_schemathesis()
     with served(name) as url:
         return play(Target(url, limits=Limits(scale)), scenes(selection, Catalogue.load()))
 

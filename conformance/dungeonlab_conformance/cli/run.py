@@ -167,10 +167,10 @@ def _make_sure_of(options: RunOptions, output: Output) -> None:
 
 
 def _chosen(options: RunOptions) -> list[Scene]:
-    from dungeonlab_conformance.clients.http.fuzzer import load
+    from dungeonlab_conformance.clients.http.fuzzer import load_schemathesis
     from dungeonlab_conformance.runner.selection import Selection
 
-    if options.http and not load():
+    if options.http and not load_schemathesis():
         raise click.UsageError(fuzz_options.MISSING.format("--http"))
     selection = Selection(
         options.only,

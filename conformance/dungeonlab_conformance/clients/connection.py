@@ -174,7 +174,7 @@ class Connection:
             name = storable(json.dumps(name))
         if len(name) > _LONGEST_NAME:
             name = name[:_LONGEST_NAME] + "…"
-        event, translated = self.target.dialect.heard(name, tuple(args))
+        event, translated = self.target.dialect.received(name, tuple(args))
         if event not in Catalogue.load():
             self._strangers[name if len(self._strangers) < _OWN_EVENTS else ""] += 1
             if self._strangers[name] > _OWN_EVENTS or self._strangers[""]:

@@ -1,7 +1,7 @@
 """How a server's way of putting things differs from the protocol's, and the translation both ways.
 
 A translated server is judged like any other; each difference that showed is then reported once, as what it
-breaks (`deviations`). Checks never see any of this: actors and raw connections translate as they send and hear.
+breaks (`deviations`). Checks see nothing of this: actors and raw connections translate what they send and receive.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Dialect:
             body = {"success": True, "data": {key: value for key, value in body.items() if key != "success"}}
         return (body, *args[1:])
 
-    def heard(self, name: str, args: Args) -> tuple[str, Args]:
+    def received(self, name: str, args: Args) -> tuple[str, Args]:
         """Return name and arguments of what the server sent of its own accord, as the protocol would have them."""
         if not self:
             return name, args
@@ -90,8 +90,8 @@ class Dialect:
         if isinstance(event, str) and event in self.emissions and args:
             args = (self.emissions[event].to_protocol(args[0]), *args[1:])
         if event == "error" and args and isinstance(args[0], dict) and isinstance(args[0].get("event"), str):
-            told = args[0]["event"]
-            asked = next((ours for ours, theirs in self.events.items() if theirs == told), told)
+            name_here = args[0]["event"]
+            asked = next((ours for ours, theirs in self.events.items() if theirs == name_here), name_here)
             args = ({**args[0], "event": asked}, *args[1:])
         return event, args
 

@@ -28,7 +28,7 @@ def test_who_speaks_no_dialect_is_not_translated() -> None:
     assert not PLAIN
     assert PLAIN.request("join-session", args)[1] is args
     assert PLAIN.answer(args) is args
-    assert PLAIN.heard("chat-message", args)[1] is args
+    assert PLAIN.received("chat-message", args)[1] is args
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,12 @@ def test_an_acknowledgement_is_put_as_the_protocol_has_it(came: Any, ours: Any) 
 
 def test_what_is_heard_is_called_as_the_protocol_calls_it() -> None:
     """Names and properties; the error event names the request; a name that is no dialect stays."""
-    assert BARE.heard("token:moved", ({"x": 1},)) == ("token:move", ({"x": 1},))
-    assert BARE.heard("chatMessage", ({"sender": "u"},)) == ("chat-message", ({"userId": "u"},))
-    assert BARE.heard("error", ({"event": "joinSession"},)) == ("error", ({"event": "join-session"},))
-    assert BARE.heard("error", ("bare",)) == ("error", ("bare",))
-    assert BARE.heard("unheard-of", (1,)) == ("unheard-of", (1,))
-    assert BARE.heard("chatMessage", ()) == ("chat-message", ())
+    assert BARE.received("token:moved", ({"x": 1},)) == ("token:move", ({"x": 1},))
+    assert BARE.received("chatMessage", ({"sender": "u"},)) == ("chat-message", ({"userId": "u"},))
+    assert BARE.received("error", ({"event": "joinSession"},)) == ("error", ({"event": "join-session"},))
+    assert BARE.received("error", ("bare",)) == ("error", ("bare",))
+    assert BARE.received("unheard-of", (1,)) == ("unheard-of", (1,))
+    assert BARE.received("chatMessage", ()) == ("chat-message", ())
 
 
 def seen(act: Act, event: str, args: tuple[Any, ...], wire: tuple[str, tuple[Any, ...]]) -> Journal:

@@ -1,4 +1,4 @@
-"""Requests to the HTTP side that nobody thought of, made by schemathesis from the description.
+"""Generated requests to the HTTP API, made by schemathesis from the description.
 
 Runs in a thread of its own, for as long as it is given: schemathesis waits for each answer.
 """
@@ -27,7 +27,7 @@ ACCEPTED, REFUSED, DESCRIBED = "http/valid-bodies-accepted", "http/invalid-bodie
 _BLAMED = {"RejectedPositiveData": ACCEPTED, "AcceptedNegativeData": REFUSED}
 
 
-def load() -> bool:
+def load_schemathesis() -> bool:
     """Load schemathesis, which takes a second, before any time limit runs; returns whether it is installed."""
     if find_spec("schemathesis") is None:
         return False
@@ -45,7 +45,7 @@ class _NotAnswered(_TimeIsUp):
 
 @dataclass
 class Generator:
-    """Makes requests as one logged-in visitor, about one session of theirs.
+    """Makes requests as one logged-in user, about one session of theirs.
 
     `found` holds the smallest request of each operation that was answered wrongly, by the requirement it breaks;
     It is `complete` unless the time, in seconds, was up before every operation had been tried.
@@ -99,7 +99,7 @@ class Generator:
                 raise _TimeIsUp
             self._one(row, case, http)
 
-        # What went wrong is put down already, with each smaller request anew; and some requests cannot be invalid.
+        # What went wrong is recorded already, with each smaller request anew; and some requests cannot be invalid.
         with suppress(AssertionError, ExceptionGroup, Unsatisfiable):
             one()
 
