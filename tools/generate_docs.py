@@ -36,51 +36,53 @@ ORIGINS = (
 )
 
 TARGET_FILE = """\
-`dungeonlab-target.toml` says where a server is, who logs in, and how a stage is set on it. `run` and `probe` find
-it in the working directory, or take `--target FILE`. A URL alone needs no file, if the server offers the HTTP side of
-the protocol's section 16.
+`dungeonlab-target.toml` says where a server is, which accounts log in, and how game sessions are made on it. `run`
+and `probe` read it from the working directory, or take `--target FILE`. A server with the HTTP API of the protocol's
+section 16 needs no file: its URL is enough.
 
 | Given | Judged |
 |---|---|
-| neither a URL nor `--target`, and a file lies here | the server of that file |
-| neither, and no file lies here | the bundled reference server, named so; `--require-target` refuses it |
+| neither a URL nor `--target`, and the working directory has the file | the server of that file |
+| neither, and there is no file | the bundled reference server, named as such; `--require-target` refuses it |
 | `--target FILE` | the server of that file |
-| a URL and `--target FILE` | the server at that URL, with all else that the file says |
-| a URL alone | the server at that URL, by section 16; a file that lies here is **not used** |
+| a URL and `--target FILE` | the server at that URL, with everything else as the file says |
+| a URL alone | the server at that URL, by section 16; a file in the working directory is **not used** |
 
-In the last case standard error says that the file is not used: what it holds may be secret, and for another server.
-For pytest the same holds of `--dungeonlab-url` and `--dungeonlab-target`; `pytest dungeonlab-target.toml` names the
-file. An empty URL, such as that of a secret which is not set, is wrong usage everywhere.
+In the last case a line on standard error says that the file is not used, since it may hold secrets of another server.
+The same rules hold in pytest for `--dungeonlab-url` and `--dungeonlab-target`; `pytest dungeonlab-target.toml` names
+the file, and makes every verdict a pytest item. An empty URL, such as that of a secret which is not set, is always
+wrong usage.
 
-`dungeonlab-conformance init` writes a file with an example of everything, `dungeonlab-conformance probe` walks
-through what a run needs and says what to change, and `dungeonlab-conformance export target-schema` prints the JSON
-Schema that this page is made of. `pytest dungeonlab-target.toml` makes every verdict a pytest item.
+`dungeonlab-conformance init` writes a file with an example of every section. `dungeonlab-conformance probe` tries
+everything that a run needs, step by step, and says what to change. `dungeonlab-conformance export target-schema`
+prints the JSON Schema of the file, for editors.
 
-**Secrets.** `${NAME}` in a text is the environment variable, `${NAME:-default}` one that may be absent; `$$` is one
-dollar. What came from the environment, each password, each cookie and whatever else a login captures is replaced by
-`***` in all that is printed or written, unless it is shorter than four characters. Scheme, host and port of
-`server.url` stay readable; `user:password@` of any URL, and headers whose name says that they are a key, are hidden
-too.
+**Secrets.** In a text, `${NAME}` stands for an environment variable and `${NAME:-default}` for one that may be
+missing; `$$` is one dollar. The suite replaces secrets by `***` in everything that it prints or writes: values from
+the environment, passwords, cookies, and all that a login captures, if they have at least four characters. It also
+hides `user:password@` in URLs, and headers whose name says that they hold a key. Scheme, host and port of
+`server.url` stay readable.
 
-**One check at a time.** Accounts that are named here, and ready-made sessions, are never in two checks at once, so
-the checks go on one after the other. Where the suite makes its accounts (`[register]`), many go on side by side.
+**One check at a time.** Accounts of `[actors]` and ready-made sessions are used by one check at a time, so the checks
+run one after the other. Where the suite makes its own accounts (`[register]`), many checks run side by side.
 
-**What is left.** Everything a run makes carries its name, such as `conformance-3f9a1c` for a session and
-`alice-3f9a1c-0` for an account, and is cleared away at the end, also after Ctrl-C. What could not be deleted is
+**What a run leaves behind.** Everything that a run makes carries the run's name, such as `conformance-3f9a1c` for a
+session and `alice-3f9a1c-0` for an account. It is deleted at the end, also after Ctrl-C. What cannot be deleted is
 listed apart from the verdicts, and does not count against the server.
 
-**What the suite does over HTTP.** It follows no redirect, on any transport, so that no secret goes to another host. It
-ignores the proxies of the environment (`HTTP_PROXY`). It reads at most 4 MB of an answer. It keeps cookies as a browser
-does: each is sent back unchanged, a newer value replaces an older one, and one for another domain, or for a path that
-does not cover the Socket.IO path, is not sent there; secure ones are sent over plain HTTP, as to localhost. If the
-server limits requests (429, or 503 with `Retry-After`), the suite waits, up to 90 s for one request, and then runs one
-check at a time. `--wait SECONDS` waits for a server that is starting.
+**HTTP.** The suite follows no redirects, on any transport, so that no secret is sent to another host. It ignores the
+proxies of the environment (`HTTP_PROXY`). It reads at most 4 MB of an answer. It keeps cookies as browsers do: it
+sends each back unchanged, a newer value replaces an older one, and a cookie for another domain, or for a path that
+does not cover the Socket.IO path, is not sent there. It sends secure cookies over plain HTTP too, as browsers do to
+localhost. If the server limits requests (429, or 503 with `Retry-After`), the suite waits, up to 90 s for one
+request, and then runs one check at a time. With `--wait SECONDS` it waits for a server that is starting.
 """
 VARIABLES = """\
-A text of a request may name variables in braces; there are no expressions. Besides those below, a recipe knows what
-its earlier requests captured; every recipe but `[register]` and `[login]` what the login captured; and those about
-a session what `[session.open]` captured. `{actor}` is the role, `{run}` the name of the run, `{user}` the server's
-id of the sender, `{member}` and `{member-name}` id and username of whom it is about.
+The texts of a request can name variables in braces. There are no expressions. `{actor}` is the role, `{run}` the name
+of the run, `{user}` the server's id of the sender, `{member}` and `{member-name}` are the id and the username of the
+user whom the request is about. Besides the variables of the table, a request knows what earlier requests of its
+section captured. All sections but `[register]` and `[login]` know what the login captured. Sections about a session
+know what `[session.open]` captured.
 """
 
 
@@ -161,7 +163,7 @@ def target_file() -> str:
         "",
         TARGET_FILE,
         "",
-        "## What stands where",
+        "## Sections",
         "",
         *_table(("Section", "What it is for"), ((f"`{_head(n, s)}`", s["description"]) for n, s in sections.items())),
     ]
@@ -174,7 +176,7 @@ def target_file() -> str:
         (f"`[{name}]`", ", ".join(f"`{{{v}}}`" for v in known), f"`{must}`" if must else "")
         for name, (known, must) in RECIPES.items()
     )
-    lines += [*_table(("Recipe", "Variables", "Must capture"), rows), "", *_adapter()]
+    lines += [*_table(("Section", "Variables", "Must capture"), rows), "", *_adapter()]
     return "\n".join([*lines, ""])
 
 

@@ -33,7 +33,7 @@ class StepRefused(Exception):  # noqa: N818
 
 
 def _what_to_do(answer: HttpAnswer) -> str:
-    """Say what to do about an answer that was not expected, where its status tells that; empty otherwise."""
+    """Say what to do about an answer that was not expected, where its status says that; empty otherwise."""
     if pause_wanted(answer) is not None:
         return "; raise the server's rate limit for the run"
     if 300 <= answer.status < 400:
@@ -120,8 +120,8 @@ class HttpRunner:
         else:
             answer = await self.target.rate_limit.within(self._turns[name], ask)
         if not (answer.status in step.expect if step.expect else 200 <= answer.status < 300):
-            told = redact(f"{what} was answered {answer.status} {answer.text.strip()}")[: 2 * _SHOWN].rstrip()
-            raise StepRefused(told + redact(_what_to_do(answer)))
+            answered = redact(f"{what} was answered {answer.status} {answer.text.strip()}")[: 2 * _SHOWN].rstrip()
+            raise StepRefused(answered + redact(_what_to_do(answer)))
         try:
             return {variable: capture(answer, source) for variable, source in step.capture.items()}
         except NotThere as missing:
@@ -142,9 +142,9 @@ class HttpRunner:
             allow_redirects=False,
         ) as answer:
             text = await read_text(answer)
-            told = answer.headers.getall("Set-Cookie", ())
+            headers_set = answer.headers.getall("Set-Cookie", ())
             self._kept_back.setdefault(who, {}).update(
-                why_not_sent(header, URL(url), URL(self.target.socket)) for header in told
+                why_not_sent(header, URL(url), URL(self.target.socket)) for header in headers_set
             )
             return HttpAnswer(answer.status, text, answer.headers, self.cookies(who))
 

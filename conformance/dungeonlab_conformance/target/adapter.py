@@ -1,4 +1,4 @@
-"""For what a target's file cannot say: a Python class, named in the file as ``adapter = "my_pkg.my_mod:MyTarget"``.
+"""A Python class for what a target file cannot say, named in the file as ``adapter = "my_pkg.my_mod:MyTarget"``.
 
     from dungeonlab_conformance.adapter import Adapter
 
@@ -6,8 +6,8 @@
         async def open_session(self, host, label):
             return {"session": await my_own_client.create(label, cookies=host.cookies)}
 
-What a class does not define is done as the file says. Any exception out of it, an exit too, and any value that is not
-as said below means that the stage could not be set: exit code 3, and nothing that counts against the server.
+What the class does not define is done as the file says. If a method raises an exception, ends the process, or returns
+another value than described below, the stage could not be set: exit code 3, and nothing counts against the server.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Adapter:
-    """What may be done to a target by code of your own; override what you need. One is made for each run.
+    """What your own code may do to a target. Override what you need. Each run makes one instance.
 
     An `Identity` has `name` (as in ``[actors]``), `user` (the server's id), `cookies` (by name) and `variables`
     (texts of your own, kept with it).
@@ -40,35 +40,35 @@ class Adapter:
         self.target = target
 
     async def log_in(self, identity: Identity, account: Account | None) -> None:
-        """Log somebody in: fill in `identity.user` and `identity.cookies`.
+        """Log a user in: fill in `identity.user` and `identity.cookies`.
 
-        `account` is what ``[actors]`` says of `identity.name`; None if there is nothing, and an account is to be
-        made. Called once more for the same name when a second, independent login is needed, with the `variables`
-        that the first one left behind.
+        `account` is the entry of ``[actors]`` for `identity.name`; None if there is no entry, and an account must be
+        made. This method is called again for the same name when a second, independent login is needed, with the
+        `variables` that the first login left.
         """
         raise NotImplementedError
 
     async def log_out(self, identity: Identity) -> None:
-        """End one login: its cookie is to be dead afterwards."""
+        """End one login. Its cookie must not be valid afterwards."""
         raise NotImplementedError
 
     async def open_session(self, host: Identity, label: str) -> Mapping[str, str]:
-        """Open a game session with `host` as game master and nobody else; return ``{"session": its id, ...}``.
+        """Open a game session with `host` as game master and no other member; return ``{"session": its id, ...}``.
 
-        Whatever else is returned is handed to the later steps as `place`; an ``"encounter"`` saves opening one.
+        Everything returned is passed to the later methods as `place`. With an ``"encounter"``, none is opened.
         """
         raise NotImplementedError
 
     async def close_session(self, host: Identity, session: str, place: Mapping[str, str]) -> None:
-        """Clear a session away with all that is in it."""
+        """Delete a session with everything in it."""
         raise NotImplementedError
 
     async def add_member(self, host: Identity, session: str, member: Identity, place: Mapping[str, str]) -> None:
-        """Make somebody a participant."""
+        """Make a user a participant."""
         raise NotImplementedError
 
     async def remove_member(self, host: Identity, session: str, member: Identity, place: Mapping[str, str]) -> None:
-        """End somebody's membership."""
+        """End a user's membership."""
         raise NotImplementedError
 
     async def open_encounter(self, host: Identity, session: str, label: str, place: Mapping[str, str]) -> str:
@@ -76,11 +76,11 @@ class Adapter:
         raise NotImplementedError
 
     async def close_encounter(self, host: Identity, session: str, encounter: str, place: Mapping[str, str]) -> None:
-        """Clear an encounter away; only called for sessions that stay."""
+        """Delete an encounter; only called for sessions that are kept."""
         raise NotImplementedError
 
     async def close(self) -> None:
-        """Let go of whatever this holds; called once, at the end of the run."""
+        """Release what this instance holds; called once, at the end of the run."""
 
 
 def defines(adapter: Adapter | type[Adapter] | None, act: str) -> bool:
@@ -105,7 +105,7 @@ async def foreign_code(act: str, limit: float, secrets: Secrets) -> AsyncIterato
         raise
     except TimeoutError:
         raise _failed(act, f"took longer than {limit:.0f} s, or gave up waiting") from None
-    except BaseException as error:  # whatever an adapter raises, it is no fault of ours and no finding about the server
+    except BaseException as error:  # neither a fault of the suite nor a finding about the server
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise

@@ -1,4 +1,4 @@
-"""The address of a server, as somebody typed it: what is wrong with it, and what of it may be seen."""
+"""The address of a server, as a user wrote it: what is wrong with it, and what of it may be shown."""
 
 from __future__ import annotations
 

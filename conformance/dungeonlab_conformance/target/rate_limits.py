@@ -47,7 +47,7 @@ class Turn:
 class RateLimit:
     """What is known of a server's limit: how often it was `reached` in this run.
 
-    `on_wait` is called with the seconds of each wait before it begins, so that whoever plays scenes can give them more
+    `on_wait` is called with the seconds of each wait before it begins, so that the run can give its scenes more
     time and play fewer at once.
     """
 
@@ -86,20 +86,20 @@ def prolong(patience: asyncio.Timeout, seconds: float) -> None:
 
 def pause_wanted(answer: Limited) -> float | None:
     """Return for how many seconds an answer asks to wait, NaN if it does not say; None if it does not ask for that."""
-    told = answer.headers.get("Retry-After", "").strip()
-    if answer.status == 503 and not told:
+    given = answer.headers.get("Retry-After", "").strip()
+    if answer.status == 503 and not given:
         return None
     if answer.status not in (429, 503):
         return None
     try:
-        seconds = float(told)
+        seconds = float(given)
     except ValueError:
-        seconds = _until(told, answer.headers.get("Date", ""))
+        seconds = _until(given, answer.headers.get("Date", ""))
     return seconds if 0 <= seconds < math.inf else math.nan
 
 
 def _until(date: str, now: str) -> float:
-    """Return the seconds from one HTTP date to another, by the server's own clock if it tells that; NaN for none."""
+    """Return the seconds from one HTTP date to another, which may be missing: then to this clock's. NaN for no date."""
     try:
         then = parsedate_to_datetime(date)
         try:

@@ -1,4 +1,4 @@
-"""Who plays whom: the roles of a scene, given to the accounts there are by what those are members of.
+"""Roles: which account plays which role of a scene, by what the accounts are members of.
 
 With an account for each role, each plays itself. With fewer, another one may stand in, as long as nothing a
 scene could find out about it would be wrong: an account plays one role in a scene, and belongs where the role

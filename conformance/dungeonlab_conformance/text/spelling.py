@@ -1,4 +1,4 @@
-"""What somebody may have meant by a name that does not exist, for messages. Knows nothing of what the names are of."""
+"""Which name was perhaps meant by one that does not exist, for messages. Knows nothing of what the names are of."""
 
 from __future__ import annotations
 

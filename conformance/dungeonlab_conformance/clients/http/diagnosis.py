@@ -1,6 +1,6 @@
 """Says in one sentence why there is no server to judge at an address, and what to change, by keys of the target file.
 
-`of_error` explains requests that failed, `of_answer` answers that are no handshake. What a failure does not tell is
+`of_error` explains requests that failed, `of_answer` answers that are no handshake. What a failure does not say is
 found out by one bare connection to the same port, which carries nothing of the target's: no cookie and no header.
 """
 
@@ -167,10 +167,10 @@ def _is_old(text: str) -> bool:
     if _OLD_OPEN.match(text):
         return True
     try:
-        told = json.loads(text)
+        said = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(told, dict) and told.get("code") == 5  # "Unsupported protocol version"
+    return isinstance(said, dict) and said.get("code") == 5  # "Unsupported protocol version"
 
 
 async def _speaks(url: URL, *, secure: bool) -> bool:

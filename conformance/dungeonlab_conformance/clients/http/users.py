@@ -176,7 +176,7 @@ class HttpUsers:
         user = await self.anonymous(name)
         made = await user.send("register", user.credentials)
         if not isinstance(made.get("id"), str):
-            raise Unjudged(f"registering {name} told no id: {made}")
+            raise Unjudged(f"registering {name} was answered without an id: {made}")
         user.id = made["id"]
         return user
 
@@ -184,7 +184,7 @@ class HttpUsers:
         """Open a session of the host's with these members; return its id."""
         made = await host.send("openSession", {"name": f"conformance-{_RUN}"})
         if not isinstance(made.get("id"), str):
-            raise Unjudged(f"opening a session told no id: {made}")
+            raise Unjudged(f"opening a session was answered without an id: {made}")
         for member in members:
             await host.send("enrolParticipant", sessionId=made["id"], userId=member.id)
         session: str = made["id"]

@@ -150,7 +150,7 @@ def _adapter(document: Document, file: TargetFile) -> type[Adapter] | None:
         sys.path.insert(0, folder)
     try:
         found = getattr(importlib.import_module(module), name, None)
-    except BaseException as error:  # whatever somebody else's module raises as it is imported; it may even exit
+    except BaseException as error:  # whatever a user's module raises as it is imported; it may even exit
         what = document.fault(("adapter",), f"{module} cannot be imported: {sentence_of(error)}")
         missing = isinstance(error, ModuleNotFoundError) and module.startswith(error.name or module)
         raise what if missing else AdapterFault(str(what)) from None

@@ -14,7 +14,7 @@ from dungeonlab_conformance.text import files, toml
 from dungeonlab_conformance.text.toml import KeyPath
 from dungeonlab_conformance.text.tree import with_texts
 
-_MOST = 256 << 10  # bytes of a file; the longest of ours has six thousand
+_MOST = 256 << 10  # bytes of a file; that of a whole example has six thousand
 _REFERENCE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 
 

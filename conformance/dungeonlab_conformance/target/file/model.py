@@ -52,7 +52,7 @@ class Tls(Table):
 
     verify: bool = Field(True, description="Whether its certificate must be valid.")
     ca: Some | None = Field(
-        None, description="A file of certificate authorities to trust in place of the system's, beside this file."
+        None, description="A file of certificate authorities to trust in place of the system's, relative to this file."
     )
 
 
@@ -60,55 +60,54 @@ class Server(Table):
     """Where the server is."""
 
     url: Some = Field(
-        description="Scheme, host and port, and whatever else stands before the path of its HTTP requests."
+        description="Scheme, host and port, and the path before that of its HTTP requests, if there is one."
     )
     path: Path = Field("/socket.io/", description="The Socket.IO path, without the prefix.")
     prefix: Annotated[str, Field(pattern=PREFIX)] | None = Field(
         None,
-        description="What a proxy adds before every path, such as `/vtt`. The Socket.IO path and all HTTP requests go "
-        "behind it. Without it the Socket.IO path is right behind host and port, even if `url` has a path.",
+        description="What a proxy adds before every path, such as `/vtt`: before the Socket.IO path and before the "
+        "path of all HTTP requests. Without it the Socket.IO path follows host and port directly, even if "
+        "`url` has a path.",
     )
     transports: Annotated[list[Literal["websocket", "polling"]], *Distinct] = Field(
         ["websocket", "polling"],
         min_length=1,
-        description="The transports it serves; the first is the one that most scenes use.",
+        description="The transports that the server offers. Most scenes use the first one.",
     )
-    headers: Texts = Field({}, description="Headers sent with every request, those that open a connection included.")
+    headers: Texts = Field({}, description="Headers sent with every request, including those that open a connection.")
     tls: Tls = Tls()
 
 
 class Actor(Table):
-    """One account. Secrets belong into the environment: `password = "${ALICE_PASSWORD}"`."""
+    """One account. Keep secrets in the environment: `password = "${ALICE_PASSWORD}"`."""
 
-    username: str = Field("", description="Its name, for `{username}`; the role's if left out.")
-    password: Some | None = Field(None, description="Its password, for `{password}`. Never shown.")
-    cookie: Some | None = Field(None, description="In place of a login: its cookie, `name=value`. Never shown.")
-    user: Some | None = Field(None, description="The server's id for it, where no step captures that.")
+    username: str = Field("", description="The account's name, for `{username}`. Default: the name of the role.")
+    password: Some | None = Field(None, description="The account's password, for `{password}`. Never shown.")
+    cookie: Some | None = Field(None, description="A cookie in place of a login, as `name=value`. Never shown.")
+    user: Some | None = Field(None, description="The server's id of the account, if no request captures it.")
 
 
 class Request(Table):
-    """One HTTP request. Texts are templates: `{session}` stands for a variable, `{{` for a brace."""
+    """One HTTP request. Its texts are templates: `{session}` stands for a variable, `{{` for a brace."""
 
     model_config = ConfigDict(json_schema_extra={"not": {"required": ["json", "form"]}})
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field("POST", description="The method.")
-    path: Path = Field(
-        description="What to ask for, behind `server.url` and its prefix; variables are escaped for a path."
-    )
+    path: Path = Field(description="The path, after `server.url` and its prefix. Variables are escaped for a path.")
     body: Any = Field(None, alias="json", description="The body, as JSON.")
     form: Texts | None = Field(None, description="The body, as a form.")
     headers: Texts = Field({}, description="Headers for this request.")
     expect: Statuses | None = Field(
         None,
-        description="The status, or a list of those, that means it worked; any 2xx if left out. Redirects are not "
-        "followed: a login that answers with one expects 302.",
+        description="The status that means success, or a list of such statuses. Default: any 2xx. Redirects are not "
+        "followed: a login that answers with a redirect expects 302.",
     )
     capture: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=SOURCE)]] = Field(
         {},
-        description="Variables to take from the answer: a JSON pointer (`/data/id`), `cookie:NAME`, `header:NAME`, or "
-        "`input:NAME` for a field of an HTML form.",
+        description="Variables taken from the answer. Each is a JSON pointer (`/data/id`), `cookie:NAME`, "
+        "`header:NAME`, or `input:NAME` for a field of an HTML form.",
     )
-    by: Literal["gamemaster", "member"] = Field("gamemaster", description="In `[membership]`: who sends it.")
+    by: Literal["gamemaster", "member"] = Field("gamemaster", description="In `[membership]`: who sends the request.")
 
     @model_validator(mode="after")
     def _one_body(self) -> Self:
@@ -118,9 +117,9 @@ class Request(Table):
 
 
 class Command(Table):
-    """A command that prints a cookie, run in the folder of this file for each account."""
+    """A command that prints a cookie. It is run in the folder of this file, once for each login."""
 
-    command: list[str] = Field(min_length=1, description="The program and its arguments, as templates.")
+    command: list[str] = Field(min_length=1, description="The program and its arguments. They are templates.")
 
 
 def _kind_of_requests(given: Any) -> str | None:
@@ -137,72 +136,72 @@ Requests = Annotated[One | Several, _by_kind]
 
 
 class Csrf(Table):
-    """A double-submit cookie, whose value goes into a header of every request but GET."""
+    """A double-submit cookie. Its value is sent in a header of every request except GET."""
 
     cookie: Some = Field(description="The cookie's name.")
     header: Some = Field(description="The header's name.")
-    path: Path | None = Field(None, description="What to GET first if the cookie is not there yet.")
+    path: Path | None = Field(None, description="The path to GET first if there is no cookie yet.")
 
 
 class Session(Table):
-    """How game sessions are made. Everything is done by the game master."""
+    """How game sessions are made. The game master sends all requests."""
 
     per: Literal["check", "run"] = Field(
         "check",
-        description="Whether each check gets a session of its own, or two are made for a whole run (for each lane of "
-        "checks that go on side by side).",
+        description="`check`: each check gets a session of its own. `run`: two sessions are made for the whole run, "
+        "for each lane of checks that run side by side.",
     )
     open: Requests | None = Field(
         None,
-        description="Opens a session named `{label}`; captures `session`. Other captures can be named in later steps "
-        "about it. If it comes with an encounter, capture `encounter`.",
+        description="Opens a session named `{label}`; captures `session`. Later requests about the session can use "
+        "other captures. If the session comes with an encounter, capture `encounter`.",
     )
-    close: Requests | None = Field(None, description="Clears a session away, with all that is in it.")
+    close: Requests | None = Field(None, description="Deletes a session with everything in it.")
 
 
 class Membership(Table):
-    """Who belongs to a session."""
+    """How users become and cease to be members of a session."""
 
     add: Requests | None = Field(
-        None, description='Makes `{member}` a participant of `{session}`; `by = "member"` has the new member ask.'
+        None,
+        description='Makes `{member}` a participant of `{session}`. With `by = "member"` the new member sends the '
+        "request.",
     )
-    remove: Requests | None = Field(None, description="Ends that.")
+    remove: Requests | None = Field(None, description="Ends a membership.")
 
 
 class Encounter(Table):
-    """Maps in a session."""
+    """How encounters, the maps of a session, are made."""
 
     open: Requests | None = Field(None, description="Opens an encounter in `{session}`; captures `encounter`.")
-    close: Requests | None = Field(
-        None, description="Clears an encounter away; for sessions that are not closed themselves."
-    )
+    close: Requests | None = Field(None, description="Deletes an encounter, for sessions that are not closed.")
 
 
 class StaticSession(Table):
     """One session."""
 
     id: Some = Field(description="Its id.")
-    gamemaster: Role = Field("gamemaster", description="Who of `[actors]` is its game master.")
-    members: Annotated[list[Role], *Distinct] = Field(description="Who of `[actors]` is a participant.")
+    gamemaster: Role = Field("gamemaster", description="The game master, a role of `[actors]`.")
+    members: Annotated[list[Role], *Distinct] = Field(description="The participants, roles of `[actors]`.")
     encounters: Annotated[list[Some], *Distinct] = Field(
-        [], description="Ids of its encounters. The tokens a run makes in them are deleted at its end."
+        [], description="The ids of its encounters. The tokens that a run makes in them are deleted at its end."
     )
     exclusive: bool = Field(
         False,
-        description="A promise that nobody else speaks in it during a run; without it, broadcasts that the suite did "
-        "not cause do not count against the server.",
+        description="A promise that no other client uses the session during a run. Without it, broadcasts that the "
+        "suite did not cause do not count against the server.",
     )
 
 
 class Timeouts(Table):
-    """How long to wait, in seconds; `--timeout` scales all of it."""
+    """Time limits in seconds. `--timeout` scales all of them."""
 
-    answer: Seconds = Field(4, description="For an answer or a delivery.")
-    quiet: Seconds = Field(0.5, description="For what comes late, at the end of a run.")
+    answer: Seconds = Field(4, description="How long to wait for an answer or a delivery.")
+    quiet: Seconds = Field(0.5, description="How long to wait at the end of a run for messages that come late.")
 
 
 class Capabilities(Table):
-    """Which optional parts there are."""
+    """Which optional parts the server has."""
 
     leave_session: bool = Field(True, description="The event `leave-session`.")
     chat_message: bool = Field(True, description="The event `chat-message`.")
@@ -217,7 +216,7 @@ class Acknowledgements(Table):
     """The shape of acknowledgements."""
 
     data: Literal["nested", "top-level"] = Field(
-        "nested", description="Where an acknowledgement's own properties are: in `data`, or beside `success`."
+        "nested", description="Where the properties of an acknowledgement are: in `data`, or beside `success`."
     )
     rename: Texts = Field(
         {}, description='The protocol\'s name for a property that the server calls otherwise: `message = "error"`.'
@@ -233,55 +232,57 @@ class Broadcast(Table):
 
 
 class Dialect(Table):
-    """Where the server puts things otherwise than the protocol."""
+    """Where the server differs from the protocol in names and shapes."""
 
     events: dict[RequestName, Some] = Field({}, description="The server's names for requests.")
     broadcasts: dict[BroadcastName, Some] = Field({}, description="The server's names for the events it sends.")
     arguments: dict[BareName, Literal["sessionId", "userId"]] = Field(
-        {}, description="For a request that takes a bare value in place of the object: the property that the value is."
+        {},
+        description="Requests that take a bare value in place of an object, each with the property that is the value.",
     )
     ack: Acknowledgements = Acknowledgements()
     broadcast: dict[BroadcastName, Broadcast] = Field(
-        {}, description="The shape of what the server sends, by the protocol's name of the event."
+        {}, description="The shape of events that the server sends, by the protocol's name of the event."
     )
 
 
 class TargetFile(Table):
-    """Which server is judged, who logs in, and how a stage is set on it."""
+    """Which server is judged, which accounts log in, and how sessions are made on it."""
 
     model_config = ConfigDict(title="dungeonlab-target.toml")
 
     adapter: Annotated[str, Field(pattern=ADAPTER)] | None = Field(
         None,
-        description="A Python class for what this file cannot say, as `package.module:Class`; it is looked for beside "
-        "this file first. See `dungeonlab_conformance.target.adapter`.",
+        description="A Python class for what this file cannot say, as `package.module:Class`. It is looked for beside "
+        "this file first. See `dungeonlab_conformance.adapter`.",
     )
     server: Server
     actors: dict[Role, Actor] = Field(
         {},
-        description="The accounts there are, by the role each plays: `gamemaster`, `alice` and `bob` (members), "
-        "`carol` (member of both sessions), `dave` (of the second one only), `mallory` (of none). With fewer, "
-        "others stand in where that shows the same: `gamemaster`, `alice`, `bob` and `dave` lose the least. "
-        "They should be members of nothing but what the suite puts them into or `[[static-session]]` names. "
-        "Left out where `[register]` makes accounts.",
+        description="The accounts, by the role each plays: `gamemaster`, `alice` and `bob` (members), `carol` (member "
+        "of both sessions), `dave` (member of the second session only), `mallory` (member of none). If "
+        "there are fewer, one account plays another role where that shows the same; with four, let them "
+        "be `gamemaster`, `alice`, `bob` and `dave`. They should be members of no other session than "
+        "those that the suite puts them into or `[[static-session]]` names. Leave this section out if "
+        "`[register]` makes accounts.",
     )
     registration: Requests | None = Field(
         None,
         alias="register",
-        description="Makes an account with `{username}` and `{password}`, which the suite invents, and logs it in; "
-        "captures `user`, the server's id for it, unless `[whoami]` does. Several requests: write `[[register]]` for "
-        "each.",
+        description="Makes an account with a `{username}` and a `{password}` that the suite invents, and logs it in. "
+        "Captures `user`, the server's id of the account, unless `[whoami]` does. For several requests "
+        "write `[[register]]` before each.",
     )
     login: Annotated[One | Several | Login, _by_kind] | None = Field(
         None,
-        description="Logs an account in; captures `user`, unless `[whoami]` does or `[actors]` knows it. Or `command`, "
-        "which prints a cookie.",
+        description="Logs an account in. Captures `user`, unless `[whoami]` does or `[actors]` has it. In place of "
+        "requests, `command` names a program that prints a cookie.",
     )
     whoami: Requests | None = Field(
-        None, description="Asked by somebody logged in; captures `user`, the server's id for them."
+        None, description="Asks which account is logged in; captures `user`, the server's id of the account."
     )
-    logout: Requests | None = Field(None, description="Ends a login: its cookie is to be dead afterwards.")
-    unregister: Requests | None = Field(None, description="Takes an account away that `[register]` made.")
+    logout: Requests | None = Field(None, description="Ends a login. Its cookie must not be valid afterwards.")
+    unregister: Requests | None = Field(None, description="Deletes an account that `[register]` made.")
     csrf: Csrf | None = None
     session: Session = Session()
     membership: Membership = Membership()
@@ -290,17 +291,18 @@ class TargetFile(Table):
         [],
         min_length=1,
         max_length=2,
-        description="Ready-made sessions, for servers that offer no way of making them. Two at most: with one, nothing "
-        "can be judged that needs a second. Checks then go on one at a time.",
+        description="Ready-made sessions, for servers on which the suite cannot make any. There may be two; with one, "
+        "requirements that need a second session are skipped. Checks then run one at a time.",
     )
     timeouts: Timeouts = Timeouts()
     capabilities: Capabilities = Field(
         Capabilities(),
-        description="Which optional parts there are. What is not there is skipped, by name; conformance to the whole "
-        "protocol cannot be claimed then.",
+        description="Which optional parts the server has. Requirements on missing parts are skipped, by name, and "
+        "conformance to the whole protocol cannot be claimed.",
     )
     dialect: Dialect = Field(
         Dialect(),
-        description="Where the server puts things otherwise than the protocol. Each difference that shows is reported "
-        "once, as what it breaks; everything else is judged as if there were none.",
+        description="Where the server differs from the protocol in names and shapes. Each difference that shows is "
+        "reported once, as the requirement it breaks. Everything else is judged as if there were no "
+        "difference.",
     )
