@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from tests.serving import reference_server
 from tests.workflows import copy_checkout, git
+
+os.environ.pop("PYTEST_ADDOPTS", None)  # it is for this pytest, not for those that tests start
 
 _LONG = (
     "mutants",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -38,6 +39,17 @@ def test_every_text_is_as_the_editor_configuration_says() -> None:
         file = ROOT / name
         text = file.read_bytes().decode("utf-8") if file.is_file() else ""
         assert not re.search(r"\r|[ \t]$|^\t|[^\n]\Z", text, re.MULTILINE), name
+
+
+def test_pytest_works_under_a_debugger() -> None:
+    """Of its own accord it stays in one process; where tests are shared out, tox and .ci/run do so in the same way."""
+    command = [sys.executable, "-m", "pytest", "--pdb", "-q", "tests/spec/test_laws.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    shared = [
+        re.findall(r"PYTEST_ADDOPTS ?= ?'?(--[^'\n]+)", (ROOT / f).read_text("utf-8")) for f in ("tox.ini", ".ci/run")
+    ]
+    assert shared[0] == shared[1] != []
 
 
 def test_what_runs_leave_behind_is_ignored() -> None:
