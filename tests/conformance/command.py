@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.conformance import zygote
+
 COMMAND = (sys.executable, "-m", "dungeonlab_conformance")
 _OURS = ("GITHUB_", "CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")  # what a developer's shell or a CI may set
+_INTERPRETER = ("PYTHON", "LC_", "LANG")  # variables that are heeded when a process starts
 PATIENCE = 60  # seconds, for a busy machine
 
 
@@ -22,7 +25,16 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def command(*args: object, cwd: Path | None = None, code: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end; or a piece of Python in its place, which spoils something and then runs it."""
+    """Run the command to its end; or a piece of Python in its place, which spoils something and then runs it.
+
+    The process is a fork of one that has done the imports, unless the interpreter itself is to start otherwise.
+    """
+    if (
+        not code
+        and not any(name.startswith(_INTERPRETER) for name in more)
+        and "COVERAGE_PROCESS_CONFIG" not in os.environ
+    ):
+        return zygote.run([str(arg) for arg in args], cwd, environment(**more), PATIENCE)
     words = (sys.executable, "-c", code) if code else COMMAND
     return subprocess.run(
         [*words, *map(str, args)],
