@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.conformance import zygote
 COMMAND = (sys.executable, "-m", "dungeonlab_conformance")
 _OURS = ("GITHUB_", "CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")  # what a developer's shell or a CI may set
 _INTERPRETER = ("PYTHON", "LC_", "LANG")  # variables that are heeded when a process starts
-PATIENCE = 60  # seconds, for a busy machine
+PATIENCE = 120  # seconds, for a busy machine
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -29,21 +29,26 @@ def command(*args: object, cwd: Path | None = None, code: str = "", **more: str)
 
     The process is a fork of one that has done the imports, unless the interpreter itself is to start otherwise.
     """
-    if (
-        not code
-        and not any(name.startswith(_INTERPRETER) for name in more)
-        and "COVERAGE_PROCESS_CONFIG" not in os.environ
-    ):
-        return zygote.run([str(arg) for arg in args], cwd, environment(**more), PATIENCE)
-    words = (sys.executable, "-c", code) if code else COMMAND
+    if code:
+        return _executed((sys.executable, "-c", code, *map(str, args)), cwd, environment(**more))
+    return run_command([str(arg) for arg in args], cwd, environment(**more))
+
+
+def run_command(
+    words: Sequence[str], folder: Path | None, variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end in a folder, with just these variables."""
+    changed = {name for name in variables.keys() | os.environ.keys() if variables.get(name) != os.environ.get(name)}
+    if "COVERAGE_PROCESS_CONFIG" in os.environ or any(name.startswith(_INTERPRETER) for name in changed):
+        return _executed((*COMMAND, *words), folder, variables)
+    return zygote.run(words, folder, variables, PATIENCE)
+
+
+def _executed(
+    words: Sequence[str], folder: Path | None, variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*words, *map(str, args)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment(**more),
-        timeout=PATIENCE,
-        check=False,
+        words, capture_output=True, text=True, cwd=folder, env=variables, timeout=PATIENCE, check=False
     )
 
 

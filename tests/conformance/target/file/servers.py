@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from tests.conformance.command import run_command
 
 TAVERN = Path(__file__).resolve().parents[4] / "examples" / "tavern"
 PASSWORD = "open-sesame-4711"
@@ -21,15 +22,8 @@ FOUR = ("gamemaster", "alice", "bob", "dave")
 
 def command(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line as a user does, in a folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "dungeonlab_conformance", *words],
-        cwd=folder,
-        env={**os.environ, "NO_COLOR": "1", "TAVERN_PASSWORD": PASSWORD, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    variables = {**os.environ, "NO_COLOR": "1", "TAVERN_PASSWORD": PASSWORD, **environment}
+    return run_command(words, folder, variables)
 
 
 @contextmanager
