@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.cookies import CookieError
 from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.clients.http.client import Unreadable, read_text, session_for
+from dungeonlab_conformance.clients.http.client import Unreadable, new_connector, read_text, session_for
 from dungeonlab_conformance.clients.http.cookies import sent_to, why_not_sent
 from dungeonlab_conformance.clients.http.diagnosis import reason
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
@@ -43,11 +43,13 @@ def _what_to_do(answer: HttpAnswer) -> str:
 
 
 class HttpRunner:
-    """One HTTP session per identity, and the steps taken on them."""
+    """One HTTP session per identity, and the steps taken on them, over connections that all of them share."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self._https: dict[Identity, aiohttp.ClientSession] = {}
+        self._connector: aiohttp.TCPConnector | None = None  # made when it is first needed
+        self._given: set[Identity] = set()  # who has been given cookies that are not theirs yet
         self._kept_back: dict[Identity, dict[str, str]] = {}  # by cookie: why it is not sent, if it is not
         self._hidden = 0  # cookies that were renewed
         self._turns: defaultdict[str, Turn] = defaultdict(Turn)  # of steps that come too often, by name
@@ -64,7 +66,8 @@ class HttpRunner:
             try:
                 doer = member if step.by == "member" and member is not None else who
                 found.update(await self._one(name, step, doer, {**doer.variables, **known, **found}))
-                if name != "logout":  # whose cookies are to be tried once more, when they are dead
+                if name != "logout" and doer in self._given:  # those of a logout are to be tried when they are dead
+                    self._given.remove(doer)
                     self._renew(doer)
             except Undefined as undefined:
                 raise TargetFault(f"{name}: {undefined}") from None
@@ -94,8 +97,10 @@ class HttpRunner:
             who.cookies[name] = value
 
     async def close(self) -> None:
-        """Close every HTTP session."""
+        """Close every HTTP session, and what they share."""
         await asyncio.gather(*(http.close() for http in self._https.values()))
+        if self._connector is not None:
+            await self._connector.close()
 
     async def _one(self, name: str, step: HttpRequestStep, who: Identity, known: Mapping[str, str]) -> dict[str, str]:
         path = fill(step.path, {key: quote(value, safe="", errors="surrogatepass") for key, value in known.items()})
@@ -142,7 +147,7 @@ class HttpRunner:
             allow_redirects=False,
         ) as answer:
             text = await read_text(answer)
-            headers_set = answer.headers.getall("Set-Cookie", ())
+            headers_set = self._set_cookies(answer, who)
             self._kept_back.setdefault(who, {}).update(
                 why_not_sent(header, URL(url), URL(self.target.socket)) for header in headers_set
             )
@@ -155,12 +160,21 @@ class HttpRunner:
         if csrf.cookie not in self.cookies(who) and csrf.path is not None:
             async with self._http(who).get(self.target.base + csrf.path, allow_redirects=False) as answer:
                 await read_text(answer)
+                self._set_cookies(answer, who)
         value = self.cookies(who).get(csrf.cookie)
         return {csrf.header: value} if value else {}
 
+    def _set_cookies(self, answer: aiohttp.ClientResponse, who: Identity) -> Sequence[str]:
+        headers = answer.headers.getall("Set-Cookie", ())
+        if headers:
+            self._given.add(who)
+        return headers
+
     def _http(self, who: Identity) -> aiohttp.ClientSession:
+        if self._connector is None:
+            self._connector = new_connector(self.target.verify)
         if who not in self._https:
-            self._https[who] = session_for(self.target, who)
+            self._https[who] = session_for(self.target, who, self._connector)
         return self._https[who]
 
     def take_cookies(self, who: Identity) -> None:

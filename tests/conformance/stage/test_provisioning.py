@@ -50,6 +50,22 @@ async def test_an_idle_connection_is_not_used_again(
     assert len(seen) == connections
 
 
+async def test_users_share_the_connections_of_their_http_requests(reference_url: str) -> None:
+    """What is done over HTTP, one request after the other, goes over one connection; cookies are each user's own."""
+    provisioner = Provisioner(Target(reference_url))
+    try:
+        alice, bob = await provisioner.log_in("alice", 0), await provisioner.log_in("bob", 0)
+        session = (await provisioner.open_session(alice, "one"))["session"]
+        await provisioner.add_member(alice, session, bob, {})
+        connector = provisioner._steps._connector
+        assert connector is not None
+        assert [len(idle) for idle in connector._conns.values()] == [1]
+    finally:
+        await provisioner.close()
+    assert alice.user != bob.user
+    assert alice.cookies != bob.cookies
+
+
 async def test_an_id_that_is_half_a_surrogate_pair_is_no_failure_of_the_suite() -> None:
     """A server may give out such ids, in JSON; the request that names one is made, and judged by its answer."""
 

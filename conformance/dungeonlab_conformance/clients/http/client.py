@@ -42,15 +42,25 @@ class Unreadable(aiohttp.ClientPayloadError):
     """The body of an answer cannot be read; the message says why, as in "answered more than 4 MB"."""
 
 
+def new_connector(verify: bool | str = True) -> aiohttp.TCPConnector:
+    """Return a new pool of connections; one that is idle for longer than `IDLE` is closed. `verify` is as below."""
+    return aiohttp.TCPConnector(ssl=True if verify is True else tls(verify), limit=0, keepalive_timeout=IDLE)
+
+
 def new_session(
-    url: str, cookies: Mapping[str, str], headers: Mapping[str, str], verify: bool | str = True
+    url: str,
+    cookies: Mapping[str, str],
+    headers: Mapping[str, str],
+    verify: bool | str = True,
+    connector: aiohttp.TCPConnector | None = None,
 ) -> aiohttp.ClientSession:
     """Return a new HTTP session with a cookie jar of its own. It follows no redirect, on any transport.
 
     `url` is the server's, `cookies` those to send to it, `headers` what goes with every request. `verify` says whether
-    the server's certificate must be valid, or names a file of certificate authorities. Compression is not asked for,
-    and not undone: read bodies with `read_text`. A server may close a connection after any answer without saying so: a
-    request that meets with that is made once more, on a new connection, as browsers do.
+    the server's certificate must be valid, or names a file of certificate authorities. `connector` is a pool that is
+    shared with other sessions, and closed by its owner; without one the session has its own. Compression is not asked
+    for, and not undone: read bodies with `read_text`. A server may close a connection after any answer without saying
+    so: a request that meets with that is made once more, on a new connection, as browsers do.
     """
     jar = Jar(URL(url))
     jar.update_cookies(cookies, URL(url))
@@ -61,7 +71,8 @@ def new_session(
     return aiohttp.ClientSession(
         cookie_jar=jar,
         headers={"Accept-Encoding": "identity", **headers},
-        connector=aiohttp.TCPConnector(ssl=True if verify is True else tls(verify), limit=0, keepalive_timeout=IDLE),
+        connector=new_connector(verify) if connector is None else connector,
+        connector_owner=connector is None,
         trace_configs=[tracing],
         middlewares=(_once_more,),
         auto_decompress=False,
@@ -70,9 +81,12 @@ def new_session(
     )
 
 
-def session_for(target: Target, identity: Identity | None) -> aiohttp.ClientSession:
+def session_for(
+    target: Target, identity: Identity | None, connector: aiohttp.TCPConnector | None = None
+) -> aiohttp.ClientSession:
     """Return a new HTTP session to a target, holding the identity's cookies; see `new_session`."""
-    return new_session(target.url, identity.cookies if identity else {}, target.headers_for(identity), target.verify)
+    cookies = identity.cookies if identity else {}
+    return new_session(target.url, cookies, target.headers_for(identity), target.verify, connector)
 
 
 async def read_text(answer: aiohttp.ClientResponse, limit: int = LONGEST_BODY) -> str:
