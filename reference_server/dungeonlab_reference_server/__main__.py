@@ -105,11 +105,21 @@ def main(
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
     settings = Settings(origins=origins, scrypt_n=int(scrypt_n), **limits)
     try:
-        asyncio.run(_serve(host, port, settings, stop_at_eof))
+        with asyncio.Runner(loop_factory=_fast_loop()) as loops:
+            loops.run(_serve(host, port, settings, stop_at_eof))
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
         click.echo(f"cannot listen on {host}, port {port}: {why.lower()}; choose another --host or --port", err=True)
         raise SystemExit(2) from None
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes a loop of uvloop, where that is installed; None for one of asyncio."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 async def _serve(host: str, port: int, settings: Settings, stop_at_eof: bool) -> None:

@@ -26,7 +26,7 @@ async def reference_server(*options: str) -> AsyncIterator[str]:
         *command("--stop-at-eof", *options),
         stdin=asyncio.subprocess.PIPE,  # never written to: it ends with this process, even one that is killed
         stdout=asyncio.subprocess.PIPE,
-        process_group=0,  # so that Ctrl-C reaches the judge alone, who still has to clear away
+        start_new_session=True,  # so that Ctrl-C reaches the suite alone, which still has to clear away
     )
     assert process.stdout is not None
     try:

@@ -42,8 +42,23 @@ def play(
     gc.collect()  # an earlier run, which remembers itself in circles
     _spare_the_collector()
     runner = Runner(target, chosen, run, on_scene)
-    with nullcontext(signals) if signals else Signals() as heeded:
-        return conclude(asyncio.run(_until_interrupted(runner, heeded)), known)
+    loops = asyncio.Runner(loop_factory=_fast_loop(target))
+    with nullcontext(signals) if signals else Signals() as heeded, loops:
+        return conclude(loops.run(_until_interrupted(runner, heeded)), known)
+
+
+def _fast_loop(target: Target) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes a loop of uvloop, where that is installed; None for one of asyncio.
+
+    A server that is reached by TLS is judged with asyncio's, whose TLS is the interpreter's own.
+    """
+    if target.url.startswith("https:"):
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 @cache

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from typing import Any
 
+import pytest
+import uvloop
 from tests.mutants.judge import served
 
 from dungeonlab_conformance.results.known_failures import Known
@@ -78,6 +81,15 @@ def test_the_first_signal_disturbs_nothing_that_must_be_reported() -> None:
             os.kill(os.getpid(), number)
             assert heeded.came
     assert [signal.getsignal(number) for number in signals.SIGNALS] == before
+
+
+def test_the_loop_is_a_fast_one_where_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for a server that is reached by TLS: that is the interpreter's own."""
+    plain, secure = Target("http://127.0.0.1:9"), Target("https://127.0.0.1:9")
+    assert play._fast_loop(plain) is uvloop.new_event_loop
+    assert play._fast_loop(secure) is None
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert play._fast_loop(plain) is None
 
 
 async def test_outside_of_the_main_thread_signals_are_left_alone() -> None:
