@@ -1,6 +1,6 @@
-"""Answers: that there is one, one only, of the right shape, and where it goes without a callback.
+"""Acknowledgements: each request has one, of the documented shape, or an error event where there is no callback.
 
-Most of these scenes send what is refused, or ask for no callback: a server may die of it, so they are played late.
+Most of these scenes send what is refused, or ask for no callback. A server may die of that, so they come last.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ async def _one_who_may(stage: Stage, event: Event) -> Actor:
 
 @check("acks/success-shape")
 async def an_accepted_request_is_answered_in_shape(stage: Stage, event: Event) -> None:
-    """Alice does it and is told success, with the documented data."""
+    """Alice's request is accepted; the answer says success and holds the documented data."""
     alice = await _one_who_may(stage, event)
     answer = await _answer_of_any_shape(alice, await stage.request(event))
     if not answer.readable:
@@ -47,7 +47,7 @@ async def an_accepted_request_is_answered_in_shape(stage: Stage, event: Event) -
 
 @check("acks/failure-shape", phase="last")
 async def a_refused_request_is_answered_in_shape(stage: Stage, event: Event) -> None:
-    """Alice asks for what does not exist, then sends a text in place of an object; each is told in the envelope."""
+    """Alice asks for what does not exist, and sends text as a payload; each refusal has the documented shape."""
     alice = await _one_who_may(stage, event)
     for request in (for_something_unknown(event, await stage.request(event)), malformed(event)):
         answer = await _answer_of_any_shape(alice, request)
@@ -75,13 +75,13 @@ def _must_be_in_shape(requirement: str, answer: Acknowledgement) -> None:
 
 @check("acks/every-token-operation-answers", phase="last")
 async def every_token_operation_is_answered(stage: Stage, event: Event) -> None:
-    """Alice does it right, then wrong, then mallory tries; each is answered."""
+    """Alice sends a valid and a malformed request, and mallory a valid one; each is answered."""
     await _each_must_be_answered(stage, event)
 
 
 @check("acks/every-other-request-answers", phase="last")
 async def every_other_request_is_answered(stage: Stage, event: Event) -> None:
-    """Alice does it right, then wrong, then mallory tries; each is answered."""
+    """Alice sends a valid and a malformed request, and mallory a valid one; each is answered."""
     await _each_must_be_answered(stage, event)
 
 
@@ -97,7 +97,7 @@ async def _each_must_be_answered(stage: Stage, event: Event) -> None:
 
 @check("acks/many-at-once-are-answered", destructive=1, floods=True)
 async def many_at_once_are_answered(stage: Stage) -> None:
-    """Mallory asks for her profile many times without waiting; each is answered, be it that it was one too many."""
+    """Mallory asks for her profile many times without waiting; each is answered, even when it is one too many."""
     mallory, alice = await stage.connected("mallory", "alice")
     asked = [asyncio.create_task(mallory.try_send_once(profile_request())) for _ in range(MANY)]
     if not any(await asyncio.gather(*asked)):
@@ -134,7 +134,7 @@ async def _catches_up(actor: Actor) -> bool:
 
 @check("acks/exactly-one-answer", phase="last", observe_after=True)
 async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
-    """Alice does it right and wrong by bare frames; for each there is one ACK frame, then and later."""
+    """Alice sends a valid and a malformed request; each is answered by one ACK frame, and by no other later."""
     alice = await stage.raw("alice")
     if event.name != "join-session":
         await alice.try_join(stage.session)
@@ -149,7 +149,7 @@ async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
 
 @check("acks/code-names-the-cause", phase="last")
 async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
-    """A malformed request, and each other cause of refusal the catalogue lists for it, has its own code."""
+    """Each cause of refusal that the catalogue lists, and a malformed request, is refused with its own code."""
     alice = await _one_who_may(stage, event)
     accepted = []
     async for actor, request, codes in _causes(stage, event, alice):
@@ -211,20 +211,20 @@ async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator
 
 
 @check("acks/failure-without-callback-emits-error", phase="last")
-async def a_failure_without_callback_is_told_by_an_error_event(stage: Stage, event: Event) -> None:
-    """Alice asks for what does not exist, and is refused; without a callback, an error event tells her so."""
+async def a_failure_without_callback_causes_an_error_event(stage: Stage, event: Event) -> None:
+    """Alice asks for what does not exist and is refused; without a callback, she is sent an error event instead."""
     alice = await _one_who_may(stage, event)
     request = for_something_unknown(event, await stage.request(event))
     if (await alice.try_send(request)).accepted:
         raise Unjudged("what no server may accept was accepted")
-    told = await _error_event_after(alice, request)
-    if told is None and alice.closed:  # a server may disconnect whoever it refused, be it a moment later
-        told = await _error_event_after(alice, request)
-    if told is None and alice.closed:
+    error = await _error_event_after(alice, request)
+    if error is None and alice.closed:  # a server may disconnect a user whom it refused, even a moment later
+        error = await _error_event_after(alice, request)
+    if error is None and alice.closed:
         raise Gone("alice's connection was closed")
-    if told is None:
+    if error is None:
         raise Broken(f"an error event after a refused {event.name}", "nothing")
-    body = told.args[0] if told.args and isinstance(told.args[0], dict) else {}
+    body = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     if body.get("event", event.name) != event.name:
         raise Broken(f"the error to name {event.name}", quoted(body.get("event")), "$.event")
 
@@ -238,7 +238,7 @@ async def _error_event_after(actor: Actor, request: Request) -> Observation | No
 
 @check("acks/error-event-reaches-only-the-sender", phase="last")
 async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> None:
-    """Alice's malformed request earns her an error event; bob and her other tab are sent none."""
+    """Alice sends a malformed request and is sent an error event; bob and her other tab are sent none."""
     bob, alice = await stage.joined("bob"), await _one_who_may(stage, event)
     tab = await stage.other_tab(alice)
     await tab.join(stage.session)
@@ -248,14 +248,14 @@ async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> 
     await alice.try_send(malformed(event))
     for other in (bob, tab):
         await other.fence()
-        told = [o for o in stage.journal.heard(other.connection) if _is_error(o)]
-        if told:
-            raise Broken(f"{other.name} to be told nothing of alice's error", told[0])
+        errors = [o for o in stage.journal.heard(other.connection) if _is_error(o)]
+        if errors:
+            raise Broken(f"{other.name} to be sent nothing about alice's error", errors[0])
 
 
 @check("acks/success-without-callback-is-silent", phase="last")
 async def a_success_without_callback_is_silent(stage: Stage, event: Event) -> None:
-    """Alice does it with a callback, then without; bob hears it, and she is sent neither an error nor an echo."""
+    """Alice's request succeeds with and without a callback; without one, she is sent neither an error nor an answer."""
     alice, bob = await stage.joined("alice", "bob")
     await alice.send(witness := await stage.request(event))
     await bob.hear(witness)
@@ -264,9 +264,9 @@ async def a_success_without_callback_is_silent(stage: Stage, event: Event) -> No
     await alice.send_without_callback(request)
     await bob.must_hear(request)
     await alice.fence()
-    told = [o for o in stage.journal.heard(alice.connection)[before:] if _is_error(o) or _is_answer(o)]
-    if told:
-        raise Broken("alice to be told nothing", f"{told[0].event} {told[0].args}")
+    answers = [o for o in stage.journal.heard(alice.connection)[before:] if _is_error(o) or _is_answer(o)]
+    if answers:
+        raise Broken("alice to be sent nothing", f"{answers[0].event} {answers[0].args}")
 
 
 def _is_answer(seen: Observation) -> bool:

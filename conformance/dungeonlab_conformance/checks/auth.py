@@ -1,4 +1,4 @@
-"""The cookie: who is let in, who is not, and whose word counts."""
+"""Authentication by cookie: which connections are accepted, which are refused, and as whom users act."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def _with_cookies(stage: Stage, cookies: dict[str, str]) -> Actor:
 
 @check("auth/cookie-accepted")
 async def a_valid_cookie_is_accepted(stage: Stage) -> None:
-    """Alice connects with the cookie of her login, over whatever transport is served."""
+    """Alice connects with the cookie of her login, over any transport that the server offers."""
     alice = await stage.actor("alice")
     try:
         await alice.connect()
@@ -58,7 +58,7 @@ async def a_valid_cookie_is_accepted(stage: Stage) -> None:
 
 @check("auth/missing-cookie-refused")
 async def a_connection_without_a_cookie_is_refused(stage: Stage) -> None:
-    """Alice is let in; nobody, who has no cookie, is not, over either transport, nor claiming to be alice."""
+    """Alice connects; a connection without a cookie is refused, over either transport, even if it names alice."""
     alice = await stage.connected("alice")
     for transport in stage.target.transports:
         with contextlib.nullcontext() if transport == stage.target.transport else contextlib.suppress(Gone):
@@ -73,7 +73,7 @@ def _claims(actor: Actor) -> dict[str, Any]:
 
 @check("auth/forged-cookie-refused")
 async def a_forged_cookie_is_refused(stage: Stage) -> None:
-    """Alice is let in; a made-up cookie, half of hers, hers with a letter changed or added, are not."""
+    """Alice's cookie is accepted; a made-up one, half of hers, and hers with a letter changed or added are refused."""
     await stage.connected("alice")
     cookies = (await stage.roles.identity("alice")).cookies
     if not any(cookies.values()):
@@ -96,7 +96,7 @@ def _changed_at(value: str, place: int) -> str:
 
 @check("auth/logged-out-cookie-refused")
 async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
-    """Alice's second login lets her in; after she logs it out, it does not any more."""
+    """The cookie of alice's second login is accepted; after she logs out of that login, it is refused."""
     login = await stage.roles.second_login("alice")
     before = await stage.actor("alice", identity=login)
     try:
@@ -120,7 +120,7 @@ async def _refusal_of_nobody(stage: Stage) -> Refused:
 
 @check("auth/refusal-says-why")
 async def a_refusal_says_why(stage: Stage) -> None:
-    """Alice is let in; nobody is refused, and told a message."""
+    """Alice's connection is accepted; one without a cookie is refused with a message."""
     refused = await _refusal_of_nobody(stage)
     if refused.status is not None and refused.reason:
         return
@@ -131,7 +131,7 @@ async def a_refusal_says_why(stage: Stage) -> None:
 
 @check("auth/refusal-names-the-code")
 async def a_refusal_names_the_code(stage: Stage) -> None:
-    """Alice is let in; nobody is refused, and given the code UNAUTHENTICATED."""
+    """Alice's connection is accepted; one without a cookie is refused with the code UNAUTHENTICATED."""
     refused = await _refusal_of_nobody(stage)
     reason = refused.reason
     if refused.status is not None:
@@ -142,17 +142,17 @@ async def a_refusal_names_the_code(stage: Stage) -> None:
         raise Broken("UNAUTHENTICATED", quoted(reason), "$.data.code")
 
 
-async def _must_name_the_code_over_http(stage: Stage, told: str) -> None:
+async def _must_name_the_code_over_http(stage: Stage, text: str) -> None:
     """Look for the code in the body of a refused handshake, of which over WebSocket only the status is to be had."""
     if stage.target.transport == "websocket" and "polling" in stage.target.transports:
-        told = (await handshake(stage.target, None)).text
-    if "UNAUTHENTICATED" not in told:
-        raise Broken("UNAUTHENTICATED", f"{told[:200]!r}")
+        text = (await handshake(stage.target, None)).text
+    if "UNAUTHENTICATED" not in text:
+        raise Broken("UNAUTHENTICATED", f"{text[:200]!r}")
 
 
 @check("auth/identity-comes-from-the-cookie")
 async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
-    """Mallory claims to be alice and is refused all the same; bob claims so too, and is heard as bob."""
+    """Mallory is refused even if she claims to be alice; bob claims it too, and his broadcast names bob."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     request = await stage.request(event, fresh=True)
     mallory = await stage.connected("mallory")
@@ -165,9 +165,9 @@ async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
     await bob.send(request)
     if event.is_broadcast:
         heard = (await carol.hear(request)).args[0]
-        told = heard.get("userId") if isinstance(heard, dict) else None
-        if told == alice.user:
-            raise Broken(f"bob's id {bob.user!r}", f"{quoted(told)}, which he claimed", "$.userId")
+        sender = heard.get("userId") if isinstance(heard, dict) else None
+        if sender == alice.user:
+            raise Broken(f"bob's id {bob.user!r}", f"{quoted(sender)}, which he claimed", "$.userId")
 
 
 async def _must_remain_mallory(stage: Stage, alice: Actor, mallory: Actor, request: Request) -> None:
@@ -186,7 +186,7 @@ async def _must_remain_mallory(stage: Stage, alice: Actor, mallory: Actor, reque
 
 @check("auth/no-open-namespace")
 async def no_namespace_stands_open(stage: Stage) -> None:
-    """Alice is let in; nobody asks for other namespaces, by bare frames and without a cookie, and enters none."""
+    """Alice's connection is accepted; a connection without a cookie asks for other namespaces and enters none."""
     await stage.connected("alice")
     for namespace in ("/admin", "/dm", "/game", "/session", "/chat"):
         try:
@@ -201,7 +201,7 @@ async def no_namespace_stands_open(stage: Stage) -> None:
 
 @check("auth/logout-ends-the-connection")
 async def logging_out_ends_the_connection(stage: Stage) -> None:
-    """Alice logs out while connected; her connection is ended."""
+    """Alice logs out while connected; the server closes her connection."""
     login = await stage.roles.second_login("alice")
     alice = await stage.actor("alice", identity=login)
     await alice.connect()
@@ -212,7 +212,7 @@ async def logging_out_ends_the_connection(stage: Stage) -> None:
 
 @check("auth/foreign-origin-refused")
 async def a_foreign_origin_is_refused(stage: Stage) -> None:
-    """Pages of other sites connect with alice's cookie and are refused; without an Origin she is let in."""
+    """Pages of other sites connect with alice's cookie and are refused; a connection without an Origin is accepted."""
     foreign = _foreign_origins(stage.target.url)
     served = False
     for transport in stage.target.transports:
@@ -230,7 +230,7 @@ async def a_foreign_origin_is_refused(stage: Stage) -> None:
 
 
 def _foreign_origins(own: str) -> list[str]:
-    """Return origins that are not the server's, some of which look like it to whoever looks at a part only."""
+    """Return origins that are not the server's, some of which look like it where only a part is compared."""
     url = urlsplit(own)
     found = ["https://evil.example", f"{url.scheme}://{url.hostname}.evil.example"]
     if (url.hostname or "").replace(".", "").isdigit():  # beside a name there may be others of the same owner

@@ -1,4 +1,4 @@
-"""Who may do what, asked anew with every request."""
+"""Authorization: which users may send which requests, decided anew for every request."""
 
 import contextlib
 from dataclasses import replace
@@ -17,7 +17,7 @@ from dungeonlab_spec import Catalogue, Event
 
 @check("authorization/outsider-refused")
 async def an_outsider_is_refused(stage: Stage, event: Event) -> None:
-    """Alice may; mallory, who is member of nothing, may not."""
+    """Alice's request is accepted; the same from mallory, who is a member of no session, is refused."""
     alice, mallory = await stage.joined("alice"), await stage.connected("mallory")
     await stage.control(event, alice)
     await mallory.must_be_refused(await stage.request(event))
@@ -25,7 +25,7 @@ async def an_outsider_is_refused(stage: Stage, event: Event) -> None:
 
 @check("authorization/member-of-another-session-refused")
 async def a_member_of_another_session_is_refused(stage: Stage, event: Event) -> None:
-    """Alice may; dave, who has joined a session of his own, may not do it in hers."""
+    """Alice's request is accepted; the same from dave, who has joined another session, is refused."""
     alice, dave = await stage.joined("alice"), await stage.joined_other_game("dave")
     await stage.control(event, alice)
     await dave.must_be_refused(await stage.request(event))
@@ -33,7 +33,7 @@ async def a_member_of_another_session_is_refused(stage: Stage, event: Event) -> 
 
 @check("authorization/any-member-allowed")
 async def any_member_is_allowed(stage: Stage, event: Event) -> None:
-    """Alice and bob may, each on what the game master made."""
+    """The requests of alice and bob are accepted, each about what the game master made."""
     await stage.joined("gamemaster")
     for name in ("alice", "bob"):
         request = await stage.request(event)
@@ -43,7 +43,7 @@ async def any_member_is_allowed(stage: Stage, event: Event) -> None:
 
 @check("authorization/game-master-allowed")
 async def the_game_master_is_allowed(stage: Stage, event: Event) -> None:
-    """The game master may, on what a member made."""
+    """The game master's request is accepted, about what a member made."""
     await stage.joined("alice")
     request = await stage.request(event)
     gamemaster = await stage.joined("gamemaster")
@@ -52,9 +52,9 @@ async def the_game_master_is_allowed(stage: Stage, event: Event) -> None:
 
 @check("authorization/checked-on-every-operation")
 async def membership_is_checked_every_time(stage: Stage, event: Event) -> None:
-    """Bob may; then his membership is revoked while he sits in the room, and he may not any more.
+    """Bob's request is accepted; after his membership is revoked while he is in the room, it is refused.
 
-    A server may disconnect him for that; then he comes back, asks to join, and may not either.
+    A server may disconnect him for that; then he reconnects, asks to join, and is refused too.
     """
     await stage.joined("alice")
     bob = await stage.joined("bob")
@@ -80,7 +80,7 @@ async def _foreign(stage: Stage, event: Event, game: GameSession) -> Request:
 
 @check("authorization/foreign-encounter-refused")
 async def an_encounter_of_another_session_is_refused(stage: Stage, event: Event) -> None:
-    """Carol is member of both sessions; in one of them she may not name the other one's encounter."""
+    """Carol is a member of both sessions; a request in one that names the other one's encounter is refused."""
     carol = await stage.joined("carol")
     await carol.send(await stage.request(event))
     own = await stage.request(event)
@@ -98,7 +98,7 @@ def _need_different_ids(own: str, foreign: str) -> None:
 
 @check("authorization/foreign-token-refused")
 async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> None:
-    """Dave's session has a token; carol and alice may not touch it by naming their own session."""
+    """Dave's session has a token; requests of carol and alice that name it in their own session are refused."""
     alice, carol = await stage.joined("alice", "carol")
     dave = await stage.joined_other_game("dave")
     foreign = await _foreign(stage, event, await stage.other_game())
@@ -115,13 +115,13 @@ async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> N
 
 @check("authorization/refusal-precedes-effect")
 async def a_refused_request_changes_nothing(stage: Stage, event: Event) -> None:
-    """Mallory, dave, and carol, who has not joined, are refused; the token of each is what it was before."""
+    """Mallory, dave, and carol, who has not joined, are refused; the token that each request names stays the same."""
     await _intruders_must_change_nothing(stage, event, "mallory", "dave", "carol")
 
 
 @check("authorization/refusal-precedes-effect", phase="last")
-async def what_is_told_and_refused_changes_nothing(stage: Stage, event: Event) -> None:
-    """Mallory is refused, and asks once more without waiting for an answer; the token is what it was before."""
+async def what_is_refused_without_a_callback_changes_nothing(stage: Stage, event: Event) -> None:
+    """Mallory is refused, and sends the request again without a callback; the token that it names stays the same."""
     await _intruders_must_change_nothing(stage, event, "mallory", twice=True)
 
 
@@ -143,7 +143,7 @@ async def _intruders_must_change_nothing(stage: Stage, event: Event, *names: str
 
 
 async def _must_be_untouched(alice: Actor, look: Request, one: dict[str, Any], two: dict[str, Any], deed: str) -> None:
-    """Look at a token once more, and hold what is found against the last two looks."""
+    """Look at a token once more, and compare what is found with the last two looks."""
     answer = await alice.try_send(look)
     if not answer.accepted:
         raise Broken(f"the token to be untouched by {deed}", answer)
@@ -157,7 +157,7 @@ async def _must_be_untouched(alice: Actor, look: Request, one: dict[str, Any], t
 
 @check("authorization/refusal-precedes-disconnection")
 async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event) -> None:
-    """Mallory is refused: she is answered before she is disconnected, if she is."""
+    """Mallory's request is refused; if the server disconnects her for it, it answers first."""
     alice, mallory = await stage.joined("alice"), await stage.connected("mallory")
     await stage.control(event, alice)
     request = await stage.request(event)
@@ -168,7 +168,7 @@ async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event)
 
 @check("authorization/removed-member-hears-nothing")
 async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
-    """Bob's membership is revoked while he sits in the room; what alice does then does not reach him, nor mallory."""
+    """Bob's membership is revoked while he is in the room; alice's next broadcast reaches carol, and not him."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     mallory = await stage.onlooker("mallory")
     request = await stage.request(event)
@@ -180,9 +180,9 @@ async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
 
 @check("authorization/not-joined-refused")
 async def a_member_who_has_not_joined_is_refused(stage: Stage, event: Event) -> None:
-    """Alice may from inside the room; bob, outside it, may not, and is not drawn in by having tried.
+    """Alice has joined, and her request is accepted; bob has not, and is refused; trying does not make him join.
 
-    Nor may he when he has left the room again, nor carol when she has moved to another.
+    He is refused again after he has joined and left, and so is carol after she has joined another session.
     """
     alice, bob = await stage.joined("alice"), await stage.connected("bob")
     await stage.control(event, alice)

@@ -1,4 +1,4 @@
-"""What a broadcast says. Shape, sender, session and content are invariants: these scenes give them something to see."""
+"""The content of broadcasts. Its rules are invariants, checked over the whole run: these scenes cause broadcasts."""
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.payloads.refused import malformed
@@ -9,7 +9,7 @@ from dungeonlab_spec import Catalogue, Event
 
 
 async def _heard_from_two(stage: Stage, event: Event) -> None:
-    """Alice and the game master each do it; bob hears both."""
+    """Alice and the game master each send the request; bob hears both."""
     alice, bob, gamemaster = await stage.joined("alice", "bob", "gamemaster")
     for sender in (alice, gamemaster):
         request = await stage.request(event)
@@ -25,7 +25,7 @@ async def _heard_from_two(stage: Stage, event: Event) -> None:
     "broadcasts/caused-by-a-request",
 )
 async def a_broadcast_is_what_it_should_be(stage: Stage, event: Event) -> None:
-    """Alice and the game master each do it; bob hears both, and what he hears is held against the catalogue."""
+    """Alice and the game master each send the request; what bob hears of them is compared with the catalogue."""
     await stage.judge_all(_heard_from_two(stage, event))
     if not stage.game.exclusive:
         stage.cannot_judge("broadcasts/caused-by-a-request", "exclusive")
@@ -33,7 +33,7 @@ async def a_broadcast_is_what_it_should_be(stage: Stage, event: Event) -> None:
 
 @check("broadcasts/server-events-valid", phase="last")
 async def an_error_event_is_valid(stage: Stage) -> None:
-    """Alice sends something malformed without a callback, and hears an error event that fits its schema."""
+    """Alice sends a malformed request without a callback, and is sent an error event that fits its schema."""
     alice = await stage.joined("alice")
     await alice.send_without_callback(malformed(Catalogue.load()["chat-message"]))
     if await alice.try_observe(lambda o: o.act == "hears" and o.event == "error") is None:
@@ -42,7 +42,7 @@ async def an_error_event_is_valid(stage: Stage) -> None:
 
 @check("broadcasts/catalogue-events-only", "names/kebab-case", "presence/right-audience")
 async def only_known_events_are_sent(stage: Stage) -> None:
-    """People come, speak, and leave; whatever they are sent meanwhile is held against the catalogue."""
+    """Users join, send requests, and leave; all that they are sent meanwhile is compared with the catalogue."""
     await stage.judge_all(_coming_and_going(stage))
 
 

@@ -1,4 +1,4 @@
-"""What may be said, and that it arrives as it was said."""
+"""Chat messages: which texts are accepted, and that they arrive unchanged."""
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
@@ -55,7 +55,7 @@ def _shown(text: object) -> str:
 
 @check("chat/text-arrives-unchanged")
 async def a_text_arrives_unchanged(stage: Stage) -> None:
-    """Alice says things in many scripts, with emoji, markup and white space; bob hears them letter for letter."""
+    """Alice sends texts in many scripts, with emoji, markup and white space; bob receives them unchanged."""
     alice, bob = await stage.joined("alice", "bob")
     marks = [new_mark() for _ in TEXTS]
     texts = {mark: f"{text}{mark}{text}" for mark, text in zip(marks, TEXTS.values(), strict=True)}
@@ -67,7 +67,7 @@ async def a_text_arrives_unchanged(stage: Stage) -> None:
 
 @check("chat/longest-accepted", slow=True)
 async def the_longest_message_is_accepted(stage: Stage) -> None:
-    """Alice says 2000 characters, of one byte each and of four, and such as belong together; all arrive whole."""
+    """Alice sends 2000 characters, of one byte, of two and of four, and combining ones; all arrive whole."""
     alice, bob = await stage.joined("alice", "bob")
     await alice.send(await stage.request(Catalogue.load()["chat-message"]))
     for letters in WIDTHS.values():
@@ -94,11 +94,11 @@ async def _must_be_refused(stage: Stage, *texts: str) -> None:
 
 @check("chat/blank-refused")
 async def a_blank_message_is_refused(stage: Stage) -> None:
-    """Alice says something, then nothing but white space, of ASCII and of Unicode, each kind of it alone."""
+    """Alice's text is accepted; texts of nothing but white space, of ASCII or Unicode, are refused."""
     await _must_be_refused(stage, " \t\r\n ", " \u00a0\u2003\u3000 ", *BLANK)
 
 
 @check("chat/too-long-refused")
 async def a_message_too_long_is_refused(stage: Stage) -> None:
-    """Alice says something, then one character more than 2000, whatever the characters."""
+    """Alice's text is accepted; texts of 2001 characters are refused, whatever their size in bytes."""
     await _must_be_refused(stage, *(_of_length(LONGEST + 1, letters) for letters in WIDTHS.values()))

@@ -1,4 +1,4 @@
-"""Reaching the server: path, transports, protocol version."""
+"""Connections: path, transports, protocol version."""
 
 from __future__ import annotations
 
@@ -85,21 +85,21 @@ async def _must_be_served_over(stage: Stage, transport: str) -> None:
 
 @check("connect/websocket")
 async def websocket_is_served(stage: Stage) -> None:
-    """Alice and bob talk over WebSocket."""
+    """Alice and bob connect over WebSocket; bob hears alice."""
     await _must_be_served_over(stage, "websocket")
 
 
 @check("connect/polling")
 async def polling_is_served(stage: Stage) -> None:
-    """Alice and bob talk over long-polling."""
+    """Alice and bob connect over long-polling; bob hears alice."""
     await _must_be_served_over(stage, "polling")
 
 
 @check("connect/upgrade")
 async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
-    """Bob moves from polling to WebSocket while he and alice speak without pause; each hears the other once.
+    """Bob moves from polling to WebSocket while he and alice send messages; each message is heard once.
 
-    So does carol, who upgrades nothing: what she does not hear once is no matter of the upgrade.
+    Carol, who upgrades nothing, is the witness: what she does not hear once says nothing about the upgrade.
     """
     stage.target.needs("upgrade")
     stage.target.transports_for("upgrade")
@@ -150,8 +150,8 @@ async def _must_each_hear_once(
 def _is_refusal(frame: str) -> bool:
     if not frame.startswith("43"):
         return False
-    told = _json("[" + frame.partition("[")[2])
-    return isinstance(told, list) and bool(told) and isinstance(told[0], dict) and not told[0].get("success")
+    args = _json("[" + frame.partition("[")[2])
+    return isinstance(args, list) and bool(args) and isinstance(args[0], dict) and not args[0].get("success")
 
 
 def _carries(request: Request, seen: Observation) -> bool:
@@ -160,7 +160,7 @@ def _carries(request: Request, seen: Observation) -> bool:
 
 @check("connect/readable-packets", phase="last")
 async def what_is_sent_can_be_read(stage: Stage) -> None:
-    """Alice joins, speaks, is refused and leaves; each packet that she and bob are sent can be read."""
+    """Alice joins, sends a message, is refused and leaves; each packet that she and bob are sent can be read."""
     alice, bob = await stage.joined("alice", "bob")
     await alice.send(request := await stage.request(Catalogue.load()["chat-message"]))
     await bob.hear(request)

@@ -1,4 +1,4 @@
-"""Requests that concern nobody but the one who asks."""
+"""Requests that concern nobody but their sender."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ FEW = 4  # of each kind of invalid action that are asked about
 
 @check("direct/own-profile")
 async def ones_own_profile(stage: Stage) -> None:
-    """Alice asks for hers, and bob for his; each is told their own, also when claiming to be the other."""
+    """Alice and bob each ask for their own profile and receive it, even if they claim to be the other."""
     alice, bob = await stage.connected("alice", "bob")
     for actor, other in ((alice, bob), (bob, alice)):
         for claims in ({}, dict.fromkeys(("sender", "id", "username", "asUser"), other.user)):
@@ -36,14 +36,14 @@ def _must_be_profile_of(answer: Acknowledgement, name: str, user: str | None) ->
     """Make sure that an answer is somebody's profile."""
     if answer.data.get("user") is None:
         raise Unjudged("the answer holds no user")
-    told = answer.data["user"].get("id") if isinstance(answer.data["user"], dict) else answer.data["user"]
-    if told != user:
-        raise Broken(f"{name}'s id {user!r}", quoted(told), "$.data.user.id")
+    found = answer.data["user"].get("id") if isinstance(answer.data["user"], dict) else answer.data["user"]
+    if found != user:
+        raise Broken(f"{name}'s id {user!r}", quoted(found), "$.data.user.id")
 
 
 @check("direct/shared-session-profile")
 async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
-    """Alice asks for bob's and for the game master's, with whom she shares a session."""
+    """Alice asks for the profiles of bob and of the game master, with whom she shares a session, and receives them."""
     alice = await stage.connected("alice")
     for name in ("bob", "gamemaster"):
         wanted = (await stage.roles.member(name)).user
@@ -66,7 +66,7 @@ async def a_profile_holds_no_secrets(stage: Stage) -> None:
 
 @check("direct/strangers-profile-refused")
 async def a_strangers_profile_is_refused(stage: Stage) -> None:
-    """Alice may see bob's profile; mallory, who shares no session with him, may not, whoever she claims to be."""
+    """Alice may see bob's profile; mallory, who shares no session with him, is refused, even with alice's name."""
     alice, mallory = await stage.connected("alice", "mallory")
     bob = await stage.roles.member("bob")
     stage.roles.need_no_shared_session("mallory", "bob")
@@ -89,7 +89,7 @@ def _asking(stage: Stage, action: Request) -> Request:
 
 @check("direct/validate-action-says-yes")
 async def validate_action_says_yes(stage: Stage, event: Event) -> None:
-    """Alice asks about an action that she may take."""
+    """Alice asks about an action that she may take; the answer is that it is valid."""
     alice = await stage.joined("alice")
     data = (await alice.send(await _question(stage, event))).data
     if data.get("valid") is not True or data.get("errors"):
@@ -99,7 +99,7 @@ async def validate_action_says_yes(stage: Stage, event: Event) -> None:
 
 @check("direct/validate-action-says-no-and-why")
 async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
-    """Alice asks about actions that are malformed, and about some that concern what does not exist."""
+    """Alice asks about malformed actions, and about things that do not exist; the answers say no, with reasons."""
     alice = await stage.joined("alice")
     await alice.send(await _question(stage, event))
     valid = await stage.request(event)
@@ -146,7 +146,7 @@ def _must_say_no(answer: Acknowledgement) -> None:
 
 @check("direct/validate-action-has-no-effect")
 async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
-    """Alice asks about an action she may take, twice; bob hears nothing of it, and she finds everything as it was."""
+    """Alice asks twice about an action that she may take; bob hears nothing of it, and nothing changes."""
     alice, bob = await stage.joined("alice", "bob")
     await alice.send(await stage.request(event))
     before = (await _look(stage, alice))[1] if event.effect == "changes-token" else 0

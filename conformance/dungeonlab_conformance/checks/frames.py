@@ -1,4 +1,4 @@
-"""What is no packet at all, or comes when it should not: whoever else is connected may not feel it."""
+"""Malformed packets, and packets out of turn: other connections must not notice them."""
 
 from __future__ import annotations
 
@@ -130,9 +130,9 @@ def ways(transports: Collection[str]) -> Iterator[tuple[str, Way]]:
 
 @check("connect/malformed-frames-are-harmless", destructive=3)
 async def malformed_frames_are_harmless(stage: Stage) -> None:
-    """Alice sends one malformed thing after the other, in many ways; bob, carol and the game master talk on.
+    """Alice sends malformed data of many kinds; bob, carol and the game master still hear each other after each.
 
-    Then she and nobody, who has no cookie, send good events without having entered; bob and carol hear none.
+    Then she, and a connection without a cookie, send valid events without CONNECT; bob and carol hear none.
     """
     bob, carol = await stage.joined("bob", "carol")
     await _talk(stage, bob, carol)
@@ -175,7 +175,7 @@ async def _talk(stage: Stage, speaker: Actor, listener: Actor) -> None:
 
 
 async def _try(way: Way, stage: Stage) -> None:
-    """Send something; if the server is gone by it, those who talk on will tell."""
+    """Send something; if the server is gone by it, those who talk on will notice."""
     with contextlib.suppress(Gone, TargetFault):
         await way(stage)
 
@@ -198,7 +198,7 @@ async def _sent(stage: Stage, entered: bool, frames: tuple[str | bytes, ...]) ->
 
 
 async def _reaction(alice: RawConnection) -> None:
-    """Wait until the server has dealt with what was sent, as far as that can be told."""
+    """Wait until the server has dealt with what was sent, as far as that can be known."""
     with contextlib.suppress(Unjudged, TimeoutError):
         async with asyncio.timeout(alice.target.limits.moment):
             await alice.receive(_ANSWER)

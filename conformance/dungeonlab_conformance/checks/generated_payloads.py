@@ -1,4 +1,4 @@
-"""Scenes with generated payloads: what is valid is accepted and told unchanged, what is not leaves no trace.
+"""Scenes with generated payloads: what is valid is accepted and broadcast unchanged, what is not leaves no trace.
 
 What they find are breaches of requirements that have checks of their own; the findings join theirs.
 """
@@ -103,7 +103,7 @@ class _Table:
 
 
 async def _set(stage: Stage, event: Event) -> _Table:
-    stage.journal.leave_unaccounted()  # each request here is held against what bob hears of it at once
+    stage.journal.leave_unaccounted()  # each request here is compared at once with what bob hears of it
     bob, alice = await stage.joined("bob"), await stage.joined("alice")
     return _Table(stage, event, alice, bob)
 
@@ -121,7 +121,7 @@ async def _invalid(count: int, number: int, stage: Stage, event: Event) -> None:
 
 
 async def _search(table: _Table, count: int, number: int, attempt: Attempt, *, valid: bool) -> None:
-    """Search for all that payloads show, one thing after the other; put down what was found, and what held."""
+    """Search for all that payloads show, one thing after the other; record what was found, and what held."""
     from dungeonlab_conformance.payloads.strategies import smallest, strategy
 
     loop, stage = asyncio.get_running_loop(), table.stage
@@ -133,7 +133,7 @@ async def _search(table: _Table, count: int, number: int, attempt: Attempt, *, v
             return None
         try:
             found = asyncio.run_coroutine_threadsafe(_as_is(attempt(payload)), loop).result()
-        except BaseException as reason:  # not about this payload: it ends the search, and is told below
+        except BaseException as reason:  # not about this payload: it ends the search, and is raised below
             trouble.append(reason)
             return None
         fresh = sorted(found.keys() & stage.wanted - known.keys())

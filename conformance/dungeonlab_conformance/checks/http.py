@@ -58,7 +58,7 @@ def _id(reply: Reply) -> str:
 
 @check("http/errors-are-json")
 async def errors_are_json(stage: Stage) -> None:
-    """Each kind of refusal is provoked once, and is a text and a code in JSON."""
+    """Each kind of refusal is caused once, and is JSON with a text and a code."""
     async with http_users(stage.target, stage.journal) as http:
         host, guest = await http.user("host"), await http.user("guest")
         nobody, session = await http.anonymous(), await http.session(host)
@@ -79,7 +79,7 @@ async def errors_are_json(stage: Stage) -> None:
 
 @check("http/login-needs-the-password")
 async def logging_in_needs_the_password(stage: Stage) -> None:
-    """The host logs in; with another password, a longer or an empty one, or under no account's name, nobody does."""
+    """The host's password logs in; others that resemble it do not, nor does a name without an account."""
     async with http_users(stage.target, stage.journal) as http:
         host, nobody = await http.user("host"), await http.anonymous()
         await nobody.send("logIn", host.credentials)
@@ -96,7 +96,7 @@ async def _must_stay_out(who: HttpUser, credentials: dict[str, str]) -> None:
 
 @check("http/username-taken-once")
 async def a_username_is_taken_once(stage: Stage) -> None:
-    """The host registers; under the same name nobody else can, and the host's password goes on being the host's."""
+    """The host registers; nobody else can under the same name, and the host's password remains valid."""
     async with http_users(stage.target, stage.journal) as http:
         host, thief = await http.user("host"), await http.anonymous("thief")
         await thief.must_be_answered(409, "register", {"username": host.username, "password": thief.password})
@@ -121,7 +121,7 @@ async def _session_cookies(who: HttpUser, reply: Reply) -> dict[str, set[str]]:
 
 @check("http/cookie-out-of-reach")
 async def the_cookie_is_out_of_reach(stage: Stage) -> None:
-    """The cookie of registering, and that of logging in, are kept from scripts, other sites, and clear lines."""
+    """The cookies of registering and of logging in are kept from scripts, other sites and, over https, plain http."""
     wanted = ["httponly", "samesite=lax", *(["secure"] if urlsplit(stage.target.url).scheme == "https" else [])]
     async with http_users(stage.target, stage.journal) as http:
         host = await http.anonymous("host")
@@ -135,7 +135,7 @@ async def the_cookie_is_out_of_reach(stage: Stage) -> None:
 
 @check("http/cookie-is-random")
 async def the_cookie_is_random(stage: Stage) -> None:
-    """The host logs in twice and has two cookies, long ones that do not tell who it is."""
+    """The host logs in twice and gets two cookies, long ones that do not contain its id or name."""
     async with http_users(stage.target, stage.journal) as http:
         host = await http.user("host")
         seen: list[dict[str, str]] = []
@@ -154,7 +154,7 @@ async def the_cookie_is_random(stage: Stage) -> None:
 
 @check("http/cookie-needed")
 async def the_cookie_is_needed(stage: Stage) -> None:
-    """Whatever needs a login is refused without a cookie, and with a made-up one."""
+    """Each operation that needs a login is refused without a cookie, and with a made-up one."""
     async with http_users(stage.target, stage.journal) as http:
         host, guest = await http.user("host"), await http.user("guest")
         ids = {"sessionId": await http.session(host), "userId": guest.id}
@@ -168,7 +168,7 @@ async def the_cookie_is_needed(stage: Stage) -> None:
 
 @check("http/logout-ends-the-login")
 async def logging_out_ends_the_login(stage: Stage) -> None:
-    """The host's cookie counts; logged out, it counts no more, for whoever kept a copy."""
+    """The host's cookie is accepted; after the host logs out, a copy of it is refused."""
     async with http_users(stage.target, stage.journal) as http:
         host = await http.user("host")
         kept = host.cookies
@@ -180,7 +180,7 @@ async def logging_out_ends_the_login(stage: Stage) -> None:
 
 @check("http/caller-becomes-game-master")
 async def the_caller_becomes_game_master(stage: Stage) -> None:
-    """The host opens a session, and is its game master and not among its participants; the guest becomes one."""
+    """The host opens a session and enrols the guest; the host is the game master, the guest the only participant."""
     async with http_users(stage.target, stage.journal) as http:
         host, guest = await http.user("host"), await http.user("guest")
         session = await http.session(host, guest)
@@ -193,7 +193,7 @@ async def the_caller_becomes_game_master(stage: Stage) -> None:
 
 @check("http/session-for-members")
 async def a_session_is_shown_to_members(stage: Stage) -> None:
-    """Host and guest see the session; a stranger does not, nor the guest once the membership has ended."""
+    """Host and guest may see the session; a stranger may not, nor may the guest after the membership is revoked."""
     async with http_users(stage.target, stage.journal) as http:
         host, guest, stranger = await _three(http)
         session = await http.session(host, guest)
@@ -206,7 +206,7 @@ async def a_session_is_shown_to_members(stage: Stage) -> None:
 
 @check("http/game-master-only")
 async def what_only_the_game_master_may_do(stage: Stage) -> None:
-    """A guest and a stranger may neither enrol, revoke, open an encounter nor delete, and nothing has changed."""
+    """A guest and a stranger may not enrol, revoke, open an encounter or delete, and nothing changes."""
     async with http_users(stage.target, stage.journal) as http:
         host, guest, stranger = await _three(http)
         session = await http.session(host, guest)
@@ -227,7 +227,7 @@ async def _three(http: HttpUsers) -> tuple[HttpUser, HttpUser, HttpUser]:
 
 @check("http/unknown-is-not-found")
 async def what_is_not_there_is_not_found(stage: Stage) -> None:
-    """A session that never was, one that was deleted, and a user who is none."""
+    """A session that never existed, one that was deleted, and a user who does not exist are not found."""
     async with http_users(stage.target, stage.journal) as http:
         host = await http.user("host")
         session, gone = await http.session(host), await http.session(host)
@@ -241,7 +241,7 @@ async def what_is_not_there_is_not_found(stage: Stage) -> None:
 
 @check(ACCEPTED, REFUSED, DESCRIBED, destructive=1)
 async def generated_requests(stage: Stage) -> None:
-    """A host makes requests that schemathesis devised, valid ones and invalid ones, each operation in turn."""
+    """A host makes requests that schemathesis generates, valid and invalid ones, for each operation."""
     async with http_users(stage.target, stage.journal) as http:
         host, guest = await http.user("host"), await http.user("guest")
         session = await http.session(host)

@@ -1,4 +1,4 @@
-"""Entering and leaving a session's room; one session at a time."""
+"""Joining and leaving a session's room; one session at a time."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ async def _chat(stage: Stage, *, there: bool = False) -> Request:
 
 @check("join/member-admitted")
 async def a_member_is_admitted(stage: Stage) -> None:
-    """Alice and bob, both participants, join; each is told who the game master is, and that both are participants."""
+    """Alice and bob, both participants, join; each answer names the game master, and both as participants."""
     members = await stage.connected("alice", "bob")
     gamemaster = (await stage.roles.identity("gamemaster")).user if stage.roles.can_play("gamemaster") else None
     for member in members:
@@ -45,8 +45,8 @@ def _must_name_the_members(answer: Acknowledgement, gamemaster: str | None, memb
 
 
 @check("join/member-admitted")
-async def whoever_left_is_admitted_again(stage: Stage) -> None:
-    """Bob hears alice, leaves, and joins again; he hears her again, as those do who came before him and after him."""
+async def a_member_who_left_is_admitted_again(stage: Stage) -> None:
+    """Bob leaves and joins again; he hears alice again, as others do who joined before him and after him."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     await alice.send(first := await _chat(stage))
     await bob.hear(first)
@@ -62,7 +62,7 @@ async def whoever_left_is_admitted_again(stage: Stage) -> None:
 
 @check("join/game-master-admitted")
 async def the_game_master_is_admitted(stage: Stage) -> None:
-    """The game master joins, though not among the participants."""
+    """The game master joins, although not a participant."""
     gamemaster = await stage.connected("gamemaster")
     answer = await gamemaster.try_join(stage.session)
     if not answer.accepted:
@@ -71,7 +71,7 @@ async def the_game_master_is_admitted(stage: Stage) -> None:
 
 @check("join/outsider-refused")
 async def an_outsider_is_not_admitted(stage: Stage) -> None:
-    """Alice is admitted; mallory, member of nothing, and dave, who sits in another session, are not."""
+    """Alice is admitted; mallory, a member of no session, and dave, who has joined another session, are refused."""
     await stage.joined("alice")
     for name in stage.roles.available("mallory", "dave"):
         outsider = await (stage.joined_other_game if name == "dave" else stage.connected)(name)
@@ -82,7 +82,7 @@ async def an_outsider_is_not_admitted(stage: Stage) -> None:
 
 @check("join/refused-join-subscribes-nothing")
 async def a_refused_join_subscribes_nothing(stage: Stage) -> None:
-    """Mallory is refused at the door; nothing of what alice then does reaches her, as nothing reaches dave."""
+    """Mallory is refused; none of alice's broadcasts then reaches her."""
     alice, bob = await stage.joined("alice", "bob")
     mallory, dave = await stage.connected("mallory"), await stage.onlooker("dave")
     if (await mallory.try_join(stage.session)).accepted:
@@ -93,7 +93,7 @@ async def a_refused_join_subscribes_nothing(stage: Stage) -> None:
 
 @check("join/refused-join-enrols-nobody")
 async def a_refused_join_enrols_nobody(stage: Stage) -> None:
-    """Mallory is refused; she is not among the participants afterwards, and is refused again."""
+    """Mallory is refused; afterwards she is not listed as a participant, and is refused again."""
     mallory = await stage.connected("mallory")
     if (await mallory.try_join(stage.session)).accepted:
         raise Unjudged("mallory was not refused")
@@ -108,7 +108,7 @@ async def a_refused_join_enrols_nobody(stage: Stage) -> None:
 
 @check("join/unknown-session-refused")
 async def an_unknown_session_is_refused(stage: Stage) -> None:
-    """Alice is admitted to her session and not to one that does not exist."""
+    """Alice is admitted to her session, and refused for one that does not exist."""
     alice = await stage.joined("alice")
     answer = await alice.try_join(unknown_id("session"))
     if answer.accepted:
@@ -117,9 +117,9 @@ async def an_unknown_session_is_refused(stage: Stage) -> None:
 
 @check("join/second-join-leaves-the-first-room")
 async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
-    """Carol joins the first session, then the second; she hears the second and the first no more.
+    """Carol joins the first session, then the second; she hears the second, and no longer the first.
 
-    Then she asks for both at once; in whichever she ends up, it is one.
+    Then she asks for both at once; she ends up in one of them only.
     """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     dave, gamemaster = await stage.joined_other_game("dave"), await stage.onlooker("gamemaster", in_other_game=True)
@@ -141,7 +141,7 @@ async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
 
 @check("join/failed-switch-changes-nothing")
 async def a_failed_switch_changes_nothing(stage: Stage) -> None:
-    """Bob tries to join the second session, of which he is no member; both his connections stay in the first."""
+    """Bob is refused for the second session, of which he is not a member; both his connections stay in the first."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     stage.roles.need_no_other_game("bob")
     tab = await stage.other_tab(bob)
@@ -151,7 +151,7 @@ async def a_failed_switch_changes_nothing(stage: Stage) -> None:
         raise Unjudged("bob was not refused")
     for request in await everything(stage, alice, carol):
         if bob.closed or bob.connection != connection:
-            return  # it may disconnect whoever it refused; then there is nothing left to keep
+            return  # it may disconnect a user whom it refused; then there is nothing left to keep
         await bob.must_hear(request)
         await tab.must_hear(request)
     await alice.send(await _chat(stage))
@@ -160,7 +160,7 @@ async def a_failed_switch_changes_nothing(stage: Stage) -> None:
 
 @check("join/one-session-per-user")
 async def one_session_per_user(stage: Stage) -> None:
-    """Carol joins the second session on another connection; her first one hears the first session no more."""
+    """Carol joins the second session on another connection; her first connection no longer hears the first session."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     gamemaster, tab = await stage.onlooker("gamemaster"), await stage.other_tab(carol)
     await tab.join((await stage.other_game()).session)
@@ -170,7 +170,7 @@ async def one_session_per_user(stage: Stage) -> None:
 
 @check("join/repeated-join-is-harmless")
 async def a_repeated_join_is_harmless(stage: Stage) -> None:
-    """Bob joins twice; he is admitted twice, hears alice once, as carol does, and is heard once by her."""
+    """Bob joins twice and is admitted twice; he hears alice once, as carol does, and alice hears him once."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     again = await bob.try_join(stage.session)
     if not again.accepted:
@@ -193,7 +193,7 @@ async def a_repeated_join_is_harmless(stage: Stage) -> None:
 
 @check("join/leave-stops-delivery")
 async def leaving_stops_delivery(stage: Stage) -> None:
-    """Carol leaves; bob hears what alice then does, carol does not, as the game master does not, who never joined."""
+    """Carol leaves; bob hears alice's next broadcasts, and carol does not."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     gamemaster = await stage.onlooker("gamemaster")
     await carol.leave()
@@ -202,10 +202,10 @@ async def leaving_stops_delivery(stage: Stage) -> None:
 
 
 @check("join/disconnect-leaves-the-room", slow=True)
-async def whoever_connects_anew_is_in_no_room(stage: Stage) -> None:
-    """Carol's connection ends and she connects anew, by either transport; she hears nothing until she joins.
+async def a_new_connection_is_in_no_room(stage: Stage) -> None:
+    """Carol's connection ends and she connects again, over either transport; she hears nothing until she joins.
 
-    Nor does she if she shows the id by which Socket.IO would have her connection's state recovered.
+    Nor does she if she sends the id by which Socket.IO recovers the state of a connection.
     """
     alice, bob = await stage.joined("alice", "bob")
     await stage.roles.member("carol")  # before somebody less needed is cast
@@ -241,12 +241,12 @@ async def _must_recover_nothing(stage: Stage, alice: Actor, raw: RawConnection, 
     await alice.send(later)
     await anew.try_send(profile_request())
     if any(str(request.mark) in str(frame) for request in (missed, later) for frame in anew.frames):
-        raise Broken("carol to be in no room and to be told nothing she missed", "both were recovered")
+        raise Broken("carol to be in no room and to be sent nothing she missed", "both were recovered")
 
 
 @check("join/disconnect-keeps-membership")
 async def disconnecting_keeps_membership(stage: Stage) -> None:
-    """One of carol's two connections ends; she may still act on the other one."""
+    """One of carol's two connections ends; her request on the other one is accepted."""
     bob, carol = await stage.joined("bob", "carol")
     tab = await stage.other_tab(carol)
     await tab.join(stage.session)
@@ -258,7 +258,7 @@ async def disconnecting_keeps_membership(stage: Stage) -> None:
 
 @check("join/rejoin-after-reconnect")
 async def a_member_joins_again_after_reconnecting(stage: Stage) -> None:
-    """Carol's connection ends; on a new one she is admitted again and hears what follows, and not what she missed."""
+    """Carol's connection ends; on a new one she is admitted again, and hears what follows but not what she missed."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     await carol.close()
     missed = await everything(stage, alice, bob)

@@ -1,4 +1,4 @@
-"""In which order things arrive."""
+"""The order in which requests take effect and broadcasts arrive."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ BURST = 20  # requests sent without waiting for an answer in between
 
 @check("order/one-sender-in-order", phase="last")
 async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> None:
-    """Alice sends a burst without waiting; bob hears it in her order."""
+    """Alice sends requests without waiting for answers; bob hears their broadcasts in the order sent."""
     alice, bob = await stage.joined("alice", "bob")
     burst = [await stage.request(event) for _ in range(BURST)]
     start = len(stage.journal.heard(bob.connection))
@@ -34,7 +34,7 @@ async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> 
 
 @check("order/answers-in-order")
 async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
-    """Alice moves and updates a token in turn without waiting, and deletes it last; each takes effect in turn."""
+    """Alice changes a token many times without waiting, and deletes it last; all take effect in the order sent."""
     alice = await stage.joined("alice")
     changes = [Catalogue.load()[name] for name in ("token:move", "token:update")]
     last = await stage.request(Catalogue.load()["token:delete"])
@@ -55,7 +55,7 @@ async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
 
 @check("order/concurrent-moves-converge")
 async def concurrent_moves_converge(stage: Stage) -> None:
-    """Alice and carol move one token at the same time; when all is quiet, bob's last sight is what is stored."""
+    """Alice and carol move one token at the same time; the last move that bob hears is the one that is stored."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     events = Catalogue.load()
     burst: list[Request] = [await stage.request(events["token:move"]) for _ in range(BURST)]

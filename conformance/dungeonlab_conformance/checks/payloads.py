@@ -1,4 +1,4 @@
-"""What no server may accept, and none may die of. Each scene goes through many payloads of one event."""
+"""Payloads that a server must refuse and survive, or must accept. A scene sends many of one event."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ _LENGTH, _LENGTH_FAR = 100_000, 30_000  # characters; far above every bound, far
     observe_after=True,
 )
 async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
-    """Alice's valid request is accepted, each invalid one of hers and carol's refused; then comes the worst there is.
+    """Alice's valid request is accepted, and each invalid one of hers and carol's is refused.
 
-    Bob hears none of it and keeps his connection, the token is what it was, and the server answers on.
+    Then come deep and long ones, and all of them without a callback. Bob hears none and stays connected, the token
+    stays the same, and the server still answers.
     """
     bob, alice, carol = await stage.joined("bob"), await stage.joined("alice"), await stage.joined("carol")
     await stage.control(event, alice)
@@ -188,7 +189,7 @@ def _long(valid: Request, length: int) -> Request:
 
 
 async def _must_cope_with(stage: Stage, alice: Actor, request: Request, how: str) -> None:
-    """An answer of any kind will do, and so will a closed connection to whoever sent it."""
+    """An answer of any kind will do, and so will a closed connection to the sender."""
     expected = f"a {request.event} {how} to be answered, or its connection closed"
     try:
         with stage.provoking():
@@ -222,7 +223,7 @@ async def _must_cope_without_callback(stage: Stage, event: Event, senders: list[
 
 @check("payloads/valid-accepted")
 async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
-    """Alice sends the least that the schema asks for, and the most that it names; both are accepted."""
+    """Alice sends the smallest payload that the schema allows, and one with every property; both are accepted."""
     alice, bob = await stage.joined("alice", "bob")  # what it is about is hers
     for name in ("minimal", "full"):
         valid = await stage.request(event, fresh=True)
@@ -245,7 +246,7 @@ async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
 
 @check("payloads/unknown-properties-ignored")
 async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
-    """Alice adds properties nobody knows, at every level, and some that only the server sets; none takes effect."""
+    """Alice adds unknown properties at every level, and some that only the server sets; none takes effect."""
     bob, alice = await stage.joined("bob"), await stage.joined("alice")
     usual = await stage.control(event, alice)
     valid = await stage.request(event)
@@ -277,7 +278,7 @@ def _must_be_free_of(claims: tuple[str | int, ...], came: Acknowledgement | Obse
 
 @check("payloads/unknown-event-is-harmless", destructive=1)
 async def an_unknown_event_is_harmless(stage: Stage) -> None:
-    """Alice sends events nobody knows; bob's connection stays open, and he is heard as before."""
+    """Alice sends unknown events; bob's connection stays open, and carol still hears him."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     await bob.send(before := await stage.request(Catalogue.load()["chat-message"]))
     await carol.hear(before)

@@ -1,4 +1,4 @@
-"""What a server may announce about who is there; a client must do without."""
+"""Presence events, which a server may send and no client may rely on."""
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
@@ -14,7 +14,7 @@ async def _must_be_announced(listener: Actor, event: str) -> None:
 
 @check("presence/joining-announced")
 async def joining_may_be_announced(stage: Stage) -> None:
-    """Bob is in the room when carol joins."""
+    """Bob is in the room when carol joins; he may be sent user-joined."""
     stage.target.needs("presence")
     bob = await stage.joined("bob")
     await stage.joined("carol")
@@ -23,7 +23,7 @@ async def joining_may_be_announced(stage: Stage) -> None:
 
 @check("presence/leaving-announced")
 async def leaving_may_be_announced(stage: Stage) -> None:
-    """Bob is in the room when carol leaves."""
+    """Bob is in the room when carol leaves; he may be sent user-left."""
     stage.target.needs("presence")
     bob, carol = await stage.joined("bob", "carol")
     await carol.leave()
@@ -32,7 +32,7 @@ async def leaving_may_be_announced(stage: Stage) -> None:
 
 @check("presence/removal-announced")
 async def removal_may_be_announced(stage: Stage) -> None:
-    """Bob is in the room when his membership is revoked."""
+    """Bob is in the room when his membership is revoked; he may be sent session-removed."""
     stage.target.needs("presence")
     bob = await stage.joined("bob")
     await stage.revoke(bob)

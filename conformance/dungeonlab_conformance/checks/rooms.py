@@ -1,4 +1,4 @@
-"""Who hears a broadcast, and who does not."""
+"""Rooms: which connections receive a broadcast, and which do not."""
 
 import asyncio
 from dataclasses import replace
@@ -25,9 +25,9 @@ async def _join_in_turn(stage: Stage, event: Event, *names: str) -> list[Actor]:
 
 @check("rooms/every-other-member-hears-once")
 async def every_other_member_hears_it_once(stage: Stage, event: Event) -> None:
-    """Alice does it, once and then many times at once; bob and carol, in the room, are each sent it as often.
+    """Alice sends one request, then several at once; bob and carol, in the room, hear each of them once.
 
-    Then she does the last once more: what is said twice is heard twice.
+    Then she sends the last one again: what is sent twice is heard twice.
     """
     alice, bob, carol = await _join_in_turn(stage, event, "alice", "bob", "carol")
     await _each_must_be_heard_once(alice, (bob, carol), [await stage.request(event)])
@@ -67,7 +67,7 @@ async def _must_hear_twice(listener: Actor, request: Request) -> None:
 
 @check("rooms/sender-hears-nothing")
 async def the_sender_hears_nothing(stage: Stage, event: Event) -> None:
-    """Alice does it; bob hears it, alice's own connection does not."""
+    """Alice sends the request; bob hears the broadcast, and alice's own connection does not."""
     alice, bob = await _join_in_turn(stage, event, "alice", "bob")
     request = await stage.request(event)
     await alice.send(request)
@@ -77,7 +77,7 @@ async def the_sender_hears_nothing(stage: Stage, event: Event) -> None:
 
 @check("rooms/own-other-connection-hears")
 async def the_senders_other_connection_hears(stage: Stage, event: Event) -> None:
-    """Alice has joined twice; what she does on one connection reaches the other, as it does bob and carol around it."""
+    """Alice has joined on two connections; her broadcast on one reaches the other, as it reaches bob and carol."""
     alice, bob = await _join_in_turn(stage, event, "alice", "bob")
     tab = await _join_on_another_tab(stage, alice)
     carol = await stage.joined("carol")
@@ -90,7 +90,7 @@ async def the_senders_other_connection_hears(stage: Stage, event: Event) -> None
 
 @check("rooms/game-master-hears")
 async def the_game_master_hears(stage: Stage, event: Event) -> None:
-    """Alice does it; the game master in the room is sent it, as bob is who came before, and carol who came after."""
+    """Alice sends the request; the game master hears it, as bob and carol do, who joined before and after."""
     alice, bob, gamemaster = await _join_in_turn(stage, event, "alice", "bob", "gamemaster")
     carol = await (stage.joined("carol") if stage.roles.can_play("carol") else _join_on_another_tab(stage, bob))
     request = await stage.request(event)
@@ -113,10 +113,10 @@ async def _join_on_another_tab(stage: Stage, actor: Actor) -> Actor:
     observe_after=True,
 )
 async def nobody_else_hears_it(stage: Stage, event: Event) -> None:
-    """Alice does it and bob hears it. Those who are not in the room do not, now or later.
+    """Alice sends the request and bob hears it. Connections that are not in the room do not, now or later.
 
-    They are: mallory, a member of nothing; dave and carol, who joined another session; the game master, and alice on
-    another connection, neither of whom has joined.
+    They are: mallory, a member of no session; dave and carol, who joined another session; the game master, and alice
+    on another connection, neither of whom has joined.
     """
     alice, bob = await stage.joined("alice", "bob")
     outside = {
@@ -139,7 +139,7 @@ async def nobody_else_hears_it(stage: Stage, event: Event) -> None:
 
 @check("rooms/no-encounter-rooms")
 async def every_encounter_is_heard(stage: Stage, event: Event) -> None:
-    """Alice does it in an encounter opened after bob joined; he hears it without doing anything more."""
+    """Alice sends the request in an encounter opened after bob joined; he hears it without doing anything more."""
     await stage.encounter(stage.game)
     alice, bob = await stage.joined("alice", "bob")
     late = await stage.with_another_encounter()
@@ -181,8 +181,8 @@ async def a_refused_event_is_not_broadcast(stage: Stage, event: Event) -> None:
 
 
 @check("rooms/refused-event-is-not-broadcast", phase="last", observe_after=True)
-async def what_is_told_and_refused_is_not_broadcast(stage: Stage, event: Event) -> None:
-    """Mallory is refused, and asks once more without waiting for an answer; alice and bob hear nothing of it."""
+async def what_is_refused_without_a_callback_is_not_broadcast(stage: Stage, event: Event) -> None:
+    """Mallory is refused, and sends the request again without a callback; alice and bob hear nothing of it."""
     await _intruders_must_not_be_heard(stage, event, "mallory", twice=True)
 
 
@@ -208,7 +208,7 @@ async def _intruders_must_not_be_heard(stage: Stage, event: Event, *names: str, 
 
 @check("rooms/direct-answers-stay-direct")
 async def a_direct_answer_stays_direct(stage: Stage, event: Event) -> None:
-    """Alice asks and is answered; bob, in the same room, and her other tab are sent nothing that holds the answer."""
+    """Alice's question is answered; bob, in the same room, and her other tab are sent nothing that holds the answer."""
     alice, bob = await stage.joined("alice", "bob")
     tab = await stage.other_tab(alice)
     request = await stage.request(event)

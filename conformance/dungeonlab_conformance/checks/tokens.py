@@ -1,4 +1,4 @@
-"""What becomes of a token."""
+"""Tokens: what creating, changing and deleting one does."""
 
 import asyncio
 import dataclasses
@@ -35,7 +35,7 @@ def _must_be_same_but(before: Token, after: Token, but: set[str]) -> None:
 async def what_one_creates_others_can_move(stage: Stage) -> None:
     """Alice creates a token; as soon as that is acknowledged, bob may move it.
 
-    So he may when she is gone; and so may carol, when the room has been empty.
+    He may also after she has disconnected, and carol may after the room has been empty.
     """
     alice, bob = await stage.joined("alice", "bob")
     token = await create_full_token(stage, alice)
@@ -50,7 +50,7 @@ async def what_one_creates_others_can_move(stage: Stage) -> None:
 
 @check("tokens/move-changes-only-position")
 async def a_move_changes_only_the_position(stage: Stage) -> None:
-    """Alice moves a token that has every property; the position is all new, the rest is as it was."""
+    """Alice moves a token that has every property; the whole position is new, and the rest stays the same."""
     alice = await stage.joined("alice")
     token = await create_full_token(stage, alice)
     # 2.1 is another number in single precision
@@ -68,7 +68,7 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
 
 @check("tokens/update-changes-only-what-was-sent")
 async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
-    """Alice changes one property after the other of a token that has all; each changes alone."""
+    """Alice changes one property after another of a token that has every property; each time, only that one changes."""
     alice = await stage.joined("alice")
     token = await create_full_token(stage, alice)
     full = examples("token:update", "valid")["full"]["updates"]
@@ -85,7 +85,7 @@ async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
 
 @check("tokens/delete-ends-it")
 async def deletion_ends_it(stage: Stage) -> None:
-    """Alice deletes a token; she can neither move nor update nor delete it then."""
+    """Alice deletes a token; then her requests to move, update or delete it are refused."""
     alice = await stage.joined("alice")
     token = await create_full_token(stage, alice)
     later = [await token_request(stage, event, token) for event in ("token:move", "token:update", "token:delete")]
@@ -98,7 +98,7 @@ async def deletion_ends_it(stage: Stage) -> None:
 async def the_version_grows(stage: Stage, event: Event) -> None:
     """Alice changes a token three times, and once more in the same way; its version grows by one each time.
 
-    Then she and bob change it at once.
+    Then she and bob change it at the same time; it grows by one for each change.
     """
     alice, bob = await stage.joined("alice", "bob")
     token = await create_full_token(stage, alice)
@@ -125,7 +125,7 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
 
 @check("tokens/unknown-token-refused")
 async def an_unknown_token_is_refused(stage: Stage, event: Event) -> None:
-    """Alice may; naming a token that does not exist, or does not in the encounter she names, she may not."""
+    """Alice's request is accepted; the same about a token that does not exist, or not in that encounter, is refused."""
     alice = await stage.joined("alice")
     await alice.send(await stage.request(event))
     request = await stage.request(event)
@@ -140,7 +140,7 @@ async def an_unknown_token_is_refused(stage: Stage, event: Event) -> None:
 
 @check("tokens/unknown-encounter-refused")
 async def an_unknown_encounter_is_refused(stage: Stage, event: Event) -> None:
-    """Alice may; naming an encounter that does not exist, she may not."""
+    """Alice's request is accepted; the same about an encounter that does not exist is refused."""
     alice = await stage.joined("alice")
     await alice.send(await stage.request(event))
     request = await stage.request(event, fresh=True)
@@ -164,7 +164,7 @@ async def _must_be_stored_when_heard(stage: Stage, actor: Actor, request: Reques
 
 @check("tokens/broadcast-equals-stored-state")
 async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> None:
-    """Alice does it; what bob hears of the token is what he finds stored right then, and what she is told."""
+    """Alice sends the request; what bob hears equals what is stored at that moment, and what her answer says."""
     alice, bob = await stage.joined("alice", "bob")
     request = in_full(await stage.request(event))
     look = asyncio.create_task(_must_be_stored_when_heard(stage, bob, request))
@@ -185,13 +185,13 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
 
 
 def _plain(value: Any) -> Any:
-    """Return what must be told alike to everybody; who changed a token last need not be told."""
+    """Return what a broadcast and an answer must say alike; who changed a token last need not be in both."""
     return {k: v for k, v in value.items() if k != "updatedBy"} if isinstance(value, dict) else value
 
 
 @check("tokens/defaults-filled")
 async def defaults_are_filled(stage: Stage) -> None:
-    """Alice creates a token of a name and a position; the rest is as documented."""
+    """Alice creates a token with a name and a position only; the rest has the documented defaults."""
     alice = await stage.joined("alice")
     token = acknowledged_token(await alice.send(await stage.request(Catalogue.load()["token:create"])))
     position = token.get("position")
@@ -207,9 +207,9 @@ async def defaults_are_filled(stage: Stage) -> None:
 
 @check("tokens/bounds-reached", slow=True)
 async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
-    """Alice sends each edge the schema allows: the longest, the shortest, the least, each of an enumeration.
+    """Alice sends each bound that the schema allows: longest, shortest, least, and each value of an enumeration.
 
-    Bob hears them; that they reach him as they were sent is an invariant.
+    Each is accepted and heard by bob; that it arrives as it was sent is an invariant.
     """
     alice, bob = await stage.joined("alice", "bob")
     await stage.control(event, alice)

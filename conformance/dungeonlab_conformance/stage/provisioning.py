@@ -50,8 +50,8 @@ class Provisioner:
         try:
             return self.target.adapter(self.target)
         except BaseException as error:  # somebody else's code, which may even exit
-            told = self.target.secrets.redact(sentence_of(error))
-            raise TargetFault(f"the adapter cannot be made: its __init__ raised {told}") from None
+            raised = self.target.secrets.redact(sentence_of(error))
+            raise TargetFault(f"the adapter cannot be made: its __init__ raised {raised}") from None
 
     def _adapts(self, act: str) -> bool:
         return defines(self.target.adapter, act)

@@ -1,4 +1,4 @@
-"""What scenes of several areas do: one of everything that a room is told."""
+"""What scenes of several areas do: one of everything that is broadcast."""
 
 from __future__ import annotations
 
