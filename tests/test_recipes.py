@@ -6,13 +6,13 @@ import re
 import shlex
 import sys
 import tomllib
-import venv
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.environments import make_environment
 from tests.workflows import bare_environment, execute
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,9 +88,7 @@ def recipes() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a virtual environment, as a CI has one; whatever a recipe installs is installed into it."""
-    folder = tmp_path_factory.mktemp("python")
-    venv.create(folder, with_pip=True)
-    return folder
+    return make_environment(tmp_path_factory.mktemp("python"))
 
 
 @pytest.mark.parametrize("name", recipes())

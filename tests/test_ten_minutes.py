@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from tests.environments import make_environment
 from tests.workflows import Runner, bare_environment, copy_checkout, git
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,8 +62,9 @@ def set_up(folder: Path, suite: str, **more: str) -> Runner:
     """Return a runner with a Python of its own, and the settings that the guide asks for."""
     work = folder / "runner"
     work.mkdir()
-    venv.create(work / "python", with_pip=True)
-    return Runner(work / "python", work, {"TAVERN_PASSWORD": "open-sesame"}, {"DUNGEONLAB_SUITE": suite} | more)
+    return Runner(
+        make_environment(work / "python"), work, {"TAVERN_PASSWORD": "open-sesame"}, {"DUNGEONLAB_SUITE": suite} | more
+    )
 
 
 def typed(page: list[Step], folder: Path, port: int) -> str:

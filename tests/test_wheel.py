@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tarfile
 import tomllib
-import venv
 import zipfile
 from collections.abc import Iterator
 from email import message_from_string
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from dungeonlab_conformance.cli.docs import documents
+from tests.environments import make_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
@@ -35,11 +35,11 @@ _SHOWN = re.compile(r"dungeonlab-conformance docs ([\w-]+)")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder in which the wheel's files lie, as an installation would have them.
 
-    It is built by pip, which makes an environment for it as it does for any user.
+    It is built by pip, which makes an environment of its own for that, as it does for any user.
     """
     folder = tmp_path_factory.mktemp("wheel")
-    venv.create(folder / "venv", with_pip=True)
-    build = [folder / "venv" / "bin" / "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    pip = make_environment(folder / "venv") / "bin" / "pip"
+    build = [pip, "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     subprocess.run([*build, "--wheel-dir", folder, ROOT], check=True, timeout=300, env=environment)
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as packed:
@@ -146,7 +146,7 @@ def test_types_come_with_the_wheel(wheel: Path) -> None:
 
 def test_a_source_distribution_has_all_that_its_tests_need(tmp_path: Path) -> None:
     """Built, unpacked, and collected there; a test that needs no server runs."""
-    venv.create(tmp_path / "venv", with_pip=True)
+    make_environment(tmp_path / "venv")
     pip = [tmp_path / "venv" / "bin" / "pip", "--quiet", "--disable-pip-version-check"]
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
     subprocess.run([*pip, "install", *needed], check=True, timeout=300)

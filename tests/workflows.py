@@ -23,7 +23,12 @@ def bare_environment() -> dict[str, str]:
     return (
         {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         | {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in somebody.items()}
-        | {"NO_COLOR": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+        | {
+            "NO_COLOR": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "PIP_NO_COMPILE": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        }
     )
 
 
