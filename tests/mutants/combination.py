@@ -1,19 +1,18 @@
 """One server with several faults, so that they are judged in a fraction of the time.
 
 Faults go together if neither is in the other's way as far as can be told beforehand: they are made in different
-methods, and neither may break what the other must. Where one hides another nonetheless, the run is not as it should
-be, and each is judged by itself.
+methods, and neither may break what the other must. Where one hides another nonetheless, the other is judged by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import Any
 
-from dungeonlab_spec import Catalogue
-from tests.mutants.fault import Fault, all_faults
+from tests.mutants.fault import Expectation, Fault, all_faults
 
-AT_MOST = 4  # faults in one server; more hide one another more often than they save time
-_AND = "+"
+AT_MOST = 8  # faults in one server; more hide one another more often than they save time
+AND = "+"
 
 
 def fault_named(name: str) -> Fault:
@@ -24,18 +23,12 @@ def fault_named(name: str) -> Fault:
 
 def members(name: str) -> list[str]:
     """Return the names of the faults that go by one name together."""
-    return name.split(_AND)
+    return name.split(AND)
 
 
-def parts(fault: Fault) -> frozenset[str]:
-    """Return the parts of a run that must be asked for to see a fault."""
-    requirements = Catalogue.load().requirements
-    return frozenset(part for name in fault.breaks if (part := requirements[name].part))
-
-
-def combine(faults: Iterable[Fault]) -> list[str]:
+def combine(faults: Iterable[Expectation]) -> list[str]:
     """Share faults out among as few servers as may be; returns their names."""
-    groups: list[list[Fault]] = []
+    groups: list[list[Expectation]] = []
     for fault in faults:
         for group in groups:
             if len(group) < AT_MOST and all(_go_together(fault, other) for other in group):
@@ -43,25 +36,29 @@ def combine(faults: Iterable[Fault]) -> list[str]:
                 break
         else:
             groups.append([fault])
-    return [_AND.join(fault.name for fault in group) for group in groups]
+    return [AND.join(fault.name for fault in group) for group in groups]
 
 
-def _go_together(one: Fault, other: Fault) -> bool:
+def merged(faults: Iterable[Expectation]) -> dict[str, Any]:
+    """Return what several faults are together: their names, claims, and what they break."""
+    faults = list(faults)
+    return {
+        "name": AND.join(fault.name for fault in faults),
+        "claim": " ".join(fault.claim for fault in faults),
+        "breaks": frozenset[str]().union(*(fault.breaks for fault in faults)),
+        "also": {glob: why for fault in faults for glob, why in fault.also.items()},
+    }
+
+
+def _go_together(one: Expectation, other: Expectation) -> bool:
     return (
         not (one.hides or other.hides)
         and not one.methods & other.methods
         and not any(map(one.allows, other.breaks))
         and not any(map(other.allows, one.breaks))
-        and parts(one) == parts(other)
+        and one.run == other.run
     )
 
 
 def _one(faults: list[Fault]) -> Fault:
-    also: Mapping[str, str] = {glob: why for fault in faults for glob, why in fault.also.items()}
-    return Fault(
-        name=_AND.join(fault.name for fault in faults),
-        claim=" ".join(fault.claim for fault in faults),
-        breaks=frozenset[str]().union(*(fault.breaks for fault in faults)),
-        also=also,
-        seams=tuple(dict.fromkeys(seam for fault in faults for seam in fault.seams)),
-    )
+    return Fault(**merged(faults), seams=tuple(dict.fromkeys(seam for fault in faults for seam in fault.seams)))

@@ -14,6 +14,7 @@ from dungeonlab_reference_server.http import HttpSide
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.socketio_server import SocketIoServer
 from dungeonlab_reference_server.store import MemoryStore
+from dungeonlab_spec import Catalogue
 from tests.mutants.incidents import INCIDENTS
 from tests.serving import Variant
 
@@ -26,13 +27,25 @@ class Expectation:
     """A fault, and what it must be found to break.
 
     `breaks` are the requirement ids that must be found broken. `also` are ids (or globs) that may be found
-    broken besides, each with the reason why no server could have the fault and keep them.
+    broken besides, each with the reason why no server could have the fault and keep them. `hides` says that hardly
+    another fault shows on the same server, since this one stops, refuses or silences too much.
     """
 
     name: str
     claim: str
     breaks: frozenset[str]
     also: Mapping[str, str] = field(default_factory=dict)
+    hides: bool = False
+
+    @property
+    def methods(self) -> frozenset[object]:
+        """What of the server it replaces; two faults that replace the same are never on one server."""
+        raise NotImplementedError
+
+    @property
+    def run(self) -> object:
+        """What kind of run shows it; faults that different kinds show are never on one server."""
+        raise NotImplementedError
 
     def allows(self, requirement: str) -> bool:
         """Whether a requirement may be found broken."""
@@ -45,13 +58,9 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault(Expectation):
-    """One faulty server, made of the reference server with some of its classes replaced.
-
-    `hides` says that hardly another fault shows on it, since it stops, refuses or silences too much.
-    """
+    """One faulty server, made of the reference server with some of its classes replaced."""
 
     seams: tuple[type[Seam], ...]
-    hides: bool = False
 
     @property
     def variant(self) -> Variant:
@@ -61,8 +70,14 @@ class Fault(Expectation):
         return Variant(store=self._seam(MemoryStore), pipeline=pipeline, http=self._seam(HttpSide))
 
     @property
-    def methods(self) -> frozenset[tuple[type[Seam], str]]:
-        """What it replaces: the class of the reference server, and the name within."""
+    def run(self) -> frozenset[str]:
+        """The parts of a run that must be asked for to see it."""
+        requirements = Catalogue.load().requirements
+        return frozenset(part for name in self.breaks if (part := requirements[name].part))
+
+    @property
+    def methods(self) -> frozenset[object]:
+        """The classes of the reference server that it replaces a method of, with the names of these."""
         return frozenset(
             (kind, name)
             for kind in (Pipeline, SocketIoServer, HttpSide, MemoryStore)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
@@ -23,11 +23,11 @@ from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 from tests import serving
 from tests.command_line import refuse_unknown
-from tests.mutants.combination import fault_named, members, parts
+from tests.mutants.combination import AND, fault_named, members
 from tests.mutants.fault import Expectation, all_faults
+from tests.turns import AT_ONCE, turn
 
 SCALE = 0.3  # of every time limit: what is never answered is waited for, and loopback is fast
-AT_ONCE = 4  # servers judged side by side, a process for each and one for its judge; more take two cores longer
 
 
 @contextmanager
@@ -40,23 +40,41 @@ def served(name: str) -> Iterator[str]:
 def judge(name: str) -> list[tuple[str, Run]]:
     """Judge one faulty server with the whole suite; if it is not found as it should be, once more.
 
-    Of several faults each by itself then, since one may hide another; one alone with the suite's usual patience: on a
-    machine that has much else to do, what is not heard in time proves nothing.
+    Of several faults those that others hid are judged by themselves then, or each is, if that does not explain what was
+    found. One alone is judged with the suite's usual time limits: on a busy machine, what is not heard in time proves
+    nothing.
     """
-    run = judged(name, SCALE)
-    if fault_named(name).matches(broken(run)):
+    return settle(name, judged(name, SCALE), fault_named, lambda alone: judged(alone, 1.0), judge)
+
+
+def settle(
+    name: str,
+    run: Run,
+    expectation: Callable[[str], Expectation],
+    patiently: Callable[[str], Run],
+    again: Callable[[str], list[tuple[str, Run]]],
+) -> list[tuple[str, Run]]:
+    """Return what a run proved, by name, once the faults that it did not find are judged again.
+
+    One that was alone is judged `patiently`; of several, each that is missing is judged `again` by itself.
+    """
+    if expectation(name).matches(broken(run)):
         return [(name, run)]
-    if len(faults := members(name)) > 1:
-        return [found for fault in faults for found in judge(fault)]
-    return [(name, judged(name, 1.0))]
+    if len(faults := members(name)) == 1:
+        return [(name, patiently(name))]
+    hidden = [fault for fault in faults if not expectation(fault).breaks <= broken(run)]
+    shown = AND.join(fault for fault in faults if fault not in hidden)
+    if hidden and shown and expectation(shown).matches(broken(run)):
+        return [(shown, run), *chain.from_iterable(map(again, hidden))]
+    return list(chain.from_iterable(map(again, faults)))
 
 
 def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:
     """Judge one faulty server with the whole suite, or some of it, time limits scaled, and with the parts it claims."""
-    selection = Selection(only=only, parts=tuple(parts(fault_named(name))))
+    selection = Selection(only=only, parts=tuple(fault_named(name).run))
     if selection.parts:
         fuzzer.load_schemathesis()
-    with served(name) as url:
+    with turn(), served(name) as url:
         return play(Target(url, limits=Limits(scale)), scenes(selection, Catalogue.load()))
 
 

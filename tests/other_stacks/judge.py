@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,11 @@ from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 from tests.command_line import refuse_unknown
+from tests.mutants.combination import members, merged
 from tests.mutants.fault import Expectation
-from tests.mutants.judge import AT_ONCE, SCALE, broken, report
+from tests.mutants.judge import SCALE, report, settle
 from tests.serving import start_worker
+from tests.turns import AT_ONCE, turn
 
 NODE = Path(__file__).parent / "node"
 TRANSPORTS = ("websocket", "polling")
@@ -43,6 +46,17 @@ class NodeFault(Expectation):
     """A fault that a peer can be started with. It is judged on the one transport on which it shows."""
 
     transport: str = "websocket"
+    replaced: frozenset[str] = frozenset()
+
+    @property
+    def methods(self) -> frozenset[object]:
+        """The methods of the peer that it replaces."""
+        return frozenset(self.replaced)
+
+    @property
+    def run(self) -> str:
+        """The transport."""
+        return self.transport
 
 
 def why_not() -> str | None:
@@ -79,15 +93,29 @@ def all_faults() -> Mapping[str, NodeFault]:
     """Return every fault that the peer can be started with, by its name."""
     listed = subprocess.run(["node", NODE / "server.mjs", "--list-faults"], check=True, capture_output=True, text=True)
     rows: dict[str, dict[str, Any]] = json.loads(listed.stdout)
-    return {name: NodeFault(name=name, **{**row, "breaks": frozenset(row["breaks"])}) for name, row in rows.items()}
+    return {
+        name: NodeFault(name=name, breaks=frozenset(row.pop("breaks")), replaced=frozenset(row.pop("methods")), **row)
+        for name, row in rows.items()
+    }
 
 
-def judge(transport: str, fault: str | None = None, patience: float | None = None, *more: str) -> Run:
-    """Judge the peer with the whole suite on one transport; with one of its faults, if one is named; `more` options."""
+def fault_named(name: str) -> NodeFault:
+    """Return the fault of this name, or what the faults of several names are together."""
+    faults = [all_faults()[one] for one in members(name)]
+    replaced = frozenset[str]().union(*(fault.replaced for fault in faults))
+    return (
+        faults[0] if len(faults) == 1 else NodeFault(**merged(faults), transport=faults[0].transport, replaced=replaced)
+    )
+
+
+def judge(
+    transport: str, fault: str | None = None, patience: float | None = None, *more: str, only: tuple[str, ...] = ()
+) -> Run:
+    """Judge the peer with the whole suite, or some of it, on one transport; with a fault if one is named."""
     options = ("--fault", fault) if fault else more
     limits = Limits(patience or (SCALE if fault else 1.0))
-    with served("server.mjs", *options) as url:
-        return play(Target(url, transport=transport, limits=limits), scenes(Selection(), Catalogue.load()))
+    with turn(), served("server.mjs", *options) as url:
+        return play(Target(url, transport=transport, limits=limits), scenes(Selection(only=only), Catalogue.load()))
 
 
 def judge_clean(times: int, transports: Iterable[str] = TRANSPORTS) -> Iterator[tuple[str, Run]]:
@@ -100,14 +128,18 @@ def judge_clean(times: int, transports: Iterable[str] = TRANSPORTS) -> Iterator[
 def judge_faulty(names: Iterable[str]) -> Iterator[tuple[str, Run]]:
     """Judge the peer with each of these faults, some at a time; yields name and run, in the order of the names.
 
-    A run on a busy machine may leave the fault unjudged: then it is judged once more, alone and with more patience.
+    `NAME+NAME` stands for a server with several faults. What one run did not find is judged once more: of several
+    faults each by itself, one alone with the usual time limits.
     """
-    names = list(names)
-    jobs = [(all_faults()[name].transport, name, None) for name in names]
-    for name, run in zip(names, _in_processes(jobs, at_once=AT_ONCE), strict=True):
-        fault = all_faults()[name]
-        patiently = (fault.transport, name, 1.0)
-        yield name, run if fault.breaks <= broken(run) else next(_in_processes([patiently], at_once=1))
+    with ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("spawn"), start_worker) as pool:
+        yield from chain.from_iterable(pool.map(_judge_faulty, names))
+
+
+def _judge_faulty(name: str) -> list[tuple[str, Run]]:
+    def played(name: str, patience: float) -> Run:
+        return judge(fault_named(name).transport, name, patience)
+
+    return settle(name, played(name, SCALE), fault_named, lambda alone: played(alone, 1.0), _judge_faulty)
 
 
 def red(run: Run) -> list[str]:
@@ -129,11 +161,11 @@ def main(words: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(words)
     if missing := why_not():
         parser.error(missing)
-    refuse_unknown(parser, asked.names, all_faults(), "fault")
+    refuse_unknown(parser, chain.from_iterable(map(members, asked.names)), all_faults(), "fault")
     if asked.clean is not None:
         as_stated = [_report_clean(transport, run) for transport, run in judge_clean(asked.clean)]
     else:
-        as_stated = [report(all_faults()[name], run) for name, run in judge_faulty(asked.names or all_faults())]
+        as_stated = [report(fault_named(name), run) for name, run in judge_faulty(asked.names or all_faults())]
     return 0 if all(as_stated) else 1
 
 

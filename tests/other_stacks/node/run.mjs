@@ -1,4 +1,4 @@
-// The command line of a peer: node FILE [--port 3000] [--offsets | --fault NAME | --list-faults]
+// The command line of a peer: node FILE [--port 3000] [--offsets | --fault NAME[+NAME] | --list-faults]
 //
 // With --offsets, packets carry what Socket.IO needs to recover a connection's state; none is ever recovered.
 
@@ -12,15 +12,25 @@ export async function run(url, Peer, loadFaults = async () => ({})) {
   process.on("SIGINT", () => process.exit(0));
   const values = read();
   const faults = await loadFaults();
-  if (values["list-faults"]) return console.log(JSON.stringify(faults, null, 2));
-  if (values.fault && !faults[values.fault]) return stop(`there is no fault ${values.fault}; see --list-faults`);
+  if (values["list-faults"]) return console.log(JSON.stringify(listed(faults, Peer), null, 2));
+  const names = values.fault?.split("+") ?? [];
+  for (const name of names) if (!faults[name]) return stop(`there is no fault ${name}; see --list-faults`);
   const options = values.offsets ? { connectionStateRecovery: { maxDisconnectionDuration: 0 } } : {};
-  const peer = values.fault ? faults[values.fault].on(Peer) : new Peer(options);
+  const Faulty = names.reduce((Kind, name) => faults[name].on(Kind), Peer);
+  const peer = new Faulty(options);
   try {
     console.log(`Listening on ${await peer.listen(Number(values.port))}`);
   } catch (error) {
     return stop(`port ${values.port} cannot be used (${error.code ?? error.message})`);
   }
+}
+
+/** What is wrong with each, and in which methods. */
+function listed(faults, Peer) {
+  const methods = (Kind) => Object.getOwnPropertyNames(Kind.prototype).filter((name) => name !== "constructor");
+  return Object.fromEntries(
+    Object.entries(faults).map(([name, { on, ...fault }]) => [name, { ...fault, methods: methods(on(Peer)) }]),
+  );
 }
 
 function read() {

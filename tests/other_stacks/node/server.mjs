@@ -1,6 +1,6 @@
 // DungeonLab's protocol, version 1.0, served by Node.js and Socket.IO. Written from spec/ alone.
 //
-//     node server.mjs [--port 3000] [--fault NAME | --list-faults]
+//     node server.mjs [--port 3000] [--fault NAME[+NAME] | --list-faults]
 //
 // `Peer` is the whole server (its HTTP side is in `http.mjs`): who may connect, how a request is judged, what it does. Each
 // step is a method of its own, so that `faults.mjs` can get one wrong. What comes from the tables has to be
