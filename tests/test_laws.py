@@ -212,6 +212,30 @@ def test_help_needs_no_network_library() -> None:
     assert told.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_run_imports_only_what_it_uses() -> None:
+    """Neither what reads target files, nor what validates with explanations, nor the HTTP library of another client."""
+    code = (
+        "import os, sys\nfrom dungeonlab_conformance import __main__ as installed\n"
+        "def told(code):\n"
+        "    print({'requests', 'urllib3', 'pydantic', 'jsonschema', 'jinja2', 'hypothesis'} & set(sys.modules))\n"
+        "    sys.stdout.flush()\n    end(code)\n"
+        "end, os._exit = os._exit, told\n"
+        "sys.argv[1:] = ['run', '-q', '--only', 'connect/websocket']\ninstalled.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_what_was_left_out_is_imported_as_soon_as_it_is_used() -> None:
+    """Somebody's adapter may use the synchronous client of python-socketio."""
+    code = (
+        "import sys\nfrom dungeonlab_conformance.__main__ import _import_socketio\n_import_socketio()\n"
+        "import engineio.client\nassert 'requests' not in sys.modules\n"
+        "session = engineio.client.requests.Session\nimport requests\nassert session is requests.Session"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_no_file_is_long() -> None:
     """A file that grows past 450 lines is more than one room."""
     for folder in ("spec", "reference_server", "conformance", "tools"):

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -149,4 +150,6 @@ def _await_eof(then: Callable[[], object]) -> None:
 
 
 if __name__ == "__main__":
+    for name in ("requests", "websocket"):  # imported by python-engineio, if they are there, for a client not used here
+        sys.modules[name] = None  # type: ignore[assignment]
     main()

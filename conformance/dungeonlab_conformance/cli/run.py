@@ -167,11 +167,13 @@ def _make_sure_of(options: RunOptions, output: Output) -> None:
 
 
 def _chosen(options: RunOptions) -> list[Scene]:
-    from dungeonlab_conformance.clients.http.fuzzer import load_schemathesis
     from dungeonlab_conformance.runner.selection import Selection
 
-    if options.http and not load_schemathesis():
-        raise click.UsageError(fuzz_options.MISSING.format("--http"))
+    if options.http:
+        from dungeonlab_conformance.clients.http.fuzzer import load_schemathesis
+
+        if not load_schemathesis():
+            raise click.UsageError(fuzz_options.MISSING.format("--http"))
     selection = Selection(
         options.only,
         options.without,

@@ -1,16 +1,15 @@
-"""Finds a target's file and makes a `Target` of it."""
+"""Finds a target's file and makes a `Target` of it. What it takes to read one is imported when there is one."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.target.file.advice import NAME
-from dungeonlab_conformance.target.file.build import build
-from dungeonlab_conformance.target.file.document import read
-from dungeonlab_conformance.target.file.faults import fit
-from dungeonlab_conformance.target.file.rules import check
-from dungeonlab_conformance.target.target import Target
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.target.target import Target
 
 
 def find() -> Path | None:
@@ -29,6 +28,11 @@ def load_target(path: Path, *, url: str | None = None, transport: str | None = N
     `url` and `transport` take the place of what the file says, `scale` is multiplied into its time limits.
     Raises `FileFault`: one sentence that begins with file and line.
     """
+    from dungeonlab_conformance.target.file.build import build
+    from dungeonlab_conformance.target.file.document import read
+    from dungeonlab_conformance.target.file.faults import fit
+    from dungeonlab_conformance.target.file.rules import check
+
     document = read(path, os.environ)
     file = fit(document)
     check(document, file)
