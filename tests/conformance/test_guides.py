@@ -15,7 +15,7 @@ import yaml
 from dungeonlab_conformance.cli import main
 from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.report.github import result
-from dungeonlab_conformance.results.known_failures import load
+from dungeonlab_conformance.results.known_failures import load_known_failures
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_spec import Catalogue
@@ -57,7 +57,7 @@ def test_the_sample_list_is_one(tmp_path: Path) -> None:
     """It is read as a list of known failures, and each of its entries names a requirement and an event."""
     [sample] = blocks("known-failures.md", "toml")
     (tmp_path / "known.toml").write_text(sample)
-    entries = load(tmp_path / "known.toml")
+    entries = load_known_failures(tmp_path / "known.toml")
     assert len(entries) == len(tomllib.loads(sample)["known"]) == 2
     catalogue = Catalogue.load()
     assert all(entry.id in catalogue.requirements for entry in entries)

@@ -19,7 +19,7 @@ from dungeonlab_conformance.cli.options.target import make_target, pointing
 from dungeonlab_conformance.target.file.advice import NAME
 
 if TYPE_CHECKING:
-    from dungeonlab_conformance.results.known_failures import Known
+    from dungeonlab_conformance.results.known_failures import KnownFailure
     from dungeonlab_conformance.results.run import Run, RunOptions
     from dungeonlab_conformance.results.verdict import Verdict
     from dungeonlab_conformance.runner.interruptions.signals import Signals
@@ -132,7 +132,7 @@ def run(**given: Any) -> None:
         problems = _play(target, chosen, started, output, signals, known)
         problems += reports.write(started, output.files)
         if listed:
-            problems += _list(started, listed, before, output.reason or "")
+            problems += _list(started, listed, output.reason or "")
         terminal.show(started, console, verbosity=-1 if output.quiet else int(output.verbose))
         problems += reports.tell_github(started, errors=reports_on_output)
         for problem in problems:
@@ -195,7 +195,7 @@ def _target(options: RunOptions, output: Output) -> Target:
 
 
 def _play(
-    target: Target, chosen: Sequence[Scene], run: Run, output: Output, signals: Signals, known: Sequence[Known]
+    target: Target, chosen: Sequence[Scene], run: Run, output: Output, signals: Signals, known: Sequence[KnownFailure]
 ) -> list[str]:
     """Play the run, which is followed meanwhile; returns what could not be written."""
     from rich.console import Console
@@ -221,11 +221,11 @@ def _play(
     return [stream.problem] if stream and stream.problem else []
 
 
-def _known(file: Path | None, *, needs_reasons: bool = True) -> list[Known]:
-    from dungeonlab_conformance.results.known_failures import load
+def _known(file: Path | None, *, needs_reasons: bool = True) -> list[KnownFailure]:
+    from dungeonlab_conformance.results.known_failures import load_known_failures
 
     try:
-        return load(file, needs_reasons=needs_reasons) if file else []
+        return load_known_failures(file, needs_reasons=needs_reasons) if file else []
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 
@@ -234,15 +234,17 @@ def _is_cut_short(result: Run) -> bool:
     return bool(result.fault or result.interrupted)
 
 
-def _list(result: Run, file: Path, before: list[Known], reason: str) -> list[str]:
+def _list(result: Run, file: Path, reason: str) -> list[str]:
     from dungeonlab_conformance.report import known_failures
 
     if _is_cut_short(result):
         return [f"{file} was not written: the run was cut short, and what it did not reach is no failure"]
     try:
-        missing = known_failures.write(result, file, before, reason)
+        missing = known_failures.write(result, file, reason)
     except OSError as error:
         return [f"{file} could not be written: {error.strerror}"]
+    except ValueError as error:
+        return [f"the list of known failures was not written: {error}"]
     if missing:
         click.echo(f"{file} lists what fails; give each entry a reason ({missing} without)", err=True)
     return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from dungeonlab_conformance.results.known_failures import Known, hold_against
+from dungeonlab_conformance.results.known_failures import KnownFailure, compare_with_known_failures
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_spec import Catalogue
@@ -17,9 +17,9 @@ _WHAT = {
 }
 
 
-def conclude(run: Run, known: Sequence[Known] = ()) -> Run:
+def conclude(run: Run, known: Sequence[KnownFailure] = ()) -> Run:
     """Compare a run with the known failures, then claim what may be claimed; returns the same run."""
-    hold_against(run, known)
+    compare_with_known_failures(run, known)
     run.claim = claim(run)
     return run
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ _MOST = 1 << 20  # bytes of a file
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFailure:
     """One entry. `where` is its file and line, for messages."""
 
     id: str
@@ -58,7 +58,7 @@ class Known:
         return self.expires is not None and self.expires < today
 
 
-def load(file: Path, *, needs_reasons: bool = True) -> list[Known]:
+def load_known_failures(file: Path, *, needs_reasons: bool = True) -> list[KnownFailure]:
     """Read a file. Raises `ValueError` with one sentence, file and line if it is not as it should be."""
     text = files.read(file, _MOST)
     try:
@@ -81,7 +81,7 @@ def load(file: Path, *, needs_reasons: bool = True) -> list[Known]:
     return entries
 
 
-def _entry(row: dict[str, Any], where: str) -> Known:
+def _entry(row: dict[str, Any], where: str) -> KnownFailure:
     for key, value in row.items():
         if key not in _KEYS:
             raise ValueError(f"{where}: a known failure has no {key!r}; it has {', '.join(_KEYS)}")
@@ -91,11 +91,11 @@ def _entry(row: dict[str, Any], where: str) -> Known:
             )
     if not row.get("id"):
         raise ValueError(f"{where}: a known failure needs an id")
-    return Known(**{"reason": "", **row}, where=where)
+    return KnownFailure(**{"reason": "", **row}, where=where)
 
 
-def hold_against(run: Run, known: Sequence[Known], today: datetime.date | None = None) -> None:
-    """Mark what is listed as accepted, and put down in `run.stale` what the list has wrong."""
+def compare_with_known_failures(run: Run, known: Sequence[KnownFailure], today: datetime.date | None = None) -> None:
+    """Mark what is listed as accepted, and record in `run.stale` what the list has wrong."""
     today = today or datetime.datetime.now(datetime.UTC).date()
     standing = [entry for entry in known if entry.reason.strip() and not entry.expired(today)]
     for verdict in run.verdicts:
@@ -116,7 +116,7 @@ def hold_against(run: Run, known: Sequence[Known], today: datetime.date | None =
             run.stale.append(f"{entry.where}: {entry} is listed as failing, but {events} held; take it off the list")
 
 
-def _hint(entry: Known) -> str:
+def _hint(entry: KnownFailure) -> str:
     """Return what an entry that matches nothing may have meant, or why that is not judged."""
     requirements = Catalogue.load().requirements
     named = [requirement for requirement in requirements.values() if fnmatch.fnmatchcase(requirement.id, entry.id)]
@@ -141,27 +141,28 @@ def _name(verdict: Verdict) -> str:
     return f"{verdict.requirement} [{verdict.event}]" if verdict.event else verdict.requirement
 
 
-def listed(run: Run, before: Iterable[Known] = (), reason: str = "") -> list[tuple[Known, Verdict | None]]:
-    """Return the entries that a run calls for, each with a verdict it stands for.
+def is_outlived(run: Run, entry: KnownFailure) -> bool:
+    """Whether a run shows that an entry matches nothing, or that part of what it lists holds."""
+    if not any(entry.names(*pair) for pair in _judgeable()):
+        return True
+    named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
+    return any(v.outcome is Outcome.PASS for v in named) and not entry.flaky
 
-    What `before` lists stays as it is, unless the run shows that it matches nothing, or that part of it holds.
-    `reason` is for every entry that has none: the new ones, and those that nobody gave one yet.
+
+def new_failures(run: Run, listed: Collection[KnownFailure], reason: str = "") -> list[tuple[KnownFailure, Verdict]]:
+    """Return an entry for each failure that is not listed, with a verdict that it stands for.
+
+    Each has the reason for which it was accepted until now, if it was, or else `reason`.
     """
-    there = _judgeable()
-    kept: list[tuple[Known, Verdict | None]] = []
-    for entry in before:
-        named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
-        outlived = any(v.outcome is Outcome.PASS for v in named) and not entry.flaky
-        if any(entry.names(*pair) for pair in there) and not outlived:
-            given = entry if entry.reason.strip() else replace(entry, reason=reason)
-            kept.append((given, next((v for v in named if v.outcome in ACCEPTED), None)))
-    fresh: dict[str, list[Verdict]] = {}
+    found: dict[str, list[Verdict]] = {}
     for verdict in run.verdicts:
-        listed_already = any(entry.names(verdict.requirement, verdict.event) for entry, _ in kept)
-        if not listed_already and fails(verdict, run.fail_on):
-            fresh.setdefault(verdict.requirement, []).append(verdict)
-    for name, verdicts in fresh.items():
-        whole = {v.event for v in verdicts} == {event for known, event in there if known == name}
-        shown = verdicts[:1] if whole else verdicts
-        kept += [(Known(name, verdict.known or reason, None if whole else verdict.event), verdict) for verdict in shown]
-    return kept
+        is_listed = any(entry.names(verdict.requirement, verdict.event) for entry in listed)
+        if not is_listed and fails(verdict, run.fail_on):
+            found.setdefault(verdict.requirement, []).append(verdict)
+    entries = []
+    for name, verdicts in found.items():
+        whole = {v.event for v in verdicts} == {event for known, event in _judgeable() if known == name}
+        for verdict in verdicts[:1] if whole else verdicts:
+            entry = KnownFailure(name, verdict.known or reason, None if whole else verdict.event)
+            entries.append((entry, verdict))
+    return entries

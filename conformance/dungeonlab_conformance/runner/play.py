@@ -11,7 +11,7 @@ from functools import cache
 
 from dungeonlab_conformance.results.claim import conclude
 from dungeonlab_conformance.results.errors import TargetFault
-from dungeonlab_conformance.results.known_failures import Known
+from dungeonlab_conformance.results.known_failures import KnownFailure
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Verdict
 from dungeonlab_conformance.runner.embedded import reference_server
@@ -28,7 +28,7 @@ def play(
     *,
     on_scene: Callable[[list[Verdict]], None] = lambda *_: None,
     signals: Signals | None = None,
-    known: Sequence[Known] = (),
+    known: Sequence[KnownFailure] = (),
 ) -> Run:
     """Judge a target; the embedded reference server is started for the purpose, and stopped again.
 

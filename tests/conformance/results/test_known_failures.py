@@ -11,7 +11,7 @@ from tests.conformance.report.runs import ECHO, failing, passing_run
 
 from dungeonlab_conformance.report import known_failures
 from dungeonlab_conformance.results.exit_codes import EXIT_BROKEN, EXIT_OK, EXIT_TARGET
-from dungeonlab_conformance.results.known_failures import Known, hold_against, load
+from dungeonlab_conformance.results.known_failures import KnownFailure, compare_with_known_failures, load_known_failures
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 
@@ -26,14 +26,14 @@ def a_run(*broken: Verdict) -> Run:
     return run
 
 
-def held_against(run: Run, *known: Known) -> Run:
-    hold_against(run, known, TODAY)
+def held_against(run: Run, *known: KnownFailure) -> Run:
+    compare_with_known_failures(run, known, TODAY)
     return run
 
 
 def test_a_listed_failure_does_not_fail_the_run() -> None:
     """What is broken and listed is marked with its reason, and the run ends well."""
-    run = held_against(a_run(failing(ECHO, "token:move")), Known(ECHO, "ticket 41", "token:move"))
+    run = held_against(a_run(failing(ECHO, "token:move")), KnownFailure(ECHO, "ticket 41", "token:move"))
     assert [v.known for v in run.verdicts if v.outcome is Outcome.FAIL] == ["ticket 41"]
     assert (run.stale, run.exit_code) == ([], EXIT_OK)
 
@@ -41,25 +41,28 @@ def test_a_listed_failure_does_not_fail_the_run() -> None:
 def test_a_failure_that_is_not_listed_still_fails_the_run() -> None:
     """An entry for one event accepts nothing about another one."""
     run = a_run(failing(ECHO, "token:move"), failing(ECHO, "token:delete"))
-    assert held_against(run, Known(ECHO, "ticket 41", "token:move")).exit_code == EXIT_BROKEN
+    assert held_against(run, KnownFailure(ECHO, "ticket 41", "token:move")).exit_code == EXIT_BROKEN
 
 
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        (Known(ECHO, "r", "token:move"), "is listed as failing, but rooms/sender-hears-nothing [token:move] held"),
-        (Known(ECHO, "r"), "held"),
-        (Known("rooms/*", "r"), "held"),
-        (Known("rooms/sender-hears-notes", "r"), "matches no requirement"),
-        (Known(ECHO, "r", "token:fly"), "is judged for this event"),
-        (Known("client/joins-before-it-sends", "r"), "matches no requirement"),
-        (Known(ECHO, "r", "token:delete", datetime.date(2027, 2, 28)), "accepted until 2027-02-28"),
+        (
+            KnownFailure(ECHO, "r", "token:move"),
+            "listed as failing, but rooms/sender-hears-nothing [token:move] held",
+        ),
+        (KnownFailure(ECHO, "r"), "held"),
+        (KnownFailure("rooms/*", "r"), "held"),
+        (KnownFailure("rooms/sender-hears-notes", "r"), "matches no requirement"),
+        (KnownFailure(ECHO, "r", "token:fly"), "is judged for this event"),
+        (KnownFailure("client/joins-before-it-sends", "r"), "matches no requirement"),
+        (KnownFailure(ECHO, "r", "token:delete", datetime.date(2027, 2, 28)), "accepted until 2027-02-28"),
     ],
 )
-def test_an_entry_that_is_out_of_date_fails_the_run(entry: Known, said: str) -> None:
+def test_an_entry_that_is_out_of_date_fails_the_run(entry: KnownFailure, said: str) -> None:
     """Whoever is listed and holds, matches nothing or is over: the run fails and says which entry and why."""
     run = a_run(failing(ECHO, "token:delete"))
-    covering = Known(ECHO, "covers what fails", "token:delete")
+    covering = KnownFailure(ECHO, "covers what fails", "token:delete")
     held_against(run, covering, entry)
     assert run.exit_code == EXIT_BROKEN
     assert len(run.stale) == 1
@@ -68,18 +71,18 @@ def test_an_entry_that_is_out_of_date_fails_the_run(entry: Known, said: str) -> 
 
 def test_an_entry_that_is_over_accepts_nothing() -> None:
     """The failure it stood for is one again, on the day after its last."""
-    entry = Known(ECHO, "r", "token:delete", datetime.date(2027, 3, 1))
+    entry = KnownFailure(ECHO, "r", "token:delete", datetime.date(2027, 3, 1))
     run = a_run(failing(ECHO, "token:delete"))
-    hold_against(run, [entry], TODAY)
+    compare_with_known_failures(run, [entry], TODAY)
     assert (run.exit_code, run.stale) == (EXIT_OK, [])
     run = a_run(failing(ECHO, "token:delete"))
-    hold_against(run, [entry], TODAY + datetime.timedelta(days=1))
+    compare_with_known_failures(run, [entry], TODAY + datetime.timedelta(days=1))
     assert [v.known for v in run.verdicts if v.outcome is Outcome.FAIL] == [""]
 
 
 def test_a_flaky_entry_may_hold() -> None:
     """It is accepted when it fails, and no complaint when it does not."""
-    entry = Known(ECHO, "now and then", "token:move", flaky=True)
+    entry = KnownFailure(ECHO, "now and then", "token:move", flaky=True)
     assert held_against(passing_run(), entry).exit_code == EXIT_OK
     assert held_against(a_run(failing(ECHO, "token:move")), entry).exit_code == EXIT_OK
 
@@ -88,20 +91,23 @@ def test_what_was_not_selected_is_not_complained_of() -> None:
     """A run of a part says nothing about entries for the rest, not even that they are over."""
     run = a_run()
     run.verdicts = [v for v in run.verdicts if v.requirement != ECHO]
-    assert held_against(run, Known(ECHO, "r"), Known(ECHO, "r", expires=datetime.date(2020, 1, 1))).stale == []
+    assert (
+        held_against(run, KnownFailure(ECHO, "r"), KnownFailure(ECHO, "r", expires=datetime.date(2020, 1, 1))).stale
+        == []
+    )
 
 
 def test_what_could_not_be_judged_can_be_listed() -> None:
     """An unjudged MUST ends a run as untestable, unless that is known."""
     unjudged = Verdict(ECHO, "token:move", "MUST", Outcome.UNJUDGED, "no witness")
     assert a_run(unjudged).exit_code == EXIT_TARGET
-    assert held_against(a_run(unjudged), Known(ECHO, "r", "token:move")).exit_code == EXIT_OK
+    assert held_against(a_run(unjudged), KnownFailure(ECHO, "r", "token:move")).exit_code == EXIT_OK
 
 
 def test_a_suite_error_cannot_be_listed() -> None:
     """The suite's own fault is never accepted as a failure of the server."""
     error = Verdict(ECHO, "token:move", "MUST", Outcome.ERROR, "KeyError")
-    assert held_against(a_run(error), Known(ECHO, "r", "token:move")).exit_code == 4
+    assert held_against(a_run(error), KnownFailure(ECHO, "r", "token:move")).exit_code == 4
 
 
 def test_a_file_is_read_as_it_is_documented(tmp_path: Path) -> None:
@@ -111,9 +117,11 @@ def test_a_file_is_read_as_it_is_documented(tmp_path: Path) -> None:
         '# mine\n\n[[known]]\nid = "rooms/*"\nreason = "all of it"\n\n[[known]]\nid = "acks/failure-shape"\n'
         'event = "token:*"\nreason = "ticket 7"\nexpires = 2027-03-01\nflaky = true\n'
     )
-    first, second = load(file)
-    assert first == Known("rooms/*", "all of it", where=f"{file}:3")
-    assert second == Known("acks/failure-shape", "ticket 7", "token:*", datetime.date(2027, 3, 1), True, f"{file}:7")
+    first, second = load_known_failures(file)
+    assert first == KnownFailure("rooms/*", "all of it", where=f"{file}:3")
+    assert second == KnownFailure(
+        "acks/failure-shape", "ticket 7", "token:*", datetime.date(2027, 3, 1), True, f"{file}:7"
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,7 +146,7 @@ def test_a_file_that_is_wrong_is_met_with_one_sentence(tmp_path: Path, text: str
     file = tmp_path / "known.toml"
     file.write_text(text)
     with pytest.raises(ValueError, match=r"known\.toml") as raised:
-        load(file)
+        load_known_failures(file)
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -146,7 +154,7 @@ def test_a_file_that_is_wrong_is_met_with_one_sentence(tmp_path: Path, text: str
 def test_a_file_that_is_not_there_is_met_with_one_sentence(tmp_path: Path) -> None:
     """It says which file, and that it cannot be read."""
     with pytest.raises(ValueError, match="cannot be read: it does not exist"):
-        load(tmp_path / "known.toml")
+        load_known_failures(tmp_path / "known.toml")
 
 
 def test_a_written_list_asks_for_reasons_and_then_accepts_the_run(tmp_path: Path) -> None:
@@ -157,9 +165,9 @@ def test_a_written_list_asks_for_reasons_and_then_accepts_the_run(tmp_path: Path
     run = a_run(*moves, failing("auth/cookie-accepted", None, nasty))
     assert known_failures.write(run, file) == 3
     with pytest.raises(ValueError, match="has no reason"):
-        load(file)
+        load_known_failures(file)
     file.write_text(file.read_text().replace('reason = ""', 'reason = "known since spring"'))
-    hold_against(run, load(file), TODAY)
+    compare_with_known_failures(run, load_known_failures(file), TODAY)
     assert (run.exit_code, run.stale) == (EXIT_OK, [])
 
 
@@ -172,32 +180,122 @@ def test_a_written_list_names_no_event_where_all_of_them_fail(tmp_path: Path) ->
     assert tomllib.loads(file.read_text())["known"] == [{"id": ECHO, "reason": ""}]
 
 
-def test_a_list_written_again_keeps_reasons_and_drops_what_is_over(tmp_path: Path) -> None:
-    """Entries that still fail stay word for word, those that hold go, and new ones are added."""
+LIST = f"""\
+# Ours. Ask Ursula.
+
+# Echo: since the rewrite.
+[[known]]
+id = "{ECHO}"   # all day
+event = "token:move"
+reason = 'a "reason"'  # hers
+expires = 2027-06-01
+flaky = true
+# seen by everybody
+
+# Held for years.
+[[known]]
+id = "acks/*"
+reason = "glob that holds in part"
+
+# Holds now.
+[[known]]
+id = "auth/cookie-accepted"
+reason = "holds now"
+
+[[known]]
+id = "auth/cookie-eaten"
+reason = "no such thing"
+
+# Shape.
+[[known]]
+reason = ""  # who knows?
+id = "acks/failure-shape"
+event = "token:delete"
+# The end.
+"""
+
+
+def test_a_list_written_again_keeps_what_people_wrote_and_drops_what_is_over(tmp_path: Path) -> None:
+    """Entries that still fail stay word for word, with comments; those that hold go with theirs; new ones come last."""
     file = tmp_path / "known.toml"
-    day = datetime.date(2027, 6, 1)
-    before = [
-        Known(ECHO, 'a "reason"\n\x7f', "token:move", day, flaky=True),
-        Known("acks/*", "glob that holds in part"),
-        Known("auth/cookie-accepted", "holds now"),
-        Known("auth/cookie-eaten", "no such thing"),
-    ]
-    run = a_run(failing(ECHO, "token:move"), failing(ECHO, "token:delete"), failing("acks/failure-shape", "token:move"))
-    hold_against(run, before, TODAY)
-    assert known_failures.write(run, file, before) == 1
-    assert tomllib.loads(file.read_text())["known"] == [
-        {"id": ECHO, "event": "token:move", "reason": 'a "reason"\n\x7f', "expires": day, "flaky": True},
+    file.write_text(LIST)
+    shapes = [failing("acks/failure-shape", event) for event in ("token:move", "token:delete")]
+    run = a_run(failing(ECHO, "token:move"), failing(ECHO, "token:delete"), *shapes)
+    compare_with_known_failures(run, load_known_failures(file, needs_reasons=False), TODAY)
+    assert known_failures.write(run, file) == 2
+    first, last = LIST.index("# Held for years."), LIST.index("# Shape.")
+    kept, fresh = LIST[:first] + LIST[last:], file.read_text()[len(LIST[:first] + LIST[last:]) :]
+    assert file.read_text().startswith(kept)
+    assert tomllib.loads(fresh)["known"] == [
         {"id": ECHO, "event": "token:delete", "reason": ""},
         {"id": "acks/failure-shape", "event": "token:move", "reason": "glob that holds in part"},
     ]
+    assert fresh.startswith("\n[[known]]\n")
+    assert "\n# expected silence; got an echo\n" in fresh
+
+
+def test_what_stands_above_the_first_entry_goes_with_it(tmp_path: Path) -> None:
+    """What is said of the list as a whole stays, and so does what is said of the entry that is the first one now."""
+    file = tmp_path / "known.toml"
+    file.write_text(LIST)
+    assert known_failures.write(a_run(failing("acks/failure-shape", "token:delete")), file, "ticket 7") == 0
+    assert file.read_text() == (
+        "# Ours. Ask Ursula.\n\n# Echo: since the rewrite.\n"
+        + LIST[LIST.index("[[known]]") : LIST.index("\n# Held")]
+        + "\n"
+        + LIST[LIST.index("# Shape.") :].replace('reason = ""', 'reason = "ticket 7"')
+    )  # the first entry is flaky, and so it stays
+    file.write_text(LIST.replace("flaky = true\n", ""))
+    known_failures.write(a_run(failing("acks/failure-shape", "token:delete")), file, "ticket 7")
+    assert file.read_text().startswith(
+        '# Ours. Ask Ursula.\n\n\n# Shape.\n[[known]]\nreason = "ticket 7"  # who knows?'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing is known",
+        'known = [ # one\n  {id = "auth/cookie-accepted", reason = "r"}, # holds\n  {id = "acks/*", reason = "r"},\n]',
+        'known = [{id = "rooms/sender-hears-nothing", event = "token:move", reason = ""}]',
+        '[[known]]\nid = "rooms/sender-hears-nothing"\nevent = "token:move"\nreason = "r" # no end of line',
+        '[[known]]\r\nid = "auth/cookie-accepted"\r\nreason = "r"\r\n',
+        '[[known]]\nreason = """\n[[known]]\n\n# r"""\nid = "auth/cookie-accepted"\n',
+    ],
+)
+def test_a_list_of_any_form_can_be_written_again(tmp_path: Path, text: str) -> None:
+    """What is broken is listed once afterwards, and nothing else."""
+    file = tmp_path / "known.toml"
+    file.write_text(text, newline="")
+    run = a_run(failing(ECHO, "token:move"))
+    known_failures.write(run, file, "ticket 7")
+    assert [(e.id, e.event) for e in load_known_failures(file)] == [(ECHO, "token:move")]
+    compare_with_known_failures(run, load_known_failures(file), TODAY)
+    assert (run.exit_code, run.stale) == (EXIT_OK, [])
+    before = file.read_bytes()
+    known_failures.write(run, file)
+    assert file.read_bytes() == before
+
+
+def test_a_list_that_was_spoilt_meanwhile_is_not_written(tmp_path: Path) -> None:
+    """A run takes a while; what is no list by then is met with one sentence, and stays as it is."""
+    file = tmp_path / "known.toml"
+    file.write_text("[[known\n")
+    with pytest.raises(ValueError, match=r"known\.toml:1: this is no TOML"):
+        known_failures.write(a_run(failing(ECHO, "token:move")), file)
+    assert file.read_text() == "[[known\n"
 
 
 def test_a_reason_is_given_to_every_entry_without_one(tmp_path: Path) -> None:
     """To the new ones, and to those that nobody gave one yet; a reason that is there stays."""
     file = tmp_path / "known.toml"
-    before = [Known(ECHO, "ticket 41", "token:move"), Known("acks/failure-shape", " ", "token:move")]
+    file.write_text(
+        f'[[known]]\nid = "{ECHO}"\nevent = "token:move"\nreason = "ticket 41"\n'
+        '[[known]]\nid = "acks/failure-shape"\nevent = "token:move"\nreason = " "\n'
+    )
     run = a_run(failing(ECHO, "token:move"), failing(ECHO, "token:delete"), failing("acks/failure-shape", "token:move"))
-    assert known_failures.write(run, file, before, "ticket 7") == 0
+    assert known_failures.write(run, file, "ticket 7") == 0
     assert [entry["reason"] for entry in tomllib.loads(file.read_text())["known"]] == [
         "ticket 41",
         "ticket 7",
@@ -207,21 +305,21 @@ def test_a_reason_is_given_to_every_entry_without_one(tmp_path: Path) -> None:
 
 def test_an_entry_without_a_reason_accepts_nothing() -> None:
     """It may be read, to be written again with one; until then what it lists fails the run."""
-    run = held_against(a_run(failing(ECHO, "token:move")), Known(ECHO, "", "token:move"))
+    run = held_against(a_run(failing(ECHO, "token:move")), KnownFailure(ECHO, "", "token:move"))
     assert run.exit_code == EXIT_BROKEN
 
 
 @pytest.mark.parametrize(
     ("entry", "meant"),
     [
-        (Known("rooms/sender-hear-nothing", "r"), "rooms/sender-hears-nothing"),
-        (Known("room/sender-hears-nothing", "r"), "rooms/sender-hears-nothing"),
-        (Known(ECHO, "r", "token:moves"), "token:move"),
-        (Known(ECHO, "r", "chat_message"), "chat-message"),
-        (Known("acks/failure-shap", "r", "token:move"), "acks/failure-shape"),
+        (KnownFailure("rooms/sender-hear-nothing", "r"), "rooms/sender-hears-nothing"),
+        (KnownFailure("room/sender-hears-nothing", "r"), "rooms/sender-hears-nothing"),
+        (KnownFailure(ECHO, "r", "token:moves"), "token:move"),
+        (KnownFailure(ECHO, "r", "chat_message"), "chat-message"),
+        (KnownFailure("acks/failure-shap", "r", "token:move"), "acks/failure-shape"),
     ],
 )
-def test_a_slip_of_the_pen_is_met_with_what_may_have_been_meant(entry: Known, meant: str) -> None:
+def test_a_slip_of_the_pen_is_met_with_what_may_have_been_meant(entry: KnownFailure, meant: str) -> None:
     """One sentence that names a requirement, or an event of it, whichever the entry has wrong."""
     [said] = held_against(a_run(), entry).stale
     assert f"did you mean {meant}" in said
@@ -230,19 +328,19 @@ def test_a_slip_of_the_pen_is_met_with_what_may_have_been_meant(entry: Known, me
 
 def test_what_resembles_nothing_gets_no_guess() -> None:
     """A suggestion that is far off would mislead."""
-    [said] = held_against(a_run(), Known("zzz", "r")).stale
+    [said] = held_against(a_run(), KnownFailure("zzz", "r")).stale
     assert "did you mean" not in said
 
 
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        (Known("rooms/sender-hears-notes", "r"), "; did you mean rooms/sender-hears-nothing?"),
-        (Known(ECHO, "r", "token:moved"), "for this event; did you mean token:move?"),
-        (Known("client/joins-before-it-sends", "r"), "this suite judges servers"),
+        (KnownFailure("rooms/sender-hears-notes", "r"), "; did you mean rooms/sender-hears-nothing?"),
+        (KnownFailure(ECHO, "r", "token:moved"), "for this event; did you mean token:move?"),
+        (KnownFailure("client/joins-before-it-sends", "r"), "this suite judges servers"),
     ],
 )
-def test_an_entry_that_matches_nothing_says_what_it_may_have_meant(entry: Known, said: str) -> None:
+def test_an_entry_that_matches_nothing_says_what_it_may_have_meant(entry: KnownFailure, said: str) -> None:
     """A slip of the pen is mended from the message alone."""
     [stale] = held_against(a_run(), entry).stale
     assert stale.endswith(said)

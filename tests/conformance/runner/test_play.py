@@ -12,7 +12,7 @@ import pytest
 import uvloop
 from tests.mutants.judge import served
 
-from dungeonlab_conformance.results.known_failures import Known
+from dungeonlab_conformance.results.known_failures import KnownFailure
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.runner import play
 from dungeonlab_conformance.runner.interruptions import signals
@@ -106,7 +106,10 @@ async def test_outside_of_the_main_thread_signals_are_left_alone() -> None:
 def test_whoever_plays_a_run_gets_it_concluded() -> None:
     """Compared with the known failures both ways, without any command line: one is accepted, one holds after all."""
     chosen = scenes(Selection(only=("rooms/sender-*", "connect/websocket"), events=()), Catalogue.load())
-    known = [Known("rooms/sender-hears-nothing", "ticket 41"), Known("connect/websocket", "ticket 42", where="list:7")]
+    known = [
+        KnownFailure("rooms/sender-hears-nothing", "ticket 41"),
+        KnownFailure("connect/websocket", "ticket 42", where="list:7"),
+    ]
     with served("EchoesToTheSender") as url:
         run = play.play(Target(url, limits=Limits(0.5)), chosen, known=known)
     assert {v.known for v in run.verdicts if v.requirement == "rooms/sender-hears-nothing"} == {"ticket 41"}
