@@ -11,6 +11,7 @@ from typing import Any
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.connection import Refused
+from dungeonlab_conformance.clients.engine_io_packets import split
 from dungeonlab_conformance.clients.handshake import Handshake, handshake
 from dungeonlab_conformance.clients.raw.upgrade import Upgrade
 from dungeonlab_conformance.invariants.token_state import whole
@@ -42,7 +43,7 @@ async def the_handshake_is_answered(stage: Stage) -> None:
     answer = await _handshake(stage)
     if not answer.opened:
         raise Broken("an Engine.IO OPEN packet", f"HTTP {answer.status} {answer.text[:100]!r}")
-    opened = _json(answer.text[1:].partition("\x1e")[0])  # more packets may follow
+    opened = _json(split(answer.text[1:])[0])  # more packets may follow
     if not isinstance(opened, dict):
         raise Broken("an Engine.IO OPEN packet with an object", f"{answer.text[:100]!r}")
     for key, kind in (("sid", str), ("upgrades", list), ("pingInterval", int), ("pingTimeout", int)):

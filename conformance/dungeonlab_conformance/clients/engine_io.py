@@ -8,8 +8,6 @@ Whatever the server sends, and whatever an HTTP library makes of it, comes out a
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,22 +18,30 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from dungeonlab_conformance.clients.engine_io_packets import (
+    CLOSE,
+    MESSAGE,
+    NOOP,
+    OPEN,
+    PING,
+    PONG,
+    PROBE,
+    UPGRADE,
+    Frame,
+    Noise,
+    as_text,
+    join,
+    message_in,
+    split,
+)
 from dungeonlab_conformance.clients.http.client import Redirected, read_text, session_for
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 
-Frame = str | bytes  # a message without Engine.IO's type, or the bytes of a binary one
-
 _PATIENCE = 10.0  # seconds without a ping that are always borne: this side may have been too busy to see it
 LARGEST = 4_000_000  # bytes of one WebSocket message that are read
-_OPEN, _CLOSE, _PING, _PONG, _MESSAGE, _UPGRADE, _NOOP = "0123456"
-_BETWEEN = "\x1e"  # stands between the packets of one polling body
 _PACKETS = 16  # in one POST; python-engineio takes no more
 _PAUSE = (0.01, 1.0)  # seconds before asking again a server that answers polls with nothing: at first, and at most
-
-
-class Noise(str):
-    """What came in place of a packet, and is none of Engine.IO's."""
 
 
 class Closed(Exception):  # noqa: N818 - an observation, no error of ours
@@ -59,7 +65,7 @@ class Opened:
     def read(cls, text: Frame) -> Opened:
         """Read the OPEN packet at the beginning of a handshake's answer. Raises `Closed` if there is none."""
         try:
-            said: Any = json.loads(text[1:]) if isinstance(text, str) and text.startswith(_OPEN) else None
+            said: Any = json.loads(text[1:]) if isinstance(text, str) and text.startswith(OPEN) else None
         except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict):
@@ -103,7 +109,7 @@ class EngineIO:
             self._socket = await self._open_websocket()
             self.opened = Opened.read(await next_message(self._socket))
             return
-        first, *self._early = (await self._request("GET")).split(_BETWEEN)
+        first, *self._early = split(await self._request("GET"))
         self.opened = Opened.read(first)
         if not self.opened.sid:
             raise Closed("the OPEN packet has no sid, without which nothing can be polled", 200)
@@ -122,9 +128,9 @@ class EngineIO:
                     if isinstance(frame, bytes):
                         await self._socket.send_bytes(frame)
                     else:
-                        await self._socket.send_str(_MESSAGE + frame)
+                        await self._socket.send_str(MESSAGE + frame)
             return
-        self._post(*(_polled(frame) for frame in frames))
+        self._post(*(as_text(frame) for frame in frames))
 
     async def flush(self) -> None:
         """Wait until everything has been sent. Raises `Closed`."""
@@ -140,8 +146,8 @@ class EngineIO:
             with foreign("the server sent nothing for too long, not even a ping"):
                 async with asyncio.timeout(self.opened.silence):
                     return await self._received([await next_message(self._socket)])
-        packets = (await self._poll()).split(_BETWEEN)
-        idle = all(packet in ("", _NOOP) for packet in packets)  # and soon asked again, if the server does so each time
+        packets = split(await self._poll())
+        idle = all(packet in ("", NOOP) for packet in packets)  # and soon asked again, if the server does so each time
         self._pause = min(_PAUSE[1], max(_PAUSE[0], 2 * self._pause)) if idle else 0.0
         await asyncio.sleep(self._pause)
         return await self._received(packets if packets != [""] else [])
@@ -169,23 +175,21 @@ class EngineIO:
         for packet in packets:
             if isinstance(packet, bytes):
                 frames.append(packet)
-            elif packet.startswith(_MESSAGE):
-                frames.append(packet[1:])
-            elif packet.startswith("b"):
-                frames.append(_bytes(packet))
-            elif packet.startswith(_PING):
+            elif (message := message_in(packet)) is not None:
+                frames.append(message)
+            elif packet.startswith(PING):
                 await self._pong(packet)
-            elif packet.startswith(_CLOSE):
+            elif packet.startswith(CLOSE):
                 if frames:
                     self._early = [packet]  # those before it come first
                     break
                 raise Closed("the server sent a CLOSE packet")
-            elif packet not in (_NOOP, _PONG):
+            elif packet not in (NOOP, PONG):
                 frames.append(Noise(packet))
         return frames
 
     async def _pong(self, ping: str) -> None:
-        pong = _PONG + ping[1:]
+        pong = PONG + ping[1:]
         if self._socket is None:
             self._post(pong)
             return
@@ -204,10 +208,10 @@ class EngineIO:
             async with asyncio.timeout(self.target.limits.answer):
                 socket = await self._open_websocket()
                 with foreign():
-                    await socket.send_str(_PING + "probe")
-                if await next_message(socket) == _PONG + "probe":
+                    await socket.send_str(PING + PROBE)
+                if await next_message(socket) == PONG + PROBE:
                     with foreign():
-                        await socket.send_str(_UPGRADE)
+                        await socket.send_str(UPGRADE)
                     self._socket, socket = socket, None
         except (Closed, TimeoutError):
             pass
@@ -241,7 +245,7 @@ class EngineIO:
             if size > self.opened.largest:
                 break
             count += 1
-        return _BETWEEN.join(self._outbox[:count]), self._outbox[count:]
+        return join(self._outbox[:count]), self._outbox[count:]
 
     async def _poll(self) -> str:
         """Return the body of one poll. Raises `Closed` as well when something could not be sent meanwhile."""
@@ -302,17 +306,6 @@ def foreign(late: str = "it took too long") -> Iterator[None]:
         raise Closed(f"the WebSocket handshake was answered HTTP {refused.status}", refused.status) from None
     except (aiohttp.ClientError, OSError, ValueError, RuntimeError, EOFError) as error:
         raise Closed(late if isinstance(error, TimeoutError) else str(error) or type(error).__name__) from None
-
-
-def _polled(frame: Frame) -> str:
-    return "b" + base64.b64encode(frame).decode() if isinstance(frame, bytes) else _MESSAGE + frame
-
-
-def _bytes(packet: str) -> Frame:
-    try:
-        return base64.b64decode(packet[1:], validate=True)
-    except (binascii.Error, ValueError):
-        return Noise(packet)
 
 
 def _can_be_sent(text: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from socketio import packet
 
-from dungeonlab_conformance.clients.engine_io import Noise
+from dungeonlab_conformance.clients.engine_io_packets import Noise
 from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.text.tree import deeper_than
 

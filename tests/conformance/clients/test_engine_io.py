@@ -13,7 +13,8 @@ import pytest
 from aiohttp import web
 from tests.conformance.scripted_server import OPEN, serving
 
-from dungeonlab_conformance.clients.engine_io import Closed, EngineIO, Noise, Opened
+from dungeonlab_conformance.clients.engine_io import Closed, EngineIO, Opened
+from dungeonlab_conformance.clients.engine_io_packets import Noise
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from dungeonlab_conformance.clients.engine_io import Closed, Opened
+from dungeonlab_conformance.clients.engine_io_packets import split
 from dungeonlab_conformance.clients.http.client import read_text, session_for
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.target.identity import Identity
@@ -31,7 +32,7 @@ class Polling:
         if status != 200:
             raise Unjudged(f"a polling handshake was answered HTTP {status}")
         try:
-            self.sid = Opened.read(text.partition("\x1e")[0]).sid
+            self.sid = Opened.read(split(text)[0]).sid
         except Closed as closed:
             raise Unjudged(str(closed)) from None
         await self.request("POST", "40")

@@ -13,6 +13,7 @@ import aiohttp
 
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, Opened, foreign, next_message, open_websocket
+from dungeonlab_conformance.clients.engine_io_packets import MESSAGE, NOOP, PING, PONG, PROBE, UPGRADE, split
 from dungeonlab_conformance.clients.http.client import read_text, session_for
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
@@ -75,14 +76,14 @@ class Upgrade:
             async with asyncio.timeout(self.target.limits.answer):
                 self._socket = await open_websocket(self._http, self._url.replace("=polling", "=websocket"))
         yield "opened"
-        await self._send("2probe")
+        await self._send(PING + PROBE)
         yield "probed"
-        await self._until("3probe")
+        await self._until(PONG + PROBE)
         yield "answered"
         with self._waiting("polling was not released in time"):
             async with asyncio.timeout(self.target.limits.answer):
                 await self._polling
-        await self._send("5")
+        await self._send(UPGRADE)
         self._upgraded = True
         yield "upgraded"
 
@@ -120,7 +121,7 @@ class Upgrade:
 
     def _event(self, name: str, args: tuple[object, ...], number: int) -> str:
         event, arguments = self.target.on_the_wire(name, args)
-        return f"4{packets.encode(packets.EVENT, [event, *arguments], number=number)[0]!s}"
+        return MESSAGE + str(packets.encode(packets.EVENT, [event, *arguments], number=number)[0])
 
     async def _send(self, frame: str) -> None:
         assert self._socket is not None
@@ -138,7 +139,7 @@ class Upgrade:
             raise Gone(f"the connection that is to be upgraded was closed: {error}") from None
 
     async def _poll_until_noop(self) -> None:
-        while "6" not in await self._poll():
+        while NOOP not in await self._poll():
             pass
 
     async def _poll(self) -> list[str]:
@@ -146,11 +147,11 @@ class Upgrade:
             async with asyncio.timeout(self.target.limits.answer), self._http.get(self._url) as answer:
                 if answer.status != 200:
                     raise Unjudged(f"polling was answered HTTP {answer.status}")
-                frames = (await read_text(answer)).split("\x1e")
+                frames = split(await read_text(answer))
         if frames == [""]:
             await asyncio.sleep(_PAUSE)
-        if "2" in frames:
-            await self._post("3")
+        if PING in frames:
+            await self._post(PONG)
         self._keep(frames)
         return frames
 
@@ -176,8 +177,8 @@ class Upgrade:
             async with asyncio.timeout(self.target.limits.answer):
                 while True:
                     frame = await next_message(self._socket)
-                    if frame == "2":
-                        await self._socket.send_str("3")
+                    if frame == PING:
+                        await self._socket.send_str(PONG)
                     elif isinstance(frame, str):
                         self._keep([frame])
                         if frame.startswith(wanted) or (anywhere and wanted in frame):

@@ -13,6 +13,7 @@ import aiohttp
 
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, foreign, next_message, open_websocket
+from dungeonlab_conformance.clients.engine_io_packets import MESSAGE, PING, PONG
 from dungeonlab_conformance.clients.http.client import session_for
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
@@ -98,7 +99,7 @@ class RawConnection:
         prefix = f"43{number}["
         self._asked[prefix] = request
         for frame in packets.encode(packets.EVENT, [event, *args], number=number):
-            await self.send_frame(frame if isinstance(frame, bytes) else f"4{frame}")
+            await self.send_frame(frame if isinstance(frame, bytes) else MESSAGE + frame)
         return prefix
 
     async def try_send(self, request: Request) -> list[Any]:
@@ -160,9 +161,9 @@ class RawConnection:
         try:
             while True:
                 frame = await next_message(self._socket)
-                if frame == "2":  # the server's ping
+                if frame == PING:
                     with foreign():
-                        await self._socket.send_str("3")
+                        await self._socket.send_str(PONG)
                     continue
                 if not self.target.capacity.takes(len(frame)):
                     break
