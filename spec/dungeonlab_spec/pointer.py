@@ -18,3 +18,11 @@ def at(value: Any, pointer: str) -> Any:
         except (KeyError, IndexError, TypeError, ValueError):
             raise KeyError(pointer) from None
     return value
+
+
+def find(value: Any, pointer: str) -> Any:
+    """Return what stands there in a value, or None if nothing does."""
+    try:
+        return at(value, pointer)
+    except KeyError:
+        return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dungeonlab_spec.pointer import at, keys
+from dungeonlab_spec.pointer import at, find, keys
 
 VALUE = {"a": {"": [1, {"b/c": "x", "m~n": None}]}, "text": "abc"}
 
@@ -25,6 +25,7 @@ def test_nothing_stands_there(pointer: str) -> None:
     """A key or a number that is not there, and whatever would stand in a text or in nothing."""
     with pytest.raises(KeyError):
         at(VALUE, pointer)
+    assert find(VALUE, pointer) is None
 
 
 def test_keys_are_unescaped_once() -> None:

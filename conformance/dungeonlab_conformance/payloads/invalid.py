@@ -5,7 +5,6 @@ Sends nothing and judges nothing.
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,8 +12,10 @@ from typing import Any
 
 from dungeonlab_conformance.record.marks import contains, new_mark
 from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.text.tree import replaced, with_texts
 from dungeonlab_spec import Event, accepts
 from dungeonlab_spec.catalogue import examples
+from dungeonlab_spec.pointer import find, keys
 
 # What an example file's name begins with, and the requirement that forbids it; the first that fits.
 _FAULTS = {
@@ -59,7 +60,7 @@ def invalid_requests(event: Event, valid: Request) -> Iterator[InvalidRequest]:
             yield InvalidRequest(requirement, name, _marked(event, _with_stage_ids(example, valid.args[0]), valid))
     assert event.request is not None
     for path, value in _integers(valid.args[0]):
-        changed = _with(valid.args[0], path, True)
+        changed = replaced(valid.args[0], path, True)
         if not accepts(event.request, changed):
             yield InvalidRequest(
                 "payloads/wrong-type", f"true as {path[-1]}, which was {value}", _request(event, valid, changed)
@@ -101,46 +102,26 @@ def _marked(event: Event, example: Any, valid: Request) -> Request:
     request = _request(event, valid, example)
     if event.mark is None or request.mark is not None:
         return request
-    usual = [_at(event.mark, whole) for whole in examples(event.name, "valid").values()]
-    there = _at(event.mark, example)
+    there = find(example, event.mark)
+    usual = [find(whole, event.mark) for whole in examples(event.name, "valid").values()]
     if isinstance(there, str | int) and not isinstance(there, bool) and there in usual:
-        *path, last = event.mark.strip("/").split("/")
         mark = new_mark(there if isinstance(there, int) else "")
-        return replace(request, mark=mark, args=(_with(example, (*path, last), mark),))
+        return replace(request, mark=mark, args=(replaced(example, keys(event.mark), mark),))
     return request
 
 
-def _at(pointer: str, payload: Any) -> Any:
-    for part in pointer.strip("/").split("/"):
-        payload = payload.get(part) if isinstance(payload, dict) else None
-    return payload
-
-
-def _with(payload: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    changed = copy.deepcopy(payload)
-    place = changed
-    for part in path[:-1]:
-        place = place[part]
-    place[path[-1]] = value
-    return changed
-
-
-def _integers(payload: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+def _integers(payload: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
     if isinstance(payload, dict):
         for key, value in payload.items():
-            yield from _integers(value, (*at, key))
+            yield from _integers(value, (*path, key))
     elif isinstance(payload, int) and not isinstance(payload, bool):
-        yield at, payload
+        yield path, payload
 
 
 def _with_stage_ids(example: Any, valid: Any) -> Any:
     """Return an example with the stage's ids in place of the examples' own."""
-    if isinstance(example, dict):
-        return {key: _with_stage_ids(value, valid) for key, value in example.items()}
-    if isinstance(example, list):
-        return [_with_stage_ids(value, valid) for value in example]
     ids = {written: _find(valid, key) or written for key, written in EXAMPLE_IDS.items()}
-    return ids.get(example, example) if isinstance(example, str) else example
+    return with_texts(example, lambda text, _: ids.get(text, text))
 
 
 def _find(payload: Any, key: str) -> Any:
