@@ -12,8 +12,10 @@ import re
 import tomllib
 from bisect import bisect_left
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.tree import Key, TooDeep, deeper_than
 
 KeyPath = tuple[Key, ...]  # the keys and indices that lead to something in a text
@@ -29,6 +31,17 @@ class NoToml(ValueError):  # noqa: N818 - reads as a sentence where it is raised
     def __init__(self, what: str, line: int) -> None:
         super().__init__(f"this is no TOML: {what}")
         self.line = line
+
+
+def read(path: Path, most: int) -> tuple[str, dict[str, Any]]:
+    """Return the text of a file, of so many bytes at most, and what it holds. Raises `files.Unreadable`."""
+    text = files.read(path, most)
+    try:
+        return text, parse(text)
+    except NoToml as error:
+        raise files.Unreadable(path, str(error), error.line) from None
+    except ValueError as error:
+        raise files.Unreadable(path, f"cannot be read as TOML: {error}") from None
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -51,16 +51,10 @@ class Document:
 def read(path: Path, environment: Mapping[str, str]) -> Document:
     """Read a file and put the environment in. Raises `FileFault`."""
     try:
-        text = files.read(path, _MOST)
+        text, raw = toml.read(path, _MOST)
     except files.Unreadable as fault:
         missing = f"{path} does not exist; `dungeonlab-conformance init` writes one"
         raise FileFault(str(fault) if path == files.STANDARD or path.exists() else missing) from None
-    try:
-        raw = toml.parse(text)
-    except toml.NoToml as error:
-        raise FileFault(f"{path}:{error.line}: {error}") from None
-    except ValueError as error:
-        raise FileFault(f"{path} cannot be read as TOML: {error}") from None
     document = Document(path, text)
     document.data = with_texts(raw, lambda value, where: _put_in(value, where, document, environment))
     return document
