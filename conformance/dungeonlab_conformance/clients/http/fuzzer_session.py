@@ -1,4 +1,4 @@
-"""The HTTP session of generated requests: as `http_client`'s, for schemathesis, which uses the library requests.
+"""The HTTP session of generated requests, like those of `client`, for schemathesis, which uses the library requests.
 
 Imported only where schemathesis is installed.
 """
@@ -23,7 +23,7 @@ _OF_THE_WIRE = ("content-encoding", "transfer-encoding", "content-length")  # he
 def new_session(target: Target) -> requests.Session:
     """Return a session with the target's headers and certificates, for which no proxy and no .netrc counts.
 
-    It reads bodies up to `http_client.LONGEST_BODY`; beyond that, or if one takes longer than an answer may, it raises
+    It reads bodies up to `client.LONGEST_BODY`; beyond that, or if one takes longer than an answer may, it raises
     `requests.RequestException`. Redirects are followed unless each request says otherwise.
     """
     session = requests.Session()
