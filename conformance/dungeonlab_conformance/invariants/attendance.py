@@ -1,4 +1,4 @@
-"""Who sat in which room, and when, as far as the acknowledgements of a whole run tell. Judges nothing."""
+"""Which connection was in which room, and when, as far as the acknowledgements of a run say. Judges nothing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dungeonlab_conformance.record.observation import RoomStay
 
 
 class Attendance:
-    """Every connection's user and seats, and every session's members, over all scenes of a run."""
+    """The user and the stays of each connection, and the members of each session, over all scenes of a run."""
 
     def __init__(self, journals: Iterable[Journal]) -> None:
         self.users: dict[int, str | None] = {}
         self.members: dict[str, Collection[str]] = {}
-        self.shared: set[str] = set()  # sessions in which others may come and go
+        self.shared: set[str] = set()  # sessions in which others may act, too
         self._stays: dict[int, list[RoomStay]] = {}
         self._by_user: dict[tuple[str | None, str], list[RoomStay]] = {}
         self._refused: set[tuple[int, str]] = set()
@@ -45,17 +45,17 @@ class Attendance:
         """Return the stays of all of a user's connections in a room."""
         return self._by_user.get((user, session), [])
 
-    def sits(self, connection: int, session: str, *, caused: float, heard: float) -> bool:
-        """Whether a connection may hear at one time what was asked for at another: it sat there meanwhile."""
+    def may_hear(self, connection: int, session: str, *, caused: float, heard: float) -> bool:
+        """Whether a connection may hear at one time what was requested at another: it was in the room meanwhile."""
         return any(_covers(stay, caused, heard) for stay in self.stays(connection, session))
 
-    def sat(self, connection: int, session: str, at: float) -> bool:
-        """Whether a connection certainly sat in a room at some time."""
+    def had_joined(self, connection: int, session: str, at: float) -> bool:
+        """Whether a connection certainly was in a room at a time."""
         stays = self.stays(connection, session)
         return any(stay.acked_at is not None and stay.acked_at <= at and _lasts(stay, at) for stay in stays)
 
-    def sits_elsewhere(self, connection: int, session: str, *, caused: float, heard: float) -> bool | None:
-        """Whether a connection sat in the room of another session; None if it came or went meanwhile."""
+    def is_elsewhere(self, connection: int, session: str, *, caused: float, heard: float) -> bool | None:
+        """Whether a connection was in the room of another session; None if it joined or left meanwhile."""
         stays = [s for s in self._stays.get(connection, ()) if s.session != session and _covers(s, caused, heard)]
         if any(s.exact and s.acked_at is not None and s.acked_at <= caused and _lasts(s, heard) for s in stays):
             return True

@@ -52,7 +52,7 @@ def breaches(
     scene = SceneIndex(journal)
     for seen in journal.observations:
         found: Iterable[Found] = ()
-        cause = None
+        attribution = None
         if seen.act == "is answered" and seen.request is not None and seen.request.event in catalogue:
             found = answer_faults(Acknowledgement(seen.request, seen.args))
         elif seen.act == "is answered again" and seen.request is not None and seen.request.event in catalogue:
@@ -61,11 +61,10 @@ def breaches(
         elif seen.act == "cannot read":
             found = (("connect/readable-packets", None, Broken("a packet that can be read", f"{seen.args[0]}")),)
         elif seen.act == "hears" and seen.connection:
-            delivery = ledger.delivery(seen)
-            cause = delivery.cause if delivery else None
+            attribution = ledger.attribution(seen)
             found = (*_name(seen, scene, catalogue), *_emission(seen, scene, ledger, catalogue))
         for requirement, event, broken in _with_secrets(found, seen, ours):
-            yield Breach(requirement, event, broken, seen, ledger.journal_of(cause) if cause else journal)
+            yield Breach(requirement, event, broken, seen, ledger.journal_of(attribution) if attribution else journal)
 
 
 def _with_secrets(found: Iterable[Found], seen: Observation, ours: Ours) -> Iterator[Found]:
@@ -145,26 +144,26 @@ def _emission(seen: Observation, scene: SceneIndex, ledger: Ledger, catalogue: C
         return
     for found in validate(event.name, seen.args[0], "emission"):
         yield _SERVER_EVENTS, None, Broken(found.expected, found.got, found.path)
-    for broken in () if ledger.is_tainted(seen) else misplaced(seen, ledger.attendance, scene):
-        past = ledger.past(seen, str(seen.args[0].get("sessionId")))
-        yield past if past in ledger.haunted else "presence/right-audience", None, broken
+    for broken in () if ledger.follows_an_invalid_request(seen) else misplaced(seen, ledger.attendance, scene):
+        rule = ledger.late_listener_rule(seen, str(seen.args[0].get("sessionId")))
+        yield rule or "presence/right-audience", None, broken
 
 
 def _broadcast(event: Event, seen: Observation, ledger: Ledger) -> Iterator[Found]:
-    if ledger.is_tainted(seen):
+    if ledger.follows_an_invalid_request(seen):
         return
-    delivery = ledger.delivery(seen)
-    yield from broadcast_faults(event, seen.args, delivery.cause if delivery else None)
+    attribution = ledger.attribution(seen)
+    yield from broadcast_faults(event, seen.args, attribution.request if attribution else None)
     body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
-    if delivery is None:
-        if ledger.is_ours(body.get("sessionId")):
+    if attribution is None:
+        if ledger.is_own(body.get("sessionId")):
             expected = f"every {seen.event} to be caused by a request"
             yield "broadcasts/caused-by-a-request", seen.event, Broken(expected, quoted(body))
         return
-    cause = delivery.cause
+    cause = attribution.request
     if cause.legal and cause.outcome != "refused":
-        yield from _content(cause, seen, body, cause.requirement if seen.event not in ledger.garbled else None)
-    if (blamed_for := ledger.blame(delivery)) is not None:
+        yield from _content(cause, seen, body, cause.requirement if seen.event not in ledger.garbled_events else None)
+    if (blamed_for := ledger.blame(attribution)) is not None:
         requirement, broken = blamed_for
         yield requirement, _event(requirement, seen), broken
 

@@ -1,7 +1,7 @@
 """Whether a presence event reached the right connection. Pure: an observation and the attendance, to what broke.
 
-A server need not announce anything. What it does announce stays in the session's room, and is not told to the
-connection it is about; `session-removed` is told to nobody else.
+A server need not announce anything. What it does announce stays in the session's room and does not reach the
+connection that it is about; `session-removed` reaches that connection alone.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> I
             return
         elif user == attendance.users.get(seen.connection) and not acts:
             yield Broken(f"{seen.event} not to reach the connection it is about", f"{seen.actor} heard it")
-        elif not any(_sat(stay, seen, acts) for stay in own):
+        elif not any(_was_there(stay, seen, acts) for stay in own):
             yield Broken(expected, f"{seen.actor}, who had left it")
 
 
 def _acts(seen: Observation, attendance: Attendance, session: str, user: object) -> Iterator[float]:
-    """Yield when other connections of the user came, or went, at the earliest."""
+    """Yield when other connections of the user joined, or left, at the earliest."""
     for stay in attendance.stays_of(user if isinstance(user, str) else None, session):
         if stay.connection != seen.connection:
             if seen.event == "user-joined":
@@ -50,8 +50,8 @@ def _acts(seen: Observation, attendance: Attendance, session: str, user: object)
                 yield stay.leave_requested_at
 
 
-def _sat(stay: RoomStay, seen: Observation, acts: list[float]) -> bool:
-    """Whether a stay lasted until the event was heard, or at least until what it tells of."""
+def _was_there(stay: RoomStay, seen: Observation, acts: list[float]) -> bool:
+    """Whether a stay lasted until the event was heard, or at least until what it announces."""
     if not stay.exact or stay.left_at is None or seen.at <= stay.left_at:
         return True
     return any(act <= stay.left_at for act in acts)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 from tests.conformance.written import TIME, Written, broken, found
 
+from dungeonlab_conformance.invariants.deliveries.attribution import HISTORY_RULES, POSITION_RULES, History, Position
 from dungeonlab_conformance.record.observation import EndOfStay, RequestOutcome
+from dungeonlab_spec import Catalogue
 
 ALICE, BOB, TAB, CAROL, DAVE, MALLORY = range(1, 7)
 
@@ -253,3 +256,12 @@ def test_what_is_said_on_two_connections_is_heard_of_both(scene: Written, outcom
         for listener in (ALICE, CAROL):
             scene.hears(listener, second)
     assert broken(scene) == []
+
+
+def test_each_position_and_each_history_has_a_rule() -> None:
+    """The rules that keep listeners out cover all there are, but for the room itself; each is a requirement."""
+    assert POSITION_RULES.keys() == set(get_args(Position)) - {"in the room"}
+    assert HISTORY_RULES.keys() == set(get_args(History))
+    assert set(get_args(EndOfStay)) <= HISTORY_RULES.keys()
+    requirements = Catalogue.load().requirements
+    assert {*POSITION_RULES.values(), *HISTORY_RULES.values()} <= requirements.keys()

@@ -1,0 +1,220 @@
+"""Finds the request that caused a delivery: by its mark, by its content, or by what the listener was still owed.
+
+Where several requests explain a delivery, those that were accepted go first, each as often as it was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dungeonlab_conformance.invariants.attendance import Attendance
+from dungeonlab_conformance.invariants.content import asks_for, differs, same
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
+from dungeonlab_spec import Catalogue, accepts
+
+_UNEXPLAINED = 1_000  # deliveries of one event to one connection without a cause, after which none is looked for
+_MARK = re.compile(r"(?=(mark-[^.]{1,80}\.))")  # wherever one begins in a text, as `new_mark` makes them
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The request that explains a delivery to one connection: its delivery number `count` of `allowed` ones."""
+
+    seen: Observation
+    request: SentRequest
+    count: int
+    allowed: int
+
+
+class Causes:
+    """The causes of all deliveries in a run."""
+
+    def __init__(self, journals: Sequence[Journal], attendance: Attendance) -> None:
+        self._attendance = attendance
+        self._requests: dict[tuple[str, str], list[SentRequest]] = {}  # by session and event
+        self._journals: dict[int, Journal] = {}  # by the number of a request that was sent in it
+        self._marks: dict[tuple[str, str | int], list[tuple[int, SentRequest]]] = {}  # by event and mark; with its rank
+        for journal in journals:
+            for request in (*journal.requests, *_actions_asked_about(journal.requests)):
+                self._requests.setdefault((request.session or "", request.event), []).append(request)
+                self._journals[request.number] = journal
+                if request.mark is not None:
+                    self._marks.setdefault((request.event, request.mark), []).append((len(self._journals), request))
+        self._events = {event for _, event in self._requests}
+        self._unaccounted = {session for j in journals if not j.accounted for session in j.rooms.members}
+        self._times: Counter[tuple[int, int]] = Counter()  # deliveries of a request to a connection
+        self._causes: dict[int, Cause] = {}  # by number of observation
+        for journal, seen in self._trace([journal for journal in journals if journal.accounted]):
+            self._trace_by_debt(seen, journal)
+
+    def all(self) -> Iterable[Cause]:
+        """Return the cause of each delivery that has one, in the order in which they were found."""
+        return self._causes.values()
+
+    def journal_of(self, request: SentRequest) -> Journal:
+        """Return the journal of the scene in which a request was sent."""
+        return self._journals[request.number]
+
+    def is_own(self, session: object) -> bool:
+        """Whether a session was opened by this run, so that all requests in it are known."""
+        known = isinstance(session, str) and session in self._attendance.members  # a server may name anything
+        return known and session not in self._attendance.shared | self._unaccounted
+
+    def _trace(self, journals: Sequence[Journal]) -> list[tuple[Journal, Observation]]:
+        """Find causes by mark and by content; return the deliveries that have none."""
+        unexplained: list[tuple[Journal, Observation]] = []
+        without: Counter[tuple[int, str]] = Counter()  # by connection and event
+        for journal in journals:
+            for seen in journal.observations:
+                if seen.act != "hears" or not seen.connection or not self._may_be_caused(seen):
+                    continue
+                key = seen.connection, seen.event
+                found = self._by_mark(seen, journal)
+                if not found and without[key] < _UNEXPLAINED:
+                    found = self._by_content(seen, journal)
+                if found:
+                    self._enter(seen, found)
+                elif without[key] < _UNEXPLAINED:
+                    without[key] += 1
+                    unexplained.append((journal, seen))
+        return unexplained
+
+    def _trace_by_debt(self, seen: Observation, journal: Journal) -> None:
+        """Trace a delivery to a request that its listener is still owed, or to a refused one that it repeats."""
+        if session_of(seen) in self._attendance.shared:
+            return  # others may have caused it
+        known = self._in_session(seen, journal)
+        found = [request for request in known if self._is_owed(request, seen)]
+        found = found or [request for request in known if _repeats(seen, request)]
+        if found:
+            self._enter(seen, found[:1])
+
+    def _is_owed(self, request: SentRequest, seen: Observation) -> bool:
+        return (
+            request.legal
+            and request.outcome != "refused"
+            and request.at <= seen.at
+            and request.connection != seen.connection
+            and not self._times[request.number, seen.connection]
+            and self._attendance.had_joined(seen.connection, request.session or "", request.at)
+        )
+
+    def _may_be_caused(self, seen: Observation) -> bool:
+        return isinstance(seen.event, str) and seen.event in self._events
+
+    def _enter(self, seen: Observation, found: list[SentRequest]) -> None:
+        """Choose the cause of a delivery among the requests that explain it, and count it."""
+        allowed = [request for request in found if request.outcome != "refused"]
+        key = found[0].number, seen.connection
+        self._times[key] += 1
+        if self._times[key] > len(allowed) and len(allowed) < len(found):
+            request = next(request for request in found if request.outcome == "refused")
+        elif len(allowed) == 1:
+            request = allowed[0]
+        else:
+            request = min(allowed or found, key=lambda request: _unlikelihood(request, seen))
+        self._causes[seen.number] = Cause(seen, request, self._times[key], len(allowed))
+
+    def _by_mark(self, seen: Observation, journal: Journal) -> list[SentRequest]:
+        """Return the requests whose mark a delivery carries: as a rule one, several for one token's changes."""
+        marks = {mark for mark in _marks_in(seen) if (seen.event, mark) in self._marks}
+        known = sorted((each for mark in marks for each in self._marks[seen.event, mark]), key=lambda each: each[0])
+        carried = [request for _, request in known if carries(seen, request)]
+        named = [request for request in carried if (request.session or "") == session_of(seen)]
+        same_scene = [request for request in carried if self._journals[request.number] is journal]
+        return named or same_scene or [request for request in carried if isinstance(request.mark, str)]
+
+    def _by_content(self, seen: Observation, journal: Journal) -> list[SentRequest]:
+        """Return the requests without a mark that ask for just what a delivery says."""
+        for known in (self._in_session(seen, journal), journal.requests):
+            found = [
+                request
+                for request in known
+                if request.event == seen.event
+                and request.mark is None
+                and request.at <= seen.at
+                and _is_recognisable(request)
+                and not differs(request, seen)
+            ]
+            if found:
+                return found
+        return []
+
+    def _in_session(self, seen: Observation, journal: Journal) -> Sequence[SentRequest]:
+        if self.is_own(session_of(seen)):
+            return self._requests.get((session_of(seen), seen.event), ())
+        return [request for request in journal.requests if request.event == seen.event]
+
+
+def session_of(seen: Observation) -> str:
+    """Return the session that a delivery names; an empty text if it names none."""
+    body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
+    session = body.get("sessionId")
+    return session if isinstance(session, str) else ""
+
+
+def _actions_asked_about(requests: Iterable[SentRequest]) -> Iterator[SentRequest]:
+    """Yield the actions that validate-action was asked about, as refused requests: nothing may carry them out.
+
+    A malformed action is left out: what it lacks would let it pass for any other.
+    """
+    for question in requests:
+        match question.args:
+            case ({"action": {"type": str(event), "payload": dict() as action}},) if _is_valid(event, action):
+                yield SentRequest(
+                    event,
+                    (action,),
+                    question.action.mark if question.action else None,
+                    question.session,
+                    requirement="direct/validate-action-has-no-effect",
+                    number=-question.number,
+                    actor=question.actor,
+                    user=question.user,
+                    connection=question.connection,
+                    at=question.at,
+                    outcome="refused",
+                )
+
+
+def _is_valid(event: str, payload: object) -> bool:
+    row = Catalogue.load().events.get(event)
+    return row is not None and row.request is not None and accepts(row.request, payload)
+
+
+def _repeats(seen: Observation, request: SentRequest) -> bool:
+    """Whether a delivery holds all of an invalid request that was refused before, and nothing else to be asked for."""
+    body, asked = (args[0] if args else None for args in (seen.args, request.args))
+    if request.legal or request.outcome != "refused" or request.at > seen.at:
+        return False
+    if not isinstance(body, dict) or not isinstance(asked, dict) or not asked or not asked.keys() <= body.keys():
+        return False
+    if not all(same(body[key], value) for key, value in asked.items()):
+        return False
+    return body.keys() & asks_for(request.event) <= asked.keys()
+
+
+def _unlikelihood(request: SentRequest, seen: Observation) -> tuple[bool, ...]:
+    """Rank the requests with one mark: the first of the least unlikely ones is taken for a delivery's cause."""
+    body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
+    echo = request.connection == seen.connection
+    return request.at > seen.at, differs(request, seen), body.get("userId") != request.user, echo
+
+
+def _marks_in(seen: Observation) -> Iterator[Any]:
+    """Yield every value in a delivery that may be the mark of a request."""
+    for text in seen.args.texts:
+        yield text
+        yield from _MARK.findall(text)
+    yield from seen.args.numbers
+
+
+def _is_recognisable(request: Request) -> bool:
+    """Whether a request says more than where it is to happen, so that its broadcast is known by its content."""
+    body = request.args[0] if len(request.args) == 1 else None
+    return isinstance(body, dict) and bool(body.keys() - {"sessionId", "encounterId"})
