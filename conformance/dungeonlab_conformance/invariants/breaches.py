@@ -1,6 +1,6 @@
-"""What must hold whatever is played: pure functions from what was seen to what it breaks.
+"""What must hold in every scene: pure functions from observations to the requirements that they break.
 
-An invariant can only say no. That there was something to look at is shown by a scene of the same requirement.
+An invariant can only convict. A scene of the same requirement shows that there was something to observe.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def breaches(
     catalogue: Catalogue,
     ours: Ours = Ours(),  # noqa: B008 - it never changes
 ) -> Iterator[Breach]:
-    """Hold everything one scene's connections were sent against the catalogue; `ours` is what nobody may be sent."""
+    """Check everything that one scene's connections received; `ours` are the secrets that nobody may receive."""
     scene = SceneIndex(journal)
     for seen in journal.observations:
         found: Iterable[Found] = ()
@@ -88,10 +88,10 @@ def _packets(seen: Observation) -> tuple[Any, ...]:
     if not isinstance(frame, str) or start is None:
         return seen.args
     try:
-        told = json.loads(frame[start.start() :])
+        decoded = json.loads(frame[start.start() :])
     except (ValueError, RecursionError):
         return (frame,)
-    return tuple(told) if isinstance(told, list) else (told,)
+    return tuple(decoded) if isinstance(decoded, list) else (decoded,)
 
 
 _NO_SECRETS = "direct/no-secrets"
@@ -129,7 +129,7 @@ def _has_asked(seen: Observation, scene: SceneIndex) -> bool:
     if last is None or last.connection != seen.connection or not seen.args:
         return False
     answers = scene.answers(seen.connection, seen.event)
-    return any(same(seen.args[0], told) for body in answers for told in (body, body.get("data")))
+    return any(same(seen.args[0], data) for body in answers for data in (body, body.get("data")))
 
 
 def _emission(seen: Observation, scene: SceneIndex, ledger: Ledger, catalogue: Catalogue) -> Iterator[Found]:

@@ -1,4 +1,4 @@
-"""What only shows when a run is over: everything that was seen, held against the invariants and the dialect."""
+"""Applies the invariants to the finished run, and reports where the server's dialect differs from the protocol."""
 
 from __future__ import annotations
 
@@ -62,12 +62,10 @@ def _observation(broken: Broken, journal: Journal) -> Observation | None:
     return broken.seen
 
 
-def hold_against_the_invariants(
-    stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, until: float = math.inf
-) -> None:
-    """Convict each verdict that something breaks which any scene saw.
+def apply_invariants(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, until: float = math.inf) -> None:
+    """Convict each verdict whose requirement is broken by an observation of any scene.
 
-    What was seen after `until`, in seconds on the monotonic clock, is not the server's doing.
+    Observations after `until`, in seconds on the monotonic clock, are left out: the server is not their cause.
     """
     catalogue = Catalogue.load()
     ledger = Ledger(stage.journal for _, stage in stages)
@@ -91,16 +89,16 @@ def _made_up(stages: Sequence[tuple[Scene, Stage]]) -> Ours:
     return made_up(names, values, [known.user for known in who])
 
 
-def report_the_dialect(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, until: float = math.inf) -> None:
-    """Report each difference of the server's dialect once: it was translated, and is a fault all the same.
+def report_dialect(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, until: float = math.inf) -> None:
+    """Report each difference of the server's dialect once: it was translated, and breaks a requirement all the same.
 
     `until` is as above.
     """
-    told = set()
+    reported = set()
     for scene, stage in stages:
         for deviation in deviations(stage.target.dialect, stage.journal.observations):
             what = deviation.requirement, deviation.event, deviation.broken.expected
             verdict = verdicts.get(what[:2])
-            if verdict is not None and what not in told and deviation.seen.at <= until:
-                told.add(what)
+            if verdict is not None and what not in reported and deviation.seen.at <= until:
+                reported.add(what)
                 verdict.convict(finding(deviation.broken, scene, stage, deviation.seen))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
-from dungeonlab_conformance.runner.evaluation import FINDINGS, finding, hold_against_the_invariants, report_the_dialect
+from dungeonlab_conformance.runner.evaluation import FINDINGS, apply_invariants, finding, report_dialect
 from dungeonlab_conformance.runner.interruptions.liveness import Liveness
 from dungeonlab_conformance.runner.interruptions.survival import standing
 from dungeonlab_conformance.runner.scene import Played
@@ -73,8 +73,8 @@ class VerdictBook:
     def evaluate(self, stages: Sequence[tuple[Scene, Stage]]) -> None:
         """Hold everything that was seen against the invariants and the dialect."""
         ended = math.inf if self._life.ended is None else self._life.ended
-        hold_against_the_invariants(stages, self._verdicts, ended)
-        report_the_dialect(stages, self._verdicts, ended)
+        apply_invariants(stages, self._verdicts, ended)
+        report_dialect(stages, self._verdicts, ended)
 
     def close(self, chosen: Iterable[Scene]) -> None:
         """Hand all verdicts to the run; what was chosen and not played is unjudged: why is what ended it."""
