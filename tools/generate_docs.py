@@ -6,6 +6,7 @@ a further entry in PAGES.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -251,6 +252,23 @@ def readme() -> str:
     )
 
 
+def architecture() -> str:
+    """Return ARCHITECTURE.md with the folders of the suite, each with the first line of its docstring."""
+    suite = ROOT / "conformance" / "dungeonlab_conformance"
+    packages = sorted(file for file in suite.rglob("__init__.py") if file.parent != suite)
+    rows = ((f"`{file.parent.relative_to(suite)}/`", _claim(file)) for file in packages)
+    table = "\n".join(_table(("Folder", "Holds"), rows))
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    return re.sub(
+        r"(<!-- folders -->\n).*?(<!-- end -->)", lambda found: f"{found[1]}{table}\n{found[2]}", text, flags=re.DOTALL
+    )
+
+
+def _claim(file: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
+    return docstring.partition("\n")[0].replace("``", "`")
+
+
 def fault_detection() -> str:
     """Return the matrix of requirements and faulty servers, read in both directions."""
     sys.path.append(str(ROOT))  # the faulty servers are tests, and not installed
@@ -298,6 +316,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/target-file.md": target_file,
     "docs/fault-detection.md": fault_detection,
     "README.md": readme,
+    "ARCHITECTURE.md": architecture,
 }
 
 
