@@ -34,15 +34,12 @@ ACTS = {
 }
 
 
-class Provisioner:
-    """The acts that set a stage on one target, and the record of what they made."""
+class TargetActs:
+    """How an act is carried out on a target: by its adapter, or else by the steps of its file."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self._steps = HttpRunner(target)
-        self._made: list[Identity] = []
-        self._tried: Counter[str] = Counter()  # usernames
-        self.opened = 0  # sessions
 
     @cached_property
     def adapter(self) -> Any:
@@ -60,7 +57,35 @@ class Provisioner:
         """Whether the target says how to do this."""
         return bool(self.target.steps.get(name)) or (name in ACTS and self._adapts(ACTS[name]))
 
-    # -- accounts ------------------------------------------------------------------------------------
+    async def close(self) -> None:
+        """Let go of every HTTP session, and of the adapter."""
+        await self._steps.close()
+        if "adapter" in vars(self) and self._adapts("close"):
+            await self._adapted("close")
+
+    async def _setting(
+        self, name: str, who: Identity, variables: Mapping[str, str], member: Identity | None = None
+    ) -> dict[str, str]:
+        if not self.offers(name):
+            raise Missing(self.target.advice(name))
+        try:
+            return await self._steps.carry_out(name, who, variables, member)
+        except StepRefused as refused:
+            raise Unjudged(f"the stage could not be set: {refused}") from None
+
+    async def _adapted(self, act: str, *arguments: Any) -> Any:
+        adapter = self.adapter
+        async with foreign_code(act, 10 * self.target.limits.answer, self.target.secrets):
+            return await awaitable(act, getattr(adapter, act)(*arguments))
+
+
+class AccountProvisioner(TargetActs):
+    """Logs accounts in and out, and creates those that the target's file does not name."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self._made: list[Identity] = []
+        self._tried: Counter[str] = Counter()  # usernames
 
     async def log_in(self, name: str, lane: int, *, again: Identity | None = None) -> Identity:
         """Log an account in, made for the purpose if the target's file names none; or once more, after a logout.
@@ -167,7 +192,29 @@ class Provisioner:
         else:
             await self._setting("logout", identity, {})
 
-    # -- sessions ------------------------------------------------------------------------------------
+    async def clear(self) -> list[str]:
+        """Take away the accounts that were made, if the target says how; returns what could not be."""
+        if not self.offers("unregister"):
+            return []
+        left = []
+        for identity in list(self._made):
+            try:
+                alive = await self.log_in(identity.name, 0, again=identity)  # what it logged in by may be dead by now
+                await self._setting("unregister", alive, {})
+            except (Unjudged, TargetFault) as why:
+                left.append(f"the account {identity.variables['username']}: {why}")
+        return left
+
+
+class Provisioner(AccountProvisioner):
+    """Everything that prepares a scene on one target: accounts, game sessions, memberships, encounters.
+
+    `opened` is how many game sessions were created.
+    """
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self.opened = 0
 
     async def open_session(self, host: Identity, label: str) -> dict[str, str]:
         """Open a game session of which `host` is game master; return its id as ``session``, with other captures."""
@@ -216,47 +263,11 @@ class Provisioner:
             known = {**variables, "session": session, "encounter": encounter}
             await self._setting("encounter.close", host, known)
 
-    async def clear(self) -> list[str]:
-        """Take away the accounts that were made, if the target says how; returns what could not be."""
-        if not self.offers("unregister"):
-            return []
-        left = []
-        for identity in list(self._made):
-            try:
-                alive = await self.log_in(identity.name, 0, again=identity)  # what it logged in by may be dead by now
-                await self._setting("unregister", alive, {})
-            except (Unjudged, TargetFault) as why:
-                left.append(f"the account {identity.variables['username']}: {why}")
-        return left
-
-    async def close(self) -> None:
-        """Let go of every HTTP session, and of the adapter."""
-        await self._steps.close()
-        if "adapter" in vars(self) and self._adapts("close"):
-            await self._adapted("close")
-
-    # -- how -----------------------------------------------------------------------------------------
-
     async def _about_member(
         self, name: str, host: Identity, session: str, member: Identity, variables: Mapping[str, str]
     ) -> None:
         known = {**variables, "session": session, "member": member.user, "member-name": member.variables["username"]}
         await self._setting(name, host, known, member)
-
-    async def _setting(
-        self, name: str, who: Identity, variables: Mapping[str, str], member: Identity | None = None
-    ) -> dict[str, str]:
-        if not self.offers(name):
-            raise Missing(self.target.advice(name))
-        try:
-            return await self._steps.carry_out(name, who, variables, member)
-        except StepRefused as refused:
-            raise Unjudged(f"the stage could not be set: {refused}") from None
-
-    async def _adapted(self, act: str, *arguments: Any) -> Any:
-        adapter = self.adapter
-        async with foreign_code(act, 10 * self.target.limits.answer, self.target.secrets):
-            return await awaitable(act, getattr(adapter, act)(*arguments))
 
 
 def parse_cookies(text: str) -> dict[str, str]:
