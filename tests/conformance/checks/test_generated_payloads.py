@@ -41,14 +41,14 @@ class CountsIn32Bits(Pipeline):
 
 
 class FlattensData(Pipeline):
-    """What is nested in a token's data is told to nobody."""
+    """What is nested in a token's data is sent to nobody."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
-        told = json.loads(json.dumps(emission.payload))
-        data = told.get("token", {}).get("data", {})
+        payload = json.loads(json.dumps(emission.payload))
+        data = payload.get("token", {}).get("data", {})
         for key, value in data.items():
             data[key] = None if isinstance(value, dict | list) and value else value
-        await super().broadcast(Emission(emission.event, emission.session, told), sender)
+        await super().broadcast(Emission(emission.event, emission.session, payload), sender)
 
 
 class BlamesItself(Pipeline):
@@ -63,14 +63,14 @@ class BlamesItself(Pipeline):
 def run(url: str, *options: str) -> tuple[int, dict[tuple[str, str], dict[str, Any]], str]:
     """Judge by the command line; returns the exit code, what was found broken, and the command that repeats it."""
     command = [sys.executable, "-m", "dungeonlab_conformance", "run", url, "--json", "/dev/stdout", *options]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    result, _ = json.JSONDecoder().raw_decode(told.stdout)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    result, _ = json.JSONDecoder().raw_decode(done.stdout)
     broken = {
         (v["requirement"], v["event"]): v["findings"][-1]
         for v in result["verdicts"]
         if v["outcome"] in ("fail", "warn")
     }
-    return told.returncode, broken, result["again"]
+    return done.returncode, broken, result["again"]
 
 
 def payload(finding: dict[str, Any]) -> Any:
@@ -109,7 +109,7 @@ def test_a_number_that_is_too_large_for_the_server_is_found(faulty: str) -> None
 
 
 @pytest.mark.parametrize("faulty", [FlattensData], indirect=True)
-def test_what_is_told_otherwise_is_found(faulty: str) -> None:
+def test_what_is_broadcast_otherwise_is_found(faulty: str) -> None:
     """The finding is about the broadcast, and the path leads to the data."""
     _, broken, _ = run(faulty, "--only", "broadcasts/says-what-was-done", *SOME)
     assert broken["broadcasts/says-what-was-done", "token:update"]["path"] == "$.updates.data"
@@ -160,16 +160,16 @@ def test_without_the_library_the_extra_is_named() -> None:
         "util.find_spec = lambda name, *_: None if name == 'schemathesis' else find(name);"
         "from dungeonlab_conformance.cli import main; main(['run', '--fuzz', '5'])"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert told.returncode == 2
-    assert "pip install 'schemathesis>=4.10,<5'" in told.stderr
-    assert "Traceback" not in told.stderr
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "pip install 'schemathesis>=4.10,<5'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_seed_alone_is_wrong_usage() -> None:
     """It says nothing without a number of payloads."""
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "dungeonlab_conformance", "run", "--seed", "5"], capture_output=True, text=True
     )
-    assert told.returncode == 2
-    assert "--fuzz" in told.stderr
+    assert done.returncode == 2
+    assert "--fuzz" in done.stderr
