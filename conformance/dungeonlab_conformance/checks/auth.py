@@ -105,7 +105,7 @@ async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
         raise Unjudged("a second login of alice is not let in") from None
     await before.close()
     stale = dataclasses.replace(login, cookies=dict(login.cookies))
-    await stage.pool.provisioner.log_out(login)
+    await stage.roles.log_out(login)
     await _must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
 
 
@@ -205,7 +205,7 @@ async def logging_out_ends_the_connection(stage: Stage) -> None:
     login = await stage.roles.second_login("alice")
     alice = await stage.actor("alice", identity=login)
     await alice.connect()
-    await stage.pool.provisioner.log_out(login)
+    await stage.roles.log_out(login)
     if not alice.closed and await alice.try_observe_fenced(lambda o: o.act == "is closed") is None and not alice.closed:
         raise Broken("alice's connection to be ended", "it stayed open")
 

@@ -96,6 +96,10 @@ class RoleAssignment:
         """Log in once more who plays a role, with a cookie of its own."""
         return await self.pool.second_login(self.account(role))
 
+    async def log_out(self, login: Identity) -> None:
+        """End one login on the server."""
+        await self.pool.provisioner.log_out(login)
+
     async def member(self, role: str) -> Identity:
         """Return who plays a role, enrolled in each session where the role belongs."""
         return await self._games.enrolled(self.account(role))

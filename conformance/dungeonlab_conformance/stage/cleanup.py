@@ -79,7 +79,7 @@ async def _delete(target: Target, pool: AccountPool, game: GameSession, made: di
     member = next(iter(sorted(game.enrolled)), game.party.gamemaster)
     if not here or member is None:
         return []
-    actor = Actor("the sweeper", await pool.identity(member), target, Journal())
+    actor = Actor("the cleanup", await pool.identity(member), target, Journal())
     try:
         await actor.connect()
         await actor.join(game.session)
