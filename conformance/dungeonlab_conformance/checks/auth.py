@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.handshake import handshake
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged

@@ -10,10 +10,10 @@ from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.engine_io_packets import split
 from dungeonlab_conformance.clients.handshake import Handshake, handshake
 from dungeonlab_conformance.clients.raw.upgrade import Upgrade
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.payloads.refused import malformed
 from dungeonlab_conformance.record.arguments import quoted

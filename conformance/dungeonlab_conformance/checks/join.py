@@ -5,8 +5,8 @@ import json
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement

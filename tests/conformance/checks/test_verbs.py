@@ -12,7 +12,7 @@ SUITE = Path(__file__).resolve().parents[3] / "conformance" / "dungeonlab_confor
 FILES = sorted(
     [
         *(file for folder in ("checks", "stage", "payloads") for file in (SUITE / folder).glob("*.py")),
-        *(SUITE / "clients" / f"{name}.py" for name in ("actor", "connection", "sender", "http/users")),
+        *(SUITE / "clients" / f"{name}.py" for name in ("actor", "connection", "receiver", "sender", "http/users")),
         *(SUITE / "clients" / "raw").glob("*.py"),
     ]
 )

@@ -9,8 +9,8 @@ from aiohttp import web
 from tests.conformance.scripted_server import ENTERED, OPEN, over_websocket, serving
 
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.raw.tcp import TcpConnection
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.clients.sender import Unreadable
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request

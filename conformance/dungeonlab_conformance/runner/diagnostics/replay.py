@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dungeonlab_conformance.clients.connection import Connection, Refused
+from dungeonlab_conformance.clients.connection import Connection
 from dungeonlab_conformance.clients.handshake import measure, reach
 from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.arguments import Arguments, arguments
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.line import TranscriptLine

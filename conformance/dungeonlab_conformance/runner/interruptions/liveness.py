@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from itertools import islice
 
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.connection import Refused
 from dungeonlab_conformance.clients.handshake import reach
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged, Unreachable

@@ -1,0 +1,168 @@
+"""What comes in on a connection: packets are recorded as what they are, within limits of size and number.
+
+Knows which request an answer belongs to, and nothing of what either says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dungeonlab_conformance.clients import packets
+from dungeonlab_conformance.clients.engine_io import Closed, EngineIO
+from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable
+from dungeonlab_conformance.record.arguments import storable
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Request, RoomStay
+from dungeonlab_conformance.results.errors import Unjudged
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
+from dungeonlab_spec import Catalogue
+
+NUMBERS = itertools.count(1)  # of connections
+_OWN_EVENTS = 100  # of a name that the catalogue does not know, or of all such names, that one connection keeps
+_LONGEST_NAME = 200  # characters of an event's name that are kept
+
+Callback = Callable[..., None]
+
+
+class Refused(Unjudged):
+    """The server refused the connection. `reason` is the CONNECT_ERROR payload, if there was one."""
+
+    def __init__(self, reason: Any, status: int | None = None) -> None:
+        super().__init__(f"the connection was refused: {reason}")
+        self.reason = reason
+        self.status = status
+
+
+@dataclass(eq=False)
+class Receiver:
+    """A user's connection, as far as it receives. `connection` is its number in the run, a new one each time.
+
+    `failure` is what the suite itself failed at while it read what came in, if it did.
+    """
+
+    name: str
+    identity: Identity | None
+    target: Target
+    journal: Journal
+    connection: int = field(default_factory=lambda: next(NUMBERS))
+    closed: bool = True
+    failure: Exception | None = None
+    _line: EngineIO | None = None
+    _reader: asyncio.Task[None] | None = None
+    _entered: asyncio.Future[None] | None = None  # the namespace; fails with `Refused` or `Closed`
+    _recovers: bool = False  # whether the server adds an offset to each event, for recovering the connection's state
+    _ids: itertools.count[int] = field(default_factory=itertools.count)
+    _asked: dict[int, tuple[Request, Callback]] = field(default_factory=dict)  # by the number that its answer will have
+    _answered: dict[int, Request] = field(default_factory=dict)
+    _unknown_events: Counter[str] = field(
+        default_factory=Counter
+    )  # how often events came that the catalogue does not know
+
+    @property
+    def user(self) -> str | None:
+        """The user's id, as the server under test calls it."""
+        return self.identity.user if self.identity else None
+
+    @property
+    def stay(self) -> RoomStay | None:
+        """The stay in a room that this connection was granted last, unless it has left since."""
+        return self.journal.rooms.stay_of(self.connection)
+
+    async def _read(self, line: EngineIO, entered: asyncio.Future[None]) -> None:
+        """Take whatever the server sends, until the connection is over."""
+        decoder, connection = Decoder(), self.connection
+        try:
+            while True:
+                for frame in await line.receive():
+                    for found in decoder.decode(frame):
+                        await self._take(found, connection, line, entered)
+                    if decoder.weight:  # a packet whose attachments may never come
+                        self._keep(decoder.weight if isinstance(frame, str) else len(frame))
+        except (Closed, Refused) as over:
+            if not entered.done():
+                entered.set_exception(over)
+            self._close("is closed", str(over))
+        except Exception as error:  # the suite's own fault, which must not pass for a server's silence
+            self.failure = error
+            self._close("is closed")
+        finally:
+            if not entered.done():
+                entered.set_exception(Closed("the connection was given up"))
+            entered.exception()
+            await line.close()
+
+    async def _take(
+        self, found: Packet | Unreadable, connection: int, line: EngineIO, entered: asyncio.Future[None]
+    ) -> None:
+        if isinstance(found, Unreadable):
+            self._cannot_read(found, connection)
+        elif found.namespace != "/":
+            return  # which no client of the protocol enters
+        elif found.kind == packets.EVENT:
+            self._hear(found, connection)
+            if found.number is not None:
+                await line.send(*packets.encode(packets.ACK, [], number=found.number))
+        elif found.kind == packets.ACK:
+            self._be_answered(found, connection)
+        elif found.kind == packets.CONNECT and not entered.done():
+            self._recovers = isinstance(found.data, dict) and isinstance(found.data.get("pid"), str)
+            entered.set_result(None)
+        elif found.kind == packets.CONNECT_ERROR and not entered.done():
+            raise Refused(found.data)
+        elif found.kind == packets.DISCONNECT:
+            raise Closed("io server disconnect")
+
+    def _hear(self, found: Packet, connection: int) -> None:
+        name, *args = found.data
+        if self._recovers and args and isinstance(args[-1], str):
+            args.pop()  # the packet's offset, which is for the client's library
+            self.target.recovers = True
+        if not isinstance(name, str):
+            name = storable(json.dumps(name))
+        if len(name) > _LONGEST_NAME:
+            name = name[:_LONGEST_NAME] + "…"
+        event, translated = self.target.dialect.received(name, tuple(args))
+        if event not in Catalogue.load():
+            self._unknown_events[name if len(self._unknown_events) < _OWN_EVENTS else ""] += 1
+            if self._unknown_events[name] > _OWN_EVENTS or self._unknown_events[""]:
+                return
+        self._keep(found.weight)
+        self.journal.write(self.name, connection, "hears", event, translated, wire=(name, tuple(args)))
+
+    def _be_answered(self, found: Packet, connection: int) -> None:
+        assert found.number is not None
+        self._keep(found.weight)
+        if (asked := self._asked.pop(found.number, None)) is not None:
+            request, callback = asked
+            self._answered[found.number] = request
+            callback(*found.data)
+        elif (before := self._answered.get(found.number)) is not None:
+            self.journal.write(self.name, connection, "is answered again", before.event, found.data, before)
+        else:
+            self.journal.write(self.name, connection, "is sent", f"an answer to request {found.number}", found.data)
+
+    def _cannot_read(self, found: Unreadable, connection: int) -> None:
+        self._keep(len(found.text))
+        self.journal.write(self.name, connection, "cannot read", f"a packet: {found.why}", (found.text,))
+        if found.number in self._asked:  # then it is an answer, though none that says yes or no
+            request, callback = self._asked.pop(found.number)
+            self._answered[found.number] = request
+            callback(found.text)
+
+    def _keep(self, weight: int) -> None:
+        if not self.target.capacity.takes(weight):
+            raise Closed("no more is kept of what the server sends")
+
+    def _close(self, act: Literal["is closed", "disconnects"], reason: str = "") -> None:
+        if self.closed:
+            return
+        self.closed = True
+        seen = self.journal.write(self.name, self.connection, act, reason)
+        self.journal.rooms.closed(self.connection, seen.at, by_server=act == "is closed")
