@@ -113,13 +113,13 @@ class Runner:
         await measure(target)
         spares = not target.keeps_sessions
         self._pace = Pace(target.limits.far, exactly=self.options.concurrency, limit=target.lanes, spares=spares)
-        target.rate_limit.on_wait = self._make_room
-        await self._first_accounts()
-        watching = asyncio.create_task(self.watch.until_silence())
-        try:
-            await Schedule(target, self._pace, self.pools, self.watch, self._on).play(self.chosen)
-        finally:
-            watching.cancel()
+        with target.rate_limit.telling(self._make_room):
+            await self._first_accounts()
+            watching = asyncio.create_task(self.watch.until_silence())
+            try:
+                await Schedule(target, self._pace, self.pools, self.watch, self._on).play(self.chosen)
+            finally:
+                watching.cancel()
         if self.watch.up:
             await asyncio.sleep(self.pools.rest() if self._pace.spare else target.limits.sweep)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from asyncio import sleep
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -53,6 +54,15 @@ class RateLimit:
 
     reached: int = 0
     on_wait: Callable[[float], None] = _nothing
+
+    @contextmanager
+    def telling(self, on_wait: Callable[[float], None]) -> Iterator[None]:
+        """Call `on_wait` while the block runs."""
+        self.on_wait = on_wait
+        try:
+            yield
+        finally:
+            self.on_wait = _nothing  # a target outlives its run, and must not keep it
 
     async def within(self, turn: Turn, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """Ask; where that was too often, wait and ask again. Returns the last answer, after `LONGEST` at most.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -171,6 +172,24 @@ async def test_lanes_that_find_the_server_dead_at_the_same_time_end_in_order() -
     results = await asyncio.gather(*lanes, return_exceptions=True)
     assert [type(result) for result in results] == [TimeoutError] * 3
     assert failed == []
+
+
+def test_the_first_run_of_a_process_is_freed_too(reference_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was given, the target above all, is put where the collector never looks: that may not lead back to it."""
+    runners: weakref.WeakSet[Runner] = weakref.WeakSet()
+
+    def noted(*args: Any) -> Runner:
+        runner = Runner(*args)
+        runners.add(runner)
+        return runner
+
+    monkeypatch.setattr(play, "Runner", noted)
+    target = Target(reference_url, limits=Limits(0.5))
+    play._spare_the_collector.cache_clear()
+    play.play(target, chosen("names"))
+    gc.collect()
+    assert len(runners) == 0
+    gc.unfreeze()
 
 
 def test_playing_again_keeps_nothing_of_the_run_before(reference_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
