@@ -236,6 +236,16 @@ def test_what_was_left_out_is_imported_as_soon_as_it_is_used() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_no_function_takes_many_parameters() -> None:
+    """Eight at most, `self` left out: what takes more takes one thing that nobody has named yet."""
+    for folder in ("spec", "reference_server", "conformance", "tools"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                    assert len([name for name in names if name not in ("self", "cls")]) <= 8, (file, node.name)
+
+
 def test_no_file_is_long() -> None:
     """A file that grows past 450 lines is more than one room."""
     for folder in ("spec", "reference_server", "conformance", "tools"):
