@@ -18,7 +18,7 @@ from dungeonlab_conformance.clients.engine_io import Closed, EngineIO
 from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable
 from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Request, RoomStay
+from dungeonlab_conformance.record.observation import Observation, Request, RoomStay
 from dungeonlab_conformance.results.errors import Unjudged
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
@@ -58,6 +58,7 @@ class Receiver:
     _reader: asyncio.Task[None] | None = None
     _entered: asyncio.Future[None] | None = None  # the namespace; fails with `Refused` or `Closed`
     _recovers: bool = False  # whether the server adds an offset to each event, for recovering the connection's state
+    _pending: set[asyncio.Future[Observation | None]] = field(default_factory=set)  # answers; None once it is closed
     _ids: itertools.count[int] = field(default_factory=itertools.count)
     _asked: dict[int, tuple[Request, Callback]] = field(default_factory=dict)  # by the number that its answer will have
     _answered: dict[int, Request] = field(default_factory=dict)
@@ -166,3 +167,6 @@ class Receiver:
         self.closed = True
         seen = self.journal.write(self.name, self.connection, act, reason)
         self.journal.rooms.closed(self.connection, seen.at, by_server=act == "is closed")
+        for pending in self._pending:
+            if not pending.done():
+                pending.set_result(None)

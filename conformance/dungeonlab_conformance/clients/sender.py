@@ -179,13 +179,9 @@ class Sender(Connection):
             if not pending.done():
                 pending.set_result(seen)
 
-        def on_close(seen: Observation) -> None:
-            if seen.act in ("is closed", "disconnects") and seen.connection == connection and not pending.done():
-                pending.set_result(None)
-
         self._note(request, "sends")
-        unsubscribe = self.journal.subscribe(on_close)
-        pending.add_done_callback(lambda _: unsubscribe())
+        self._pending.add(pending)
+        pending.add_done_callback(self._pending.discard)
         await self.emit(request, on_answer)
         return pending
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import Arguments
@@ -123,7 +122,7 @@ class Journal:
         """Record what the answer to a request says that was sent; what is accepted once remains so."""
         sent = self._requests[self._last[request]]
         outcome: RequestOutcome = "accepted" if accepted or sent.outcome == "accepted" else "refused"
-        sent = self._requests[sent.number] = replace(sent, answered_at=at, outcome=outcome)
+        sent = self._requests[sent.number] = sent.answered(at, outcome)
         return sent
 
     def last_sent(self, request: Request) -> SentRequest | None:

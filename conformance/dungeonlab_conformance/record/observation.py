@@ -83,6 +83,25 @@ class SentRequest(Request):
     answered_at: float = 0.0
     outcome: RequestOutcome = "unknown"
 
+    def answered(self, at: float, outcome: RequestOutcome) -> SentRequest:
+        """Return what is known of it since it was answered; half the price of `replace`, once for each request."""
+        return SentRequest(
+            self.event,
+            self.args,
+            self.mark,
+            self.session,
+            self.legal,
+            self.requirement,
+            self.action,
+            number=self.number,
+            actor=self.actor,
+            user=self.user,
+            connection=self.connection,
+            at=self.at,
+            answered_at=at,
+            outcome=outcome,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RoomStay:
