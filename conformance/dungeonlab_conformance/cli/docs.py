@@ -6,10 +6,11 @@ checkout has them at its root.
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 import click
+
+from dungeonlab_conformance.text.spelling import did_you_mean
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -48,8 +49,7 @@ def read(name: str) -> str:
     known = documents()
     file = known.get(name.lower().removesuffix(".md").rpartition("/")[2])
     if file is None:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"
+        hint = did_you_mean(name, known, f"there is {', '.join(known)}")
         raise ValueError(f"there is no document {name!r}; {hint}")
     try:
         return file.read_text("utf-8")

@@ -84,12 +84,12 @@ def replay(
 
 def _finding(run: Run, requirement: str, event: str | None, number: int) -> Finding:
     broken = [v for v in run.verdicts if v.findings and v.requirement == requirement]
-    told = [v for v in broken if event is None or v.event == event]
-    if not told:
+    matching = [v for v in broken if event is None or v.event == event]
+    if not matching:
         raise click.UsageError(_none_such(run, requirement, event, broken))
-    if number > len(told[0].findings):
-        raise click.UsageError(f"there are only {len(told[0].findings)} findings")
-    finding = told[0].findings[number - 1]
+    if number > len(matching[0].findings):
+        raise click.UsageError(f"there are only {len(matching[0].findings)} findings")
+    finding = matching[0].findings[number - 1]
     if not finding.transcript:
         raise click.UsageError("no transcript of it was kept")
     if finding.left_out:

@@ -120,7 +120,7 @@ def run(**given: Any) -> None:
     target = _target(options, output)
     reports_on_output = reports.to_output({**output.written, "listing": listed})
     console = Console(highlight=False, stderr=reports_on_output)
-    if output.verbose:  # the suite's own faults with their stack traces, for whoever reports them
+    if output.verbose:  # the suite's own faults with their stack traces, to be reported
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
         logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
     started = target.new_run(options)

@@ -141,7 +141,7 @@ class Streams:
 
 
 def commands(text: str, *, errors: bool = False) -> None:
-    """Print workflow commands, one a line, that whoever wrote them has escaped."""
+    """Print workflow commands, one a line, which are escaped already."""
     stream = sys.stderr if errors else sys.stdout
     if isinstance(stream, Guarded):
         stream.command(text)

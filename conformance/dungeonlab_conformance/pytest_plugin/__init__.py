@@ -1,7 +1,7 @@
 """The same checks as pytest items: ``pytest dungeonlab-target.toml``.
 
 Or ``pytest --dungeonlab-url URL --pyargs dungeonlab_conformance``, with ``--dungeonlab-target FILE`` in its place.
-Imports nothing heavy: pytest loads this in every run of whoever has the suite installed.
+Imports nothing heavy: pytest loads this in every run where the suite is installed.
 
 The exit code is pytest's own, but for a session whose only failures are that a server could not be tested: 3, as on the
 command line; and 4 if the suite itself failed.
@@ -25,7 +25,7 @@ from dungeonlab_conformance.pytest_plugin.items import (
     Described,
     Installed,
     Judged,
-    scenes_by_name,
+    offered_by_name,
     shown,
     verdict_name,
 )
@@ -136,10 +136,10 @@ def pytest_collection(session: pytest.Session) -> None:
     config.args[:] = dict.fromkeys(PACKAGE.name if arg.startswith(prefix) else arg for arg in config.args)
     from dungeonlab_conformance.text.spelling import did_you_mean
 
-    names = scenes_by_name()
+    offered = offered_by_name()
     for name in named:
-        if not (matching := [known for known in names if name in (known, known.partition("[")[0])]):
-            raise pytest.UsageError(f"there is no {prefix}{name}; {did_you_mean(name, names)}")
+        if not (matching := [known for known, one in offered.items() if name in (known, one.requirement)]):
+            raise pytest.UsageError(f"there is no {prefix}{name}; {did_you_mean(name, offered)}")
         config.stash[_NAMED] = config.stash.get(_NAMED, frozenset()) | frozenset(matching)
 
 

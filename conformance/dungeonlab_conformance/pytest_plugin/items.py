@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +24,25 @@ PACKAGE = Path(__file__).parents[1]
 RUNS: pytest.StashKey[SharedRuns] = pytest.StashKey()
 
 
-def scenes_by_name() -> dict[str, list[Scene]]:
-    """Return the scenes that judge a verdict, by its name: ``requirement``, or ``requirement[event]``."""
+@dataclass(slots=True)
+class Offered:
+    """A verdict that can be had: on a requirement, for an event or for none, by these scenes."""
+
+    requirement: str
+    event: str | None
+    scenes: list[Scene] = field(default_factory=list)
+
+
+def offered_by_name() -> dict[str, Offered]:
+    """Return every verdict that can be had by the name of its item."""
     from dungeonlab_conformance.runner.selection import Selection, scenes
     from dungeonlab_spec import Catalogue
 
-    found: dict[str, list[Scene]] = {}
+    found: dict[str, Offered] = {}
     for scene in scenes(Selection(), Catalogue.load()):
         for requirement in sorted(scene.wanted):
-            found.setdefault(verdict_name(requirement, scene.event.name if scene.event else None), []).append(scene)
+            event = scene.event.name if scene.event else None
+            found.setdefault(verdict_name(requirement, event), Offered(requirement, event)).scenes.append(scene)
     return found
 
 
@@ -57,10 +67,10 @@ class Suite(pytest.Collector):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield one item for each requirement and event, though several scenes may judge it."""
-        for name, judging in scenes_by_name().items():
+        for name, offered in offered_by_name().items():
             if not self.named or name in self.named:
                 item: Judged = Judged.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}")
-                item.scenes = judging
+                item.offered = offered
                 yield item
 
     def run_of(self, session: pytest.Session) -> Run:
@@ -76,9 +86,9 @@ class Suite(pytest.Collector):
         chosen: dict[str, Scene] = {}
         for item in items:
             if isinstance(item, Judged) and item.parent is not None and item.parent.nodeid == self.nodeid:
-                for scene in item.scenes:
+                for scene in item.offered.scenes:
                     before = chosen[scene.name].wanted if scene.name in chosen else frozenset[str]()
-                    chosen[scene.name] = replace(scene, wanted=before | {item.requirement})
+                    chosen[scene.name] = replace(scene, wanted=before | {item.offered.requirement})
         return conclude(asyncio.run(Runner(self.target, [chosen[name] for name in sorted(chosen)]).play()))
 
 
@@ -105,12 +115,7 @@ class Described(Suite, pytest.File):
 class Judged(pytest.Item):
     """One requirement, for one event where it is judged per event."""
 
-    scenes: list[Scene]
-
-    @property
-    def requirement(self) -> str:
-        """The requirement's id."""
-        return self.name.partition("[")[0]
+    offered: Offered
 
     def runtest(self) -> None:
         """Raise or skip as the verdict says; a MUST that could not be judged is not passed."""
@@ -138,11 +143,12 @@ class Judged(pytest.Item):
         from dungeonlab_conformance.results.verdict import Outcome, Verdict
         from dungeonlab_spec import Catalogue
 
+        requirement, event = self.offered.requirement, self.offered.event
         for verdict in run.verdicts:
-            if verdict_name(verdict.requirement, verdict.event) == self.name:
+            if (verdict.requirement, verdict.event) == (requirement, event):
                 return verdict
-        level = Catalogue.load().requirements[self.requirement].level
-        return Verdict(self.requirement, None, level, Outcome.UNJUDGED, "the run ended before")
+        level = Catalogue.load().requirements[requirement].level
+        return Verdict(requirement, event, level, Outcome.UNJUDGED, "the run ended before")
 
     def _end(self, run: Run, verdict: Verdict, why: str) -> None:
         """Fail this item and end the session, unless the run came to a verdict here or will at an item to come."""

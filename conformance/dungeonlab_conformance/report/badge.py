@@ -19,7 +19,7 @@ _ADDRESS = 48  # characters of the server's address; more would make a badge tha
 def write(run: Run, file: Path) -> None:
     """Write the endpoint's JSON to a file, or to standard output.
 
-    Raises `ValueError` for a run of the bundled server: its badge would be taken for one of somebody's own.
+    Raises `ValueError` for a run of the bundled server: its badge would pass for that of another server.
     """
     if run.bundled:
         raise ValueError("there is no badge of the bundled reference server")

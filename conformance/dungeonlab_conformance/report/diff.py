@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dungeonlab_conformance.report.content.grouping import WORST_FIRST
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Outcome
+from dungeonlab_conformance.results.verdict import Outcome, verdict_title
 from dungeonlab_conformance.text.printable import one_line
 
 _HELD = (Outcome.PASS, Outcome.NOTE)
@@ -42,8 +42,8 @@ class Change:
         return self.before is not None and self.before not in _HELD and self.after in _HELD
 
     def __str__(self) -> str:
-        name = f"{self.requirement} [{self.event}]" if self.event else self.requirement
-        return f"{one_line(name)}: {self.before or 'absent'} -> {self.after or 'absent'}"
+        name = one_line(verdict_title(self.requirement, self.event))
+        return f"{name}: {self.before or 'absent'} -> {self.after or 'absent'}"
 
 
 def changes(old: Run, new: Run) -> list[Change]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dungeonlab_conformance.report import markdown
-from dungeonlab_conformance.report.content.grouping import Judged, to_mend
+from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, to_mend
 from dungeonlab_conformance.report.content.headline import headline
 from dungeonlab_conformance.report.content.wording import repeat
 from dungeonlab_conformance.results.run import Run
@@ -90,7 +90,7 @@ def _commands(run: Run) -> Iterator[str]:
         yield command("warning", TITLE, f"{run.subject} was judged, and no other; give a URL or a target file")
 
 
-def _message(judged: Judged, run: Run) -> str:
+def _message(judged: RequirementVerdicts, run: Run) -> str:
     verdict, finding = judged.verdicts[0], judged.verdicts[0].findings[0]
     events = [v.event for v in judged.verdicts if v.event]
     lines = [judged.requirement.sentence]

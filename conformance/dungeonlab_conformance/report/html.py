@@ -10,10 +10,10 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.report.content.grouping import WORST_FIRST, Area, Judged, areas, to_mend
+from dungeonlab_conformance.report.content.grouping import WORST_FIRST, Area, RequirementVerdicts, areas, to_mend
 from dungeonlab_conformance.report.content.headline import headline
 from dungeonlab_conformance.report.content.sequence_diagram import diagram
-from dungeonlab_conformance.report.content.wording import earlier, repeat, spoken, title
+from dungeonlab_conformance.report.content.wording import earlier, line_text, repeat
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
@@ -110,13 +110,13 @@ def _area(area: Area, anchors: _Anchors, run: Run, *, open_all: bool) -> dict[st
         "anchor": re.sub(r"\W", "_", area.name),
         "counts": counts(area.verdicts),
         "cells": [
-            {"outcome": v.outcome, "anchor": anchors(v.requirement, v.event), "title": title(v)} for v in worst_first
+            {"outcome": v.outcome, "anchor": anchors(v.requirement, v.event), "title": v.title} for v in worst_first
         ],
         "rows": [_row(judged, anchors, run, open_all=open_all) for judged in area.judged],
     }
 
 
-def _row(judged: Judged, anchors: _Anchors, run: Run, *, open_all: bool) -> dict[str, Any]:
+def _row(judged: RequirementVerdicts, anchors: _Anchors, run: Run, *, open_all: bool) -> dict[str, Any]:
     requirement = judged.requirement
     first = next((v for v in judged.verdicts if v.outcome in (Outcome.FAIL, Outcome.WARN)), None)
     return {
@@ -136,7 +136,7 @@ def _row(judged: Judged, anchors: _Anchors, run: Run, *, open_all: bool) -> dict
 
 def _verdict(verdict: Verdict, anchors: _Anchors, run: Run, *, opened: bool) -> dict[str, Any]:
     return {
-        "title": title(verdict),
+        "title": verdict.title,
         "event": verdict.event,
         "anchor": anchors(verdict.requirement, verdict.event) if verdict.event is not None else None,
         "outcome": verdict.outcome,
@@ -169,10 +169,10 @@ def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
 
 def _text(finding: Finding) -> str:
     before = [f"… {earlier(0, finding.left_out)}"] if finding.left_out else []
-    return "\n".join([*before, *(one_line(f"{line.at:9.1f}  {spoken(line, _LINE)}") for line in finding.transcript)])
+    return "\n".join([*before, *(one_line(line_text(line, _LINE)) for line in finding.transcript)])
 
 
-def _mend(judged: Judged, anchors: _Anchors) -> dict[str, Any]:
+def _mend(judged: RequirementVerdicts, anchors: _Anchors) -> dict[str, Any]:
     events = [v.event for v in judged.verdicts if v.event and v.findings]
     return {
         "id": judged.requirement.id,
@@ -183,7 +183,7 @@ def _mend(judged: Judged, anchors: _Anchors) -> dict[str, Any]:
     }
 
 
-def _tally(judged: Judged) -> str:
+def _tally(judged: RequirementVerdicts) -> str:
     """Say for how many events it holds; nothing where it is judged once."""
     if judged.verdicts[0].event is None:
         return ""

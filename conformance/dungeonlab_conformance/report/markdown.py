@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from dungeonlab_conformance.report.content.grouping import Judged, areas, broken
+from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, areas, broken
 from dungeonlab_conformance.report.content.headline import counted, headline
 from dungeonlab_conformance.report.content.mermaid import mermaid
 from dungeonlab_conformance.report.content.sequence_diagram import diagram
-from dungeonlab_conformance.report.content.wording import earlier, finding_lines, repeat
+from dungeonlab_conformance.report.content.wording import earlier, line_text, repeat
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
@@ -19,7 +19,7 @@ from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import one_line, shortened
 
 LIMIT = 900_000  # bytes; GitHub takes 1 MiB per step
-_LONGEST, _LINES = 800, 30  # characters of what came, lines of a transcript
+_LONGEST, _LINES, _LINE = 800, 30, 300  # characters of what came; lines of a transcript, characters of each
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@&])")
 
 
@@ -79,7 +79,7 @@ def _sum(run: Run) -> str:
     return f"{counted(requirements, 'requirement')}, {counted(len(run.verdicts), 'verdict')} in {run.seconds:.1f} s."
 
 
-def _requirement(judged: Judged, run: Run) -> Iterator[str]:
+def _requirement(judged: RequirementVerdicts, run: Run) -> Iterator[str]:
     requirement = judged.requirement
     yield f"### {judged.worst.upper()} {_code(requirement.id)}"
     yield ""
@@ -108,7 +108,7 @@ def _verdict(verdict: Verdict, run: Run, *, drawn: bool) -> Iterator[str]:
     yield f"- again: {_code(repeat(verdict, run))}"
     yield ""
     if first.transcript:
-        lines = [shortened(one_line(line), 300) for line in finding_lines(first)][-len(first.transcript) :][-_LINES:]
+        lines = [shortened(one_line(line_text(line)), _LINE) for line in first.transcript[-_LINES:]]
         hidden = len(first.transcript) - len(lines)
         if hidden or first.left_out:
             lines.insert(0, f"… {earlier(hidden, first.left_out)}")

@@ -29,7 +29,7 @@ class Stream:
     def __init__(self, file: Path, run: Run, scenes: int) -> None:
         """Open the file and write the first line of a run that begins; `scenes` is how many are to be played.
 
-        Raises `OSError` if the file cannot be opened. What cannot be written later is put down in `problem`.
+        Raises `OSError` if the file cannot be opened. What cannot be written later is recorded in `problem`.
         """
         self.problem = ""
         self._file = sys.stdout if file == STANDARD else file.open("w", encoding="utf-8", newline="\n")

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dungeonlab_conformance.report.content.grouping import Judged, areas, to_mend
+from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, areas, to_mend
 from dungeonlab_conformance.report.content.headline import counted
-from dungeonlab_conformance.report.content.wording import earlier, repeat, title
+from dungeonlab_conformance.report.content.wording import earlier, repeat
 from dungeonlab_conformance.results.claim import obstacles
 from dungeonlab_conformance.results.exit_codes import EXIT_TARGET
 from dungeonlab_conformance.results.run import Run
@@ -86,12 +86,15 @@ def show(run: Run, console: Console, *, verbosity: int = 0) -> None:
     """
     if verbosity < 0:
         for verdict in deciding(run):
-            _say(console, f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]  {_shown(title(verdict))}")
+            _say(
+                console,
+                f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]  {_shown(verdict.title)}",
+            )
     if verbosity >= 0 and _anything_judged(run):
         if verbosity > 0:
             for verdict in run.verdicts:
                 if verdict.outcome is Outcome.PASS:
-                    _say(console, f"[green]PASS[/]  {_shown(title(verdict))}")
+                    _say(console, f"[green]PASS[/]  {_shown(verdict.title)}")
         _without_findings(run, console, whole=verbosity > 0)
         for judged in reversed(to_mend(run)):  # what matters most stands last, where a terminal shows it
             _broken(judged, run, console, whole=verbosity > 0)
@@ -173,14 +176,14 @@ def _without_findings(run: Run, console: Console, *, whole: bool) -> None:
             _say(console, f"{mark}  {len(verdicts)} verdicts on {on}: {_shown(reason)}")
         else:
             for verdict in verdicts:
-                _say(console, f"{mark}  {_shown(title(verdict))}: {_shown(reason)}")
+                _say(console, f"{mark}  {_shown(verdict.title)}: {_shown(reason)}")
 
 
 def _got(verdict: Verdict) -> str:
     return verdict.findings[0].got if verdict.findings else ""
 
 
-def _broken(judged: Judged, run: Run, console: Console, *, whole: bool) -> None:
+def _broken(judged: RequirementVerdicts, run: Run, console: Console, *, whole: bool) -> None:
     """Print one requirement: its first verdict with all it takes to mend it, the others in short."""
     for number, verdict in enumerate(judged.verdicts):
         if number and not whole:
@@ -189,7 +192,7 @@ def _broken(judged: Judged, run: Run, console: Console, *, whole: bool) -> None:
         else:
             mark = f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]"
             requirement = judged.requirement
-            _say(console, f"\n{mark}  [bold]{_shown(title(verdict))}[/]")
+            _say(console, f"\n{mark}  [bold]{_shown(verdict.title)}[/]")
             _paragraph(console, f"{requirement.sentence} (section {requirement.section})")
             for finding in verdict.findings if whole else verdict.findings[:1]:
                 _finding(finding, console, whole=whole)

@@ -19,7 +19,7 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Observation
 
 
-class Broken(Exception):  # noqa: N818 - a finding, not an error of ours
+class Broken(Exception):  # noqa: N818 - a finding, not an error of the suite
     """The server broke a requirement: what was expected, what came, and where in the payload.
 
     `seen` is what shows it, where that is a single message; `at` is when it was found, in seconds on the monotonic

@@ -21,7 +21,7 @@ from typing import Any
 
 from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Outcome, Verdict, fails
+from dungeonlab_conformance.results.verdict import Outcome, Verdict, fails, verdict_title
 from dungeonlab_conformance.text import files, toml
 from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_conformance.text.spelling import did_you_mean
@@ -45,7 +45,7 @@ class KnownFailure:
     where: str = ""
 
     def __str__(self) -> str:
-        return f"{self.id} [{self.event}]" if self.event else self.id
+        return verdict_title(self.id, self.event)
 
     def names(self, requirement: str, event: str | None) -> bool:
         """Whether the entry is about a requirement, judged for an event or for none."""
@@ -112,7 +112,7 @@ def compare_with_known_failures(run: Run, known: Sequence[KnownFailure], today: 
         elif named and entry.expired(today):
             run.stale.append(f"{entry.where}: {entry} was accepted until {entry.expires}; mend it, or decide again")
         elif held and not entry.flaky:
-            events = ", ".join(_name(v) for v in held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "")
+            events = ", ".join(v.title for v in held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "")
             run.stale.append(f"{entry.where}: {entry} is listed as failing, but {events} held; take it off the list")
 
 
@@ -135,10 +135,6 @@ def _judgeable() -> list[tuple[str, str | None]]:
         if not requirement.untestable
         for event in catalogue.events_for(requirement)
     ]
-
-
-def _name(verdict: Verdict) -> str:
-    return f"{verdict.requirement} [{verdict.event}]" if verdict.event else verdict.requirement
 
 
 def is_outlived(run: Run, entry: KnownFailure) -> bool:

@@ -27,6 +27,10 @@ _LONGEST = 300  # characters of what is wrong with a file
 _CUT_OFF = "the stream of this run ends before the run did"
 
 
+class NoResult(ValueError):  # noqa: N818 - reads as a sentence where it is raised
+    """A document is no result of this suite; the message is the end of a sentence."""
+
+
 def load_run(file: Path) -> Run:
     """Return the run that `--json` or `--ndjson` wrote. Raises `ValueError` with one sentence if there is none."""
     text = files.read(file)
@@ -36,17 +40,19 @@ def load_run(file: Path) -> Run:
         reason = "no result of this suite: it is nested too deeply"
     except KeyError as error:
         reason = f"no result of this suite: it lacks {error}"
+    except NoResult as error:
+        reason = str(error)
     except (ValueError, AttributeError, TypeError) as error:  # lists for texts, and texts for dicts
-        reason = str(error) if str(error).startswith("no result") else f"no result of this suite: {error}"
+        reason = f"no result of this suite: {error}"
     raise ValueError(f"{files.shown(file)} is {one_line(shortened(reason, _LONGEST))}")
 
 
 def from_json(document: Any) -> Run:
-    """Return the run that was written. Raises `ValueError` if the document is no result of this suite."""
+    """Return the run that was written. Raises `NoResult`."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f"no result of this suite in format {FORMAT}")
+        raise NoResult(f"no result of this suite in format {FORMAT}")
     if (found := problem(document)) is not None:
-        raise ValueError(f"no result of this suite: {found}")
+        raise NoResult(f"no result of this suite: {found}")
     run = Run(document["target"])
     for field, name in _FIELDS.items():
         setattr(run, field, document[name])

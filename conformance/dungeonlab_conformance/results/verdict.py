@@ -27,6 +27,11 @@ def scene_name(check: str, event: str | None) -> str:
     return f"{check}[{event}]" if event else check
 
 
+def verdict_title(requirement: str, event: str | None) -> str:
+    """Return how messages name a verdict: by its requirement, and the event, if it is judged for one."""
+    return f"{requirement} [{event}]" if event else requirement
+
+
 BROKEN: dict[Level, Outcome] = {"MUST": Outcome.FAIL, "SHOULD": Outcome.WARN, "MAY": Outcome.NOTE}
 
 
@@ -80,6 +85,11 @@ class Verdict:
     def scene(self) -> str:
         """The name of the scene that judged it."""
         return scene_name(self.check, self.event)
+
+    @property
+    def title(self) -> str:
+        """How messages name it."""
+        return verdict_title(self.requirement, self.event)
 
     def convict(self, finding: Finding) -> None:
         """Add a finding; whatever the verdict was, it is broken now."""

@@ -15,7 +15,7 @@ from tests.conformance.report.runs import ECHO, NASTY, failing
 
 from dungeonlab_conformance.record.arguments import LONGEST, LONGEST_NAME, Arguments, arguments, body, leaves, name
 from dungeonlab_conformance.record.line import TranscriptLine
-from dungeonlab_conformance.report.content.wording import finding_lines, repeat, spoken, title
+from dungeonlab_conformance.report.content.wording import finding_lines, repeat, spoken
 from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Finding, scene_name
 from dungeonlab_conformance.runner.selection import Selection, in_vain, judgeable, scenes
@@ -83,7 +83,7 @@ def test_a_finding_reads_line_by_line() -> None:
         "transcript of scene (milliseconds, actor):",
         '        1.5  alice sends chat-message {"a": 1}',
     ]
-    assert title(failing(ECHO, "token:move")) == f"{ECHO} [token:move]"
+    assert failing(ECHO, "token:move").title == f"{ECHO} [token:move]"
     assert spoken(lines[0], 4) == 'alice sends chat-message {"a…'
 
 

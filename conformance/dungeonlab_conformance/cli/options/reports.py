@@ -99,7 +99,7 @@ def to_output(files: Mapping[str, Path | None]) -> bool:
 
 
 def make_sure_of_badge(files: Mapping[str, Path | None], *, bundled: bool) -> None:
-    """Make sure that a badge is no SVG, and none of the bundled server: it would be taken for one of somebody's own."""
+    """Make sure that a badge is no SVG, and none of the bundled server: it would pass for another server's."""
     file = files.get("badge_file")
     if file is not None and file.suffix.lower() == ".svg":
         raise click.UsageError(

@@ -21,7 +21,7 @@ WORST_FIRST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RequirementVerdicts:
     """One requirement with its verdicts, one for each event or a single one."""
 
     requirement: Requirement
@@ -43,7 +43,7 @@ class Area:
     """One area of the protocol with what was judged in it."""
 
     name: str
-    judged: tuple[Judged, ...]
+    judged: tuple[RequirementVerdicts, ...]
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -53,22 +53,25 @@ class Area:
 
 def areas(run: Run) -> list[Area]:
     """Return the areas of a run in the catalogue's order, as the run has them."""
-    found: dict[str, list[Judged]] = {}
+    found: dict[str, list[RequirementVerdicts]] = {}
     for name, verdicts in itertools.groupby(run.verdicts, key=lambda v: v.requirement):
-        judged = Judged(requirement_of(name), tuple(verdicts))
+        judged = RequirementVerdicts(requirement_of(name), tuple(verdicts))
         found.setdefault(judged.requirement.area, []).append(judged)
     return [Area(name, tuple(rows)) for name, rows in found.items()]
 
 
-def broken(run: Run) -> list[Judged]:
+def broken(run: Run) -> list[RequirementVerdicts]:
     """Return the requirements that were broken, every MUST before any SHOULD."""
     rows = [judged for area in areas(run) for judged in area.judged if judged.broken]
     return sorted(rows, key=lambda judged: judged.requirement.level != "MUST")
 
 
-def to_mend(run: Run) -> list[Judged]:
+def to_mend(run: Run) -> list[RequirementVerdicts]:
     """Return those of them that are not known, with the verdicts that are not."""
-    rows = (Judged(j.requirement, tuple(v for v in j.verdicts if v.findings and not v.known)) for j in broken(run))
+    rows = (
+        RequirementVerdicts(j.requirement, tuple(v for v in j.verdicts if v.findings and not v.known))
+        for j in broken(run)
+    )
     return [judged for judged in rows if judged.verdicts]
 
 

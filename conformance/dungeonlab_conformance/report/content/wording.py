@@ -14,11 +14,6 @@ LONGEST = 2000  # characters of what came, in reports that are text
 _LINES, _LINE = 80, 600  # of a transcript, and characters of each; the result has all of it
 
 
-def title(verdict: Verdict) -> str:
-    """Return the requirement's id, with its event."""
-    return f"{verdict.requirement} [{verdict.event}]" if verdict.event else verdict.requirement
-
-
 def repeat(verdict: Verdict, run: Run) -> str:
     """Return the command that judges exactly this verdict again.
 
@@ -44,13 +39,18 @@ def finding_lines(finding: Finding) -> Iterator[str]:
     if hidden or finding.left_out:
         yield f"  … {earlier(hidden, finding.left_out)}"
     for line in finding.transcript[-_LINES:]:
-        yield f"  {line.at:9.1f}  {spoken(line)}"
+        yield f"  {line_text(line)}"
 
 
 def earlier(hidden: int, left_out: int) -> str:
     """Say how many lines come before those that are shown: some that the result has, and some that were not kept."""
     lost = f"{left_out} were not kept, to bound the size of the result" if left_out else ""
     return f"{hidden + left_out} earlier lines" + (f" ({lost})" if lost else "")
+
+
+def line_text(line: TranscriptLine, longest: int = _LINE) -> str:
+    """Return one line of a transcript with its time in milliseconds."""
+    return f"{line.at:9.1f}  {spoken(line, longest)}"
 
 
 def spoken(line: TranscriptLine, longest: int = _LINE) -> str:
