@@ -4,7 +4,7 @@ Or ``pytest --dungeonlab-url URL --pyargs dungeonlab_conformance``, with ``--dun
 Imports nothing heavy: pytest loads this in every run where the suite is installed.
 
 The exit code is pytest's own, but for a session whose only failures are that a server could not be tested: 3, as on the
-command line; and 4 if the suite itself failed.
+command line; 4 if the suite itself failed; and 1 if the list of known failures is out of date.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dungeonlab_conformance.pytest_plugin.items import (
+    KNOWN,
     PACKAGE,
     RUNS,
     Described,
@@ -32,6 +33,7 @@ from dungeonlab_conformance.pytest_plugin.items import (
 from dungeonlab_conformance.pytest_plugin.shared_runs import SharedRuns
 
 if TYPE_CHECKING:
+    from dungeonlab_conformance.results.known_failures import KnownFailure
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.target.target import Target
 
@@ -45,10 +47,11 @@ _SCALES = (0.01, 100)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--dungeonlab-url``, ``--dungeonlab-target`` and ``--dungeonlab-timeout``."""
+    """Add the options ``--dungeonlab-…``."""
     group = parser.getgroup("dungeonlab")
     group.addoption("--dungeonlab-url", metavar="URL", help="judge the DungeonLab server at URL")
     group.addoption("--dungeonlab-target", metavar="FILE", help="judge the DungeonLab server that FILE describes")
+    group.addoption("--dungeonlab-known-failures", metavar="FILE", help="accept the failures that FILE lists")
     group.addoption("--dungeonlab-timeout", type=_scale, default=1.0, metavar="SCALE", help="scale of its time limits")
 
 
@@ -63,17 +66,34 @@ def _scale(text: str) -> float:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check URL and target file before anything is collected."""
+    """Check URL, target file and list of known failures before anything is collected."""
     folder = getattr(config, "workerinput", {}).get(_FOLDER_INPUT)
     config.stash[RUNS] = SharedRuns(folder and Path(folder))
     config.stash[_OTHERS] = _Others()
     config.pluginmanager.register(config.stash[_OTHERS])
     url, file = config.getoption("--dungeonlab-url"), config.getoption("--dungeonlab-target")
-    for option, value in (("--dungeonlab-url", url), ("--dungeonlab-target", file)):
+    listed = config.getoption("--dungeonlab-known-failures")
+    for option, value in (
+        ("--dungeonlab-url", url),
+        ("--dungeonlab-target", file),
+        ("--dungeonlab-known-failures", listed),
+    ):
         if value is not None and not value.strip():
             raise pytest.UsageError(f"{option} is empty, as if the variable it comes from were not set")
+    config.stash[KNOWN] = _known(listed)
     if url is not None or file is not None:
         config.stash[_TARGET] = _target(url, file, config.getoption("--dungeonlab-timeout"))
+
+
+def _known(listed: str | None) -> list[KnownFailure]:
+    if listed is None:
+        return []
+    from dungeonlab_conformance.results.known_failures import load_known_failures
+
+    try:
+        return load_known_failures(Path(listed))
+    except ValueError as error:
+        raise pytest.UsageError(shown(str(error))) from None
 
 
 def _target(url: str | None, file: str | None, scale: float) -> Target:
@@ -193,6 +213,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = EXIT_SUITE
     elif EXIT_TARGET in codes and EXIT_BROKEN not in codes and not session.config.stash[_OTHERS].failed:
         session.exitstatus = EXIT_TARGET
+    elif session.exitstatus == pytest.ExitCode.OK and any(run.stale for run in runs):
+        session.exitstatus = EXIT_BROKEN
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -202,6 +224,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """
     for run in config.stash[RUNS].all():
         terminalreporter.write_line(f"dungeonlab: judged {shown(run.subject)}")
+        for line in run.stale:
+            terminalreporter.write_line(shown(f"known failures: {line}"), red=True)
         for line in _notes(run):
             terminalreporter.write_line(shown(line), yellow=True)
 
@@ -213,7 +237,7 @@ def _notes(run: Run) -> Iterator[str]:
 
     for verdict in run.verdicts:
         level = "MUST" if run.interrupted and verdict.outcome is Outcome.FAIL else "SHOULD"
-        if verdict.findings and (verdict.outcome is Outcome.WARN or level == "MUST"):
+        if verdict.findings and not verdict.known and (verdict.outcome is Outcome.WARN or level == "MUST"):
             found = verdict.findings[0]
             line = f"{verdict_name(verdict.requirement, verdict.event)}: expected {found.expected}; got {found.got}"
             yield f"{level} broken: {shortened(one_line(line), LONGEST)}"

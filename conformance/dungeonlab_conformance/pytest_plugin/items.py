@@ -15,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.pytest_plugin.shared_runs import SharedRuns
+    from dungeonlab_conformance.results.known_failures import KnownFailure
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import Verdict
     from dungeonlab_conformance.runner.selection import Scene
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parents[1]
 RUNS: pytest.StashKey[SharedRuns] = pytest.StashKey()
+KNOWN: pytest.StashKey[list[KnownFailure]] = pytest.StashKey()
 
 
 @dataclass(slots=True)
@@ -89,7 +91,9 @@ class Suite(pytest.Collector):
                 for scene in item.offered.scenes:
                     before = chosen[scene.name].wanted if scene.name in chosen else frozenset[str]()
                     chosen[scene.name] = replace(scene, wanted=before | {item.offered.requirement})
-        return conclude(asyncio.run(Runner(self.target, [chosen[name] for name in sorted(chosen)]).play()))
+        run = asyncio.run(Runner(self.target, [chosen[name] for name in sorted(chosen)]).play())
+        known: list[KnownFailure] = self.config.stash[KNOWN]
+        return conclude(run, known)
 
 
 class Installed(Suite, pytest.Directory):
@@ -118,7 +122,7 @@ class Judged(pytest.Item):
     offered: Offered
 
     def runtest(self) -> None:
-        """Raise or skip as the verdict says; a MUST that could not be judged is not passed."""
+        """Raise or skip as the verdict says; a MUST that was not judged is not passed, what is known is expected."""
         from dungeonlab_conformance.results.verdict import Outcome
 
         assert isinstance(self.parent, Suite)
@@ -133,6 +137,8 @@ class Judged(pytest.Item):
             pytest.exit("interrupted while the server was judged", returncode=pytest.ExitCode.INTERRUPTED)
         if stopped := run.fault or (run.own_fault and f"the suite itself failed, please report it: {run.own_fault}"):
             self._end(run, verdict, stopped)
+        if verdict.known and verdict.outcome is not Outcome.WARN:  # a SHOULD fails no item anyway
+            pytest.xfail(shown(f"known: {verdict.known}"))
         unshown = verdict.outcome is Outcome.UNJUDGED
         if verdict.outcome in (Outcome.FAIL, Outcome.ERROR) or (unshown and verdict.level == "MUST"):
             raise NotConformant(verdict)

@@ -80,6 +80,38 @@ def test_a_broken_requirement_fails_with_its_transcript(folder: Path) -> None:
     assert "pytest_plugin.py" not in told.stdout
 
 
+KNOWN = """
+[[known]]
+id = "rooms/sender-hears-nothing"
+reason = "ticket 41"
+"""
+
+
+def test_known_failures_work_both_ways(folder: Path, reference_url: str) -> None:
+    """What is listed and fails is an expected failure with its reason; what is listed and holds fails the session."""
+    (folder / "known.toml").write_text(KNOWN, "utf-8")
+    options = "--dungeonlab-known-failures=known.toml", "-k", "sender-hears-nothing and token:move", "-rx"
+    with served("EchoesToTheSender") as url:
+        accepted = run(folder, url, *options)
+    assert accepted.returncode == 0, accepted.stdout
+    assert "1 xfailed" in accepted.stdout
+    assert "known: ticket 41" in accepted.stdout
+    held = run(folder, reference_url, *options)
+    assert held.returncode == 1, held.stdout
+    assert "1 passed" in held.stdout
+    assert "known failures: known.toml:2: rooms/sender-hears-nothing is listed as failing, but" in held.stdout
+
+
+@pytest.mark.parametrize(("text", "said"), [("[[known", "known.toml:1: this is no TOML"), (None, "does not exist")])
+def test_a_list_that_cannot_be_read_is_wrong_usage(folder: Path, text: str | None, said: str) -> None:
+    """Pytest's own exit code for that, and one sentence, before anything is judged."""
+    if text is not None:
+        (folder / "known.toml").write_text(text, "utf-8")
+    told = run(folder, "http://127.0.0.1:1", "--dungeonlab-known-failures", "known.toml")
+    assert told.returncode == 4
+    assert said in told.stderr
+
+
 def test_a_server_that_is_not_there_ends_the_session(folder: Path) -> None:
     """One sentence, and exit code 3 as on the command line."""
     told = run(folder, "http://127.0.0.1:1", "-k", SOME)
