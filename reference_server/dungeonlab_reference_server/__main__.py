@@ -93,7 +93,7 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     metavar="N",
     help="How much work hashing a password is, a power of two; little only where accounts do not last.",
 )
-@click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends: with whoever started it on a pipe.")
+@click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends, such as a pipe from its starter.")
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
 def main(
     host: str, port: int, origins: tuple[str, ...], scrypt_n: str, log_level: str, stop_at_eof: bool, **limits: Any

@@ -39,7 +39,7 @@ class Event:
 
     @property
     def is_broadcast(self) -> bool:
-        """Whether a request of this name is told to the others in the room."""
+        """Whether a request of this name is broadcast to the others in the room."""
         return self.request is not None and self.audience == "room-except-sender"
 
 

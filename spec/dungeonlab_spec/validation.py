@@ -72,7 +72,7 @@ def validate(event: str, payload: object, direction: Direction) -> list[Violatio
     """Return what is wrong with a payload of `event`; an empty list if nothing is.
 
     `direction` is ``"request"`` (client to server), ``"ack"`` (the callback's one argument; a `success` of
-    false is held against the failure envelope) or ``"emission"`` (server to client).
+    false is checked against the failure envelope) or ``"emission"`` (server to client).
 
     Raises `KeyError` for an event that is not in the catalogue, and `LookupError` for a direction in which
     the event does not travel.
@@ -93,8 +93,8 @@ def violations(reference: str, payload: object) -> list[Violation]:
         return []
     if (unfit := _not_json(payload)) is not None:
         return [unfit]
-    told = explainer(reference).iter_errors(_explainable(payload))
-    explained = [_explain(error) for error in islice(told, _EXPLAINED)]
+    errors = explainer(reference).iter_errors(_explainable(payload))
+    explained = [_explain(error) for error in islice(errors, _EXPLAINED)]
     return sorted(explained, key=lambda v: v.path) or [
         Violation("$", f"a payload valid against {reference}", complaint(reference, payload))
     ]

@@ -40,7 +40,7 @@ _INVALID = (
     "payloads/refused-not-stored",
     "acks/code-names-the-cause",
 )
-_RUDEST = 9  # played after all other scenes that are destructive
+_LAST = 9  # played after all other scenes that are destructive
 _AT_A_TIME = 20  # payloads in the time of an ordinary scene, at the worst
 
 _GENERATING = asyncio.Lock()  # hypothesis makes things up for one at a time
@@ -59,7 +59,7 @@ def checks(count: int, number: int) -> tuple[Check, ...]:
             partial(_valid, count, number),
             "Alice sends what was made up to be valid; it is accepted, and bob hears it as it was sent.",
             per_event=True,
-            destructive=_RUDEST,
+            destructive=_LAST,
             timeout_factor=factor,
         ),
         Check(
@@ -68,15 +68,15 @@ def checks(count: int, number: int) -> tuple[Check, ...]:
             partial(_invalid, count, number),
             "Alice sends what was made up to be invalid; it is refused, bob hears nothing, the token is what it was.",
             per_event=True,
-            destructive=_RUDEST,
+            destructive=_LAST,
             timeout_factor=factor,
         ),
     )
 
 
 @dataclass
-class _Table:
-    """Who plays along, and what is known of a token that is looked at after each attempt."""
+class _Players:
+    """The actors of a search, and a token that is compared with its former state after each attempt."""
 
     stage: Stage
     event: Event
@@ -102,29 +102,29 @@ class _Table:
         return [seen for seen in heard if seen.number > number and seen.event == self.event.name]
 
 
-async def _set(stage: Stage, event: Event) -> _Table:
+async def _set(stage: Stage, event: Event) -> _Players:
     stage.journal.leave_unaccounted()  # each request here is compared at once with what bob hears of it
     bob, alice = await stage.joined("bob"), await stage.joined("alice")
-    return _Table(stage, event, alice, bob)
+    return _Players(stage, event, alice, bob)
 
 
 async def _valid(count: int, number: int, stage: Stage, event: Event) -> None:
-    table = await _set(stage, event)
-    await _search(table, count, number, partial(_try_valid, table), valid=True)
+    players = await _set(stage, event)
+    await _search(players, count, number, partial(_try_valid, players), valid=True)
 
 
 async def _invalid(count: int, number: int, stage: Stage, event: Event) -> None:
-    table = await _set(stage, event)
+    players = await _set(stage, event)
     if "token" in event.needs:
-        await _look_at_another_token(table)
-    await _search(table, count, number, partial(_try_invalid, table), valid=False)
+        await _look_at_another_token(players)
+    await _search(players, count, number, partial(_try_invalid, players), valid=False)
 
 
-async def _search(table: _Table, count: int, number: int, attempt: Attempt, *, valid: bool) -> None:
+async def _search(players: _Players, count: int, number: int, attempt: Attempt, *, valid: bool) -> None:
     """Search for all that payloads show, one thing after the other; record what was found, and what held."""
     from dungeonlab_conformance.payloads.strategies import smallest, strategy
 
-    loop, stage = asyncio.get_running_loop(), table.stage
+    loop, stage = asyncio.get_running_loop(), players.stage
     known: dict[str, Broken | Unjudged] = {}
     trouble: list[BaseException] = []
 
@@ -139,7 +139,7 @@ async def _search(table: _Table, count: int, number: int, attempt: Attempt, *, v
         fresh = sorted(found.keys() & stage.wanted - known.keys())
         return fresh[0] if fresh else None
 
-    made = strategy(table.event, valid=valid)
+    made = strategy(players.event, valid=valid)
     try:
         async with _GENERATING:
             while not trouble and (least := await asyncio.to_thread(smallest, made, count, number, attempted)):
@@ -167,13 +167,13 @@ def _shown(payload: Any) -> str:
     return json.dumps(payload, ensure_ascii=True)
 
 
-async def _try_valid(table: _Table, payload: Any) -> Found:
-    stage, event, alice, bob = table.stage, table.event, table.alice, table.bob
+async def _try_valid(players: _Players, payload: Any) -> Found:
+    stage, event, alice, bob = players.stage, players.event, players.alice, players.bob
     valid = await stage.request(event)
     settled = with_ids(event, payload, {**ids_of(valid.args[0]), "userId": bob.user or ""})
     request = Request(event.name, (settled,), None, stage.session)
     start = stage.journal.observations[-1].number
-    answer = await table.try_send(request)
+    answer = await players.try_send(request)
     if isinstance(answer, Broken) or not answer.accepted:
         got = answer.got if isinstance(answer, Broken) else f"{answer.args}"
         return {"payloads/valid-accepted": Broken(f"this to be accepted: {_shown(settled)}", got)}
@@ -193,13 +193,13 @@ async def _try_valid(table: _Table, payload: Any) -> Found:
     return {}
 
 
-async def _try_invalid(table: _Table, payload: Any) -> Found:
-    stage, event, bob = table.stage, table.event, table.bob
+async def _try_invalid(players: _Players, payload: Any) -> Found:
+    stage, event, bob = players.stage, players.event, players.bob
     valid = await stage.request(event)
     settled = with_ids(event, payload, {**ids_of(valid.args[0]), "userId": bob.user or ""})
     shown = _shown(settled)
     start = stage.journal.observations[-1].number
-    answer = await table.try_send(Request(event.name, (settled,), None, stage.session, legal=False))
+    answer = await players.try_send(Request(event.name, (settled,), None, stage.session, legal=False))
     found: Found = {}
     if isinstance(answer, Broken):
         found[_fault(event, settled)] = Broken(f"this to be refused: {shown}", answer.got)
@@ -210,31 +210,31 @@ async def _try_invalid(table: _Table, payload: Any) -> Found:
         found["acks/code-names-the-cause"] = Broken(expected, f"{answer.body.get('code')!r}", "$.code")
     if event.is_broadcast:
         await bob.fence()
-        if heard := table.heard_since(start):
+        if heard := players.heard_since(start):
             found["payloads/refused-not-broadcast"] = Broken(f"bob to hear nothing of {shown}", heard[0])
-    if table.look is not None and (changed := await _changed(table)):
+    if players.look is not None and (changed := await _changed(players)):
         found["payloads/refused-not-stored"] = Broken(f"the token to be as it was before {shown}", changed)
     return found
 
 
-async def _changed(table: _Table) -> str | None:
+async def _changed(players: _Players) -> str | None:
     """Look at the token: it is renamed to what it is called, which is the only change there may be.
 
     One that did change is looked at no more: the same payload would not change another time what it has changed.
     """
-    assert table.look is not None
-    answer = await table.alice.try_send(table.look)
-    before, table.before = table.before, _token(answer)
-    changed = _difference(before, table.before) if answer.accepted else f"{answer.args}"
+    assert players.look is not None
+    answer = await players.alice.try_send(players.look)
+    before, players.before = players.before, _token(answer)
+    changed = _difference(before, players.before) if answer.accepted else f"{answer.args}"
     if changed:
-        await _look_at_another_token(table)
+        await _look_at_another_token(players)
     return changed
 
 
-async def _look_at_another_token(table: _Table) -> None:
-    table.stage.game.token = None
-    table.look = await table.stage.request(Catalogue.load()["token:update"])
-    table.before = _token(await table.alice.send(table.look))
+async def _look_at_another_token(players: _Players) -> None:
+    players.stage.game.token = None
+    players.look = await players.stage.request(Catalogue.load()["token:update"])
+    players.before = _token(await players.alice.send(players.look))
 
 
 def _token(answer: Acknowledgement) -> dict[str, Any]:

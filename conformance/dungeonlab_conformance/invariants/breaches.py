@@ -109,7 +109,7 @@ def _name(seen: Observation, scene: SceneIndex, catalogue: Catalogue) -> Iterato
     if event is not None and event.emission is not None:
         return
     if event is not None and event.scope == "direct" and not _has_asked(seen, scene):
-        expected = f"the answer to {event.name} to reach whoever asked"
+        expected = f"the answer to {event.name} to reach the connection that asked"
         yield "rooms/direct-answers-stay-direct", event.name, Broken(expected, f"{seen.actor} heard it too")
         return
     if event is None and name.startswith(_OWN):

@@ -30,7 +30,7 @@ def _differing(request: Request, seen: Observation) -> Iterator[tuple[str, Any, 
     if schema is None or not request.args or not isinstance(request.args[0], dict) or not isinstance(came, dict):
         return
     if "updates" in request.args[0]:
-        came = {**came, "updates": came.get("token")}  # what was updated is told as part of the whole token
+        came = {**came, "updates": came.get("token")}  # an update is broadcast as part of the whole token
     asked = {key: value for key, value in request.args[0].items() if key != "sessionId"}  # that has its own invariant
     yield from _lacking(asked, came, resolve(schema), "$")
 

@@ -1,7 +1,7 @@
 """What is wrong with the shape of what a server sent, and which requirement that breaks. Pure.
 
-As a rule a wrong shape breaks the rule about that shape; where it plainly comes of breaking another rule, that one is
-named and no other. What a server makes of an invalid request that it accepted is put down to the acceptance.
+A wrong shape breaks the rule about that shape, unless it plainly follows from breaking another rule; then that one is
+named and no other. What a server makes of an invalid request that it accepted is attributed to the acceptance.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def answer_faults(answer: Acknowledgement) -> Iterator[Found]:
     """Return what is wrong with an acknowledgement.
 
     One that says neither yes nor no counts as a failure's if its request was invalid, and otherwise as nothing:
-    only whoever knows what it should have been can tell.
+    only a check that knows what it should have been can judge it.
     """
     request, came = answer.request, answer.args
     if not answer.readable:

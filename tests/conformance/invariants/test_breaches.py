@@ -128,7 +128,7 @@ def test_a_servers_own_events_have_shapes_too(scene: Written, event: str, args: 
 
 
 def test_whoever_joins_is_not_told_so(scene: Written) -> None:
-    """Nor is whoever leaves."""
+    """Nor are users who leave."""
     scene.is_sent(BOB, "user-joined", _presence("bob"))
     scene.ends(scene.rooms.stays[1], "left")
     scene.is_sent(BOB, "user-left", _presence("bob", reason="left"))
@@ -136,7 +136,7 @@ def test_whoever_joins_is_not_told_so(scene: Written) -> None:
 
 
 def test_presence_stays_in_the_room(scene: Written) -> None:
-    """An outsider hears nothing of it, and whoever has left hears nothing of what comes after."""
+    """An outsider hears nothing of it, and a connection that has left hears nothing of what comes after."""
     scene.comes(MALLORY, "mallory")
     scene.is_sent(MALLORY, "user-joined", _presence("bob"))
     scene.ends(scene.rooms.stays[1], "left")
@@ -149,7 +149,7 @@ def test_presence_stays_in_the_room(scene: Written) -> None:
 def test_who_is_thrown_out_may_learn_of_it_after_the_others(
     scene: Written, why: EndOfStay, expected: list[str]
 ) -> None:
-    """Bob is told while he himself is leaving; carol notices only later that she is out, unless she left herself."""
+    """Bob is notified while he is leaving; carol notices only later that she is out, unless she left herself."""
     carol = scene.joins(CAROL, "carol")
     scene.ends(scene.rooms.stays[1], "gone")
     scene.is_sent(BOB, "user-left", _presence("carol", reason="disconnected"))

@@ -31,8 +31,8 @@ UPDATE = {"sessionId": "s", "encounterId": "e", "tokenId": "t", "updates": {"isV
 def test_what_the_server_adds_is_no_difference() -> None:
     """Ids, times, versions, the sender, and defaults for what was left out."""
     assert found("chat-message", CHAT, {**CHAT, "messageId": "m", "userId": "u", "timestamp": "now"}) == []
-    told = {**MOVE, "position": {"x": 1, "y": 2, "elevation": 0}, "version": 2}
-    assert found("token:move", MOVE, told) == []
+    sent = {**MOVE, "position": {"x": 1, "y": 2, "elevation": 0}, "version": 2}
+    assert found("token:move", MOVE, sent) == []
     assert found("token:create", DRAFT, {**DRAFT, "token": {**DRAFT["token"], "id": "t", "size": "medium"}}) == []
 
 

@@ -25,7 +25,7 @@ def scene() -> Written:
 
 
 def test_a_clean_journal_breaks_nothing(scene: Written) -> None:
-    """Alice speaks, in the room or on her way out; whoever sits there hears it once."""
+    """Alice speaks, in the room or on her way out; everybody in the room hears it once."""
     scene.joins(TAB, "alice")
     stay = scene.joins(CAROL, "carol")
     first = scene.says(ALICE, "first")
@@ -52,7 +52,7 @@ def test_the_second_delivery_is_one_too_many(scene: Written) -> None:
     assert broken(scene) == []
 
 
-def test_a_doubling_after_joining_twice_is_put_down_to_that(scene: Written) -> None:
+def test_a_doubling_after_joining_twice_is_attributed_to_that(scene: Written) -> None:
     """Unless others hear double too."""
     scene.joins(BOB, "bob")
     scene.joins(CAROL, "carol")
@@ -103,7 +103,7 @@ def test_where_all_is_doubled_a_second_delivery_shows_no_refused_one(scene: Writ
         ("closed", "join/disconnect-leaves-the-room"),
     ],
 )
-def test_a_room_ends_for_whoever_is_out_of_it(scene: Written, why: EndOfStay, requirement: str) -> None:
+def test_a_room_ends_for_connections_out_of_it(scene: Written, why: EndOfStay, requirement: str) -> None:
     """What is asked after a stay has ended is not heard, and what was asked before may still be."""
     before = scene.says(ALICE, "before")
     scene.ends(scene.rooms.stays[1], why)
@@ -120,7 +120,7 @@ def test_a_new_connection_hears_nothing_of_the_old_ones_room(scene: Written) -> 
     assert broken(scene) == ["join/disconnect-leaves-the-room"]
 
 
-def test_whoever_was_refused_at_the_door_hears_nothing(scene: Written) -> None:
+def test_a_connection_that_was_refused_hears_nothing(scene: Written) -> None:
     """The connection had asked to join."""
     scene.is_refused_to_join(MALLORY, "mallory")
     scene.hears(MALLORY, scene.says(ALICE, "hello"))
@@ -149,7 +149,7 @@ def _somebody_elsewhere(scene: Written) -> int:
     ],
 )
 def test_strangers_hear_nothing(scene: Written, somebody: Callable[[Written], int], requirement: str) -> None:
-    """Whoever has never been in the room: a member of nothing, a member outside, somebody in another room."""
+    """Listeners that have never been in the room: a member of nothing, a member outside, somebody in another room."""
     listener = somebody(scene)
     scene.hears(listener, scene.says(ALICE, "hello"))
     assert broken(scene) == [requirement]
@@ -165,7 +165,7 @@ def test_what_strangers_hear_too_is_no_fault_of_leaving(scene: Written) -> None:
     assert broken(scene) == ["rooms/member-not-joined-hears-nothing", "rooms/outsider-hears-nothing"]
 
 
-def test_whoever_just_came_to_another_room_is_judged_by_what_is_plain(scene: Written) -> None:
+def test_a_connection_that_just_came_to_another_room_is_judged_by_what_is_plain(scene: Written) -> None:
     """Dave joined elsewhere while it was under way; whether he is an outsider or not, mallory plainly is."""
     request = scene.says(ALICE, "hello")
     scene.joins(DAVE, "dave", "s-other")
