@@ -44,7 +44,7 @@ _PACKETS = 16  # in one POST; python-engineio takes no more
 _PAUSE = (0.01, 1.0)  # seconds before asking again a server that answers polls with nothing: at first, and at most
 
 
-class Closed(Exception):  # noqa: N818 - an observation, no error of ours
+class Closed(Exception):  # noqa: N818 - an observation, not an error of the suite
     """The connection is over. `status` is that of the HTTP answer that ended it, if one did."""
 
     def __init__(self, why: str, status: int | None = None) -> None:

@@ -18,7 +18,7 @@ from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 
 _MEASURED = 3  # round trips at most; the shortest counts, since a machine that is busy lengthens the others
-_REMINDER = 10.0  # seconds until the reason for waiting is told again
+_REMINDER = 10.0  # seconds until the reason for waiting is reported again
 _PAUSE = 0.5  # seconds between two looks for a server that is not up yet
 _OPEN = re.compile(r'0\s*\{\s*"')  # as JSON may be written, and no chunk of Engine.IO 3, such as `97:0{"sid"`
 _KEPT = 10_000  # characters of the body that a handshake is answered with; a run makes hundreds of them
@@ -73,14 +73,14 @@ async def reach(target: Target) -> None:
         raise fault(of_answer(URL(target.socket), target.path, answer.status, answer.text, answer.location))
 
 
-async def wait_for(target: Target, seconds: float, tell: Callable[[str], None]) -> None:
+async def wait_for(target: Target, seconds: float, report: Callable[[str], None]) -> None:
     """Wait until a server answers at the target's address, for so many seconds at most.
 
-    `tell` is called with each new reason why there is none yet, and from time to time with the same one. Returns early
+    `report` is called with each new reason why there is none yet, and now and then with the same one. Returns early
     once the server is up, or once waiting cannot help; whether it is up, and why not, `reach` says.
     """
     end = time.monotonic() + seconds
-    told, at = "", 0.0
+    reported, at = "", 0.0
     while (left := end - time.monotonic()) > 0:
         try:
             async with asyncio.timeout(left):
@@ -90,9 +90,9 @@ async def wait_for(target: Target, seconds: float, tell: Callable[[str], None]) 
             reason = target.secrets.redact(str(fault))
         except (TimeoutError, TargetFault):
             return
-        if reason != told or time.monotonic() - at > _REMINDER:
-            told, at = reason, time.monotonic()
-            tell(f"waiting up to {max(0.0, end - at):.0f} s: {reason}")
+        if reason != reported or time.monotonic() - at > _REMINDER:
+            reported, at = reason, time.monotonic()
+            report(f"waiting up to {max(0.0, end - at):.0f} s: {reason}")
         await asyncio.sleep(min(_PAUSE, max(0.0, end - time.monotonic())))
 
 

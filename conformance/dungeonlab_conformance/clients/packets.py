@@ -43,7 +43,7 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """What is no packet: the beginning of it, why not, and the request it answers, if so much can be told."""
+    """Something that is no packet: its beginning, why not, and the request it answers, where that can be read."""
 
     text: str
     why: str

@@ -1,4 +1,4 @@
-"""Clears away at the end of a run what outlived its scenes: sessions, the tokens made in ready-made ones, accounts.
+"""Deletes at the end of a run what outlived its scenes: sessions, tokens in ready-made ones, accounts.
 
 Judges nothing, and hears nothing for any verdict.
 """
@@ -21,7 +21,7 @@ _MADE, _ENDED = "token:create", "token:delete"
 
 
 async def clear_away(provisioner: Provisioner, pools: Iterable[AccountPool], journals: Iterable[Journal]) -> list[str]:
-    """Clear everything away and let go of the target; returns what could not be, in one sentence each."""
+    """Delete everything and let go of the target; returns what could not be deleted, in one sentence each."""
     target, left, journals = provisioner.target, [], list(journals)
     try:
         async with asyncio.timeout(5 * target.limits.answer):
@@ -41,7 +41,7 @@ async def clear_away(provisioner: Provisioner, pools: Iterable[AccountPool], jou
 
 
 async def sweep(target: Target, pool: AccountPool, journals: Iterable[Journal]) -> list[str]:
-    """Clear away the sessions that outlived their scenes, or what was made in them; returns what could not be."""
+    """Delete the sessions that outlived their scenes, or what was created in them; returns what still exists."""
     left = []
     made = tokens(journals) if any(game.ready_made for game in pool.kept.values()) else {}
     for game in pool.kept.values():
@@ -55,7 +55,7 @@ async def sweep(target: Target, pool: AccountPool, journals: Iterable[Journal]) 
 
 
 def tokens(journals: Iterable[Journal]) -> dict[str, str]:
-    """Return the tokens that were made and never seen deleted, each with its encounter."""
+    """Return the tokens that were created and not seen to be deleted, each with its encounter."""
     made: dict[str, str] = {}
     ended = set()
     for journal in journals:

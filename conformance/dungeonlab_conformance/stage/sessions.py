@@ -18,7 +18,7 @@ LABEL = "conformance"  # what the sessions and encounters of a run are called, w
 
 @dataclass(eq=False)
 class GameSession:
-    """A game session, with what has been set up in it so far.
+    """A game session, with what has been created in it so far.
 
     `variables` are what the steps that opened it captured. `enrolled` and `revoked` are names of accounts.
     """
@@ -36,7 +36,7 @@ class GameSession:
 
 
 class GameSessions:
-    """The sessions of one scene; the second is there when first asked for."""
+    """The sessions of one scene; the second is created when first needed."""
 
     def __init__(self, pool: AccountPool, target: Target, journal: Journal) -> None:
         self.pool = pool
@@ -49,21 +49,21 @@ class GameSessions:
 
     @property
     def own(self) -> GameSession:
-        """The scene's own session. Raises `LookupError` before it is open."""
+        """The scene's own session. Raises `LookupError` before it is created."""
         if 0 not in self._taken:
-            raise LookupError("the stage is not set")
+            raise LookupError("the stage is not set up")
         return self._taken[0]
 
     def is_second(self, game: GameSession) -> bool:
-        """Whether a game is the second session."""
+        """Whether a game session is the second one."""
         return self._taken.get(1) is game
 
     async def first(self) -> GameSession:
-        """Open the first session. Members and an encounter follow when they are needed."""
+        """Create the first session. Members and an encounter follow when they are needed."""
         return await self._game(0)
 
     async def second(self) -> GameSession:
-        """Return the second session with all its members; opened when first needed."""
+        """Return the second session with all its members; created when first needed."""
         if 1 not in self._taken:
             game = await self._game(1)
             await asyncio.gather(*map(self.enrolled, game.party.members))
@@ -86,7 +86,7 @@ class GameSessions:
         return game
 
     async def _opened(self, number: int, party: Party) -> GameSession:
-        """Open a session in a task of its own: what has been asked for is cleared away even if the scene ends here."""
+        """Create a session in a task of its own: it is deleted afterwards even if the scene ends here."""
         if self.target.ready_made:
             made = self.target.ready_made[number]
             game = GameSession(
@@ -113,7 +113,7 @@ class GameSessions:
         return game
 
     async def host(self, party: Party) -> Identity:
-        """Return the game master, who does what is done to a session over HTTP."""
+        """Return the game master, in whose name a session is changed over HTTP."""
         if party.gamemaster is None:
             raise Missing(self.target.advice("gamemaster"))
         return await self.pool.identity(party.gamemaster)
@@ -129,13 +129,13 @@ class GameSessions:
         return identity
 
     async def encounter(self, game: GameSession) -> str:
-        """Return the encounter of a game; opened when first needed."""
+        """Return the encounter of a game session; created when first needed."""
         if not game.encounters:
             game.encounters.append(await self._open_encounter(game))
         return game.encounters[0]
 
     async def with_another_encounter(self, game: GameSession) -> GameSession:
-        """Return a game with a further encounter, opened just now if the target can."""
+        """Return a game session with another encounter, created just now where the target says how."""
         if self.provisioner.offers("encounter.open"):
             return dataclasses.replace(game, encounters=[await self._open_encounter(game)], token=None)
         if len(game.encounters) > 1:
@@ -150,7 +150,7 @@ class GameSessions:
         return game.made[-1]
 
     async def revoke(self, game: GameSession, member: Identity) -> None:
-        """Take a membership away. Where the session outlives the scene, it must be possible to give it back."""
+        """Revoke a membership. Where the session outlives the scene, the target must be able to restore it."""
         if not self.provisioner.offers("membership.remove"):
             raise Missing(self.target.advice("membership.remove"))
         if game in self.pool.kept.values():
@@ -174,7 +174,7 @@ class GameSessions:
         return found
 
     async def clear(self) -> None:
-        """Close what was opened for this scene, and give back the memberships it took from others' sessions.
+        """Delete what was created for this scene, and restore the memberships it revoked in sessions that stay.
 
         Raises `Unjudged` with what could not be done, when all else is.
         """
@@ -196,7 +196,7 @@ class GameSessions:
 
 
 async def close(pool: AccountPool, game: GameSession) -> None:
-    """Clear a session away, or the encounters that were opened in one that stays, if the target says how."""
+    """Delete a session, or the encounters that were created in one that stays, if the target says how."""
     if game.party.gamemaster is None:
         return
     host = await pool.identity(game.party.gamemaster)
