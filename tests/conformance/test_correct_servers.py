@@ -47,6 +47,6 @@ def test_a_correct_server_passes(what: str) -> None:
     """All of it, so that nothing is left unjudged either."""
     variant, only = SERVERS[what]
     with served(variant) as url:
-        run = play(Target(url, limits=Limits(0.5)), scenes(Selection(only=only), Catalogue.load()))
+        run = play(Target(url, limits=Limits(2.0)), scenes(Selection(only=only), Catalogue.load()))
     assert (run.fault, run.own_fault) == (None, "")
     assert [(v.requirement, v.event, v.reason, v.findings[:1]) for v in run.verdicts if v.outcome != "pass"] == []

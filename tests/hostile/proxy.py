@@ -139,7 +139,7 @@ def mutating(url: str, plan: Plan) -> Iterator[tuple[str, Proxy]]:
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    port, stop = begun.result(20)
+    port, stop = begun.result(60)
     try:
         yield f"http://127.0.0.1:{port}", proxy
     finally:

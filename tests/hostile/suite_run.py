@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.conformance.command import COMMAND, environment
 
-HANGS = 120.0  # seconds after which a run counts as hanging
+HANGS = 180.0  # seconds after which a run counts as hanging
 MEMORY = 400.0  # megabytes that no run may exceed
 ENDS = (0, 1, 3)  # exit codes of a run that was started rightly and not interrupted
 

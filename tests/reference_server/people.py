@@ -20,7 +20,7 @@ from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore
 
 PASSWORD = "correct horse"
-PATIENCE = 10  # seconds until a test gives up; nothing here takes long
+PATIENCE = 60  # seconds until a test gives up; nothing here takes long
 _NAMES = itertools.count(1)
 
 

@@ -23,7 +23,7 @@ from dungeonlab_reference_server.__main__ import main
 from dungeonlab_reference_server.settings import Settings
 
 COMMAND = [sys.executable, "-m", "dungeonlab_reference_server"]
-SOON = 10  # seconds: stopping takes a fraction of one, but this machine may have other things to do
+SOON = 60  # seconds: stopping takes a fraction of one, but this machine may have other things to do
 
 
 @contextlib.contextmanager

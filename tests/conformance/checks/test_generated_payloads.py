@@ -18,7 +18,7 @@ from tests.serving import Variant, served
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
 
-SOME = ("--fuzz", "60", "--seed", "7", "--timeout", "0.3", "-q")
+SOME = ("--fuzz", "60", "--seed", "7", "--timeout", "2", "-q")
 
 
 class RefusesUmlauts(Pipeline):

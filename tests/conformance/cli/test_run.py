@@ -22,7 +22,7 @@ from dungeonlab_conformance.results.schema import problem
 from dungeonlab_reference_server.pipeline import Pipeline
 
 QUICK = ("--only", "connect/websocket")
-ECHO = ("--only", "rooms/sender-hears-nothing", "--event", "chat-message", "--timeout", "0.3")
+ECHO = ("--only", "rooms/sender-hears-nothing", "--event", "chat-message", "--timeout", "2")
 REPORTS = ("json", "ndjson", "junit", "markdown", "html", "badge")
 
 
@@ -81,7 +81,7 @@ def test_a_broken_must_fails_the_run_and_can_be_mended_from_what_is_printed(echo
         'got: {"sessionId": ',
         " alice hears chat-message ",
         "usually: io.to(room) in place of socket.to(room).",
-        f"dungeonlab-conformance run {echoing} --timeout 0.3 --only rooms/sender-hears-nothing --event chat-message",
+        f"dungeonlab-conformance run {echoing} --timeout 2 --only rooms/sender-hears-nothing --event chat-message",
     ):
         assert part in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
@@ -176,7 +176,7 @@ def test_a_plain_http_server_is_one_sentence(plain: str) -> None:
 def test_what_could_not_be_judged_is_not_green() -> None:
     """Exit code 3 when a MUST was neither held nor broken, and the reason is printed."""
     with served("LostTheLogin") as url:
-        done = command("run", url, "--only", "rooms/game-master-hears", "--timeout", "0.3")
+        done = command("run", url, "--only", "rooms/game-master-hears", "--timeout", "2")
     assert done.returncode == 3
     assert "UNJUDGED  5 verdicts on rooms/game-master-hears: " in done.stdout
 

@@ -84,7 +84,7 @@ def test_waiting_can_be_interrupted(number: signal.Signals, tmp_path: Path) -> N
     with started(*words) as process:
         read_until(process, "waiting")
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in out + err) == (130, False)
     wait_until((tmp_path / "r.json").exists)
     assert load_run(tmp_path / "r.json").interrupted

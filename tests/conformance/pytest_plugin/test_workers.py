@@ -163,7 +163,7 @@ def test_an_interruption_ends_the_session(folder: Path, reference_url: str, proc
 def test_a_broken_server_is_reported_by_the_session(folder: Path) -> None:
     """A broken MUST fails under any worker, its ids select it again, and `--lf` judges nothing else."""
     with served("EchoesToTheSender") as url:
-        options = ("--dungeonlab-url", url, "--pyargs", "-n2", "--dungeonlab-timeout=0.3")
+        options = ("--dungeonlab-url", url, "--pyargs", "-n2", "--dungeonlab-timeout=2")
         told = run(folder, *options, "dungeonlab_conformance", "-k", SOME)
         assert told.returncode == 1, told.stdout + told.stderr
         last = run(folder, *options, "dungeonlab_conformance", "--lf")

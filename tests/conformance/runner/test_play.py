@@ -111,7 +111,7 @@ def test_whoever_plays_a_run_gets_it_concluded() -> None:
         KnownFailure("connect/websocket", "ticket 42", where="list:7"),
     ]
     with served("EchoesToTheSender") as url:
-        run = play.play(Target(url, limits=Limits(0.5)), chosen, known=known)
+        run = play.play(Target(url, limits=Limits(2.0)), chosen, known=known)
     assert {v.known for v in run.verdicts if v.requirement == "rooms/sender-hears-nothing"} == {"ticket 41"}
     [stale] = run.stale
     assert stale.startswith("list:7: connect/websocket is listed as failing")

@@ -31,7 +31,7 @@ def echoing() -> Iterator[str]:
 def result(echoing: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return what a run found on the server that echoes."""
     file = tmp_path_factory.mktemp("replay") / "r.json"
-    command("run", echoing, "--only", ECHO, "--event", "token:move", "--timeout", "0.3", "--json", file)
+    command("run", echoing, "--only", ECHO, "--event", "token:move", "--timeout", "1", "--json", file)
     return file
 
 
@@ -45,7 +45,7 @@ def test_the_faulty_server_does_it_again(result: Path) -> None:
 
 def test_a_server_that_obeys_does_otherwise(result: Path, reference_url: str) -> None:
     """The echo does not come; the rest does, with other ids: exit code 1, and the place is marked."""
-    done = command("replay", result, ECHO, reference_url, "--timeout", "0.3")
+    done = command("replay", result, ECHO, reference_url, "--timeout", "1")
     assert done.returncode == 1
     [missing] = [line for line in done.stdout.splitlines() if line.startswith("∅") and "token:move" in line]
     assert "alice hears token:move" in missing
@@ -99,7 +99,7 @@ def test_what_was_done_besides_messages_is_done_again(reference_url: str, tmp_pa
     cast = {"nobody": None, "alice": "alice", "bob": "bob", "carol": "carol"}
     run.verdicts[1].findings = [Finding("a", "b", check="scene", transcript=lines, ids={"session": "OLD"}, cast=cast)]
     write(run, tmp_path / "r.json")
-    done = command("replay", tmp_path / "r.json", run.verdicts[1].requirement, reference_url, "--timeout", "0.5")
+    done = command("replay", tmp_path / "r.json", run.verdicts[1].requirement, reference_url, "--timeout", "1")
     shown = [line[0] for line in done.stdout.splitlines() if " ms  " in line]
     assert "".join(shown) == "=>>>≠>≠>==>≠>=>-", done.stdout
     assert done.returncode == 1
@@ -186,7 +186,7 @@ def test_a_result_of_the_bundled_server_is_played_there(result: Path, tmp_path: 
     run.target, run.bundled, run.options = "the bundled reference server", True, RunOptions()
     write(run, tmp_path / "r.json")
     (tmp_path / "dungeonlab-target.toml").write_text('[server]\nurl = "http://127.0.0.1:9"\n')
-    done = command("replay", "r.json", ECHO, "--timeout", "0.3", cwd=tmp_path)
+    done = command("replay", "r.json", ECHO, "--timeout", "1", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines()[-1].startswith("the bundled reference server did otherwise than recorded in ")
 

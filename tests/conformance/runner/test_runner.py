@@ -34,7 +34,7 @@ def chosen(*only: str, events: tuple[str, ...] = ()) -> list[Scene]:
 
 
 async def played(url: str, picked: Sequence[Scene], concurrency: int = 4, *, fail_fast: bool = False) -> Run:
-    target = Target(url, limits=Limits(0.5))
+    target = Target(url, limits=Limits(2.0))
     run = target.new_run(RunOptions(concurrency=concurrency, fail_fast=fail_fast))
     return await Runner(target, picked, run).play()
 
@@ -201,8 +201,8 @@ def test_playing_again_keeps_nothing_of_the_run_before(reference_url: str, monke
         runners.add(runner)
         return runner
 
-    play.play(Target(reference_url, limits=Limits(0.5)), chosen("names"))  # the first one of a process fills caches
+    play.play(Target(reference_url, limits=Limits(2.0)), chosen("names"))  # the first one of a process fills caches
     monkeypatch.setattr(play, "Runner", noted)
     for _ in range(3):
-        play.play(Target(reference_url, limits=Limits(0.5)), chosen("names"))
+        play.play(Target(reference_url, limits=Limits(2.0)), chosen("names"))
         assert len(runners) <= 1

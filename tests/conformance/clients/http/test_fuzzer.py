@@ -27,7 +27,7 @@ async def got(answer: Iterable[bytes]) -> str:
 
     async with bytes_server(lambda _: answer) as server:
         with new_session(Target(server.url, limits=Limits(0.2))) as session:
-            text: str = (await asyncio.to_thread(session.get, server.url, timeout=5)).text
+            text: str = (await asyncio.to_thread(session.get, server.url, timeout=60)).text
             return text
 
 
