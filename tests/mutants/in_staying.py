@@ -140,7 +140,7 @@ class SeatsPollersWhoComeBack(SeatsWhoeverComesBack):
         return connection in self.polling
 
 
-@faulty("join/disconnect-keeps-membership")
+@faulty("join/disconnect-keeps-membership", hides=True)
 class DisconnectingEndsMembership(Pipeline):
     """Whoever closes a connection is struck off the participants, and with them their other connections."""
 

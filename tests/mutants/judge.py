@@ -40,9 +40,9 @@ def served(name: str) -> Iterator[str]:
 def judge(name: str) -> list[tuple[str, Run]]:
     """Judge one faulty server with the whole suite; if it is not found as it should be, once more.
 
-    Of several faults those that others hid are judged by themselves then, or each is, if that does not explain what was
-    found. One alone is judged with the suite's usual time limits: on a busy machine, what is not heard in time proves
-    nothing.
+    Of several faults those that others hid are judged by themselves then; if more was blamed than that explains, they
+    are judged in two halves. One alone is judged with the suite's usual time limits: on a busy machine, what is not
+    heard in time proves nothing.
     """
     return settle(name, judged(name, SCALE), fault_named, lambda alone: judged(alone, 1.0), judge)
 
@@ -54,9 +54,10 @@ def settle(
     patiently: Callable[[str], Run],
     again: Callable[[str], list[tuple[str, Run]]],
 ) -> list[tuple[str, Run]]:
-    """Return what a run proved, by name, once the faults that it did not find are judged again.
+    """Return what a run proved, by the names of faults, once what it did not prove is judged again.
 
-    One that was alone is judged `patiently`; of several, each that is missing is judged `again` by itself.
+    A fault that was alone is judged `patiently`. Of several, each that was not found is judged `again` by itself; if
+    others were not found exactly, each half of all is.
     """
     if expectation(name).matches(broken(run)):
         return [(name, run)]
@@ -66,7 +67,8 @@ def settle(
     shown = AND.join(fault for fault in faults if fault not in hidden)
     if hidden and shown and expectation(shown).matches(broken(run)):
         return [(shown, run), *chain.from_iterable(map(again, hidden))]
-    return list(chain.from_iterable(map(again, faults)))
+    half = len(faults) // 2
+    return [*again(AND.join(faults[:half])), *again(AND.join(faults[half:]))]
 
 
 def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:

@@ -11,11 +11,12 @@ from dungeonlab_conformance.checks.registry import all_checks
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.schema import problem
 from dungeonlab_conformance.results.to_json import to_json
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue
 from tests.mutants.combination import combine, fault_named, members
 from tests.mutants.fault import Expectation, all_faults, default_set
 from tests.mutants.incidents import INCIDENTS
-from tests.mutants.judge import judge, judge_all, misjudged, who_said_no
+from tests.mutants.judge import judge, judge_all, misjudged, settle, who_said_no
 
 ALL = all_faults()
 FAULTS = ALL if os.environ.get("MUTANTS") == "all" else default_set()  # all of them take two cores five minutes
@@ -95,6 +96,34 @@ def test_a_fault_that_another_hides_is_judged_by_itself() -> None:
     runs = dict(judge("RefusesEverything+EchoesToTheSender"))
     assert runs.keys() == {"RefusesEverything", "EchoesToTheSender"}
     assert misjudged(ALL["EchoesToTheSender"], runs["EchoesToTheSender"]) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "proved", "judged_again"),
+    [
+        ({"a": {"A"}, "b": {"B"}, "c": {"C"}}, "a+b+c", []),
+        ({"a": {"A"}, "c": {"C"}}, "a+c", ["b"]),
+        ({"a": {"A"}, "b": {"B"}, "c": {"C", "D"}}, "", ["a", "b+c"]),
+        ({}, "", ["a", "b+c"]),
+    ],
+)
+def test_what_one_run_did_not_prove_is_judged_again(
+    found: dict[str, set[str]], proved: str, judged_again: list[str]
+) -> None:
+    """Each fault that others hid by itself, or both halves, if more was found than there should be, or nothing."""
+    asked: list[str] = []
+
+    def expectation(name: str) -> Expectation:
+        return Expectation(name=name, claim="", breaks=frozenset(one.upper() for one in members(name)))
+
+    def again(name: str) -> list[tuple[str, Run]]:
+        asked.append(name)
+        return []
+
+    broken = sorted(set[str]().union(*found.values()))
+    run = Run("u", [Verdict(name, None, "MUST", Outcome.FAIL) for name in broken])
+    assert settle("a+b+c", run, expectation, lambda _: run, again) == ([(proved, run)] if proved else [])
+    assert asked == judged_again
 
 
 @pytest.mark.parametrize("name", FAULTS)
