@@ -247,10 +247,9 @@ async def test_no_token_is_left_in_a_ready_made_session(reference_url: str, tmp_
     assert len(made) > 20
     assert runner.run.leftovers == []
     again = Runner(load_target(file), [])
-    cast = again.casts.new()
-    place = runner.casts.all[0].kept[0]
-    cast.kept[0] = place
-    left = await cleanup.sweep(again.target, cast, journals)  # each is unknown by now
+    pool = again.pools.new()
+    pool.kept[0] = runner.pools.all[0].kept[0]
+    left = await cleanup.sweep(again.target, pool, journals)  # each is unknown by now
     assert left == []
     await again.provisioner.close()
 
