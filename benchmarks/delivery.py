@@ -33,12 +33,12 @@ def serve_bare(port: Any) -> None:
     """Serve join and chat with nothing around them; puts the port into `port` when it listens."""
     sockets = socketio.AsyncServer(async_mode="aiohttp", async_handlers=False)
 
-    @sockets.on("join-session")
+    @sockets.on("join-session")  # type: ignore[untyped-decorator]
     async def join(sid: str, payload: Any) -> Any:
         await sockets.enter_room(sid, payload["sessionId"])
         return {"success": True, "data": payload}
 
-    @sockets.on("chat-message")
+    @sockets.on("chat-message")  # type: ignore[untyped-decorator]
     async def chat(sid: str, payload: Any) -> Any:
         await sockets.emit("chat-message", payload, room=payload["sessionId"], skip_sid=sid)
         return {"success": True, "data": payload}

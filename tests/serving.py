@@ -81,7 +81,12 @@ def end_with_parent() -> None:
     """Have this process, which multiprocessing made, end as soon as the one that made it has ended, in whatever way."""
     parent = multiprocessing.parent_process()
     assert parent is not None
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _serve(variant: Variant, pipe: Connection) -> None:

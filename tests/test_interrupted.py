@@ -62,7 +62,7 @@ def test_nothing_is_left(tmp_path: Path, processes: str, number: signal.Signals)
     """Servers in processes of their own, one in a forked process, a pool, and the server of a run under way all end."""
     (tmp_path / "test_it.py").write_text(TEST, "utf-8")
     mark = f"INTERRUPTED_RUN={uuid.uuid4()}"
-    command = [sys.executable, "-m", "pytest", processes, "-q", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT]
+    command = [sys.executable, "-m", "pytest", processes, "-q", "-c", f"{ROOT}/pyproject.toml", "--rootdir", str(ROOT)]
     with subprocess.Popen(
         [*command, "-p", "no:cacheprovider", tmp_path / "test_it.py"],
         cwd=ROOT,
@@ -78,6 +78,6 @@ def test_nothing_is_left(tmp_path: Path, processes: str, number: signal.Signals)
         finally:
             process.kill()
     left = wait_for(mark, servers=0)
-    for number in left:
-        os.kill(number, signal.SIGKILL)
+    for left_one in left:
+        os.kill(left_one, signal.SIGKILL)
     assert left == {}

@@ -38,7 +38,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     It is built by pip, which makes an environment of its own for that, as it does for any user.
     """
     folder = tmp_path_factory.mktemp("wheel")
-    pip = make_environment(folder / "venv") / "bin" / "pip"
+    pip = str(make_environment(folder / "venv") / "bin" / "pip")
     build = [pip, "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     subprocess.run([*build, "--wheel-dir", folder, ROOT], check=True, timeout=300, env=environment)
@@ -147,7 +147,7 @@ def test_types_come_with_the_wheel(wheel: Path) -> None:
 def test_a_source_distribution_has_all_that_its_tests_need(tmp_path: Path) -> None:
     """Built, unpacked, and collected there; a test that needs no server runs."""
     make_environment(tmp_path / "venv")
-    pip = [tmp_path / "venv" / "bin" / "pip", "--quiet", "--disable-pip-version-check"]
+    pip = [str(tmp_path / "venv" / "bin" / "pip"), "--quiet", "--disable-pip-version-check"]
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
     subprocess.run([*pip, "install", *needed], check=True, timeout=300)
     build = "import sys, hatchling.build; print(hatchling.build.build_sdist(sys.argv[1]))"

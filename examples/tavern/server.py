@@ -59,7 +59,7 @@ class Refused(Exception):  # noqa: N818
     """A request that is not carried out."""
 
 
-class Sockets(socketio.AsyncServer):
+class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
     """Hands every event to one place, with the number of the answer that is wanted, in the order they came."""
 
     tavern: Tavern

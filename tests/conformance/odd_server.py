@@ -69,7 +69,7 @@ class OddHttp(HttpSide):
 
 def _saying_odd_things(handler: Any) -> Any:
     async def say(request: web.Request) -> web.StreamResponse:
-        answer = await handler(request)
+        answer: web.StreamResponse = await handler(request)
         if isinstance(answer, web.Response) and answer.text and request.method == "GET":
             odd_answer = web.json_response(
                 odd({"id": "a", "participantIds": ["b"], "error": "c"}), status=answer.status

@@ -41,7 +41,8 @@ def judged(tmp_path: Path) -> Any:
         }
         outputs, venv = tmp_path / "outputs", tmp_path / "runner" / "dungeonlab-conformance"
         venv.mkdir(parents=True, exist_ok=True)
-        (venv / "bin").exists() or (venv / "bin").symlink_to(Path(sys.executable).parent)
+        if not (venv / "bin").exists():
+            (venv / "bin").symlink_to(Path(sys.executable).parent)
         known = {"runner.temp": str(tmp_path / "runner"), **{f"inputs.{name}": v for name, v in given.items()}}
         variables = {name: filled(value, known) for name, value in step["env"].items()}
         done = subprocess.run(

@@ -61,7 +61,8 @@ def _text() -> IO[str]:
 def _zygote() -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        process = subprocess.Popen([sys.executable, "-m", __name__], stdin=theirs, cwd=Path(__file__).parents[2])
+        command = [sys.executable, "-m", __name__]
+        process = subprocess.Popen(command, stdin=theirs.fileno(), cwd=Path(__file__).parents[2])
     atexit.register(_end, ours, process)
     return ours
 

@@ -48,11 +48,11 @@ def judge_through(accident: Accident, *words: object) -> SuiteRun:
     ):
         if not accident.moment:
             _let(accident.name, control)
-        return judge(address, *words, meanwhile=lambda _: accident.moment and _wait_and_let(accident, control))
+        return judge(address, *words, meanwhile=lambda _: _wait_and_let(accident, control))
 
 
 def _wait_and_let(accident: Accident, control: Connection) -> None:
-    if control.poll(_BEGINS) and control.recv() == "begun":
+    if accident.moment and control.poll(_BEGINS) and control.recv() == "begun":
         time.sleep(accident.moment)  # the moment is what is drawn, there is no condition to wait for
         _let(accident.name, control)
 

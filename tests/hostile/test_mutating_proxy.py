@@ -25,7 +25,7 @@ async def pieces(data: bytes) -> list[object]:
     reader = asyncio.StreamReader()
     reader.feed_data(data)
     reader.feed_eof()
-    cutter, found = Cutter(reader), []
+    cutter, found = Cutter(reader), list[object]()
     while piece := await cutter.next():
         found.append(piece)
     return found

@@ -8,7 +8,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dungeonlab_reference_server.http import HttpSide
 from dungeonlab_reference_server.pipeline import Pipeline
@@ -78,9 +78,10 @@ class Fault(Expectation):
     @property
     def methods(self) -> frozenset[object]:
         """The classes of the reference server that it replaces a method of, with the names of these."""
+        kinds: tuple[type[Any], ...] = (Pipeline, SocketIoServer, HttpSide, MemoryStore)
         return frozenset(
             (kind, name)
-            for kind in (Pipeline, SocketIoServer, HttpSide, MemoryStore)
+            for kind in kinds
             for seam in self._seam(kind).__mro__
             if issubclass(seam, kind) and seam is not kind
             for name in vars(seam).keys() - {"__doc__", "__module__"}

@@ -47,7 +47,7 @@ class SendsWhatItsDatabaseAdds(_Rewrites):
         await super().acknowledge(connection, name, _with_more(envelope), where)
 
 
-def _with_more(value: Any) -> Any:
+def _with_more(value: Payload) -> Payload:
     """Return a payload in which whatever has a place, and each place, has what the database adds."""
     if isinstance(value, dict):
         more = {"_id": next(_COUNT), "__v": 0, "updatedAt": now(), "changes": next(_COUNT)}

@@ -118,7 +118,7 @@ class DropsNullArguments(Lenient):
     """Arguments that are null are dropped."""
 
     def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
-        return args[:1] + [arg for arg in args[1:] if arg is not None]
+        return [*args[:1], *(arg for arg in args[1:] if arg is not None)]
 
 
 # -- a property missing, of the wrong type, out of bounds ----------------------------------------------

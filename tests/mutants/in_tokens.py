@@ -99,7 +99,7 @@ class RefusesTheLongestName(Pipeline):
     """A name of 255 characters is refused: < in place of <=."""
 
     def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
-        name = payload.get("token", payload.get("updates", {})).get("name", "")
+        name = (payload.get("token") or payload.get("updates", {})).get("name", "")
         if len(name) == 255:
             raise Refusal("VALIDATION_ERROR", "this name is too long")
         return super().command(event, payload, user, token)
@@ -110,7 +110,7 @@ class CountsANamesBytes(Pipeline):
     """A name of more than 255 bytes is refused."""
 
     def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
-        name = payload.get("token", payload.get("updates", {})).get("name", "")
+        name = (payload.get("token") or payload.get("updates", {})).get("name", "")
         if len(name.encode()) > 255:
             raise Refusal("VALIDATION_ERROR", "this name is too long")
         return super().command(event, payload, user, token)
@@ -132,7 +132,7 @@ class KnowsNoGiants(Pipeline):
     """The largest size is not known."""
 
     def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
-        if payload.get("token", payload.get("updates", {})).get("size") == "gargantuan":
+        if (payload.get("token") or payload.get("updates", {})).get("size") == "gargantuan":
             raise Refusal("VALIDATION_ERROR", "there is no such size")
         return super().command(event, payload, user, token)
 

@@ -294,7 +294,7 @@ async def test_unfinished_messages_are_limited_in_all(here: House) -> None:
     await frames.until("437[")
     assert not pool.taken
     fragment = bytes((0x80 | 126,)) + (50_000).to_bytes(2, "big") + b"\0\0\0\0" + b"4" * 50_000
-    transport = frames.socket._response.connection.transport  # type: ignore[union-attr]
+    transport: Any = frames.socket._response.connection.transport  # type: ignore[union-attr]
     transport.write(b"\x01" + fragment + (b"\0" + fragment) * 20)  # a text that begins, and its continuations
     await frames.is_closed()
     await eventually(lambda: not pool.taken)

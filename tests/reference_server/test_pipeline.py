@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -139,7 +140,7 @@ async def test_deleting_a_session_empties_its_room(here: House) -> None:
     master, member = await gm.joins(session), await bob.joins(session)
     await gm.asks("DELETE", f"/api/game-sessions/{session}", expect=204)
     for connection in (master, member):
-        await eventually(lambda c=connection: c.events("session-removed"))
+        await eventually(partial(connection.events, "session-removed"))
         assert await connection.is_refused("join-session", {"sessionId": session}) == "SESSION_NOT_FOUND"
     assert not here.pipeline.seats
 

@@ -190,7 +190,7 @@ async def test_a_connection_lost_while_it_is_let_in_is_forgotten(slow: House) ->
         async with bob.http.post(url, data="1"):
             (await entering).release()
         manager = slow.pipeline.sockets.manager
-        await eventually(lambda m=manager: not m.rooms and not m.pending_connect and not slow.pipeline.users)
+        await eventually(lambda m=manager: not m.rooms and not m.pending_connect and not slow.pipeline.users)  # type: ignore[misc]
     assert not slow.pipeline.sockets.environ
 
 

@@ -99,7 +99,9 @@ async def test_a_session_takes_its_encounters_and_tokens_along(store: Store) -> 
         await store.save_encounter(f"e{name}", name)
         await store.save_token({"id": f"k{name}", "encounterId": f"e{name}"})
     await store.delete_session("s")
-    assert await store.session("s") is await store.encounter_session("es") is await store.token("ks") is None
+    assert await store.session("s") is None
+    assert await store.encounter_session("es") is None
+    assert await store.token("ks") is None
     assert await store.encounter_session("et") == "t"
     assert await store.token("kt") == {"id": "kt", "encounterId": "et"}
 

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from tests.reference_server.people import PASSWORD, PATIENCE, House, draft, eventually, house
 
-from dungeonlab_reference_server import http
+from dungeonlab_reference_server import http, passwords
 from dungeonlab_reference_server.bounds import excess, is_crowded, weight
 from dungeonlab_reference_server.passwords import PasswordQueue, TooBusy
 from dungeonlab_reference_server.rate import Allowance
@@ -24,7 +24,7 @@ from dungeonlab_reference_server.settings import Settings
 @pytest.fixture
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Have each registration's hash take until the event is set."""
-    go, hashed = threading.Event(), http.hash_password
+    go, hashed = threading.Event(), passwords.hash_password
 
     def slowly(password: str, n: int) -> str:
         go.wait(PATIENCE)

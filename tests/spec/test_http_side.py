@@ -37,7 +37,8 @@ def test_each_row_of_the_prose_is_described_and_no_more() -> None:
 def test_it_is_openapi() -> None:
     """A tool that reads OpenAPI finds every operation in it, each under an id of its own."""
     schema = schemathesis.openapi.from_dict(dict(http_side()))
-    found = [result.ok().definition.raw["operationId"] for result in schema.get_all_operations()]
+    operations_found: list[Any] = list(schema.get_all_operations())
+    found = [result.ok().definition.raw["operationId"] for result in operations_found]
     assert len(set(found)) == len(found) == len(operations())
     assert http_side()["openapi"].startswith("3.1")
     assert http_side()["info"]["version"] == Catalogue.load().version

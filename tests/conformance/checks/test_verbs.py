@@ -22,8 +22,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def verbs(file: Path) -> Iterator[Function]:
     """Yield the functions and methods of a file but the scenes themselves, which convict as what they are."""
     tree = ast.parse(file.read_text("utf-8"))
-    for node in [tree, *(found for found in tree.body if isinstance(found, ast.ClassDef))]:
-        for found in node.body:
+    classes = (found for found in tree.body if isinstance(found, ast.ClassDef))
+    for body in [tree.body, *(found.body for found in classes)]:
+        for found in body:
             if isinstance(found, Function) and not any(map(is_registering, found.decorator_list)):
                 yield found
 

@@ -50,7 +50,7 @@ def plain() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"Hello")
 
-        def log_message(self, *_: object) -> None:  # type: ignore[override]
+        def log_message(self, *_: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Hello) as server:

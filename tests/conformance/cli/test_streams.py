@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -100,7 +101,7 @@ def test_a_pipe_that_nobody_reads(words: list[str], stream: str) -> None:
     """No traceback, and no code that would be a verdict: 2 if it was to be printed there, and 0 if nothing was."""
     reading, writing = os.pipe()
     os.close(reading)
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writing}
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writing}
     done = subprocess.run([*COMMAND, *words], text=True, env=environment(), timeout=60, check=False, **streams)
     os.close(writing)
     if stream == "stdout":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -22,7 +23,7 @@ from dungeonlab_conformance.target.target import Target
 QUESTION = "get-user-data"
 
 
-def actor(url: str, **options: object) -> Actor:
+def actor(url: str, **options: Any) -> Actor:
     return Actor("alice", None, Target(url, limits=Limits(0.3), **options), Journal())
 
 

@@ -18,7 +18,7 @@ from dungeonlab_conformance.clients.engine_io_packets import Noise
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 
-ODD = [None, True, math.inf, -1, 0, "soon", [], {}, 1e400]
+ODD: list[Any] = [None, True, math.inf, -1, 0, "soon", [], {}, 1e400]
 
 
 @pytest.mark.parametrize("key", ["pingInterval", "pingTimeout", "maxPayload", "upgrades"])

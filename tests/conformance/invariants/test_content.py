@@ -23,8 +23,12 @@ def found(event: str, asked: Any, came: Any) -> list[str]:
 
 
 CHAT = {"sessionId": "s", "message": "hello"}
-MOVE = {"sessionId": "s", "encounterId": "e", "tokenId": "t", "position": {"x": 1, "y": 2}}
-DRAFT = {"sessionId": "s", "encounterId": "e", "token": {"name": "Goblin", "position": {"x": 1, "y": 2}}}
+MOVE: dict[str, Any] = {"sessionId": "s", "encounterId": "e", "tokenId": "t", "position": {"x": 1, "y": 2}}
+DRAFT: dict[str, Any] = {
+    "sessionId": "s",
+    "encounterId": "e",
+    "token": {"name": "Goblin", "position": {"x": 1, "y": 2}},
+}
 UPDATE = {"sessionId": "s", "encounterId": "e", "tokenId": "t", "updates": {"isVisible": False}}
 
 
@@ -66,7 +70,7 @@ def test_unknown_properties_are_not_missed() -> None:
 def test_free_data_is_compared_as_a_whole() -> None:
     """What is inside it is the client's business, and must all come back, and nothing else."""
     asks = {**DRAFT, "token": {**DRAFT["token"], "data": {"hp": 7}}}
-    same = {**DRAFT, "token": {**DRAFT["token"], "data": {"hp": 7}}}
+    same: dict[str, Any] = {**DRAFT, "token": {**DRAFT["token"], "data": {"hp": 7}}}
     assert found("token:create", asks, same) == []
     same["token"]["data"] = {"hp": 7, "mp": 1}
     assert found("token:create", asks, same) == ["$.token.data"]

@@ -34,6 +34,7 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     if not browser or not driver:
         why = "Chromium and its driver are missing: apt-get install chromium chromium-driver"
         pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    assert browser is not None
     options = Options()
     options.binary_location = browser
     for switch in (*SWITCHES.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
@@ -74,7 +75,7 @@ def ids(chrome: Chrome) -> list[str | None]:
 def test_nothing_is_loaded_and_nothing_goes_wrong(opened: Callable[..., Chrome], run: Callable[[], Any]) -> None:
     """The browser's console stays empty: no error, and nothing that the policy had to forbid."""
     chrome = opened(run())
-    assert chrome.get_log("browser") == []
+    assert chrome.get_log("browser") == []  # type: ignore[no-untyped-call]
     loaded = chrome.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
     assert [name for name in loaded if not name.startswith("data:")] == []
 

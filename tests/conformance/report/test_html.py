@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,7 +17,12 @@ from tests.conformance.report.runs import ECHO, NASTY, broken_run, failing, nast
 from dungeonlab_conformance.report import html
 from dungeonlab_conformance.results.run import Run
 
-RUNS = {"broken": broken_run, "passing": passing_run, "nasty": nasty_run, "empty": lambda: Run("url", fault="gone")}
+RUNS: dict[str, Callable[[], Run]] = {
+    "broken": broken_run,
+    "passing": passing_run,
+    "nasty": nasty_run,
+    "empty": lambda: Run("url", fault="gone"),
+}
 
 
 class Page(HTMLParser):

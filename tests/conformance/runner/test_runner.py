@@ -17,7 +17,6 @@ from dungeonlab_conformance.results.errors import Broken, Missing, TargetFault, 
 from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner import play
-from dungeonlab_conformance.runner import runner as room
 from dungeonlab_conformance.runner.interruptions.watch import Watch
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Scene, Selection, scenes
@@ -124,7 +123,7 @@ async def test_a_session_that_cannot_be_cleared_away_is_told_apart(
     async def tear_down(_: Stage) -> None:
         raise Unjudged("DELETE answered 500")
 
-    monkeypatch.setattr(room.Stage, "tear_down", tear_down)
+    monkeypatch.setattr(Stage, "tear_down", tear_down)
     run = await played(reference_url, [scripted(None)])
     assert run.exit_code == 0
     assert run.leftovers

@@ -44,9 +44,9 @@ async def test_an_idle_connection_is_not_used_again(
         for later in (0.0, idle):
             clock = time.monotonic() + later
             monkeypatch.setattr(aiohttp.connector, "monotonic", lambda now=clock: now)
-            async with http.post(server.make_url("/")) as answer:
-                assert answer.status == 200
-                await answer.read()
+            async with http.post(server.make_url("/")) as answered:
+                assert answered.status == 200
+                await answered.read()
     assert len(seen) == connections
 
 

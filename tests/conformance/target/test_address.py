@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -79,7 +80,7 @@ def test_the_password_in_an_address_is_seen_nowhere(tmp_path: Path, password: st
     url = f"http://alice:{password}@127.0.0.1:{unused_port()}"
     summary, output = tmp_path / "summary", tmp_path / "output"
     reports = [f"--{name}={tmp_path / name}" for name in ("json", "junit", "markdown", "html", "badge", "ndjson")]
-    github = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}
+    github: Any = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}
     done = command("run", url, "-v", *reports, **github)
     assert done.returncode == 3
     texts = [done.stdout, done.stderr, *(file.read_text("utf-8") for file in tmp_path.iterdir())]

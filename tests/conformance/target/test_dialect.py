@@ -64,7 +64,8 @@ def test_an_action_is_named_as_the_server_knows_it() -> None:
     _, (sent,) = BARE.request("validate-action", (asked,))
     assert sent == {"sessionId": "s", "action": {"type": "token:shift", "payload": {}}}
     assert asked["action"] == {"type": "token:move", "payload": {}}
-    for odd in ({"action": None}, {"action": {"type": 5}}, {}, [], None):
+    odds: list[Any] = [{"action": None}, {"action": {"type": 5}}, {}, [], None]
+    for odd in odds:
         assert BARE.request("validate-action", (odd,))[1] == (odd,)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -246,11 +247,12 @@ def test_a_run_whose_result_goes_to_standard_output(reference_url: str, name: st
 @pytest.mark.parametrize("place", ["no/such/file", ".", "/dev/full"])
 def test_a_file_of_github_that_cannot_be_written(reference_url: str, variable: str, place: str) -> None:
     """What was judged is shown; 2, since the run itself was 0; and 3 stays 3."""
-    done = command("run", reference_url, *ONE, **{variable: place})
+    more: Any = {variable: place}
+    done = command("run", reference_url, *ONE, **more)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
     assert f"{place} could not be written: " in done.stderr
     assert f"({variable} names it)" in done.stderr
     assert "1 pass" in done.stdout
     if place == ".":
-        done = command("run", f"http://127.0.0.1:{unused_port()}", *ONE, **{variable: place})
+        done = command("run", f"http://127.0.0.1:{unused_port()}", *ONE, **more)
         assert done.returncode == 3

@@ -21,7 +21,7 @@ from dungeonlab_conformance.target.http_steps import HttpRequestStep
 from dungeonlab_conformance.target.identity import Account, Identity
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_reference_server.app import make_app
-from dungeonlab_reference_server.http import COOKIE
+from dungeonlab_reference_server.pipeline import COOKIE
 from dungeonlab_spec import Catalogue
 
 LOGIN = {

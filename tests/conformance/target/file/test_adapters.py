@@ -28,7 +28,18 @@ class Rude(Exception):  # noqa: N818
 
 
 RAISED = [RuntimeError("x"), Rude(), SystemExit(0), KeyboardInterrupt(), BaseException("b"), asyncio.CancelledError()]
-WRONG = [None, 7, b"id", "", [], {}, {"session": 7}, {"session": "s", 1: "a"}, {"session": "s", "x": b"y"}, {"a": "b"}]
+WRONG: list[Any] = [
+    None,
+    7,
+    b"id",
+    "",
+    [],
+    {},
+    {"session": 7},
+    {"session": "s", 1: "a"},
+    {"session": "s", "x": b"y"},
+    {"a": "b"},
+]
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ async def test_a_probe_clears_away(store: Watched, tmp_path: Path) -> None:
     assert [step.name for step in steps if step.state == "failed"] == []
     assert [step.name for step in steps if step.state == "missing"] == ["her membership is revoked"]
     assert store.left == (0, 0, 0)
-    walking = probing(ready(tmp_path, SECTION_16 + CLOSING).target)
+    walking: Any = probing(ready(tmp_path, SECTION_16 + CLOSING).target)
     async for step in walking:
         if step.name == "an encounter is opened":
             assert store.left == (1, 1, 0)

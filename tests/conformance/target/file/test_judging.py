@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,10 +69,10 @@ def told(run: Run, outcome: Outcome) -> set[tuple[str, str | None]]:
 
 
 @pytest.fixture(scope="module")
-def tavern_url() -> str:
+def tavern_url() -> Iterator[str]:
     """Return where the Tavern is."""
     with tavern() as url:
-        yield url  # type: ignore[misc]
+        yield url
 
 
 def test_the_worked_example_is_judged_by_its_own_files(tavern_url: str, tmp_path: Path) -> None:

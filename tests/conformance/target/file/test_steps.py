@@ -45,7 +45,7 @@ async def page(_: web.Request) -> web.Response:
 async def log_in(request: web.Request) -> web.Response:
     form = await request.post()
     answer = web.Response(status=302, headers={"Location": "/somewhere-else"})
-    answer.set_cookie("sid", f"cookie-of-{form['name']}", secure="secure" in form)
+    answer.set_cookie("sid", f"cookie-of-{form['name']!s}", secure="secure" in form)
     return answer
 
 
