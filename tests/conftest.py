@@ -23,8 +23,36 @@ _LONG = (
 )  # which take the longest, by their folders; in this order
 
 
+_QUICK = (  # folders and files whose tests carry the mark `quick`: they take 25 s of processor time in all
+    "spec",
+    "conformance/invariants",
+    "conformance/record",
+    "conformance/results",
+    "conformance/report",
+    "reference_server/test_rules.py",
+    "reference_server/test_store.py",
+    "reference_server/test_rate.py",
+    "test_laws.py",
+)
+_NOT_QUICK = {  # files in these folders that take longer
+    "test_agreement.py",
+    "test_browser.py",
+    "test_totality.py",
+    "test_validation.py",
+    "test_wording.py",
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: files are shared out among processes, which are to end at about the same time."""
+    """Mark the quick tests.
+
+    Begin with what takes longest: files are shared out among processes, which are to end at about the same time.
+    """
+    tests = Path(__file__).parent
+    quick = [tests / name for name in _QUICK]
+    for item in items:
+        if item.path.name not in _NOT_QUICK and any(item.path.is_relative_to(place) for place in quick):
+            item.add_marker("quick")
     items.sort(key=lambda item: next((i for i, room in enumerate(_LONG) if room in item.path.parts), len(_LONG)))
 
 
