@@ -22,7 +22,7 @@ from typing import Any
 from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, fails, verdict_title
-from dungeonlab_conformance.text import files, toml
+from dungeonlab_conformance.text import toml
 from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue
@@ -60,13 +60,7 @@ class KnownFailure:
 
 def load_known_failures(file: Path, *, needs_reasons: bool = True) -> list[KnownFailure]:
     """Read a file. Raises `ValueError` with one sentence, file and line if it is not as it should be."""
-    text = files.read(file, _MOST)
-    try:
-        document = toml.parse(text)
-    except toml.NoToml as error:
-        raise ValueError(f"{file}:{error.line}: {error}") from None
-    except ValueError as error:
-        raise ValueError(f"{file} cannot be read as TOML: {error}") from None
+    text, document = toml.read(file, _MOST)
     rows = document.get("known", [])
     strange = [key for key in document if key != "known"]
     if strange or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

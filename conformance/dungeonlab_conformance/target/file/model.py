@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
+from pydantic import ConfigDict, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from dungeonlab_conformance.target.file.values import (
@@ -25,26 +25,10 @@ from dungeonlab_conformance.target.file.values import (
     Seconds,
     Some,
     Statuses,
+    Table,
     Texts,
     alternatives,
 )
-
-
-class Table(BaseModel):
-    """A table of the file; it has no other keys, and no values of other kinds."""
-
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-")
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_other_keys(cls, given: Any) -> Any:
-        names = tuple(str(field.alias) for field in cls.model_fields.values())
-        for key in given if isinstance(given, dict) else ():
-            if key not in names:
-                raise PydanticCustomError("unknown", "unknown key", {"key": key, "names": names})
-        return given
 
 
 class Tls(Table):

@@ -1,10 +1,10 @@
-"""What may stand as one value in a target's file, and how a message asks for it."""
+"""The kinds of values in a target's file, what all of its tables have in common, and how a message asks for them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from dungeonlab_conformance.target.roles import ROLES
@@ -46,6 +46,23 @@ def _kind_of_status(given: Any) -> str | None:
 def alternatives(kind: Any, wanted: str) -> Any:
     """Return what picks one of several types by the kind of value that is given; tags are in angle brackets."""
     return Discriminator(kind, custom_error_type="kind", custom_error_message=wanted)
+
+
+class Table(BaseModel):
+    """A table of the file; it has no other keys, and no values of other kinds."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-")
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_other_keys(cls, given: Any) -> Any:
+        names = tuple(str(field.alias) for field in cls.model_fields.values())
+        for key in given if isinstance(given, dict) else ():
+            if key not in names:
+                raise PydanticCustomError("unknown", "unknown key", {"key": key, "names": names})
+        return given
 
 
 Some = Annotated[str, Field(min_length=1)]
