@@ -1,4 +1,4 @@
-"""What tests of several rooms stand on."""
+"""Fixtures that tests of several folders use."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name not in _NOT_QUICK and any(item.path.is_relative_to(place) for place in quick):
             item.add_marker("quick")
-    items.sort(key=lambda item: next((i for i, room in enumerate(_LONG) if room in item.path.parts), len(_LONG)))
+    items.sort(key=lambda item: next((i for i, folder in enumerate(_LONG) if folder in item.path.parts), len(_LONG)))
 
 
 @pytest.fixture(scope="session")

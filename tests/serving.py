@@ -93,7 +93,7 @@ def _serve(variant: Variant, pipe: Connection) -> None:
     logging.disable(logging.CRITICAL)
     gc.disable()  # it does not live long
     end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever interrupts the judge has it end this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the interrupted judge ends this process
 
     async def forever() -> None:
         settings = replace(variant.settings, scrypt_n=2)  # a slow hash would prove nothing here

@@ -76,7 +76,7 @@ def _greeter() -> Iterator[str]:
         process.join()
 
 
-def _greet(told: Connection) -> None:
+def _greet(pipe: Connection) -> None:
     end_with_parent()
 
     async def forever() -> None:
@@ -85,7 +85,7 @@ def _greet(told: Connection) -> None:
         runner = web.AppRunner(app)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        told.send(runner.addresses[0][1])
+        pipe.send(runner.addresses[0][1])
         await asyncio.Event().wait()
 
     asyncio.run(forever())

@@ -138,7 +138,7 @@ def front(url: str, other: str = "") -> Iterator[tuple[str, Connection]]:
         process.join()
 
 
-def _serve(port: int, other: int, told: Connection) -> None:
+def _serve(port: int, other: int, pipe: Connection) -> None:
     end_with_parent()
 
     async def forever() -> None:
@@ -149,17 +149,17 @@ def _serve(port: int, other: int, told: Connection) -> None:
             nonlocal begun
             if not begun:
                 begun = True
-                told.send("begun")
+                pipe.send("begun")
             await front.connected(reader, writer)
 
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
-        told.send(server.sockets[0].getsockname()[1])
+        pipe.send(server.sockets[0].getsockname()[1])
 
         def heed() -> None:
-            front.happen(told.recv(), server)
-            told.send("happened")
+            front.happen(pipe.recv(), server)
+            pipe.send("happened")
 
-        asyncio.get_running_loop().add_reader(told.fileno(), heed)
+        asyncio.get_running_loop().add_reader(pipe.fileno(), heed)
         await asyncio.Event().wait()
 
     asyncio.run(forever())

@@ -1,6 +1,6 @@
 """One server with several faults, so that they are judged in a fraction of the time.
 
-Faults go together if neither is in the other's way as far as can be told beforehand: they are made in different
+Faults go together if neither is in the other's way as far as is known beforehand: they are made in different
 methods, and neither may break what the other must. Where one hides another nonetheless, the other is judged by itself.
 """
 

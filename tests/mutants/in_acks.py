@@ -42,7 +42,7 @@ class Answering(Pipeline):
 
 @faulty("acks/success-shape")
 class LeavesSuccessOut(Answering):
-    """A success is told by its data alone, without `success`."""
+    """A success is answered by its data alone, without `success`."""
 
     def success(self, name: str, envelope: Payload) -> Any:
         return {"data": envelope["data"]}
@@ -138,7 +138,7 @@ class WrapsTheError(Answering):
 
 @faulty("acks/failure-shape")
 class RefusesWithoutSuccess(Answering):
-    """A refusal is told by its error and code, without `success`."""
+    """A refusal is answered by its error and code, without `success`."""
 
     def failure(self, name: str, envelope: Payload) -> Any:
         return {"error": envelope["error"], "code": envelope["code"]}
@@ -207,7 +207,7 @@ class LooksForThingsFirst(Pipeline):
 
 @faulty("acks/code-names-the-cause", hides=True)
 class AsksWhoBeforeWhat(Pipeline):
-    """Whoever is no member is told so before it is looked at what they ask."""
+    """A user who is no member is refused as such before the request itself is checked."""
 
     async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
         event = self.catalogue.events.get(name)
@@ -230,7 +230,7 @@ class TellsWhoExists(Pipeline):
 
 @faulty("acks/code-names-the-cause")
 class TakesTheAbsentForStrangers(Pipeline):
-    """A member who has not joined is told to be no member."""
+    """A member who has not joined is refused as if they were no member."""
 
     def check_joined(self, event: Event, session_id: str, connection: str) -> None:
         try:
@@ -294,7 +294,7 @@ class LeavesInSilence(Pipeline):
 
 @faulty("acks/every-other-request-answers")
 class IgnoresWhoMayNotAsk(Pipeline):
-    """Whoever may not put a question to validate-action gets no answer."""
+    """A user who may not put a question to validate-action gets no answer."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if name != "validate-action" or envelope.get("code") != "PERMISSION_DENIED":

@@ -114,7 +114,7 @@ class ThrowsEverybodyOutForAnUnknownEvent(Pipeline):
     "payloads/others-notice-nothing",
     also={
         "connect/malformed-frames-are-harmless": "among the frames are requests that carry no object",
-        "presence/right-audience": "those thrown out together are told of one another's leaving",
+        "presence/right-audience": "those removed together hear of one another's leaving",
     },
     hides=True,
 )
@@ -149,7 +149,7 @@ class ChokesOnLength(Pipeline):
 
 @faulty("payloads/null")
 class SaysNothingToNull(Pipeline):
-    """A request whose payload is null is never answered: its handler fails, and nobody is told."""
+    """A request whose payload is null is never answered: its handler fails, without any report."""
 
     async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         if list(data[1:]) != [None]:
@@ -178,8 +178,8 @@ class RelaysBeforeItLooks(Pipeline):
             session = self.seats.get(connection)
             invalid = refusal.code == "VALIDATION_ERROR" and args and isinstance(args[0], dict)
             if event and event.is_broadcast and session and invalid:
-                told = {**args[0], "userId": self.users[connection]}
-                await self.sockets.emit(name, told, room=self.room(session), skip_sid=connection)
+                sent = {**args[0], "userId": self.users[connection]}
+                await self.sockets.emit(name, sent, room=self.room(session), skip_sid=connection)
             raise
 
 
@@ -193,8 +193,8 @@ class RelaysRefusedChatLater(Pipeline):
         except Refusal:
             session = self.seats.get(connection)
             if name == "chat-message" and session and args and isinstance(args[0], dict) and "message" in args[0]:
-                told = {**args[0], "userId": self.users[connection]}
-                relayed = self.sockets.emit(name, told, room=self.room(session), skip_sid=connection)
+                sent = {**args[0], "userId": self.users[connection]}
+                relayed = self.sockets.emit(name, sent, room=self.room(session), skip_sid=connection)
                 asyncio.get_running_loop().call_later(0.05, lambda: asyncio.ensure_future(relayed))
             raise
 

@@ -36,7 +36,7 @@ class LetsGuestsIn(Pipeline):
 
 @faulty("auth/missing-cookie-refused")
 class BelievesTheHandshake(Pipeline):
-    """Whoever names a user in the CONNECT packet's auth payload is that user, cookie or not."""
+    """A client that names a user in the CONNECT packet's auth payload is that user, cookie or not."""
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
         claimed = auth.get("userId") if isinstance(auth, dict) else None
@@ -89,7 +89,7 @@ class ForgetsNoLogin(MemoryStore):
 
 @faulty("auth/refusal-says-why")
 class RefusesWithoutAWord(Pipeline):
-    """A refused connection is told the code, and an empty message."""
+    """A refused connection gets the code, and an empty message."""
 
     def refuse_connection(self, message: str) -> None:
         raise exceptions.ConnectionRefusedError("", {"code": "UNAUTHENTICATED"})
@@ -97,7 +97,7 @@ class RefusesWithoutAWord(Pipeline):
 
 @faulty("auth/refusal-names-the-code")
 class RefusesWithoutACode(Pipeline):
-    """A refused connection is told a message and no code."""
+    """A refused connection gets a message and no code."""
 
     def refuse_connection(self, message: str) -> None:
         raise exceptions.ConnectionRefusedError(message)
@@ -105,7 +105,7 @@ class RefusesWithoutACode(Pipeline):
 
 @faulty("auth/refusal-names-the-code")
 class RefusesWithAnotherCode(Pipeline):
-    """A refused connection is told a code of the server's own."""
+    """A refused connection gets a code that the protocol does not know."""
 
     def refuse_connection(self, message: str) -> None:
         raise exceptions.ConnectionRefusedError(message, {"code": "NOT_AUTHENTICATED"})
@@ -113,7 +113,7 @@ class RefusesWithAnotherCode(Pipeline):
 
 @faulty("auth/identity-comes-from-the-cookie")
 class BelievesTheSender(Pipeline):
-    """A broadcast names whoever the payload says is speaking."""
+    """A broadcast names the user whom the payload names as its sender."""
 
     def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
         return super().command(event, payload, payload.get("userId", user), token)

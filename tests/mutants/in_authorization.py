@@ -16,7 +16,7 @@ from tests.mutants.fault import faulty
     "authorization/not-joined-refused",
 )
 class RelaysToWhateverRoom(Pipeline):
-    """Chat goes to whatever room the client names, whoever sends it."""
+    """Chat goes to whatever room the client names, from any sender."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
         return None if event.name == "chat-message" else await super().check_rights(event, payload, user, connection)
@@ -55,7 +55,7 @@ class ChecksWhomItKnows(Pipeline):
     also={"acks/code-names-the-cause": "who is no member, and who has not joined, is one to it"},
 )
 class AsksWhetherOneHasJoinedAnything(Pipeline):
-    """Whoever has joined some session may act in every one."""
+    """A user who has joined some session may act in every one."""
 
     async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
         session = await self.store.session(session_id)
@@ -154,7 +154,7 @@ class AsksBeforeLeavingOnly(AuthorizesAtTheDoor):
 
 @faulty("authorization/refusal-precedes-effect")
 class ActsBeforeItRefuses(Pipeline):
-    """What is asked is stored before it is refused; the others are told nothing."""
+    """What is asked is stored before it is refused; the others hear nothing."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
         try:
@@ -187,7 +187,7 @@ class ActsForMembersWhoHaveNotJoined(ActsBeforeItRefuses):
 
 @faulty("authorization/refusal-precedes-disconnection")
 class HangsUpOnStrangers(Pipeline):
-    """Whoever may not act in a session is disconnected without an answer."""
+    """A user who may not act in a session is disconnected without an answer."""
 
     async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
         try:
@@ -200,7 +200,7 @@ class HangsUpOnStrangers(Pipeline):
 
 @faulty("authorization/removed-member-hears-nothing")
 class KeepsTheRemovedInTheRoom(Pipeline):
-    """Whoever loses membership may do nothing more, and goes on hearing everything."""
+    """A user who loses membership may do nothing more, and goes on hearing everything."""
 
     async def remove_member(self, user: str, session: str) -> None:
         pass

@@ -70,8 +70,8 @@ class SendsTheSenderBeside(Pipeline):
     """A broadcast has a second argument, the sender's id."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
-        told = (emission.payload, emission.payload["userId"])
-        await self.sockets.emit(emission.event, told, room=self.room(emission.session), skip_sid=sender)
+        sent = (emission.payload, emission.payload["userId"])
+        await self.sockets.emit(emission.event, sent, room=self.room(emission.session), skip_sid=sender)
 
 
 @faulty("broadcasts/true-sender")
@@ -84,7 +84,7 @@ class SignsWithTheConnection(_Rewrites):
 
 @faulty("broadcasts/true-sender")
 class SignsForTheGameMaster(_Rewrites):
-    """A broadcast's `userId` is the game master's, whoever acted."""
+    """A broadcast's `userId` is the game master's, no matter who acted."""
 
     async def rewritten(self, payload: Payload, sender: str) -> Payload:
         session = await self.store.session(payload["sessionId"])
@@ -111,7 +111,7 @@ class NamesTheNewestSession(_Rewrites):
 
 @faulty("broadcasts/says-what-was-done")
 class TellsMovesWithoutTheirGoal(_Rewrites):
-    """The room is told of each move that it went to the map's corner."""
+    """The room hears of each move that it went to the map's corner."""
 
     async def rewritten(self, payload: Payload, sender: str) -> Payload:
         corner = {"x": 0, "y": 0, "elevation": 0}
@@ -120,7 +120,7 @@ class TellsMovesWithoutTheirGoal(_Rewrites):
 
 @faulty("broadcasts/caused-by-a-request")
 class GreetsInTheChat(Pipeline):
-    """Whoever joins is greeted by a chat message of the server's own."""
+    """A user who joins is greeted by a chat message of the server's own."""
 
     async def enter_room(self, connection: str, session: str) -> None:
         await super().enter_room(connection, session)
@@ -154,7 +154,7 @@ class AnnouncesWithNames(Pipeline):
 
 @faulty("broadcasts/catalogue-events-only")
 class SaysHowManyAreThere(Pipeline):
-    """The room is told by an event of the server's own how many have joined."""
+    """The room hears how many have joined, by an event outside the catalogue."""
 
     async def enter_room(self, connection: str, session: str) -> None:
         await super().enter_room(connection, session)
@@ -171,8 +171,8 @@ class AnnouncesInCamelCase(Pipeline):
     """Presence events are called `userJoined` and `userLeft`."""
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
-        told: dict[str, Any] = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
-        await self.sockets.emit(_camel(event), told, room=self.room(session), skip_sid=connection)
+        sent: dict[str, Any] = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
+        await self.sockets.emit(_camel(event), sent, room=self.room(session), skip_sid=connection)
 
 
 @faulty("names/kebab-case", "rooms/every-other-member-hears-once", hides=True)

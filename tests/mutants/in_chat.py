@@ -159,7 +159,7 @@ class CutsTheLastLetterOff(Editing):
 
 @faulty("chat/too-long-refused")
 class TakesOneMore(Generous):
-    """A message of 2001 characters is accepted: <= in place of <. It is told without its last one."""
+    """A message of 2001 characters is accepted: <= in place of <. It is broadcast without its last one."""
 
     def mended(self, message: str) -> str:
         return message[:2000] if len(message) == 2001 else message
@@ -238,7 +238,7 @@ class RollsDice(Editing):
 
 @faulty("rooms/every-other-member-hears-once")
 class HearsNoRepetition(Pipeline):
-    """Who says the same twice in a row is told that it was said, and is heard once."""
+    """Of two equal messages in a row both are acknowledged, and one is broadcast."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

@@ -27,7 +27,7 @@ class NeedsAnId(Pipeline):
 
 @faulty("direct/own-profile")
 class RemembersWhoCameLast(Pipeline):
-    """Without a user's id, the profile is that of whoever connected last."""
+    """Without a user's id, the profile is that of the user who connected last."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
         last = list(self.users.values())[-1]
@@ -74,7 +74,7 @@ class HidesTheGameMaster(MemoryStore):
 
 @faulty("direct/shared-session-profile")
 class AlwaysTellsOnesOwn(Pipeline):
-    """Whoever is asked about, the answer is one's own profile."""
+    """Whichever user is asked about, the answer is one's own profile."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
         await super().user_data(connection, user, payload)
@@ -113,7 +113,7 @@ class SaysTheHashInItsErrors(Pipeline):
 
 @faulty("direct/no-secrets")
 class TellsTheCookieToTheRoom(Pipeline):
-    """An event of the server's own carries the cookie of whoever enters a room."""
+    """An event outside the catalogue carries the cookie of each user who enters a room."""
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
         await super().on_connect(connection, environ, auth)
@@ -213,7 +213,7 @@ class DoesItToFindOut(Replying):
 
 @faulty("direct/validate-action-has-no-effect")
 class StoresToFindOut(DoesItToFindOut):
-    """What an action would change is stored while it is being judged, and told to nobody."""
+    """What an action would change is stored while it is being judged, and broadcast to nobody."""
 
     is_asked = False
 

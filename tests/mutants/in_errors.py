@@ -1,4 +1,4 @@
-"""Faults in what is told without a callback."""
+"""Faults in what is reported without a callback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.mutants.fault import faulty
 
 @faulty("acks/failure-without-callback-emits-error")
 class SaysNothingWithoutACallback(Pipeline):
-    """A refusal is told to nobody if there is no callback."""
+    """A refusal is reported to nobody if there is no callback."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if where is not None:
@@ -63,14 +63,14 @@ class TellsErrorsToTheUser(Pipeline):
 
 @faulty("acks/error-event-reaches-only-the-sender", hides=True)
 class TellsTheRoomOfAnsweredErrors(Pipeline):
-    """A refusal that has been answered is told to the others in the room besides."""
+    """A refusal that has been answered is reported to the others in the room besides."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, envelope, where)
         if where is not None and not envelope["success"] and connection in self.seats:
-            told = {"event": name, "error": envelope["error"], "code": envelope["code"]}
+            sent = {"event": name, "error": envelope["error"], "code": envelope["code"]}
             room = self.room(self.seats[connection])
-            await self.sockets.emit("error", told, room=room, skip_sid=connection)
+            await self.sockets.emit("error", sent, room=room, skip_sid=connection)
 
 
 @faulty("acks/success-without-callback-is-silent")
@@ -101,7 +101,7 @@ class ForgetsWhatNobodyWaitsFor(Pipeline):
 
 @faulty("acks/success-without-callback-is-silent")
 class ReportsSuccessAsAnError(Pipeline):
-    """A success without a callback is told by an error event that says there was none."""
+    """A success without a callback is reported by an error event that says there was none."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, envelope, where)
@@ -111,7 +111,7 @@ class ReportsSuccessAsAnError(Pipeline):
 
 @faulty("acks/success-without-callback-is-silent", "broadcasts/catalogue-events-only")
 class ReportsSuccessByAnEvent(Pipeline):
-    """A success without a callback is told to the sender by an event that no catalogue knows."""
+    """A success without a callback is reported to the sender by an event outside the catalogue."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, envelope, where)

@@ -33,7 +33,7 @@ class _Unentered(SocketIoServer):
         await super()._take(eio_sid, data)
 
 
-@faulty(HARMLESS, also={"broadcasts/*": "what is told then is told of nobody"})
+@faulty(HARMLESS, also={"broadcasts/*": "what is broadcast then names no sender"})
 class ObeysBeforeConnect(_Unentered):
     """An event that comes before CONNECT is carried out."""
 
@@ -41,7 +41,7 @@ class ObeysBeforeConnect(_Unentered):
         return True
 
 
-@faulty(HARMLESS, also={"broadcasts/*": "what is told then is told of nobody"})
+@faulty(HARMLESS, also={"broadcasts/*": "what is broadcast then names no sender"})
 class ObeysWhomItRefused(_Unentered):
     """Who was refused at CONNECT may send events over the same transport all the same."""
 

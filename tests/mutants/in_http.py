@@ -27,7 +27,7 @@ class TellsOfTheDeletion(HttpSide):
 
 @faulty("http/errors-are-json")
 class SaysInPlainTextThatANameIsTaken(HttpSide):
-    """One error is told as plain text: it is written by hand, past what makes JSON of all others."""
+    """One error is reported as plain text: it is written by hand, past what makes JSON of all others."""
 
     async def register(self, request: web.Request) -> web.Response:
         try:
@@ -73,7 +73,7 @@ class ShowsTheCookieToScripts(HttpSide):
 
 @faulty("http/cookie-is-random")
 class DerivesTheCookie(HttpSide):
-    """The cookie is a hash of the user's id: whoever knows the one knows the other."""
+    """The cookie is a hash of the user's id: to know the one is to know the other."""
 
     async def _logged_in(self, request: web.Request, user: User, status: int) -> web.Response:
         response = await super()._logged_in(request, user, status)
@@ -108,7 +108,7 @@ class ForgetsOnlyInTheBrowser(HttpSide):
 
 @faulty("http/caller-becomes-game-master")
 class PutsTheMasterAmongTheParticipants(MemoryStore):
-    """Whoever opens a session is listed as a participant of it."""
+    """A user who opens a session is listed as a participant of it."""
 
     async def save_session(self, session: Session) -> None:
         await super().save_session(dataclasses.replace(session, participants=(session.game_master,)))
@@ -116,7 +116,7 @@ class PutsTheMasterAmongTheParticipants(MemoryStore):
 
 @faulty("http/session-for-members")
 class ShowsSessionsToAnybody(HttpSide):
-    """Whoever knows a session's id may look at it."""
+    """A user who knows a session's id may look at it."""
 
     async def show_session(self, request: web.Request) -> web.Response:
         await self._user(request)

@@ -19,7 +19,7 @@ from tests.mutants.fault import faulty
     hides=True,
 )
 class RefusesEverything(Pipeline):
-    """Whoever has connected is refused whatever they ask for."""
+    """A user who has connected is refused whatever they ask for."""
 
     async def perform(self, connection: str, name: str, args: Any) -> Payload:
         raise Refusal("PERMISSION_DENIED", "no")
@@ -27,7 +27,7 @@ class RefusesEverything(Pipeline):
 
 @faulty(
     "acks/every-other-request-answers",
-    also={"acks/failure-without-callback-emits-error": "what is not handled is told to nobody either"},
+    also={"acks/failure-without-callback-emits-error": "what is not handled is reported to nobody either"},
     hides=True,
 )
 class LostTheJoinHandler(Pipeline):
@@ -74,7 +74,7 @@ class LooksForParticipantsOnly(Pipeline):
 
 @faulty("join/outsider-refused", hides=True)
 class EnrolsWhoeverComes(_AtTheDoor):
-    """Nobody is asked at the door: whoever joins becomes a participant."""
+    """Membership is not checked: every user who joins becomes a participant."""
 
     async def check_guest(self, session: Session, user: str) -> None:
         if user != session.game_master:
@@ -83,7 +83,7 @@ class EnrolsWhoeverComes(_AtTheDoor):
 
 @faulty("join/outsider-refused")
 class AdmitsMembersOfAnything(_AtTheDoor):
-    """Whoever is a member of some session may join any."""
+    """A user who is a member of some session may join any."""
 
     async def check_guest(self, session: Session, user: str) -> None:
         if not session.has_member(user) and not await self.store.share_session(user, user):
@@ -102,7 +102,7 @@ class SubscribesBeforeItRefuses(Pipeline):
 
 @faulty("join/refused-join-enrols-nobody")
 class EnrolsBeforeItRefuses(_AtTheDoor):
-    """Whoever is refused at the door has become a participant by asking."""
+    """A user whose join is refused has become a participant by asking."""
 
     async def check_guest(self, session: Session, user: str) -> None:
         if not session.has_member(user):

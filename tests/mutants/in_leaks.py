@@ -30,7 +30,7 @@ class TellsEverybody(Pipeline):
 
 @faulty("rooms/outsider-hears-nothing", hides=True)
 class TellsOutsiders(Leaky):
-    """Whoever is in no room, and no member either, hears everything."""
+    """A user who is in no room, and no member either, hears everything."""
 
     async def strays(self, emission: Emission, sender: str) -> Iterable[str]:
         members = await self.members(emission)
@@ -39,7 +39,7 @@ class TellsOutsiders(Leaky):
 
 @faulty("rooms/outsider-hears-nothing")
 class TellsOutsidersOfDeletions(TellsOutsiders):
-    """Whoever is in no room, and no member either, hears of deleted tokens."""
+    """A user who is in no room, and no member either, hears of deleted tokens."""
 
     async def strays(self, emission: Emission, sender: str) -> Iterable[str]:
         return await super().strays(emission, sender) if emission.event == "token:delete" else ()
@@ -76,7 +76,7 @@ class LeaksAfter300Milliseconds(_LeaksLater):
 
 @faulty("rooms/other-session-hears-nothing")
 class TellsEveryRoom(Leaky):
-    """Whoever has joined any session hears everything."""
+    """A user who has joined any session hears everything."""
 
     async def strays(self, emission: Emission, sender: str) -> Iterable[str]:
         return [connection for connection, session in self.seats.items() if session != emission.session]
@@ -130,7 +130,7 @@ class TellsTheGameMasterAnywhere(Leaky):
 
 @faulty(
     "rooms/member-not-joined-hears-nothing",
-    also={"presence/right-audience": "who comes and goes is told to all who were put into the room"},
+    also={"presence/right-audience": "all who were put into the room hear who comes and goes"},
 )
 class SeatsWhoeverSpeaks(Pipeline):
     """A member who has not joined is refused, but hears the room from then on."""

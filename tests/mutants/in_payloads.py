@@ -193,7 +193,7 @@ class TakesNullForAbsent(Lenient):
 
 @faulty("payloads/wrong-type")
 class StoresNullForAbsent(Lenient):
-    """An update may set a property to null, which is stored and told like that."""
+    """An update may set a property to null, which is stored and broadcast like that."""
 
     def lets_pass(self, event: Event, payload: Any) -> bool:
         return event.name == "token:update" and "imageUrl" in _told_null(payload)

@@ -10,22 +10,22 @@ from tests.mutants.fault import faulty
 
 @faulty("presence/right-audience")
 class AnnouncesToTheOneWhoJoins(Pipeline):
-    """Whoever joins is told, with everybody else, that they have joined."""
+    """A user who joins hears, with everybody else, that they have joined."""
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
         await super().announce(event, connection, session, more)
         if event == "user-joined":
-            told = {"sessionId": session, "userId": self.users[connection], "timestamp": now()}
-            await self.send(connection, event, told)
+            sent = {"sessionId": session, "userId": self.users[connection], "timestamp": now()}
+            await self.send(connection, event, sent)
 
 
 @faulty("presence/right-audience")
 class AnnouncesToEverybody(Pipeline):
-    """Who comes and goes is told to every connection of the server."""
+    """Every connection of the server hears who comes and goes."""
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
-        told = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
-        await self.sockets.emit(event, told, skip_sid=connection)
+        sent = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
+        await self.sockets.emit(event, sent, skip_sid=connection)
 
 
 @faulty("presence/right-audience")
@@ -36,22 +36,22 @@ class AnnouncesADepartureToTheNextRoom(Pipeline):
         left = self.seats.get(connection)
         answer = await super().join(connection, user, payload)
         if left not in (None, payload["sessionId"]):
-            told = {"sessionId": left, "userId": user, "timestamp": now(), "reason": "switched"}
-            await self.send_to_others(Emission("user-left", payload["sessionId"], told), connection)
+            sent = {"sessionId": left, "userId": user, "timestamp": now(), "reason": "switched"}
+            await self.send_to_others(Emission("user-left", payload["sessionId"], sent), connection)
         return answer
 
 
 @faulty("presence/right-audience")
 class AnnouncesToThoseWhoLeft(Pipeline):
-    """Whoever has left a session goes on hearing who comes and goes there."""
+    """A user who has left a session goes on hearing who comes and goes there."""
 
     async def enter_room(self, connection: str, session: str) -> None:
         await self.sockets.enter_room(connection, f"presence:{session}")
         await super().enter_room(connection, session)
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
-        told = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
-        await self.sockets.emit(event, told, room=f"presence:{session}", skip_sid=connection)
+        sent = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
+        await self.sockets.emit(event, sent, room=f"presence:{session}", skip_sid=connection)
 
 
 @faulty("presence/right-audience")
@@ -61,6 +61,6 @@ class TellsTheRoomWhoIsThrownOut(Pipeline):
     async def remove_from_room(self, connection: str, reason: str) -> None:
         session = self.seats.get(connection)
         if session is not None:
-            told = {"sessionId": session, "reason": reason}
-            await self.sockets.emit("session-removed", told, room=self.room(session))
+            sent = {"sessionId": session, "reason": reason}
+            await self.sockets.emit("session-removed", sent, room=self.room(session))
         await self.leave_room(connection, reason)

@@ -14,7 +14,7 @@ from tests.mutants.fault import faulty
 
 @faulty("rooms/sender-hears-nothing", hides=True)
 class EchoesToTheSender(Pipeline):
-    """Whoever sends something hears it back."""
+    """A user who sends something hears it back."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
         await self.sockets.emit(emission.event, emission.payload, room=self.room(emission.session))
@@ -22,7 +22,7 @@ class EchoesToTheSender(Pipeline):
 
 @faulty("rooms/sender-hears-nothing")
 class EchoesDeletionsOnly(Pipeline):
-    """Whoever deletes a token hears of it; nothing else comes back."""
+    """A user who deletes a token hears of it; nothing else comes back."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
         skipped = "" if emission.event == "token:delete" else sender
@@ -135,7 +135,7 @@ class SubscribesWhenJoining(Pipeline):
 
 @faulty("rooms/refused-event-is-not-broadcast")
 class BroadcastsThenRefuses(Pipeline):
-    """What is asked is told to the room first; whether it was allowed is looked at afterwards."""
+    """A request is broadcast to the room first; whether it was allowed is checked afterwards."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
         try:
@@ -153,7 +153,7 @@ class BroadcastsThenRefuses(Pipeline):
 
 @faulty("rooms/refused-event-is-not-broadcast")
 class RefusesThenBroadcasts(BroadcastsThenRefuses):
-    """What was refused is told to the room a third of a second later, when a queue is worked off."""
+    """What was refused is broadcast to the room a third of a second later, when a queue is worked off."""
 
     async def tell_all_the_same(self, event: Event, payload: Payload, user: str, connection: str) -> None:
         async def later() -> None:

@@ -45,7 +45,7 @@ class SitsInTwoSessions(Pipeline):
 
 @faulty("join/repeated-join-is-harmless")
 class SubscribesAgain(Pipeline):
-    """Whoever joins once more is sent everything once more."""
+    """A user who joins once more is sent everything once more."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -142,7 +142,7 @@ class SeatsPollersWhoComeBack(SeatsWhoeverComesBack):
 
 @faulty("join/disconnect-keeps-membership", hides=True)
 class DisconnectingEndsMembership(Pipeline):
-    """Whoever closes a connection is struck off the participants, and with them their other connections."""
+    """A user who closes a connection is struck off the participants, and with them their other connections."""
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
         session, user = self.seats.get(connection), self.users.get(connection)
@@ -153,7 +153,7 @@ class DisconnectingEndsMembership(Pipeline):
 
 @faulty("join/rejoin-after-reconnect")
 class TakesTheGoneForPresent(Pipeline):
-    """Whoever was in a session when the connection ended still counts as present, and is not let in twice."""
+    """A user who was in a session when the connection ended still counts as present, and is not let in twice."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -172,33 +172,33 @@ class TakesTheGoneForPresent(Pipeline):
 
 @faulty("join/rejoin-after-reconnect")
 class ReplaysWhatWasMissed(Pipeline):
-    """Whoever comes back to a session is sent what was said there meanwhile."""
+    """A user who comes back to a session is sent what was said there meanwhile."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.told: dict[str, list[Emission]] = defaultdict(list)
+        self.history: dict[str, list[Emission]] = defaultdict(list)
         self.left: dict[tuple[str, str], int] = {}
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
         if session := self.seats.get(connection):
-            self.left[self.users[connection], session] = len(self.told[session])
+            self.left[self.users[connection], session] = len(self.history[session])
         await super().on_disconnect(connection, reason)
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
-        self.told[emission.session].append(emission)
+        self.history[emission.session].append(emission)
         await super().broadcast(emission, sender)
 
     async def enter_room(self, connection: str, session: str) -> None:
         await super().enter_room(connection, session)
         since = self.left.pop((self.users[connection], session), None)
-        for emission in self.told[session][since:] if since is not None else ():
+        for emission in self.history[session][since:] if since is not None else ():
             if emission.payload["userId"] != self.users[connection]:
                 await self.send(connection, emission.event, emission.payload)
 
 
 @faulty("authorization/not-joined-refused", "join/member-admitted")
 class RemembersWhoLeft(Pipeline):
-    """Whoever leaves is out of the room, but counts as being in it: they may go on acting, and come back to silence."""
+    """A user who leaves is out of the room, but counts as in it: they may go on acting, and come back to silence."""
 
     async def leave(self, connection: str, user: str, payload: Payload) -> Payload:
         await self.sockets.leave_room(connection, self.room(payload["sessionId"]))
@@ -207,7 +207,7 @@ class RemembersWhoLeft(Pipeline):
 
 @faulty("authorization/not-joined-refused")
 class RemembersEveryRoom(Pipeline):
-    """Whoever has joined a session may act in it from then on, also when they have moved to another."""
+    """A user who has joined a session may act in it from then on, also when they have moved to another."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

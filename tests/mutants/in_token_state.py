@@ -124,7 +124,7 @@ class WithoutTurns(MemoryStore):
 
 @faulty(
     "tokens/broadcast-equals-stored-state",
-    also={"order/concurrent-moves-converge": "of two moves at once, the one stored last need not be the one told last"},
+    also={"order/concurrent-moves-converge": "of two moves at once, that stored last need not be that broadcast last"},
     beside=(WithoutTurns,),
 )
 class BroadcastsBeforeItStores(Pipeline):
@@ -145,7 +145,7 @@ class BroadcastsBeforeItStores(Pipeline):
     "tokens/broadcast-equals-stored-state",
     "tokens/move-changes-only-position",
     "tokens/version-grows",
-    also={"order/concurrent-moves-converge": "what is never stored cannot agree with what was told"},
+    also={"order/concurrent-moves-converge": "what is never stored cannot agree with what was broadcast"},
     hides=True,
 )
 class AcceptsAndForgets(EffectChanger):
@@ -172,7 +172,7 @@ class _Figures(MemoryStore):
 
 @faulty("tokens/create-then-others-can-move", beside=(_Figures,))
 class TakesOnesFiguresAlong(Pipeline):
-    """Whoever disconnects takes along the tokens that they made."""
+    """A user who disconnects takes along the tokens that they made."""
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
         user = self.users.get(connection)

@@ -85,7 +85,7 @@ class HidesNewTokens(EffectChanger):
 
 @faulty("tokens/defaults-filled")
 class LeavesTheElevationOut(EffectChanger):
-    """A position that names no elevation is told without one."""
+    """A position that names no elevation is broadcast without one."""
 
     def changed_effect(self, command: Command, effect: Effect) -> Effect:
         asked = command.payload.get("token", command.payload).get("position")

@@ -109,7 +109,7 @@ async def test_the_http_side_of_the_peer_is_as_described(tmp_path: Path) -> None
 
 
 def test_the_peer_stops_at_once() -> None:
-    """SIGTERM ends it, whoever is connected."""
+    """SIGTERM ends it, even with clients connected."""
     with subprocess.Popen(
         ["node", str(NODE / "server.mjs"), "--port", "0"], stdout=subprocess.PIPE, text=True
     ) as process:
