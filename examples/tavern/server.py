@@ -71,8 +71,8 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]  # the library has no
         if number is not None:
             await self._send_packet(eio_sid, self.packet_class(ACK, namespace=namespace, id=number, data=[answer]))
         elif not answer["success"]:
-            told = {"event": data[0], "error": answer["error"], "code": answer["code"]}
-            await self.emit("error", told, to=sid)
+            error = {"event": data[0], "error": answer["error"], "code": answer["code"]}
+            await self.emit("error", error, to=sid)
 
 
 class Tavern:
@@ -157,7 +157,7 @@ class Tavern:
         return web.Response(status=204)
 
     async def open_table(self, request: web.Request) -> web.Response:
-        """Open a table; whoever has its invitation can come."""
+        """Open a table; everybody who has its invitation can come."""
         table = Table(f"table-{next(_NUMBERS)}", self.who(request).id, secrets.token_hex(8))
         self.tables[table.key] = table
         return web.json_response({"table": {"key": table.key, "invitation": table.invitation}})
@@ -198,7 +198,7 @@ class Tavern:
     # -- over the socket -----------------------------------------------------------------------------
 
     async def arrive(self, sid: str, environ: dict[str, Any], _: Any = None) -> None:
-        """Let in whoever has a cookie of the house."""
+        """Admit everybody who has a cookie of the house."""
         guest = self.cookies.get(environ["aiohttp.request"].cookies.get("tavern", ""))
         if guest is None:
             raise socketio.exceptions.ConnectionRefusedError("who are you?")
@@ -256,9 +256,9 @@ class Tavern:
             raise Refused("sit down first", "NOT_JOINED")
         if name == "validate-action":
             return self.consider(table, payload)
-        answer, told = self.play(name, table, guest, payload)
-        told = {"sessionId": table.key, **told, "userId": guest.id, "timestamp": now()}
-        await self.sockets.emit(name, told, room=f"session:{table.key}", skip_sid=sid)
+        answer, broadcast = self.play(name, table, guest, payload)
+        broadcast = {"sessionId": table.key, **broadcast, "userId": guest.id, "timestamp": now()}
+        await self.sockets.emit(name, broadcast, room=f"session:{table.key}", skip_sid=sid)
         return answer
 
     async def sit_down(self, sid: str, guest: Guest, table: Table) -> dict[str, Any]:
@@ -304,7 +304,7 @@ class Tavern:
     def play(
         self, name: str, table: Table, guest: Guest, payload: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the answer's data, and what the others are told."""
+        """Return the answer's data, and what the others receive."""
         if name == "chat-message":
             said = {"messageId": f"message-{next(_NUMBERS)}", "timestamp": now()}
             return said, {**said, "message": payload["message"]}

@@ -181,7 +181,7 @@ class Frames:
 async def house(
     settings: Settings | None = None, store: MemoryStore | None = None, pipeline_class: type[Pipeline] = Pipeline
 ) -> AsyncIterator[House]:
-    """Serve while the block runs; everything sent is held against the schemas."""
+    """Serve while the block runs; everything sent is checked against the schemas."""
     made: list[Pipeline] = []
 
     class Remembered(pipeline_class):  # type: ignore[valid-type,misc]

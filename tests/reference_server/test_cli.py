@@ -78,7 +78,7 @@ def test_a_signal_right_after_the_start_is_heeded(number: signal.Signals) -> Non
 
 
 def test_it_stops_at_the_end_of_standard_input() -> None:
-    """With `--stop-at-eof` it ends cleanly when the pipe is closed, which the death of whoever holds it does too."""
+    """With `--stop-at-eof` it ends cleanly when the pipe is closed, which the death of its starter does too."""
     command = [*COMMAND, "--port", "0", "--stop-at-eof"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
@@ -121,7 +121,7 @@ def test_a_port_in_use_is_one_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "sentence"),
     [
         (["--port", "70000"], "70000"),
         (["--origin", "play.example"], "'play.example' is no origin"),
@@ -131,11 +131,11 @@ def test_a_port_in_use_is_one_sentence() -> None:
         (["surplus"], "surplus"),
     ],
 )
-def test_wrong_usage_is_told(options: list[str], told: str) -> None:
+def test_wrong_usage_is_reported(options: list[str], sentence: str) -> None:
     """Exit 2 and what was wrong."""
     result = CliRunner().invoke(main, options)
     assert result.exit_code == 2
-    assert told in result.output
+    assert sentence in result.output
 
 
 def test_an_unknown_host_is_one_sentence() -> None:
@@ -195,12 +195,12 @@ async def test_no_secrets_in_the_logs() -> None:
             cookies = [c.value for c in bob.http.cookie_jar]
             await bob.asks("POST", "/api/auth/logout", expect=204)
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=SOON)
-    assert "connected user=" in told
-    assert "refused event=chat-message" in told
+        _, output = process.communicate(timeout=SOON)
+    assert "connected user=" in output
+    assert "refused event=chat-message" in output
     for secret in ("whisper", "forged", PASSWORD, *cookies):
-        assert secret not in told, told
-    assert "Traceback" not in told
+        assert secret not in output, output
+    assert "Traceback" not in output
 
 
 def test_the_documented_limits_are_the_real_ones() -> None:

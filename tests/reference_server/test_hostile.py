@@ -66,7 +66,7 @@ async def test_a_broken_request_is_refused(bob: Person, payload: str) -> None:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-async def test_a_broken_request_without_a_callback_is_told_by_an_error_event(bob: Person, payload: str) -> None:
+async def test_a_broken_request_without_a_callback_is_reported_by_an_error_event(bob: Person, payload: str) -> None:
     """There is never silence."""
     frames = await bob.frames()
     await frames.socket.send_str(PAYLOADS[payload].format(n=""))
@@ -196,7 +196,7 @@ async def test_a_request_before_the_namespace_ends_the_connection(here: House, b
 
 
 async def test_a_second_connect_and_other_namespaces_are_refused(bob: Person) -> None:
-    """Each is told so, and the connection that is there goes on."""
+    """Each is refused so, and the connection that is there goes on."""
     frames = await bob.frames()
     await frames.socket.send_str("40")
     assert "message" in json.loads((await frames.until("44"))[2:])

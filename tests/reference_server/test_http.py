@@ -144,7 +144,7 @@ async def test_a_session_belongs_to_who_opened_it(here: House) -> None:
 
 
 async def test_what_only_the_game_master_may_do(here: House) -> None:
-    """Participants and strangers are refused, whoever is not logged in is asked to, and nothing has changed."""
+    """Participants and strangers are refused, users who are not logged in are asked to, and nothing has changed."""
     gm, bob, mallory = await here.person(), await here.person(), await here.person()
     session = await here.table(gm, bob)
     nobody = await here.person()
@@ -185,7 +185,7 @@ async def test_the_server_says_that_it_is_up(here: House) -> None:
         assert await answer.json() == {"status": "ok"}
 
 
-async def test_a_fault_of_ours_is_told_in_json(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_fault_of_the_server_is_answered_in_json(caplog: pytest.LogCaptureFixture) -> None:
     """500, INTERNAL_ERROR, and nothing of what the client sent in the log."""
 
     class Falls(MemoryStore):
@@ -251,7 +251,7 @@ async def test_foreign_pages_are_refused_on_every_side(origin: str | None, admit
 
 
 async def test_a_configured_page_may_read_the_answers() -> None:
-    """The browser is told so, for errors too, and before it asks with a body."""
+    """The browser learns so, for errors too, and before it asks with a body."""
     page = {"Origin": "https://play.example"}
     async with house(Settings(origins=("https://play.example",))) as strict, aiohttp.ClientSession(strict.url) as http:
         async with http.get("/api/auth/me", headers=page) as answer:

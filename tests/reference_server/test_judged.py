@@ -24,8 +24,8 @@ def test_everything_it_sends_fits_the_schemas(transport: str) -> None:
     with turn(), running("--check-outgoing", "--log-level", "error") as (url, process):
         result = play(Target(url, transport=transport, limits=Limits(4.0)), scenes(Selection(), Catalogue.load()))
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=SOON)
-    assert told == ""
+        _, output = process.communicate(timeout=SOON)
+    assert output == ""
     assert not [(v.requirement, v.event, v.reason) for v in result.verdicts if v.outcome != "pass"]
     assert result.exit_code == 0
     assert len({v.requirement for v in result.verdicts}) >= 60

@@ -1,4 +1,4 @@
-"""What a connection is told, and what it is not: over real sockets, with everything sent held against the schemas."""
+"""What a connection receives, and what it does not: over real sockets, everything sent checked against the schemas."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_a_conversation(here: House, transport: str) -> None:
 
 
 async def test_who_may_not(here: House) -> None:
-    """Outsiders, members who have not joined, and unknown sessions, encounters and tokens are told so."""
+    """Outsiders, members who have not joined, unknown sessions, encounters and tokens: each has its own code."""
     gm, bob, mallory = await here.person(), await here.person(), await here.person()
     session, other = await here.table(gm, bob), await here.table(gm)
     foreign = (await gm.asks("POST", f"/api/game-sessions/{other}/encounters", {"name": "x"}, expect=201))["id"]
@@ -94,7 +94,7 @@ async def test_presence(here: House) -> None:
 
 
 async def test_joining_elsewhere_moves_every_connection_of_the_user(here: House) -> None:
-    """One session at a time: the others are taken out and told."""
+    """One session at a time: the others are removed and notified."""
     gm, bob = await here.person(), await here.person()
     first, second = await here.table(gm, bob), await here.table(gm, bob)
     master = await gm.joins(first)
@@ -123,8 +123,8 @@ async def test_revoking_throws_out_at_once(here: House) -> None:
     await master.does("chat-message", {"sessionId": session, "message": "I stay"})
 
 
-async def test_whoever_went_by_itself_is_not_thrown_out(here: House) -> None:
-    """A connection that left in the meantime is told nothing: there is no session to name."""
+async def test_a_connection_that_left_by_itself_is_not_removed(here: House) -> None:
+    """A connection that left in the meantime receives nothing: there is no session to name."""
     bob = await here.person()
     connection = await bob.connects()
     (known,) = here.pipeline.users
@@ -134,7 +134,7 @@ async def test_whoever_went_by_itself_is_not_thrown_out(here: House) -> None:
 
 
 async def test_deleting_a_session_empties_its_room(here: House) -> None:
-    """Everybody is told, and the session is no more."""
+    """Everybody is notified, and the session is no more."""
     gm, bob = await here.person(), await here.person()
     session = await here.table(gm, bob)
     master, member = await gm.joins(session), await bob.joins(session)
@@ -164,13 +164,13 @@ async def test_without_a_cookie_nobody_gets_in(here: House) -> None:
     """The refusal says why, in words and by a code, and leaves nothing behind."""
     async with aiohttp.ClientSession() as http:
         client = socketio.AsyncClient(reconnection=False, http_session=http)
-        told: list[Any] = []
-        client.on("connect_error", told.append)
+        errors: list[Any] = []
+        client.on("connect_error", errors.append)
         with pytest.raises(socketio.exceptions.ConnectionError):
             await client.connect(here.url, transports=["websocket"])
         await client.eio.disconnect(abort=True)
-    assert told[0]["data"] == {"code": "UNAUTHENTICATED"}
-    assert "log in" in told[0]["message"]
+    assert errors[0]["data"] == {"code": "UNAUTHENTICATED"}
+    assert "log in" in errors[0]["message"]
     assert not here.pipeline.users
 
 
@@ -187,7 +187,7 @@ async def test_a_cookie_is_read_beside_strange_neighbours(here: House) -> None:
 
 
 async def test_silence_and_the_error_event(here: House) -> None:
-    """Without a callback success says nothing, and failure is told to that connection alone."""
+    """Without a callback success says nothing, and failure is reported to that connection alone."""
     gm, bob = await here.person(), await here.person()
     session = await here.table(gm, bob)
     master, member = await gm.joins(session), await bob.joins(session)

@@ -91,13 +91,15 @@ def test_what_is_relied_on_is_there(row: Relied) -> None:
 
 def test_a_name_that_is_gone_is_named_in_one_sentence() -> None:
     """The sentence says which release of what lacks which name."""
-    [told] = Relied("aiohttp", "RequestHandler", web_protocol.RequestHandler, "start _gone").missing()
-    assert told == f"aiohttp {metadata.version('aiohttp')} has no RequestHandler._gone, which this project relies on"
+    [sentence] = Relied("aiohttp", "RequestHandler", web_protocol.RequestHandler, "start _gone").missing()
+    assert (
+        sentence == f"aiohttp {metadata.version('aiohttp')} has no RequestHandler._gone, which this project relies on"
+    )
 
 
 @pytest.mark.parametrize("own", OVERRIDDEN, ids=lambda own: own.__name__)
 def test_no_override_is_left_out(own: type) -> None:
-    """Each name that a class of ours takes from the library's is in the table."""
+    """Each name that a class of the server takes from the library's is in the table."""
     inherited = {name for base in own.__mro__[1:] for name in vars(base)}
     taken = {name for name in vars(own).keys() & inherited if not name.startswith("__")}
     assert taken <= _NAMES

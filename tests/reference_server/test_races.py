@@ -18,7 +18,7 @@ TRIES = 6
 
 @pytest.fixture(autouse=True)
 def no_fault(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Hold everything here to: no race is told as a fault of the server's own."""
+    """Hold everything here to: no race is logged as a fault of the server's own."""
     yield
     assert not [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
 
@@ -110,7 +110,7 @@ async def test_a_deleted_session_keeps_nothing(slow: House) -> None:
 
 
 async def test_a_session_may_close_while_its_members_go(slow: House) -> None:
-    """Some leave, some are cut off, some are thrown out: each once, and nobody is told of a session that is none."""
+    """Some leave, some are cut off, some are removed: each once, and nobody is notified of a session that is none."""
     gm = await slow.person()
     people = [await slow.person() for _ in range(6)]
     session = await slow.table(gm, *people)
@@ -123,12 +123,12 @@ async def test_a_session_may_close_while_its_members_go(slow: House) -> None:
     await eventually(lambda: len(slow.pipeline.users) == 3)
     assert not slow.pipeline.seats
     for member in seated[3:]:
-        told = [p for event, p in member.heard if event == "session-removed"]
-        assert told in ([], [{"sessionId": session, "reason": "removed"}])
+        removals = [p for event, p in member.heard if event == "session-removed"]
+        assert removals in ([], [{"sessionId": session, "reason": "removed"}])
 
 
 async def test_of_two_joins_at_once_one_wins(slow: House) -> None:
-    """Two connections of a user that join different sessions: exactly one sits, and the other was told."""
+    """Two connections of a user that join different sessions: exactly one sits, and the other was notified."""
     gm, bob = await slow.person(), await slow.person()
     first, second = await slow.table(gm, bob), await slow.table(gm, bob)
     one, two = await bob.connects(), await bob.connects()
@@ -146,7 +146,7 @@ async def test_of_two_joins_at_once_one_wins(slow: House) -> None:
             await connection.asks("leave-session", {"sessionId": session})
 
 
-async def test_whoever_goes_while_joining_leaves_no_ghost(slow: House) -> None:
+async def test_a_user_who_leaves_while_joining_is_forgotten(slow: House) -> None:
     """A connection cut in the middle of a join sits nowhere, and everything of it is forgotten."""
     gm, bob = await slow.person(), await slow.person()
     session = await slow.table(gm, bob)

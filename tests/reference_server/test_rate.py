@@ -22,7 +22,7 @@ def test_the_window_slides() -> None:
 
 
 def test_a_refused_event_does_not_count() -> None:
-    """Whoever keeps trying is let in as soon as whoever waited."""
+    """A user who keeps trying is admitted as soon as one who waited."""
     rate = RateLimit(1)
     assert rate.allows("alice", 100.0)
     assert not any(rate.allows("alice", 100.0 + i) for i in range(1, 60))
@@ -30,7 +30,7 @@ def test_a_refused_event_does_not_count() -> None:
 
 
 def test_each_user_for_themselves() -> None:
-    """One user's events are not held against another."""
+    """One user's events do not count against another."""
     rate = RateLimit(1)
     assert rate.allows("alice", 100.0)
     assert rate.allows("bob", 100.0)
@@ -42,7 +42,7 @@ def test_no_limit() -> None:
     assert all(rate.allows("alice", 100.0) for _ in range(1000))
 
 
-def test_whoever_was_silent_is_forgotten() -> None:
+def test_a_silent_user_is_forgotten() -> None:
     """Memory holds the users of the last minutes, not all that ever were."""
     rate = RateLimit(5)
     for i in range(100):

@@ -61,7 +61,7 @@ def test_members_are_participants_and_the_game_master() -> None:
     assert [session.has_member(user) for user in ("gm", "alice", "mallory")] == [True, True, False]
 
 
-def test_chat_is_told_as_it_was_said() -> None:
+def test_chat_is_broadcast_as_it_was_sent() -> None:
     """The text is not touched, and nothing is stored."""
     effect = applied("chat-message", message="  <b>hi</b> ")
     assert effect.emission.payload["message"] == "  <b>hi</b> "

@@ -126,7 +126,7 @@ async def test_a_deleted_token_is_gone(store: Store) -> None:
 
 
 async def test_a_turn_is_one_at_a_time(store: Store) -> None:
-    """Whoever reads, decides and writes within a turn loses nothing."""
+    """A task that reads, decides and writes within a turn loses nothing."""
     await store.save_token({"id": "k", "encounterId": "e", "version": 0})
 
     async def count() -> None:

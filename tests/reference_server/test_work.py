@@ -90,7 +90,7 @@ async def test_a_queue_is_as_long_as_can_be_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("payload", "told"),
+    ("payload", "sentence"),
     [
         ({"a": [1, 2, {"b": None}]}, None),
         ([[[[1]]]], None),
@@ -102,10 +102,10 @@ async def test_a_queue_is_as_long_as_can_be_waited_for() -> None:
         ("x" * 1000, None),
     ],
 )
-def test_what_a_payload_has_too_much_of(payload: Any, told: str | None) -> None:
+def test_what_a_payload_has_too_much_of(payload: Any, sentence: str | None) -> None:
     """Levels and values are counted wherever they are; the length of a text is another matter."""
     found = excess(payload, 5, 10)
-    assert found is told if told is None else told in (found or "")
+    assert found is sentence if sentence is None else sentence in (found or "")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ UNREADABLE = {
 async def test_a_request_that_cannot_be_read_is_answered(
     here: House, case: str, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """400, 413, 415 or 417; nothing has happened, nothing is told as a fault, and the server goes on."""
+    """400, 413, 415 or 417; nothing has happened, nothing is logged as a fault, and the server goes on."""
     more, body = UNREADABLE[case]
     bob = await here.person()
     async with bob.http.get("/socket.io/?EIO=4&transport=polling") as answer:

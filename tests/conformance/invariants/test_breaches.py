@@ -103,7 +103,7 @@ def test_a_name_is_in_the_catalogue_and_kebab_case(scene: Written, event: str, e
     assert broken(scene) == expected
 
 
-def test_an_answer_emitted_to_whoever_asked_went_nowhere_else(scene: Written) -> None:
+def test_an_answer_emitted_to_the_one_who_asked_went_nowhere_else(scene: Written) -> None:
     """It is no event of the catalogue all the same."""
     request = scene.sends(BOB, Request("get-user-data", ({},), None, None))
     profile = {"user": {"id": "bob", "username": "bob"}}
@@ -127,7 +127,7 @@ def test_a_servers_own_events_have_shapes_too(scene: Written, event: str, args: 
     assert broken(scene) == ["broadcasts/server-events-valid"]
 
 
-def test_whoever_joins_is_not_told_so(scene: Written) -> None:
+def test_a_user_who_joins_is_not_notified(scene: Written) -> None:
     """Nor are users who leave."""
     scene.is_sent(BOB, "user-joined", _presence("bob"))
     scene.ends(scene.rooms.stays[1], "left")
@@ -157,7 +157,7 @@ def test_who_is_thrown_out_may_learn_of_it_after_the_others(
     assert broken(scene) == expected
 
 
-def test_a_removal_is_told_to_whoever_is_removed(scene: Written) -> None:
+def test_a_removal_is_sent_to_those_who_are_removed(scene: Written) -> None:
     """Neither to those who never were there nor to those who stay, as what they hear then shows."""
     scene.comes(MALLORY, "mallory")
     scene.is_sent(MALLORY, "session-removed", {"sessionId": "s", "reason": "bob was removed"})
