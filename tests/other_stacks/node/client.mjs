@@ -86,11 +86,11 @@ assert.deepEqual(heardByBob, { ...said, sessionId, userId: alice.id, message: "H
 
 // a token there and back
 const token = { name: "Goblin", position: { x: 1, y: 2 } };
-const [created, told] = await Promise.all([
+const [created, announced] = await Promise.all([
   accepted(a, "token:create", { sessionId, encounterId, token }),
   heard(b, "token:create"),
 ]);
-assert.deepEqual(told.token, created.token);
+assert.deepEqual(announced.token, created.token);
 const tokenId = created.token.id;
 const [moved, seen] = await Promise.all([
   accepted(b, "token:move", { sessionId, encounterId, tokenId, position: { x: 3, y: 4 } }),

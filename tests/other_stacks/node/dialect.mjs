@@ -8,7 +8,7 @@
 //               id of the session in place of an object: emit("joinSession", "<sessionId>", callback)
 //   acks        the data stands at top level: {success: true, ...data} in place of {success: true, data};
 //               a failure is as documented: {success: false, error, code}
-//   broadcasts  token:create, token:move, token:update and token:delete are told to the room as token:created,
+//   broadcasts  token:create, token:move, token:update and token:delete are broadcast as token:created,
 //               token:moved, token:updated and token:deleted; their payloads are as documented
 //   errors      the error event calls a refused request by the dialect's name for it
 //
@@ -20,7 +20,7 @@ import { Peer } from "./server.mjs";
 
 const BARE = { joinSession: "join-session", leaveSession: "leave-session" };
 const CALLED = Object.fromEntries(Object.entries(BARE).map(([dialect, plain]) => [plain, dialect]));
-const TOLD = {
+const BROADCASTS = {
   "token:create": "token:created",
   "token:move": "token:moved",
   "token:update": "token:updated",
@@ -34,9 +34,9 @@ function heard([name, ...args]) {
   return [BARE[name], { sessionId: id }, ...more];
 }
 
-function told([name, payload]) {
+function broadcast([name, payload]) {
   if (name === "error") return [name, { ...payload, event: CALLED[payload.event] ?? payload.event }];
-  return [TOLD[name] ?? name, payload];
+  return [BROADCASTS[name] ?? name, payload];
 }
 
 function answered([answer]) {
@@ -45,7 +45,7 @@ function answered([answer]) {
 
 class DialectEncoder extends Encoder {
   encode(packet) {
-    const translate = { [PacketType.EVENT]: told, [PacketType.ACK]: answered }[packet.type];
+    const translate = { [PacketType.EVENT]: broadcast, [PacketType.ACK]: answered }[packet.type];
     return super.encode(translate ? { ...packet, data: translate(packet.data) } : packet);
   }
 }

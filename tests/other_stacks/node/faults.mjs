@@ -9,8 +9,8 @@ import { events, Refusal, validator } from "./protocol.mjs";
 
 const jitter = () => sleep(Math.random() * 4); // ms; as long as a query may take
 
-const LEAKS_EVERYWHERE = "whoever should hear nothing after leaving, switching, or being turned away, hears it too";
-const OF_OTHERS = "what is told of somebody else comes in between";
+const LEAKS_EVERYWHERE = "a user who left, switched or was refused hears it too";
+const OF_OTHERS = "what others caused comes in between";
 const DEAF = "a scene that waits for the room to hear something finds that it does not";
 
 export const faults = {
@@ -58,7 +58,7 @@ export const faults = {
       },
   },
 
-  "other-room-told": {
+  "other-room-used": {
     claim: "token events go to room <id>, while everybody sits in session:<id>.",
     breaks: ["rooms/every-other-member-hears-once", "rooms/no-encounter-rooms"],
     also: { "acks/success-without-callback-is-silent": DEAF },
@@ -66,8 +66,8 @@ export const faults = {
     on: (Peer) =>
       class extends Peer {
         tell(socket, event, sessionId, payload) {
-          const told = { sessionId, ...payload, userId: socket.data.userId, timestamp: new Date().toISOString() };
-          socket.to(sessionId).emit(event, told);
+          const sent = { sessionId, ...payload, userId: socket.data.userId, timestamp: new Date().toISOString() };
+          socket.to(sessionId).emit(event, sent);
         }
       },
   },
@@ -204,7 +204,7 @@ export const faults = {
   },
 
   "identity-from-the-payload": {
-    claim: "The sender is whoever the payload says it is.",
+    claim: "The sender is the user whom the payload names.",
     breaks: ["auth/identity-comes-from-the-cookie"],
     on: (Peer) =>
       class extends Peer {
@@ -245,7 +245,7 @@ export const faults = {
     breaks: ["payloads/wrong-type"],
     also: {
       "payloads/refused-not-*": "what should be refused is carried out",
-      "rooms/sender-hears-nothing": "what was sent as 5 comes as '5', and who sent it cannot be told",
+      "rooms/sender-hears-nothing": "what was sent as 5 comes as '5', and its sender cannot be known",
     },
     on: (Peer) =>
       class extends Peer {
@@ -290,7 +290,7 @@ export const faults = {
     claim: "Handlers are registered on joining: after a second join everything is done twice.",
     breaks: ["join/repeated-join-is-harmless"],
     also: {
-      "rooms/every-other-member-hears-once": "whoever joined twice is heard twice",
+      "rooms/every-other-member-hears-once": "a user who joined twice is heard twice",
     },
     on: (Peer) =>
       class extends Peer {
@@ -307,7 +307,7 @@ export const faults = {
   },
 
   volatile: {
-    claim: "Broadcasts are volatile: whoever's poll is just on its way misses them.",
+    claim: "Broadcasts are volatile: a client whose poll is just on its way misses them.",
     transport: "polling",
     breaks: ["rooms/every-other-member-hears-once"],
     also: {
@@ -354,7 +354,7 @@ export const faults = {
   },
 
   "error-to-everyone": {
-    claim: "io.emit('error') where socket.emit is meant: everybody is told of everybody's mistakes.",
+    claim: "io.emit('error') where socket.emit is meant: everybody hears of everybody's mistakes.",
     breaks: ["acks/error-event-reaches-only-the-sender"],
     also: {
       "acks/success-without-callback-is-silent": OF_OTHERS,

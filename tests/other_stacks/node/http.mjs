@@ -156,7 +156,7 @@ export class HttpSide {
   }
 }
 
-/** What may be told of a user. */
+/** What may be known of a user. */
 export function profile({ id, username, displayName }) {
   return { id, username, ...(displayName && { displayName }) };
 }

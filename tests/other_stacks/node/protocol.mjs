@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import Ajv2020 from "ajv/dist/2020.js";
 
 const SPEC = new URL("../../../spec/dungeonlab_spec/", import.meta.url);
-const DEEPEST = 500; // levels; what is much deeper overflows the stack of whoever reads it
+const DEEPEST = 500; // levels; what is much deeper overflows a reader's stack
 const STATUS = {
   VALIDATION_ERROR: 400,
   UNAUTHENTICATED: 401,

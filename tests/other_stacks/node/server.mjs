@@ -193,7 +193,7 @@ export class Peer {
     return { sessionId };
   }
 
-  // -- what is told to the room
+  // -- broadcasts
 
   async "chat-message"(socket, { sessionId, message }) {
     const said = { messageId: newId(), timestamp: now() };
