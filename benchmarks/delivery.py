@@ -1,8 +1,8 @@
 """Measures what a delivery and an acknowledged event cost the server, beside a bare python-socketio server.
 
 Run `python -m benchmarks.delivery`. The bare server has no cookies, schemas, rooms of its own or store: it relays.
-Counted is the processor time of the server's process, so that a busy machine, and the clients, matter little; what is
-told is the ratio of the two servers, measured in turns in one run. Linux only.
+Counted is the processor time of the server's process, so that a busy machine, and the clients, matter little.
+The figure is the ratio of the two servers, measured in turns in one run. Linux only.
 """
 
 from __future__ import annotations

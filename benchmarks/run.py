@@ -2,7 +2,7 @@
 
 Run `python -m benchmarks.run`, or `python -m benchmarks.run PYTHON` with the interpreter of another environment, in
 which an earlier state of the suite is installed: the two are measured in turns, so that a busy machine matters little,
-and what is told is the ratio. Counted is the processor time of the suite and of the server; the time on the clock is
+and the figure is the ratio. Counted is the processor time of the suite and of the server; the time on the clock is
 worth something on an idle machine only.
 """
 

@@ -1,6 +1,6 @@
 """Plays the scenes of a run on stages and returns what they came to: the schedule, the watch and the book of verdicts.
 
-Set the stage, play, keep the recorders on, judge. Prints nothing: whoever wants to follow passes `on_scene`.
+Set the stage, play, keep the recorders on, judge. Prints nothing: a caller that follows the run passes `on_scene`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Runner:
             self.run.interrupted = True
         except TargetFault as fault:
             self.run.fault = self._hide(str(fault))
-        except Exception as fault:  # the suite's own, wherever it is: what was found until then is told all the same
+        except Exception as fault:  # the suite's own: what was found before is reported all the same
             if ending.expired():
                 self.run.fault = self._too_long()
             else:
@@ -201,7 +201,7 @@ class Runner:
         self._log(f"scene {played.scene.name}", fault)
 
     def settle(self) -> None:
-        """Close the verdicts of all that was chosen, held against the invariants; whatever else went wrong."""
+        """Close the verdicts of all that was chosen, with the invariants applied; whatever else went wrong."""
         if self.run.verdicts:
             return
         try:
@@ -221,7 +221,7 @@ class Runner:
             self.run.leftovers.append(self._hide(f"{named}: {str(why) or 'it took too long'}"))
 
     async def _clear(self) -> None:
-        """Clear everything away, however the run ended; what cannot be is told, and counts against nobody."""
+        """Delete everything that was created, however the run ended; what cannot be deleted is reported."""
         try:
             async with asyncio.timeout(_CLEARING):
                 await asyncio.gather(*map(self._tear_down, self.watch.up.values()))

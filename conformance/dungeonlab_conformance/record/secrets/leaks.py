@@ -211,7 +211,7 @@ def _below(path: str, step: str) -> str:
 
 
 def made_up(usernames: Collection[str], values: Collection[str], ids: Collection[str]) -> Ours:
-    """Return what a run must see nowhere: of all it made up, what is long enough, and is not told to everybody anyway.
+    """Return what a run must see nowhere: of all it made up, what is long enough, and is not sent to everybody anyway.
 
     Some servers keep the user's id in a cookie, or have people log in by their address; those are no secrets.
     """

@@ -145,6 +145,6 @@ class _Walk:
                 async with asyncio.timeout(self.target.limits.answer):
                     await self._clear()
         except (TargetFault, Unjudged, TimeoutError):
-            pass  # whoever cut it short is not there to be told
+            pass  # nobody is there to read what went wrong
         finally:
             await self.provisioner.close()

@@ -85,7 +85,7 @@ class Liveness:
             await reach(self.target)
 
     def end(self, stages: Iterable[Stage]) -> None:
-        """Put down that the server is gone: since it first closed a connection, or since it was last heard of."""
+        """Record that the server is gone: since it first closed a connection, or since it was last heard of."""
         if self.ended is None:
             self.silent = not self._closings
             self.ended = min(self._closings, default=self.heard_last(stages) or time.monotonic())
