@@ -83,7 +83,7 @@ async def test_an_answer_that_cannot_be_read_is_one(frame: str) -> None:
 
 
 async def test_a_second_answer_is_observed_on_every_connection() -> None:
-    """It is written down as what it is, whoever asked."""
+    """It is written down as what it is, by any request."""
     async with serving(over_websocket("430[{}]")) as url:
         alice = actor(url)
         await alice.connect()

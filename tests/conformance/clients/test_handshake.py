@@ -28,14 +28,14 @@ PAGE = b"<!doctype html><html><head><title>Welcome\n to nginx</title></head></ht
 async def fault_of(answer: Answer, **options: str) -> TargetFault:
     """Return what is said of a server that answers so; `{url}` in a sentence stands for its address."""
     async with bytes_server(answer) as server:
-        with pytest.raises(TargetFault) as told:
+        with pytest.raises(TargetFault) as raised:
             await reach(Target(server.url, **options))  # type: ignore[arg-type]
-    told.value.args = (str(told.value).replace(server.url, "{url}"),)
-    return told.value
+    raised.value.args = (str(raised.value).replace(server.url, "{url}"),)
+    return raised.value
 
 
 async def test_a_redirect_to_https_is_named() -> None:
-    """The address to set is told, and nobody follows it."""
+    """The address to set is named, and not followed."""
     fault = await fault_of(lambda _: http("301 Moved", b"", "Location: https://vtt.example.org/socket.io/?EIO=4"))
     assert str(fault) == (
         "{url}/socket.io/ answered 301 to https://vtt.example.org/socket.io/?EIO=4; "
@@ -58,9 +58,9 @@ async def test_a_redirect_to_https_is_named() -> None:
 )
 async def test_where_a_redirect_leads_is_turned_into_what_to_set(location: str, says: str) -> None:
     """A prefix, another host, a login, and what is no address; in a sentence of bounded length."""
-    told = str(await fault_of(lambda _: http("307 Temporary Redirect", b"", f"Location: {location}")))
-    assert says in told
-    assert len(told) < 500
+    result = str(await fault_of(lambda _: http("307 Temporary Redirect", b"", f"Location: {location}")))
+    assert says in result
+    assert len(result) < 500
 
 
 @pytest.mark.parametrize(
@@ -179,13 +179,13 @@ async def self_signed(tmp_path: Path) -> ssl.SSLContext:
 async def test_a_self_signed_certificate_is_named(self_signed: ssl.SSLContext) -> None:
     """With both keys that help."""
     async with bytes_server(lambda _: http("403 No"), context=self_signed) as server:
-        with pytest.raises(TargetFault) as told:
+        with pytest.raises(TargetFault) as raised:
             await reach(Target(server.url))
-        assert str(told.value) == (
+        assert str(raised.value) == (
             f"{server.url} cannot be reached (its certificate is self-signed); name its file as ca, "
             "or set verify = false in [server.tls] of the target file"
         )
-        assert not isinstance(told.value, NotUp)
+        assert not isinstance(raised.value, NotUp)
         await reach(Target(server.url, verify=False))
 
 
@@ -211,12 +211,12 @@ async def test_what_is_wrong_with_a_certificate_is_named(number: int, says: str)
     wrong = ssl.SSLCertVerificationError(1, "failed")
     wrong.verify_code, wrong.verify_message = number, "certificate revoked"
     connection = ConnectionKey("localhost", 443, True, True, None, None, None)
-    told = await of_error("https://localhost", aiohttp.ClientConnectorCertificateError(connection, wrong))
-    assert re.search(f"its certificate.*{says}", told), told
+    result = await of_error("https://localhost", aiohttp.ClientConnectorCertificateError(connection, wrong))
+    assert re.search(f"its certificate.*{says}", result), result
 
 
 async def test_https_at_a_port_of_http_is_named() -> None:
-    """The address to set is told."""
+    """The address to set is named."""
     async with bytes_server(lambda _: http("403 No")) as server:
         url = server.url.replace("http:", "https:")
         with pytest.raises(TargetFault, match=f"speaks plain HTTP at this port.*; set .* url to {server.url}$"):
@@ -225,7 +225,7 @@ async def test_https_at_a_port_of_http_is_named() -> None:
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
 async def test_http_at_a_port_of_https_is_named(self_signed: ssl.SSLContext, transport: str) -> None:
-    """The address to set is told."""
+    """The address to set is named."""
     async with bytes_server(lambda _: http("403 No"), context=self_signed) as server:
         url = server.url.replace("https:", "http:")
         with pytest.raises(TargetFault, match=f"speaks TLS at this port.*; set .* url to {server.url}$"):
@@ -236,29 +236,29 @@ async def test_http_at_a_port_of_https_is_named(self_signed: ssl.SSLContext, tra
 
 
 async def test_waiting_ends_as_soon_as_the_server_is_up() -> None:
-    """Each new reason is told once."""
+    """Each new reason is reported once."""
     answers = iter([http("503 No"), http("503 No"), http("502 No"), http("502 No")])
-    told: list[str] = []
+    reasons: list[str] = []
 
     def answer(line: str) -> list[bytes]:
         return http("503 No") if "websocket" in line else next(answers, http("401 Come in"))
 
     async with bytes_server(answer) as server:
-        await wait_for(Target(server.url), 60, told.append)
+        await wait_for(Target(server.url), 60, reasons.append)
         await reach(Target(server.url))
-    assert [line.count("HTTP 503") + 2 * line.count("HTTP 502") for line in told] == [1, 2]
-    assert told[0].startswith("waiting up to 60 s: ")
+    assert [line.count("HTTP 503") + 2 * line.count("HTTP 502") for line in reasons] == [1, 2]
+    assert reasons[0].startswith("waiting up to 60 s: ")
 
 
 async def test_waiting_has_an_end() -> None:
     """With a server that never comes up, and with one that does not answer at all."""
-    told: list[str] = []
-    await wait_for(Target(f"http://127.0.0.1:{unused_port()}"), 0.6, told.append)
-    assert len(told) == 1
-    assert "Connection refused" in told[0]
+    reasons: list[str] = []
+    await wait_for(Target(f"http://127.0.0.1:{unused_port()}"), 0.6, reasons.append)
+    assert len(reasons) == 1
+    assert "Connection refused" in reasons[0]
     with socket.create_server(("127.0.0.1", 0)) as server:  # it accepts, and says nothing
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        await wait_for(Target(url, limits=Limits(100)), 0.2, told.append)
+        await wait_for(Target(url, limits=Limits(100)), 0.2, reasons.append)
 
 
 async def test_what_waiting_cannot_help_is_not_waited_for() -> None:

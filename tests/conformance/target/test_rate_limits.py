@@ -145,7 +145,7 @@ async def limited(*paths: str, most: int, seconds: float, tell: bool) -> Any:
 
 @pytest.mark.parametrize("tell", [True, False])
 async def test_a_limited_server_is_judged_all_the_same(tell: bool) -> None:
-    """With or without Retry-After, all is judged; one lane remains, and nothing is put down to the server."""
+    """With or without Retry-After, all is judged; one lane remains, and nothing counts against the server."""
     paths = ("/api/auth/register", "/api/auth/login")
     async with limited(*paths, most=5, seconds=1, tell=tell) as url:
         target = Target(url)

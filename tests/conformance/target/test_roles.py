@@ -11,7 +11,7 @@ HERE, THERE = Party("gamemaster", ("alice", "bob")), Party("gamemaster", ("dave"
 
 
 def test_with_an_account_for_each_role_each_plays_itself() -> None:
-    """Whoever has been cast before."""
+    """Who has been given a role before."""
     here, there = parties(ROLES)
     for role in ROLES:
         assert pick(role, ROLES, here, there, [other for other in ROLES if other != role]) == role
@@ -45,7 +45,7 @@ def test_nobody_stands_in_where_it_would_show() -> None:
     assert pick("carol", accounts, here, there) == "alice"
 
 
-def test_a_stand_in_is_whoever_is_needed_least() -> None:
+def test_a_stand_in_is_the_account_that_is_needed_least() -> None:
     """A member of the first session only comes before one of both, and that one before the game master."""
     here, there = Party("gamemaster", ("carol", "mallory")), Party("gamemaster", ("carol",))
     assert pick("bob", ("gamemaster", "carol", "mallory"), here, there) == "mallory"

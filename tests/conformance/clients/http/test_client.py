@@ -129,9 +129,11 @@ async def test_no_redirect_is_followed(status: int, how: str) -> None:
             bytes_server(lambda _: http(f"{status} Moved", b"", where)) as server,
             new_session(server.url, {"sid": "secret"}, {"X-Token": "secret"}) as session,
         ):
-            with pytest.raises(Redirected, match=f"answered {status} to {other.url}/there; redirects are not") as told:
+            with pytest.raises(
+                Redirected, match=f"answered {status} to {other.url}/there; redirects are not"
+            ) as raised:
                 await (session.ws_connect(server.url) if how == "websocket" else session.request(how, server.url))
-        assert (told.value.status, told.value.location) == (status, f"{other.url}/there")
+        assert (raised.value.status, raised.value.location) == (status, f"{other.url}/there")
         assert other.asked == []
         assert len(server.asked) == 1
 

@@ -79,12 +79,12 @@ async def test_a_cookie_that_does_not_get_there_is_named(attributes: str, says: 
     """Its name, why, and the key that helps; it cannot be tested, and is no finding."""
     answer = http("200 OK", b"{}", "X-User: u", f"Set-Cookie: sid=secret; {attributes}")
     async with bytes_server(lambda _: answer) as server:
-        with pytest.raises(TargetFault) as told:
+        with pytest.raises(TargetFault) as raised:
             await logged_in(server.url)
         start = f"alice could not be logged in: the cookie sid is not sent to {server.url}/socket.io/, since "
-        assert str(told.value).startswith(start)
-        assert says in str(told.value)
-        assert len(str(told.value)) < 500
+        assert str(raised.value).startswith(start)
+        assert says in str(raised.value)
+        assert len(str(raised.value)) < 500
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_the_reference_server_keeps_what_it_claims(reference_url: str, tmp_path:
 
 
 def test_it_is_judged_only_where_it_is_claimed() -> None:
-    """A server may have any other HTTP side: nobody asks about this one unless told to, and no claim needs it."""
+    """A server may have any other HTTP side: nobody asks about this one unless asked to, and no claim needs it."""
     found = {name for scene in scenes(Selection(), Catalogue.load()) for name in scene.wanted}
     assert not found & HTTP
     assert not HTTP & {name for name, _ in musts("1.0")}
@@ -44,7 +44,7 @@ def test_it_is_judged_only_where_it_is_claimed() -> None:
 
 
 def test_it_is_listed_all_the_same() -> None:
-    """Whoever looks for what there is finds it."""
+    """A user who looks for it finds it."""
     shown = CliRunner().invoke(main, ["list", "--only", "http"]).output
     assert all(name in shown for name in HTTP)
 
@@ -90,7 +90,7 @@ def test_an_answer_as_described_is_none_to_speak_of() -> None:
         (reply(200, SESSION, content_type="text/html"), None, "text/html"),
     ],
 )
-def test_an_answer_otherwise_is_told(came: Reply, path: str | None, got: str) -> None:
+def test_an_answer_otherwise_is_reported(came: Reply, path: str | None, got: str) -> None:
     """What was expected, what came, and where."""
     with pytest.raises(Broken) as broken:
         must_be_described(came)

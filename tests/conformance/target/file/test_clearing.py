@@ -1,4 +1,4 @@
-"""Whatever a run makes carries its name and is cleared away, however the run ends; what is not is told."""
+"""Everything that a run makes carries its name and is cleared away, however the run ends; what is not is reported."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_an_interrupted_run_clears_away_too(store: Watched, tmp_path: Path
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("command", ["run", "probe"])
-async def test_a_process_that_is_told_to_stop_clears_away(
+async def test_a_process_that_is_asked_to_stop_clears_away(
     command: str, number: int, store: Watched, tmp_path: Path
 ) -> None:
     """On Ctrl-C and on SIGTERM; the last word of a run is a report, and the exit code 130."""
@@ -180,7 +180,7 @@ async def test_a_probe_clears_away(store: Watched, tmp_path: Path) -> None:
     assert store.left == (0, 0, 0)
 
 
-async def test_what_cannot_be_cleared_away_is_told_apart(store: Watched, tmp_path: Path) -> None:
+async def test_what_cannot_be_cleared_away_is_listed_apart(store: Watched, tmp_path: Path) -> None:
     """Each session by the run's name, with the reason; the verdicts and the exit code are what they would be."""
     runner = ready(tmp_path, SECTION_16 + CLOSING.replace("DELETE", "PUT"), "names", "chat")
     run = await runner.play()
@@ -193,7 +193,7 @@ async def test_what_cannot_be_cleared_away_is_told_apart(store: Watched, tmp_pat
         assert "was answered 405" in leftover
 
 
-async def test_a_target_that_offers_no_way_is_told_of_it_once(store: Watched, tmp_path: Path) -> None:
+async def test_a_target_that_offers_no_way_is_named_once(store: Watched, tmp_path: Path) -> None:
     """With how many there are, and what would clear them away."""
     runner = ready(tmp_path, SECTION_16, "names", "chat")
     run = await runner.play()
@@ -227,7 +227,7 @@ class KeepsTokens(Pipeline):
         return await super().perform(connection, name, args)
 
 
-async def test_tokens_that_stay_in_a_ready_made_session_are_told(tmp_path: Path) -> None:
+async def test_tokens_that_stay_in_a_ready_made_session_are_reported(tmp_path: Path) -> None:
     """How many, and where; they do not change the verdicts."""
     with served(Variant(pipeline=KeepsTokens)) as url:
         file = tmp_path / "ready.toml"
@@ -260,7 +260,7 @@ async def test_encounters_opened_in_ready_made_sessions_are_closed(store: Watche
     assert store.left == before
 
 
-def test_a_run_is_told_by_its_name() -> None:
+def test_a_run_is_known_by_its_name() -> None:
     """Two runs have two names."""
     assert Run("x").target == Run("x").target
     from dungeonlab_conformance.target.target import Target

@@ -193,32 +193,32 @@ def test_on_the_command_line(command: str, name: str, tmp_path: Path) -> None:
     text, line, said = FAULTS[name]
     file = tmp_path / "t.toml"
     file.write_text(text, "utf-8")
-    told = CliRunner().invoke(main, [command, "--target", str(file)])
-    assert told.exit_code == 2
-    assert told.output.startswith(f"Error: {file}:{line}: ")
-    assert said in told.output
-    assert told.output.count("\n") == 1
+    result = CliRunner().invoke(main, [command, "--target", str(file)])
+    assert result.exit_code == 2
+    assert result.output.startswith(f"Error: {file}:{line}: ")
+    assert said in result.output
+    assert result.output.count("\n") == 1
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """It says how to come by one; a folder is no file either."""
-    told = CliRunner().invoke(main, ["run", "--target", str(tmp_path / "none.toml")])
-    assert told.exit_code == 2
-    assert "none.toml does not exist; `dungeonlab-conformance init` writes one" in told.output
-    told = CliRunner().invoke(main, ["run", "--target", str(tmp_path)])
-    assert told.exit_code == 2
-    assert "is a folder" in told.output
+    result = CliRunner().invoke(main, ["run", "--target", str(tmp_path / "none.toml")])
+    assert result.exit_code == 2
+    assert "none.toml does not exist; `dungeonlab-conformance init` writes one" in result.output
+    result = CliRunner().invoke(main, ["run", "--target", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "is a folder" in result.output
 
 
 def test_no_trace_of_the_suite_in_a_process(tmp_path: Path) -> None:
     """A file found in the working directory is met the same way."""
     (tmp_path / "dungeonlab-target.toml").write_text(FAULTS["an unknown key"][0], "utf-8")
     command = [sys.executable, "-m", "dungeonlab_conformance", "run"]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert told.returncode == 2
-    assert told.stdout == ""
-    assert told.stderr.startswith("Error: dungeonlab-target.toml:4: unknown key 'pasword'")
-    assert told.stderr.count("\n") == 1
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: dungeonlab-target.toml:4: unknown key 'pasword'")
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_fault_never_shows_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Servers that are none of ours, judged by their target files alone."""
+"""Third-party servers, judged by their target files alone."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def outcomes(run: Run) -> Counter[Outcome]:
     return Counter(verdict.outcome for verdict in run.verdicts)
 
 
-def told(run: Run, outcome: Outcome) -> set[tuple[str, str | None]]:
+def with_outcome(run: Run, outcome: Outcome) -> set[tuple[str, str | None]]:
     return {(v.requirement, v.event) for v in run.verdicts if v.outcome is outcome}
 
 
@@ -109,9 +109,9 @@ def _texts(reports: dict[str, Path]) -> dict[str, str]:
 
 def test_a_probe_ticks_each_step(tavern_url: str) -> None:
     """All sixteen, below the server's name, and exit code 0."""
-    told = command("probe", folder=TAVERN, TAVERN_URL=tavern_url)
-    assert told.returncode == 0, told.stdout
-    server, *lines = told.stdout.splitlines()
+    shown = command("probe", folder=TAVERN, TAVERN_URL=tavern_url)
+    assert shown.returncode == 0, shown.stdout
+    server, *lines = shown.stdout.splitlines()
     assert server == f"Probing {tavern_url} (dungeonlab-target.toml)"
     assert len(lines) == 16
     assert all(line.startswith("✓ ") for line in lines)
@@ -151,22 +151,22 @@ def test_a_probe_says_what_to_change(
     text = (TAVERN / "dungeonlab-target.toml").read_text("utf-8")
     assert change in text
     (tmp_path / "dungeonlab-target.toml").write_text(text.replace(change, by), "utf-8")
-    told = command("probe", "--timeout", "0.3", folder=tmp_path, TAVERN_URL=tavern_url)
-    assert told.returncode == 3
-    lines = told.stdout.splitlines()
+    shown = command("probe", "--timeout", "0.3", folder=tmp_path, TAVERN_URL=tavern_url)
+    assert shown.returncode == 3
+    lines = shown.stdout.splitlines()
     failed = [number for number, line in enumerate(lines) if line.startswith("✗")]
-    assert any(failing in lines[number] and hint in lines[number + 1] for number in failed), told.stdout
-    assert PASSWORD not in told.stdout + told.stderr
+    assert any(failing in lines[number] and hint in lines[number + 1] for number in failed), shown.stdout
+    assert PASSWORD not in shown.stdout + shown.stderr
     if "clear" not in failing and "answers" not in failing:
         assert "✓ everything is cleared away" in lines
 
 
 def test_a_server_that_is_not_there() -> None:
     """A probe goes no further; a run ends with 3 and one sentence."""
-    told = command("probe", folder=TAVERN, TAVERN_URL="http://127.0.0.1:9")
-    assert told.returncode == 3
-    assert told.stdout.splitlines()[1].startswith("✗ http://127.0.0.1:9/socket.io/ can be reached: ")
-    assert told.stdout.count("(not tried)") == 15
+    shown = command("probe", folder=TAVERN, TAVERN_URL="http://127.0.0.1:9")
+    assert shown.returncode == 3
+    assert shown.stdout.splitlines()[1].startswith("✗ http://127.0.0.1:9/socket.io/ can be reached: ")
+    assert shown.stdout.count("(not tried)") == 15
 
 
 # -- few accounts and ready-made sessions ------------------------------------------------------------
@@ -201,15 +201,15 @@ async def test_four_accounts_and_two_sessions(reference_url: str, tmp_path: Path
         f"[[static-session]] (in {file})": 5,
     }
     assert run.leftovers == []
-    skipped = told(run, Outcome.SKIPPED)
+    skipped = with_outcome(run, Outcome.SKIPPED)
     file = await _written(reference_url, tmp_path, ("alice", "bob"), ("dave",), more=REVOKING)
     text = file.read_text("utf-8").replace("encounters = [", "exclusive = true\nencounters = [")
     opening = '\n[encounter.open]\npath = "/api/game-sessions/{session}/encounters"\njson = { name = "{label}" }\n'
     file.write_text(text + opening + 'capture = { encounter = "/id" }\n', "utf-8")
     run = await _judged(file, *sorted({requirement for requirement, _ in skipped}))
-    assert skipped <= told(run, Outcome.PASS) | told(run, Outcome.NOTE)
-    assert told(run, Outcome.SKIPPED) == set()
-    assert told(run, Outcome.FAIL) == set()
+    assert skipped <= with_outcome(run, Outcome.PASS) | with_outcome(run, Outcome.NOTE)
+    assert with_outcome(run, Outcome.SKIPPED) == set()
+    assert with_outcome(run, Outcome.FAIL) == set()
     assert run.exit_code == 0
     assert run.leftovers == []
 
@@ -231,8 +231,8 @@ async def test_one_session_alone(reference_url: str, tmp_path: Path) -> None:
     missing = f"the target offers no second session; add a second [[static-session]], or [session.open] (in {file})"
     reasons = {v.reason for v in run.verdicts if v.outcome is Outcome.SKIPPED}
     assert missing in reasons
-    assert ("join/outsider-refused", None) in told(run, Outcome.PASS)
-    assert ("authorization/outsider-refused", "token:move") in told(run, Outcome.PASS)
+    assert ("join/outsider-refused", None) in with_outcome(run, Outcome.PASS)
+    assert ("authorization/outsider-refused", "token:move") in with_outcome(run, Outcome.PASS)
     assert run.exit_code == 0
 
 
@@ -260,7 +260,7 @@ async def test_a_fault_is_found_in_ready_made_sessions_too(tmp_path: Path) -> No
     with faulty("EchoesToTheSender") as url:
         file = await _written(url, tmp_path, ("alice", "bob"), ("dave",))
         run = await _judged(file, "rooms", "join", "broadcasts", "tokens")
-    assert {requirement for requirement, _ in told(run, Outcome.FAIL)} == {"rooms/sender-hears-nothing"}
+    assert {requirement for requirement, _ in with_outcome(run, Outcome.FAIL)} == {"rooms/sender-hears-nothing"}
 
 
 async def test_sessions_made_once_per_run(reference_url: str, tmp_path: Path) -> None:
@@ -292,12 +292,12 @@ async def test_a_server_of_one_transport(reference_url: str, tmp_path: Path) -> 
     file = tmp_path / "polling.toml"
     file.write_text(f'[server]\nurl = "{reference_url}"\ntransports = ["polling"]\n', "utf-8")
     run = await _judged(file, "connect", "join/disconnect-leaves-the-room", "chat")
-    assert ("connect/websocket", None) in told(run, Outcome.SKIPPED)
-    assert ("connect/upgrade", None) in told(run, Outcome.SKIPPED)
+    assert ("connect/websocket", None) in with_outcome(run, Outcome.SKIPPED)
+    assert ("connect/upgrade", None) in with_outcome(run, Outcome.SKIPPED)
     assert {v.reason for v in run.verdicts if v.outcome is Outcome.SKIPPED} == {
         f"the target offers no websocket transport: [server] transports of {file} does not list it"
     }
-    assert ("chat/text-arrives-unchanged", None) in told(run, Outcome.PASS)
+    assert ("chat/text-arrives-unchanged", None) in with_outcome(run, Outcome.PASS)
 
 
 async def test_a_session_whose_game_master_is_not_to_be_had(reference_url: str, tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ async def test_a_session_whose_game_master_is_not_to_be_had(reference_url: str, 
     begins, ends = text.index("[actors.gamemaster]"), text.index("[actors.alice]")
     file.write_text(text[:begins] + text[ends:], "utf-8")
     run = await _judged(file, "join/game-master-admitted", "rooms/game-master-hears", "rooms/sender-hears-nothing")
-    assert {requirement for requirement, _ in told(run, Outcome.PASS)} == {"rooms/sender-hears-nothing"}
+    assert {requirement for requirement, _ in with_outcome(run, Outcome.PASS)} == {"rooms/sender-hears-nothing"}
     assert {v.reason for v in run.verdicts if v.outcome is Outcome.SKIPPED} == {
         "the target offers no account to play gamemaster, the game master of the first session; add "
         f"[actors.gamemaster] to {file}, and to the sessions it belongs to if those are ready-made"
@@ -410,12 +410,12 @@ def test_a_dialect_is_reported_once_and_the_rest_judged(tmp_path: Path, monkeypa
         monkeypatch.setenv("PEER_URL", url)
         run = judged(file)
     requests = {event.name for event in Catalogue.load().requests()}
-    assert told(run, Outcome.FAIL) == {("acks/success-shape", event) for event in requests} | {
+    assert with_outcome(run, Outcome.FAIL) == {("acks/success-shape", event) for event in requests} | {
         ("payloads/text", "join-session"),
         ("payloads/text", "leave-session"),
     }
-    assert told(run, Outcome.WARN) == {("names/kebab-case", None), ("broadcasts/catalogue-events-only", None)}
-    assert told(run, Outcome.UNJUDGED) == told(run, Outcome.ERROR) == set()
+    assert with_outcome(run, Outcome.WARN) == {("names/kebab-case", None), ("broadcasts/catalogue-events-only", None)}
+    assert with_outcome(run, Outcome.UNJUDGED) == with_outcome(run, Outcome.ERROR) == set()
     assert outcomes(run)[Outcome.PASS] > 400
     found = {(v.requirement, v.event): v.findings for v in run.verdicts}
     assert [f.got for f in found["names/kebab-case", None]] == ["joinSession", "leaveSession"]
@@ -427,11 +427,11 @@ def test_a_dialect_is_reported_once_and_the_rest_judged(tmp_path: Path, monkeypa
 
 
 @pytest.mark.usefixtures("node")
-def test_a_dialect_that_is_not_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dialect_that_the_file_does_not_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the section the server cannot even be joined, and a probe names the section."""
     (tmp_path / "dungeonlab-target.toml").write_text('[server]\nurl = "${PEER_URL}"\n', "utf-8")
     with peer("dialect.mjs") as url:
-        told = command("probe", "--timeout", "0.2", folder=tmp_path, PEER_URL=url)
-    assert told.returncode == 3
-    assert "✗ she joins the session: join-session was not answered" in told.stdout
-    assert "see [dialect.events]" in told.stdout
+        shown = command("probe", "--timeout", "0.2", folder=tmp_path, PEER_URL=url)
+    assert shown.returncode == 3
+    assert "✗ she joins the session: join-session was not answered" in shown.stdout
+    assert "see [dialect.events]" in shown.stdout

@@ -11,7 +11,7 @@ import pytest
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest in somebody's folder, without the plugins that are none of ours."""
+    """Run pytest in a user's folder, without other plugins than the suite's."""
     plugins = ("asyncio", "schemathesis", "hypothesispytest", "cacheprovider")
     command = [sys.executable, "-m", "pytest", *(word for name in plugins for word in ("-p", f"no:{name}"))]
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"}
@@ -31,48 +31,48 @@ def folder(reference_url: str, tmp_path: Path) -> Path:
 
 def test_a_file_that_is_named_is_the_suite(folder: Path, reference_url: str) -> None:
     """Each verdict is an item; what is not there is skipped, with the reason; the end says which server it was."""
-    told = run(folder, "dungeonlab-target.toml", "-k", "kebab or presence", "-rs")
-    assert told.returncode == 0, told.stdout
-    assert "2 passed, 3 skipped" in told.stdout
-    assert "the target offers no presence" in told.stdout
-    assert f"dungeonlab: judged {reference_url} (dungeonlab-target.toml)\n" in told.stdout
+    ended = run(folder, "dungeonlab-target.toml", "-k", "kebab or presence", "-rs")
+    assert ended.returncode == 0, ended.stdout
+    assert "2 passed, 3 skipped" in ended.stdout
+    assert "the target offers no presence" in ended.stdout
+    assert f"dungeonlab: judged {reference_url} (dungeonlab-target.toml)\n" in ended.stdout
 
 
 def test_a_file_that_lies_about_is_nothing(folder: Path) -> None:
     """A run of the project's own tests does not judge a server by accident."""
-    told = run(folder)
-    assert told.returncode == 0
-    assert "1 passed" in told.stdout
+    ended = run(folder)
+    assert ended.returncode == 0
+    assert "1 passed" in ended.stdout
 
 
 def test_a_file_by_option(folder: Path) -> None:
     """Beside `--pyargs`; a URL takes the place of the file's."""
-    told = run(
+    ended = run(
         folder, "--dungeonlab-target", "dungeonlab-target.toml", "--pyargs", "dungeonlab_conformance", "-k", "chat/"
     )
-    assert told.returncode == 0, told.stdout
-    assert "4 passed" in told.stdout
+    assert ended.returncode == 0, ended.stdout
+    assert "4 passed" in ended.stdout
     elsewhere = ("--dungeonlab-target", "dungeonlab-target.toml", "--dungeonlab-url", "http://127.0.0.1:9")
-    told = run(folder, *elsewhere, "--pyargs", "dungeonlab_conformance", "-k", "chat/")
-    assert told.returncode == 3
-    assert "http://127.0.0.1:9 cannot be reached" in told.stdout + told.stderr
+    ended = run(folder, *elsewhere, "--pyargs", "dungeonlab_conformance", "-k", "chat/")
+    assert ended.returncode == 3
+    assert "http://127.0.0.1:9 cannot be reached" in ended.stdout + ended.stderr
 
 
 def test_a_url_beside_a_file_takes_the_place_of_its_own(folder: Path) -> None:
     """Also where the file is named as what to collect; the file's own server is not judged then."""
-    told = run(folder, "dungeonlab-target.toml", "--dungeonlab-url", "http://127.0.0.1:9", "-k", "chat/")
-    assert told.returncode == 3, told.stdout
-    assert "http://127.0.0.1:9 cannot be reached" in told.stdout + told.stderr
+    ended = run(folder, "dungeonlab-target.toml", "--dungeonlab-url", "http://127.0.0.1:9", "-k", "chat/")
+    assert ended.returncode == 3, ended.stdout
+    assert "http://127.0.0.1:9 cannot be reached" in ended.stdout + ended.stderr
 
 
 def test_what_is_wrong_with_a_file_is_one_sentence(folder: Path) -> None:
     """With file and line, however the file was named."""
     with (folder / "dungeonlab-target.toml").open("a", encoding="utf-8") as file:
         file.write("prsence = true\n")
-    told = run(folder, "dungeonlab-target.toml")
-    assert told.returncode == 2
-    assert "dungeonlab-target.toml:5: unknown key 'prsence' in [capabilities]; did you mean 'presence'?" in told.stdout
-    assert "Traceback" not in told.stdout + told.stderr
-    told = run(folder, "--dungeonlab-target", "dungeonlab-target.toml", "--pyargs", "dungeonlab_conformance")
-    assert told.returncode == 4
-    assert told.stderr.startswith("ERROR: dungeonlab-target.toml:5: unknown key 'prsence'")
+    ended = run(folder, "dungeonlab-target.toml")
+    assert ended.returncode == 2
+    assert "dungeonlab-target.toml:5: unknown key 'prsence' in [capabilities]; did you mean 'presence'?" in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
+    ended = run(folder, "--dungeonlab-target", "dungeonlab-target.toml", "--pyargs", "dungeonlab_conformance")
+    assert ended.returncode == 4
+    assert ended.stderr.startswith("ERROR: dungeonlab-target.toml:5: unknown key 'prsence'")

@@ -63,8 +63,8 @@ def test_a_bare_url_has_our_http_side(tmp_path: Path) -> None:
     assert target.lanes is None
 
 
-def test_whoever_has_ways_of_their_own_has_only_those(tmp_path: Path) -> None:
-    """Every recipe of the file becomes steps, and nothing of ours is mixed in."""
+def test_a_file_with_recipes_has_only_those(tmp_path: Path) -> None:
+    """Every recipe of the file becomes steps, and none of the reference API is mixed in."""
     target = load_target(write(tmp_path, FULL))
     assert set(target.steps) == {"login", "session.open", "membership.add"}
     assert target.steps["login"] == (
@@ -168,9 +168,9 @@ def test_every_example_that_init_writes_fits(tmp_path: Path) -> None:
 def test_the_schema_is_one_and_can_be_exported(tmp_path: Path) -> None:
     """It is a JSON Schema, to standard output or into a file."""
     Draft202012Validator.check_schema(schema())
-    told = CliRunner().invoke(main, ["export", "target-schema"])
-    assert told.exit_code == 0
-    assert '"title": "dungeonlab-target.toml"' in told.output
+    result = CliRunner().invoke(main, ["export", "target-schema"])
+    assert result.exit_code == 0
+    assert '"title": "dungeonlab-target.toml"' in result.output
     file = tmp_path / "schema.json"
     assert CliRunner().invoke(main, ["export", "target-schema", str(file)]).exit_code == 0
-    assert file.read_text("utf-8") == told.output
+    assert file.read_text("utf-8") == result.output

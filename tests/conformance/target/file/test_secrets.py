@@ -31,8 +31,8 @@ class Talkative(Pipeline):
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
         request: web.Request = environ["aiohttp.request"]
-        told = f"{request.cookies.get(COOKIE)} {request.headers.get(HEADER)} {PASSWORD}"
-        self.known = {**getattr(self, "known", {}), connection: told}
+        result = f"{request.cookies.get(COOKIE)} {request.headers.get(HEADER)} {PASSWORD}"
+        self.known = {**getattr(self, "known", {}), connection: result}
         await super().on_connect(connection, environ)
 
     def refuse_connection(self, message: str) -> None:
@@ -46,8 +46,8 @@ class Talkative(Pipeline):
         await super().acknowledge(connection, name, envelope, where)
 
     async def send_to_others(self, emission: Emission, sender: str) -> None:
-        told = {**emission.payload, "debug": [self.known[sender]]}
-        await self.sockets.emit(emission.event, told, room=self.room(emission.session))
+        result = {**emission.payload, "debug": [self.known[sender]]}
+        await self.sockets.emit(emission.event, result, room=self.room(emission.session))
 
     def _check(self, reference: str | None, payload: Payload) -> None:
         """Send whatever it is."""
@@ -57,8 +57,8 @@ class Confused(HttpSide):
     """Refuses some things, and quotes what it was sent."""
 
     async def revoke(self, request: web.Request) -> web.Response:
-        told = f"{request.headers.get('Cookie')} {request.headers.get(HEADER)} {PASSWORD}"
-        return web.Response(status=500, text=told)
+        result = f"{request.headers.get('Cookie')} {request.headers.get(HEADER)} {PASSWORD}"
+        return web.Response(status=500, text=result)
 
     async def delete_session(self, request: web.Request) -> web.Response:
         return await self.revoke(request)

@@ -25,7 +25,7 @@ PAGE = '<html><head><meta name="token" content="from-meta"></head><form><input v
 async def echo(request: web.Request) -> web.Response:
     """Tell what was asked."""
     body = await request.text()
-    told = {
+    result = {
         "path": request.raw_path,
         "method": request.method,
         "body": body,
@@ -33,7 +33,7 @@ async def echo(request: web.Request) -> web.Response:
         "headers": {key: value for key, value in request.headers.items() if key.startswith("X-")},
         "list": [{"id": 7}],
     }
-    return web.json_response(told, headers={"X-Request-Id": "r-1"})
+    return web.json_response(result, headers={"X-Request-Id": "r-1"})
 
 
 async def page(_: web.Request) -> web.Response:
@@ -72,14 +72,12 @@ async def url() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def taken(
-    target: Target, *steps: HttpRequestStep, whoever: Identity | None = None, **known: str
-) -> dict[str, str]:
+async def taken(target: Target, *steps: HttpRequestStep, other: Identity | None = None, **known: str) -> dict[str, str]:
     """Take steps as somebody, and return what they captured."""
     target.steps = {"this": steps}
     runner = HttpRunner(target)
     try:
-        return await runner.carry_out("this", Identity("host", "1", {"sid": "host"}), known, whoever)
+        return await runner.carry_out("this", Identity("host", "1", {"sid": "host"}), known, other)
     finally:
         await runner.close()
 
@@ -93,16 +91,16 @@ async def test_variables_go_into_path_body_and_headers(url: str) -> None:
         headers={"X-Who": "{member}"},
         capture={"path": "/path", "body": "/body", "who": "/headers/X-Who", "method": "/method"},
     )
-    told = await taken(Target(url), step, session="a/b c", member="m-1", label="run")
-    assert told["path"] == "/echo/a%2Fb%20c/x"
-    assert told["body"] == '{"a": ["m-1", 5], "b": "{run}"}'
-    assert told["who"] == "m-1"
-    assert told["method"] == "PUT"
+    result = await taken(Target(url), step, session="a/b c", member="m-1", label="run")
+    assert result["path"] == "/echo/a%2Fb%20c/x"
+    assert result["body"] == '{"a": ["m-1", 5], "b": "{run}"}'
+    assert result["who"] == "m-1"
+    assert result["method"] == "PUT"
 
 
 async def test_what_one_step_captures_the_next_one_knows(url: str) -> None:
     """From a form, a meta tag, a header, a cookie, and an element of a list."""
-    told = await taken(
+    result = await taken(
         Target(url),
         HttpRequestStep("GET", "/page", capture={"a": "input:csrf", "b": "input:token", "c": "cookie:xsrf"}),
         HttpRequestStep(
@@ -110,14 +108,14 @@ async def test_what_one_step_captures_the_next_one_knows(url: str) -> None:
         ),
         HttpRequestStep("GET", "/echo/{d}", capture={"path": "/path", "e": "/list/0/id"}),
     )
-    assert told["body"] == "all=from-form+from-meta+from-cookie"
-    assert told["path"] == "/echo/r-1"
-    assert told["e"] == "7"
+    assert result["body"] == "all=from-form+from-meta+from-cookie"
+    assert result["path"] == "/echo/r-1"
+    assert result["e"] == "7"
 
 
 async def test_a_captured_number_stays_one_where_it_stands_alone(url: str) -> None:
     """In JSON; in a path, a form, a header or beside other text it is text."""
-    told = await taken(
+    result = await taken(
         Target(url),
         HttpRequestStep("POST", "/echo/", capture={"id": "/list/0/id"}),
         HttpRequestStep(
@@ -135,7 +133,7 @@ async def test_a_captured_number_stays_one_where_it_stands_alone(url: str) -> No
             capture={"c": "/body", "d": "/headers/X-Id"},
         ),
     )
-    assert told == {"id": "7", "a": '[7, "n-7"]', "b": "/echo/7", "c": "id=7", "d": "7"}
+    assert result == {"id": "7", "a": '[7, "n-7"]', "b": "/echo/7", "c": "id=7", "d": "7"}
 
 
 async def test_a_secure_cookie_comes_back_over_plain_http(url: str) -> None:
@@ -150,33 +148,33 @@ async def test_a_secure_cookie_comes_back_over_plain_http(url: str) -> None:
 async def test_a_step_of_a_member_is_theirs(url: str) -> None:
     """It goes out with the member's cookies, the others with the host's."""
     member = Identity("alice", "2", {"sid": "member"}, {"username": "alice"})
-    told = await taken(
+    result = await taken(
         Target(url),
         HttpRequestStep("POST", "/echo/", capture={"host": "/cookies/sid"}),
         HttpRequestStep("POST", "/echo/{username}", capture={"theirs": "/cookies/sid", "path": "/path"}, by="member"),
-        whoever=member,
+        other=member,
     )
-    assert told == {"host": "host", "theirs": "member", "path": "/echo/alice"}
+    assert result == {"host": "host", "theirs": "member", "path": "/echo/alice"}
 
 
 async def test_a_csrf_cookie_is_fetched_and_sent_back(url: str) -> None:
     """With what changes something, and not with what only asks."""
     target = Target(url, csrf=Csrf("xsrf", "X-Xsrf", "/page"))
-    told = await taken(target, HttpRequestStep("POST", "/echo/", capture={"sent": "/headers/X-Xsrf"}))
-    assert told["sent"] == "from-cookie"
+    result = await taken(target, HttpRequestStep("POST", "/echo/", capture={"sent": "/headers/X-Xsrf"}))
+    assert result["sent"] == "from-cookie"
     with pytest.raises(StepRefused, match="nothing at /headers/X-Xsrf"):
         await taken(target, HttpRequestStep("GET", "/echo/", capture={"sent": "/headers/X-Xsrf"}))
 
 
 async def test_headers_of_the_file_go_everywhere(url: str) -> None:
     """With each step."""
-    told = await taken(
+    result = await taken(
         Target(url, headers={"X-Run": "5"}), HttpRequestStep("GET", "/echo/", capture={"run": "/headers/X-Run"})
     )
-    assert told["run"] == "5"
+    assert result["run"] == "5"
 
 
-async def test_another_answer_is_told_without_what_is_secret(url: str) -> None:
+async def test_another_answer_is_reported_without_what_is_secret(url: str) -> None:
     """Status and text, but for the password that the server sent back."""
     target = Target(url)
     target.secrets.add("hunter2/secret")
