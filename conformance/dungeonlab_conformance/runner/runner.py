@@ -120,8 +120,9 @@ class Runner:
                 await Schedule(target, self._pace, self.pools, self.watch, self._on).play(self.chosen)
             finally:
                 watching.cancel()
-        if self.watch.up:
-            await asyncio.sleep(self.pools.rest() if self._pace.spare else target.limits.sweep)
+        if self.watch.up:  # where no scene was observed by itself, the run is
+            observed = self._pace.spare and any(scene.check.observe_after for scene in self.chosen)
+            await asyncio.sleep(self.pools.rest() if observed else target.limits.sweep)
 
     async def _first_accounts(self) -> None:
         """Make the first lane's accounts, where they are made, before there are more lanes: there may be a limit."""

@@ -23,7 +23,7 @@ from dungeonlab_conformance.runner.selection import Scene, Selection, scenes
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
-from dungeonlab_spec import Catalogue
+from dungeonlab_spec import Catalogue, Event
 
 ECHO = "rooms/sender-hears-nothing"
 
@@ -84,7 +84,7 @@ def test_a_selection_combines_its_conditions() -> None:
 
 
 def scripted(raised: Exception | None) -> Scene:
-    """Return a scene that judges one requirement by raising what it is told to."""
+    """Return a scene that judges one requirement, and raises what is given."""
 
     async def a_scripted_scene(_: Stage) -> None:
         if raised:
@@ -101,7 +101,7 @@ def scripted(raised: Exception | None) -> Scene:
         (Broken("this", "that"), Outcome.FAIL, 1),
         (Unjudged("too slow"), Outcome.UNJUDGED, 3),
         (Missing("revoke"), Outcome.SKIPPED, 3),
-        (RuntimeError("a slip of ours"), Outcome.ERROR, 4),
+        (RuntimeError("a slip"), Outcome.ERROR, 4),
         (TargetFault("login refused"), Outcome.UNJUDGED, 3),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
@@ -205,3 +205,18 @@ def test_playing_again_keeps_nothing_of_the_run_before(reference_url: str, monke
     for _ in range(3):
         play.play(Target(reference_url, limits=Limits(2.0)), chosen("names"))
         assert len(runners) <= 1
+
+
+async def test_a_run_without_observed_scenes_is_observed_as_a_whole() -> None:
+    """What comes late is found with any selection, even if none of its scenes is observed by itself."""
+
+    async def someone_looks_on(stage: Stage, _: Event) -> None:
+        alice, _ = await stage.joined("alice", "bob")
+        await stage.connected("mallory")
+        await alice.send(await stage.request(Catalogue.load()["chat-message"]))
+
+    check = Check("someone_looks_on", ("rooms/outsider-hears-nothing",), someone_looks_on, "", True)
+    event = Catalogue.load()["chat-message"]
+    with served("LeaksAfter300Milliseconds") as url:
+        run = await Runner(Target(url), [Scene(check, event, frozenset(check.requirements))]).play()
+    assert [v.outcome for v in run.verdicts] == [Outcome.FAIL]
