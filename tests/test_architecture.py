@@ -25,7 +25,7 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def modules_in(folder: Path) -> bool:
-    """Whether a folder, or one below it, holds a module of ours."""
+    """Whether a folder, or one below it, holds a module of the project's."""
     return any("node_modules" not in file.parts and ".venv" not in file.parts for file in folder.rglob("*.py"))
 
 

@@ -9,8 +9,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 
 # What to say instead: users who, even if, sent or reported, record or attribute, compare with, the project's, ...
@@ -29,55 +27,18 @@ UNWANTED = (
 )
 WORD = re.compile(rf"(?<![^\W_])({'|'.join(UNWANTED)})(?![^\W_])", re.IGNORECASE)  # `_` separates words, too
 
-CLEAN = (  # what may hold none of them: folders and files
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "README.md",
-    "SECURITY.md",
-    "conformance/dungeonlab_conformance/checks",
-    "conformance/dungeonlab_conformance/cli",
-    "conformance/dungeonlab_conformance/clients",
-    "conformance/dungeonlab_conformance/invariants",
-    "conformance/dungeonlab_conformance/payloads",
-    "conformance/dungeonlab_conformance/stage",
-    "conformance/dungeonlab_conformance/target",
-    "conformance/dungeonlab_conformance/text",
-    "docs/ci.md",
-    "docs/events.md",
-    "docs/fuzz.md",
-    "docs/known-failures.md",
-    "docs/measured",
-    "docs/reading-a-report.md",
-    "docs/reference-server.md",
-    "docs/release-checklist.md",
-    "docs/requirements.md",
-    "docs/seed-coverage.md",
-    "docs/target-file.md",
-    "docs/ten-minutes.md",
-    "examples",
-    "reference_server",
-    "spec",
-    "tests/conformance/checks",
-    "tests/conformance/clients",
-    "tests/conformance/invariants",
-    "tests/conformance/payloads",
-    "tests/conformance/stage",
-    "tests/conformance/target",
-    "tests/conformance/text",
-    "tests/false_alarms",
-    "tests/reference_server",
-    "tools",
-)
-KEPT = ("docs/decisions.md", "tests/test_language.py")
+KEPT = {
+    "docs/decisions.md",
+    "mkdocs.yml",  # the theme's names of icons
+    "tests/conformance/report/broken.json",  # a result of an earlier version
+    "tests/test_language.py",
+}
 TEXTS = {".py", ".md", ".json", ".toml", ".ini", ".yml", ".yaml", ".mjs", ".jinja", ".html", ".css", ".txt"}
 
 
-def files(place: str) -> list[Path]:
-    """Return the texts of the project in a folder, or the one file of that name."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--", place], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+def files() -> list[Path]:
+    """Return the texts of the project, but for those that keep their words."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     return [ROOT / name for name in listed.stdout.split("\0") if Path(name).suffix in TEXTS and name not in KEPT]
 
 
@@ -93,9 +54,8 @@ def findings(path: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("place", CLEAN)
-def test_no_unwanted_word_occurs(place: str) -> None:
+def test_no_unwanted_word_occurs() -> None:
     """Each line that holds one is named."""
-    found = files(place)
-    assert found, place
+    found = files()
+    assert len(found) > 300
     assert [line for file in found for line in findings(file)] == []

@@ -47,7 +47,7 @@ def imported(file: Path) -> set[str]:
 
 @pytest.mark.parametrize("folder", ROOMS)
 def test_a_room_imports_only_what_it_may(folder: str) -> None:
-    """The spec imports nothing of ours; judge and server import the spec and never each other."""
+    """The spec imports nothing of the project's; judge and server import the spec and never each other."""
     package = ROOMS[folder]
     files = sorted((ROOT / folder / package).rglob("*.py"))
     assert files
@@ -194,7 +194,7 @@ def test_no_check_sleeps() -> None:
 
 
 def test_no_check_mentions_the_reference_server() -> None:
-    """A check knows the protocol, not one implementation of it: no cookie name, no HTTP path of ours."""
+    """A check knows the protocol, not one implementation of it: no cookie name, no HTTP path of the project's."""
     for file in (ROOT / "conformance/dungeonlab_conformance/checks").glob("*.py"):
         text = file.read_text("utf-8")
         assert "/api/" not in text, file
@@ -208,18 +208,18 @@ def test_help_needs_no_network_library() -> None:
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "print(sorted({'socketio', 'aiohttp', 'jsonschema', 'rich', 'jinja2'} & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.splitlines()[-1] == "[]"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_run_imports_only_what_it_uses() -> None:
     """Neither what reads target files, nor what validates with explanations, nor the HTTP library of another client."""
     code = (
         "import os, sys\nfrom dungeonlab_conformance import __main__ as installed\n"
-        "def told(code):\n"
+        "def reported(code):\n"
         "    print({'requests', 'urllib3', 'pydantic', 'jsonschema', 'jinja2', 'hypothesis'} & set(sys.modules))\n"
         "    sys.stdout.flush()\n    end(code)\n"
-        "end, os._exit = os._exit, told\n"
+        "end, os._exit = os._exit, reported\n"
         "sys.argv[1:] = ['run', '-q', '--only', 'connect/websocket']\ninstalled.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

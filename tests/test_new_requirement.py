@@ -64,7 +64,7 @@ def test_it_is_documented(tree: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_contributors_are_told_of_it() -> None:
+def test_contributors_are_led_to_it() -> None:
     """CONTRIBUTING names the patch, and what to run after it."""
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     assert f"git apply examples/{PATCH.name}" in text

@@ -97,16 +97,16 @@ def test_every_command_on_the_page(tmp_path: Path, port: int, suite: str) -> Non
     example = checkout / "examples" / "tavern" / ".github" / "workflows" / "conformance.yml"
     example.write_text(example.read_text("utf-8").replace("4000", str(port)), "utf-8")
     page = list(steps(PAGE.read_text("utf-8").replace("4000", str(port))))
-    told = typed(page, checkout, port)
+    result = typed(page, checkout, port)
     begins = 0
-    for found in re.finditer(r"^@@@ (\d+) (\d+)$", told, re.MULTILINE):
-        step, said = page[int(found[1])], told[begins : found.start()]
+    for found in re.finditer(r"^@@@ (\d+) (\d+)$", result, re.MULTILINE):
+        step, said = page[int(found[1])], result[begins : found.start()]
         begins = found.end()
         assert int(found[2]) == step.ends, f"{step.commands}\n{said}"
         for line in step.prints:
             assert re.search(".*".join(map(re.escape, line.split("…"))), said), f"{step.commands}\n{line}\n\n{said}"
         assert "open-sesame" not in said
-    assert told.count("@@@") == len([step for step in page if step.commands])
+    assert result.count("@@@") == len([step for step in page if step.commands])
     own = checkout / "my-server"
     assert (own / "report.html").stat().st_size > 10_000
     [workflow] = (own / ".github" / "workflows").glob("*.yml")

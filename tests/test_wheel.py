@@ -88,11 +88,11 @@ def test_every_document_that_a_message_names_is_there() -> None:
 
 def test_an_installation_has_the_documents(wheel: Path) -> None:
     """The list, and each document of it, comes out of the installation and not out of the checkout."""
-    told = installed(wheel, "docs")
-    assert told.returncode == 0, told.stderr
-    assert str(wheel) in told.stdout
-    assert str(ROOT) not in told.stdout
-    names = [line.split()[0] for line in told.stdout.split("\n\n")[0].splitlines()]
+    result = installed(wheel, "docs")
+    assert result.returncode == 0, result.stderr
+    assert str(wheel) in result.stdout
+    assert str(ROOT) not in result.stdout
+    names = [line.split()[0] for line in result.stdout.split("\n\n")[0].splitlines()]
     assert names == list(documents())
     assert installed(wheel, "docs", "protocol").stdout == (ROOT / "spec" / "protocol.md").read_text("utf-8")
     wrong = installed(wheel, "docs", "protocoll")
@@ -101,8 +101,8 @@ def test_an_installation_has_the_documents(wheel: Path) -> None:
 
 def test_an_installation_explains_where_its_rules_stand(wheel: Path) -> None:
     """`explain` names a command that prints the section."""
-    told = installed(wheel, "explain", "rooms/sender-hears-nothing")
-    assert "section   5 of the protocol: dungeonlab-conformance docs protocol" in told.stdout
+    result = installed(wheel, "explain", "rooms/sender-hears-nothing")
+    assert "section   5 of the protocol: dungeonlab-conformance docs protocol" in result.stdout
 
 
 def test_links_among_the_installed_documents_lead_somewhere(wheel: Path) -> None:
@@ -127,7 +127,7 @@ def test_links_on_the_package_page_lead_out_of_it(metadata: Message) -> None:
 
 
 def test_the_repository_has_one_address() -> None:
-    """Guides, examples and package data name the same, so that whoever keeps the suite changes one word everywhere."""
+    """Guides, examples and package data name the same, so that a maintainer changes one word everywhere."""
     urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
     owner = urls["Repository"].removeprefix("https://github.com/")
     files = [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "mkdocs.yml"]
@@ -163,7 +163,7 @@ def test_a_source_distribution_has_all_that_its_tests_need(tmp_path: Path) -> No
         "-k",
         "not every_command and not workflow_of",
     ]
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", *chosen],
         cwd=source,
         env=environment,
@@ -172,4 +172,4 @@ def test_a_source_distribution_has_all_that_its_tests_need(tmp_path: Path) -> No
         check=False,
         timeout=300,
     )
-    assert told.returncode == 0, told.stdout + told.stderr
+    assert result.returncode == 0, result.stdout + result.stderr

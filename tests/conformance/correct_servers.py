@@ -16,8 +16,8 @@ class WritesIntegersWithAPoint(Pipeline):
         await super().acknowledge(connection, name, _with_points(envelope), where)
 
     async def send_to_others(self, emission: Emission, sender: str) -> None:
-        told = Emission(emission.event, emission.session, _with_points(emission.payload))
-        await super().send_to_others(told, sender)
+        result = Emission(emission.event, emission.session, _with_points(emission.payload))
+        await super().send_to_others(result, sender)
 
 
 def _with_points(value: Any) -> Any:
@@ -29,7 +29,7 @@ def _with_points(value: Any) -> Any:
 
 
 class DisconnectsTheRemoved(Pipeline):
-    """Whoever's membership ends is told, and disconnected."""
+    """A user whose membership ends is notified, and disconnected."""
 
     async def remove_from_room(self, connection: str, reason: str) -> None:
         await super().remove_from_room(connection, reason)
@@ -58,7 +58,7 @@ class RefusesWithoutNames(Pipeline):
 
 
 class DisconnectsWhomeverItRefuses(Pipeline):
-    """Whoever sends what is refused is answered, with or without a callback, and disconnected."""
+    """Anyone who sends what is refused is answered, with or without a callback, and disconnected."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, envelope, where)

@@ -32,7 +32,7 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
 def over_websocket(*frames: str | bytes, opening: str | bytes = OPEN, entered: str | bytes = ENTERED) -> Handler:
     """Return a handler that lets a WebSocket in, sends frames when the first event comes, and then answers nothing.
 
-    An event is answered in shape once all frames are sent, so that whoever asks knows that they have arrived.
+    An event is answered in shape once all frames are sent, so that anyone who asks knows that they have arrived.
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:

@@ -64,7 +64,7 @@ def filled(template: str, known: dict[str, str]) -> str:
     return re.sub(r"\$\{\{ (.+?) \}\}", lambda found: known[found[1]], template)
 
 
-def test_a_broken_server_fails_the_step_and_is_told_in_its_outputs(judged: Any, echoing: str) -> None:
+def test_a_broken_server_fails_the_step_and_is_reported_in_its_outputs(judged: Any, echoing: str) -> None:
     """Result, counts and the paths of reports that are there; an annotation among what is printed."""
     code, outputs, said = judged(url=echoing, only="connect/websocket\nrooms/sender-hears-nothing", timeout="0.3")
     assert code == 1, said
@@ -164,7 +164,7 @@ def test_what_the_action_uses_is_pinned() -> None:
 
 
 def test_every_output_is_set_by_a_step(judged: Any, echoing: str) -> None:
-    """Whoever names one in a workflow gets a value."""
+    """Anyone who names one in a workflow gets a value."""
     _, outputs, _ = judged(url=echoing, only="connect/websocket")
     named = {re.search(r"outputs\.([\w-]+)", row["value"])[1] for row in ACTION["outputs"].values()}  # type: ignore[index]
     assert named == set(ACTION["outputs"])

@@ -25,7 +25,7 @@ SERVERS = {
         Variant(pipeline=DisconnectsTheRemoved),
         ("authorization/checked-on-every-operation", "authorization/removed-member-hears-nothing", "presence"),
     ),
-    "whoever is refused is disconnected at once, without a callback too": (
+    "anyone who is refused is disconnected at once, without a callback too": (
         Variant(pipeline=DisconnectsWhomeverItRefuses),
         (
             "connect/readable-packets",

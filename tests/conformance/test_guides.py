@@ -31,7 +31,7 @@ def blocks(guide: str, language: str) -> list[str]:
 
 
 def commands() -> list[list[str]]:
-    """Return every command of ours that a guide shows, in blocks and in running text."""
+    """Return every command of the project's that a guide shows, in blocks and in running text."""
     texts = [(DOCS / guide).read_text("utf-8").replace("\n      --", " --") for guide in GUIDES]
     found = [
         m[0]
@@ -43,7 +43,7 @@ def commands() -> list[list[str]]:
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_has_the_options_it_is_shown_with(words: list[str]) -> None:
-    """Whoever copies a line does not meet a usage error."""
+    """Anyone who copies a line does not meet a usage error."""
     group: click.Command = main
     for word in words[1:]:
         if isinstance(group, click.Group):

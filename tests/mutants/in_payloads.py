@@ -196,7 +196,7 @@ class StoresNullForAbsent(Lenient):
     """An update may set a property to null, which is stored and broadcast like that."""
 
     def lets_pass(self, event: Event, payload: Any) -> bool:
-        return event.name == "token:update" and "imageUrl" in _told_null(payload)
+        return event.name == "token:update" and "imageUrl" in _null_properties(payload)
 
 
 @faulty("payloads/wrong-type")
@@ -291,7 +291,7 @@ def _get(payload: Any, *path: str) -> Any:
     return payload
 
 
-def _told_null(payload: Payload) -> list[str]:
+def _null_properties(payload: Payload) -> list[str]:
     updates = payload.get("updates")
     return [key for key, value in updates.items() if value is None] if isinstance(updates, dict) else []
 

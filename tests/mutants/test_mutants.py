@@ -81,7 +81,7 @@ def test_a_faulty_server_says_what_it_breaks(stated: str) -> None:
     assert all(reason for reason in fault.also.values())
 
 
-def test_faults_share_a_server_only_if_they_are_told_apart() -> None:
+def test_faults_share_a_server_only_if_they_can_be_distinguished() -> None:
     """Each is judged once; those of one server break different requirements, in different methods of it."""
     groups = combine(ALL.values())
     assert sorted(name for group in groups for name in members(group)) == list(ALL)

@@ -129,7 +129,7 @@ def test_session_events_name_their_session() -> None:
 
 
 def test_the_catalogue_is_read_only() -> None:
-    """Whoever loads the catalogue shares it, and cannot change it."""
+    """Anyone who loads the catalogue shares it, and cannot change it."""
     assert Catalogue.load() is CATALOGUE
     with pytest.raises(TypeError):
         CATALOGUE.events["x"] = CATALOGUE["error"]  # type: ignore[index]

@@ -28,9 +28,9 @@ def operations() -> dict[tuple[str, str], Any]:
 def test_each_row_of_the_prose_is_described_and_no_more() -> None:
     """Method, path and the status of success are the same in both."""
     rows = re.findall(r"^\| `([A-Z]+) (/\S+)` \| (\d+) \|", PROSE, re.MULTILINE)
-    told = {(method, re.sub(r"{\w+}", "{}", path)): status for method, path, status in rows}
+    output = {(method, re.sub(r"{\w+}", "{}", path)): status for method, path, status in rows}
     described = {key: min(operation["responses"]) for key, operation in operations().items()}
-    assert told == described
+    assert output == described
     assert len(rows) == 11
 
 
@@ -58,7 +58,7 @@ def test_a_user_is_the_same_on_both_sides() -> None:
     assert plain(ours["User"]) == plain(resolve("direct.json#/$defs/User")[0])
 
 
-def test_whoever_is_not_asked_for_a_cookie_needs_none() -> None:
+def test_anyone_who_is_not_asked_for_a_cookie_needs_none() -> None:
     """Each operation may answer 401, but for registering and the sign of life; each that needs no login says so."""
     for (method, path), operation in operations().items():
         needs = operation.get("security") != []

@@ -32,5 +32,5 @@ def test_loading_the_catalogue_needs_no_validator() -> None:
     """Reading the catalogue is quick: no validator is imported for it, and nothing with a network."""
     heavy = "{'jsonschema', 'jsonschema_rs', 'socketio', 'aiohttp'}"
     code = f"import sys, dungeonlab_spec as spec; spec.Catalogue.load(); print({heavy} & set(sys.modules))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "set()"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"

@@ -12,13 +12,13 @@ from tests.spec.payloads import FORBIDDING, payloads
 
 from dungeonlab_spec.catalogue import schemas
 
-# Constraints that another one implies: they are there for whoever reads the schema, or generates from it.
+# Constraints that another one implies: they are there for anyone who reads the schema, or generates from it.
 IMPLIED = {
     ("chat.json", "Message", "minLength"): "a text that is not blank is not empty",
     ("identifiers.json", "Identifier", "minLength"): "the pattern asks for one character at least",
     ("identifiers.json", "ErrorCode", "type"): "every code is a text",
 }
-NAME = "identifiers.json#/$defs/EventName"  # in no payload; read by whoever looks at events
+NAME = "identifiers.json#/$defs/EventName"  # in no payload; read by anyone who looks at events
 NO_NAMES = (5, "joinSession", "join_session", "token:", "a:b:c", "")
 
 BASE = "https://mutations.invalid/"

@@ -41,12 +41,12 @@ def test_the_prose_names_no_requirement_that_is_none() -> None:
     assert set(IN_CODE_FONT.findall(PROSE)) <= CATALOGUE.requirements.keys()
 
 
-def test_every_event_is_told() -> None:
+def test_every_event_is_reported() -> None:
     """No event of the catalogue is missing from the prose."""
     assert not [event.name for event in CATALOGUE if f"`{event.name}`" not in PROSE]
 
 
-def test_every_code_is_told() -> None:
+def test_every_code_is_reported() -> None:
     """No error code is missing from the section on errors."""
     codes = schemas()["identifiers.json"]["$defs"]["ErrorCode"]["enum"]
     assert not [code for code in codes if f"| `{code}` |" not in sections()["7"]]

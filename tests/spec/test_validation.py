@@ -71,14 +71,14 @@ def test_a_violation_says_where_what_and_instead(
     """Each kind of violation names the JSON path, what was expected there, and what came."""
     payload = changed(event, direction, path.replace("[", ".").replace("]", ""), value)
     (violation,) = validate(event, payload, direction)
-    told = "data.errors" if path == "data.valid" else path
-    assert violation.path == f"$.{told}"
+    result = "data.errors" if path == "data.valid" else path
+    assert violation.path == f"$.{result}"
     assert expected in violation.expected
     assert got in violation.got
-    assert str(violation) == f"$.{told}: expected {violation.expected}, got {violation.got}"
+    assert str(violation) == f"$.{result}: expected {violation.expected}, got {violation.got}"
 
 
-def test_all_violations_are_told() -> None:
+def test_all_violations_are_reported() -> None:
     """Two faults give two violations, in order of their paths."""
     payload = changed("token:create", "request", "token.name")
     payload["encounterId"] = 7
@@ -96,9 +96,9 @@ def test_a_long_value_is_cut_short() -> None:
 def test_each_invalid_example_is_explained(payload: Payload) -> None:
     """No refusal falls back on naming the schema alone."""
     for name, example in payload.invalid().items():
-        told = violations(payload.reference, example)
-        assert told, name
-        assert all(isinstance(v, Violation) and "valid against" not in v.expected for v in told), name
+        result = violations(payload.reference, example)
+        assert result, name
+        assert all(isinstance(v, Violation) and "valid against" not in v.expected for v in result), name
 
 
 def test_a_failure_is_held_against_the_failure_envelope() -> None:
@@ -147,25 +147,25 @@ odd = pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize("event", ["token:create", "chat-message", "get-user-data"])
 def test_a_payload_that_is_not_json_is_refused(event: str, kind: str) -> None:
     """What JSON cannot hold is refused with a reason that can be printed; nothing is raised."""
-    told = validate(event, ODD[kind](), "request")
-    assert told
-    assert "\n".join(map(str, told)).encode()
+    result = validate(event, ODD[kind](), "request")
+    assert result
+    assert "\n".join(map(str, result)).encode()
 
 
 @odd
 def test_not_even_free_data_may_hold_what_is_not_json(kind: str) -> None:
     """The schema leaves a token's data free, and still it must be JSON: it is stored and sent to others."""
-    told = validate("token:create", changed("token:create", "request", "token.data", {"x": ODD[kind]()}), "request")
-    assert told
-    assert "\n".join(map(str, told)).encode()
+    result = validate("token:create", changed("token:create", "request", "token.data", {"x": ODD[kind]()}), "request")
+    assert result
+    assert "\n".join(map(str, result)).encode()
 
 
 @odd
 def test_an_odd_value_in_place_of_a_typed_one_is_refused(kind: str) -> None:
     """The same values are refused where the schema does look."""
-    told = validate("token:create", changed("token:create", "request", "token.name", ODD[kind]()), "request")
-    assert told
-    assert all(v.path.startswith("$.token.name") for v in told)
+    result = validate("token:create", changed("token:create", "request", "token.name", ODD[kind]()), "request")
+    assert result
+    assert all(v.path.startswith("$.token.name") for v in result)
 
 
 def test_what_is_deep_yet_sound_is_accepted() -> None:
@@ -213,8 +213,8 @@ def test_an_integer_of_ten_thousand_digits_is_judged(number: int) -> None:
     (violation,) = validate("token:create", changed("token:create", "request", "token.name", number), "request")
     assert violation.expected == "type string"
     assert len(violation.got) < 250
-    told = validate("token:create", changed("token:create", "request", "token.position.x", number), "request")
-    assert [v.expected for v in told] == ([] if number > 0 else ["at least 0"])
+    result = validate("token:create", changed("token:create", "request", "token.position.x", number), "request")
+    assert [v.expected for v in result] == ([] if number > 0 else ["at least 0"])
 
 
 def test_a_list_of_many_kinds_is_judged_fast() -> None:
@@ -223,7 +223,7 @@ def test_a_list_of_many_kinds_is_judged_fast() -> None:
     assert 1 <= len(validate("join-session", payload, "ack")) <= 50
 
 
-def test_a_fault_beyond_what_is_explained_is_told() -> None:
+def test_a_fault_beyond_what_is_explained_is_reported() -> None:
     """The ten-thousandth item of a list is wrong; that is a violation as well, where it is."""
     payload = changed("join-session", "ack", "data.participantIds", [*(f"u{i}" for i in range(10_000)), 5])
     (violation,) = validate("join-session", payload, "ack")
@@ -251,7 +251,7 @@ def test_an_unknown_event_is_a_key_error() -> None:
 
 
 def test_a_direction_an_event_does_not_travel_in_is_a_lookup_error() -> None:
-    """`error` is never acknowledged, `join-session` never told to others."""
+    """`error` is never acknowledged, `join-session` never sent to others."""
     with pytest.raises(LookupError, match="error has no ack"):
         validate("error", {}, "ack")
     with pytest.raises(LookupError, match="join-session has no emission"):

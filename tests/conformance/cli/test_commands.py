@@ -154,7 +154,7 @@ def test_report_draws_no_badge(result: Path, tmp_path: Path) -> None:
 
 
 def test_a_hostile_result_does_no_harm_to_a_terminal(tmp_path: Path) -> None:
-    """No escape sequence of the server's reaches it, and no markup of ours is taken from its words."""
+    """No escape sequence of the server's reaches it, and no markup of the project's is taken from its words."""
     run = nasty_run()
     run.verdicts = [v for v in run.verdicts if not v.requirement.startswith("made-up")]  # no id a result may have
     write(run, tmp_path / "r.json")

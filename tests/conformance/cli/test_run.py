@@ -215,7 +215,7 @@ def test_every_report_is_written(echoing: str, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "r.badge").read_text())["message"] == "1 of 1 broken"
 
 
-def test_a_report_that_cannot_be_written_is_told(reference_url: str) -> None:
+def test_a_report_that_cannot_be_written_is_reported(reference_url: str) -> None:
     """The run is not lost: it is printed, then a sentence says what is missing, and the end is not a good one."""
     done = command("run", reference_url, *QUICK, "--json", "/dev/full")
     assert done.returncode == 2
@@ -299,7 +299,7 @@ def on_a_terminal(args: list[str], env: dict[str, str]) -> str:
     return shown.decode()
 
 
-def test_github_is_told_by_itself(echoing: str, tmp_path: Path) -> None:
+def test_a_run_on_github_is_reported_there_unasked(echoing: str, tmp_path: Path) -> None:
     """Where Actions says that it is Actions: an annotation and a job summary, without any option."""
     summary = tmp_path / "summary.md"
     done = command("run", echoing, *ECHO, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))

@@ -1,4 +1,4 @@
-"""What is printed: nothing in it is a workflow command, and whoever does not read to the end breaks nothing."""
+"""What is printed: nothing in it is a workflow command, and anyone who does not read to the end breaks nothing."""
 
 from __future__ import annotations
 

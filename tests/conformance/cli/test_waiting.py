@@ -52,7 +52,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
 
 @pytest.mark.parametrize("words", [("run", "--only", "chat", "--quiet"), ("probe",)], ids=["run", "probe"])
 def test_a_server_that_comes_up_is_judged(words: tuple[str, ...]) -> None:
-    """Each reason is told on standard error; the exit code is that of the run."""
+    """Each reason is reported on standard error; the exit code is that of the run."""
     port = unused_port()
     with started(*words, "--wait", 60, f"http://127.0.0.1:{port}") as process:
         assert "waiting up to 60 s: " in read_until(process, "Connection refused")

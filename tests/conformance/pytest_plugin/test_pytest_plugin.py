@@ -59,8 +59,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_selection_passes(folder: Path, reference_url: str) -> None:
     """`-k` picks verdicts by area and event; JUnit XML names requirement, level and outcome."""
-    told = run(folder, reference_url, "-k", SOME, "--junit-xml", "found.xml")
-    assert told.returncode == 0, told.stdout
+    result = run(folder, reference_url, "-k", SOME, "--junit-xml", "found.xml")
+    assert result.returncode == 0, result.stdout
     cases = ElementTree.parse(folder / "found.xml").findall(".//testcase")
     assert len(cases) == 8
     assert {case.get("classname") for case in cases} == {"dungeonlab_conformance"}
@@ -71,13 +71,13 @@ def test_a_selection_passes(folder: Path, reference_url: str) -> None:
 def test_a_broken_requirement_fails_with_its_transcript(folder: Path) -> None:
     """The failure tells what the command line tells, and `-x` stops there; our stack is never shown."""
     with served("EchoesToTheSender") as url:
-        told = run(folder, url, "-x", "-k", "sender-hears-nothing")
-    assert told.returncode == 1, told.stdout
-    assert "A broadcast MUST NOT reach the connection that caused it." in told.stdout
-    assert "transcript of the_sender_hears_nothing[chat-message]" in told.stdout
-    assert "1 failed" in told.stdout
-    assert "Traceback" not in told.stdout
-    assert "pytest_plugin.py" not in told.stdout
+        result = run(folder, url, "-x", "-k", "sender-hears-nothing")
+    assert result.returncode == 1, result.stdout
+    assert "A broadcast MUST NOT reach the connection that caused it." in result.stdout
+    assert "transcript of the_sender_hears_nothing[chat-message]" in result.stdout
+    assert "1 failed" in result.stdout
+    assert "Traceback" not in result.stdout
+    assert "pytest_plugin.py" not in result.stdout
 
 
 KNOWN = """
@@ -107,39 +107,39 @@ def test_a_list_that_cannot_be_read_is_wrong_usage(folder: Path, text: str | Non
     """Pytest's own exit code for that, and one sentence, before anything is judged."""
     if text is not None:
         (folder / "known.toml").write_text(text, "utf-8")
-    told = run(folder, "http://127.0.0.1:1", "--dungeonlab-known-failures", "known.toml")
-    assert told.returncode == 4
-    assert said in told.stderr
+    result = run(folder, "http://127.0.0.1:1", "--dungeonlab-known-failures", "known.toml")
+    assert result.returncode == 4
+    assert said in result.stderr
 
 
 def test_a_server_that_is_not_there_ends_the_session(folder: Path) -> None:
     """One sentence, and exit code 3 as on the command line."""
-    told = run(folder, "http://127.0.0.1:1", "-k", SOME)
-    assert told.returncode == 3
-    assert "cannot be reached" in told.stdout + told.stderr
-    assert "Traceback" not in told.stdout + told.stderr
+    result = run(folder, "http://127.0.0.1:1", "-k", SOME)
+    assert result.returncode == 3
+    assert "cannot be reached" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
 
 
 def test_what_is_no_url_is_wrong_usage(folder: Path) -> None:
     """Pytest's own exit code for wrong usage, before anything is collected."""
-    told = run(folder, "nonsense")
-    assert told.returncode == 4
-    assert "is no server URL" in told.stderr
+    result = run(folder, "nonsense")
+    assert result.returncode == 4
+    assert "is no server URL" in result.stderr
 
 
 @pytest.mark.parametrize("url", ["", " "])
 def test_an_empty_url_is_wrong_usage(folder: Path, url: str) -> None:
     """It comes of a secret that is not set: nothing would be judged, and nothing would be red."""
-    told = run(folder, url)
-    assert told.returncode == 4
-    assert "--dungeonlab-url is empty, as if the variable it comes from were not set" in told.stderr
+    result = run(folder, url)
+    assert result.returncode == 4
+    assert "--dungeonlab-url is empty, as if the variable it comes from were not set" in result.stderr
 
 
 def test_an_empty_name_of_a_target_file_is_wrong_usage(folder: Path, reference_url: str) -> None:
     """The URL beside it is not judged in its place."""
-    told = run(folder, reference_url, "--dungeonlab-target", "")
-    assert told.returncode == 4
-    assert "--dungeonlab-target is empty" in told.stderr
+    result = run(folder, reference_url, "--dungeonlab-target", "")
+    assert result.returncode == 4
+    assert "--dungeonlab-target is empty" in result.stderr
 
 
 def test_a_server_that_nothing_judges_is_wrong_usage(folder: Path, reference_url: str) -> None:
@@ -147,7 +147,7 @@ def test_a_server_that_nothing_judges_is_wrong_usage(folder: Path, reference_url
     (folder / "conftest.py").unlink()
     (folder / "test_theirs.py").write_text("def test_theirs():\n    pass\n", "utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:asyncio", "-p", "no:schemathesis", "-p", "no:hypothesispytest"]
-    told = subprocess.run(
+    result = subprocess.run(
         [*command, "--dungeonlab-url", reference_url],
         cwd=folder,
         capture_output=True,
@@ -155,68 +155,70 @@ def test_a_server_that_nothing_judges_is_wrong_usage(folder: Path, reference_url
         check=False,
         timeout=120,
     )
-    assert told.returncode == 4
-    assert "nothing here judges it; add --pyargs dungeonlab_conformance" in told.stderr
+    assert result.returncode == 4
+    assert "nothing here judges it; add --pyargs dungeonlab_conformance" in result.stderr
 
 
 def test_the_header_says_what_is_judged(folder: Path, reference_url: str) -> None:
     """And that a target file that lies here is not used beside a URL."""
     (folder / "dungeonlab-target.toml").write_text('[server]\nurl = "http://127.0.0.1:9"\n', "utf-8")
-    told = run(folder, reference_url, "-k", "websocket")
-    assert told.returncode == 0, told.stdout
-    assert f"dungeonlab: judging {reference_url}\n" in told.stdout
-    assert "dungeonlab: dungeonlab-target.toml is not used, since a URL was given" in told.stdout
+    result = run(folder, reference_url, "-k", "websocket")
+    assert result.returncode == 0, result.stdout
+    assert f"dungeonlab: judging {reference_url}\n" in result.stdout
+    assert "dungeonlab: dungeonlab-target.toml is not used, since a URL was given" in result.stdout
 
 
 def test_without_a_url_nothing_of_ours_is_collected(folder: Path) -> None:
-    """Whoever has the suite installed notices nothing of it in other runs."""
+    """Anyone who has the suite installed notices nothing of it in other runs."""
     (folder / "conftest.py").unlink()
     (folder / "test_theirs.py").write_text("def test_theirs():\n    pass\n", "utf-8")
     command = [sys.executable, "-X", "importtime", "-m", "pytest", "-p", "no:asyncio", "-p", "no:schemathesis"]
-    told = subprocess.run(
+    result = subprocess.run(
         [*command, "-p", "no:hypothesispytest"], cwd=folder, capture_output=True, text=True, check=False, timeout=120
     )
-    assert "1 passed" in told.stdout
-    assert "socketio" not in told.stderr
-    assert "dungeonlab_spec" not in told.stderr
+    assert "1 passed" in result.stdout
+    assert "socketio" not in result.stderr
+    assert "dungeonlab_spec" not in result.stderr
 
 
 def test_no_two_items_have_the_same_id(folder: Path) -> None:
     """Though several scenes judge some of the requirements: what is reported, selected and run again is one item."""
-    told = run(folder, "http://127.0.0.1:1", "--collect-only", "-q")
-    ids = [line for line in told.stdout.splitlines() if line.startswith("dungeonlab_conformance::")]
+    result = run(folder, "http://127.0.0.1:1", "--collect-only", "-q")
+    ids = [line for line in result.stdout.splitlines() if line.startswith("dungeonlab_conformance::")]
     assert len(ids) == len(set(ids)) == 456
 
 
 def test_items_are_selected_by_their_ids(folder: Path, reference_url: str) -> None:
     """As pytest prints them, behind the package's name; without an event all events of the requirement."""
     package = "dungeonlab_conformance"
-    told = run(folder, reference_url, f"{package}::chat/blank-refused", f"{package}::rooms/sender-hears-nothing", "-q")
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert "6 passed" in told.stdout
+    result = run(
+        folder, reference_url, f"{package}::chat/blank-refused", f"{package}::rooms/sender-hears-nothing", "-q"
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "6 passed" in result.stdout
 
 
 def test_an_id_that_there_is_not_is_wrong_usage(folder: Path) -> None:
     """One sentence, with what may have been meant; nothing is judged."""
-    told = run(folder, "http://127.0.0.1:1", "dungeonlab_conformance::rooms/sender-hears-nothin[chat-message]")
-    assert told.returncode == 4
-    assert "did you mean rooms/sender-hears-nothing[chat-message]" in told.stderr
+    result = run(folder, "http://127.0.0.1:1", "dungeonlab_conformance::rooms/sender-hears-nothin[chat-message]")
+    assert result.returncode == 4
+    assert "did you mean rooms/sender-hears-nothing[chat-message]" in result.stderr
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "fast"])
 def test_a_scale_that_is_none_is_wrong_usage(folder: Path, scale: str) -> None:
     """As on the command line: pytest says which option, and what it takes."""
-    told = run(folder, "http://127.0.0.1:1", f"--dungeonlab-timeout={scale}")
-    assert told.returncode == 4
-    assert "give a number from 0.01 to 100" in told.stderr
+    result = run(folder, "http://127.0.0.1:1", f"--dungeonlab-timeout={scale}")
+    assert result.returncode == 4
+    assert "give a number from 0.01 to 100" in result.stderr
 
 
 def test_a_server_that_dies_keeps_what_it_was_found_to_break(folder: Path) -> None:
     """What was judged before is reported as ever, what was not says why; a broken MUST outweighs the rest."""
     with served("EchoesToTheSender") as url:
         (folder / "conftest.py").write_text(DYING, "utf-8")
-        told = run(folder, url, "-k", "sender-hears-nothing or chat/", "--dungeonlab-timeout=2")
-    assert told.returncode == 1, told.stdout + told.stderr
-    assert "A broadcast MUST NOT reach the connection that caused it." in told.stdout
-    assert "the server went away" in told.stdout
-    assert "Traceback" not in told.stdout
+        result = run(folder, url, "-k", "sender-hears-nothing or chat/", "--dungeonlab-timeout=2")
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "A broadcast MUST NOT reach the connection that caused it." in result.stdout
+    assert "the server went away" in result.stdout
+    assert "Traceback" not in result.stdout

@@ -89,9 +89,9 @@ def plays(folder: Path) -> list[str]:
     return file.read_text("utf-8").splitlines() if file.exists() else []
 
 
-def clean(told: subprocess.CompletedProcess[str]) -> bool:
-    """Whether nothing that was printed is a stack trace, of pytest or of ours."""
-    said = told.stdout + told.stderr
+def clean(result: subprocess.CompletedProcess[str]) -> bool:
+    """Whether nothing that was printed is a stack trace, of pytest or of the project's."""
+    said = result.stdout + result.stderr
     return not any(word in said for word in ("Traceback", "INTERNALERROR", "runner.py:", "pytest_items.py:"))
 
 
@@ -111,8 +111,8 @@ def test_a_server_is_judged_once(folder: Path, reference_url: str, options: tupl
     """However many processes report it, and in sessions that are shared: a correct server passes everywhere."""
     text = asyncio.run(prepare(reference_url, FOUR, FOUR[:3], ("alice", "bob")))
     (folder / FILE).write_text(text, "utf-8")
-    told = run(folder, FILE, "-k", SOME, *options)
-    assert told.returncode == 0, told.stdout + told.stderr
+    result = run(folder, FILE, "-k", SOME, *options)
+    assert result.returncode == 0, result.stdout + result.stderr
     assert [line.split()[0] for line in plays(folder)] == ["begins", "ends"]
 
 
@@ -122,8 +122,8 @@ def test_several_target_files_are_judged_one_after_the_other(folder: Path, refer
         (folder / name).mkdir()
         (folder / name / FILE).write_text(f'[server]\nurl = "{reference_url}"\n', "utf-8")
     chosen = (f"one/{FILE}::chat/blank-refused", f"two/{FILE}::rooms/sender-hears-nothing")
-    told = run(folder, *chosen, "-n2", "-v")
-    assert told.returncode == 0, told.stdout + told.stderr
+    result = run(folder, *chosen, "-n2", "-v")
+    assert result.returncode == 0, result.stdout + result.stderr
     assert [line.split()[0] for line in plays(folder)] == ["begins", "ends", "begins", "ends"]
     assert {int(line.split()[2]) for line in plays(folder)} == {1, 5}
 
@@ -131,10 +131,10 @@ def test_several_target_files_are_judged_one_after_the_other(folder: Path, refer
 def test_a_worker_that_crashes_keeps_nobody_waiting(folder: Path, reference_url: str) -> None:
     """What it ran is reported as crashed; another worker judges the server, and all others pass."""
     (folder / "plays.txt.crash").touch()
-    told = run(folder, "--dungeonlab-url", reference_url, "--pyargs", "dungeonlab_conformance", "-k", SOME, "-n2")
-    assert told.returncode == 1, told.stdout + told.stderr
-    assert "1 failed" in told.stdout
-    assert "crashed while running" in told.stdout
+    result = run(folder, "--dungeonlab-url", reference_url, "--pyargs", "dungeonlab_conformance", "-k", SOME, "-n2")
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "1 failed" in result.stdout
+    assert "crashed while running" in result.stdout
     assert [line.split()[0] for line in plays(folder)] == ["begins", "begins", "ends"]
 
 
@@ -142,10 +142,10 @@ def test_a_worker_that_crashes_keeps_nobody_waiting(folder: Path, reference_url:
 def test_a_server_that_is_not_there_ends_the_session(folder: Path, processes: str) -> None:
     """One sentence, exit code 3, and no stack trace: not of pytest-xdist either."""
     url = f"http://127.0.0.1:{unused_port()}"
-    told = run(folder, "--dungeonlab-url", url, "--pyargs", "dungeonlab_conformance", processes)
-    assert told.returncode == 3, told.stdout + told.stderr
-    assert f"{url} cannot be reached" in told.stdout
-    assert clean(told)
+    result = run(folder, "--dungeonlab-url", url, "--pyargs", "dungeonlab_conformance", processes)
+    assert result.returncode == 3, result.stdout + result.stderr
+    assert f"{url} cannot be reached" in result.stdout
+    assert clean(result)
     assert len(plays(folder)) == 2
 
 
@@ -164,8 +164,8 @@ def test_a_broken_server_is_reported_by_the_session(folder: Path) -> None:
     """A broken MUST fails under any worker, its ids select it again, and `--lf` judges nothing else."""
     with served("EchoesToTheSender") as url:
         options = ("--dungeonlab-url", url, "--pyargs", "-n2", "--dungeonlab-timeout=2")
-        told = run(folder, *options, "dungeonlab_conformance", "-k", SOME)
-        assert told.returncode == 1, told.stdout + told.stderr
+        result = run(folder, *options, "dungeonlab_conformance", "-k", SOME)
+        assert result.returncode == 1, result.stdout + result.stderr
         last = run(folder, *options, "dungeonlab_conformance", "--lf")
         assert last.returncode == 1, last.stdout + last.stderr
         assert "5 failed in" in last.stdout
@@ -177,11 +177,11 @@ def test_a_broken_server_is_reported_by_the_session(folder: Path) -> None:
 
 
 def test_what_a_run_leaves_and_warns_of_is_listed_once(folder: Path) -> None:
-    """A broken SHOULD is told in the summary of the session, whichever worker judged the server."""
+    """A broken SHOULD is reported in the summary of the session, whichever worker judged the server."""
     with served("RefusesWithoutACode") as url:
-        told = run(
+        result = run(
             folder,
             *("--dungeonlab-url", url, "--pyargs", "dungeonlab_conformance", "-n2", "-k", "refusal-names-the-code"),
         )
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert told.stdout.count("SHOULD broken: auth/refusal-names-the-code") == 1
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("SHOULD broken: auth/refusal-names-the-code") == 1

@@ -104,7 +104,7 @@ def test_an_invalid_request_that_was_accepted_breaks_no_shape() -> None:
 
 
 def test_a_secret_in_a_profile_is_a_secret() -> None:
-    """What a profile holds besides is told by that rule; what stands elsewhere, by that of shape."""
+    """What a profile holds besides is reported by that rule; what stands elsewhere, by that of shape."""
     user = {"id": "u", "username": "ursula"}
     leaked = {"success": True, "data": {"user": {**user, "passwordHash": "x"}}}
     assert broken(answer(leaked, event="get-user-data", asked={})) == {("direct/no-secrets", None)}

@@ -95,7 +95,7 @@ def test_what_was_left_is_not_had_any_more(rooms: Rooms) -> None:
 
 
 def test_who_disconnects_had_asked_for_it(rooms: Rooms) -> None:
-    """At the moment itself, or when the server was told so."""
+    """At the moment itself, or when the server was asked to end it."""
     joined(rooms, ALICE, "s")
     joined(rooms, BOB, "s")
     rooms.closed(ALICE, 9.0, by_server=False)

@@ -61,7 +61,7 @@ def nasty_run() -> Run:
         Verdict(ECHO, "token:delete", "MUST", Outcome.FAIL, findings=[finding], check=NASTY, known=NASTY),
         Verdict(ECHO, NASTY, "MUST", Outcome.UNJUDGED, NASTY),
         Verdict("order/one-sender-in-order", "token:move", "SHOULD", Outcome.WARN, findings=[finding], check=NASTY),
-        Verdict("presence/joined-is-told", None, "MAY", Outcome.ERROR, NASTY),
+        Verdict("presence/joined-is-reported", None, "MAY", Outcome.ERROR, NASTY),
         Verdict(f"made-up/{NASTY}", None, "MUST", Outcome.SKIPPED, NASTY),
     ]
     return run

@@ -67,7 +67,7 @@ def test_the_bundled_server_has_no_badge(tmp_path: Path) -> None:
 
 
 def test_an_address_stays_short_and_without_credentials() -> None:
-    """However long the server's URL is, and whoever's name is in it."""
+    """However long the server's URL is, and whatever name is in it."""
     run = passing_run()
     run.target = f"https://***@{'very-' * 40}long.example"
     label = badge.endpoint(run)["label"]

@@ -46,7 +46,7 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture
 def opened(chrome: Chrome, tmp_path: Path) -> Callable[..., Chrome]:
-    """Return what opens a run's page, on a desktop and in the light if not told otherwise."""
+    """Return what opens a run's page, on a desktop and in the light by default."""
 
     def opens(run: Any, link: str = "", *, width: int = 1200, dark: bool = False) -> Chrome:
         file = tmp_path / "report.html"
@@ -92,7 +92,7 @@ def test_the_areas_are_a_picture_that_leads_on(opened: Callable[..., Chrome]) ->
 
 
 def test_a_filter_leaves_what_it_names(opened: Callable[..., Chrome]) -> None:
-    """By outcome, by area, by words; the number shown is told, and the address remembers it."""
+    """By outcome, by area, by words; the number shown is reported, and the address remembers it."""
     chrome = opened(broken_run())
     everything = ids(chrome)
     chrome.find_element(By.CSS_SELECTOR, "input[name=outcome][value=fail]").click()
@@ -141,7 +141,7 @@ def test_everything_can_be_done_from_the_keyboard(opened: Callable[..., Chrome])
 
 
 def test_what_is_broken_is_open_from_the_start(opened: Callable[..., Chrome]) -> None:
-    """Whoever opens the page sees the first diagram of each broken requirement; the rest is a click away."""
+    """Anyone who opens the page sees the first diagram of each broken requirement; the rest is a click away."""
     chrome = opened(broken_run())
     assert [e.get_attribute("id") for e in shown(chrome, ".requirement[open]")] == ["join/outsider-refused", ECHO]
     before = len(shown(chrome, ".requirement[open]"))
@@ -224,7 +224,7 @@ def test_on_a_desktop_a_diagram_has_a_lane_for_each_actor(opened: Callable[..., 
     assert narrow.execute_script("const d = document.querySelector('.diagram'); return d.scrollWidth > d.clientWidth")
 
 
-def test_a_screen_reader_is_told_what_there_is(opened: Callable[..., Chrome]) -> None:
+def test_a_screen_reader_finds_what_there_is(opened: Callable[..., Chrome]) -> None:
     """Headings in order, landmarks, a name for whatever can be used, and for each diagram."""
     chrome = opened(broken_run())
     chrome.execute_cdp_cmd("Accessibility.enable", {})

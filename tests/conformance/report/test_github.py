@@ -58,7 +58,7 @@ def test_what_was_judged_stands_in_every_annotation_about_the_whole() -> None:
 
 
 def test_a_run_that_failed_without_breaking_anything_is_one_error() -> None:
-    """Unreachable, interrupted, the suite's own fault, a list out of date: each is told."""
+    """Unreachable, interrupted, the suite's own fault, a list out of date: each is reported."""
     assert "cannot be reached" in read(Run("url", fault="url cannot be reached"))[0][2]
     assert "interrupted" in read(Run("url", interrupted=True))[0][2]
     assert "KeyError" in read(Run("url", own_fault="KeyError"))[0][2]

@@ -64,7 +64,7 @@ def page(request: pytest.FixtureRequest) -> Page:
 
 
 def test_nothing_is_loaded(page: Page) -> None:
-    """No element names anything outside the file, and the browser is told to load nothing."""
+    """No element names anything outside the file, and the browser is instructed to load nothing."""
     assert {value for value in page.values("href") if not value.startswith(("#", "data:"))} == set()
     assert page.values("src") == page.values("srcset") == page.values("action") == []
     assert not page.count("link") - 1  # the empty icon, so that none is asked for
@@ -129,11 +129,11 @@ def test_everything_that_was_judged_is_there() -> None:
 def test_a_page_of_many_failures_stays_light() -> None:
     """With very many, the first finding of each is drawn, and the others are there as text."""
     run = broken_run()
-    told = next(v for v in run.verdicts if len({f.transcript for f in v.findings}) > 1)
-    run.verdicts = [dataclasses.replace(told, event=f"event-{number}") for number in range(61)]
+    result = next(v for v in run.verdicts if len({f.transcript for f in v.findings}) > 1)
+    run.verdicts = [dataclasses.replace(result, event=f"event-{number}") for number in range(61)]
     page = Page(html.page(run))
     assert len(page.of_class("lanes")) == 61
-    assert page.count("pre") == 61 * len({f.transcript for f in told.findings})
+    assert page.count("pre") == 61 * len({f.transcript for f in result.findings})
 
 
 def test_what_a_server_should_not_have_said_is_marked_where_it_was_heard() -> None:

@@ -45,7 +45,7 @@ def test_every_verdict_is_a_case_of_its_area(file: Path) -> None:
 
 
 def test_a_case_names_its_requirement_as_a_property(file: Path) -> None:
-    """Id, level, section and event can be told apart by a machine, and so can what repeats it."""
+    """Id, level, section and event can be distinguished by a machine, and so can what repeats it."""
     case = the_case(Run("url", [failing(ECHO, "token:move")]), file)
     found = properties(case)
     assert (found["requirement"], found["level"], found["event"]) == (ECHO, "MUST", "token:move")

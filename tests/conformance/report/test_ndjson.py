@@ -26,7 +26,7 @@ def rows(file: Path) -> list[dict[str, Any]]:
 
 
 def test_a_verdict_stands_in_the_file_before_the_run_is_over(file: Path) -> None:
-    """Each line is flushed: whoever reads along sees the verdict at once."""
+    """Each line is flushed: anyone who reads along sees the verdict at once."""
     with Stream(file, Run("url"), 1) as stream:
         stream.on_scene(passing_run().verdicts[:1])
         assert [row["line"] for row in rows(file)] == ["run", "verdict"]
@@ -92,8 +92,8 @@ def test_a_stream_cut_off_by_force_can_still_be_read(file: Path) -> None:
     assert run.fault is not None
 
 
-def test_a_full_disk_is_told_and_does_not_end_the_run() -> None:
-    """What cannot be written is put down once; the verdicts still come in."""
+def test_a_full_disk_is_reported_and_does_not_end_the_run() -> None:
+    """What cannot be written is reported once; the verdicts still come in."""
     with Stream(Path("/dev/full"), Run("url"), 1) as stream:
         stream.on_scene(passing_run().verdicts[:3])
         stream.finish()

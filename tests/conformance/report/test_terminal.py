@@ -51,7 +51,7 @@ def test_failures_stand_after_all_else_and_the_sum_at_the_end() -> None:
     assert lines[-1].startswith("http://127.0.0.1:18732: 11 requirements, 12 verdicts in ")
 
 
-def test_a_requirement_that_fails_for_many_events_is_told_once() -> None:
+def test_a_requirement_that_fails_for_many_events_is_reported_once() -> None:
     """The first in full, the others in short, each with the command that repeats it."""
     lines = printed(broken_run())
     assert sum(line.startswith("FAIL  rooms/") for line in lines) == 1
@@ -65,9 +65,9 @@ def test_many_verdicts_with_one_reason_are_one_line() -> None:
     run = Run(
         "url", [Verdict(v.requirement, v.event, v.level, Outcome.UNJUDGED, "why") for v in passing_run().verdicts]
     )
-    told = [line for line in printed(run) if "why" in line]
-    assert len(told) == 1
-    assert re.match(r"UNJUDGED  \d+ verdicts on [\w/-]+, [\w/-]+ and \d+ more: why", told[0])
+    result = [line for line in printed(run) if "why" in line]
+    assert len(result) == 1
+    assert re.match(r"UNJUDGED  \d+ verdicts on [\w/-]+, [\w/-]+ and \d+ more: why", result[0])
     assert sum("why" in line for line in printed(run, 1)) == len(run.verdicts)
 
 
@@ -152,7 +152,7 @@ def test_the_first_and_the_last_line_say_what_was_judged(width: int) -> None:
     assert lines[-1].startswith("http://127.0.0.1/[bold]x[/] (here.toml): ")
 
 
-def test_what_was_left_behind_is_told_once() -> None:
+def test_what_was_left_behind_is_reported_once() -> None:
     """Twenty sessions that could not be cleared away for one reason are one line."""
     assert "not cleared away: a session stays (20 times)" in printed(Run("url", leftovers=["a session stays"] * 20))
 

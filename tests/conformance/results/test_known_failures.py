@@ -60,7 +60,7 @@ def test_a_failure_that_is_not_listed_still_fails_the_run() -> None:
     ],
 )
 def test_an_entry_that_is_out_of_date_fails_the_run(entry: KnownFailure, said: str) -> None:
-    """Whoever is listed and holds, matches nothing or is over: the run fails and says which entry and why."""
+    """An entry that holds, matches nothing or has expired: the run fails and says which entry and why."""
     run = a_run(failing(ECHO, "token:delete"))
     covering = KnownFailure(ECHO, "covers what fails", "token:delete")
     held_against(run, covering, entry)

@@ -103,7 +103,7 @@ async def test_outside_of_the_main_thread_signals_are_left_alone() -> None:
     assert await asyncio.to_thread(enter) == before
 
 
-def test_whoever_plays_a_run_gets_it_concluded() -> None:
+def test_a_run_is_concluded_for_every_caller() -> None:
     """Compared with the known failures both ways, without any command line: one is accepted, one holds after all."""
     chosen = scenes(Selection(only=("rooms/sender-*", "connect/websocket"), events=()), Catalogue.load())
     known = [

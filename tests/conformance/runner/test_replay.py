@@ -106,7 +106,7 @@ def test_what_was_done_besides_messages_is_done_again(reference_url: str, tmp_pa
 
 
 def test_what_was_asked_at_once_is_asked_in_turn() -> None:
-    """In the order of the answers, whoever sent first; what one actor sends stays in its order."""
+    """In the order of the answers, whichever actor sent first; what one actor sends stays in its order."""
 
     def line(actor: str, act: str, event: str) -> TranscriptLine:
         return TranscriptLine(0, actor, act, event, "", {"alice": 1, "bob": 2}[actor])
@@ -211,5 +211,5 @@ def test_a_server_that_a_result_does_not_name_is_asked_for(
 
 
 def test_the_result_names_the_server_it_was_made_on(result: Path, echoing: str) -> None:
-    """That is where `replay` goes if it is not told otherwise."""
+    """That is where `replay` goes by default."""
     assert load_run(result).options.url == echoing

@@ -115,7 +115,7 @@ async def test_what_a_scene_raises_decides_its_outcome(
     assert run.exit_code == code
 
 
-async def test_a_session_that_cannot_be_cleared_away_is_told_apart(
+async def test_a_session_that_cannot_be_cleared_away_is_reported_separately(
     reference_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failed clean-up is no verdict about the server."""
