@@ -29,7 +29,7 @@ def fuzzing(command: Any) -> Any:
             "--fuzz",
             type=click.IntRange(1),
             metavar="N",
-            help="Try N valid and N invalid payloads of each event besides, made up from its schema.",
+            help="Try N valid and N invalid generated payloads of each event too.",
         ),
     ):
         command = option(command)
@@ -39,7 +39,7 @@ def fuzzing(command: Any) -> Any:
 def with_seed(options: RunOptions) -> RunOptions:
     """Return options that make up the same payloads each time."""
     if not options.fuzz and options.seed is not None:
-        raise click.UsageError("--seed says which payloads are made up; say how many with --fuzz N")
+        raise click.UsageError("--seed says which payloads are generated; say how many with --fuzz N")
     if options.fuzz and importlib.util.find_spec("schemathesis") is None:
         raise click.UsageError(MISSING.format("--fuzz"))
     return replace(options, seed=secrets.randbelow(2**32)) if options.fuzz and options.seed is None else options
