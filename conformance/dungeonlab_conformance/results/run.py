@@ -18,7 +18,7 @@ class RunOptions:
     """The options of the command line that a run depends on, by their names there; none is secret.
 
     `url` is None for that of the target's file, or for the bundled server. `scale` is that of every time limit. `only`,
-    `without`, `events` and `levels` are the selection. `fuzz` is how many payloads are generated, if any, and `seed` from
+    `without`, `events` and `levels` are the selection. `fuzz` is how many payloads to generate, if any, and `seed` from
     what. `concurrency` is None for as much as the link allows; `time_limit` is in seconds.
     """
 

@@ -1,6 +1,6 @@
 """What may stand in a target's file: one model, from which come its checks, its JSON Schema and its documentation.
 
-A class is a table, a field is a key, and what it is described as is what the page of the target file says. All defaults are
+A class is a table, a field is a key, and its description is that on the page of the target file. All defaults are
 here. What the tables ask of each other is the business of `rules`.
 """
 
