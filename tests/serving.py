@@ -8,15 +8,17 @@ import logging
 import multiprocessing
 import os
 import signal
+import ssl
 import subprocess
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 
 import jsonschema  # noqa: F401 - or each server would import it anew, as soon as it has something to explain
 import uvloop
+from aiohttp import web
 
 from dungeonlab_conformance.runner.embedded import READY, command
 from dungeonlab_reference_server.app import make_app, serve
@@ -41,6 +43,18 @@ class Variant:
     pipeline: type[Pipeline] = Pipeline
     http: type[HttpSide] = HttpSide
     proxy: Proxy = _no_proxy
+
+
+@asynccontextmanager
+async def running(app: web.Application, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Serve an application in this process, on a free port, while the block runs; yields scheme, host and port."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    try:
+        yield f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 @contextmanager

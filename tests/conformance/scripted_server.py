@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from tests.serving import running
 
 OPEN = "0" + json.dumps({"sid": "s1", "upgrades": [], "pingInterval": 25000, "pingTimeout": 20000, "maxPayload": 10**6})
 ENTERED = '40{"sid":"n1"}'
@@ -19,14 +20,8 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
     """Answer every request by `handler` while the block runs; yields the URL."""
     app = web.Application(client_max_size=10**8)
     app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with running(app) as url:
+        yield url
 
 
 def over_websocket(*frames: str | bytes, opening: str | bytes = OPEN, entered: str | bytes = ENTERED) -> Handler:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from tests.serving import running
 
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.diagnostics.probe import probing
@@ -134,13 +135,8 @@ async def limited(*paths: str, most: int, seconds: float, tell: bool) -> Any:
 
     app = make_app()
     app.middlewares.append(limit)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with running(app) as url:
+        yield url
 
 
 @pytest.mark.parametrize("tell", [True, False])

@@ -46,10 +46,6 @@ class Liveness:
         """Whether a connection was closed since the server was last recognised."""
         return bool(self._closings)
 
-    def had_ended(self, at: float) -> bool:
-        """Whether the server was gone at that time, on the monotonic clock."""
-        return self.ended is not None and at >= self.ended
-
     def heard_last(self, stages: Iterable[Stage]) -> float:
         """Return when any of these stages last heard of the server; 0 if none ever did."""
         return max((stage.journal.heard_last() for stage in stages), default=0.0)

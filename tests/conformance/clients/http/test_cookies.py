@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from tests.conformance.bytes_server import bytes_server, http
+from tests.serving import running
 
 from dungeonlab_conformance.clients.handshake import handshake
 from dungeonlab_conformance.results.errors import TargetFault
@@ -158,13 +159,8 @@ async def rolling() -> AsyncIterator[str]:
 
     app = make_app()
     app.middlewares.append(renew)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with running(app) as url:
+        yield url
 
 
 async def test_a_server_that_renews_its_cookie_with_each_answer_is_judged() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from tests.serving import running
 
 from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.results.verdict import Outcome
@@ -23,11 +24,8 @@ async def origin() -> AsyncIterator[str]:
     """Return scheme, host and port of a reference server, all of whose paths begin with /vtt."""
     app = web.Application()
     app.add_subapp("/vtt", make_app())
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with running(app) as url:
+        yield url
 
 
 def described(folder: Path, *lines: str) -> Target:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from tests.serving import running
 
 from dungeonlab_conformance.adapter import Adapter
 from dungeonlab_conformance.results.errors import Gone, Missing, TargetFault, Unjudged
@@ -65,11 +66,8 @@ async def url() -> AsyncIterator[str]:
             web.post("/refuse", refuse),
         ]
     )
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with running(app) as url:
+        yield url
 
 
 async def taken(target: Target, *steps: HttpRequestStep, other: Identity | None = None, **known: str) -> dict[str, str]:

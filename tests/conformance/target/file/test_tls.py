@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from tests.serving import running
 
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
@@ -33,11 +33,8 @@ async def port(tmp_path: Path) -> AsyncIterator[int]:
     )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "server.pem", tmp_path / "key.pem")
-    runner = web.AppRunner(make_app(), access_log=None, shutdown_timeout=0.2)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    yield runner.addresses[0][1]
-    await runner.cleanup()
+    async with running(make_app(), context) as url:
+        yield int(url.rpartition(":")[2])
 
 
 @pytest.mark.parametrize("how", ["verify = false", 'ca = "server.pem"'])
