@@ -17,6 +17,7 @@ import time
 
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Observation
+from dungeonlab_conformance.results.verdict import VerdictKey
 
 
 class Broken(Exception):  # noqa: N818 - a finding, not an error of the suite
@@ -37,7 +38,14 @@ class Broken(Exception):  # noqa: N818 - a finding, not an error of the suite
 
 
 class Unjudged(Exception):  # noqa: N818
-    """The scene could not show anything, for the stated reason."""
+    """The scene could not show anything, for the stated reason.
+
+    `waits_for` is what the server has to keep before the scene can show something; None where that is not known.
+    """
+
+    def __init__(self, reason: str, *, waits_for: VerdictKey | None = None) -> None:
+        super().__init__(reason)
+        self.waits_for = waits_for
 
 
 class Missing(Unjudged):

@@ -11,7 +11,7 @@ from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.schema import problem
 from dungeonlab_conformance.results.to_json import FORMAT, to_json
-from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict, VerdictKey
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import one_line, shortened
 from dungeonlab_spec import Catalogue
@@ -91,6 +91,7 @@ def _verdict(row: dict[str, Any], judged: dict[str, list[str]]) -> Verdict:
     known = {name: value for name, value in row.items() if name not in ("sentence", "section", "scene")}
     known["outcome"] = Outcome(row["outcome"])
     known["check"] = row["check"] if "check" in row else _check(row["scene"], row["event"])
+    known["waits_for"] = VerdictKey(**row["waits_for"]) if row.get("waits_for") else None
     rows = (found if "check" in found else _completed(found, judged) for found in row["findings"])
     return Verdict(**known | {"findings": [_finding(found) for found in rows]})
 

@@ -72,6 +72,7 @@ def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
     requirement = Catalogue.load().requirements.get(verdict.requirement)
     row = dataclasses.asdict(verdict)
     row["scene"] = verdict.scene
+    row["waits_for"] = verdict.waits_for and verdict.waits_for._asdict()
     row["seconds"] = round(verdict.seconds, 4)
     row["sentence"] = requirement.sentence if requirement else ""
     row["section"] = requirement.section if requirement else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_spec import Level
@@ -30,6 +31,18 @@ def scene_name(check: str, event: str | None) -> str:
 def verdict_title(requirement: str, event: str | None) -> str:
     """Return how messages name a verdict: by its requirement, and the event, if it is judged for one."""
     return f"{requirement} [{event}]" if event else requirement
+
+
+class VerdictKey(NamedTuple):
+    """What one verdict is about: a requirement, for one event or, if it is judged once, for none."""
+
+    requirement: str
+    event: str | None = None
+
+    @property
+    def title(self) -> str:
+        """How messages name it."""
+        return verdict_title(self.requirement, self.event)
 
 
 BROKEN: dict[Level, Outcome] = {"MUST": Outcome.FAIL, "SHOULD": Outcome.WARN, "MAY": Outcome.NOTE}
@@ -68,7 +81,8 @@ class Verdict:
     """What became of one requirement for one event (or for none, if it is judged once).
 
     `check` names the scene that judged it, which was played for the same event, and `seconds` is how long that took;
-    several requirements may share a scene. `known` is the reason why a failure is accepted, if it is.
+    several requirements may share a scene. `known` is the reason why a failure is accepted, if it is. `waits_for` names
+    what has to hold before this can be judged: the requirement that stood in the way.
     """
 
     requirement: str
@@ -80,6 +94,12 @@ class Verdict:
     check: str = ""
     seconds: float = 0.0
     known: str = ""
+    waits_for: VerdictKey | None = None
+
+    @property
+    def key(self) -> VerdictKey:
+        """What it is about."""
+        return VerdictKey(self.requirement, self.event)
 
     @property
     def scene(self) -> str:
@@ -89,14 +109,14 @@ class Verdict:
     @property
     def title(self) -> str:
         """How messages name it."""
-        return verdict_title(self.requirement, self.event)
+        return self.key.title
 
     def convict(self, finding: Finding) -> None:
         """Add a finding; whatever the verdict was, it is broken now."""
         self.findings.append(finding)
         if self.outcome is not Outcome.ERROR:
             self.outcome = BROKEN[self.level]
-            self.reason = ""
+            self.reason, self.waits_for = "", None
 
     def joined_by(self, other: Verdict) -> Verdict:
         """Return the graver of two verdicts on the same, with the findings of both."""

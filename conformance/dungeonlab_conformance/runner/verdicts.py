@@ -95,3 +95,4 @@ def _leave_open(verdict: Verdict, why: Exception) -> None:
     missing = isinstance(why, Missing)
     verdict.outcome = Outcome.SKIPPED if missing else Outcome.UNJUDGED
     verdict.reason = f"the target offers no {why}" if missing else str(why)
+    verdict.waits_for = why.waits_for if isinstance(why, Unjudged) else None

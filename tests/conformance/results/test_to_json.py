@@ -20,7 +20,7 @@ from dungeonlab_conformance.results.load import from_json, load_run
 from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.schema import problem, schema
 from dungeonlab_conformance.results.to_json import to_json, write
-from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict, VerdictKey
 
 LINES = (
     TranscriptLine(1, "alice", "sends", "token:move", "{}", 1),
@@ -52,6 +52,17 @@ def test_the_command_that_repeats_a_run_follows_from_its_options() -> None:
     """What is as usual needs no words, and reports add the selection."""
     assert OPTIONS.command == COMMAND
     assert RunOptions().command == "dungeonlab-conformance run"
+
+
+def test_what_a_verdict_waits_for_comes_back_from_its_result() -> None:
+    """Named by requirement and event; a result of an earlier version lacks it."""
+    obstacle = VerdictKey("acks/every-token-operation-answers", "token:create")
+    verdict = Verdict("tokens/delete-ends-it", None, "MUST", Outcome.UNJUDGED, "no answer", waits_for=obstacle)
+    document = to_json(Run("url", verdicts=[verdict]))
+    assert problem(document) is None
+    assert from_json(document).verdicts[0].waits_for == obstacle
+    del document["verdicts"][0]["waits_for"]
+    assert from_json(document).verdicts[0].waits_for is None
 
 
 def test_the_options_of_a_run_come_back_from_its_result() -> None:
