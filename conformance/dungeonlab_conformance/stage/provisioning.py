@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
-from dungeonlab_conformance.stage.http_runner import HttpRunner, StepRefused
+from dungeonlab_conformance.stage.http.steps import HttpRunner, StepRefused
 from dungeonlab_conformance.target.adapter import awaitable, complete, defines, foreign_code, text, texts
 from dungeonlab_conformance.target.identity import Account, Identity
 from dungeonlab_conformance.target.target import Target

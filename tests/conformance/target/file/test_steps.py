@@ -12,8 +12,8 @@ from tests.serving import running
 
 from dungeonlab_conformance.adapter import Adapter
 from dungeonlab_conformance.results.errors import Gone, Missing, TargetFault, Unjudged
-from dungeonlab_conformance.stage.captures import HttpAnswer, NotThere, capture
-from dungeonlab_conformance.stage.http_runner import HttpRunner, StepRefused
+from dungeonlab_conformance.stage.http.captures import HttpAnswer, NotThere, capture
+from dungeonlab_conformance.stage.http.steps import HttpRunner, StepRefused
 from dungeonlab_conformance.stage.provisioning import Provisioner, parse_cookies
 from dungeonlab_conformance.target.http_steps import Csrf, HttpRequestStep
 from dungeonlab_conformance.target.identity import Account, Identity

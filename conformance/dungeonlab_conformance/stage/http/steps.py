@@ -15,7 +15,7 @@ from dungeonlab_conformance.clients.http.client import Unreadable, new_connector
 from dungeonlab_conformance.clients.http.cookies import sent_to, why_not_sent
 from dungeonlab_conformance.clients.http.diagnosis import reason
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
-from dungeonlab_conformance.stage.captures import HttpAnswer, NotThere, capture
+from dungeonlab_conformance.stage.http.captures import HttpAnswer, NotThere, capture
 from dungeonlab_conformance.target.http_steps import HttpRequestStep
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.rate_limits import Turn, pause_wanted

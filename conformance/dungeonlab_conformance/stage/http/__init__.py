@@ -1,0 +1,1 @@
+"""The HTTP steps of a target's file: carried out, and what is captured from their answers."""
