@@ -62,7 +62,7 @@ async def a_refused_request_is_answered_in_shape(stage: Stage, event: Event) -> 
 
 async def _answer_of_any_shape(actor: Actor, request: Request) -> Acknowledgement:
     try:
-        return await actor.try_send(request)
+        return await actor.try_get_answer(request)
     except Unreadable as odd:
         return odd.came
 
@@ -140,7 +140,7 @@ async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
         await alice.try_join(stage.session)
     for request in (await stage.request(event), malformed(event)):
         prefix = await alice.emit(request)
-        await alice.receive(prefix)
+        await alice.receive_answer(prefix, request)
         with contextlib.suppress(Gone):  # who was refused may be disconnected; then nothing more can come
             await alice.try_send(profile_request())
         if alice.count(prefix) != 1:
@@ -153,7 +153,7 @@ async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
     alice = await _one_who_may(stage, event)
     accepted = []
     async for actor, request, codes in _causes(stage, event, alice):
-        answer = await actor.try_send(request)
+        answer = await actor.try_get_answer(request)
         if answer.accepted:
             accepted.append(codes)
         elif answer.code not in CODES:
@@ -206,7 +206,7 @@ async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator
     misshapen = next((key for key, value in request.args[0].items() if not key.endswith("Id")), None)
     if misshapen is not None:
         wrong = request.with_properties({misshapen: 5}, mark=None, legal=False)
-        if (await alice.try_send(wrong)).code == "VALIDATION_ERROR":
+        if (await alice.try_get_answer(wrong)).code == "VALIDATION_ERROR":
             yield replace(wrong), {"VALIDATION_ERROR"}
 
 

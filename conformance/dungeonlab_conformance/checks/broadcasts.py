@@ -10,8 +10,9 @@ from dungeonlab_spec import Catalogue, Event
 
 async def _heard_from_two(stage: Stage, event: Event) -> None:
     """Alice and the game master each send the request; bob hears both."""
-    alice, bob, gamemaster = await stage.joined("alice", "bob", "gamemaster")
-    for sender in (alice, gamemaster):
+    alice, bob = await stage.joined("alice", "bob")
+    other = await stage.joined_any("gamemaster", "carol")
+    for sender in (alice, other):
         request = await stage.request(event)
         await sender.send(request)
         await bob.hear(request)

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dungeonlab_conformance.clients.obstacles import not_accepted, not_heard
 from dungeonlab_conformance.clients.sender import Sender
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import carries
@@ -29,10 +30,10 @@ class Actor(Sender):
 
     async def send(self, request: Request) -> Acknowledgement:
         """Send a request as a preparation: a refusal leaves the scene unjudged."""
-        self._expects_an_answer_to(request.event)
         answer = await self.try_send(request)
         if not answer.accepted:
-            raise Unjudged(f"{self.name}'s {request.event} was refused: {answer.args}")
+            why = f"{self.name}'s {request.event} was refused: {answer.shown}"
+            raise Unjudged(why, waits_for=not_accepted(answer, by_game_master=self.is_game_master))
         return answer
 
     async def repeat_without_callback(self, request: Request) -> Request:
@@ -48,7 +49,8 @@ class Actor(Sender):
             raise Unjudged(f"{self.name} has not joined")
         answer = await self.try_send(Request("leave-session", ({"sessionId": stay.session},), None, stay.session))
         if not answer.accepted:
-            raise Unjudged(f"{self.name} could not leave: leave-session was refused ({answer.args})")
+            why = f"{self.name} could not leave: leave-session was refused ({answer.shown})"
+            raise Unjudged(why, waits_for=not_accepted(answer))
         return answer
 
     async def hear(self, request: Request) -> Observation:
@@ -61,7 +63,8 @@ class Actor(Sender):
             raise Gone(f"{self.name}'s connection was closed")
         heard = [seen] if seen else self.deliveries_of(request)
         if not heard:
-            raise Unjudged(f"no witness: {self.name} did not hear {self._sender(request)}'s {request.event}")
+            why = f"no witness: {self.name} did not hear {self._sender(request)}'s {request.event}"
+            raise Unjudged(why, waits_for=not_heard(request.event))
         return heard[0]
 
     # -- looking -------------------------------------------------------------------------------------

@@ -88,6 +88,22 @@ class Connection(Receiver):
         except Closed as closed:
             raise Gone(f"{self.name} could not send {request.event}: {closed}") from None
 
+    async def asks_for_no_namespace(self) -> bool:
+        """Ask to enter a namespace that does not exist; returns whether there was any answer, which is a refusal."""
+        if self._line is None or self.closed:
+            return False
+        name = f"/fence-{next(self._ids)}"
+        refused = self._namespaces[name] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(self.target.limits.answer):
+                await self._line.send(*packets.encode(packets.CONNECT, namespace=name))
+                await refused
+        except (TimeoutError, Closed):
+            return False
+        finally:
+            del self._namespaces[name]
+        return True
+
     # -- the end -------------------------------------------------------------------------------------
 
     async def disconnect(self) -> None:

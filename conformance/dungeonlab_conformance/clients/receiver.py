@@ -60,6 +60,7 @@ class Receiver:
     _recovers: bool = False  # whether the server adds an offset to each event, for recovering the connection's state
     _pending: set[asyncio.Future[Observation | None]] = field(default_factory=set)  # answers; None once it is closed
     _ids: itertools.count[int] = field(default_factory=itertools.count)
+    _namespaces: dict[str, asyncio.Future[None]] = field(default_factory=dict)  # that were asked for, by name
     _asked: dict[int, tuple[Request, Callback]] = field(default_factory=dict)  # by the number that its answer will have
     _answered: dict[int, Request] = field(default_factory=dict)
     _unknown_events: Counter[str] = field(
@@ -75,6 +76,10 @@ class Receiver:
     def stay(self) -> RoomStay | None:
         """The stay in a room that this connection was granted last, unless it has left since."""
         return self.journal.rooms.stay_of(self.connection)
+
+    def is_in(self, session: str) -> bool:
+        """Whether this connection is in a session's room, as far as is known."""
+        return self.stay is not None and self.stay.session == session and self.stay.left_at is None
 
     async def _read(self, line: EngineIO, entered: asyncio.Future[None]) -> None:
         """Take whatever the server sends, until the connection is over."""
@@ -104,8 +109,9 @@ class Receiver:
     ) -> None:
         if isinstance(found, Unreadable):
             self._cannot_read(found, connection)
-        elif found.namespace != "/":
-            return  # which no client of the protocol enters
+        elif found.namespace != "/":  # which no client of the protocol enters
+            if (asked := self._namespaces.get(found.namespace)) is not None and not asked.done():
+                asked.set_result(None)
         elif found.kind == packets.EVENT:
             self._hear(found, connection)
             if found.number is not None:

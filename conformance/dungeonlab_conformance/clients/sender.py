@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dungeonlab_conformance.clients.connection import Connection
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.clients.obstacles import no_answer, not_accepted
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import Arguments
+from dungeonlab_conformance.record.evidence import evidence
 from dungeonlab_conformance.record.observation import Observation, Request, RequestOutcome, SentRequest
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
+from dungeonlab_conformance.target.workarounds import NAMESPACE
 
-# Round trips that need no session. Any answer will do, a refusal too.
-_FENCES: tuple[tuple[str, tuple[Any, ...]], ...] = (("get-user-data", ({},)), ("join-session", ({},)))
+Answer = tuple[Acknowledgement, SentRequest]
+Inquire = Callable[["Sender", SentRequest], Awaitable[Inferred | None]]
 
 
 class Unanswered(Unjudged):
     """A request with a callback got no answer, from a server that answers other requests meanwhile."""
+
+    def __init__(self, event: str, reason: str) -> None:
+        super().__init__(reason, waits_for=no_answer(event))
 
 
 class Unreadable(Unjudged):
     """A request was answered by something that says neither yes nor no: no object. `came` is the answer."""
 
     def __init__(self, answer: Acknowledgement) -> None:
-        super().__init__(f"{answer.request.event} was answered neither yes nor no: {answer.args}")
+        event = answer.request.event
+        shape = VerdictKey("acks/success-shape", event)
+        super().__init__(f"{event} was answered neither yes nor no: {answer.args}", waits_for=shape)
         self.came = answer
 
 
@@ -35,7 +46,13 @@ class Sender(Connection):
     Every method raises `Gone` if the connection, or the server, is not there any more.
     """
 
+    inquire: Inquire | None = None  # finds out what became of a request that was not acknowledged
     _returning: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def is_game_master(self) -> bool:
+        """Whether the user is the game master of the scene's session."""
+        return self.identity is not None and self.identity.name == self.target.parties[0].gamemaster
 
     async def reconnect(self) -> None:
         """Connect again as the same user, on a new connection, and join the session that the old one had joined."""
@@ -51,26 +68,57 @@ class Sender(Connection):
             await self.join(stay.session)
 
     async def try_send(self, request: Request) -> Acknowledgement:
-        """Send a request with a callback and return its answer, an acceptance or a refusal.
+        """Send a request with a callback and return what became of it, an acceptance or a refusal.
 
-        A server may disconnect a user whom it refused; then this reconnects and sends the request once more. Where
-        there is no answer to return: raises `Unanswered` if the server answers other requests meanwhile, `Unreadable`
-        if what came is no object, `Gone` if the connection is closed, and `Unjudged` if the server answers nothing.
+        That is what its answer says, or where that is missing, whatever else shows it: an `Inferred` answer then. A
+        server may disconnect a user whom it refused; then this reconnects and sends the request once more. Where
+        nothing shows what became of it: raises as `try_get_answer` does.
         """
+        return await self._send(request, self._what_became_of)
+
+    async def try_get_answer(self, request: Request) -> Acknowledgement:
+        """Send a request with a callback and return its answer, and nothing else that shows what became of it.
+
+        Where there is no answer to return: raises `Unanswered` if the server answers other requests meanwhile,
+        `Unreadable` if what came is no object, `Gone` if the connection is closed, and `Unjudged` if the server answers
+        nothing.
+        """
+        return await self._send(request, self._answer_to)
+
+    async def _send(self, request: Request, outcome: Callable[[Request], Awaitable[Answer]]) -> Acknowledgement:
+        """Send a request that may change in which room this connection is, and record that."""
         session = _named(request)
         if request.event == "join-session" and session is not None:
-            return await self._asks_to_join(request, session)
-        answer, sent = await self._answer_to(request)
+            return await self._asks_to_join(request, session, outcome)
+        answer, sent = await outcome(request)
         if request.event == "leave-session" and answer.accepted and self.stay and self.stay.session == session:
-            self.journal.rooms.left(self.connection, sent.answered_at, sent.at)
+            self.journal.rooms.left(self.connection, sent.answered_at or self.journal.clock(), sent.at)
         return answer
 
-    async def _answer_to(self, request: Request) -> tuple[Acknowledgement, SentRequest]:
+    async def _what_became_of(self, request: Request) -> Answer:
+        """Return the answer to a request, or what else shows what became of it."""
+        try:
+            return await self._answer_to(request, quickly=self._hardly_answers(request.event))
+        except (Unanswered, Unreadable):
+            sent = self.journal.last_sent(request)
+            found = evidence(self.journal, sent) if sent else None
+            if found is None and sent is not None and self.inquire is not None:
+                found = await self.inquire(self, sent)
+            if found is None or sent is None:
+                raise
+            if found.seen is not None:
+                self.journal.inferred(request, found.outcome, found.evidence)
+            return found, sent
+
+    async def _answer_to(self, request: Request, *, quickly: bool = False) -> Answer:
+        """Send a request and wait for its answer; `quickly` if there will hardly be one."""
         if self.closed:
             await self.reconnect()
         connection = self.connection
         pending = await self._ask(request)
-        seen = await self._in_time(pending, request)
+        if quickly:
+            await self._round_trips(pending)
+        seen = await self._in_time(pending, request, 0 if quickly else None)
         if seen is None and pending.done() and self._was_refused_before(connection):
             await self.reconnect()
             pending = await self._ask(request)
@@ -78,13 +126,14 @@ class Sender(Connection):
         if seen is None and not pending.done():
             if not await self._is_alive():
                 raise Unjudged(f"{request.event} was not answered in time, and neither was anything else")
-            seen = await self._in_time(pending, request)  # a late answer is one: only silence is none
+            if not quickly:
+                seen = await self._in_time(pending, request)  # a late answer is one: only silence is none
         if seen is None and pending.done():
             raise Gone(f"{self.name}'s connection was closed before {request.event} was answered")
         if seen is None:
             self.target.limits.waited_for(request.event)
-            waited = 2 * self.target.limits.answer
-            raise Unanswered(f"{request.event} was not answered in {waited:.1f} s, other requests were")
+            waited = "" if quickly else f" in {2 * self.target.limits.answer:.1f} s"
+            raise Unanswered(request.event, f"{request.event} was not answered{waited}, other requests were")
         self.target.limits.heard_of(request.event)
         answer = Acknowledgement(request, seen.args)
         if not answer.readable:
@@ -123,23 +172,25 @@ class Sender(Connection):
 
     async def join(self, session: str) -> Acknowledgement:
         """Join a session, as a preparation: a refusal leaves the scene unjudged."""
-        self._expects_an_answer_to("join-session")
         answer = await self.try_join(session)
         if not answer.accepted:
-            raise Unjudged(f"{self.name} could not join: join-session was refused ({answer.args})")
+            why = f"{self.name} could not join: join-session was refused ({answer.shown})"
+            raise Unjudged(why, waits_for=not_accepted(answer, by_game_master=self.is_game_master))
         return answer
 
-    async def _asks_to_join(self, request: Request, session: str) -> Acknowledgement:
+    async def _asks_to_join(
+        self, request: Request, session: str, outcome: Callable[[Request], Awaitable[Answer]]
+    ) -> Acknowledgement:
         """Ask to join, and record in which room this connection is."""
         rooms = self.journal.rooms
         stay = rooms.join_asked(self.connection, session)
         try:
-            answer, sent = await self._answer_to(request)
+            answer, sent = await outcome(request)
         finally:
             if (asked := self.journal.last_sent(request)) is not None:
                 rooms.join_sent(stay, asked)
         if answer.accepted:
-            rooms.joined(stay, sent.answered_at)
+            rooms.joined(stay, sent.answered_at or self.journal.clock())
         else:
             rooms.join_refused(stay)
         return answer
@@ -149,20 +200,33 @@ class Sender(Connection):
 
         Returns False if the connection is closed. Raises `Unjudged` if there is no answer in time.
         """
-        for event, args in _FENCES:
-            if event in self.target.absent:
-                continue
+        fences = self.target.workarounds.fences
+        for fence in list(fences):
             if self.closed:
                 return False
-            if await self.try_send_once(Request(event, args, None, None)) is not None:
+            if fence not in self.target.absent and await self._came_back(fence):
+                if fence != fences[0]:
+                    fences.remove(fence)
+                    fences.insert(0, fence)
                 return True
         if self.closed:
             return False
         raise Unjudged(f"{self.name}'s round trip was not answered in {self.target.limits.answer:.1f} s")
 
-    def _expects_an_answer_to(self, event: str) -> None:
-        if self.target.limits.gave_up(event):
-            raise Unjudged(f"{event} has not been answered a single time in this run")
+    def _hardly_answers(self, event: str) -> bool:
+        return event in self.target.workarounds.silent or self.target.limits.gave_up(event)
+
+    async def _came_back(self, fence: str) -> bool:
+        """Make a round trip of one kind. Any answer will do, a refusal too."""
+        if fence == NAMESPACE:
+            return await self.asks_for_no_namespace()
+        return await self.try_send_once(Request(fence, ({},), None, None)) is not None
+
+    async def _round_trips(self, pending: asyncio.Future[Observation | None]) -> None:
+        """Give an answer the time that the answers to other requests take."""
+        with contextlib.suppress(Unjudged):
+            await self.fence()
+        await asyncio.wait([pending], timeout=self.target.limits.moment)
 
     async def _ask(self, request: Request) -> asyncio.Future[Observation | None]:
         """Send a request with a callback; the future will hold its answer, or None once the connection is closed."""
@@ -185,9 +249,12 @@ class Sender(Connection):
         await self.emit(request, on_answer)
         return pending
 
-    async def _in_time(self, pending: asyncio.Future[Observation | None], request: Request) -> Observation | None:
-        """Wait for an answer for as long as one may take; None if there is none by then."""
-        await asyncio.wait([pending], timeout=self.target.limits.answer_to(request.args))
+    async def _in_time(
+        self, pending: asyncio.Future[Observation | None], request: Request, seconds: float | None = None
+    ) -> Observation | None:
+        """Wait for an answer for as long as one may take, or for so long; None if there is none by then."""
+        limit = self.target.limits.answer_to(request.args) if seconds is None else seconds
+        await asyncio.wait([pending], timeout=limit)
         return pending.result() if pending.done() else None
 
     def _note(

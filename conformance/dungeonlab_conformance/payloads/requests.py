@@ -21,12 +21,17 @@ def needed_ids(event: Event) -> frozenset[str]:
     return frozenset(ids_of(examples(event.name, "valid")["minimal"]))
 
 
-def valid_request(event: Event, ids: Mapping[str, str]) -> Request:
-    """Return the smallest valid request of an event, with a mark of its own.
+def valid_request(event: Event, ids: Mapping[str, str], *, full: bool = False) -> Request:
+    """Return the smallest valid request of an event, or a `full` one, with a mark of its own.
 
-    `ids` holds the session's id, and each that the event needs, by name.
+    `ids` holds the session's id, and each that the event needs, by name. A full one has each optional property that the
+    largest example has, but hides no token.
     """
     payload = with_ids(event, copy.deepcopy(examples(event.name, "valid")["minimal"]), ids)
+    if full:
+        payload = _filled(event.name, payload)
+        for key in {"token", "updates"} & payload.keys():
+            payload[key]["isVisible"] = True
     mark: str | int | None = None
     if event.mark == "/tokenId":
         mark = ids["tokenId"]
@@ -43,10 +48,14 @@ def profile_request(user: str | None = None) -> Request:
 
 def in_full(request: Request) -> Request:
     """Return a request with each optional property that its largest example has, for what gets lost on the way."""
-    full, payload = copy.deepcopy(examples(request.event, "valid")["full"]), dict(request.args[0])
-    for key in {"token", "updates", "position"} & payload.keys():
-        payload[key] = full[key] | payload[key]
-    return dataclasses.replace(request, args=(payload,))
+    return dataclasses.replace(request, args=(_filled(request.event, request.args[0]),))
+
+
+def _filled(event: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    full, filled = copy.deepcopy(examples(event, "valid")["full"]), dict(payload)
+    for key in {"token", "updates", "position"} & filled.keys():
+        filled[key] = full[key] | filled[key]
+    return filled
 
 
 def edge_payloads(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.record.observation import Observation, Request, RequestOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,11 @@ class Acknowledgement:
 
     request: Request
     args: Arguments
+
+    @property
+    def shown(self) -> str:
+        """What came, in words for people."""
+        return f"{self.args}"
 
     @property
     def readable(self) -> bool:
@@ -45,3 +50,32 @@ class Acknowledgement:
         """What an acceptance carries; where `data` is left out, the envelope itself."""
         data = self.body.get("data", self.body)
         return data if isinstance(data, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred(Acknowledgement):
+    """What became of a request that was not acknowledged, or not readably: `evidence` says in words how that is known.
+
+    `seen` is the one message that shows it; without one it is known by what others heard and did not hear meanwhile,
+    and what comes late may still show otherwise.
+    """
+
+    outcome: RequestOutcome
+    evidence: str
+    seen: Observation | None = None
+
+    @property
+    def shown(self) -> str:
+        """How it is known, for people."""
+        return f"no acknowledgement, but {self.evidence}"
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the server did what it was asked for."""
+        return self.outcome == "accepted"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What its broadcast says, in place of what an acceptance carries."""
+        body = self.seen.args[0] if self.accepted and self.seen and self.seen.args else None
+        return body if isinstance(body, dict) else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import Arguments
@@ -124,6 +125,11 @@ class Journal:
         outcome: RequestOutcome = "accepted" if accepted or sent.outcome == "accepted" else "refused"
         sent = self._requests[sent.number] = sent.answered(at, outcome)
         return sent
+
+    def inferred(self, request: Request, outcome: RequestOutcome, evidence: str) -> None:
+        """Record what became of a request that was not acknowledged, and what shows that."""
+        number = self._last[request]
+        self._requests[number] = replace(self._requests[number], outcome=outcome, evidence=evidence)
 
     def last_sent(self, request: Request) -> SentRequest | None:
         """Return how a request was sent, the last time that it was, and what became of it; None if it was not."""

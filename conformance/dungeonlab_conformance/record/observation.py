@@ -72,7 +72,7 @@ class SentRequest(Request):
     """A request as it was sent once, and what became of that; a new value each time that more is known of it.
 
     It was sent `at` a time and `answered_at` another, 0 if it was not, both on the run's clock. `outcome` is what its
-    answer said; "unknown" if there was none.
+    answer said, or other `evidence` where there was none; "unknown" if there was neither.
     """
 
     number: int  # in the run
@@ -82,6 +82,7 @@ class SentRequest(Request):
     at: float
     answered_at: float = 0.0
     outcome: RequestOutcome = "unknown"
+    evidence: str = ""
 
     def answered(self, at: float, outcome: RequestOutcome) -> SentRequest:
         """Return what is known of it since it was answered; half the price of `replace`, once for each request."""

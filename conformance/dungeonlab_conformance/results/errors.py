@@ -30,7 +30,7 @@ class Broken(Exception):  # noqa: N818 - a finding, not an error of the suite
     def __init__(self, expected: str, got: str | Observation | Acknowledgement, path: str | None = None) -> None:
         """`got` is what came: in words, or the message itself, which then convicts."""
         self.expected = expected
-        self.got = got if isinstance(got, str) else f"{got.args}"
+        self.got = got if isinstance(got, str) else (got.shown if isinstance(got, Acknowledgement) else f"{got.args}")
         self.path = path
         self.seen = None if isinstance(got, str) else got
         self.at = time.monotonic()

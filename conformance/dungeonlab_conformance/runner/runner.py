@@ -29,6 +29,7 @@ from dungeonlab_conformance.stage.cleanup import clear_away
 from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.stage.sessions import LABEL
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.survey import Survey
 from dungeonlab_conformance.target.target import Target
 
 _LOG = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Runner:
         self.run.dialect = bool(target.dialect)
         self.stages: list[tuple[Scene, Stage]] = []
         self.pools = AccountPools(self.provisioner)
+        self._surveyed: Stage | None = None
         self.watch = Watch(target, self.run, self._hide)
         self._book = VerdictBook(self.run, self.watch.life, self._hide)
         self._renewable = self.provisioner.offers("register")  # whether there are new accounts to be had
@@ -115,6 +117,7 @@ class Runner:
         self._pace = Pace(target.limits.far, exactly=self.options.concurrency, limit=target.lanes, spares=spares)
         with target.rate_limit.telling(self._make_room):
             await self._first_accounts()
+            await self._survey()
             watching = asyncio.create_task(self.watch.until_silence())
             try:
                 await Schedule(target, self._pace, self.pools, self.watch, self._on).play(self.chosen)
@@ -131,6 +134,14 @@ class Runner:
             self.pools.give_back(pool)
             making = map(pool.identity, self.target.accounts)
             await asyncio.gather(*making, return_exceptions=True)  # it fails again in the scene that needs the account
+
+    async def _survey(self) -> None:
+        """Find out what scenes have to do otherwise on this server."""
+        pool = self.pools.take(self._pace.most)
+        stage = self._surveyed = Stage(pool, self.target)
+        await Survey(stage).carry_out()
+        await self._tear_down(stage)
+        self.pools.give_back(pool)
 
     def _make_room(self, seconds: float) -> None:
         """Play in one lane from now on, and let no scene's time run out while a rate limit is waited for."""
@@ -227,7 +238,7 @@ class Runner:
             async with asyncio.timeout(_CLEARING):
                 await asyncio.gather(*map(self._tear_down, self.watch.up.values()))
                 self.watch.up.clear()
-                journals = [stage.journal for _, stage in self.stages]
+                journals = [stage.journal for stage in (*(stage for _, stage in self.stages), self._surveyed) if stage]
                 left = await clear_away(self.provisioner, self.pools.all, journals)
         except TimeoutError:
             left = [f"all that has {self.target.run} in its name: it took longer than {_CLEARING:.0f} s"]

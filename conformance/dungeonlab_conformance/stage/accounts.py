@@ -85,8 +85,9 @@ class RoleAssignment:
         return True
 
     def available(self, *roles: str) -> list[str]:
-        """Return those of the roles that an account can play, at least one."""
-        return [role for role in roles if self.can_play(role)] or [self.account(roles[0])]
+        """Return those of the roles that an account can play and the server lets join, at least one."""
+        shut_out = self.target.workarounds.shut_out
+        return [role for role in roles if role not in shut_out and self.can_play(role)] or [self.account(roles[0])]
 
     async def identity(self, role: str) -> Identity:
         """Return who plays a role, logged in."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,11 +23,14 @@ from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.stage.accounts import AccountPool, RoleAssignment
+from dungeonlab_conformance.stage.inquiry import Inquiry
 from dungeonlab_conformance.stage.sessions import GameSession, GameSessions
 from dungeonlab_conformance.stage.tokens import created_id
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue, Event
+
+_MEMBERS = ("alice", "bob", "carol")  # of the scene's session, besides the game master
 
 
 @dataclass(slots=True)
@@ -118,6 +121,7 @@ class Stage(SceneFindings):
         self.raws: list[RawConnection] = []
         self._games = GameSessions(pool, target, self.journal)
         self.roles = RoleAssignment(pool, target, self._games)
+        self._inquiry = Inquiry(self)
 
     # -- game sessions -------------------------------------------------------------------------------
 
@@ -170,7 +174,7 @@ class Stage(SceneFindings):
         """Return somebody who has not connected yet."""
         if identity is None and name != "nobody":
             identity = await self.roles.member(name)
-        actor = Actor(called or name, identity, self.target, self.journal)
+        actor = Actor(called or name, identity, self.target, self.journal, inquire=self._inquiry)
         self.actors.append(actor)
         return actor
 
@@ -218,18 +222,22 @@ class Stage(SceneFindings):
 
     # -- requests ------------------------------------------------------------------------------------
 
-    async def request(self, event: Event, *, game: GameSession | None = None, fresh: bool = False) -> Request:
+    async def request(
+        self, event: Event, *, game: GameSession | None = None, fresh: bool = False, full: bool | None = None
+    ) -> Request:
         """Return a valid request that nobody has sent yet, with a mark of its own.
 
-        A token it needs is created first, and is created anew for a request that would end it or if `fresh`.
+        A token it needs is created first, and is created anew for a request that would end it or if `fresh`. The
+        request is the smallest one that the server is known to accept, unless it is said whether it is to be `full`.
         """
         game = game or self.game
+        await self._inquiry.prepare(event.name, game.session)
         ids, needed = {"sessionId": game.session}, needed_ids(event)
         if "encounterId" in needed:
             ids["encounterId"] = await self.encounter(game)
         if "tokenId" in needed:
             ids["tokenId"] = await self._token(game, anew=fresh or event.effect == "removes-token")
-        return valid_request(event, ids)
+        return valid_request(event, ids, full=event.name in self.target.workarounds.full_only if full is None else full)
 
     async def control(self, event: Event, member: Actor) -> Acknowledgement:
         """Show that a member may: without that, a refusal of something like it says nothing."""
@@ -241,8 +249,9 @@ class Stage(SceneFindings):
     async def _token(self, game: GameSession, *, anew: bool) -> str:
         if game.token is None or anew:
             maker = await self._maker(game)
-            request = await self.request(Catalogue.load()["token:create"], game=game)
-            made = created_id(await maker.send(request))
+            event = Catalogue.load()["token:create"]
+            full = event.name not in self.target.workarounds.minimal_only
+            made = created_id(await maker.send(await self.request(event, game=game, full=full)), self.journal)
             if anew:
                 return made
             game.token = made
@@ -250,11 +259,22 @@ class Stage(SceneFindings):
 
     async def _maker(self, game: GameSession) -> Actor:
         """Return somebody who has joined a game session, and may create tokens in it."""
+        unable = self.target.workarounds.cannot_create
         for actor in self.actors:
             stay = None if actor.closed else actor.stay
-            if stay and stay.session == game.session and stay.left_at is None:
+            account = actor.identity and actor.identity.name
+            if stay and stay.session == game.session and stay.left_at is None and account not in unable:
                 return actor
         if self._games.is_second(game):
-            return await self.joined_other_game("dave")
-        maker: Actor = await self.joined("gamemaster")
-        return maker
+            return await self.joined_other_game("gamemaster" if "alice" in unable else "dave")
+        return await self.joined_any("gamemaster", *_MEMBERS, unable=unable)
+
+    async def joined_any(self, *names: str, unable: Collection[str] = ()) -> Actor:
+        """Connect the first of the named who can play, and whom the server lets join; they join this scene's session.
+
+        Those who are `unable` to do what they are needed for come last.
+        """
+        shut_out = self.target.workarounds.shut_out
+        able = [name for name in names if name not in {*shut_out, *unable} and self.roles.can_play(name)]
+        actor: Actor = await self.joined((*able, *names)[0])
+        return actor

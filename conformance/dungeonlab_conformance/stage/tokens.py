@@ -6,10 +6,14 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.obstacles import no_answer
 from dungeonlab_conformance.invariants.token_state import Token, whole
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.marks import carries
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
@@ -21,7 +25,7 @@ def acknowledged_token(answer: Acknowledgement) -> Token:
     """Return the token that an acknowledgement holds. Raises `Unjudged` if it holds none."""
     token = answer.data.get("token")
     if not isinstance(token, dict):
-        raise Unjudged(f"{answer.request.event} was acknowledged without the token")
+        raise _without(answer, "the token")
     return token
 
 
@@ -31,13 +35,25 @@ def acknowledged_version(answer: Acknowledgement) -> int | None:
     return whole(answer.data.get("version", token.get("version") if isinstance(token, dict) else None))
 
 
-def created_id(answer: Acknowledgement) -> str:
-    """Return the id of a token that was created. Raises `Unjudged` if its acknowledgement holds none."""
-    token = answer.data.get("token")
-    made = token.get("id") if isinstance(token, dict) else None
-    if not isinstance(made, str):
-        raise Unjudged("token:create was acknowledged without the token's id")
-    return made
+def created_id(answer: Acknowledgement, journal: Journal) -> str:
+    """Return the id of a token that was created, by its acknowledgement or else by its broadcast.
+
+    Raises `Unjudged` if neither holds one.
+    """
+    heard = (seen.args[0] for seen in journal.heard() if seen.args and carries(seen, answer.request))
+    for body in (answer.data, *heard):
+        token = body.get("token") if isinstance(body, dict) else None
+        made = token.get("id") if isinstance(token, dict) else None
+        if isinstance(made, str):
+            return made
+    raise _without(answer, "the token's id")
+
+
+def _without(answer: Acknowledgement, what: str) -> Unjudged:
+    event = answer.request.event
+    if isinstance(answer, Inferred):
+        return Unjudged(f"{event} was not acknowledged, so {what} is not known", waits_for=no_answer(event))
+    return Unjudged(f"{event} was acknowledged without {what}", waits_for=VerdictKey("acks/success-shape", event))
 
 
 async def create_full_token(stage: Stage, maker: Actor) -> Token:
@@ -46,7 +62,7 @@ async def create_full_token(stage: Stage, maker: Actor) -> Token:
     full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
     answer = await maker.send(request.with_properties({"token": {**full, "name": request.mark}}))
     token = acknowledged_token(answer)
-    created_id(answer)
+    created_id(answer, stage.journal)
     return token
 
 

@@ -26,6 +26,7 @@ from dungeonlab_conformance.target.identity import Account, Identity, ReadyMade
 from dungeonlab_conformance.target.limits import Capacity, Limits
 from dungeonlab_conformance.target.rate_limits import RateLimit
 from dungeonlab_conformance.target.roles import ROLES, Party, parties
+from dungeonlab_conformance.target.workarounds import Workarounds
 
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
 BUNDLED = "the bundled reference server"  # what every report calls it; its address is gone when one is read
@@ -61,6 +62,7 @@ class Target:
     run: str = field(default_factory=lambda: secrets.token_hex(3))  # the name that everything made carries
     secrets: Secrets = field(default_factory=Secrets)
     capacity: Capacity = field(default_factory=Capacity)
+    workarounds: Workarounds = field(default_factory=Workarounds)
     recovers: bool = False  # whether it showed that it recovers the state of connections
     room: Room = field(default_factory=Room)  # for what its findings quote
     bundled: bool = field(init=False)  # whether it is the suite's own reference server, whatever address that gets

@@ -15,6 +15,7 @@ from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, foreign, next_message, open_websocket
 from dungeonlab_conformance.clients.engine_io_packets import MESSAGE, PING, PONG
 from dungeonlab_conformance.clients.http.client import session_for
+from dungeonlab_conformance.clients.obstacles import no_answer
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged
@@ -104,12 +105,20 @@ class RawConnection:
 
     async def try_send(self, request: Request) -> list[Any]:
         """Send a request and return the arguments of its acknowledgement, whatever they say."""
-        prefix = await self.emit(request)
-        found = _decoded(await self.receive(prefix))
+        found = _decoded(await self.receive_answer(await self.emit(request), request))
         if isinstance(found, packets.Unreadable):
             raise Unjudged(f"{request.event} was answered with what cannot be read ({found.why}): {found.text}")
         answered: list[Any] = found.data
         return answered
+
+    async def receive_answer(self, prefix: str, request: Request) -> str:
+        """Wait for the frame that answers a request. Raises as `receive` does."""
+        try:
+            return await self.receive(prefix)
+        except Gone:
+            raise
+        except Unjudged as late:
+            raise Unjudged(str(late), waits_for=no_answer(request.event)) from None
 
     async def try_join(self, session: str) -> None:
         """Ask to join a session; whether that was granted is for the caller to find out."""

@@ -1,0 +1,37 @@
+"""Which requirement stands in the way of a scene that could not be prepared: what it waits for. Pure."""
+
+from __future__ import annotations
+
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.results.verdict import VerdictKey
+from dungeonlab_spec import Catalogue
+
+
+def no_answer(event: str) -> VerdictKey | None:
+    """Return what a server breaks that does not acknowledge a request."""
+    return _first(event, "acks/every-token-operation-answers", "acks/every-other-request-answers")
+
+
+def not_accepted(answer: Acknowledgement, *, by_game_master: bool = False) -> VerdictKey | None:
+    """Return what a server breaks that refuses a valid request of somebody who may."""
+    event = answer.request.event
+    if event == "join-session":
+        return VerdictKey("join/game-master-admitted" if by_game_master else "join/member-admitted")
+    if answer.code == "VALIDATION_ERROR":
+        return _first(event, "payloads/valid-accepted")
+    allowed = "authorization/game-master-allowed" if by_game_master else "authorization/any-member-allowed"
+    return _first(event, allowed, "payloads/valid-accepted")
+
+
+def not_heard(event: str) -> VerdictKey | None:
+    """Return what a server breaks that does not broadcast an accepted request to a member."""
+    return _first(event, "rooms/every-other-member-hears-once")
+
+
+def _first(event: str, *requirements: str) -> VerdictKey | None:
+    """Return the first of some requirements that is judged for an event; None if none is."""
+    catalogue = Catalogue.load()
+    for name in requirements:
+        if any(each is not None and each.name == event for each in catalogue.events_for(catalogue.requirements[name])):
+            return VerdictKey(name, event)
+    return None

@@ -1,0 +1,138 @@
+"""Finds out before the first scene where a server does not do what all scenes rest on, so that they can do otherwise.
+
+Judges nothing: each of these has a scene of its own, which does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
+from dungeonlab_conformance.payloads.refused import for_something_unknown
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.evidence import evidence
+from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.results.errors import Gone, Missing, TargetFault, Unjudged
+from dungeonlab_spec import Catalogue, Event
+
+if TYPE_CHECKING:
+    from dungeonlab_conformance.stage.stage import Stage
+
+_MEMBERS = ("alice", "bob", "gamemaster")
+
+
+class Survey:
+    """One look at a server, on a stage of its own; what is found goes into the target's workarounds."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.found = stage.target.workarounds
+        self._members: dict[str, Actor] = {}
+
+    async def carry_out(self) -> None:
+        """Have members join, send one of everything, and something of each that is refused. Raises nothing."""
+        try:
+            async with asyncio.timeout(self.stage.target.limits.scene):
+                await self._look()
+        except (TimeoutError, Unjudged, TargetFault):
+            return  # whatever it is, the scenes run into it as well, and say so
+
+    async def _look(self) -> None:
+        await self.stage.set_up()
+        joined = dict(zip(_MEMBERS, await asyncio.gather(*map(self._join, _MEMBERS)), strict=True))
+        self._members = {role: actor for role, actor in joined.items() if actor is not None}
+        events = [event for event in Catalogue.load() if event.request and self.stage.target.offers(event.name)]
+        everyday = [event for event in events if event.name not in ("join-session", "leave-session", "token:create")]
+        if any(event.name == "token:create" for event in events):
+            await self._create(Catalogue.load()["token:create"])
+        await asyncio.gather(*map(self._try, everyday))
+        await asyncio.gather(*map(self._ask_for_something_unknown, events))
+        await self._leave()
+
+    async def _join(self, role: str) -> Actor | None:
+        try:
+            actor: Actor = await self.stage.connected(role)
+        except Missing:
+            return None
+        answer = await self._answer(actor, self._naming("join-session"))
+        if answer is not None and not answer.accepted:
+            self.found.shut_out.add(role)
+            return None
+        return actor
+
+    def _naming(self, event: str) -> Request:
+        return Request(event, ({"sessionId": self.stage.session},), None, self.stage.session)
+
+    async def _leave(self) -> None:
+        actor = self._members.get("bob")
+        if actor is not None and self.stage.target.offers("leave-session"):
+            await self._answer(actor, self._naming("leave-session"))
+
+    async def _answer(self, actor: Actor, request: Request) -> Acknowledgement | None:
+        """Return the answer to a request; None, and the event is noted as silent, if there is none that can be read."""
+        try:
+            return await actor.try_get_answer(request)
+        except (Unanswered, Unreadable):
+            self.found.silent.add(request.event)
+            return None
+
+    async def _create(self, event: Event) -> None:
+        """Find out who may create tokens, and of which drafts."""
+        for role, actor in self._members.items():
+            drafts = {
+                full: await self._is_accepted(actor, await self._draft(event, full=full)) for full in (True, False)
+            }
+            if drafts[True] and not drafts[False]:
+                self.found.full_only.add(event.name)
+            elif drafts[False] and not drafts[True]:
+                self.found.minimal_only.add(event.name)
+            if any(drafts.values()):
+                break
+            self.found.cannot_create.add(role)
+        if {"alice", "bob"} <= self.found.cannot_create:
+            self.found.cannot_create |= {"carol", "dave"}  # who are members like them
+
+    async def _draft(self, event: Event, *, full: bool) -> Request:
+        return await self.stage.request(event, full=full)
+
+    async def _try(self, event: Event) -> None:
+        """Send a request; where it is refused, the fullest one."""
+        actor = next(iter(self._members.values()), None)
+        if actor is None:
+            return
+        try:
+            accepted = await self._is_accepted(actor, await self._draft(event, full=False))
+            if not accepted and await self._is_accepted(actor, await self._draft(event, full=True)):
+                self.found.full_only.add(event.name)
+        except Gone:
+            raise
+        except Unjudged:
+            return  # what it needs cannot be prepared
+
+    async def _is_accepted(self, actor: Actor, request: Request) -> bool:
+        """Whether a request is accepted, or may have been; whether others hear it is noted."""
+        answer = await self._answer(actor, request)
+        sent = self.stage.journal.last_sent(request)
+        others = [other for other in self._members.values() if other is not actor]
+        if (answer is None or answer.accepted) and Catalogue.load()[request.event].is_broadcast and others:
+            await asyncio.gather(*(other.fence() for other in others))
+            if sent is None or evidence(self.stage.journal, sent) is None:
+                late = others[0].try_observe(lambda _: any(other.deliveries_of(request) for other in others))
+                if await late is None:
+                    self.found.unheard.add(request.event)
+        return answer is None or answer.accepted
+
+    async def _ask_for_something_unknown(self, event: Event) -> None:
+        actor = next(iter(self._members.values()), None)
+        if actor is None or event.name in self.found.silent:
+            return
+        try:
+            request = for_something_unknown(event, await self._draft(event, full=False))
+            if await self._answer(actor, request) is None:
+                self.found.refused_silently.add(event.name)
+        except Gone:
+            raise
+        except Unjudged:
+            return
