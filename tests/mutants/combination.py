@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tests.mutants.fault import Expectation, Fault, all_faults
+from tests.mutants.fault import Expectation, Fault, every_fault
 
 AT_MOST = 8  # faults in one server; more hide one another more often than they save time
 AND = "+"
@@ -17,7 +17,7 @@ AND = "+"
 
 def fault_named(name: str) -> Fault:
     """Return the faulty server of this name, or the one that has the faults of several names."""
-    faults = [all_faults()[one] for one in members(name)]
+    faults = [every_fault()[one] for one in members(name)]
     return faults[0] if len(faults) == 1 else _one(faults)
 
 

@@ -58,9 +58,14 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault(Expectation):
-    """One faulty server, made of the reference server with some of its classes replaced."""
+    """One faulty server, made of the reference server with some of its classes replaced.
+
+    `measured` says that the suite does not judge it as stated yet, or leaves much unjudged: how far it comes is
+    measured by `tests.mutants.lots`, and demanded by no test.
+    """
 
     seams: tuple[type[Seam], ...]
+    measured: bool = False
 
     @property
     def variant(self) -> Variant:
@@ -103,7 +108,11 @@ _FAULTS: dict[str, Fault] = {}
 
 
 def faulty(
-    *breaks: str, also: Mapping[str, str] | None = None, beside: tuple[type[Seam], ...] = (), hides: bool = False
+    *breaks: str,
+    also: Mapping[str, str] | None = None,
+    beside: tuple[type[Seam], ...] = (),
+    hides: bool = False,
+    measured: bool = False,
 ) -> Callable[[type[Seam]], type[Seam]]:
     """Register a class as a faulty server; `beside` are further classes that make up the same fault."""
 
@@ -118,6 +127,7 @@ def faulty(
             also=also or {},
             seams=(seam, *beside),
             hides=hides,
+            measured=measured,
         )
         return seam
 
@@ -125,7 +135,12 @@ def faulty(
 
 
 def all_faults() -> Mapping[str, Fault]:
-    """Return every faulty server by its name, in order of names."""
+    """Return every faulty server by its name, in order of names, but for those that are only measured."""
+    return {name: fault for name, fault in every_fault().items() if not fault.measured}
+
+
+def every_fault() -> Mapping[str, Fault]:
+    """Return every faulty server by its name, in order of names, those too that are only measured."""
     package = importlib.import_module("tests.mutants")
     for module in pkgutil.iter_modules(package.__path__):
         if module.name.startswith("in_"):

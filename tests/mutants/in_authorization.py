@@ -89,7 +89,7 @@ class LooksForTokensEverywhere(Pipeline):
         return token
 
 
-class _Ranks(Pipeline):
+class Ranks(Pipeline):
     """Lets members do less than they may."""
 
     async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
@@ -105,7 +105,7 @@ class _Ranks(Pipeline):
 
 
 @faulty("authorization/any-member-allowed")
-class KeepsDeletingForTheGameMaster(_Ranks):
+class KeepsDeletingForTheGameMaster(Ranks):
     """Only the game master may delete tokens."""
 
     def may(self, event: Event, user: str, session: Session) -> bool:
@@ -113,7 +113,7 @@ class KeepsDeletingForTheGameMaster(_Ranks):
 
 
 @faulty("authorization/any-member-allowed", hides=True)
-class LostTheMembership(_Ranks):
+class LostTheMembership(Ranks):
     """Membership is kept for joining, and not saved: whatever a participant does after that is denied."""
 
     def may(self, event: Event, user: str, session: Session) -> bool:
@@ -121,7 +121,7 @@ class LostTheMembership(_Ranks):
 
 
 @faulty("authorization/game-master-allowed")
-class HearsTheGameMasterOut(_Ranks):
+class HearsTheGameMasterOut(Ranks):
     """The game master may join and listen, and do nothing."""
 
     def may(self, event: Event, user: str, session: Session) -> bool:

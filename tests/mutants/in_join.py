@@ -38,7 +38,7 @@ class LostTheJoinHandler(Pipeline):
             await super().on_event(connection, data, where)
 
 
-class _AtTheDoor(Pipeline):
+class AtTheDoor(Pipeline):
     """Judges a join by a rule of its own."""
 
     async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
@@ -53,7 +53,7 @@ class _AtTheDoor(Pipeline):
 
 
 @faulty("join/member-admitted", hides=True)
-class AdmitsTheGameMasterOnly(_AtTheDoor):
+class AdmitsTheGameMasterOnly(AtTheDoor):
     """Only the game master may join."""
 
     async def check_guest(self, session: Session, user: str) -> None:
@@ -73,7 +73,7 @@ class LooksForParticipantsOnly(Pipeline):
 
 
 @faulty("join/outsider-refused", hides=True)
-class EnrolsWhoeverComes(_AtTheDoor):
+class EnrolsWhoeverComes(AtTheDoor):
     """Membership is not checked: every user who joins becomes a participant."""
 
     async def check_guest(self, session: Session, user: str) -> None:
@@ -82,7 +82,7 @@ class EnrolsWhoeverComes(_AtTheDoor):
 
 
 @faulty("join/outsider-refused")
-class AdmitsMembersOfAnything(_AtTheDoor):
+class AdmitsMembersOfAnything(AtTheDoor):
     """A user who is a member of some session may join any."""
 
     async def check_guest(self, session: Session, user: str) -> None:
@@ -101,7 +101,7 @@ class SubscribesBeforeItRefuses(Pipeline):
 
 
 @faulty("join/refused-join-enrols-nobody")
-class EnrolsBeforeItRefuses(_AtTheDoor):
+class EnrolsBeforeItRefuses(AtTheDoor):
     """A user whose join is refused has become a participant by asking."""
 
     async def check_guest(self, session: Session, user: str) -> None:

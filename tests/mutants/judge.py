@@ -24,7 +24,7 @@ from dungeonlab_spec import Catalogue
 from tests import serving
 from tests.command_line import refuse_unknown
 from tests.mutants.combination import AND, fault_named, members
-from tests.mutants.fault import Expectation, all_faults
+from tests.mutants.fault import Expectation, all_faults, every_fault
 from tests.turns import AT_ONCE, turn
 
 SCALE = 0.3  # of every time limit: what is never answered is waited for, and loopback is fast
@@ -125,7 +125,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants.judge", description="Judge faulty servers.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="of a faulty server, or A+B for one with both faults")
     names = parser.parse_args(words).names
-    refuse_unknown(parser, (one for name in names for one in members(name)), all_faults(), "faulty server")
+    refuse_unknown(parser, (one for name in names for one in members(name)), every_fault(), "faulty server")
     as_stated = [report(fault_named(name), run) for name, run in judge_all(names or all_faults())]
     return 0 if all(as_stated) else 1
 

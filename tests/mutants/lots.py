@@ -1,0 +1,226 @@
+"""Judges servers with several faults each, drawn by lot: all that is broken is found, and nothing else is blamed.
+
+From the shell: ``python -m tests.mutants.lots [--sets N] [--seed N] [--size N] [--json FILE]``, or with ``--variants``
+for single faults that are in the way of what most scenes prepare. Prints a line for each server, with what was missed
+and what was wrongly blamed below it, and a summary. The exit code is 1 if the goals are missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import multiprocessing
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
+from tests import serving
+from tests.mutants.combination import AND, fault_named
+from tests.mutants.fault import Expectation, Fault, all_faults
+from tests.mutants.judge import SCALE, judged
+
+SEED, SETS, SIZE = 11, 40, 5
+SIDE_BY_SIDE = 2
+FOUND, MEDIAN, WORST = 0.97, 10, 120  # the goals: how much is found, and how many verdicts are unjudged
+VARIANT_WORST = 40
+VARIANTS = (
+    "CreatesInSilence",
+    "JoinsInSilence",
+    "MovesInSilence",
+    "ChatsInSilence",
+    "UpdatesInSilence",
+    "DeletesInSilence",
+    "NeverSaysThatOneLeft",
+    "ShowsNoProfile",
+    "ValidatesInSilence",
+    "AnswersNothing",
+    "RefusesInSilence",
+    "CreatesWithoutShowing",
+    "CreatesUnheard",
+    "DemandsCompleteDrafts",
+    "KeepsCreatingForTheGameMaster",
+    "HearsTheFirstMemberOnly",
+    "LocksTheGameMasterOut",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What the suite said of one server.
+
+    `missed` are the ids of what is broken and was not found, each with the outcomes of its verdicts. `blamed` is what
+    was found broken and no fault breaks, with the scene that says so and its finding. `unjudged` counts verdicts by the
+    reason, `waiting` by what they wait for.
+    """
+
+    name: str
+    breaks: list[str]
+    found: list[str]
+    missed: dict[str, str]
+    blamed: list[str]
+    unjudged: dict[str, int]
+    waiting: dict[str, int]
+    skipped: int
+    verdicts: int
+    seconds: float
+    fault: str | None = field(default=None)
+
+    @property
+    def count(self) -> int:
+        """How many verdicts are unjudged."""
+        return sum(self.unjudged.values())
+
+    @property
+    def exact(self) -> bool:
+        """Whether all was found, and nothing else."""
+        return not self.missed and not self.blamed
+
+
+def draw(seed: int, number: int, size: int = SIZE) -> str:
+    """Return the name of a server with so many faults, drawn by lot, each in methods of its own.
+
+    Each fault's lot depends on the seed and its own name: a new fault changes only the sets into which it is drawn.
+    """
+    lots = sorted(all_faults().values(), key=lambda fault: _lot(f"{seed}/{number}/{fault.name}"))
+    chosen: list[Fault] = []
+    for fault in lots:
+        if not fault.run and all(_go_together(fault, other) for other in chosen):
+            chosen.append(fault)
+        if len(chosen) == size:
+            break
+    return AND.join(sorted(fault.name for fault in chosen))
+
+
+def _lot(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _go_together(one: Fault, other: Fault) -> bool:
+    return not one.methods & other.methods
+
+
+def judge(name: str) -> Result:
+    """Judge one server; if it is not found as it should be, once more with the suite's usual time limits."""
+    result = result_of(fault_named(name), judged(name, SCALE))
+    return result if result.exact else result_of(fault_named(name), judged(name, 1.0))
+
+
+def judge_all(names: Iterable[str]) -> Iterator[Result]:
+    """Judge many, two at a time; yields each as it is done, in the order of the names."""
+    with ProcessPoolExecutor(SIDE_BY_SIDE, multiprocessing.get_context("spawn"), serving.start_worker) as pool:
+        yield from pool.map(judge, names)
+
+
+def result_of(expectation: Expectation, run: Run) -> Result:
+    """Return what a run says of a server with these faults."""
+    broken = {v.requirement for v in run.verdicts if v.outcome in ("fail", "warn")}
+    missed = {name: _outcomes(run, name) for name in sorted(expectation.breaks - broken)}
+    unjudged = [v for v in run.verdicts if v.outcome is Outcome.UNJUDGED]
+    return Result(
+        name=expectation.name,
+        breaks=sorted(expectation.breaks),
+        found=sorted(expectation.breaks & broken),
+        missed=missed,
+        blamed=[line for v in run.verdicts if (line := _wrongly(expectation, v))],
+        unjudged=dict(Counter(v.reason for v in unjudged).most_common()),
+        waiting=dict(Counter(_title(v.waits_for) for v in unjudged).most_common()),
+        skipped=sum(v.outcome is Outcome.SKIPPED for v in run.verdicts),
+        verdicts=len(run.verdicts),
+        seconds=round(run.seconds, 1),
+        fault=run.fault,
+    )
+
+
+def _title(key: VerdictKey | None) -> str:
+    return key.title if key else "nothing that is named"
+
+
+def _outcomes(run: Run, requirement: str) -> str:
+    outcomes = Counter(v.outcome.value for v in run.verdicts if v.requirement == requirement)
+    return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+
+
+def _wrongly(expectation: Expectation, verdict: Verdict) -> str:
+    """Return what a verdict says against a server that has no such fault, or nothing."""
+    if verdict.outcome is Outcome.ERROR:
+        return f"{verdict.title}: the suite failed: {verdict.reason}"[:400]
+    if verdict.outcome not in ("fail", "warn") or expectation.allows(verdict.requirement):
+        return ""
+    found = verdict.findings[0]
+    return f"{verdict.title} in {found.scene}: expected {found.expected}; got {found.got}"[:400]
+
+
+def report(result: Result, reasons: bool = False) -> None:
+    """Print what the suite said of one server, and, if asked to, why verdicts are unjudged."""
+    count = f"{len(result.found)} of {len(result.breaks)} found"
+    print(
+        f"{'ok ' if result.exact else 'NO '} {result.name}: {count}, {len(result.blamed)} wrongly blamed, "
+        f"{result.count} unjudged, {result.skipped} skipped of {result.verdicts} ({result.seconds:.0f} s)",
+        *([f"the run ended: {result.fault}"] if result.fault else []),
+        *(f"missed: {name} ({outcomes})" for name, outcomes in result.missed.items()),
+        *(f"wrongly: {line}" for line in result.blamed),
+        *(f"{count} unjudged: {reason}"[:300] for reason, count in result.unjudged.items() if reasons),
+        sep="\n      ",
+        flush=True,
+    )
+
+
+def summary(results: Sequence[Result]) -> dict[str, Any]:
+    """Return the figures of many servers together."""
+    counts = sorted(result.count for result in results)
+    return {
+        "servers": len(results),
+        "broken": sum(len(result.breaks) for result in results),
+        "found": sum(len(result.found) for result in results),
+        "blamed": len([line for result in results for line in result.blamed]),
+        "median": statistics.median(counts),
+        "p90": counts[min(len(counts) - 1, len(counts) * 9 // 10)],
+        "worst": counts[-1],
+    }
+
+
+def good(figures: dict[str, Any]) -> bool:
+    """Whether the goals are reached."""
+    return bool(
+        figures["found"] >= FOUND * figures["broken"]
+        and not figures["blamed"]
+        and figures["median"] <= MEDIAN
+        and figures["worst"] <= WORST
+    )
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Judge what the command line asks for, and print; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants.lots", description="Judge sets of faults.")
+    parser.add_argument("--sets", type=int, default=SETS, help=f"how many servers  [default: {SETS}]")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="the number of the first  [default: 0]")
+    parser.add_argument("--seed", type=int, default=SEED, help=f"what the lots depend on  [default: {SEED}]")
+    parser.add_argument("--size", type=int, default=SIZE, help=f"faults in one server  [default: {SIZE}]")
+    parser.add_argument("--variants", action="store_true", help="single faults that are in the way of preparations")
+    parser.add_argument("--reasons", action="store_true", help="print why verdicts are unjudged, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found")
+    asked = parser.parse_args(words)
+    sets = [draw(asked.seed, number, asked.size) for number in range(asked.first, asked.first + asked.sets)]
+    results = []
+    for result in judge_all(VARIANTS if asked.variants else sets):
+        report(result, asked.reasons)
+        results.append(result)
+    figures = summary(results)
+    print(", ".join(f"{what}: {figure}" for what, figure in figures.items()))
+    if asked.json:
+        asked.json.write_text(json.dumps({**figures, "results": [asdict(r) for r in results]}, indent=1), "utf-8")
+    if asked.variants:
+        return 0 if all(result.exact and result.count <= VARIANT_WORST for result in results) else 1
+    return 0 if good(figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
