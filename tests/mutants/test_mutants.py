@@ -8,8 +8,8 @@ import os
 import pytest
 
 from dungeonlab_conformance.checks.registry import all_checks
+from dungeonlab_conformance.results.load import problem
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.schema import problem
 from dungeonlab_conformance.results.to_json import to_json
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue

@@ -61,7 +61,7 @@ def _target_schema() -> Any:
 
 @_exporting("report-schema", "a result, as --json writes it,")
 def _report_schema() -> Any:
-    from dungeonlab_conformance.results.schema import schema
+    from dungeonlab_conformance.results.load import schema
 
     return schema()
 

@@ -1,15 +1,22 @@
-"""Reads an earlier run back: from a result or a stream of this version or an earlier one, even if it was cut off."""
+"""Reads an earlier run back: from a result or a stream of this version or an earlier one, even if it was cut off.
+
+What is no result does not fit the JSON Schema (2020-12) in `result.schema.json`.
+"""
 
 from __future__ import annotations
 
+import json
 import shlex
+from functools import cache
+from importlib.resources import files as resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.run import Run, RunOptions
-from dungeonlab_conformance.results.schema import problem
 from dungeonlab_conformance.results.to_json import FORMAT, to_json
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict, VerdictKey
 from dungeonlab_conformance.text import files
@@ -25,6 +32,24 @@ _FIELDS = {  # of a Run, and where they stand in the document
 }
 _LONGEST = 300  # characters of what is wrong with a file
 _CUT_OFF = "the stream of this run ends before the run did"
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the schema of what `to_json` makes."""
+    document: dict[str, Any] = json.loads((resources(__package__) / "result.schema.json").read_text())
+    return document
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(schema())
+
+
+def problem(document: Any) -> str | None:
+    """Return in one sentence where a document does not fit the schema, or None if it does."""
+    found = next(_validator().iter_errors(document), None)
+    return found and f"at {found.json_path}, {found.message[:200]}"
 
 
 class NoResult(ValueError):  # noqa: N818 - reads as a sentence where it is raised

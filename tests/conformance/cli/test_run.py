@@ -17,8 +17,7 @@ from tests import serving
 from tests.conformance.command import COMMAND, command, environment, unused_port
 from tests.mutants.judge import served
 
-from dungeonlab_conformance.results.load import load_run
-from dungeonlab_conformance.results.schema import problem
+from dungeonlab_conformance.results.load import load_run, problem
 from dungeonlab_reference_server.pipeline import Pipeline
 
 QUICK = ("--only", "connect/websocket")

@@ -16,9 +16,8 @@ from tests.conformance.report.runs import ECHO, broken_document, broken_run, fai
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.report import html
-from dungeonlab_conformance.results.load import from_json, load_run
+from dungeonlab_conformance.results.load import from_json, load_run, problem, schema
 from dungeonlab_conformance.results.run import Run, RunOptions
-from dungeonlab_conformance.results.schema import problem, schema
 from dungeonlab_conformance.results.to_json import to_json, write
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict, VerdictKey
 
