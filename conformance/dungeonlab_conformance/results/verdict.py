@@ -111,6 +111,11 @@ class Verdict:
         """How messages name it."""
         return self.key.title
 
+    @property
+    def gravity(self) -> tuple[int, bool]:
+        """How grave it is, for comparing; of two that could not be reached, the one that names a cause says more."""
+        return _GRAVITY.index(self.outcome), self.waits_for is not None
+
     def convict(self, finding: Finding) -> None:
         """Add a finding; whatever the verdict was, it is broken now."""
         self.findings.append(finding)
@@ -120,7 +125,7 @@ class Verdict:
 
     def joined_by(self, other: Verdict) -> Verdict:
         """Return the graver of two verdicts on the same, with the findings of both."""
-        worse = max(self, other, key=lambda verdict: _GRAVITY.index(verdict.outcome))
+        worse = max(self, other, key=lambda verdict: verdict.gravity)
         return replace(worse, findings=[*self.findings, *other.findings], seconds=self.seconds + other.seconds)
 
 

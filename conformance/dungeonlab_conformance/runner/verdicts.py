@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from dungeonlab_conformance.results.causes import idle
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
@@ -77,7 +78,10 @@ class VerdictBook:
         report_dialect(stages, self._verdicts, ended)
 
     def close(self, chosen: Iterable[Scene]) -> None:
-        """Hand all verdicts to the run; what was chosen and not played is unjudged: why is what ended it."""
+        """Hand all verdicts to the run; what was chosen and not played is unjudged: why is what ended it.
+
+        What was shown to hold in the end stands in nobody's way.
+        """
         why = self.run.fault or ("interrupted" if self.run.interrupted else "the run ended before")
         for scene in chosen:
             for name in sorted(scene.wanted):
@@ -85,6 +89,8 @@ class VerdictBook:
                 self._verdicts.setdefault((name, verdict.event), verdict)
         order = {name: place for place, name in enumerate(self._requirements)}
         self.run.verdicts = sorted(self._verdicts.values(), key=lambda v: (order[v.requirement], v.event or ""))
+        for verdict in idle(self.run.verdicts):
+            verdict.waits_for = None
 
     def _new(self, scene: Scene, name: str, outcome: Outcome, reason: str = "") -> Verdict:
         event = scene.event.name if scene.event else None

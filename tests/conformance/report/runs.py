@@ -11,7 +11,7 @@ from dungeonlab_conformance.record.observation import Act
 from dungeonlab_conformance.results.claim import claim
 from dungeonlab_conformance.results.load import from_json
 from dungeonlab_conformance.results.run import Run, RunOptions
-from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict, VerdictKey
 from dungeonlab_spec import Catalogue
 
 NASTY = (
@@ -74,3 +74,8 @@ def failing(requirement: str, event: str | None = None, *findings: Finding) -> V
     for finding in findings or (Finding("silence", "an echo", "$.code", "scene"),):
         verdict.convict(finding)
     return verdict
+
+
+def waiting(requirement: str, cause: VerdictKey, event: str | None = None) -> Verdict:
+    """Return a verdict on a MUST that could not be reached, and waits for a cause."""
+    return Verdict(requirement, event, "MUST", Outcome.UNJUDGED, "no answer", waits_for=cause)

@@ -15,7 +15,7 @@ from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.handshake import measure, reach
 from dungeonlab_conformance.results.errors import Broken, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.results.run import Run, RunOptions
-from dungeonlab_conformance.results.verdict import Outcome
+from dungeonlab_conformance.results.verdict import Outcome, VerdictKey
 from dungeonlab_conformance.runner import play
 from dungeonlab_conformance.runner.interruptions.watch import Watch
 from dungeonlab_conformance.runner.runner import Runner
@@ -83,14 +83,14 @@ def test_a_selection_combines_its_conditions() -> None:
     }
 
 
-def scripted(raised: Exception | None) -> Scene:
+def scripted(raised: Exception | None, requirement: str = "join/member-admitted") -> Scene:
     """Return a scene that judges one requirement, and raises what is given."""
 
     async def a_scripted_scene(_: Stage) -> None:
         if raised:
             raise raised
 
-    check = Check("scripted", ("join/member-admitted",), a_scripted_scene, "", False)
+    check = Check("scripted", (requirement,), a_scripted_scene, "", False)
     return Scene(check, None, frozenset(check.requirements))
 
 
@@ -113,6 +113,30 @@ async def test_what_a_scene_raises_decides_its_outcome(
     run = await played(reference_url, [scripted(raised)])
     assert [v.outcome for v in run.verdicts] == [outcome]
     assert run.exit_code == code
+
+
+NEEDS_JOIN = Unjudged("bob could not join", waits_for=VerdictKey("join/member-admitted"))
+
+
+@pytest.mark.parametrize(
+    ("others", "waits_for"),
+    [
+        ([], VerdictKey("join/member-admitted")),
+        ([scripted(Unjudged("too slow"), ECHO)], VerdictKey("join/member-admitted")),
+        ([scripted(Unjudged("too slow"))], VerdictKey("join/member-admitted")),
+        ([scripted(Broken("this", "that"))], VerdictKey("join/member-admitted")),
+        ([scripted(None)], None),
+        ([scripted(Broken("this", "that"), ECHO)], None),
+    ],
+)
+async def test_a_verdict_waits_for_what_was_not_shown_to_hold(
+    reference_url: str, others: list[Scene], waits_for: VerdictKey | None
+) -> None:
+    """Whatever another scene on the same says, unless it convicts; a cause that holds is none, and the reason stays."""
+    run = await played(reference_url, [*others, scripted(NEEDS_JOIN, ECHO)], 1)
+    [verdict] = [v for v in run.verdicts if v.requirement == ECHO]
+    assert verdict.waits_for == waits_for
+    assert verdict.outcome is Outcome.FAIL or verdict.reason
 
 
 async def test_a_session_that_cannot_be_cleared_away_is_reported_separately(

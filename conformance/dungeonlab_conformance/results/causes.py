@@ -1,0 +1,82 @@
+"""What stands in the way of the verdicts that could not be reached: causes, and what waits for each. Pure.
+
+A server that went away is none of them: the run says so by itself, in `fault`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What has to hold before other verdicts can be reached.
+
+    `own` is the verdict on it, or the gravest where the key names no event and there is one for each; None if the run
+    judged nothing of it. `waiting` are the verdicts that wait for it, be it for what waits for it in turn.
+    """
+
+    key: VerdictKey
+    own: Verdict | None
+    waiting: tuple[Verdict, ...]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all that waits for it is accepted."""
+        return all(verdict.known for verdict in self.waiting)
+
+
+def causes(verdicts: Sequence[Verdict]) -> list[Cause]:
+    """Return what verdicts wait for in the end, what most of them wait for first."""
+    own = _Own(verdicts)
+    waiting: dict[VerdictKey, list[Verdict]] = {}
+    for verdict in verdicts:
+        if (root := own.root(verdict)) is not None:
+            waiting.setdefault(root, []).append(verdict)
+    heaviest = sorted(waiting.items(), key=lambda item: -len(item[1]))
+    return [Cause(key, own.verdict(key), tuple(found)) for key, found in heaviest]
+
+
+def idle(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Return the verdicts that wait for what was shown to hold: it was something else that stood in their way."""
+    own = _Own(verdicts)
+    return [verdict for verdict in verdicts if verdict.waits_for is not None and own.obstacle(verdict) is None]
+
+
+class _Own:
+    """The verdicts of a run, by what they are about."""
+
+    def __init__(self, verdicts: Sequence[Verdict]) -> None:
+        self._exact = {verdict.key: verdict for verdict in verdicts}
+        self._gravest: dict[str, Verdict] = {}
+        for verdict in verdicts:
+            before = self._gravest.get(verdict.requirement, verdict)
+            self._gravest[verdict.requirement] = max(before, verdict, key=lambda v: v.gravity)
+
+    def verdict(self, key: VerdictKey) -> Verdict | None:
+        """Return the verdict on something; on a requirement for no event, the gravest of those on its events."""
+        whole = self._gravest.get(key.requirement) if key.event is None else None
+        return self._exact.get(key, whole)
+
+    def obstacle(self, verdict: Verdict) -> VerdictKey | None:
+        """Return what a verdict waits for itself; None if that holds."""
+        if verdict.outcome is not Outcome.UNJUDGED or verdict.waits_for in (None, verdict.key):
+            return None
+        found = self.verdict(verdict.waits_for)
+        return None if found is not None and found.outcome is Outcome.PASS else verdict.waits_for
+
+    def root(self, verdict: Verdict) -> VerdictKey | None:
+        """Return what a verdict waits for in the end. Of those that wait for each other, the first by name is that."""
+        way = [verdict.key]
+        while (key := self.obstacle(verdict)) is not None:
+            if key in way:
+                first = min(way[way.index(key) :], key=lambda each: each.title)
+                return None if first == way[0] else first
+            way.append(key)
+            if (own := self.verdict(key)) is None:
+                break
+            verdict = own
+        return way[-1] if len(way) > 1 else None
