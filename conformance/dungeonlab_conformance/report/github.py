@@ -9,7 +9,7 @@ from pathlib import Path
 from dungeonlab_conformance.report import markdown
 from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, to_mend
 from dungeonlab_conformance.report.content.headline import headline
-from dungeonlab_conformance.report.content.wording import repeat
+from dungeonlab_conformance.report.content.wording import causes_in_words, repeat
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Outcome
@@ -24,7 +24,8 @@ _SUMMARY = 1 << 20  # bytes that GitHub takes of one step
 def commands(run: Run) -> str:
     """Return the annotations, one workflow command a line: an error for each broken MUST, a warning for each SHOULD.
 
-    A run that failed without breaking anything (unreachable, interrupted) is one error.
+    What other verdicts wait for stands first among them, and in a notice of its own. A run that failed without breaking
+    anything (unreachable, interrupted) is one error.
     """
     return "\n".join(_commands(run))
 
@@ -80,6 +81,8 @@ def _commands(run: Run) -> Iterator[str]:
         if len(some) > _SHOWN:
             more = f"{len(some) - _SHOWN} more requirements are broken; the job summary has them all."
             yield command(kind, TITLE, more)
+    if said := causes_in_words(run, _SHOWN):
+        yield command("notice", TITLE, "\n".join(said))
     for stale in run.stale[:_SHOWN]:
         yield command("error", "Known failures", stale)
     errors = [v.reason for v in run.verdicts if v.outcome is Outcome.ERROR]

@@ -9,7 +9,7 @@ from pathlib import Path
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 
 from dungeonlab_conformance.report.content.grouping import requirement_of
-from dungeonlab_conformance.report.content.wording import LONGEST, finding_lines, repeat
+from dungeonlab_conformance.report.content.wording import LONGEST, finding_lines, reason_in_words, repeat
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, fails
 from dungeonlab_conformance.text import files
@@ -88,7 +88,7 @@ def _case(verdict: Verdict, run: Run) -> TestCase:
     case.append(properties)  # type: ignore[no-untyped-call]
     text = "\n".join(line for finding in verdict.findings for line in finding_lines(finding))
     text = _printable(f"{requirement.sentence}\n{text}")
-    found = "; ".join(f"expected {f.expected}; got {f.got}" for f in verdict.findings[:1]) or verdict.reason
+    found = "; ".join(f"expected {f.expected}; got {f.got}" for f in verdict.findings[:1]) or reason_in_words(verdict)
     said = _printable(shortened(found, LONGEST))
     if verdict.known:
         case.result = [Skipped(_printable(f"known: {verdict.known}"))]

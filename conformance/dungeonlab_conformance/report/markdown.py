@@ -11,7 +11,7 @@ from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, 
 from dungeonlab_conformance.report.content.headline import counted, headline
 from dungeonlab_conformance.report.content.mermaid import mermaid
 from dungeonlab_conformance.report.content.sequence_diagram import diagram
-from dungeonlab_conformance.report.content.wording import earlier, line_text, repeat
+from dungeonlab_conformance.report.content.wording import causes_in_words, earlier, line_text, repeat
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
@@ -20,6 +20,7 @@ from dungeonlab_conformance.text.printable import one_line, shortened
 
 LIMIT = 900_000  # bytes; GitHub takes 1 MiB per step
 _LONGEST, _LINES, _LINE = 800, 30, 300  # characters of what came; lines of a transcript, characters of each
+_CAUSES = 5  # for which most verdicts wait
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@&])")
 
 
@@ -49,6 +50,8 @@ def _head(run: Run) -> str:
         lines += [f"**{_plain(run.claim)}**", ""]
     for stale in run.stale:
         lines += [f"**Known failures:** {_plain(stale)}", ""]
+    for said in causes_in_words(run, _CAUSES):
+        lines += [f"**Cause:** {_plain(said)}", ""]
     if run.own_fault:
         lines += [f"**The suite itself failed:** {_plain(shortened(run.own_fault, _LONGEST))}", ""]
     if run.fault:

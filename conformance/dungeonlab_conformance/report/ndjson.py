@@ -2,7 +2,7 @@
 
     {"line": "run", ...}       first: format, suite, protocol, what is judged, ..., and how many scenes are to be played
     {"line": "verdict", ...}   as in the result; of two about the same requirement and event, the later counts
-    {"line": "summary", ...}   last: `complete`, and if not, `reason`; then counts and exit code as in the result
+    {"line": "summary", ...}   last: `complete`, and if not, `reason`; then counts, causes, exit code as in the result
 
 A stream without a summary was cut off by force: the verdicts before that stand, invariants were not applied.
 """

@@ -12,12 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, areas, to_mend
 from dungeonlab_conformance.report.content.headline import counted
-from dungeonlab_conformance.report.content.wording import earlier, repeat
+from dungeonlab_conformance.report.content.wording import causes_in_words, earlier, reason_in_words, repeat
+from dungeonlab_conformance.results.causes import causes
 from dungeonlab_conformance.results.claim import obstacles
 from dungeonlab_conformance.results.exit_codes import EXIT_TARGET
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
-from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict, fails
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict, VerdictKey, fails
 from dungeonlab_conformance.text.printable import one_line, shortened
 
 STYLE = {
@@ -34,6 +35,7 @@ _ORDER = (*_SHOWN, Outcome.WARN, Outcome.FAIL)
 _TRANSCRIPT = 14  # the last lines, unless more are asked for
 _LONGEST = {False: 300, True: 4000}  # characters of a payload, and with -v
 _ALIKE = 4  # verdicts with one reason that are worth a line each
+_CAUSES = {False: 3, True: 1000}  # of what could not be reached, and with -v
 
 
 class Following:
@@ -85,11 +87,12 @@ def show(run: Run, console: Console, *, verbosity: int = 0) -> None:
     The last line says what was judged.
     """
     if verbosity < 0:
-        for verdict in deciding(run):
-            _say(
-                console,
-                f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]  {_shown(verdict.title)}",
-            )
+        decisive, folded = deciding(run), _waiting(run)
+        for verdict in decisive:
+            if verdict.key not in folded:
+                _say(console, f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]  {_shown(verdict.title)}")
+        if any(verdict.key in folded for verdict in decisive):
+            _causes(run, console, whole=False)
     if verbosity >= 0 and _anything_judged(run):
         if verbosity > 0:
             for verdict in run.verdicts:
@@ -99,6 +102,7 @@ def show(run: Run, console: Console, *, verbosity: int = 0) -> None:
         for judged in reversed(to_mend(run)):  # what matters most stands last, where a terminal shows it
             _broken(judged, run, console, whole=verbosity > 0)
         _areas(run, console)
+        _causes(run, console, whole=verbosity > 0)
     if verbosity > 0 and not run.claim:
         _say(console, f"no claim of conformance: {_shown('; '.join(obstacles(run)))}")
     _conclusion(run, console, quiet=verbosity < 0)
@@ -158,14 +162,33 @@ def _conclusion(run: Run, console: Console, *, quiet: bool) -> None:
         _say(console, f"[bold green]{_shown(run.claim)}[/]")
 
 
+def _waiting(run: Run) -> set[VerdictKey]:
+    """Return what waits for a cause that is named in the sum."""
+    return {verdict.key for cause in causes(run.verdicts) if not cause.is_known for verdict in cause.waiting}
+
+
+def _causes(run: Run, console: Console, *, whole: bool) -> None:
+    """Print what to mend first: a line for each cause of what could not be reached."""
+    folded = textwrap.TextWrapper(console.width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+    for said in causes_in_words(run, _CAUSES[whole]):
+        for line in folded.wrap(one_line(said)):
+            _say(console, f"[bold]{_shown(line)}[/]")
+
+
 def _without_findings(run: Run, console: Console, *, whole: bool) -> None:
-    """Print a line for each verdict that says no more than its reason; one for many that share it."""
+    """Print a line for each verdict that says no more than its reason; one for many that share it.
+
+    What waits for a cause is counted in the sum, unless the whole is wanted.
+    """
     groups: dict[tuple[int, str, str], list[Verdict]] = {}
+    folded = set() if whole else _waiting(run)
     for verdict in run.verdicts:
+        if verdict.key in folded:
+            continue
         if verdict.known:
             said = f"[{STYLE[verdict.outcome]}]KNOWN[/]", verdict.known
         elif verdict.outcome in _SHOWN[0 if whole else 1 :]:
-            said = f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]", verdict.reason or _got(verdict)
+            said = f"[{STYLE[verdict.outcome]}]{verdict.outcome.upper()}[/]", reason_in_words(verdict) or _got(verdict)
         else:
             continue
         groups.setdefault((_ORDER.index(verdict.outcome), *said), []).append(verdict)

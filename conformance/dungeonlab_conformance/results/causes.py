@@ -16,7 +16,7 @@ class Cause:
     """What has to hold before other verdicts can be reached.
 
     `own` is the verdict on it, or the gravest where the key names no event and there is one for each; None if the run
-    judged nothing of it. `waiting` are the verdicts that wait for it, be it for what waits for it in turn.
+    judged nothing of it. `waiting` are the verdicts that wait for it, or for what waits for it itself.
     """
 
     key: VerdictKey

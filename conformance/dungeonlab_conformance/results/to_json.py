@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import storable
+from dungeonlab_conformance.results.causes import causes
 from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.text import files
@@ -39,6 +40,7 @@ def to_json(run: Run) -> dict[str, Any]:
         "scenes": run.scenes,
         "concurrency": run.concurrency,
         "counts": counts(run.verdicts),
+        "causes": [cause.key._asdict() | {"waiting": len(cause.waiting)} for cause in causes(run.verdicts)],
         "stale": run.stale,
         "leftovers": run.leftovers,
         "notes": run.notes,

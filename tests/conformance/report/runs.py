@@ -76,6 +76,20 @@ def failing(requirement: str, event: str | None = None, *findings: Finding) -> V
     return verdict
 
 
+CREATE = VerdictKey("acks/every-token-operation-answers", "token:create")
+JOIN = VerdictKey("join/member-admitted")
+
+
+def stuck_run() -> Run:
+    """Return a run in which much waits for two causes, of which one was not judged, and something for none."""
+    catalogue = Catalogue.load()
+    broken = failing(*CREATE)
+    waits = [waiting("tokens/created-once", CREATE, event.name) for event in catalogue.events.values()]
+    shown = Verdict(ECHO, "token:move", "MUST", Outcome.PASS)
+    unexplained = Verdict(ECHO, "token:delete", "MUST", Outcome.UNJUDGED, "too slow")
+    return Run("http://u", [broken, *waits, waiting("join/outsider-refused", JOIN), shown, unexplained])
+
+
 def waiting(requirement: str, cause: VerdictKey, event: str | None = None) -> Verdict:
     """Return a verdict on a MUST that could not be reached, and waits for a cause."""
     return Verdict(requirement, event, "MUST", Outcome.UNJUDGED, "no answer", waits_for=cause)

@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, passing_run
+from tests.conformance.report.runs import CREATE, ECHO, broken_run, failing, nasty_run, passing_run, stuck_run
 
 from dungeonlab_conformance.report import github
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue
 
-COMMAND = re.compile(r"::(error|warning) title=([^:,\r\n]+)::([^\r\n]*)")
+COMMAND = re.compile(r"::(error|warning|notice) title=([^:,\r\n]+)::([^\r\n]*)")
 
 
 def read(run: Run) -> list[tuple[str, str, str]]:
@@ -49,6 +49,17 @@ def test_many_failures_do_not_drown_the_last() -> None:
     found = read(Run("url", [failing(name) for name in musts]))
     assert len(found) == 10
     assert "5 more requirements are broken" in found[-1][2]
+
+
+def test_what_much_waits_for_is_a_notice_and_the_first_error() -> None:
+    """Among more errors than GitHub shows, the one to mend first is there."""
+    run = stuck_run()
+    musts = [r.id for r in Catalogue.load().requirements.values() if r.level == "MUST" and not r.each]
+    run.verdicts = [*(failing(name) for name in musts[:14]), *run.verdicts]
+    found = read(run)
+    assert found[0][:2] == ("error", CREATE.requirement)
+    [notice] = [message for kind, _, message in found if kind == "notice"]
+    assert re.match(rf"mend {re.escape(CREATE.title)} first: \d+ verdicts wait for it\n", notice)
 
 
 def test_what_was_judged_stands_in_every_annotation_about_the_whole() -> None:

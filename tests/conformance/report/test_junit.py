@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, passing_run
+from tests.conformance.report.runs import CREATE, ECHO, broken_run, failing, nasty_run, passing_run, waiting
 
 from dungeonlab_conformance.report import junit
 from dungeonlab_conformance.results.run import Run
@@ -98,6 +98,13 @@ def test_a_known_failure_is_skipped_with_its_reason(file: Path) -> None:
     skipped = the_case(Run("url", [verdict]), file).find("skipped")
     assert skipped is not None
     assert skipped.get("message") == "known: ticket 41"
+
+
+def test_what_could_not_be_reached_says_what_it_waits_for(file: Path) -> None:
+    """In the message, which is what a list of cases shows; it is no success for that."""
+    error = the_case(Run("url", [waiting("join/outsider-refused", CREATE)]), file).find("error")
+    assert error is not None
+    assert error.get("message") == f"unjudged: no answer; waits for {CREATE.title}"
 
 
 def test_what_is_wrong_with_the_run_is_a_case_of_its_own(file: Path) -> None:

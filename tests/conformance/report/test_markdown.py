@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from markdown_it import MarkdownIt
-from tests.conformance.report.runs import ECHO, NASTY, broken_run, failing, nasty_run, passing_run
+from tests.conformance.report.runs import ECHO, NASTY, broken_run, failing, nasty_run, passing_run, stuck_run
 
 from dungeonlab_conformance.report import markdown
 from dungeonlab_conformance.results.run import Run
@@ -19,6 +19,13 @@ def test_it_opens_with_what_matters() -> None:
     assert lines[0] == "## Conformant: every MUST of version 1.0 held"
     assert "**Conformant to version 1.0 of the DungeonLab protocol: http://127.0.0.1:3000**" in lines
     assert markdown.text(broken_run()).startswith("## 2 requirements are broken\n")
+
+
+def test_what_to_mend_first_stands_at_the_top() -> None:
+    """Each cause with how much waits for it, and its requirement is the first that is described."""
+    html = READ.render(markdown.text(stuck_run()))
+    assert "<strong>Cause:</strong> mend acks/every-token-operation-answers [token:create] first:" in html
+    assert "1 verdict waits for it" in html
 
 
 def test_the_table_has_a_row_for_each_area() -> None:

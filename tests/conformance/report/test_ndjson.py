@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conformance.report.runs import broken_run, passing_run
+from tests.conformance.report.runs import CREATE, JOIN, broken_run, passing_run, stuck_run
 
 from dungeonlab_conformance.report.ndjson import Stream
 from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.to_json import to_json
 from dungeonlab_conformance.results.verdict import Finding
 
 
@@ -41,6 +42,15 @@ def test_a_stream_amounts_to_the_result(file: Path) -> None:
         stream.finish()
     assert rows(file)[-1]["complete"] is True
     assert load_run(file) == run
+
+
+def test_the_last_line_names_the_causes(file: Path) -> None:
+    """What to mend first is known when all is judged."""
+    run = stuck_run()
+    with Stream(file, run, 0) as stream:
+        stream.finish()
+    assert [row["requirement"] for row in rows(file)[-1]["causes"]] == [CREATE.requirement, JOIN.requirement]
+    assert to_json(load_run(file))["causes"] == to_json(run)["causes"]
 
 
 def test_a_verdict_that_changes_later_is_written_again(file: Path) -> None:

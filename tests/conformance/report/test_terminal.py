@@ -8,11 +8,21 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from tests.conformance.report.runs import ECHO, broken_run, failing, nasty_run, passing_run
+from tests.conformance.report.runs import (
+    CREATE,
+    ECHO,
+    JOIN,
+    broken_run,
+    failing,
+    nasty_run,
+    passing_run,
+    stuck_run,
+    waiting,
+)
 
 from dungeonlab_conformance.report import terminal
 from dungeonlab_conformance.results.run import Run, RunOptions
-from dungeonlab_conformance.results.verdict import Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_spec import Catalogue, Level
 
@@ -81,6 +91,49 @@ def test_what_is_known_takes_one_line() -> None:
     assert lines[-1].endswith("0 pass, 1 fail (1 known)")
 
 
+def test_what_waits_for_a_cause_is_counted_in_the_sum() -> None:
+    """Nowhere else, unless the whole is asked for; what has no known cause keeps its line."""
+    run = stuck_run()
+    number = sum(v.waits_for == CREATE for v in run.verdicts)
+    mend = [f"mend {CREATE.title} first: {number} verdicts wait for it"]
+    mend += [f"{JOIN.title} was not judged in this run: 1 verdict waits for it"]
+    lines = printed(run, width=160)
+    assert lines[-3:-1] == mend
+    assert [line for line in lines if line.startswith("UNJUDGED")] == [f"UNJUDGED  {ECHO} [token:delete]: too slow"]
+    lines = printed(run, 1, width=160)
+    assert [line for line in lines if line in mend] == mend
+    assert sum(line.endswith(f": no answer; waits for {CREATE.title}") for line in lines) == number
+
+
+def test_the_first_causes_are_named_and_the_rest_is_counted() -> None:
+    """The weightiest three; with -v all."""
+    run = Run("http://u", [waiting(ECHO, VerdictKey(f"made-up/{name}"), name) for name in "abcde"])
+    said = [f"made-up/{name} was not judged in this run: 1 verdict waits for it" for name in "abcde"]
+    rest = "2 more causes: 2 verdicts wait for them"
+    assert [line for line in printed(run) if "wait" in line] == [*said[:3], rest]
+    assert [line for line in printed(run, 1) if line in said] == said
+
+
+@pytest.mark.parametrize("width", [30, 80])
+def test_a_cause_is_folded_between_words(width: int) -> None:
+    """No id is torn apart on a narrow terminal."""
+    lines = printed(stuck_run(), width=width)
+    first = lines.index(next(line for line in lines if line.startswith("mend")))
+    words = " ".join(line.strip() for line in lines[first:-1]).split()
+    assert words[:3] == ["mend", CREATE.requirement, f"[{CREATE.event}]"]
+    assert JOIN.requirement in words
+
+
+def test_a_cause_that_is_known_is_nothing_to_mend() -> None:
+    """What waits for it is known with it, and takes one line."""
+    run = stuck_run()
+    for verdict in run.verdicts:
+        verdict.known = "ticket 41" if CREATE in (verdict.key, verdict.waits_for) else ""
+    lines = printed(run)
+    assert not any(line.startswith("mend ") for line in lines)
+    assert sum("ticket 41" in line for line in lines) == 2
+
+
 def test_a_claim_is_the_last_line() -> None:
     """Only where there is one."""
     claim = "Conformant to version 1.0 of the DungeonLab protocol: http://127.0.0.1:3000"
@@ -118,6 +171,9 @@ def test_a_run_that_never_began_says_of_what() -> None:
         (Run("u", [unshown(), failing(ECHO)]), [f"FAIL  {ECHO}"]),
         (Run("u", [unshown(), held()]), [f"UNJUDGED  {ECHO} [token:move]"]),
         (Run("u", [replace(unshown(), known="ticket 41"), held()]), []),
+        (Run("u", [unshown(), waiting("a/a", JOIN), held()]),
+         [f"UNJUDGED  {ECHO} [token:move]", f"{JOIN.title} was not judged in this run: 1 verdict waits for it"]),
+        (Run("u", [waiting("a/a", JOIN), failing(*JOIN)]), [f"FAIL  {JOIN.title}"]),
         (Run("u", [unshown("SHOULD"), held()]), []),
         (Run("u", [replace(unshown(), outcome=Outcome.SKIPPED)]), [f"SKIPPED  {ECHO} [token:move]"]),
         (Run("u", [replace(unshown(), outcome=Outcome.ERROR), failing(ECHO)]),

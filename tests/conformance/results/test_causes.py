@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.conformance.report.runs import failing, waiting
+from tests.conformance.report.runs import CREATE, JOIN, failing, waiting
 
 from dungeonlab_conformance.results.causes import causes, idle
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
 
-CREATE = VerdictKey("acks/every-token-operation-answers", "token:create")
-JOIN = VerdictKey("join/member-admitted")
 ROOMS = VerdictKey("rooms/every-other-member-hears-once")
 
 

@@ -11,7 +11,17 @@ from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
-from tests.conformance.report.runs import ECHO, broken_document, broken_run, failing, nasty_run, passing_run
+from tests.conformance.report.runs import (
+    CREATE,
+    ECHO,
+    JOIN,
+    broken_document,
+    broken_run,
+    failing,
+    nasty_run,
+    passing_run,
+    stuck_run,
+)
 
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.record.observation import Act
@@ -205,3 +215,15 @@ def test_a_result_names_a_failure_by_its_sentence() -> None:
     assert (row["requirement"], row["event"], row["outcome"]) == (ECHO, "token:move", "fail")
     assert "MUST NOT" in row["sentence"]
     assert row["section"] == "5"
+
+
+def test_causes_are_written_by_weight_and_follow_from_the_verdicts() -> None:
+    """The weightiest first; a result of an earlier version lacks them, and what somebody else counted is not read."""
+    document = json.loads(json.dumps(to_json(stuck_run())))
+    assert problem(document) is None
+    assert [row["requirement"] for row in document["causes"]] == [CREATE.requirement, JOIN.requirement]
+    assert [row["event"] for row in document["causes"]] == [CREATE.event, None]
+    assert [row["waiting"] > 1 for row in document["causes"]] == [True, False]
+    causes = document.pop("causes")
+    assert to_json(from_json(document))["causes"] == causes
+    assert to_json(from_json(document | {"causes": []}))["causes"] == causes

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 
+from dungeonlab_conformance.results.causes import causes
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue, Requirement
@@ -61,9 +63,12 @@ def areas(run: Run) -> list[Area]:
 
 
 def broken(run: Run) -> list[RequirementVerdicts]:
-    """Return the requirements that were broken, every MUST before any SHOULD."""
+    """Return the requirements that were broken: what most other verdicts wait for first, then every MUST."""
     rows = [judged for area in areas(run) for judged in area.judged if judged.broken]
-    return sorted(rows, key=lambda judged: judged.requirement.level != "MUST")
+    waiting: Counter[str] = Counter()
+    for cause in causes(run.verdicts):
+        waiting[cause.key.requirement] += len(cause.waiting)
+    return sorted(rows, key=lambda judged: (-waiting[judged.requirement.id], judged.requirement.level != "MUST"))
 
 
 def to_mend(run: Run) -> list[RequirementVerdicts]:

@@ -1,4 +1,4 @@
-"""A finding in words, the same in every report that is text."""
+"""A finding in words, and a cause, the same in every report that is text."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import shlex
 from collections.abc import Iterator
 
 from dungeonlab_conformance.record.line import TranscriptLine
+from dungeonlab_conformance.report.content.headline import counted
+from dungeonlab_conformance.results.causes import Cause, causes
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Finding, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 from dungeonlab_conformance.text.printable import shortened
 
 LONGEST = 2000  # characters of what came, in reports that are text
@@ -27,6 +29,45 @@ def repeat(verdict: Verdict, run: Run) -> str:
     words = [f"--only {shlex.quote(name)}" for name in dict.fromkeys(wanted)]
     words += [f"--event {shlex.quote(event)}" for event in dict.fromkeys(events) if event]
     return " ".join([run.again, *words])
+
+
+def causes_in_words(run: Run, most: int) -> list[str]:
+    """Return a sentence for each cause that is not known, for which most wait first; beyond `most`, one for the rest.
+
+    It says what to mend, or, where the cause is not shown to be broken, what became of it.
+    """
+    found = [cause for cause in causes(run.verdicts) if not cause.is_known]
+    said = [cause_in_words(cause) for cause in found[:most]]
+    if rest := found[most:]:
+        number = sum(len(cause.waiting) for cause in rest)
+        said.append(f"{counted(len(rest), 'more cause')}: {_wait(number, 'it' if len(rest) == 1 else 'them')}")
+    return said
+
+
+def cause_in_words(cause: Cause) -> str:
+    """Return what is to be done about a cause, and how much waits for it."""
+    name = cause.key.title
+    match cause.own and cause.own.outcome:
+        case None:
+            what = f"{name} was not judged in this run"
+        case Outcome.UNJUDGED:
+            what = f"{name} could not be judged either"
+        case Outcome.SKIPPED:
+            what = f"{name} was skipped"
+        case Outcome.ERROR:
+            what = f"the suite itself failed at {name}"
+        case _:
+            what = f"mend {name} first"
+    return f"{what}: {_wait(len(cause.waiting), 'it')}"
+
+
+def reason_in_words(verdict: Verdict) -> str:
+    """Return why a verdict is what it is, and what it waits for, if that is known."""
+    return f"{verdict.reason}; waits for {verdict.waits_for.title}" if verdict.waits_for else verdict.reason
+
+
+def _wait(number: int, what: str) -> str:
+    return f"{counted(number, 'verdict')} {'waits' if number == 1 else 'wait'} for {what}"
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:
