@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import body
+from dungeonlab_conformance.results.causes import Cause, causes
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Outcome, Verdict, fails, verdict_title
+from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey, fails, verdict_title
 from dungeonlab_conformance.text import toml
 from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_conformance.text.spelling import did_you_mean
@@ -89,12 +90,16 @@ def _entry(row: dict[str, Any], where: str) -> KnownFailure:
 
 
 def compare_with_known_failures(run: Run, known: Sequence[KnownFailure], today: datetime.date | None = None) -> None:
-    """Mark what is listed as accepted, and record in `run.stale` what the list has wrong."""
+    """Mark what is listed as accepted, with what waits for it, and record in `run.stale` what the list has wrong."""
     today = today or datetime.datetime.now(datetime.UTC).date()
     standing = [entry for entry in known if entry.reason.strip() and not entry.expired(today)]
     for verdict in run.verdicts:
         if verdict.outcome in ACCEPTED:
-            verdict.known = next((e.reason for e in standing if e.names(verdict.requirement, verdict.event)), "")
+            verdict.known = _reason(standing, verdict.key)
+    for cause in causes(run.verdicts):
+        if reason := cause.own.known if cause.own else _reason(standing, cause.key):
+            for verdict in cause.waiting:
+                verdict.known = verdict.known or f"waits for {cause.key.title}, which is known: {reason}"
     there = _judgeable()
     for entry in known:
         named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
@@ -108,6 +113,11 @@ def compare_with_known_failures(run: Run, known: Sequence[KnownFailure], today: 
         elif held and not entry.flaky:
             events = ", ".join(v.title for v in held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "")
             run.stale.append(f"{entry.where}: {entry} is listed as failing, but {events} held; take it off the list")
+
+
+def _reason(entries: Sequence[KnownFailure], key: VerdictKey) -> str:
+    """Return why something is accepted; empty if it is not."""
+    return next((entry.reason for entry in entries if entry.names(*key)), "")
 
 
 def _hint(entry: KnownFailure) -> str:
@@ -142,17 +152,32 @@ def is_outlived(run: Run, entry: KnownFailure) -> bool:
 def new_failures(run: Run, listed: Collection[KnownFailure], reason: str = "") -> list[tuple[KnownFailure, Verdict]]:
     """Return an entry for each failure that is not listed, with a verdict that it stands for.
 
-    Each has the reason for which it was accepted until now, if it was, or else `reason`.
+    What waits for a cause has none of its own: the cause has one, even if it would not fail the run by itself. Each has
+    the reason for which it was accepted until now, if it was, or else `reason`.
     """
+    cause_of = {verdict.key: cause for cause in causes(run.verdicts) for verdict in cause.waiting}
+    wanted: set[VerdictKey] = set()
+    for verdict in run.verdicts:
+        cause = cause_of.get(verdict.key)
+        ways = [verdict.key, *_listable(cause)]
+        if fails(verdict, run.fail_on) and not any(entry.names(*key) for key in ways for entry in listed):
+            wanted.add(ways[-1] if cause and cause.own else verdict.key)
     found: dict[str, list[Verdict]] = {}
     for verdict in run.verdicts:
-        is_listed = any(entry.names(verdict.requirement, verdict.event) for entry in listed)
-        if not is_listed and fails(verdict, run.fail_on):
+        if verdict.key in wanted:
             found.setdefault(verdict.requirement, []).append(verdict)
-    entries = []
+    entries: list[tuple[KnownFailure, Verdict]] = []
     for name, verdicts in found.items():
         whole = {v.event for v in verdicts} == {event for known, event in _judgeable() if known == name}
         for verdict in verdicts[:1] if whole else verdicts:
             entry = KnownFailure(name, verdict.known or reason, None if whole else verdict.event)
             entries.append((entry, verdict))
     return entries
+
+
+def _listable(cause: Cause | None) -> Iterator[VerdictKey]:
+    """Yield what an entry has to name for a cause to be accepted with all that waits for it; nothing if none can."""
+    if cause is not None and cause.own is None:
+        yield cause.key
+    elif cause is not None and cause.own is not None and cause.own.outcome in ACCEPTED:
+        yield cause.own.key

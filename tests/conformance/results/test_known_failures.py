@@ -7,13 +7,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests.conformance.report.runs import ECHO, failing, passing_run
+from tests.conformance.report.runs import CREATE, ECHO, JOIN, failing, passing_run, waiting
 
 from dungeonlab_conformance.report import known_failures
 from dungeonlab_conformance.results.exit_codes import EXIT_BROKEN, EXIT_OK, EXIT_TARGET
 from dungeonlab_conformance.results.known_failures import KnownFailure, compare_with_known_failures, load_known_failures
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict, VerdictKey
 
 TODAY = datetime.date(2027, 3, 1)
 
@@ -102,6 +102,48 @@ def test_what_could_not_be_judged_can_be_listed() -> None:
     unjudged = Verdict(ECHO, "token:move", "MUST", Outcome.UNJUDGED, "no witness")
     assert a_run(unjudged).exit_code == EXIT_TARGET
     assert held_against(a_run(unjudged), KnownFailure(ECHO, "r", "token:move")).exit_code == EXIT_OK
+
+
+def stuck(*more: Verdict) -> Run:
+    """Return a run in which two verdicts wait for one that is broken, one of them through the other."""
+    first, second = VerdictKey("tokens/delete-ends-it"), VerdictKey("tokens/move-changes-only-position")
+    return Run("url", [failing(*CREATE), waiting(first.requirement, CREATE), waiting(second.requirement, first), *more])
+
+
+def test_what_waits_for_a_known_cause_is_known_with_it() -> None:
+    """However long the chain; the reason names the cause. What waits for something else is not."""
+    reason = f"waits for {CREATE.title}, which is known: ticket 41"
+    entry = KnownFailure(CREATE.requirement, "ticket 41", CREATE.event)
+    run = held_against(stuck(), entry)
+    assert [v.known for v in run.verdicts] == ["ticket 41", reason, reason]
+    assert (run.exit_code, run.stale) == (EXIT_OK, [])
+    run = held_against(stuck(waiting(ECHO, JOIN)), entry)
+    assert (run.verdicts[-1].known, run.exit_code) == ("", EXIT_TARGET)
+
+
+def test_what_waits_for_an_unknown_cause_is_not_known() -> None:
+    """A cause that is no more accepted takes what waits for it along."""
+    over = KnownFailure(CREATE.requirement, "ticket 41", CREATE.event, datetime.date(2027, 2, 28))
+    assert [v.known for v in held_against(stuck(), over).verdicts] == ["", "", ""]
+    assert [v.known for v in held_against(stuck()).verdicts] == ["", "", ""]
+
+
+def test_a_cause_that_was_not_selected_may_be_known_all_the_same() -> None:
+    """In a run of a part, the list of the whole still accepts what waits for what it lists."""
+    run = stuck()
+    del run.verdicts[0]
+    assert held_against(run, KnownFailure(CREATE.requirement, "ticket 41")).exit_code == EXIT_OK
+
+
+def test_an_entry_for_what_waits_is_no_error() -> None:
+    """It has its own reason then; the entry of a cause that holds is out of date, as any."""
+    run = stuck()
+    own, cause = KnownFailure("tokens/*", "mine"), KnownFailure(CREATE.requirement, "ticket 41")
+    held_against(run, cause, own)
+    assert ([v.known for v in run.verdicts], run.stale) == (["ticket 41", "mine", "mine"], [])
+    run = stuck()
+    run.verdicts[0] = Verdict(*CREATE, "MUST", Outcome.PASS)
+    assert len(held_against(run, cause, own).stale) == 1
 
 
 def test_a_suite_error_cannot_be_listed() -> None:
@@ -232,6 +274,39 @@ def test_a_list_written_again_keeps_what_people_wrote_and_drops_what_is_over(tmp
     ]
     assert fresh.startswith("\n[[known]]\n")
     assert "\n# expected silence; got an echo\n" in fresh
+
+
+def written(run: Run, file: Path) -> list[tuple[str, str | None]]:
+    """Return what a list names that was written from a run, which ends well with it, and stays the same then."""
+    known_failures.write(run, file, "ticket 7")
+    entries = load_known_failures(file)
+    assert held_against(run, *entries).exit_code == EXIT_OK
+    before = file.read_bytes()
+    known_failures.write(run, file)
+    assert file.read_bytes() == before
+    return [(entry.id, entry.event) for entry in entries]
+
+
+def test_a_list_names_causes_and_not_what_waits_for_them(tmp_path: Path) -> None:
+    """One entry for a fault that much waits for; what has no known cause has its own."""
+    unexplained = Verdict(ECHO, "token:move", "MUST", Outcome.UNJUDGED, "too slow")
+    assert written(stuck(unexplained), tmp_path / "known.toml") == [CREATE, (ECHO, "token:move")]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.WARN, Outcome.UNJUDGED])
+def test_a_cause_is_listed_even_if_it_would_not_fail_the_run(tmp_path: Path, outcome: Outcome) -> None:
+    """What waits for it does: without the entry the list would not be enough."""
+    run = stuck()
+    run.verdicts[0] = Verdict(*CREATE, "SHOULD", outcome, "why", [Finding("a", "b")] * (outcome is Outcome.WARN))
+    assert written(run, tmp_path / "known.toml") == [CREATE]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SKIPPED, None])
+def test_where_a_cause_cannot_be_listed_what_waits_is(tmp_path: Path, outcome: Outcome | None) -> None:
+    """It was skipped, or not judged: nothing was seen of it that could be accepted."""
+    run = stuck()
+    run.verdicts[:1] = [Verdict(*CREATE, "MUST", outcome, "why")] if outcome else []
+    assert written(run, tmp_path / "known.toml") == [v.key for v in run.verdicts if v.waits_for]
 
 
 def test_what_stands_above_the_first_entry_goes_with_it(tmp_path: Path) -> None:
