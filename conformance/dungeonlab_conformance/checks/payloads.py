@@ -50,14 +50,14 @@ async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
     await stage.control(event, alice)
     await _judge_each_refusal(stage, event, (alice, carol), bob)
     valid = await stage.request(event, fresh=True)
-    await stage.judge("payloads/very-deep", _must_cope_with(stage, alice, _deep(valid), "300 levels deep"))
+    await stage.provoke("payloads/very-deep", _must_cope_with(stage, alice, _deep(valid), "300 levels deep"))
     length = _LENGTH_FAR if stage.target.limits.far else _LENGTH
-    await stage.judge("payloads/very-long", _must_cope_with(stage, alice, _long(valid, length), "with long texts"))
+    await stage.provoke("payloads/very-long", _must_cope_with(stage, alice, _long(valid, length), "with long texts"))
     await _judge_survival(stage, bob, f"a {event.name} 300 levels deep, or with long texts")
     senders = [await stage.joined(name) for name in stage.roles.available("gamemaster", "bob")]
     await bob.fence()
     start = len(stage.journal.heard(bob.connection))
-    await stage.judge("payloads/missing-callback-is-harmless", _must_cope_without_callback(stage, event, senders))
+    await stage.provoke("payloads/missing-callback-is-harmless", _must_cope_without_callback(stage, event, senders))
     await _judge_survival(stage, bob, f"a {event.name} without a callback")
     if event.is_broadcast and not any(stage.judged.get(shape) for shape in SHAPES):
         await stage.judge("payloads/refused-not-broadcast", _must_hear_nothing_invalid(bob, event, start))
@@ -77,7 +77,7 @@ async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, 
     together = stage.target.limits.together
     for first in range(0, len(wrongs), together):
         # what is broken, or cannot be judged, need not be waited for once more
-        batch = [wrong for wrong in wrongs[first : first + together] if not stage.judged.get(wrong.requirement)]
+        batch = [wrong for wrong in wrongs[first : first + together] if not stage.has_found(wrong.requirement)]
         turns = zip(batch, senders[first % 2 :] + senders * together, strict=False)
         await _judge_each(
             stage,
@@ -100,7 +100,7 @@ async def _judge_each(
     stage: Stage, bob: Actor, event: Event, acts: list[tuple[InvalidRequest, Awaitable[None]]]
 ) -> None:
     """Let each act be judged; where a connection is lost over it, make sure that it is the only one."""
-    done = await asyncio.gather(*(stage.judge(wrong.requirement, act) for wrong, act in acts), return_exceptions=True)
+    done = await asyncio.gather(*(stage.provoke(wrong.requirement, act) for wrong, act in acts), return_exceptions=True)
     for (wrong, _), result in zip(acts, done, strict=True):
         if isinstance(result, Gone):
             await _judge_survival(stage, bob, f"a {event.name} with {wrong.name}")

@@ -44,7 +44,8 @@ class Provocation:
 class SceneFindings:
     """What a scene saw, and what it found about each requirement that is wanted of it.
 
-    `judged` holds for each requirement: nothing, findings, or why the scene could not tell.
+    `judged` holds for each requirement: nothing, findings, or why the scene could not tell. `unwanted` are those that
+    are not wanted, and that it found broken or could not tell all the same.
     """
 
     def __init__(self, target: Target, wanted: frozenset[str]) -> None:
@@ -52,6 +53,7 @@ class SceneFindings:
         self.wanted = wanted
         self.journal = Journal()
         self.judged: dict[str, list[Broken | Unjudged]] = {}
+        self.unwanted: set[str] = set()
         self.provocations: list[Provocation] = []
 
     async def judge(self, requirement: str, act: Awaitable[object]) -> None:
@@ -68,6 +70,22 @@ class SceneFindings:
             raise
         except (Broken, Unjudged) as result:
             found.append(result)
+
+    async def provoke(self, requirement: str, act: Awaitable[object]) -> None:
+        """Await one act as `judge` does, but also where its requirement is not wanted: for what else may come of it."""
+        if requirement in self.wanted:
+            return await self.judge(requirement, act)
+        try:
+            await act
+        except Gone:
+            raise
+        except (Broken, Unjudged):
+            self.unwanted.add(requirement)
+        return None
+
+    def has_found(self, requirement: str) -> bool:
+        """Whether the scene found something broken already, or that it cannot tell."""
+        return bool(self.judged.get(requirement)) or requirement in self.unwanted
 
     async def judge_all(self, act: Awaitable[object]) -> None:
         """Await one act that gives the invariants of all this scene's requirements something to see."""
