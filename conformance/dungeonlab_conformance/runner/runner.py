@@ -25,7 +25,7 @@ from dungeonlab_conformance.runner.schedule import AccountPools, Schedule
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.runner.verdicts import VerdictBook
 from dungeonlab_conformance.stage.accounts import AccountPool
-from dungeonlab_conformance.stage.cleanup import clear_away
+from dungeonlab_conformance.stage.cleanup import clear_away, in_one_line
 from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.stage.sessions import LABEL
 from dungeonlab_conformance.stage.stage import Stage
@@ -243,3 +243,5 @@ class Runner:
         except TimeoutError:
             left = [f"all that has {self.target.run} in its name: it took longer than {_CLEARING:.0f} s"]
         self.run.leftovers += map(self._hide, left)
+        if self.watch.life.ended:
+            self.run.leftovers = in_one_line(self.run.leftovers, self.target.run)

@@ -6,7 +6,7 @@ Judges nothing, and hears nothing for any verdict.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.journal import Journal
@@ -38,6 +38,13 @@ async def clear_away(provisioner: Provisioner, pools: Iterable[AccountPool], jou
     except Unjudged as why:
         left.append(f"the adapter: {why}")
     return left
+
+
+def in_one_line(left: Sequence[str], run: str) -> list[str]:
+    """Return what could not be deleted of a server that went away as one sentence, with the first as an example."""
+    if len(left) < 2:
+        return list(left)
+    return [f"{len(left)} things with {run} in their names, since the server went away; the first: {left[0]}"]
 
 
 async def sweep(target: Target, pool: AccountPool, journals: Iterable[Journal]) -> list[str]:
