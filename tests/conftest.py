@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,3 +80,18 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> str:
     git(folder, "add", "--all", "--force")
     git(folder, "commit", "--quiet", "--message", "the suite")
     return f"git+file://{folder}"
+
+
+@pytest.fixture
+def heeded_signals() -> Iterator[None]:
+    """Let SIGINT and SIGHUP do what they usually do, here and in processes that a test starts.
+
+    A shell that runs these tests in the background, or `nohup`, has them ignored, and every process inherits that.
+    """
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

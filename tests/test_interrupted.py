@@ -53,6 +53,7 @@ def wait_for(mark: str, servers: int) -> dict[int, str]:
     return found
 
 
+@pytest.mark.usefixtures("heeded_signals")
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found by /proc")
 @pytest.mark.parametrize(
     ("processes", "number"),

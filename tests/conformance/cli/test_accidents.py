@@ -21,6 +21,8 @@ BUNDLED = ("json", "ndjson", "junit", "markdown", "html")  # the bundled server 
 REPORTS = (*BUNDLED, "badge")
 SOME = 30  # verdicts that are in before the accident; far fewer than there are
 
+pytestmark = pytest.mark.usefixtures("heeded_signals")
+
 
 def files(folder: Path, reports: Sequence[str] = REPORTS) -> list[str]:
     return [word for name in reports for word in (f"--{name}", str(folder / f"r.{name}"))]

@@ -149,6 +149,7 @@ def test_a_server_that_is_not_there_ends_the_session(folder: Path, processes: st
     assert len(plays(folder)) == 2
 
 
+@pytest.mark.usefixtures("heeded_signals")
 @pytest.mark.parametrize("processes", ["-n0", "-n2"])
 def test_an_interruption_ends_the_session(folder: Path, reference_url: str, processes: str) -> None:
     """Ctrl-C while the server is judged: pytest's own exit code for it, no stack trace, the run comes to its end."""

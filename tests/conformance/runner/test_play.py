@@ -73,6 +73,7 @@ async def test_a_signal_that_comes_before_anything_is_played_is_heeded() -> None
     assert not runner.playing.is_set()
 
 
+@pytest.mark.usefixtures("heeded_signals")
 def test_the_first_signal_disturbs_nothing_that_must_be_reported() -> None:
     """It ends nothing that is not played; afterwards signals are what they were."""
     before = [signal.getsignal(number) for number in signals.SIGNALS]
