@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
@@ -24,6 +24,7 @@ from tests.false_alarms.servers import (
     WaitsInHttpHandlers,
     paused_server,
 )
+from tests.mutants.combination import members
 from tests.serving import Variant
 
 SLOW_ACTOR = "bob"  # whose link is slow, where one is
@@ -97,3 +98,31 @@ CONDITIONS: Mapping[str, Condition] = {
         "server and suite pinned to one core, the other fully loaded", disturbance=load_other_cores, one_core=True
     ),
 }
+
+TOGETHER = (  # conditions that one server can have, none of which is in the way of what another one shows
+    "errors-twice+websocket-only+further-events",
+    "numbers+small-messages",
+)
+
+
+def condition_named(name: str) -> Condition:
+    """Return the condition of this name, or all those of several names on one server."""
+    first, *others = (CONDITIONS[one] for one in members(name))
+    for other in others:
+        first = replace(
+            first,
+            claim=f"{first.claim}; {other.claim}",
+            variant=_both(first.variant, other.variant),
+            transports=tuple(name for name in first.transports if name in other.transports),
+        )
+    return first
+
+
+def _both(one: Variant, other: Variant) -> Variant:
+    """Return a server that differs from the plain one in all in which either of two differs."""
+    plain = Variant()
+    return Variant(
+        settings=other.settings if one.settings == plain.settings else one.settings,
+        pipeline=type("Both", (one.pipeline, other.pipeline), {}),
+        http=other.http if one.http is plain.http else one.http,
+    )

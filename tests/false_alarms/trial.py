@@ -22,8 +22,9 @@ from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_spec import Catalogue
 from tests.command_line import refuse_unknown
-from tests.false_alarms.conditions import CONDITIONS
+from tests.false_alarms.conditions import CONDITIONS, condition_named
 from tests.false_alarms.disturbance import beside
+from tests.mutants.combination import members
 from tests.serving import end_with_parent, served
 from tests.turns import AT_ONCE, turn
 
@@ -53,7 +54,7 @@ class Trial:
         With the usual time limits hardly anything may be left unjudged: a run that judges nothing is never red.
         """
         lines = [f"red: {line}" for line in self.red]
-        if CONDITIONS[self.condition].scale == 1.0:
+        if condition_named(self.condition).scale == 1.0:
             lines += [f"cut short: {self.fault}"] if self.fault else []
             whole = sum(self.counts.values())
             if self.counts.get("pass", 0) <= _JUDGED * whole:
@@ -85,7 +86,7 @@ def run_trial(name: str, at_once: int = AT_ONCE) -> Trial:
 
 
 def _judged(name: str, patience: float) -> Trial:
-    condition = CONDITIONS[name]
+    condition = condition_named(name)
     with ExitStack() as stack:
         if condition.one_core:
             whole = os.sched_getaffinity(0)
@@ -121,8 +122,11 @@ def _judged(name: str, patience: float) -> Trial:
 
 
 def run_series(names: Iterable[str], runs: int, at_once: int = AT_ONCE) -> dict[str, Series]:
-    """Judge the servers of some conditions several times each, some runs side by side."""
-    names = sorted(names, key=list(CONDITIONS).index)
+    """Judge the servers of some conditions several times each, some runs side by side.
+
+    `NAME+NAME` stands for a server that has several.
+    """
+    names = sorted(names, key=lambda name: list(CONDITIONS).index(members(name)[0]))
     tasks = [name for name in sorted(names, key=lambda n: n != "far") for _ in range(runs)]  # the longest first
     with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), end_with_parent) as pool:
         trials = list(pool.map(run_trial, tasks, itertools.repeat(at_once)))
