@@ -205,3 +205,19 @@ def test_ctrl_c_while_the_command_is_imported_is_an_interruption() -> None:
     )
     done = command("list", code=code)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_a_server_that_dies_of_a_payload_is_named_with_what_was_sent_last(tmp_path: Path) -> None:
+    """By connection, in the finding; what is left on the dead server is one line."""
+    from tests.mutants.judge import served
+
+    with served("DiesOfNull") as url:
+        words = ("--only", "payloads/server-survives", "--event", "token:move", "--concurrency", 1)
+        done = command("run", url, *words, "--json", tmp_path / "r")
+    assert done.returncode == 1, done.stdout
+    result = load_run(tmp_path / "r")
+    [finding] = [f for v in result.verdicts for f in v.findings]
+    assert "a token:move with not-an-object-null" in finding.expected
+    assert "; last sent: " in finding.got
+    assert "'s token:move null, " in finding.got
+    assert len(result.leftovers) <= 1

@@ -6,6 +6,7 @@ Pure functions over what the scene found and when; whether the server is there a
 from __future__ import annotations
 
 from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.runner.interruptions.last_requests import last_words
 from dungeonlab_conformance.stage.stage import Stage
 
 # Requirements that a server breaks by going away, if it was just sent what they are about.
@@ -32,7 +33,8 @@ def standing(stage: Stage, requirement: str, ended: float, *, silent: bool) -> l
     ]
     if stage.was_provoked(ended + _NEXT if silent else ended) and _first_to_miss_it(stage, ended) == requirement:
         first = next(result for result in found if isinstance(result, Broken) and result.at >= ended - _NOTICED)
-        before.append(Broken(first.expected, f"{first.got}; {GONE}", first.path))
+        said = last_words(stage.journal, ended)
+        before.append(Broken(first.expected, f"{first.got}; {GONE}" + f"; last sent: {said}" * bool(said), first.path))
     return before or None
 
 
