@@ -30,6 +30,7 @@ class Actor(Sender):
 
     async def send(self, request: Request) -> Acknowledgement:
         """Send a request as a preparation: a refusal leaves the scene unjudged."""
+        self.journal.expect(request)
         answer = await self.try_send(request)
         if not answer.accepted:
             why = f"{self.name}'s {request.event} was refused: {answer.shown}"

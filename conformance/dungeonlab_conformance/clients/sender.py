@@ -168,11 +168,13 @@ class Sender(Connection):
 
     async def try_join(self, session: str) -> Acknowledgement:
         """Ask to join a session and return the answer."""
-        return await self.try_send(Request("join-session", ({"sessionId": session},), None, session))
+        return await self.try_send(_join(session))
 
     async def join(self, session: str) -> Acknowledgement:
         """Join a session, as a preparation: a refusal leaves the scene unjudged."""
-        answer = await self.try_join(session)
+        request = _join(session)
+        self.journal.expect(request)
+        answer = await self.try_send(request)
         if not answer.accepted:
             why = f"{self.name} could not join: join-session was refused ({answer.shown})"
             raise Unjudged(why, waits_for=not_accepted(answer, by_game_master=self.is_game_master))
@@ -282,6 +284,10 @@ class Sender(Connection):
                 return False
             await other.close()
             return True
+
+
+def _join(session: str) -> Request:
+    return Request("join-session", ({"sessionId": session},), None, session)
 
 
 def _named(request: Request) -> str | None:

@@ -32,6 +32,7 @@ class Journal:
         self._listeners: list[Callable[[Observation], None]] = []
         self._requests: dict[int, SentRequest] = {}
         self._last: dict[Request, int] = {}  # the number under which a request was last sent
+        self._expected: set[Request] = set()
 
     # -- what was seen -------------------------------------------------------------------------------
 
@@ -84,6 +85,10 @@ class Journal:
         """Everything that was sent and can be recognised, in order; what was sent twice is there twice."""
         return self._requests.values()
 
+    def expect(self, request: Request) -> None:
+        """Record that a request, about to be sent, prepares something and that a server has no reason to refuse it."""
+        self._expected.add(request)
+
     def sent(
         self,
         request: Request,
@@ -114,6 +119,7 @@ class Journal:
             connection=connection,
             at=self.clock() if at is None else at,
             outcome=outcome,
+            expected=request in self._expected,
         )
         self._requests[sent.number] = sent
         self._last[request] = sent.number

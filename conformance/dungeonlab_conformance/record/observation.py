@@ -72,7 +72,8 @@ class SentRequest(Request):
     """A request as it was sent once, and what became of that; a new value each time that more is known of it.
 
     It was sent `at` a time and `answered_at` another, 0 if it was not, both on the run's clock. `outcome` is what its
-    answer said, or other `evidence` where there was none; "unknown" if there was neither.
+    answer said, or other `evidence` where there was none; "unknown" if there was neither. It was `expected` to be
+    accepted if it prepared a scene.
     """
 
     number: int  # in the run
@@ -83,6 +84,7 @@ class SentRequest(Request):
     answered_at: float = 0.0
     outcome: RequestOutcome = "unknown"
     evidence: str = ""
+    expected: bool = False
 
     def answered(self, at: float, outcome: RequestOutcome) -> SentRequest:
         """Return what is known of it since it was answered; half the price of `replace`, once for each request."""
@@ -101,6 +103,7 @@ class SentRequest(Request):
             at=self.at,
             answered_at=at,
             outcome=outcome,
+            expected=self.expected,
         )
 
 

@@ -22,6 +22,8 @@ class Rooms:
         self._clock = clock
         self._users: dict[int, str | None] = {}
         self._members: dict[str, frozenset[str]] = {}
+        self._masters: dict[str, str] = {}
+        self._encounters: dict[str, float] = {}
         self._shared: set[str] = set()
         self._stays: dict[int, RoomStay] = {}
         self._granted: dict[int, int] = {}  # the number of the stay that a connection was granted last, until it left
@@ -40,6 +42,16 @@ class Rooms:
         return self._members
 
     @property
+    def masters(self) -> Mapping[str, str]:
+        """The user who is game master of each session of this scene, where that is known."""
+        return self._masters
+
+    @property
+    def encounters(self) -> Mapping[str, float]:
+        """When each encounter was opened that this scene opened in a session that it had already."""
+        return self._encounters
+
+    @property
     def shared(self) -> Collection[str]:
         """The sessions in which others may act who take no part in the run."""
         return self._shared
@@ -48,11 +60,20 @@ class Rooms:
         """Record who is behind a connection."""
         self._users[connection] = user
 
-    def opened(self, session: str, members: Iterable[str], *, shared: bool = False) -> None:
-        """Record a session and its members; in a `shared` one others may act who take no part in the run."""
+    def opened(self, session: str, members: Iterable[str], *, master: str | None = None, shared: bool = False) -> None:
+        """Record a session, its members and its game master.
+
+        In a `shared` one others may act who take no part in the run.
+        """
         self._members[session] = frozenset(members)
+        if master is not None:
+            self._masters[session] = master
         if shared:
             self._shared.add(session)
+
+    def encounter_opened(self, encounter: str) -> None:
+        """Record that an encounter was opened, just now: a connection may have joined its session before."""
+        self._encounters[encounter] = self._clock()
 
     def enrolled(self, session: str, user: str) -> None:
         """Record that a user became a member of a session."""

@@ -81,7 +81,8 @@ class GameSessions:
             await asyncio.gather(*(self.pool.identity(name) for name in sorted(game.enrolled)))
         people = {*game.enrolled, *([party.gamemaster] if party.gamemaster else [])}
         users = [(await self.pool.identity(name)).user for name in people]
-        self.journal.rooms.opened(game.session, users, shared=not game.exclusive)
+        master = (await self.pool.identity(party.gamemaster)).user if party.gamemaster else None
+        self.journal.rooms.opened(game.session, users, master=master, shared=not game.exclusive)
         self._taken[number] = game
         return game
 
@@ -147,6 +148,7 @@ class GameSessions:
             raise Missing(self.target.advice("encounter.open"))
         host = await self.host(game.party)
         game.made.append(await self.provisioner.open_encounter(host, game.session, LABEL, game.variables))
+        self.journal.rooms.encounter_opened(game.made[-1])
         return game.made[-1]
 
     async def revoke(self, game: GameSession, member: Identity) -> None:
