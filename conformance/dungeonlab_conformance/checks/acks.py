@@ -92,7 +92,7 @@ async def _each_must_be_answered(stage: Stage, event: Event) -> None:
         try:
             await _answer_of_any_shape(actor, request)
         except Unanswered as none:
-            raise Broken(f"{actor.name}'s {event.name} to be answered", str(none)) from None
+            raise Broken(f"{actor.name}'s {event.name} to be answered", str(none), request=request) from None
 
 
 @check("acks/many-at-once-are-answered", destructive=1, floods=True)

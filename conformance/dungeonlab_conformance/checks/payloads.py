@@ -115,7 +115,7 @@ async def _must_be_refused(stage: Stage, actor: Actor, name: str, request: Reque
     except Unanswered as none:
         if _is_silent(actor, request):
             raise
-        raise Broken(f"{name} to be refused", str(none)) from None
+        raise Broken(f"{name} to be refused", str(none), request=request) from None
     if answer.accepted:
         raise Broken(f"{name} to be refused", answer)
 
@@ -204,7 +204,7 @@ async def _must_cope_with(stage: Stage, alice: Actor, request: Request, how: str
     except Unanswered as none:
         if _is_silent(alice, request):
             return  # other requests are answered meanwhile, and it is another requirement that this one should be
-        raise Broken(expected, str(none)) from None
+        raise Broken(expected, str(none), request=request) from None
     except (Gone, Unreadable):
         return
 

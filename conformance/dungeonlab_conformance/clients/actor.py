@@ -125,7 +125,7 @@ class Actor(Sender):
         if seen is None and other:
             raise Unjudged(f"{self.name} heard a {request.event} that says something else: {other[0].args}")
         if seen is None:
-            raise Broken(f"{self.name} to hear {self._sender(request)}'s {request.event}", "nothing")
+            raise Broken(f"{self.name} to hear {self._sender(request)}'s {request.event}", "nothing", request=request)
         return seen
 
     async def must_not_hear(self, request: Request, *, unlike: Actor | None = None) -> None:
@@ -141,7 +141,8 @@ class Actor(Sender):
             if unlike.deliveries_of(request):
                 raise Unjudged(f"{request.event} is sent to {unlike.name} too, who never joined")
         if found:
-            raise Broken(f"{self.name} to hear nothing of {self._sender(request)}'s {request.event}", found[0])
+            expected = f"{self.name} to hear nothing of {self._sender(request)}'s {request.event}"
+            raise Broken(expected, found[0], request=request)
 
     def _garbled(self, request: Request) -> list[Observation]:
         """Return what may be meant for the broadcast of a request, but carries the mark of no request."""

@@ -63,7 +63,9 @@ def breaches(
         elif seen.act == "hears" and seen.connection:
             attribution = ledger.attribution(seen)
             found = (*_name(seen, scene, catalogue), *_emission(seen, scene, ledger, catalogue))
+        request = attribution.request if attribution else seen.request
         for requirement, event, broken in _with_secrets(found, seen, ours):
+            broken.request = broken.request or request
             yield Breach(requirement, event, broken, seen, ledger.journal_of(attribution) if attribution else journal)
 
 

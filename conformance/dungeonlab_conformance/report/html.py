@@ -13,7 +13,7 @@ from typing import Any
 from dungeonlab_conformance.report.content.grouping import WORST_FIRST, Area, RequirementVerdicts, areas, to_mend
 from dungeonlab_conformance.report.content.headline import headline
 from dungeonlab_conformance.report.content.sequence_diagram import diagram
-from dungeonlab_conformance.report.content.wording import earlier, line_text, repeat
+from dungeonlab_conformance.report.content.wording import repeat, sent_text, transcript_lines
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
@@ -157,6 +157,7 @@ def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
         fresh = bool(finding.transcript) and same_as == number
         drawn = fresh and (draw_all or number == 1)
         yield {
+            "sent": sent_text(finding.sent, _LONGEST) if finding.sent else "",
             "expected": shortened(finding.expected, _LONGEST),
             "got": shortened(finding.got, _LONGEST),
             "path": finding.path,
@@ -168,8 +169,7 @@ def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
 
 
 def _text(finding: Finding) -> str:
-    before = [f"… {earlier(0, finding.left_out)}"] if finding.left_out else []
-    return "\n".join([*before, *(one_line(line_text(line, _LINE)) for line in finding.transcript)])
+    return "\n".join(one_line(line) for line in transcript_lines(finding, None, _LINE))
 
 
 def _mend(judged: RequirementVerdicts, anchors: _Anchors) -> dict[str, Any]:

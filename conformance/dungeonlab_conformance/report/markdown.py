@@ -11,7 +11,7 @@ from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, 
 from dungeonlab_conformance.report.content.headline import counted, headline
 from dungeonlab_conformance.report.content.mermaid import mermaid
 from dungeonlab_conformance.report.content.sequence_diagram import diagram
-from dungeonlab_conformance.report.content.wording import causes_in_words, earlier, line_text, repeat
+from dungeonlab_conformance.report.content.wording import causes_in_words, repeat, sent_text, transcript_lines
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
@@ -104,6 +104,8 @@ def _verdict(verdict: Verdict, run: Run, *, drawn: bool) -> Iterator[str]:
         yield f"*Known:* {_plain(verdict.known)}"
         yield ""
     where = f" at {_code(first.path)}" if first.path else ""
+    if first.sent:
+        yield f"- sent: {_code(sent_text(first.sent, _LONGEST))}"
     yield f"- expected{where}: {_code(first.expected)}"
     yield f"- got: {_code(first.got)}"
     if len(verdict.findings) > 1:
@@ -111,10 +113,7 @@ def _verdict(verdict: Verdict, run: Run, *, drawn: bool) -> Iterator[str]:
     yield f"- again: {_code(repeat(verdict, run))}"
     yield ""
     if first.transcript:
-        lines = [shortened(one_line(line_text(line)), _LINE) for line in first.transcript[-_LINES:]]
-        hidden = len(first.transcript) - len(lines)
-        if hidden or first.left_out:
-            lines.insert(0, f"… {earlier(hidden, first.left_out)}")
+        lines = [shortened(one_line(line), _LINE) for line in transcript_lines(first, _LINES, _LINE)]
         fence = _ticks("\n".join(lines), 3)
         yield f"<details><summary>Transcript of {html.escape(one_line(first.scene))}</summary>\n"
         if drawn:

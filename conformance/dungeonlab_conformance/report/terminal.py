@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dungeonlab_conformance.report.content.excerpt import ExcerptLine, excerpt
 from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, areas, to_mend
 from dungeonlab_conformance.report.content.headline import counted
-from dungeonlab_conformance.report.content.wording import causes_in_words, earlier, reason_in_words, repeat
+from dungeonlab_conformance.report.content.wording import ARROW, causes_in_words, reason_in_words, repeat, sent_text
 from dungeonlab_conformance.results.causes import causes
 from dungeonlab_conformance.results.claim import obstacles
 from dungeonlab_conformance.results.exit_codes import EXIT_TARGET
@@ -32,7 +33,7 @@ STYLE = {
 }
 _SHOWN = (Outcome.NOTE, Outcome.SKIPPED, Outcome.UNJUDGED, Outcome.ERROR)  # those that have no more than a reason
 _ORDER = (*_SHOWN, Outcome.WARN, Outcome.FAIL)
-_TRANSCRIPT = 14  # the last lines, unless more are asked for
+_TRANSCRIPT = 14  # lines around the one that convicts, unless more are asked for
 _LONGEST = {False: 300, True: 4000}  # characters of a payload, and with -v
 _ALIKE = 4  # verdicts with one reason that are worth a line each
 _CAUSES = {False: 3, True: 1000}  # of what could not be reached, and with -v
@@ -228,21 +229,30 @@ def _broken(judged: RequirementVerdicts, run: Run, console: Console, *, whole: b
 def _finding(finding: Finding, console: Console, *, whole: bool) -> None:
     longest = _LONGEST[whole]
     where = f" at {finding.path}" if finding.path else ""
+    if finding.sent:
+        _say(console, f"  [bold]sent[/]: {_shown(sent_text(finding.sent, longest))}")
     _say(console, f"  [green]expected[/]{_shown(where)}: {_shown(shortened(finding.expected, longest))}")
     _say(console, f"  [red]got[/]: {_shown(shortened(finding.got, longest))}")
-    lines = finding.transcript if whole else finding.transcript[-_TRANSCRIPT:]
-    hidden = len(finding.transcript) - len(lines)
-    if hidden or finding.left_out:
-        hint = " (-v shows more)" if hidden else ""
-        _say(console, f"  [dim]… {earlier(hidden, finding.left_out)}{hint}[/]")
-    for line in lines:
-        act = f"[bold]{_shown(line.actor)}[/] {line.act} {_shown(line.event)}".rstrip()
-        said = f" [dim]{_shown(shortened(line.body, longest))}[/]" if line.body else ""
-        text = f"  [dim]{line.at:8.1f} ms[/]  {act}{said}"
+    shown = excerpt(finding, None if whole else _TRANSCRIPT)
+    if shown.opening:
+        _say(console, f"  [dim]{shown.opening}{' (-v shows more)' if shown.before else ''}[/]")
+    for each in shown.lines:
+        text = _line(each, longest)
         if console.is_terminal and not whole:
             console.print(text, no_wrap=True, overflow="ellipsis")
         else:
             _say(console, text)
+    if shown.ending:
+        _say(console, f"  [dim]{shown.ending} (-v shows more)[/]")
+
+
+def _line(each: ExcerptLine, longest: int) -> str:
+    line = each.line
+    act = f"[bold]{_shown(line.actor)}[/] {line.act} {_shown(line.event)}".rstrip()
+    said = f" [dim]{_shown(shortened(line.body, longest))}[/]" if line.body else ""
+    if each.convicts:
+        return f"[red]{ARROW}[/] [red]{line.at:8.1f} ms[/]  {act}{said}"
+    return f"  [dim]{line.at:8.1f} ms[/]  {act}{said}"
 
 
 def _paragraph(console: Console, text: str) -> None:

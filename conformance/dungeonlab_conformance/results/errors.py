@@ -16,23 +16,31 @@ from __future__ import annotations
 import time
 
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.observation import Observation
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.verdict import VerdictKey
 
 
 class Broken(Exception):  # noqa: N818 - a finding, not an error of the suite
     """The server broke a requirement: what was expected, what came, and where in the payload.
 
-    `seen` is what shows it, where that is a single message; `at` is when it was found, in seconds on the monotonic
-    clock.
+    `seen` is what shows it, where that is a single message; `request` is the one that the server got wrong, where
+    there is a single one; `at` is when it was found, in seconds on the monotonic clock.
     """
 
-    def __init__(self, expected: str, got: str | Observation | Acknowledgement, path: str | None = None) -> None:
-        """`got` is what came: in words, or the message itself, which then convicts."""
+    def __init__(
+        self,
+        expected: str,
+        got: str | Observation | Acknowledgement,
+        path: str | None = None,
+        *,
+        request: Request | None = None,
+    ) -> None:
+        """`got` is what came: in words, or the message itself, which then convicts, and may know its request."""
         self.expected = expected
         self.got = got if isinstance(got, str) else (got.shown if isinstance(got, Acknowledgement) else f"{got.args}")
         self.path = path
         self.seen = None if isinstance(got, str) else got
+        self.request = request or (None if isinstance(got, str) else got.request)
         self.at = time.monotonic()
         super().__init__(f"expected {expected}; got {self.got}")
 

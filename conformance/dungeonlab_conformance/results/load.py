@@ -124,7 +124,8 @@ def _verdict(row: dict[str, Any], judged: dict[str, list[str]]) -> Verdict:
 def _finding(row: dict[str, Any]) -> Finding:
     facts = {name: value for name, value in row.items() if name != "scene"}
     lines = tuple(TranscriptLine(**line) for line in row["transcript"])
-    return Finding(**{**facts, "requirements": tuple(row["requirements"]), "transcript": lines})
+    sent = TranscriptLine(**row["sent"]) if row.get("sent") else None
+    return Finding(**{**facts, "requirements": tuple(row["requirements"]), "transcript": lines, "sent": sent})
 
 
 def _completed(row: dict[str, Any], judged: dict[str, list[str]]) -> dict[str, Any]:

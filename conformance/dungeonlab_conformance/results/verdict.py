@@ -55,7 +55,8 @@ class Finding:
     It was seen in the scene of a `check`, played for an `event` or for none, which judges `requirements`. `convicting`
     is the line of the transcript that shows it, counted from 0, where a single one does; `left_out` lines came before
     those of the transcript. `ids` are the ids of the scene's stage, by what they are of, and `cast` who each actor is
-    logged in as: what it takes to play the transcript again on another stage.
+    logged in as: what it takes to play the transcript again on another stage. `sent` is the request that the server got
+    wrong, where there is a single one; the transcript need not have it.
     """
 
     expected: str
@@ -69,6 +70,7 @@ class Finding:
     ids: Mapping[str, str] = field(default_factory=dict)
     cast: Mapping[str, str | None] = field(default_factory=dict)
     left_out: int = 0
+    sent: TranscriptLine | None = None
 
     @property
     def scene(self) -> str:

@@ -12,7 +12,7 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.record.secrets.leaks import Ours, made_up
-from dungeonlab_conformance.record.transcript import size, transcript
+from dungeonlab_conformance.record.transcript import request_line, size, transcript
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.results.verdict import Finding, Verdict
 from dungeonlab_conformance.runner.selection import Scene
@@ -27,13 +27,19 @@ Verdicts = Mapping[tuple[str, str | None], Verdict]  # by requirement and event
 def finding(broken: Broken, scene: Scene, stage: Stage, upto: Observation | None = None) -> Finding:
     """Return what was broken with all that is needed to see it and play it again, and nothing that is secret.
 
-    The transcript ends with the observation `upto`, if one is named: that one convicts.
+    The transcript ends with the observation `upto`, if one is named: that one convicts. Else it ends when it was found,
+    or with what convicts where so much came after that.
     """
     secrets, room = stage.target.secrets, stage.target.room
     share = room.share
     expected, got = (secrets.shortened(said, min(_SAID, share // 3)) for said in (broken.expected, broken.got))
-    kept = transcript(stage.journal, secrets, upto, share - len(expected) - len(got))
-    room.take(len(expected) + len(got) + size(kept.lines))
+    sent = request_line(stage.journal, secrets, broken.request, share // 6) if broken.request else None
+    spent = len(expected) + len(got) + size([sent] if sent else [])
+    seen = upto or _observation(broken, stage.journal)
+    kept = transcript(stage.journal, secrets, upto, share - spent, until=broken.at)
+    if seen is not None and kept.place(seen) is None:
+        kept = transcript(stage.journal, secrets, seen, share - spent)
+    room.take(spent + size(kept.lines))
     people = [(a.name, a.identity) for a in stage.actors] + [(r.name, r.identity) for r in stage.raws]
     cast = {name: identity.name if identity else None for name, identity in people}
     path = broken.path and secrets.shortened(broken.path, _PATH)
@@ -46,10 +52,11 @@ def finding(broken: Broken, scene: Scene, stage: Stage, upto: Observation | None
         scene.event.name if scene.event else None,
         tuple(sorted(scene.wanted)),
         kept.lines,
-        kept.place(upto or _observation(broken, stage.journal)),
+        kept.place(seen),
         ids,
         cast,
         kept.left_out,
+        sent,
     )
 
 

@@ -51,7 +51,8 @@ def nasty_run() -> Run:
     lines = tuple(
         TranscriptLine(i * 1.5, f"alice{NASTY}", act, f"{NASTY}", f'{{"a": "{NASTY}"}}') for i, act in enumerate(ACTS)
     )
-    finding = Finding(NASTY, NASTY, f"$.{NASTY}", NASTY, NASTY, (NASTY,), lines, 2, {NASTY: NASTY}, {NASTY: NASTY})
+    ids = {NASTY: NASTY}
+    finding = Finding(NASTY, NASTY, f"$.{NASTY}", NASTY, NASTY, (NASTY,), lines, 2, ids, ids, sent=lines[0])
     run = Run(
         f"http://127.0.0.1:3000/{NASTY}", scenes=1, fault=NASTY, own_fault=NASTY, leftovers=[NASTY], notes=[NASTY]
     )

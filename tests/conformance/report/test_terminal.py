@@ -20,9 +20,10 @@ from tests.conformance.report.runs import (
     waiting,
 )
 
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.report import terminal
 from dungeonlab_conformance.results.run import Run, RunOptions
-from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict, VerdictKey
 from dungeonlab_conformance.runner.selection import Selection, scenes
 from dungeonlab_spec import Catalogue, Level
 
@@ -254,3 +255,15 @@ def test_there_is_no_progress_where_nobody_watches() -> None:
         following.on_scene([])
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue() == ""
+
+
+def test_the_line_that_convicts_is_there_and_marked() -> None:
+    """However much came after it; what was sent stands above what was expected."""
+    lines = tuple(TranscriptLine(n, "alice", "hears", f"event-{n}", "{}") for n in range(60))
+    sent = TranscriptLine(1, "alice", "sends", "chat-message", '{"message": 5}')
+    seen = Finding("a", "b", None, "s", None, (), lines, 9, sent=sent)
+    found = printed(Run("url", [failing(ECHO, "token:move", seen)]))
+    assert [line for line in found if line.startswith("►")] == ["►      9.0 ms  alice hears event-9 {}"]
+    at = where(found, '  sent: chat-message {"message": 5}')
+    assert found[at + 1] == "  expected: a"
+    assert "  … 46 later lines (-v shows more)" in found

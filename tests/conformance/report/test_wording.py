@@ -74,14 +74,19 @@ def test_a_command_is_safe_to_paste() -> None:
 
 
 def test_a_finding_reads_line_by_line() -> None:
-    """What was expected and where, what came, then who did what."""
-    lines = (TranscriptLine(1.5, "alice", "sends", "chat-message", '{"a": 1}'),)
-    finding = Finding("silence", "an echo", "$.code", "scene", transcript=lines)
+    """What was sent, what was expected and where, what came, then who did what; an arrow leads to what convicts."""
+    lines = (
+        TranscriptLine(1.5, "alice", "sends", "chat-message", '{"a": 1}'),
+        TranscriptLine(2.5, "alice", "hears", "chat-message", '{"a": 1}'),
+    )
+    finding = Finding("silence", "an echo", "$.code", "scene", transcript=lines, convicting=1, sent=lines[0])
     assert list(finding_lines(finding)) == [
+        'sent: chat-message {"a": 1}',
         "expected at $.code: silence",
         "got: an echo",
         "transcript of scene (milliseconds, actor):",
         '        1.5  alice sends chat-message {"a": 1}',
+        '  ►     2.5  alice hears chat-message {"a": 1}',
     ]
     assert failing(ECHO, "token:move").title == f"{ECHO} [token:move]"
     assert spoken(lines[0], 4) == 'alice sends chat-message {"a…'

@@ -151,6 +151,15 @@ def test_a_result_of_an_earlier_version_is_read_as_if_it_had_the_facts() -> None
     assert (line.actor, line.act, line.body) == ("alice", "hears", found.got)
 
 
+def test_the_request_that_a_finding_is_about_comes_back() -> None:
+    """It is a line as those of a transcript; a result of an earlier version has none."""
+    seen = Finding("a", "b", None, "check", None, (), LINES, 1, sent=LINES[0])
+    document = json.loads(json.dumps(to_json(Run("url", [failing(ECHO, "token:move", seen)]))))
+    assert from_json(document).verdicts[0].findings[0].sent == LINES[0]
+    del document["verdicts"][0]["findings"][0]["sent"]
+    assert from_json(document).verdicts[0].findings[0].sent is None
+
+
 @pytest.mark.parametrize("convicting", [10**30, 999])
 def test_a_line_that_is_not_there_convicts_in_no_report(convicting: int) -> None:
     """A result that somebody has edited may name any line."""

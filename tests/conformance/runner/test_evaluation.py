@@ -73,8 +73,57 @@ def test_what_an_invariant_convicts_stands_at_the_end() -> None:
 
 
 def test_the_line_is_counted_among_those_that_are_kept() -> None:
-    """A long scene loses its first lines; one of those convicts nobody any more."""
+    """A long scene loses its first lines; never the one that convicts, with which the transcript ends then."""
     journal, seen = heard(*["alice"] * 1000)
     made = found(journal, Broken("silence", seen[990]))
     assert (made.left_out, made.convicting) == (600, 390)
-    assert found(journal, Broken("silence", seen[10])).convicting is None
+    made = found(journal, Broken("silence", seen[10]))
+    assert (made.left_out, made.convicting, len(made.transcript)) == (0, 10, 11)
+
+
+def test_a_transcript_ends_when_the_fault_was_found() -> None:
+    """What a scene went on to do shows nothing of it."""
+    journal, [seen] = heard("alice")
+    broken = Broken("silence", seen)
+    journal.clock = lambda: broken.at + 1
+    journal.write("bob", 1, "hears", "token:move", ({"x": 2},))
+    assert [line.actor for line in found(journal, broken).transcript] == ["alice"]
+
+
+def test_a_finding_has_the_request_that_it_is_about() -> None:
+    """As it went over the wire, the last time that it was sent; the answer that convicts knows it, or the scene."""
+    journal, request = Journal(), Request("chat-message", ({"message": "a"},), None, None)
+    for _ in range(2):
+        wire = "message", ({"text": "a"},)
+        at = journal.write("alice", 1, "sends", "chat-message", request.args, wire=wire).at
+        journal.sent(request, "alice", "u1", 1, at=at)
+    answer = Acknowledgement(request, Arguments(({"success": True},)))
+    for broken in (Broken("a refusal", answer), Broken("a refusal", "silence", request=request)):
+        sent = found(journal, broken).sent
+        assert sent is not None
+        assert (sent.at, sent.event, sent.body) == (round((at - journal.began) * 1000, 1), "message", '{"text": "a"}')
+    assert found(journal, Broken("a refusal", "silence")).sent is None
+
+
+def test_a_request_that_went_as_a_bare_frame_is_shown_as_it_was_built() -> None:
+    """No line of the journal is that request; one that was never sent is not shown."""
+    journal, request = Journal(), Request("chat-message", ({"message": "a"},), None, None)
+    assert found(journal, Broken("a refusal", "silence", request=request)).sent is None
+    journal.sent(request, "alice", "u1")
+    sent = found(journal, Broken("a refusal", "silence", request=request)).sent
+    assert sent is not None
+    assert (sent.actor, sent.act, sent.event, sent.body) == ("alice", "sends", "chat-message", '{"message": "a"}')
+
+
+def test_a_request_holds_no_secret_and_is_bounded() -> None:
+    """As all that is written of a finding."""
+    journal, request = Journal(), Request("chat-message", ({"message": "hunter2" + "a" * 100_000},), None, None)
+    journal.sent(request, "alice", "u1")
+    target = SimpleNamespace(secrets=Secrets(), room=Room())
+    target.secrets.add("hunter2")
+    stage: Any = SimpleNamespace(target=target, journal=journal, actors=[], raws=[], ids=dict)
+    sent = finding(Broken("a refusal", "silence", request=request), SCENE, stage).sent
+    assert sent is not None
+    assert "hunter2" not in sent.body
+    assert sent.cut
+    assert len(sent.body) < 17_000

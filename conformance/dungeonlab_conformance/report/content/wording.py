@@ -6,12 +6,14 @@ import shlex
 from collections.abc import Iterator
 
 from dungeonlab_conformance.record.line import TranscriptLine
+from dungeonlab_conformance.report.content.excerpt import excerpt
 from dungeonlab_conformance.report.content.headline import counted
 from dungeonlab_conformance.results.causes import Cause, causes
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 from dungeonlab_conformance.text.printable import shortened
 
+ARROW = "►"  # before the line of a transcript that convicts
 LONGEST = 2000  # characters of what came, in reports that are text
 _LINES, _LINE = 80, 600  # of a transcript, and characters of each; the result has all of it
 
@@ -71,27 +73,33 @@ def _wait(number: int, what: str) -> str:
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:
-    """Yield expected, got and transcript, one line each."""
+    """Yield what was sent, expected and got, and the transcript around what convicts, one line each."""
     where = f" at {finding.path}" if finding.path else ""
+    if finding.sent:
+        yield f"sent: {sent_text(finding.sent, LONGEST)}"
     yield f"expected{where}: {shortened(finding.expected, LONGEST)}"
     yield f"got: {shortened(finding.got, LONGEST)}"
     yield f"transcript of {finding.scene} (milliseconds, actor):"
-    hidden = max(0, len(finding.transcript) - _LINES)
-    if hidden or finding.left_out:
-        yield f"  … {earlier(hidden, finding.left_out)}"
-    for line in finding.transcript[-_LINES:]:
-        yield f"  {line_text(line)}"
+    yield from (f"  {line}" for line in transcript_lines(finding, _LINES, _LINE))
 
 
-def earlier(hidden: int, left_out: int) -> str:
-    """Say how many lines come before those that are shown: some that the result has, and some that were not kept."""
-    lost = f"{left_out} were not kept, to bound the size of the result" if left_out else ""
-    return f"{hidden + left_out} earlier lines" + (f" ({lost})" if lost else "")
+def transcript_lines(finding: Finding, most: int | None, longest: int) -> Iterator[str]:
+    """Yield `most` lines of a transcript with their times in milliseconds, and above and below them how many more.
+
+    The one that convicts begins with an arrow.
+    """
+    shown = excerpt(finding, most)
+    if shown.opening:
+        yield shown.opening
+    for each in shown.lines:
+        yield f"{ARROW if each.convicts else ' '}{each.line.at:8.1f}  {spoken(each.line, longest)}"
+    if shown.ending:
+        yield shown.ending
 
 
-def line_text(line: TranscriptLine, longest: int = _LINE) -> str:
-    """Return one line of a transcript with its time in milliseconds."""
-    return f"{line.at:9.1f}  {spoken(line, longest)}"
+def sent_text(line: TranscriptLine, longest: int) -> str:
+    """Return a request as a finding names it: who sent which event, and its payload."""
+    return f"{line.event} {shortened(line.body, longest)}".rstrip()
 
 
 def spoken(line: TranscriptLine, longest: int = _LINE) -> str:

@@ -1,0 +1,53 @@
+"""Which lines of a finding's transcript a report shows where not all fit: those around the one that convicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dungeonlab_conformance.record.line import TranscriptLine
+from dungeonlab_conformance.results.verdict import Finding
+
+_AFTERWARDS = 5  # one line in so many of what is shown comes after the one that convicts
+
+
+@dataclass(frozen=True, slots=True)
+class ExcerptLine:
+    """One line of a transcript, and whether it convicts."""
+
+    line: TranscriptLine
+    convicts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """The lines that are shown, how many the result has `before` and `after` them, and how many it lost."""
+
+    lines: tuple[ExcerptLine, ...]
+    before: int
+    after: int
+    lost: int
+
+    @property
+    def opening(self) -> str:
+        """What stands above the lines; empty where nothing is left out there."""
+        lost = f"{self.lost} were not kept, to bound the size of the result" if self.lost else ""
+        hidden = self.before + self.lost
+        return f"… {hidden} earlier lines" + (f" ({lost})" if lost else "") if hidden else ""
+
+    @property
+    def ending(self) -> str:
+        """What stands below the lines; empty where nothing is left out there."""
+        return f"… {self.after} later lines" if self.after else ""
+
+
+def excerpt(finding: Finding, most: int | None = None) -> Excerpt:
+    """Return `most` lines of a finding's transcript, all by default; the last ones where no single line convicts."""
+    lines, convicting = finding.transcript, finding.convicting
+    if most is None or most >= len(lines):
+        first, end = 0, len(lines)
+    else:
+        last = len(lines) - 1 if convicting is None else min(convicting + most // _AFTERWARDS, len(lines) - 1)
+        first = max(0, last + 1 - most)
+        end = first + most
+    shown = (ExcerptLine(lines[place], place == convicting) for place in range(first, end))
+    return Excerpt(tuple(shown), first, len(lines) - end, finding.left_out)
