@@ -52,7 +52,8 @@ def in_full(request: Request) -> Request:
 
 
 def _filled(event: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    full, filled = copy.deepcopy(examples(event, "valid")["full"]), dict(payload)
+    known = examples(event, "valid")
+    full, filled = copy.deepcopy(known.get("full", known["minimal"])), dict(payload)
     for key in {"token", "updates", "position"} & filled.keys():
         filled[key] = full[key] | filled[key]
     return filled

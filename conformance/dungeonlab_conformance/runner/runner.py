@@ -138,9 +138,9 @@ class Runner:
     async def _survey(self) -> None:
         """Find out what scenes have to do otherwise on this server."""
         pool = self.pools.take(self._pace.most)
-        stage = self._surveyed = Stage(pool, self.target)
+        stage = self._surveyed = self.watch.up[pool.lane] = Stage(pool, self.target)
         await Survey(stage).carry_out()
-        await self._tear_down(stage)
+        await self._tear_down(self.watch.up.pop(pool.lane))
         self.pools.give_back(pool)
 
     def _make_room(self, seconds: float) -> None:

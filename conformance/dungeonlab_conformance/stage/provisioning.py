@@ -31,6 +31,7 @@ ACTS = {
     "membership.remove": "remove_member",
     "encounter.open": "open_encounter",
     "encounter.close": "close_encounter",
+    "token.open": "open_token",
 }
 
 
@@ -262,6 +263,15 @@ class Provisioner(AccountProvisioner):
         elif self.offers("encounter.close"):
             known = {**variables, "session": session, "encounter": encounter}
             await self._setting("encounter.close", host, known)
+
+    async def open_token(self, host: Identity, session: str, encounter: str, variables: Mapping[str, str]) -> str:
+        """Make a token in an encounter over HTTP; return its id."""
+        label = f"token-{self.target.run}"
+        if self._adapts("open_token"):
+            found = await self._adapted("open_token", host, session, encounter, label, variables)
+            return text("open_token", found, "the token's id, a text")
+        known = {**variables, "session": session, "encounter": encounter, "label": label}
+        return (await self._setting("token.open", host, known))["token"]
 
     async def _about_member(
         self, name: str, host: Identity, session: str, member: Identity, variables: Mapping[str, str]

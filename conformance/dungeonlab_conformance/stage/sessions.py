@@ -151,6 +151,13 @@ class GameSessions:
         self.journal.rooms.encounter_opened(game.made[-1])
         return game.made[-1]
 
+    async def open_token(self, game: GameSession) -> str | None:
+        """Make a token over HTTP, where the target says how; None if it does not."""
+        if not self.provisioner.offers("token.open"):
+            return None
+        host = await self.host(game.party)
+        return await self.provisioner.open_token(host, game.session, await self.encounter(game), game.variables)
+
     async def revoke(self, game: GameSession, member: Identity) -> None:
         """Revoke a membership. Where the session outlives the scene, the target must be able to restore it."""
         if not self.provisioner.offers("membership.remove"):

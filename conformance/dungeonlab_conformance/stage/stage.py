@@ -265,15 +265,23 @@ class Stage(SceneFindings):
         return answer
 
     async def _token(self, game: GameSession, *, anew: bool) -> str:
-        if game.token is None or anew:
-            maker = await self._maker(game)
-            event = Catalogue.load()["token:create"]
-            full = event.name not in self.target.workarounds.minimal_only
-            made = created_id(await maker.send(await self.request(event, game=game, full=full)), self.journal)
-            if anew:
-                return made
-            game.token = made
+        if anew:
+            return await self._create_token(game)
+        if game.token is None:
+            game.token = await self._create_token(game)
         return game.token
+
+    async def _create_token(self, game: GameSession) -> str:
+        """Create a token as a preparation, over the socket or else as the target's file says."""
+        event = Catalogue.load()["token:create"]
+        full = event.name not in self.target.workarounds.minimal_only
+        try:
+            maker = await self._maker(game)
+            return created_id(await maker.send(await self.request(event, game=game, full=full)), self.journal)
+        except Unjudged as why:
+            if isinstance(why, Gone) or (made := await self._games.open_token(game)) is None:
+                raise
+            return made
 
     async def _maker(self, game: GameSession) -> Actor:
         """Return somebody who has joined a game session, and may create tokens in it."""

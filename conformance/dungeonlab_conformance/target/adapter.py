@@ -79,6 +79,12 @@ class Adapter:
         """Delete an encounter; only called for sessions that are kept."""
         raise NotImplementedError
 
+    async def open_token(
+        self, host: Identity, session: str, encounter: str, label: str, place: Mapping[str, str]
+    ) -> str:
+        """Make a token over HTTP, where no user can make one over the socket; return its id."""
+        raise NotImplementedError
+
     async def close(self) -> None:
         """Release what this instance holds; called once, at the end of the run."""
 

@@ -24,7 +24,7 @@ from dungeonlab_conformance.text.printable import sentence_of
 # A file with none of these describes a server that has the HTTP API of the protocol's section 16.
 _OWN_WAYS = {
     *("registration", "login", "whoami", "logout", "unregister", "actors"),
-    *("csrf", "membership", "encounter", "static_session"),
+    *("csrf", "membership", "encounter", "token", "static_session"),
 }
 _TELLTALE = re.compile("auth|token|key|secret|cookie|passw|session", re.IGNORECASE)  # in the name of a header
 _TOKENS = ("token:create", "token:move", "token:update", "token:delete")

@@ -161,6 +161,12 @@ class Encounter(Table):
     close: Requests | None = Field(None, description="Deletes an encounter, for sessions that are not closed.")
 
 
+class Token(Table):
+    """How a token is made over HTTP. It is needed only where no user can make one over the socket."""
+
+    open: Requests | None = Field(None, description="Makes a token in `{encounter}` of `{session}`; captures `token`.")
+
+
 class StaticSession(Table):
     """One session."""
 
@@ -271,6 +277,7 @@ class TargetFile(Table):
     session: Session = Session()
     membership: Membership = Membership()
     encounter: Encounter = Encounter()
+    token: Token = Token()
     static_session: list[StaticSession] = Field(
         [],
         min_length=1,

@@ -29,6 +29,7 @@ RECIPES: Mapping[str, tuple[tuple[str, ...], str | None]] = {
     "membership.add": ((*_ACCOUNT, "user", "session", "member", "member-name"), None),
     "membership.remove": ((*_ACCOUNT, "user", "session", "member", "member-name"), None),
     "encounter.open": ((*_ACCOUNT, "user", "session", "label"), "encounter"),
+    "token.open": ((*_ACCOUNT, "user", "session", "encounter", "label"), "token"),
     "encounter.close": ((*_ACCOUNT, "user", "session", "encounter"), None),
 }
 
