@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Collection, Iterator
+from collections.abc import Awaitable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -92,6 +92,11 @@ class SceneFindings:
         await act
         for requirement in self.wanted:
             self.judged.setdefault(requirement, [])
+
+    def leave_open(self, requirements: Iterable[str], why: Unjudged) -> None:
+        """Record why this scene could not tell anything about some requirements; it goes on with others."""
+        for requirement in self.wanted & set(requirements):
+            self.judged.setdefault(requirement, []).append(why)
 
     def cannot_judge(self, requirement: str, missing: str) -> None:
         """Record that something the target lacks keeps this scene from judging a requirement."""

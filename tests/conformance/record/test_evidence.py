@@ -1,0 +1,56 @@
+"""What became of a request is known by whatever shows it, on hand-written journals."""
+
+from __future__ import annotations
+
+from dungeonlab_conformance.record.evidence import evidence
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Request
+
+
+def message(mark: str = "mark-a-1.") -> Request:
+    return Request("chat-message", ({"sessionId": "s", "message": mark},), mark, "s")
+
+
+def test_a_broadcast_shows_that_a_request_was_accepted() -> None:
+    """Whoever hears it, the sender too; and it tells what the answer would have told."""
+    journal = Journal()
+    sent = journal.sent(message(), "alice", "u1", 1)
+    assert evidence(journal, sent) is None
+    journal.write("bob", 2, "hears", "chat-message", ({"userId": "u1", "message": "mark-a-1.", "messageId": "m"},))
+    found = evidence(journal, sent)
+    assert found is not None
+    assert found.accepted
+    assert found.data["messageId"] == "m"
+    assert "bob heard it" in found.shown
+
+
+def test_what_was_heard_before_is_no_evidence() -> None:
+    """A request that is sent again is not accepted because it was the first time."""
+    journal = Journal()
+    journal.write("bob", 2, "hears", "chat-message", ({"userId": "u1", "message": "mark-a-1."},))
+    assert evidence(journal, journal.sent(message(), "alice", "u1", 1)) is None
+
+
+def test_an_error_event_shows_that_a_request_was_refused() -> None:
+    """One that names the request's event, on the connection of its sender."""
+    journal = Journal()
+    sent = journal.sent(message(), "alice", "u1", 1)
+    error = {"event": "chat-message", "error": "no", "code": "NOT_JOINED"}
+    journal.write("bob", 2, "hears", "error", (error,))
+    journal.write("alice", 1, "hears", "error", ({**error, "event": "token:move"},))
+    assert evidence(journal, sent) is None
+    journal.write("alice", 1, "hears", "error", (error,))
+    found = evidence(journal, sent)
+    assert found is not None
+    assert not found.accepted
+    assert found.data == {}
+
+
+def test_what_somebody_else_did_to_the_same_token_is_no_evidence() -> None:
+    """A broadcast that names another user, who asked for the same, is that user's."""
+    journal = Journal()
+    deletion = ({"sessionId": "s", "tokenId": "t1"},)
+    sent = journal.sent(Request("token:delete", deletion, "t1", "s"), "mallory", "u3", 3)
+    journal.sent(Request("token:delete", deletion, "t1", "s"), "alice", "u1", 1)
+    journal.write("bob", 2, "hears", "token:delete", ({"userId": "u1", "tokenId": "t1"},))
+    assert evidence(journal, sent) is None

@@ -1,0 +1,103 @@
+"""What a survey finds out about servers that do not do what scenes rest on, and that a correct one needs nothing."""
+
+from __future__ import annotations
+
+import pytest
+from tests.mutants.judge import served
+
+from dungeonlab_conformance.clients.sender import Unanswered
+from dungeonlab_conformance.payloads.requests import valid_request
+from dungeonlab_conformance.record.acknowledgement import Inferred
+from dungeonlab_conformance.runner.embedded import reference_server
+from dungeonlab_conformance.stage.accounts import AccountPool
+from dungeonlab_conformance.stage.provisioning import Provisioner
+from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.survey import Survey
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
+from dungeonlab_conformance.target.workarounds import NAMESPACE, Workarounds
+from dungeonlab_spec import Catalogue
+
+
+async def surveyed(url: str) -> Stage:
+    """Return a second stage on a server that was surveyed on a first one."""
+    target = Target(url, limits=Limits(0.1))
+    pool = AccountPool(0, Provisioner(target))
+    await Survey(first := Stage(pool, target)).carry_out()
+    await first.tear_down()
+    stage = Stage(pool, target)
+    await stage.set_up()
+    return stage
+
+
+async def end(stage: Stage) -> None:
+    await stage.tear_down()
+    await stage.pool.provisioner.close()
+
+
+async def test_a_correct_server_needs_no_workarounds() -> None:
+    """Nothing is done otherwise on the reference server."""
+    async with reference_server() as url:
+        stage = await surveyed(url)
+        assert stage.target.workarounds == Workarounds()
+        await end(stage)
+
+
+@pytest.mark.parametrize(
+    ("server", "found"),
+    [
+        ("CreatesInSilence", {"silent": {"token:create"}}),
+        ("DemandsCompleteDrafts", {"full_only": {"token:create"}}),
+        ("KeepsCreatingForTheGameMaster", {"cannot_create": {"alice", "bob", "carol", "dave"}}),
+        ("LocksTheGameMasterOut", {"shut_out": {"gamemaster"}}),
+        ("CreatesUnheard", {"unheard": {"token:create"}}),
+    ],
+)
+async def test_what_a_server_does_otherwise_is_found(server: str, found: dict[str, set[str]]) -> None:
+    """That, and nothing else."""
+    with served(server) as url:
+        stage = await surveyed(url)
+        assert stage.target.workarounds == Workarounds(**found)  # type: ignore[arg-type]
+        await end(stage)
+
+
+async def test_what_became_of_a_request_is_known_without_its_answer() -> None:
+    """A member's token is heard, an outsider's is not while others are; asked for the answer itself, there is none."""
+    create = Catalogue.load()["token:create"]
+    with served("CreatesInSilence") as url:
+        stage = await surveyed(url)
+        alice, mallory = await stage.joined("alice"), await stage.connected("mallory")
+        accepted = await alice.send(await stage.request(create))
+        assert isinstance(accepted, Inferred)
+        assert isinstance(accepted.data["token"]["id"], str)
+        refused = await mallory.must_be_refused(await stage.request(create))
+        assert "nobody heard of it" in refused.shown
+        with pytest.raises(Unanswered) as none:
+            await alice.try_get_answer(await stage.request(create))
+        assert none.value.waits_for == ("acks/every-token-operation-answers", "token:create")
+        await end(stage)
+
+
+async def test_joining_and_leaving_are_known_by_what_is_heard() -> None:
+    """Who hears the room has joined; who hears it no more has left; an outsider hears nothing."""
+    with served("JoinsInSilence") as url:
+        stage = await surveyed(url)
+        assert stage.target.workarounds.silent == {"join-session"}
+        alice, mallory = await stage.joined("alice"), await stage.connected("mallory")
+        assert alice.is_in(stage.session)
+        assert not (await mallory.try_join(stage.session)).accepted
+        message = valid_request(Catalogue.load()["chat-message"], {"sessionId": stage.session})
+        assert (await alice.send(message)).readable
+        await end(stage)
+
+
+async def test_a_fence_goes_by_what_is_answered() -> None:
+    """Where no request is answered, a namespace that does not exist is; and what worked once is tried first."""
+    with served("AnswersNothing") as url:
+        target = Target(url, limits=Limits(0.05))
+        stage = Stage(AccountPool(0, Provisioner(target)), target)
+        await stage.set_up()
+        alice = await stage.connected("alice")
+        assert await alice.fence()
+        assert target.workarounds.fences[0] == NAMESPACE
+        await end(stage)
