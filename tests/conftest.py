@@ -15,14 +15,21 @@ from tests.workflows import copy_checkout, git
 
 os.environ.pop("PYTEST_ADDOPTS", None)  # it is for this pytest, not for those that tests start
 
-_LONG = (
+_LONG = (  # folders and files that take longest, in this order
     "mutants",
+    "test_ten_minutes.py",
     "false_alarms",
-    "hostile",
     "other_stacks",
+    "test_generated_payloads.py",
+    "test_judging.py",
+    "hostile",
     "target",
-)  # which take the longest, by their folders; in this order
-
+    "test_workers.py",
+    "test_recipes.py",
+    "test_accidents.py",
+    "reference_server",
+    "test_action.py",
+)
 
 _QUICK = (  # folders and files whose tests carry the mark `quick`: they take 25 s of processor time in all
     "spec",
