@@ -34,11 +34,20 @@ def described(folder: Path, *lines: str) -> Target:
     return load_target(file)
 
 
-@pytest.mark.parametrize("path", ["", "/vtt", "/vtt/"])
-async def test_the_documented_path_is_judged_behind_it(origin: str, path: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("path", "only"),
+    [
+        ("", ("connect/*", "chat", "payloads/server-survives")),
+        ("/vtt", ("connect/websocket", "connect/polling", "connect/upgrade", "chat/text-arrives-unchanged")),
+        ("/vtt/", ("connect/websocket", "connect/polling", "connect/upgrade", "chat/text-arrives-unchanged")),
+    ],
+)
+async def test_the_documented_path_is_judged_behind_it(
+    origin: str, path: str, only: tuple[str, ...], tmp_path: Path
+) -> None:
     """Over every transport, with bare frames and bytes too; the address may have the prefix already."""
     target = described(tmp_path, f'url = "{origin}{path}"', 'prefix = "/vtt/"')
-    only = ("connect/*", "chat", "payloads/server-survives")
+    assert target.socket == f"{origin}/vtt/socket.io/"
     run = await Runner(target, scenes(Selection(only=only), Catalogue.load())).play()
     assert run.fault is None
     assert {v.requirement: v.reason or v.findings for v in run.verdicts if v.outcome is not Outcome.PASS} == {}
