@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from tests.conformance.command import PYTEST, WITHOUT_OTHERS
 from tests.mutants.judge import served
 
 SOME = "rooms and chat"
@@ -39,8 +40,7 @@ Runner.play = dying
 
 def run(folder: Path, url: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run pytest as a user does; the asyncio plugin has demands of its own on that user's configuration."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:asyncio", "-p", "no:cacheprovider"]
-    command += ["-p", "no:schemathesis", "-p", "no:hypothesispytest"]  # slow to start, and not ours to test
+    command = [*PYTEST, "-p", "no:cacheprovider"]
     named = any(word.startswith("dungeonlab_conformance::") for word in options)
     command += [f"--dungeonlab-url={url}", "--pyargs", *([] if named else ["dungeonlab_conformance"]), *options]
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"}
@@ -146,9 +146,8 @@ def test_a_server_that_nothing_judges_is_wrong_usage(folder: Path, reference_url
     """A URL beside nothing but the project's own tests: they pass, and the server would seem to."""
     (folder / "conftest.py").unlink()
     (folder / "test_theirs.py").write_text("def test_theirs():\n    pass\n", "utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:asyncio", "-p", "no:schemathesis", "-p", "no:hypothesispytest"]
     result = subprocess.run(
-        [*command, "--dungeonlab-url", reference_url],
+        [*PYTEST, "--dungeonlab-url", reference_url],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -172,10 +171,8 @@ def test_without_a_url_nothing_of_ours_is_collected(folder: Path) -> None:
     """Anyone who has the suite installed notices nothing of it in other runs."""
     (folder / "conftest.py").unlink()
     (folder / "test_theirs.py").write_text("def test_theirs():\n    pass\n", "utf-8")
-    command = [sys.executable, "-X", "importtime", "-m", "pytest", "-p", "no:asyncio", "-p", "no:schemathesis"]
-    result = subprocess.run(
-        [*command, "-p", "no:hypothesispytest"], cwd=folder, capture_output=True, text=True, check=False, timeout=120
-    )
+    command = [sys.executable, "-X", "importtime", "-m", "pytest", *WITHOUT_OTHERS]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
     assert "1 passed" in result.stdout
     assert "socketio" not in result.stderr
     assert "dungeonlab_spec" not in result.stderr

@@ -6,13 +6,12 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.conformance.command import environment, unused_port, wait_until
+from tests.conformance.command import PYTEST, environment, unused_port, wait_until
 from tests.conformance.target.file.servers import FOUR, prepare
 from tests.mutants.judge import served
 
@@ -49,8 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def command(*options: str) -> list[str]:
-    plugins = ("asyncio", "schemathesis", "hypothesispytest")
-    return [sys.executable, "-m", "pytest", *(word for name in plugins for word in ("-p", f"no:{name}")), *options]
+    return [*PYTEST, *options]
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -164,10 +162,10 @@ def test_an_interruption_ends_the_session(folder: Path, reference_url: str, proc
 def test_a_broken_server_is_reported_by_the_session(folder: Path) -> None:
     """A broken MUST fails under any worker, its ids select it again, and `--lf` judges nothing else."""
     with served("EchoesToTheSender") as url:
-        options = ("--dungeonlab-url", url, "--pyargs", "-n2", "--dungeonlab-timeout=2")
-        result = run(folder, *options, "dungeonlab_conformance", "-k", SOME)
+        options = ("--dungeonlab-url", url, "--pyargs", "--dungeonlab-timeout=2")
+        result = run(folder, *options, "-n2", "dungeonlab_conformance", "-k", SOME)
         assert result.returncode == 1, result.stdout + result.stderr
-        last = run(folder, *options, "dungeonlab_conformance", "--lf")
+        last = run(folder, *options, "-n2", "dungeonlab_conformance", "--lf")
         assert last.returncode == 1, last.stdout + last.stderr
         assert "5 failed in" in last.stdout
         name = "dungeonlab_conformance::rooms/sender-hears-nothing[chat-message]"

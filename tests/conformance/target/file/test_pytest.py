@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.conformance.command import PYTEST
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run pytest in a user's folder, without other plugins than the suite's."""
-    plugins = ("asyncio", "schemathesis", "hypothesispytest", "cacheprovider")
-    command = [sys.executable, "-m", "pytest", *(word for name in plugins for word in ("-p", f"no:{name}"))]
+    command = [*PYTEST, "-p", "no:cacheprovider"]
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"}
     return subprocess.run(
         [*command, *options], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120

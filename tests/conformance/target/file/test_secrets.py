@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from tests.conformance.command import PYTEST
 from tests.conformance.target.file.servers import command
 from tests.serving import Variant, served
 
@@ -164,9 +164,9 @@ def test_no_probe_and_no_pytest_item_holds_a_secret(url: str, folder: Path) -> N
     assert probed.returncode == 3
     assert "***" in probed.stdout
     assert holds_none(probed.stdout + probed.stderr, folder)
-    options = ["-p", "no:asyncio", "-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"]
+    chosen = ("dungeonlab-target.toml", "-k", "chat or names")
     tested = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "dungeonlab-target.toml", "-k", "chat or names", "--tb=long", "-rA"],
+        [*PYTEST, "-p", "no:cacheprovider", *chosen, "--tb=long", "-rA"],
         cwd=folder,
         env={**os.environ, **environment(url, folder)},
         capture_output=True,
