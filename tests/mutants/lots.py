@@ -108,9 +108,9 @@ def _go_together(one: Fault, other: Fault) -> bool:
 
 
 def judge(name: str) -> Result:
-    """Judge one server; if it is not found as it should be, once more with the suite's usual time limits."""
+    """Judge one server; if more is blamed than it breaks, once more, with the suite's usual time limits."""
     result = result_of(fault_named(name), judged(name, SCALE))
-    return result if result.exact else result_of(fault_named(name), judged(name, 1.0))
+    return result_of(fault_named(name), judged(name, 1.0)) if result.blamed else result
 
 
 def judge_all(names: Iterable[str]) -> Iterator[Result]:
@@ -197,13 +197,20 @@ def good(figures: dict[str, Any]) -> bool:
     )
 
 
+def _some(word: str) -> int:
+    """Return a number above zero."""
+    if (number := int(word)) < 1:
+        raise ValueError
+    return number
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Judge what the command line asks for, and print; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants.lots", description="Judge sets of faults.")
-    parser.add_argument("--sets", type=int, default=SETS, help=f"how many servers  [default: {SETS}]")
+    parser.add_argument("--sets", type=_some, default=SETS, help=f"how many servers  [default: {SETS}]")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="the number of the first  [default: 0]")
     parser.add_argument("--seed", type=int, default=SEED, help=f"what the lots depend on  [default: {SEED}]")
-    parser.add_argument("--size", type=int, default=SIZE, help=f"faults in one server  [default: {SIZE}]")
+    parser.add_argument("--size", type=_some, default=SIZE, help=f"faults in one server  [default: {SIZE}]")
     parser.add_argument("--variants", action="store_true", help="single faults that are in the way of preparations")
     parser.add_argument("--reasons", action="store_true", help="print why verdicts are unjudged, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found")
