@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dungeonlab_conformance.invariants.breaches import Breach, breaches
+from dungeonlab_conformance.invariants.breaches import Breach, absences, breaches
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import (
@@ -30,8 +30,16 @@ class Written:
         self.now = 0.0
         self.journal = Journal(self._tick)
         self.rooms = self.journal.rooms
-        self.rooms.opened(session, {"gm", "alice", "bob", "carol"})
+        self.rooms.opened(session, {"gm", "alice", "bob", "carol"}, master="gm")
         self.rooms.opened(self.elsewhere, {"dave"})
+
+    def connects(self, connection: int) -> None:
+        """Record that a connection was opened, over WebSocket."""
+        self.journal.write(f"#{connection}", connection, "connects", "websocket")
+
+    def closes(self, connection: int) -> None:
+        """Record that the server closed a connection."""
+        self.journal.write(f"#{connection}", connection, "is closed", "")
 
     def comes(self, connection: int, user: str) -> int:
         """Connect a user."""
@@ -76,6 +84,36 @@ class Written:
             request, f"#{connection}", self.rooms.users.get(connection), connection, outcome=outcome
         )
 
+    def says_and_is_answered(
+        self, connection: int, text: str, *, outcome: RequestOutcome = "accepted", **otherwise: Any
+    ) -> SentRequest:
+        """Have somebody say something, as `says` does, and be answered."""
+        body = {"sessionId": self.session, "message": text}
+        request = Request("chat-message", **{"args": (body,), "mark": text, "session": self.session, **otherwise})
+        return self._is_asked(connection, request, {"success": outcome == "accepted"})
+
+    def makes_a_round_trip(self, connection: int) -> None:
+        """Have a connection ask something and be answered."""
+        self._is_asked(connection, Request("get-user-data", ({},), None, None), {"success": True})
+
+    def is_refused(self, connection: int, request: Request, code: str, *, expected: bool = True) -> None:
+        """Have a request be refused that prepares something, unless it is not `expected` to be accepted."""
+        if expected:
+            self.journal.expect(request)
+        self._is_asked(connection, request, {"success": False, "error": "no", "code": code})
+
+    def is_refused_at_the_door(self, connection: int, user: str, code: str) -> None:
+        """Connect a user who asks to join as a preparation, and is refused."""
+        self.comes(connection, user)
+        stay = self.rooms.join_asked(connection, self.session)
+        self.is_refused(connection, Request("join-session", ({"sessionId": self.session},), None, self.session), code)
+        self.rooms.join_refused(stay)
+
+    def _is_asked(self, connection: int, request: Request, envelope: dict[str, Any]) -> SentRequest:
+        self.sends(connection, request, "unknown")
+        at = self.is_answered(connection, request, envelope).at
+        return self.journal.answered(request, at, accepted=envelope["success"])
+
     def broadcast(self, request: SentRequest, **otherwise: Any) -> dict[str, Any]:
         """Return what the others are sent of a message, as it should be but for what is `otherwise`."""
         body = {
@@ -95,7 +133,7 @@ class Written:
         """Have a connection be sent anything."""
         return self.journal.write(f"#{connection}", connection, "hears", event, args)
 
-    def is_answered(self, connection: int, request: SentRequest, *args: Any, again: bool = False) -> Observation:
+    def is_answered(self, connection: int, request: Request, *args: Any, again: bool = False) -> Observation:
         """Have a connection be answered, or answered `again`."""
         act = "is answered again" if again else "is answered"
         return self.journal.write(f"#{connection}", connection, act, request.event, args, request)  # type: ignore[arg-type]
@@ -119,3 +157,9 @@ def _found(scenes: tuple[Written, ...]) -> Iterator[Breach]:
 def broken(*scenes: Written) -> list[str]:
     """Return the requirements broken in a run of these scenes, each as often as it is."""
     return [breach.requirement for breach in found(*scenes)]
+
+
+def absent(*scenes: Written, patience: float = 1.0) -> list[str]:
+    """Return the requirements broken by what did not come in a run of these scenes, each as often as it is."""
+    journals = [scene.journal for scene in scenes]
+    return [breach.requirement for breach in absences(journals, Ledger(journals), patience)]

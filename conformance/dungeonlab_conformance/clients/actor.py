@@ -30,12 +30,16 @@ class Actor(Sender):
 
     async def send(self, request: Request) -> Acknowledgement:
         """Send a request as a preparation: a refusal leaves the scene unjudged."""
-        self.journal.expect(request)
-        answer = await self.try_send(request)
+        answer = await self.try_prepare(request)
         if not answer.accepted:
             why = f"{self.name}'s {request.event} was refused: {answer.shown}"
             raise Unjudged(why, waits_for=not_accepted(answer, by_game_master=self.is_game_master))
         return answer
+
+    async def try_prepare(self, request: Request) -> Acknowledgement:
+        """Send what a server has no reason to refuse, and return the answer; a refusal is judged after the run."""
+        self.journal.expect(request)
+        return await self.try_send(request)
 
     async def repeat_without_callback(self, request: Request) -> Request:
         """Send without a callback what was refused with one, and wait until the server must have received it."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dungeonlab_conformance.invariants.content import differences, same
-from dungeonlab_conformance.invariants.deliveries import Ledger
+from dungeonlab_conformance.invariants.deliveries import Ledger, missing
 from dungeonlab_conformance.invariants.presence import misplaced
+from dungeonlab_conformance.invariants.refusals import refusals
 from dungeonlab_conformance.invariants.scene_index import SceneIndex
 from dungeonlab_conformance.invariants.shapes import Found, answer_faults, broadcast_faults
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
@@ -67,6 +68,19 @@ def breaches(
         for requirement, event, broken in _with_secrets(found, seen, ours):
             broken.request = broken.request or request
             yield Breach(requirement, event, broken, seen, ledger.journal_of(attribution) if attribution else journal)
+
+
+def absences(journals: Iterable[Journal], ledger: Ledger, patience: float) -> Iterator[Breach]:
+    """Check what connections did not receive in a run and should have: deliveries, and the right to do something.
+
+    `patience` is how long a delivery may take, in seconds.
+    """
+    journals = list(journals)
+    for lost in missing(journals, ledger, patience):
+        yield Breach(lost.requirement, lost.request.event, lost.broken, lost.seen, lost.journal)
+    for journal in journals:
+        for seen, (requirement, event, broken) in refusals(journal, ledger):
+            yield Breach(requirement, event, broken, seen, journal)
 
 
 def _with_secrets(found: Iterable[Found], seen: Observation, ours: Ours) -> Iterator[Found]:

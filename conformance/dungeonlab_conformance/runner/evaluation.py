@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
-from dungeonlab_conformance.invariants.breaches import breaches
+from dungeonlab_conformance.invariants.breaches import absences, breaches
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.dialect import deviations
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
@@ -78,13 +79,13 @@ def apply_invariants(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, 
     ledger = Ledger(stage.journal for _, stage in stages)
     ours = _made_up(stages)
     played = {stage.journal: (scene, stage) for scene, stage in stages}
-    for _, stage in stages:
-        for breach in breaches(stage.journal, ledger, catalogue, ours):
-            verdict = verdicts.get((breach.requirement, breach.event))
-            if breach.seen is not None and breach.seen.at > until:
-                continue
-            if verdict is not None and len(verdict.findings) < FINDINGS:
-                verdict.convict(finding(breach.broken, *played[breach.journal], breach.seen))
+    found = [breaches(stage.journal, ledger, catalogue, ours) for _, stage in stages]
+    if stages:
+        found.append(absences(played, ledger, stages[0][1].target.limits.answer))
+    for breach in itertools.chain.from_iterable(found):
+        verdict = verdicts.get((breach.requirement, breach.event))
+        if breach.seen.at <= until and verdict is not None and len(verdict.findings) < FINDINGS:
+            verdict.convict(finding(breach.broken, *played[breach.journal], breach.seen))
 
 
 def _made_up(stages: Sequence[tuple[Scene, Stage]]) -> Ours:

@@ -14,10 +14,15 @@ each over what the pass before has found:
 4. `ledger` names one rule for each delivery that breaks one, by its attribution and the patterns. A leak to somebody
    who left is evidence against leaving only as long as strangers do not receive the same event.
 
+What did not come is found in `missing`: each accepted request is compared with each connection that certainly was in
+the room. Where the listener's `history` is more than having joined, nothing is said: other rules may explain the
+silence.
+
 A request that was refused must reach nobody. A request whose payload is invalid and was accepted all the same explains
 everything that follows in its session: that fault has a requirement of its own.
 """
 
 from dungeonlab_conformance.invariants.deliveries.ledger import Ledger
+from dungeonlab_conformance.invariants.deliveries.missing import missing
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "missing"]

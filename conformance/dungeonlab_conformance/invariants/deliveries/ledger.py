@@ -82,6 +82,10 @@ class Ledger:
             (session, event) in self._accepted_invalid for event in (seen.event, "join-session", "leave-session")
         )
 
+    def was_spoilt(self, session: object) -> bool:
+        """Whether an invalid request was accepted in a session, which may explain anything that follows."""
+        return any(session == spoilt for spoilt, _ in self._accepted_invalid)
+
     def late_listener_rule(self, seen: Observation, session: str) -> str | None:
         """Name the rule that keeps a listener out of a room it was in or near, if broadcasts break it too; or None."""
         history = history_with(session, seen, self.attendance)

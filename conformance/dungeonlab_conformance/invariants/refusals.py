@@ -1,0 +1,64 @@
+"""Refusals of what somebody certainly may do: a member who joins, a connection in the room that acts. Pure.
+
+Only what prepares a scene is looked at: of it a server has no reason to refuse anything. Where more than plain joining
+came before, or where the code leaves the cause open, nothing is said: another rule may explain the refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dungeonlab_conformance.invariants.deliveries import Ledger
+from dungeonlab_conformance.invariants.deliveries.history import History
+from dungeonlab_conformance.invariants.shapes import Found
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Observation, SentRequest
+from dungeonlab_conformance.results.errors import Broken
+
+_RIGHTS = ("PERMISSION_DENIED", "NOT_JOINED")  # codes of a refusal that is a matter of rights, and of nothing else
+_DOOR = (*_RIGHTS, "SESSION_NOT_FOUND")
+
+
+def refusals(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Found]]:
+    """Yield each answer of a scene by which somebody was refused who certainly may, and what that breaks."""
+    history = None
+    for seen in journal.observations:
+        if seen.act != "is answered" or seen.request is None:
+            continue
+        sent = journal.last_sent(seen.request)
+        if sent is None or not sent.expected or sent.outcome != "refused" or sent.answered_at != seen.at:
+            continue
+        history = history or History(journal)
+        answer = Acknowledgement(seen.request, seen.args)
+        if found := _broken(sent, answer, history, ledger):
+            yield seen, found
+
+
+def _broken(sent: SentRequest, answer: Acknowledgement, history: History, ledger: Ledger) -> Found | None:
+    session = sent.session
+    if session is None or not ledger.is_own(session) or ledger.was_spoilt(session) or not sent.legal:
+        return None
+    if sent.at >= history.disturbed_at or sent.user not in history.rooms.members.get(session, ()):
+        return None
+    if sent.event == "join-session":
+        return _at_the_door(sent, answer, history)
+    if history.seat(sent.connection, sent) is None:
+        return None
+    if answer.code == "VALIDATION_ERROR":
+        return "payloads/valid-accepted", sent.event, Broken(f"{sent.actor}'s {sent.event} to be accepted", answer)
+    if answer.code not in _RIGHTS or (answer.code != "NOT_JOINED" and history.others_closed(sent.connection, sent.at)):
+        return None
+    who = "game-master" if sent.user == history.rooms.masters.get(session) else "any-member"
+    expected = f"{sent.actor}'s {sent.event}, who is in the room, to be accepted"
+    return f"authorization/{who}-allowed", sent.event, Broken(expected, answer)
+
+
+def _at_the_door(sent: SentRequest, answer: Acknowledgement, history: History) -> Found | None:
+    if answer.code == "VALIDATION_ERROR":
+        return "payloads/valid-accepted", sent.event, Broken(f"{sent.actor}'s join-session to be accepted", answer)
+    if answer.code not in _DOOR or not history.comes_first(sent):
+        return None
+    master = sent.user == history.rooms.masters.get(sent.session or "")
+    requirement = "join/game-master-admitted" if master else "join/member-admitted"
+    return requirement, None, Broken(f"{sent.actor} to be admitted", answer)
