@@ -7,6 +7,7 @@ the network: references are relative, and the registry holds every schema there 
 from __future__ import annotations
 
 import datetime
+import difflib
 import json
 import math
 import re
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 Direction = Literal["request", "ack", "emission"]
 
+MISSING = "missing"  # how a violation begins whose property is not there
+EXTRA = "no such property"  # what was expected of one that the schema does not know
 _BASE = "https://dungeonlab.invalid/"  # never fetched; a base that relative references resolve against
 _DEEPEST = 64  # levels within which a refusal is explained; the explaining validator recurses, no schema goes so deep
 _WIDEST = 2_000  # items of a list within which it is; comparing each with each takes the square of their number
@@ -155,11 +158,12 @@ def _explain(error: Any) -> Violation:
     path: str = error.json_path
     match error.validator:
         case "required":
-            missing = re.match(r"'(.+)' is a required property", error.message)
-            return Violation(f"{path}.{missing.group(1) if missing else '?'}", "a value", "nothing")
+            found = re.match(r"'(.+)' is a required property", error.message)
+            name = found.group(1) if found else "?"
+            return Violation(f"{path}.{name}", "a value", _missing(name, value, error.schema))
         case "additionalProperties":
             extra = sorted(set(value) - set(error.schema.get("properties", ())))
-            return Violation(f"{path}.{extra[0]}", "no such property", _show(value[extra[0]]))
+            return Violation(f"{path}.{extra[0]}", EXTRA, _show(value[extra[0]]))
         case "anyOf":
             names = ", ".join(part["required"][0] for part in wanted if "required" in part)
             return Violation(path, f"at least one of {names}", _show(value))
@@ -183,6 +187,18 @@ def _explain(error: Any) -> Violation:
             return Violation(path, f"a {wanted}", _show(value))
         case _:
             return Violation(path, f"{error.validator} {wanted}", _show(value))
+
+
+def _missing(name: str, value: Mapping[str, object], schema: Mapping[str, Any]) -> str:
+    """Say that a property is not there, and which unknown one may be meant."""
+    unknown = (key for key in value if key not in schema.get("properties", ()) and len(key) <= _SHOWN)
+    folded = {_letters(key): key for key in islice(unknown, _WIDEST)}
+    near = difflib.get_close_matches(_letters(name), folded, 1)
+    return f"{MISSING}; there is `{folded[near[0]]}`" if near else MISSING
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.casefold())
 
 
 def _explainable(value: Any, depth: int = 0) -> Any:

@@ -37,7 +37,7 @@ def changed(event: str, direction: Any, path: str, value: object = ...) -> Any:
 @pytest.mark.parametrize(
     ("event", "direction", "path", "value", "expected", "got"),
     [
-        ("token:create", "request", "token.name", ..., "a value", "nothing"),
+        ("token:create", "request", "token.name", ..., "a value", "missing"),
         ("token:create", "ack", "data.token.secret", 7, "no such property", "7"),
         ("token:create", "request", "token.position.x", "3", "type integer", 'string "3"'),
         ("token:create", "request", "token.position.x", None, "type integer", "null null"),
@@ -287,3 +287,20 @@ def test_both_validators_read_a_time_alike(text: str, sound: bool) -> None:
     reference = "identifiers.json#/$defs/Timestamp"
     assert accepts(reference, text) is sound
     assert explainer(reference).is_valid(text) is sound
+
+
+@pytest.mark.parametrize(
+    ("there", "named"),
+    [
+        ({"session_id": "s"}, "session_id"),
+        ({"SessionID": "s"}, "SessionID"),
+        ({"sesionId": "s", "other": 1}, "sesionId"),
+        ({"userId": "u"}, None),  # which is a property of its own
+        ({"x": 1, "session_" + "i" * 5000: 1}, None),
+    ],
+)
+def test_a_property_under_another_name_is_named(there: dict[str, Any], named: str | None) -> None:
+    """Only one that the schema does not know, and that resembles what is missing."""
+    payload = {**changed("chat-message", "emission", "sessionId"), **there}
+    found = {violation.path: violation.got for violation in validate("chat-message", payload, "emission")}
+    assert found["$.sessionId"] == (f"missing; there is `{named}`" if named else "missing")

@@ -16,6 +16,7 @@ from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.text.tree import names
 from dungeonlab_spec import Catalogue, Event, Violation, validate
 from dungeonlab_spec.catalogue import resolve
+from dungeonlab_spec.validation import EXTRA, MISSING
 
 _UNKNOWN = "payloads/unknown-properties-ignored"
 _DEFAULTS = "tokens/defaults-filled"
@@ -70,14 +71,14 @@ def _attributed(found: Violation, request: Request, shape: str) -> Found:
     asked = set(names(request.args))
     if _is_extra(found) and name in asked - _known(request.event):
         return _UNKNOWN, request.event, _broken(found)
-    missing = (found.expected, found.got) == ("a value", "nothing")
+    missing = found.expected == "a value" and found.got.startswith(MISSING)
     if missing and holder.endswith((".token", ".position")) and name in _defaulted() and name not in asked:
         return _DEFAULTS, None, _broken(found)
     return shape, request.event, _broken(found)
 
 
 def _is_extra(found: Violation) -> bool:
-    return found.expected == "no such property"
+    return found.expected == EXTRA
 
 
 def _broken(found: Violation) -> Broken:

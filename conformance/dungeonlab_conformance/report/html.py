@@ -13,6 +13,7 @@ from typing import Any
 from dungeonlab_conformance.report.content.grouping import WORST_FIRST, Area, RequirementVerdicts, areas, to_mend
 from dungeonlab_conformance.report.content.headline import headline
 from dungeonlab_conformance.report.content.sequence_diagram import diagram
+from dungeonlab_conformance.report.content.usual_cause import usual_cause
 from dungeonlab_conformance.report.content.wording import repeat, sent_text, transcript_lines
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
@@ -119,6 +120,7 @@ def _area(area: Area, anchors: _Anchors, run: Run, *, open_all: bool) -> dict[st
 def _row(judged: RequirementVerdicts, anchors: _Anchors, run: Run, *, open_all: bool) -> dict[str, Any]:
     requirement = judged.requirement
     first = next((v for v in judged.verdicts if v.outcome in (Outcome.FAIL, Outcome.WARN)), None)
+    hint = usual_cause(first or judged.verdicts[0])
     return {
         "id": requirement.id,
         "anchor": anchors(requirement.id),
@@ -126,15 +128,15 @@ def _row(judged: RequirementVerdicts, anchors: _Anchors, run: Run, *, open_all: 
         "sentence": requirement.sentence,
         "section": requirement.section,
         "source": requirement.source,
-        "hint": requirement.hint,
+        "hint": hint,
         "worst": judged.worst,
         "open": judged.broken and open_all,
         "tally": _tally(judged),
-        "verdicts": [_verdict(v, anchors, run, opened=v is first) for v in judged.verdicts],
+        "verdicts": [_verdict(v, anchors, run, hint, opened=v is first) for v in judged.verdicts],
     }
 
 
-def _verdict(verdict: Verdict, anchors: _Anchors, run: Run, *, opened: bool) -> dict[str, Any]:
+def _verdict(verdict: Verdict, anchors: _Anchors, run: Run, hint: str, *, opened: bool) -> dict[str, Any]:
     return {
         "title": verdict.title,
         "event": verdict.event,
@@ -146,6 +148,7 @@ def _verdict(verdict: Verdict, anchors: _Anchors, run: Run, *, opened: bool) -> 
         "open": opened,
         "brief": shortened(one_line(verdict.findings[0].got), 70) if verdict.findings else "",
         "findings": list(_findings(verdict, draw_all=sum(bool(v.findings) for v in run.verdicts) <= _DRAWN)),
+        "usually": cause if verdict.findings and (cause := usual_cause(verdict)) != hint else "",
         "again": repeat(verdict, run),
     }
 

@@ -11,6 +11,7 @@ from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, 
 from dungeonlab_conformance.report.content.headline import counted, headline
 from dungeonlab_conformance.report.content.mermaid import mermaid
 from dungeonlab_conformance.report.content.sequence_diagram import diagram
+from dungeonlab_conformance.report.content.usual_cause import usual_cause
 from dungeonlab_conformance.report.content.wording import causes_in_words, repeat, sent_text, transcript_lines
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
@@ -88,9 +89,9 @@ def _requirement(judged: RequirementVerdicts, run: Run) -> Iterator[str]:
     yield ""
     yield f"{_plain(requirement.sentence)} (section {_plain(requirement.section)})"
     yield ""
-    yield f"*Usually:* {_plain(requirement.hint)}"
-    yield ""
     found = [verdict for verdict in judged.verdicts if verdict.findings]
+    yield f"*Usually:* {_plain(usual_cause(found[0]))}"
+    yield ""
     for number, verdict in enumerate(found):
         yield from _verdict(verdict, run, drawn=number == 0)
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dungeonlab_conformance.report.content.excerpt import ExcerptLine, excerpt
 from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, areas, to_mend
 from dungeonlab_conformance.report.content.headline import counted
+from dungeonlab_conformance.report.content.usual_cause import usual_cause
 from dungeonlab_conformance.report.content.wording import ARROW, causes_in_words, reason_in_words, repeat, sent_text
 from dungeonlab_conformance.results.causes import causes
 from dungeonlab_conformance.results.claim import obstacles
@@ -222,7 +223,7 @@ def _broken(judged: RequirementVerdicts, run: Run, console: Console, *, whole: b
                 _finding(finding, console, whole=whole)
             if len(verdict.findings) > 1 and not whole:
                 _say(console, f"  [dim]and {len(verdict.findings) - 1} more like it (-v shows them)[/]")
-            _paragraph(console, f"usually: {requirement.hint}")
+            _paragraph(console, f"usually: {usual_cause(verdict)}")
         _say(console, f"  [dim]again:[/] {_shown(repeat(verdict, run))}")
 
 
