@@ -18,11 +18,11 @@ from typing import Any
 from dungeonlab_conformance.target import adapter
 from dungeonlab_conformance.target.file.rules import RECIPES
 from dungeonlab_conformance.target.file.schema import schema as target_schema
+from dungeonlab_conformance.text.documents import PROTOCOL, anchors
 from dungeonlab_spec import Catalogue, Requirement
 from dungeonlab_spec.catalogue import resolve
 
 ROOT = Path(__file__).resolve().parent.parent
-PROTOCOL = "spec/protocol.md"
 MEASURED = "docs/measured"  # written by tools/measure.py
 NOTICE = "<!-- Made by tools/generate_docs.py; do not edit. -->"
 AUDIENCES = {
@@ -347,12 +347,8 @@ def _fields(reference: str | None, under: str | None = None) -> str:
 
 def _sections() -> Mapping[str, str]:
     """Return a link to each section of the protocol by its number."""
-    found = re.findall(r"^## ((\d+)\. .+)$", (ROOT / PROTOCOL).read_text("utf-8"), re.MULTILINE)
-    return {number: f"[{number}](../{PROTOCOL}#{_anchor(title)})" for title, number in found}
-
-
-def _anchor(title: str) -> str:
-    return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+    found = anchors((ROOT / PROTOCOL).read_text("utf-8"))
+    return {number: f"[{number}](../{PROTOCOL}#{anchor})" for number, anchor in found.items()}
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterable[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tools import generate_docs
 
+from dungeonlab_conformance.text.documents import PROTOCOL
 from dungeonlab_spec import Catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,7 @@ def test_every_event_and_requirement_has_a_row() -> None:
 
 def test_links_lead_to_headings() -> None:
     """Each link into the protocol ends at one of its headings, as GitHub names them."""
-    prose = (ROOT / generate_docs.PROTOCOL).read_text("utf-8")
+    prose = (ROOT / PROTOCOL).read_text("utf-8")
     anchors = {
         "".join(c for c in title.lower() if c.isalnum() or c in " -").replace(" ", "-")
         for title in re.findall(r"^#+ (.+)$", prose, re.MULTILINE)

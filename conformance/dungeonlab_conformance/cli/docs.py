@@ -1,8 +1,4 @@
-"""`docs`: the protocol's text and the guides, as installed with the suite. Needs no server and no network.
-
-The wheel carries them in `documentation/`, laid out as in the repository, so that links among them lead somewhere; a
-checkout has them at its root.
-"""
+"""`docs`: the protocol's text and the guides, as installed with the suite. Needs no server and no network."""
 
 from __future__ import annotations
 
@@ -10,9 +6,8 @@ from pathlib import Path
 
 import click
 
+from dungeonlab_conformance.text.documents import folder
 from dungeonlab_conformance.text.spelling import did_you_mean
-
-_PACKAGE = Path(__file__).parents[1]
 
 
 @click.command()
@@ -30,12 +25,6 @@ def docs(name: str | None) -> None:
     for short, file in known.items():
         click.echo(f"{short:<{width}}  {title(file)}")
     click.echo(f"\nThese files, and the worked example, are in {folder()}")
-
-
-def folder() -> Path:
-    """Return the folder that holds `docs/`, `spec/protocol.md` and `examples/`."""
-    packaged = _PACKAGE / "documentation"
-    return packaged if packaged.is_dir() else _PACKAGE.parents[1]
 
 
 def documents() -> dict[str, Path]:

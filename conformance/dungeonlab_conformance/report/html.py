@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
-from collections.abc import Iterator
 from importlib.resources import files as resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dungeonlab_conformance.report.content.grouping import WORST_FIRST, Area, RequirementVerdicts, areas, to_mend
 from dungeonlab_conformance.report.content.headline import headline
-from dungeonlab_conformance.report.content.sequence_diagram import diagram
+from dungeonlab_conformance.report.content.sequence_diagram import MOST, Diagram, diagram
 from dungeonlab_conformance.report.content.usual_cause import usual_cause
-from dungeonlab_conformance.report.content.wording import repeat, sent_text, transcript_lines
+from dungeonlab_conformance.report.content.wording import cause_in_words, reason_in_words, repeat, sent_text
+from dungeonlab_conformance.results.causes import Cause, causes
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
-from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.text import files
+from dungeonlab_conformance.text.documents import section_links
 from dungeonlab_conformance.text.printable import one_line, printable, shortened
 from dungeonlab_spec import Catalogue
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 MARKS = {
     Outcome.PASS: "✓",
@@ -41,9 +46,10 @@ MEANINGS = {
     Outcome.ERROR: "the suite's own fault",
 }
 _OPEN = 8  # broken requirements that are open from the start; with more, the list above them is the way in
-_DRAWN = 60  # broken verdicts up to which each of their findings is drawn; with more, the first of each
-_LINE = 300  # characters of a payload; the result has it whole
-_LONGEST = 4000  # characters of what was expected or got
+_DRAWN = 60  # findings up to which each is drawn; with more, the first of each verdict
+_ROWS, _FEWEST_ROWS = 900, 6  # lines of transcripts in all, as far as each diagram may have the fewest
+_TEXT = 30_000  # characters of what was sent in all, as of what was expected, and of what came
+_LONGEST, _SHORTEST = 4_000, 150  # characters of each
 
 
 def write(run: Run, file: Path) -> None:
@@ -58,23 +64,28 @@ def page(run: Run) -> str:
 
     folder = resources("dungeonlab_conformance.report") / "page"
     source, style, script = ((folder / f"page.{end}").read_text("utf-8") for end in ("html.jinja", "css", "js"))
+    style += "".join(f".l{lane} {{ --i: {lane}; }} .n{lane + 1} {{ --n: {lane + 1}; }}\n" for lane in range(MOST + 1))
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=lambda value: printable(value) if type(value) is str else value,
+        trim_blocks=True,
     )
+    environment.filters["inside"] = _inside
     found, rows = areas(run), to_mend(run)
-    anchors = _Anchors()
+    anchors, room = _Anchors(), _Room(run)
     open_all = len(rows) <= _OPEN
     catalogue = Catalogue.load()
-    return environment.from_string(source).render(
+    flush_left = re.sub("^ +", "", source, flags=re.MULTILINE)
+    return environment.from_string(flush_left).render(
         run=run,
         headline=headline(run),
         tone=_tone(run),
         protocol=run.protocol,
         counts=counts(run.verdicts),
         requirements=sum(len(area.judged) for area in found),
-        areas=[_area(area, anchors, run, open_all=open_all) for area in found],
+        areas=[_area(area, anchors, room, open_all=open_all) for area in found],
+        causes=[_cause(cause, anchors) for cause in causes(run.verdicts) if not cause.is_known],
         broken=[_mend(judged, anchors) for judged in rows],
         levels=("MUST", "SHOULD", "MAY"),
         untested=[r for r in catalogue.requirements.values() if r.untestable],
@@ -104,7 +115,7 @@ class _Anchors:
         return self._names[requirement, event]
 
 
-def _area(area: Area, anchors: _Anchors, run: Run, *, open_all: bool) -> dict[str, Any]:
+def _area(area: Area, anchors: _Anchors, room: _Room, *, open_all: bool) -> dict[str, Any]:
     worst_first = sorted(area.verdicts, key=lambda v: WORST_FIRST.index(v.outcome))
     return {
         "name": area.name,
@@ -113,11 +124,11 @@ def _area(area: Area, anchors: _Anchors, run: Run, *, open_all: bool) -> dict[st
         "cells": [
             {"outcome": v.outcome, "anchor": anchors(v.requirement, v.event), "title": v.title} for v in worst_first
         ],
-        "rows": [_row(judged, anchors, run, open_all=open_all) for judged in area.judged],
+        "rows": [_row(judged, anchors, room, open_all=open_all) for judged in area.judged],
     }
 
 
-def _row(judged: RequirementVerdicts, anchors: _Anchors, run: Run, *, open_all: bool) -> dict[str, Any]:
+def _row(judged: RequirementVerdicts, anchors: _Anchors, room: _Room, *, open_all: bool) -> dict[str, Any]:
     requirement = judged.requirement
     first = next((v for v in judged.verdicts if v.outcome in (Outcome.FAIL, Outcome.WARN)), None)
     hint = usual_cause(first or judged.verdicts[0])
@@ -127,52 +138,76 @@ def _row(judged: RequirementVerdicts, anchors: _Anchors, run: Run, *, open_all: 
         "level": requirement.level,
         "sentence": requirement.sentence,
         "section": requirement.section,
+        "protocol": section_links().get(requirement.section),
         "source": requirement.source,
         "hint": hint,
         "worst": judged.worst,
         "open": judged.broken and open_all,
         "tally": _tally(judged),
-        "verdicts": [_verdict(v, anchors, run, hint, opened=v is first) for v in judged.verdicts],
+        "verdicts": [_verdict(v, anchors, room, hint, opened=v is first) for v in judged.verdicts],
     }
 
 
-def _verdict(verdict: Verdict, anchors: _Anchors, run: Run, hint: str, *, opened: bool) -> dict[str, Any]:
+def _verdict(verdict: Verdict, anchors: _Anchors, room: _Room, hint: str, *, opened: bool) -> dict[str, Any]:
+    cause, anchor = usual_cause(verdict), anchors(verdict.requirement, verdict.event)
     return {
-        "title": verdict.title,
         "event": verdict.event,
-        "anchor": anchors(verdict.requirement, verdict.event) if verdict.event is not None else None,
+        "anchor": anchor if verdict.event is not None else None,
         "outcome": verdict.outcome,
-        "reason": verdict.reason,
+        "reason": reason_in_words(verdict),
         "known": verdict.known,
         "time": f"{verdict.seconds * 1000:.0f} ms" if verdict.seconds else "",
         "open": opened,
         "brief": shortened(one_line(verdict.findings[0].got), 70) if verdict.findings else "",
-        "findings": list(_findings(verdict, draw_all=sum(bool(v.findings) for v in run.verdicts) <= _DRAWN)),
-        "usually": cause if verdict.findings and (cause := usual_cause(verdict)) != hint else "",
-        "again": repeat(verdict, run),
+        "findings": [room.finding(verdict, number, anchor) for number in range(len(verdict.findings))],
+        "usually": cause if verdict.findings and cause != hint else "",
+        "again": repeat(verdict, room.run),
     }
 
 
-def _findings(verdict: Verdict, *, draw_all: bool) -> Iterator[dict[str, Any]]:
-    first: dict[object, int] = {}  # transcripts, and which finding showed each first
-    for number, finding in enumerate(verdict.findings, 1):
-        same_as = first.setdefault(finding.transcript, number) if finding.transcript else number
-        fresh = bool(finding.transcript) and same_as == number
-        drawn = fresh and (draw_all or number == 1)
-        yield {
-            "sent": sent_text(finding.sent, _LONGEST) if finding.sent else "",
-            "expected": shortened(finding.expected, _LONGEST),
-            "got": shortened(finding.got, _LONGEST),
+class _Room:
+    """How much of each finding a page shows, so that one of very many stays light; transcripts alike are drawn once."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        findings = sum(len(verdict.findings) for verdict in run.verdicts)
+        self._draw_all = findings <= _DRAWN
+        drawn = findings if self._draw_all else sum(bool(verdict.findings) for verdict in run.verdicts)
+        self._rows = max(_FEWEST_ROWS, min(MOST, _ROWS // max(1, drawn)))
+        self._text = max(_SHORTEST, min(_LONGEST, _TEXT // max(1, drawn)))
+        self._drawn: dict[Diagram, tuple[str, str]] = {}  # and where: an anchor, and the name of what is there
+
+    def finding(self, verdict: Verdict, number: int, anchor: str) -> dict[str, Any]:
+        """Return what is shown of a verdict's finding, which is counted from 0."""
+        finding = verdict.findings[number]
+        text, drawn, before = self._text if self._draw_all or number == 0 else _SHORTEST, None, None
+        if finding.transcript and (self._draw_all or number == 0):
+            drawn = diagram(finding.transcript, finding.convicting, self._rows)
+            before = self._drawn.get(drawn)
+            self._drawn.setdefault(drawn, (anchor, verdict.title))
+        return {
+            "sent": sent_text(finding.sent, text) if finding.sent else "",
+            "expected": shortened(finding.expected, text),
+            "got": shortened(finding.got, text),
             "path": finding.path,
             "scene": finding.scene,
-            "same_as": None if same_as == number else same_as,
-            "diagram": diagram(finding.transcript, finding.convicting) if drawn else None,
-            "text": _text(finding) if fresh else "",
+            "diagram": None if before else drawn,
+            "same_as": before,
+            "has_lines": bool(finding.transcript),
+            "lost": finding.left_out,
         }
 
 
-def _text(finding: Finding) -> str:
-    return "\n".join(one_line(line) for line in transcript_lines(finding, None, _LINE))
+def _cause(cause: Cause, anchors: _Anchors) -> dict[str, Any]:
+    """Return a cause with what waits for it, one line for each requirement."""
+    waiting: dict[str, list[str]] = {}
+    for verdict in cause.waiting:
+        waiting.setdefault(verdict.requirement, []).extend([verdict.event] if verdict.event else [])
+    return {
+        "words": cause_in_words(cause),
+        "anchor": anchors(cause.own.requirement, cause.own.event) if cause.own else None,
+        "waiting": [(name, anchors(name), ", ".join(events)) for name, events in waiting.items()],
+    }
 
 
 def _mend(judged: RequirementVerdicts, anchors: _Anchors) -> dict[str, Any]:
@@ -200,6 +235,13 @@ def _tone(run: Run) -> Outcome:
         if any(v.outcome is outcome for v in run.verdicts):
             return outcome
     return Outcome.PASS if run.exit_code == 0 and run.verdicts else Outcome.UNJUDGED
+
+
+def _inside(text: str) -> Markup:
+    """Return a text as the content of an element, where a quotation mark is no markup; never for an attribute."""
+    from markupsafe import Markup
+
+    return Markup(html.escape(printable(text), quote=False))
 
 
 def _hash(text: str) -> str:

@@ -68,6 +68,18 @@ def nasty_run() -> Run:
     return run
 
 
+def long_finding(seed: int) -> Finding:
+    """Return a finding with all that makes one large: hundreds of lines, several actors, payloads full of marks."""
+    payload = json.dumps(
+        {"sessionId": "s", "data": [{"<b>": "&'é☃ and more words "} for _ in range(400)]}, ensure_ascii=False
+    )
+    lines = tuple(
+        TranscriptLine(seed + n, f"actor-{n % 6}", ACTS[n % len(ACTS)], "token:create", payload, n % 6)
+        for n in range(400)
+    )
+    return Finding(payload, payload, "$.data", "scene", None, (), lines, 200, sent=lines[0])
+
+
 def failing(requirement: str, event: str | None = None, *findings: Finding) -> Verdict:
     """Return a broken verdict."""
     level = Catalogue.load().requirements[requirement].level

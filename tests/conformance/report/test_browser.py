@@ -17,9 +17,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
-from tests.conformance.report.runs import ECHO, broken_run, nasty_run, passing_run
+from tests.conformance.report.runs import ACTS, ECHO, broken_run, failing, nasty_run, passing_run
 
+from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.report import html
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Finding
 
 SWITCHES = """
 --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
@@ -196,7 +199,21 @@ def test_light_and_dark_follow_the_reader(opened: Callable[..., Chrome]) -> None
     chrome.execute_script("localStorage.clear()")
 
 
-@pytest.mark.parametrize("width", [320, 390])
+CRAMPED = """
+const found = [];
+for (const box of document.querySelectorAll(".diagram")) {
+  const {left, right} = box.getBoundingClientRect();
+  if (box.scrollWidth > box.clientWidth) found.push("the box");
+  for (const part of box.querySelectorAll("p, small, .note > span, .heads b")) {
+    const place = part.getBoundingClientRect();
+    if (part.checkVisibility() && place.width && (place.left < left || place.right > right)) found.push(part.outerHTML);
+  }
+}
+return found;
+"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 420])
 def test_it_can_be_used_on_a_phone(opened: Callable[..., Chrome], width: int) -> None:
     """Nothing sticks out sideways, a finger can hit what is to be hit, and a diagram is text: who does what."""
     chrome = opened(nasty_run(), width=width)
@@ -204,24 +221,53 @@ def test_it_can_be_used_on_a_phone(opened: Callable[..., Chrome], width: int) ->
     assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
     small = [e.text for e in shown(chrome, "button, .requirement > summary, .chip") if e.size["height"] < 32]
     assert small == []
-    assert shown(chrome, ".lanes i.lane, .lanes .heads") == []
-    assert chrome.execute_script("const d = document.querySelector('.diagram'); return d.scrollWidth <= d.clientWidth")
-    assert shown(chrome, ".line")[0].text.startswith("0.0 ms alice</script>")
+    assert shown(chrome, ".lanes .heads") == []
+    assert chrome.execute_script(CRAMPED) == []
+    assert shown(chrome, ".lanes li")[0].text.startswith("0.0 ms alice</script>")
 
 
 def test_on_a_desktop_a_diagram_has_a_lane_for_each_actor(opened: Callable[..., Chrome]) -> None:
-    """Lanes stand below their heads in every row, arrows run between them, and what does not fit scrolls within it."""
+    """Arrows run from the middle of the actor's lane to that of the server's; the line that convicts stands out."""
     chrome = opened(broken_run())
-    [heads, *rows] = shown(chrome, ".lanes")[0].find_elements(By.CSS_SELECTOR, ".heads, .line")
-    places = [lane.rect["x"] for lane in heads.find_elements(By.CLASS_NAME, "lane")]
-    assert [lane.text for lane in heads.find_elements(By.CLASS_NAME, "lane")] == ["alice", "mallory", "server"]
+    lanes = shown(chrome, ".lanes")[0]
+    heads = lanes.find_elements(By.CSS_SELECTOR, ".heads b")
+    assert [head.text for head in heads] == ["alice", "mallory", "server"]
+    middles = {head.text: head.rect["x"] + head.rect["width"] / 2 for head in heads}
+    rows = lanes.find_elements(By.CSS_SELECTOR, "li:is(.sends, .answered, .hears)")
+    assert rows
     for row in rows:
-        assert [lane.rect["x"] for lane in row.find_elements(By.CLASS_NAME, "lane")] == places
-    [got] = shown(chrome, ".lanes")[0].find_elements(By.CLASS_NAME, "got")
+        wire = row.find_element(By.TAG_NAME, "span").rect
+        who = row.find_element(By.TAG_NAME, "b").get_attribute("textContent")
+        assert wire["x"] == pytest.approx(middles[who or ""], abs=1)
+        assert wire["x"] + wire["width"] == pytest.approx(middles["server"], abs=1)
+    [got] = lanes.find_elements(By.CLASS_NAME, "got")
     assert got.value_of_css_property("background-color") != rows[0].value_of_css_property("background-color")
-    narrow = opened(broken_run(), width=700)
-    assert narrow.execute_script("return document.documentElement.scrollWidth") <= 700
-    assert narrow.execute_script("const d = document.querySelector('.diagram'); return d.scrollWidth > d.clientWidth")
+
+
+@pytest.mark.parametrize("actors", [4, 6, 12])
+@pytest.mark.parametrize("width", [700, 1280])
+def test_a_conversation_of_many_stays_in_its_box(opened: Callable[..., Chrome], width: int, actors: int) -> None:
+    """However many take part and whatever they say: nothing is cut off at the side, or scrolls there."""
+    lines = tuple(
+        TranscriptLine(n, f"somebody {n % actors}", act, "token:create", '{"x": "' + "long " * 40 + '"}')
+        for n, act in enumerate(ACTS * 3)
+    )
+    chrome = opened(Run("url", [failing(ECHO, "token:move", Finding("a", "b", transcript=lines[:30]))]), width=width)
+    assert len(shown(chrome, ".heads b")) == actors + 1
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    assert chrome.execute_script(CRAMPED) == []
+
+
+def test_the_command_that_repeats_a_verdict_can_be_copied(opened: Callable[..., Chrome]) -> None:
+    """By a button beside it; where a page has no clipboard, the command is selected."""
+    chrome = opened(broken_run())
+    button = shown(chrome, ".again .copy")[0]
+    command = button.find_element(By.XPATH, "preceding-sibling::code").text
+    button.click()
+    WebDriverWait(chrome, 5).until(lambda _: button.text in ("Copied", "Selected"))
+    script = "return getSelection().toString() || navigator.clipboard.readText()"
+    chrome.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite"]})
+    assert chrome.execute_script(script) == command
 
 
 def test_a_screen_reader_finds_what_there_is(opened: Callable[..., Chrome]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import re
 from collections import Counter
@@ -12,10 +11,21 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from tests.conformance.report.runs import ECHO, NASTY, broken_run, failing, nasty_run, passing_run
+from tests.conformance.report.runs import (
+    ECHO,
+    NASTY,
+    broken_run,
+    failing,
+    long_finding,
+    nasty_run,
+    passing_run,
+    stuck_run,
+)
 
 from dungeonlab_conformance.report import html
+from dungeonlab_conformance.report.content.wording import causes_in_words
 from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.text.documents import section_links
 
 RUNS: dict[str, Callable[[], Run]] = {
     "broken": broken_run,
@@ -64,8 +74,10 @@ def page(request: pytest.FixtureRequest) -> Page:
 
 
 def test_nothing_is_loaded(page: Page) -> None:
-    """No element names anything outside the file, and the browser is instructed to load nothing."""
-    assert {value for value in page.values("href") if not value.startswith(("#", "data:"))} == set()
+    """No element names anything outside the file but links to the protocol; the browser is to load nothing."""
+    outside = {value for value in page.values("href") if not value.startswith(("#", "data:"))}
+    assert outside <= set(section_links().values())
+    assert all(attrs.get("rel") == "noreferrer" for _, attrs in page.elements if attrs.get("href") in outside)
     assert page.values("src") == page.values("srcset") == page.values("action") == []
     assert not page.count("link") - 1  # the empty icon, so that none is asked for
     [policy] = [a["content"] for t, a in page.elements if t == "meta" and "http-equiv" in a]
@@ -115,25 +127,57 @@ def test_everything_that_was_judged_is_there() -> None:
     """Each requirement with sentence and hint, each verdict, each finding with a diagram and as text."""
     run = broken_run()
     page = Page(html.page(run))
-    assert len(page.values("data-verdict")) == len(run.verdicts)
+    assert len(page.of_class("verdict")) == len(run.verdicts)
     assert {attrs["id"] for tag, attrs in page.elements if tag == "details" and "data-area" in attrs} == {
         v.requirement for v in run.verdicts
     }
     drawn = len({f.transcript for v in run.verdicts for f in v.findings})
-    assert len(page.of_class("lanes")) == page.count("pre") == drawn > 0
-    assert page.count("svg") == 0
+    assert len(page.of_class("lanes")) == drawn > 0
+    assert page.count("svg") == page.count("pre") == 0
     for part in ("A broadcast MUST NOT reach", "io.to(room)", "alice to hear nothing of", f"--only {ECHO}"):
         assert part in page.text
 
 
 def test_a_page_of_many_failures_stays_light() -> None:
-    """With very many, the first finding of each is drawn, and the others are there as text."""
-    run = broken_run()
-    result = next(v for v in run.verdicts if len({f.transcript for f in v.findings}) > 1)
-    run.verdicts = [dataclasses.replace(result, event=f"event-{number}") for number in range(61)]
+    """Of 85, each with three long transcripts and with payloads full of marks, less than a megabyte is made."""
+    run = passing_run()
+    for number, verdict in enumerate(run.verdicts[:85]):
+        for _ in range(3):
+            verdict.convict(long_finding(number))
+    text = html.page(run)
+    assert len(text.encode()) < 1_000_000
+    page = Page(text)
+    assert len(page.of_class("lanes")) == 85
+    assert len(page.of_class("got")) == 85 + 255  # each diagram has the line that convicts, each finding what came
+    assert "the JSON result has the lines" in page.text
+
+
+def test_the_same_lines_are_drawn_once() -> None:
+    """What one scene showed of several requirements stands with the first, and the others lead there."""
+    finding = long_finding(1)
+    run = Run("url", [failing(ECHO, "token:move", finding), failing(ECHO, "token:create", finding)])
     page = Page(html.page(run))
-    assert len(page.of_class("lanes")) == 61
-    assert page.count("pre") == 61 * len({f.transcript for f in result.findings})
+    assert len(page.of_class("lanes")) == 1
+    assert f"Seen in the same lines as {ECHO} [token:move]" in page.text
+
+
+def test_what_stands_in_the_way_comes_first() -> None:
+    """Each cause with what waits for it, folded, one line for each requirement."""
+    run = stuck_run()
+    page = Page(html.page(run))
+    said = causes_in_words(run, 1000)
+    assert said
+    places = [page.text.index(words) for words in said]
+    assert places == sorted(places)
+    assert max(places) < page.text.index("Search")
+    assert len(page.of_class("causes")) == 1
+    assert page.text.count("waits for") >= len(said)
+
+
+def test_a_section_leads_to_the_protocol() -> None:
+    """In the project's repository, at the heading of that section."""
+    assert section_links()["5"].endswith("/spec/protocol.md#5-rooms")
+    assert section_links()["5"] in Page(html.page(broken_run())).values("href")
 
 
 def test_what_a_server_should_not_have_said_is_marked_where_it_was_heard() -> None:
@@ -141,7 +185,7 @@ def test_what_a_server_should_not_have_said_is_marked_where_it_was_heard() -> No
     run = broken_run()
     run.verdicts = [v for v in run.verdicts if v.requirement == ECHO][:1]
     run.verdicts[0].findings = run.verdicts[0].findings[:1]
-    marked = re.findall(r'<li class="line hears arrow got" title="[\d.]+ ms: (\w+) hears', html.page(run))
+    marked = re.findall(r'<li class="hears l\d got"><small>[\d.]+ ms</small> <span><b>(\w+)</b>', html.page(run))
     assert marked == ["alice"]
 
 

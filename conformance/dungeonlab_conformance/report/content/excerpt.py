@@ -43,11 +43,13 @@ class Excerpt:
 def excerpt(finding: Finding, most: int | None = None) -> Excerpt:
     """Return `most` lines of a finding's transcript, all by default; the last ones where no single line convicts."""
     lines, convicting = finding.transcript, finding.convicting
-    if most is None or most >= len(lines):
-        first, end = 0, len(lines)
-    else:
-        last = len(lines) - 1 if convicting is None else min(convicting + most // _AFTERWARDS, len(lines) - 1)
-        first = max(0, last + 1 - most)
-        end = first + most
-    shown = (ExcerptLine(lines[place], place == convicting) for place in range(first, end))
-    return Excerpt(tuple(shown), first, len(lines) - end, finding.left_out)
+    places = window(len(lines), convicting, len(lines) if most is None else most)
+    shown = (ExcerptLine(lines[place], place == convicting) for place in places)
+    return Excerpt(tuple(shown), places.start, len(lines) - places.stop, finding.left_out)
+
+
+def window(lines: int, convicting: int | None, most: int) -> range:
+    """Return which lines of a transcript are shown if `most` of them are: around what convicts, or else the last."""
+    last = lines - 1 if convicting is None else min(convicting + most // _AFTERWARDS, lines - 1)
+    first = max(0, last + 1 - most)
+    return range(first, min(lines, first + most))

@@ -13,11 +13,12 @@ from typing import Literal
 
 from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.record.line import TranscriptLine
-from dungeonlab_conformance.report.content.wording import spoken
+from dungeonlab_conformance.report.content.excerpt import window
 from dungeonlab_conformance.text.printable import one_line, shortened
 
-_HEAD, _TAIL, _AROUND = 4, 30, 4  # lines of a long transcript: the first and last ones, and those before what convicts
-_EVENT, _PAYLOAD, _WHOLE = 60, 120, 300  # characters of an event's name, of a payload, and of a whole line
+MOST = 34  # lines of a transcript that are drawn
+_HEAD = 4  # one line in so many of those is one of the first ones, if the transcript is longer
+_EVENT, _PAYLOAD = 60, 120  # characters of an event's name, and of a payload
 _KEY = re.compile(r'"(\w+)": ')
 Kind = Literal[
     "sends", "tells", "answered", "hears", "connects", "refused", "closed", "disconnects", "removed"
@@ -42,7 +43,7 @@ _KINDS: dict[str, Kind] = {
 class Row:
     """One line of a transcript: an arrow between an actor's lane and the server's, or a note on the actor's.
 
-    `mark` is ✓ or ✗ with a code for an answer that says yes or no; `whole` is the line as a sentence with its time.
+    `mark` is ✓ or ✗ with a code for an answer that says yes or no.
     """
 
     lane: int
@@ -53,7 +54,6 @@ class Row:
     kind: Kind
     mark: str
     payload: str
-    whole: str
     convicts: bool
 
     @property
@@ -81,18 +81,22 @@ class Diagram:
         return f"{self.lines} lines between {one_line(', '.join(self.actors)) or 'nobody'} and the server"
 
 
-def diagram(lines: Sequence[TranscriptLine], convicting: int | None = None) -> Diagram:
-    """Return the diagram of a transcript, of which one line may convict; the middle of a long one is left out."""
-    lanes = {actor: lane for lane, actor in enumerate(dict.fromkeys(line.actor for line in lines))}
-    shown = [*range(min(_HEAD, len(lines))), *range(max(_HEAD, len(lines) - _TAIL), len(lines))]
-    if convicting is not None and convicting < len(lines):
-        shown = sorted({*shown, *range(max(0, convicting - _AROUND), convicting + 1)})
+def diagram(lines: Sequence[TranscriptLine], convicting: int | None = None, most: int = MOST) -> Diagram:
+    """Return the diagram of a transcript, of which one line may convict.
+
+    Of a long one `most` lines are drawn: a few with which it begins, and those around what convicts.
+    """
+    head = min(most // _HEAD, len(lines))
+    shown = sorted({*range(head), *window(len(lines), convicting, most - head)})
+    if len(lines) <= most:
+        shown = list(range(len(lines)))
+    lanes = {actor: lane for lane, actor in enumerate(dict.fromkeys(lines[place].actor for place in shown))}
     rows: list[Row | int] = []
-    for before, place in zip([-1, *shown], shown, strict=False):
+    for before, place in zip([-1, *shown], [*shown, len(lines)], strict=True):
         if place > before + 1:
             rows.append(place - before - 1)
-        line = lines[place]
-        rows.append(_row(line, lanes[line.actor], convicts=place == convicting))
+        if place < len(lines):
+            rows.append(_row(lines[place], lanes[lines[place].actor], convicts=place == convicting))
     return Diagram(tuple(lanes), tuple(rows), len(lines))
 
 
@@ -107,7 +111,6 @@ def _row(line: TranscriptLine, lane: int, *, convicts: bool) -> Row:
         _KINDS[line.act],
         mark,
         shortened(one_line(_KEY.sub(r"\1: ", shortened(payload, 2 * _PAYLOAD))), _PAYLOAD),
-        one_line(f"{line.at:.1f} ms: {spoken(line, _WHOLE)}"),
         convicts,
     )
 

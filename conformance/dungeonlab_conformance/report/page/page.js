@@ -1,5 +1,5 @@
 "use strict";
-// Filters, deep links and the theme. Without it the page is whole, only longer.
+// Filters, deep links, the theme, and buttons that copy commands. Without it the page is whole, only longer.
 (() => {
   const form = document.getElementById("filters");
   const shown = document.getElementById("shown");
@@ -125,6 +125,26 @@
     // as above
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+
+  const copy = async (text, button) => {
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(text); // no clipboard for files here: it is selected, and the keyboard copies it
+      button.textContent = "Selected";
+    }
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  };
+  for (const text of document.querySelectorAll(".again code")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", "Copy the command");
+    button.addEventListener("click", () => copy(text, button));
+    text.after(button);
+  }
 
   form.addEventListener("input", () => { filter(); remember(); });
   form.addEventListener("submit", (event) => event.preventDefault());
