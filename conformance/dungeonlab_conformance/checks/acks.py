@@ -70,6 +70,7 @@ async def _answer_of_any_shape(actor: Actor, request: Request) -> Acknowledgemen
 def _must_be_in_shape(requirement: str, answer: Acknowledgement) -> None:
     for found, _, broken in answer_faults(answer):
         if found == requirement:
+            broken.seen, broken.request = answer, answer.request
             raise broken
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
 from types import TracebackType
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from dungeonlab_conformance.report.content.excerpt import ExcerptLine, excerpt
 from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, areas, to_mend
@@ -36,6 +39,8 @@ _SHOWN = (Outcome.NOTE, Outcome.SKIPPED, Outcome.UNJUDGED, Outcome.ERROR)  # tho
 _ORDER = (*_SHOWN, Outcome.WARN, Outcome.FAIL)
 _TRANSCRIPT = 14  # lines around the one that convicts, unless more are asked for
 _LONGEST = {False: 300, True: 4000}  # characters of a payload, and with -v
+_WORD = re.compile(r"\S+\s*")
+_ARGUMENT = re.compile(r"""(?:--[\w-]+ )?(?:'[^']*'|"[^"]*"|\S)+\s*""")  # of a command: an option and its value
 _ALIKE = 4  # verdicts with one reason that are worth a line each
 _CAUSES = {False: 3, True: 1000}  # of what could not be reached, and with -v
 
@@ -224,7 +229,7 @@ def _broken(judged: RequirementVerdicts, run: Run, console: Console, *, whole: b
             if len(verdict.findings) > 1 and not whole:
                 _say(console, f"  [dim]and {len(verdict.findings) - 1} more like it (-v shows them)[/]")
             _paragraph(console, f"usually: {usual_cause(verdict)}")
-        _say(console, f"  [dim]again:[/] {_shown(repeat(verdict, run))}")
+        _say_command(console, f"  [dim]again:[/] {_shown(repeat(verdict, run))}")
 
 
 def _finding(finding: Finding, console: Console, *, whole: bool) -> None:
@@ -257,13 +262,50 @@ def _line(each: ExcerptLine, longest: int) -> str:
 
 
 def _paragraph(console: Console, text: str) -> None:
-    for line in textwrap.wrap(one_line(text), console.width - 2):
+    lines = textwrap.wrap(one_line(text), console.width - 2, break_long_words=False, break_on_hyphens=False)
+    for line in lines:
         _say(console, f"  {_shown(line)}")
 
 
 def _say(console: Console, markup: str) -> None:
-    """Print one line, left to the terminal to wrap, so that what is copied from it is whole."""
-    console.print(markup, soft_wrap=True)
+    """Print one line; a terminal shows it as several, divided between words. Elsewhere it stays one, for programs.
+
+    A word that is longer than a line stays whole, for the terminal to wrap.
+    """
+    _print(console, markup, _WORD)
+
+
+def _say_command(console: Console, markup: str) -> None:
+    """Print one line with a command; where it is divided, a backslash stands, so that a shell reads it as one."""
+    _print(console, markup, _ARGUMENT, end=" \\")
+
+
+def _print(console: Console, markup: str, word: re.Pattern[str], end: str = "") -> None:
+    text = Text.from_markup(markup)
+    offsets: list[int] = []
+    unbroken = text.plain.lstrip("\n")
+    indent = " " * (len(unbroken) - len(unbroken.lstrip()) + 2)
+    if console.is_terminal:
+        offsets = _breaks(text.plain, word, console.width - len(end), len(indent))
+    lines = text.divide(offsets)
+    for number, line in enumerate(lines):
+        last = number == len(lines) - 1
+        whole = Text(indent if number else "").append_text(line)
+        if not last:
+            whole.rstrip()
+        console.print(whole.append("" if last else end), soft_wrap=True)
+
+
+def _breaks(plain: str, word: re.Pattern[str], width: int, indent: int) -> list[int]:
+    """Return at which words the lines begin that a text takes, but for the first one."""
+    offsets: list[int] = []
+    taken = len(plain) - len(plain.lstrip())
+    for found in word.finditer(plain):
+        if taken + cell_len(found[0].rstrip()) > width and taken > indent:
+            offsets.append(found.start())
+            taken = indent
+        taken += cell_len(found[0])
+    return offsets
 
 
 def _shown(text: str) -> str:

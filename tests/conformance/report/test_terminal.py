@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -224,7 +225,7 @@ def test_a_terminal_of_80_columns_shows_each_act_on_one_line() -> None:
 
 
 def test_sentences_are_wrapped_and_commands_are_not() -> None:
-    """What is read is folded to the width; what is copied is one line."""
+    """In a log, what is read is folded to the width; what is copied is one line."""
     lines = printed(broken_run(), width=40)
     assert max(len(line) for line in lines if line.startswith("  usually:")) <= 40
     assert any(len(line) > 80 for line in lines if "again:" in line)
@@ -267,3 +268,23 @@ def test_the_line_that_convicts_is_there_and_marked() -> None:
     at = where(found, '  sent: chat-message {"message": 5}')
     assert found[at + 1] == "  expected: a"
     assert "  … 46 later lines (-v shows more)" in found
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_a_terminal_divides_lines_between_words(width: int) -> None:
+    """Only a word that is longer than a line, and a payload without a space, is longer than the terminal is wide."""
+    logged, lines = printed(broken_run()), printed(broken_run(), width=width, is_terminal=True)
+    assert all(len(line) <= width or " " not in line.strip() for line in lines)
+    words = {word for line in logged for word in line.split()}
+    whole = [line for line in lines if not line.endswith("…")]
+    assert {word for line in whole for word in line.split()} <= words | {"\\"}
+
+
+def test_a_command_that_takes_several_lines_is_one_to_a_shell() -> None:
+    """An option stays with its value, and nothing is divided that is quoted."""
+    run = Run("url", [failing(ECHO, "token:move")], options=RunOptions(target_file="a file of many words.toml"))
+    [command] = [line.removeprefix("  again: ") for line in printed(run) if "again:" in line]
+    shown = "\n".join(printed(run, width=50, is_terminal=True))
+    lines = re.findall(r"again: ((?:.*\\\n)+.*)", shown)[0]
+    assert shlex.split(lines.replace("\\\n", "")) == shlex.split(command)  # as a shell reads it
+    assert "--target 'a file of many words.toml' \\\n" in lines
