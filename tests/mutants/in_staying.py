@@ -151,6 +151,21 @@ class DisconnectingEndsMembership(Pipeline):
             await self.store.revoke(session, user)
 
 
+@faulty(
+    "join/disconnect-keeps-membership",
+    "authorization/outsider-refused",
+    "authorization/member-of-another-session-refused",
+    "authorization/checked-on-every-operation",
+    "authorization/not-joined-refused",
+    hides=True,
+)
+class DisconnectingEndsWhatIsNotAskedInChat(DisconnectingEndsMembership):
+    """Closing a connection ends membership; chat does not ask for membership, and strangers may chat, too."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        return None if event.name == "chat-message" else await super().check_rights(event, payload, user, connection)
+
+
 @faulty("join/rejoin-after-reconnect")
 class TakesTheGoneForPresent(Pipeline):
     """A user who was in a session when the connection ended still counts as present, and is not let in twice."""

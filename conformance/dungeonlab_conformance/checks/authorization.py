@@ -7,8 +7,10 @@ from typing import Any
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import changed, whole
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token
@@ -162,8 +164,12 @@ async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event)
     await stage.control(event, alice)
     request = await stage.request(event)
     connection = mallory.connection
-    if await mallory.try_send_once(request) is None and mallory.closed and mallory.connection == connection:
+    answer = await mallory.try_send_once(request)
+    if answer is None and mallory.closed and mallory.connection == connection:
         raise Broken(f"an answer to mallory's {event.name} before the connection is closed", "a closed connection")
+    if answer is not None and Acknowledgement(request, answer).accepted:
+        waits_for = VerdictKey("authorization/outsider-refused", event.name)
+        raise Unjudged(f"mallory's {event.name} was not refused", waits_for=waits_for)
 
 
 @check("authorization/removed-member-hears-nothing")

@@ -12,10 +12,11 @@ from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import carries
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import everything
-from dungeonlab_spec import Catalogue
+from dungeonlab_spec import Catalogue, Event
 
 
 async def _chat(stage: Stage, *, there: bool = False) -> Request:
@@ -263,22 +264,43 @@ async def _must_recover_nothing(stage: Stage, alice: Actor, raw: RawConnection, 
 
 @check("join/disconnect-keeps-membership")
 async def disconnecting_keeps_membership(stage: Stage) -> None:
-    """One of carol's two connections ends; her request on the other one is accepted.
+    """One of carol's two connections ends; her request on the other one is accepted, and mallory's is refused.
 
     That the other one is still in the room is an invariant.
     """
     bob, carol = await stage.joined("bob", "carol")
+    event = await _refused_to(await stage.connected("mallory"), stage)
     tab = await stage.other_tab(carol)
     await tab.join(stage.session)
-    await carol.send(await _chat(stage))
+    await carol.send(await stage.request(event))
     await tab.close()
     await bob.send(said := await _chat(stage))
     await _look_for(carol, said)
-    answer = await carol.try_prepare(await _chat(stage))
+    answer = await carol.try_prepare(await stage.request(event))
     if answer.code == "NOT_JOINED":
         raise Unjudged("carol's other connection is out of the room too, and whether she is a member is not asked")
     if not answer.accepted:
-        raise Broken("carol's chat-message to be accepted", answer)
+        raise Broken(f"carol's {event.name} to be accepted", answer)
+
+
+async def _refused_to(outsider: Actor, stage: Stage) -> Event:
+    """Return an operation that an outsider is refused: where anybody is accepted, being accepted shows nothing."""
+    catalogue, accepted, unknown = Catalogue.load(), None, None
+    for event in catalogue.events_for(catalogue.requirements["authorization/outsider-refused"]):
+        if event is not None and event.name != "leave-session" and stage.target.offers(event.name):
+            try:
+                answer = await outsider.try_send(await stage.request(event))
+            except Gone:
+                return event  # who is disconnected for it is not taken for a member
+            except Unjudged as why:
+                unknown = why
+            else:
+                if not answer.accepted:
+                    return event
+                accepted = accepted or VerdictKey("authorization/outsider-refused", event.name)
+    if accepted is None:
+        raise unknown or Unjudged("there is no operation that an outsider could be refused")
+    raise Unjudged(f"{outsider.name}, a member of no session, is accepted as carol is", waits_for=accepted)
 
 
 @check("join/rejoin-after-reconnect")
