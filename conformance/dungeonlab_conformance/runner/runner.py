@@ -38,6 +38,7 @@ _RECOVERS = (
     "the server keeps the state of connections, for clients that come back; the offset that Socket.IO adds to each "
     "event for that is no argument"
 )
+_OTHERWISE = "nobody could connect over {}; all that is not about that transport was judged over {}"
 _CLEARING = 30.0  # seconds for clearing everything away at its end
 
 
@@ -141,6 +142,8 @@ class Runner:
         stage = self._surveyed = self.watch.up[pool.lane] = Stage(pool, self.target)
         await Survey(stage).carry_out()
         await self._tear_down(self.watch.up.pop(pool.lane))
+        if other := self.target.workarounds.transport:
+            self.run.notes.append(_OTHERWISE.format(self.target.transport, other))
         self.pools.give_back(pool)
 
     def _make_room(self, seconds: float) -> None:

@@ -41,6 +41,7 @@ class Survey:
 
     async def _look(self) -> None:
         await self.stage.set_up()
+        await self._find_transport()
         joined = dict(zip(_MEMBERS, await asyncio.gather(*map(self._join, _MEMBERS)), strict=True))
         self._members = {role: actor for role, actor in joined.items() if actor is not None}
         events = [event for event in Catalogue.load() if event.request and self.stage.target.offers(event.name)]
@@ -50,6 +51,19 @@ class Survey:
         await asyncio.gather(*map(self._try, everyday))
         await asyncio.gather(*map(self._ask_for_something_unknown, events))
         await self._leave()
+
+    async def _find_transport(self) -> None:
+        """Connect by the usual transport, or else by another one."""
+        target = self.stage.target
+        alice = await self.stage.actor("alice")
+        for transport in (target.transport, *target.other_transports(target.transport)):
+            try:
+                await alice.connect(transport=transport)
+            except Unjudged:
+                continue
+            await alice.close()
+            self.found.transport = transport if transport != target.transport else ""
+            return
 
     async def _join(self, role: str) -> Actor | None:
         try:

@@ -117,7 +117,7 @@ class Target:
 
     def transports_for(self, wanted: str | None) -> list[str]:
         """Return the transports to connect by. Raises `Missing` for one that the server does not serve."""
-        chosen = wanted or self.transport
+        chosen = wanted or self.workarounds.transport or self.transport
         transports = ["polling", "websocket"] if chosen == "upgrade" else [chosen]
         for transport in transports:
             if transport not in self.transports:

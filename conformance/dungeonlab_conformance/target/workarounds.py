@@ -14,6 +14,7 @@ NAMESPACE = "a namespace"
 class Workarounds:
     """What was found out about a server.
 
+    Nobody could connect by the usual transport, but by this `transport`, if it is not empty.
     `silent` are events of which a valid request, or a plainly refused one, got no acknowledgement; `refused_silently`
     those of them of which the valid request got one. `unheard` are events whose broadcast no member heard. `shut_out`
     are roles that were refused when they asked to join, `cannot_create` those that were refused every token. Of the
@@ -22,6 +23,7 @@ class Workarounds:
     last: events, or `NAMESPACE` for asking to enter one that does not exist.
     """
 
+    transport: str = ""
     silent: set[str] = field(default_factory=set)
     refused_silently: set[str] = field(default_factory=set)
     unheard: set[str] = field(default_factory=set)

@@ -51,9 +51,10 @@ async def test_a_correct_server_needs_no_workarounds() -> None:
         ("KeepsCreatingForTheGameMaster", {"cannot_create": {"alice", "bob", "carol", "dave"}}),
         ("LocksTheGameMasterOut", {"shut_out": {"gamemaster"}}),
         ("CreatesUnheard", {"unheard": {"token:create"}}),
+        ("ServesPollingOnly", {"transport": "polling"}),
     ],
 )
-async def test_what_a_server_does_otherwise_is_found(server: str, found: dict[str, set[str]]) -> None:
+async def test_what_a_server_does_otherwise_is_found(server: str, found: dict[str, set[str] | str]) -> None:
     """That, and nothing else."""
     with served(server) as url:
         stage = await surveyed(url)
