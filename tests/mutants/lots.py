@@ -108,9 +108,9 @@ def _go_together(one: Fault, other: Fault) -> bool:
 
 
 def judge(name: str) -> Result:
-    """Judge one server; if more is blamed than it breaks, once more, with the suite's usual time limits."""
+    """Judge one server; once more, with the suite's usual time limits, if too much is blamed or the run ended early."""
     result = result_of(fault_named(name), judged(name, SCALE))
-    return result_of(fault_named(name), judged(name, 1.0)) if result.blamed else result
+    return result_of(fault_named(name), judged(name, 1.0)) if result.blamed or result.fault else result
 
 
 def judge_all(names: Iterable[str]) -> Iterator[Result]:

@@ -14,7 +14,7 @@ from tests.mutants import lots
 from tests.mutants.combination import fault_named, members
 from tests.mutants.fault import Expectation, all_faults, every_fault
 
-SETS = ("HidesNewTokens+LetsOnlyTheCreatorMove", "CountsRefusedUpdates+TellsEveryRoom")  # as drawn by lot, two each
+SETS = ("LeavesTheChatOnly+LooksForItsNameInTheOrigin", "CountsRefusedUpdates+TellsEveryRoom")  # two drawn by lot
 
 
 def result(*, missed: int = 0, blamed: int = 0, unjudged: int = 0) -> lots.Result:
@@ -134,6 +134,6 @@ def test_each_variant_is_a_faulty_server() -> None:
 
 def test_two_faults_in_one_server_are_found_and_nothing_else() -> None:
     """Of two servers; forty with five faults each are judged every night."""
-    for said in lots.judge_all(SETS):
+    for said in map(lots.judge, SETS):
         assert said.exact, said
         assert said.count <= lots.MEDIAN
