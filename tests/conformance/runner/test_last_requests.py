@@ -8,7 +8,7 @@ from dungeonlab_conformance.runner.interruptions.last_requests import last_reque
 
 
 class Scene:
-    """A journal whose clock stands until it is told to go on."""
+    """A journal whose clock stands until it is set."""
 
     def __init__(self) -> None:
         self.now = 1.0

@@ -132,7 +132,7 @@ class _Scene:
         )
 
     def _requirement(self, stay: RoomStay, request: SentRequest, seated: Sequence[RoomStay]) -> str | None:
-        """Name the rule by which a listener should have heard; None if that cannot be told."""
+        """Name the rule by which a listener should have heard; None if that is not known."""
         special = self._special(stay, request)
         if special is None:
             return _EVERYBODY

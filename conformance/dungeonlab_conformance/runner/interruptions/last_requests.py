@@ -15,12 +15,12 @@ def under_way(journal: Journal, ended: float) -> list[SentRequest]:
 
     A request without a callback has been dealt with when its connection heard anything after it.
     """
-    told = {(seen.connection, seen.at) for seen in journal.observations if seen.act == "tells"}
+    uncalled = {(seen.connection, seen.at) for seen in journal.observations if seen.act == "tells"}
     heard = {o.connection: o.at for o in journal.observations if o.at <= ended and o.act in ("hears", "is answered")}
     found = []
     for sent in journal.requests:
         answered = 0 < sent.answered_at <= ended
-        done = heard.get(sent.connection, 0.0) > sent.at if (sent.connection, sent.at) in told else answered
+        done = heard.get(sent.connection, 0.0) > sent.at if (sent.connection, sent.at) in uncalled else answered
         if sent.at <= ended and not done:
             found.append(sent)
     gone = {seen.connection for seen in journal.observations if seen.act == "disconnects" and seen.at <= ended}
