@@ -14,7 +14,7 @@ from tests.mutants import lots
 from tests.mutants.combination import fault_named, members
 from tests.mutants.fault import Expectation, all_faults, every_fault
 
-SETS = ("LeavesTheChatOnly+LooksForItsNameInTheOrigin", "CountsRefusedUpdates+TellsEveryRoom")  # two drawn by lot
+SETS = ("LeavesTheChatOnly+LooksForItsNameInTheOrigin", "DeletesWhatIsNotThere+TellsEveryRoom")
 
 
 def result(*, missed: int = 0, blamed: int = 0, unjudged: int = 0) -> lots.Result:

@@ -205,10 +205,10 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
         request = (await stage.request(event)).with_properties({"sessionId": nowhere})
         yield alice, request, {"SESSION_NOT_FOUND"} | hidden
     if "encounter" in event.needs:
-        request = (await stage.request(event, fresh=True)).with_properties({"encounterId": "no-such-encounter"})
+        request = (await stage.request(event, fresh=True)).with_properties({"encounterId": unknown_id("encounter")})
         yield alice, request, {"ENCOUNTER_NOT_FOUND", "TOKEN_NOT_FOUND"} & set(event.refusals) | hidden
     if "token" in event.needs:
-        request = (await stage.request(event)).with_properties({"tokenId": "no-such-token"})
+        request = (await stage.request(event)).with_properties({"tokenId": unknown_id("token")}, mark=None)
         yield alice, request, {"TOKEN_NOT_FOUND"} | hidden
 
 
@@ -217,7 +217,7 @@ async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator
     for key in ("encounterId", "tokenId"):
         request = await stage.request(event)
         if key in request.args[0]:
-            unknown = {key: f"no-such-{key.removesuffix('Id')}"}
+            unknown = {key: unknown_id(key.removesuffix("Id"))}  # another one each time: it may be deleted nonetheless
             yield request.with_properties(unknown, mark=None), {"PERMISSION_DENIED"}
     request = await stage.request(event)
     misshapen = next((key for key, value in request.args[0].items() if not key.endswith("Id")), None)
