@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
 from dungeonlab_conformance.invariants.content import differences
+from dungeonlab_conformance.invariants.token_state import Token, changed
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Observation, Request
@@ -212,8 +213,8 @@ async def _try_invalid(players: _Players, payload: Any) -> Found:
         await bob.fence()
         if heard := players.heard_since(start):
             found["payloads/refused-not-broadcast"] = Broken(f"bob to hear nothing of {shown}", heard[0])
-    if players.look is not None and (changed := await _changed(players)):
-        found["payloads/refused-not-stored"] = Broken(f"the token to be as it was before {shown}", changed)
+    if players.look is not None and (different := await _changed(players)):
+        found["payloads/refused-not-stored"] = Broken(f"the token to be as it was before {shown}", different)
     return found
 
 
@@ -225,10 +226,10 @@ async def _changed(players: _Players) -> str | None:
     assert players.look is not None
     answer = await players.alice.try_send(players.look)
     before, players.before = players.before, _token(answer)
-    changed = _difference(before, players.before) if answer.accepted else f"{answer.args}"
-    if changed:
+    different = _difference(before, players.before) if answer.accepted else f"{answer.args}"
+    if different:
         await _look_at_another_token(players)
-    return changed
+    return different
 
 
 async def _look_at_another_token(players: _Players) -> None:
@@ -242,10 +243,9 @@ def _token(answer: Acknowledgement) -> dict[str, Any]:
     return token if isinstance(token, dict) else {}
 
 
-def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
-    for key in sorted((before.keys() | after.keys()) - {"version", "updatedBy"}):
-        if before.get(key) != after.get(key):
-            return f"{key} {before.get(key)!r} became {after.get(key)!r}"
+def _difference(before: Token, after: Token) -> str | None:
+    for key in changed(before, after):
+        return f"{key} {before.get(key)!r} became {after.get(key)!r}"
     old, new = before.get("version"), after.get("version")
     if isinstance(old, int) and isinstance(new, int) and new - old > 1:
         return f"version {old} became {new}, after one change"

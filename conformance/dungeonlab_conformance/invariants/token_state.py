@@ -25,6 +25,17 @@ def changed(before: Token, after: Token, but: Collection[str] = VOLATILE) -> lis
     return sorted(name for name in names if name not in one or name not in other or not same(one[name], other[name]))
 
 
+def known(name: str, value: Any) -> Any:
+    """Return what the protocol says of a token, or of a property of one: `name` is that under which it was sent.
+
+    Who changed the token last is left out, since that need not be said each time.
+    """
+    if name == "token" and isinstance(value, dict):
+        value = {key: inner for key, inner in value.items() if key != "updatedBy"}
+        return stated(value, resolve(_TOKEN))
+    return stated({name: value}, resolve(_TOKEN)) or value
+
+
 def whole(value: object) -> int | None:
     """Return an integer, however it is written (`3.0` is 3); None for anything else."""
     if isinstance(value, float) and value.is_integer():
