@@ -197,8 +197,11 @@ def _target_section(name: str, section: Any) -> Iterable[str]:
         if "properties" in below:
             yield from ("", f"### `[{name}.{key}]`", "", below["description"], "", *_keys(below))
         elif "propertyNames" in below and name == "dialect":
-            names = ", ".join(f"`{each}`" for each in below["propertyNames"]["enum"])
-            yield from ("", f"### `[{name}.{key}]`", "", below["description"], "", f"Its keys are {names}.")
+            names = ", ".join(f"`{each}`" for each in below["propertyNames"].get("enum", ()))
+            keys = f"Its keys are {names}." if names else "Its keys are the server's own."
+            yield from ("", f"### `[{name}.{key}]`", "", below["description"], "", keys)
+            inner = _definition(below["additionalProperties"])
+            yield from ("", *_keys(inner)) if "properties" in inner else ()
 
 
 def _head(name: str, section: Any) -> str:

@@ -20,7 +20,7 @@ from dungeonlab_conformance.record.arguments import QUOTED, Arguments, quoted
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries, contains
 from dungeonlab_conformance.record.observation import Act, EndOfStay, Observation, Request
-from dungeonlab_conformance.target.dialect import Dialect, PropertyNames
+from dungeonlab_conformance.target.dialect.translation import Dialect, Shape
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
@@ -31,9 +31,9 @@ DIALECT = Dialect(
     events={"join-session": "joinSession", "token:move": "token:shift"},
     broadcasts={"token:move": "token:moved", "chat-message": "chatMessage"},
     arguments={"get-user-data": "userId"},
-    ack=PropertyNames({"ok": "success"}),
+    ack=Shape({"ok": "success"}),
     data_at_top_level=True,
-    emissions={"chat-message": PropertyNames({"sender": "userId"}), "user-joined": PropertyNames({"who": "userId"})},
+    emissions={"chat-message": Shape({"sender": "userId"}), "user-joined": Shape({"who": "userId"})},
 )
 
 

@@ -13,6 +13,8 @@ from dungeonlab_conformance.clients.handshake import handshake
 from dungeonlab_conformance.clients.receiver import NUMBERS, Callback, Receiver, Refused
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged
+from dungeonlab_conformance.target.dialect.event_answers import EventAnswers
+from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 
 
 @dataclass(eq=False)
@@ -39,6 +41,7 @@ class Connection(Receiver):
         self._line = EngineIO(self.target, self.identity)
         self._entered = asyncio.get_running_loop().create_future()
         self._ids, self._asked, self._answered, self._recovers = itertools.count(), {}, {}, False
+        self._by_event = EventAnswers()
         try:
             async with asyncio.timeout(limit):
                 await self._line.open(transports, headers, _texts(claims))
@@ -75,8 +78,10 @@ class Connection(Receiver):
         self.target.capacity.check()
         if self._line is None or self.closed:
             raise Gone(f"{self.name} could not send {request.event}: the connection is closed")
-        number = None
-        if callback is not None:
+        number, how = None, self.target.dialect.answer_to(request.event)
+        if isinstance(how, AnswerByEvent) and callback is not None:
+            self._by_event.expect(request, how, callback)
+        elif callback is not None:
             number = next(self._ids)
             self._asked[number] = request, callback
         frames = packets.encode(packets.EVENT, [event, *args], number=number)

@@ -18,8 +18,11 @@ from dungeonlab_conformance.clients.engine_io import Closed, EngineIO
 from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable
 from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Observation, Request, RoomStay
 from dungeonlab_conformance.results.errors import Unjudged
+from dungeonlab_conformance.target.dialect.argument_templates import Args
+from dungeonlab_conformance.target.dialect.event_answers import EventAnswers
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
@@ -62,6 +65,7 @@ class Receiver:
     _ids: itertools.count[int] = field(default_factory=itertools.count)
     _namespaces: dict[str, asyncio.Future[None]] = field(default_factory=dict)  # that were asked for, by name
     _asked: dict[int, tuple[Request, Callback]] = field(default_factory=dict)  # by the number that its answer will have
+    _by_event: EventAnswers = field(default_factory=EventAnswers)  # the requests that an event will answer
     _answered: dict[int, Request] = field(default_factory=dict)
     _unknown_events: Counter[str] = field(
         default_factory=Counter
@@ -135,6 +139,10 @@ class Receiver:
             name = storable(json.dumps(name))
         if len(name) > _LONGEST_NAME:
             name = name[:_LONGEST_NAME] + "…"
+        if (answered := self._by_event.take(name, tuple(args), self._tells_of_others(name, tuple(args)))) is not None:
+            self._keep(found.weight)
+            answered(*args, name=name)
+            return
         event, translated = self.target.dialect.received(name, tuple(args))
         if event not in Catalogue.load():
             self._unknown_events[name if len(self._unknown_events) < _OWN_EVENTS else ""] += 1
@@ -142,6 +150,20 @@ class Receiver:
                 return
         self._keep(found.weight)
         self.journal.write(self.name, connection, "hears", event, translated, wire=(name, tuple(args)))
+
+    def _tells_of_others(self, name: str, args: Args) -> Callable[[str], bool]:
+        """Return what says whether an event tells of such a request that was sent on another connection."""
+
+        def tells(event: str) -> bool:
+            _, said = self.target.dialect.received(name, args)
+            user = said[0].get("userId") if said and isinstance(said[0], dict) else None
+            return user not in (None, self.user) or any(
+                request.mark is not None and contains(args, request.mark)
+                for request in self.journal.requests
+                if request.event == event and request.connection != self.connection and not request.answered_at
+            )
+
+        return tells
 
     def _be_answered(self, found: Packet, connection: int) -> None:
         assert found.number is not None

@@ -10,12 +10,15 @@ from typing import Any, Literal
 
 from dungeonlab_conformance.clients.connection import Connection
 from dungeonlab_conformance.clients.obstacles import no_answer, not_accepted
+from dungeonlab_conformance.clients.receiver import Callback
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.evidence import evidence
 from dungeonlab_conformance.record.observation import Observation, Request, RequestOutcome, SentRequest
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
+from dungeonlab_conformance.target.dialect.argument_templates import Args
+from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 from dungeonlab_conformance.target.workarounds import NAMESPACE
 
 Answer = tuple[Acknowledgement, SentRequest]
@@ -48,6 +51,8 @@ class Sender(Connection):
 
     inquire: Inquire | None = None  # finds out what became of a request that was not acknowledged
     _returning: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of requests that events answer
+    _open: dict[asyncio.Future[Observation | None], Request] = field(default_factory=dict)  # those without an answer
 
     @property
     def is_game_master(self) -> bool:
@@ -131,6 +136,7 @@ class Sender(Connection):
         if seen is None and pending.done():
             raise Gone(f"{self.name}'s connection was closed before {request.event} was answered")
         if seen is None:
+            self._give_up(request)
             self.target.limits.waited_for(request.event)
             waited = "" if quickly else f" in {2 * self.target.limits.answer:.1f} s"
             raise Unanswered(request.event, f"{request.event} was not answered{waited}, other requests were")
@@ -164,6 +170,8 @@ class Sender(Connection):
     async def try_send_once(self, request: Request) -> Arguments | None:
         """Send a request with a callback, once; return the answer's arguments, or None if none came in time."""
         seen = await self._in_time(await self._ask(request), request)
+        if seen is None:
+            self._give_up(request)
         return seen.args if seen else None
 
     async def try_join(self, session: str) -> Acknowledgement:
@@ -216,7 +224,8 @@ class Sender(Connection):
         raise Unjudged(f"{self.name}'s round trip was not answered in {self.target.limits.answer:.1f} s")
 
     def _hardly_answers(self, event: str) -> bool:
-        return event in self.target.workarounds.silent or self.target.limits.gave_up(event)
+        never = self.target.dialect.answer_to(event) == "none"
+        return never or event in self.target.workarounds.silent or self.target.limits.gave_up(event)
 
     async def _came_back(self, fence: str) -> bool:
         """Make a round trip of one kind. Any answer will do, a refusal too."""
@@ -235,21 +244,44 @@ class Sender(Connection):
         pending: asyncio.Future[Observation | None] = asyncio.get_running_loop().create_future()
         connection = self.connection
 
-        wire, _ = self.target.on_the_wire(request.event, request.args)
-
-        def on_answer(*came: Any) -> None:
-            args = self.target.dialect.answer(came)
-            seen = self.journal.write(
-                self.name, connection, "is answered", request.event, args, request, wire=(wire, came)
-            )
+        def on_answer(*came: Any, name: str | None = None) -> None:
+            seen = self._note_answer(connection, request, came, name)
             if not pending.done():
                 pending.set_result(seen)
 
+        if not isinstance(self.target.dialect.answer_to(request.event), AnswerByEvent):
+            await self._ask_for(request, pending, on_answer)
+            return pending
+        async with self._turn:  # what says no has no mark: two that may be refused would be mistaken for each other
+            ahead = self._open
+            if ahead and not all(asked.legal for asked in (request, *ahead.values())):
+                await asyncio.wait(ahead, timeout=self.target.limits.answer)
+            await self._ask_for(request, pending, on_answer)
+            ahead[pending] = request
+            pending.add_done_callback(lambda done: ahead.pop(done, None))
+        return pending
+
+    async def _ask_for(self, request: Request, pending: asyncio.Future[Observation | None], answer: Callback) -> None:
         self._note(request, "sends")
         self._pending.add(pending)
         pending.add_done_callback(self._pending.discard)
-        await self.emit(request, on_answer)
-        return pending
+        await self.emit(request, answer)
+
+    def _give_up(self, request: Request) -> None:
+        """Wait for the answer to a request no longer."""
+        self._by_event.give_up(request)
+        for pending in [pending for pending, asked in self._open.items() if asked is request]:
+            del self._open[pending]
+
+    def _note_answer(self, connection: int, request: Request, came: Args, name: str | None) -> Observation:
+        """Record what answers a request: an acknowledgement, or the event of a `name`."""
+        dialect = self.target.dialect
+        how = dialect.answer_to(request.event)
+        if name is not None and isinstance(how, AnswerByEvent):
+            wire, args = name, dialect.acknowledgement(request.event, how, name, came)
+        else:
+            wire, args = self.target.on_the_wire(request.event, request.args)[0], dialect.answer(request.event, came)
+        return self.journal.write(self.name, connection, "is answered", request.event, args, request, wire=(wire, came))
 
     async def _in_time(
         self, pending: asyncio.Future[Observation | None], request: Request, seconds: float | None = None

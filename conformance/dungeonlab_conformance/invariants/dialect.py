@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.arguments import Arguments, quoted
 from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.results.errors import Broken
-from dungeonlab_conformance.target.dialect import Args, Dialect
-from dungeonlab_spec import Catalogue
+from dungeonlab_conformance.target.dialect.argument_templates import Args
+from dungeonlab_conformance.target.dialect.translation import Dialect, takes_text
+from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import resolve
+
+Breach = tuple[str, str | None, Broken]  # requirement, event if it is judged per event, what shows it
+_CODES: Sequence[str] = resolve("identifiers.json#/$defs/ErrorCode")[0]["enum"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,47 +33,97 @@ class Deviation:
 def deviations(dialect: Dialect, observations: Iterable[Observation]) -> Iterator[Deviation]:
     """Yield each difference between the dialect and the protocol that a scene shows, as what it breaks."""
     catalogue = Catalogue.load()
+    if not dialect:
+        return
     for seen in observations:
-        if seen.wire is None or not isinstance(seen.event, str) or seen.event not in catalogue:
+        if not isinstance(seen.event, str) or seen.event not in catalogue:
             continue
-        name, args = seen.wire
+        event, (name, args) = catalogue[seen.event], seen.wire or (seen.event, seen.args)
+        found: Iterable[Breach] = ()
         if seen.act == "is answered":
-            yield from _answered(dialect, seen, tuple(args))
+            found = _answered(dialect, event, seen, name, tuple(args))
         elif seen.act == "hears":
-            if name != seen.event:
-                requirement = _naming(name) or "broadcasts/catalogue-events-only"
-                yield Deviation(
-                    requirement, None, Broken(f"{seen.event} to be sent under that name", _text(name)), seen
-                )
-            if seen.event in dialect.emissions and not same(args, seen.args):
-                about = seen.event if catalogue[seen.event].is_broadcast else None
-                shape = "broadcasts/valid-payload" if about else "broadcasts/server-events-valid"
-                yield Deviation(
-                    shape, about, Broken(f"the documented properties of {seen.event}", f"{Arguments(args)}"), seen
-                )
+            found = _heard(event, seen, name, tuple(args))
+        for requirement, about, broken in found:
+            yield Deviation(requirement, about, broken, seen)
 
 
-def _answered(dialect: Dialect, seen: Observation, args: Args) -> Iterator[Deviation]:
-    event = Catalogue.load()[seen.event]
+# -- requests ----------------------------------------------------------------------------------------
+
+
+def _answered(dialect: Dialect, event: Event, seen: Observation, name: str, args: Args) -> Iterator[Breach]:
     accepted = bool(seen.args) and isinstance(seen.args[0], dict) and seen.args[0].get("success") is True
-    theirs = dialect.events.get(event.name)
-    if theirs is not None and accepted:
-        kind = "token-operation" if "encounter" in event.needs else "other-request"
-        naming = _naming(theirs)
-        requirement, about = (naming, None) if naming else (f"acks/every-{kind}-answers", event.name)
-        yield Deviation(requirement, about, Broken(f"{event.name} to be known by that name", theirs), seen)
-    if event.name in dialect.arguments and accepted:
+    answers = f"acks/every-{'token-operation' if 'encounter' in event.needs else 'other-request'}-answers"
+    if event.name in dialect.events and accepted:
+        theirs = dialect.events[event.name]
+        yield answers, event.name, Broken(f"{event.name} to be known by that name", theirs)
+    if accepted:
+        yield from _payload(dialect, event)
+    if dialect.answer_to(event.name):
+        yield answers, event.name, Broken(f"{event.name} to be acknowledged", f"an event is the answer: {name}")
+    elif not same(args, seen.args):
+        yield (*_shape(event, seen, args, accepted=accepted), Broken("the documented envelope", f"{Arguments(args)}"))
+
+
+def _payload(dialect: Dialect, event: Event) -> Iterator[Breach]:
+    """Yield what an accepted request breaks by having another form than the protocol's."""
+    if renamed := dialect.requests.get(event.name):
+        expected = f"{event.name} to be accepted with the documented properties"
+        theirs = ", ".join(f"{name} for {ours}" for name, ours in renamed.rename.items())
+        yield "payloads/valid-accepted", event.name, Broken(expected, f"it takes {theirs}")
+    template = dialect.arguments.get(event.name)
+    if template is None:
+        return
+    if len(template) > 1:
+        expected = f"{event.name} to take one object, and to refuse further arguments"
+        yield "payloads/extra-arguments", event.name, Broken(expected, f"{len(template)} arguments are accepted")
+    elif takes_text(template[0]):
         expected = f"{event.name} to take an object, and to refuse a text in its place"
-        yield Deviation("payloads/text", event.name, Broken(expected, "a bare text is accepted"), seen)
+        yield "payloads/text", event.name, Broken(expected, "a bare text is accepted")
+    elif not _is_documented(template[0]):
+        expected = f"{event.name} to be accepted as documented"
+        yield "payloads/valid-accepted", event.name, Broken(expected, f"it takes {quoted(template[0])}")
+
+
+def _is_documented(template: Any) -> bool:
+    """Whether a template is an object in which each property has the protocol's name."""
+    return isinstance(template, Mapping) and all(part == f"{{{name}}}" for name, part in template.items())
+
+
+def _shape(event: Event, seen: Observation, args: Args, *, accepted: bool) -> tuple[str, str]:
+    """Return what an acknowledgement breaks: a documented code that means something else is none of its shape."""
+    if accepted:
+        return "acks/success-shape", event.name
+    ours, theirs = seen.args[0] if seen.args else None, args[0] if args else None
+    if not (isinstance(ours, dict) and isinstance(theirs, dict) and theirs.get("code") in _CODES):
+        return "acks/failure-shape", event.name
+    only_the_code = same({**theirs, "code": ours.get("code")}, ours)
+    return "acks/code-names-the-cause" if only_the_code else "acks/failure-shape", event.name
+
+
+# -- what is heard -----------------------------------------------------------------------------------
+
+
+def _heard(event: Event, seen: Observation, name: str, args: Args) -> Iterator[Breach]:
+    body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
+    if name != event.name:
+        requirement, about = _naming(event, body, name)
+        got = name if isinstance(name, str) else quoted(name)
+        yield requirement, about, Broken(f"{event.name} to be sent under that name", got)
+    if event.name == "error" and args and isinstance(args[0], dict) and "event" in body:
+        args = ({**args[0], "event": body["event"]}, *args[1:])  # its name is the request's matter
     if not same(args, seen.args):
-        shape = "acks/success-shape" if accepted else "acks/failure-shape"
-        yield Deviation(shape, event.name, Broken("the documented envelope", f"{Arguments(args)}", "$"), seen)
+        requirement, about = (
+            ("broadcasts/valid-payload", event.name) if event.is_broadcast else ("broadcasts/server-events-valid", None)
+        )
+        yield requirement, about, Broken(f"the documented properties of {event.name}", f"{Arguments(args)}")
 
 
-def _naming(name: object) -> str | None:
+def _naming(event: Event, body: Mapping[str, Any], name: object) -> tuple[str, str | None]:
+    """Return what another name breaks: who listens for the documented event does not hear it."""
+    if event.is_broadcast:
+        return "rooms/every-other-member-hears-once", event.name
+    if event.name == "error" and body.get("event") in {asked.name for asked in Catalogue.load().requests()}:
+        return "acks/failure-without-callback-emits-error", str(body["event"])
     fits = isinstance(name, str) and re.fullmatch(resolve(Catalogue.load().name)[0]["pattern"], name)
-    return None if fits else "names/kebab-case"
-
-
-def _text(name: object) -> str:
-    return name if isinstance(name, str) else quoted(name)
+    return "broadcasts/catalogue-events-only" if fits else "names/kebab-case", None

@@ -19,7 +19,7 @@ from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.results.errors import Missing
 from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.target.address import check, hide_credentials
-from dungeonlab_conformance.target.dialect import PLAIN, Dialect
+from dungeonlab_conformance.target.dialect.translation import PLAIN, Dialect
 from dungeonlab_conformance.target.file.advice import advice
 from dungeonlab_conformance.target.http_steps import REFERENCE_HTTP_API, Csrf, HttpRequestStep
 from dungeonlab_conformance.target.identity import Account, Identity, ReadyMade

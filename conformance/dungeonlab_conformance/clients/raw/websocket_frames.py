@@ -18,7 +18,8 @@ from dungeonlab_conformance.clients.http.client import session_for
 from dungeonlab_conformance.clients.obstacles import no_answer
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Gone, Unjudged
+from dungeonlab_conformance.results.errors import Gone, Missing, Unjudged
+from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 
@@ -94,6 +95,8 @@ class RawConnection:
 
     async def emit(self, request: Request) -> str:
         """Send a request that asks for an acknowledgement; return the prefix of its answer's frame."""
+        if isinstance(self.target.dialect.answer_to(request.event), AnswerByEvent):
+            raise Missing(f"acknowledgement of {request.event}: [dialect.answers] names the events that answer it")
         event, args = self.target.on_the_wire(request.event, request.args)
         number = next(self._ids)
         self.journal.sent(request, self.name, self.identity.user if self.identity else None)

@@ -28,7 +28,7 @@ from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.cleanup import clear_away
 from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.stage.sessions import GameSessions
-from dungeonlab_conformance.target.dialect import PLAIN
+from dungeonlab_conformance.target.dialect.translation import PLAIN
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.text.tree import deeper_than

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.target.adapter import Adapter, defines
-from dungeonlab_conformance.target.dialect import Dialect, PropertyNames
+from dungeonlab_conformance.target.dialect.translation import AnswerByEvent, Dialect, Shape
+from dungeonlab_conformance.target.file.dialect.tables import Dialect as DialectTable
+from dungeonlab_conformance.target.file.dialect.tables import template_of
 from dungeonlab_conformance.target.file.document import AdapterFault, Document
 from dungeonlab_conformance.target.file.model import Capabilities, Command, Request, StaticSession, TargetFile
-from dungeonlab_conformance.target.file.model import Dialect as DialectTable
 from dungeonlab_conformance.target.file.rules import RECIPES, actors_fault, recipe
 from dungeonlab_conformance.target.http_steps import REFERENCE_HTTP_API, Csrf, HttpRequestStep
 from dungeonlab_conformance.target.identity import Account, ReadyMade
@@ -119,10 +120,17 @@ def _dialect(given: DialectTable) -> Dialect:
     return Dialect(
         given.events,
         given.broadcasts,
-        given.arguments,
-        PropertyNames(given.ack.rename),
-        given.ack.data == "top-level",
-        {event: PropertyNames(shape.rename) for event, shape in given.broadcast.items()},
+        arguments={event: template_of(arguments) for event, arguments in given.arguments.items()},
+        requests={event: Shape(shape.rename) for event, shape in given.request.items()},
+        answers={
+            event: how if how == "none" else AnswerByEvent(how.success, how.failure)
+            for event, how in given.answers.items()
+        },
+        ack=Shape(given.ack.rename),
+        data={event: Shape(shape.rename) for event, shape in given.data.items()},
+        data_at_top_level=given.ack.data == "top-level",
+        codes=given.codes,
+        emissions={event: Shape(shape.rename, tuple(shape.arguments)) for event, shape in given.broadcast.items()},
     )
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _MOST = 20  # faults of which the first in the file is reported
-_NO_KEYS = ("<one>", "<list>", "<command>", "[key]")  # what pydantic puts among the keys that lead to a fault
+# What pydantic puts among the keys that lead to a fault.
+_NO_KEYS = ("<one>", "<list>", "<command>", "<table>", "[key]")
 _KINDS = {
     "model_type": "a table",
     "dict_type": "a table",

@@ -11,16 +11,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from dungeonlab_conformance.target.file.dialect.tables import Dialect
 from dungeonlab_conformance.target.file.values import (
     ADAPTER,
     PREFIX,
     SOURCE,
     VARIABLE,
-    BareName,
-    BroadcastName,
     Distinct,
     Path,
-    RequestName,
     Role,
     Seconds,
     Some,
@@ -200,40 +198,6 @@ class Capabilities(Table):
     validate_action: bool = Field(True, description="The event `validate-action`.")
     presence: bool = Field(True, description="The events `user-joined`, `user-left` and `session-removed`.")
     upgrade: bool = Field(True, description="The upgrade from polling to WebSocket.")
-
-
-class Acknowledgements(Table):
-    """The shape of acknowledgements."""
-
-    data: Literal["nested", "top-level"] = Field(
-        "nested", description="Where the properties of an acknowledgement are: in `data`, or beside `success`."
-    )
-    rename: Texts = Field(
-        {}, description='The protocol\'s name for a property that the server calls otherwise: `message = "error"`.'
-    )
-
-
-class Broadcast(Table):
-    """The shape of one event."""
-
-    rename: Texts = Field(
-        {}, description='The protocol\'s name for a property that the server calls otherwise: `sender = "userId"`.'
-    )
-
-
-class Dialect(Table):
-    """Where the server differs from the protocol in names and shapes."""
-
-    events: dict[RequestName, Some] = Field({}, description="The server's names for requests.")
-    broadcasts: dict[BroadcastName, Some] = Field({}, description="The server's names for the events it sends.")
-    arguments: dict[BareName, Literal["sessionId", "userId"]] = Field(
-        {},
-        description="Requests that take a bare value in place of an object, each with the property that is the value.",
-    )
-    ack: Acknowledgements = Acknowledgements()
-    broadcast: dict[BroadcastName, Broadcast] = Field(
-        {}, description="The shape of events that the server sends, by the protocol's name of the event."
-    )
 
 
 class TargetFile(Table):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dungeonlab_conformance.target.file.dialect import rules as dialect
 from dungeonlab_conformance.target.file.document import Document, FileFault
 from dungeonlab_conformance.target.file.model import Command, Request, TargetFile
 from dungeonlab_conformance.target.roles import ROLES
@@ -102,7 +103,7 @@ def _contradictions(document: Document, file: TargetFile) -> Iterator[FileFault]
     yield from _headers(document, file)
     if file.static_session:
         yield from _static(document, file)
-    yield from _dialect(document, file)
+    yield from dialect.faults(document, file)
 
 
 def _headers(document: Document, file: TargetFile) -> Iterator[FileFault]:
@@ -134,20 +135,6 @@ def _static(document: Document, file: TargetFile) -> Iterator[FileFault]:
     ids = [session.id for session in file.static_session]
     if len(set(ids)) < len(ids):
         yield document.fault(("static-session", 1, "id"), "both [[static-session]] have the same id")
-
-
-def _dialect(document: Document, file: TargetFile) -> Iterator[FileFault]:
-    for table, events in (("events", file.dialect.events), ("broadcasts", file.dialect.broadcasts)):
-        taken: dict[str, str] = {}
-        for ours, theirs in events.items():
-            if theirs in taken:
-                where = ("dialect", table, ours)
-                yield document.fault(where, f"{ours!r} and {taken[theirs]!r} cannot both be called {theirs!r}")
-            taken[theirs] = ours
-    for event, key in file.dialect.arguments.items():
-        right = "userId" if event == "get-user-data" else "sessionId"
-        if key != right:
-            yield document.fault(("dialect", "arguments", event), f"{event} has no property {key!r}; it has {right!r}")
 
 
 def actors_fault(document: Document, file: TargetFile, *, adapted: bool) -> FileFault | None:

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from dungeonlab_conformance.target.roles import ROLES
 from dungeonlab_spec import Catalogue
+from dungeonlab_spec.catalogue import resolve
 
 FORMS = {  # the patterns that texts must match, each with how a message asks for it
     (SLASH := "^/"): "it must begin with /",
@@ -73,7 +74,7 @@ Texts = dict[str, str]
 Role = Annotated[str, *_one_of(*ROLES)]
 RequestName = Annotated[str, *_one_of(*(event.name for event in _EVENTS if event.request))]
 BroadcastName = Annotated[str, *_one_of(*(event.name for event in _EVENTS if event.emission))]
-BareName = Annotated[str, *_one_of("join-session", "leave-session", "get-user-data")]
+Code = Annotated[str, *_one_of(*resolve("identifiers.json#/$defs/ErrorCode")[0]["enum"])]
 Status = Annotated[int, Field(ge=100, le=599)]
 Statuses = Annotated[
     Annotated[Status, Tag("<one>")] | Annotated[list[Status], Field(min_length=1), Tag("<list>")],

@@ -146,6 +146,60 @@ FAULTS = {
         4,
         "join-session has no property 'userId'; it has 'sessionId'",
     ),
+    "a template of a request": (
+        SERVER + "[dialect.arguments]\nchat-message = [{ to = '{sessionId}' }, '{text}']\n",
+        4,
+        "chat-message has no property 'text'; it has 'message', 'sessionId'",
+    ),
+    "a template of nothing": (SERVER + "[dialect.arguments]\njoin-session = []\n", 4, "must not be empty"),
+    "a template of a number": (
+        SERVER + "[dialect.arguments]\njoin-session = 5\n",
+        4,
+        "must be the name of a property, or a list of arguments, not a number",
+    ),
+    "a template with a date": (
+        SERVER + "[dialect.arguments]\njoin-session = ['{sessionId}', 12:00:00]\n",
+        4,
+        "only what JSON has can be sent",
+    ),
+    "a template of a broadcast": (
+        SERVER + "[dialect.broadcast.chat-message]\narguments = ['{sender}']\n",
+        4,
+        "chat-message has no property 'sender'; it has 'message', 'messageId'",
+    ),
+    "a template that cannot be read": (
+        SERVER + "[dialect.broadcast.chat-message]\narguments = ['{userId}: {message}']\n",
+        4,
+        "'{userId}: {message}' names several properties",
+    ),
+    "properties said twice": (
+        SERVER + "[dialect.arguments]\nchat-message = 'message'\n"
+        "[dialect.request.chat-message]\nrename = { text = 'message' }\n",
+        5,
+        "there is also [dialect.arguments] chat-message",
+    ),
+    "two names of a property": (
+        SERVER + "[dialect.data.'token:create']\nrename = { a = 'token', b = 'token' }\n",
+        4,
+        "'a' and 'b' cannot both be 'token'",
+    ),
+    "an answer that is none": (
+        SERVER + "[dialect.answers]\nchat-message = 'never'\n",
+        4,
+        "[dialect.answers] chat-message must be one of 'none'",
+    ),
+    "an answer of another kind": (SERVER + "[dialect.answers]\nchat-message = 5\n", 4, 'must be "none", or a table'),
+    "an answer without a failure": (
+        SERVER + "[dialect.answers]\nchat-message = { success = 'x' }\n",
+        4,
+        "[dialect.answers] chat-message lacks 'failure'",
+    ),
+    "an answer that says both": (
+        SERVER + "[dialect.answers]\nchat-message = { success = 'x', failure = 'x' }\n",
+        4,
+        "'x' cannot say both yes and no",
+    ),
+    "a code that is none": (SERVER + "[dialect.codes]\nX = 'FORBIDDEN'\n", 4, "must be one of 'VALIDATION_ERROR'"),
     "a header of two lines": (SERVER + 'headers = { X = "a\\nb" }\n', 3, "a header and a cookie are one line"),
     "a step's header": (
         SERVER + '[logout]\npath = "/"\nheaders.X = "a\\rb"\n',
