@@ -100,6 +100,10 @@ class Rooms:
         number = self._granted.get(connection)
         return None if number is None else self._stays[number]
 
+    def is_anywhere(self, user: str) -> bool:
+        """Whether any connection of a user is in a room."""
+        return any(stay.left_at is None and self._users.get(stay.connection) == user for stay in self._stays.values())
+
     def join_asked(self, connection: int, session: str, at: float | None = None) -> RoomStay:
         """Record that a connection asked to join; as long as no answer is known, it may be in the room or not."""
         joined_at = self._clock() if at is None else at

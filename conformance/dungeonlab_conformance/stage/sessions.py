@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from dataclasses import dataclass, field
 
+from dungeonlab_conformance.clients.sender import Sender
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage.accounts import AccountPool
@@ -125,9 +126,20 @@ class GameSessions:
         for game in self._taken.values():
             if account in game.party.members and account not in game.enrolled:
                 game.enrolled.add(account)
-                await self.provisioner.add_member(await self.host(game.party), game.session, identity, game.variables)
-                self.journal.rooms.enrolled(game.session, identity.user)
+                await self._enrol(identity, game)
         return identity
+
+    async def _enrol(self, identity: Identity, game: GameSession) -> None:
+        if not self.target.joining_enrols:
+            await self.provisioner.add_member(await self.host(game.party), game.session, identity, game.variables)
+        self.journal.rooms.enrolled(game.session, identity.user)
+        if self.target.joining_enrols and not self.journal.rooms.is_anywhere(identity.user):
+            joining = Sender(identity.name, identity, self.target, self.journal)
+            await joining.connect()
+            try:
+                await joining.join(game.session)
+            finally:
+                await joining.close()
 
     async def encounter(self, game: GameSession) -> str:
         """Return the encounter of a game session; created when first needed."""
@@ -163,7 +175,7 @@ class GameSessions:
         if not self.provisioner.offers("membership.remove"):
             raise Missing(self.target.advice("membership.remove"))
         if game in self.pool.kept.values():
-            if not self.provisioner.offers("membership.add"):
+            if not self.target.joining_enrols and not self.provisioner.offers("membership.add"):
                 raise Missing(self.target.advice("membership.add"))
             game.revoked.add(member.name)
         await self.provisioner.remove_member(await self.host(game.party), game.session, member, game.variables)

@@ -56,6 +56,7 @@ class Target:
     ready_made: tuple[ReadyMade, ...] = ()
     keeps_sessions: bool = False  # whether sessions are opened once per run, or for each scene
     absent: frozenset[str] = frozenset()
+    joining_enrols: bool = False  # whether users become members of a session by joining it, and not otherwise
     dialect: Dialect = PLAIN
     adapter: Any = None
     file: str | None = None

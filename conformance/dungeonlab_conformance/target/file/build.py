@@ -55,6 +55,7 @@ def build(document: Document, file: TargetFile, *, url: str | None, transport: s
             ready_made=tuple(_ready_made(session, file) for session in file.static_session),
             keeps_sessions=file.session.per == "run",
             absent=_absent(file.capabilities),
+            joining_enrols=file.membership.joining_enrols,
             dialect=_dialect(file.dialect),
             adapter=adapter,
             file=str(document.path),

@@ -150,6 +150,11 @@ class Membership(Table):
         "request.",
     )
     remove: Requests | None = Field(None, description="Ends a membership.")
+    joining_enrols: bool = Field(
+        False,
+        description="Whether a user becomes a participant by joining, and in no other way: there is no `add` then. "
+        "That the server admits everybody is reported as what it breaks.",
+    )
 
 
 class Encounter(Table):

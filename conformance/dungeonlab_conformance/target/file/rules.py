@@ -100,6 +100,9 @@ def _contradictions(document: Document, file: TargetFile) -> Iterator[FileFault]
         yield document.fault(("actors",), "there are both [register], which makes accounts, and [actors]")
     if file.registration is not None and "user" not in _captures(file, "register") and file.whoami is None:
         yield document.fault(("register",), "[register] captures no 'user'; add that, or [whoami]")
+    if file.membership.joining_enrols and file.membership.add is not None:
+        sentence = "there is also joining-enrols, by which nobody is made a member but by joining"
+        yield document.fault(("membership", "add"), sentence)
     yield from _headers(document, file)
     if file.static_session:
         yield from _static(document, file)

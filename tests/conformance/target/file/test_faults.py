@@ -131,6 +131,11 @@ FAULTS = {
         13,
         "'bob' is in this session, and there is no [actors.bob]",
     ),
+    "members made in two ways": (
+        SERVER + "[membership]\njoining-enrols = true\n[membership.add]\npath = '/'\n",
+        5,
+        "there is also joining-enrols, by which nobody is made a member but by joining",
+    ),
     "one session twice": (
         SERVER + ACTORS + LOGIN + 2 * "[[static-session]]\nid = 'x'\nmembers = ['alice']\n",
         15,

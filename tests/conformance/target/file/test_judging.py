@@ -220,7 +220,8 @@ async def test_a_membership_that_cannot_be_given_back_is_not_taken(reference_url
     file = await _written(reference_url, tmp_path, ("alice", "bob"), more=removing)
     run = await _judged(file, "authorization/checked-on-every-operation")
     assert {v.reason for v in run.verdicts} == {
-        f"the target offers no way to make somebody a member; add [membership.add] (in {file})"
+        "the target offers no way to make somebody a member; "
+        f"add [membership.add], or joining-enrols = true (in {file})"
     }
 
 
