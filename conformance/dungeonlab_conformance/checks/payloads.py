@@ -10,11 +10,11 @@ from typing import Any
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
+from dungeonlab_conformance.invariants.content import unlike
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.payloads.invalid import SHAPES, InvalidRequest, invalid_requests
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import carries, contains, new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
@@ -152,7 +152,7 @@ async def _must_be_untouched(alice: Actor, look: Request, before: dict[str, Any]
         raise Broken("the token to be as it was", answer)
     after = acknowledged_token(answer)
     for key in changed(before, after):
-        raise Broken(f"{quoted(before.get(key))} as before", quoted(after.get(key)), f"$.token.{key}")
+        raise unlike(before.get(key), after.get(key), f"$.token.{key}", "as before")
     old, new = whole(before.get("version")), whole(after.get("version"))
     if old is not None and new is not None and new - old > looks:
         raise Broken("one change of the token", f"{new - old}", "$.token.version")

@@ -7,7 +7,7 @@ from typing import Literal
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import no_answer
-from dungeonlab_conformance.invariants.content import same
+from dungeonlab_conformance.invariants.content import same, unlike
 from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed, known, whole
 from dungeonlab_conformance.payloads.requests import edge_payloads, in_full
 from dungeonlab_conformance.record.arguments import quoted
@@ -29,7 +29,7 @@ AT_ONCE = 10  # changes sent without waiting for an answer in between
 
 def _must_be_same_but(before: Token, after: Token, but: set[str]) -> None:
     for key in changed(before, after, VOLATILE | but):
-        raise Broken(f"{quoted(before.get(key))} as before", quoted(after.get(key)), f"$.data.token.{key}")
+        raise unlike(before.get(key), after.get(key), f"$.data.token.{key}", "as before")
 
 
 @check("tokens/create-then-others-can-move")
@@ -64,7 +64,7 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
         if isinstance(came, dict) and "elevation" not in came:
             raise Unjudged("the position is without its elevation")
         if changed({"position": expected}, {"position": came}):
-            raise Broken(f"{expected}", quoted(came), "$.data.token.position")
+            raise unlike(expected, came, "$.data.token.position")
 
 
 @check("tokens/update-changes-only-what-was-sent")
@@ -80,7 +80,7 @@ async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
         )
         _must_be_same_but(token, after, {name})
         if changed({name: value}, {name: after.get(name)}):
-            raise Broken(f"{value!r}", quoted(after.get(name)), f"$.data.token.{name}")
+            raise unlike(value, after.get(name), f"$.data.token.{name}")
         token = after
 
 
@@ -180,11 +180,11 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
         raise Unjudged("the acknowledgement does not fit its schema")
     for key in ("token", "tokenId", "position", "version"):
         if key in answer.data and not same(known(key, heard.get(key)), known(key, answer.data[key])):
-            raise Broken(f"{quoted(answer.data[key])} as acknowledged", quoted(heard.get(key)), f"$.{key}")
+            raise unlike(known(key, answer.data[key]), known(key, heard.get(key)), f"$.{key}", "as acknowledged")
     shown = heard.get("token", {"position": heard.get("position")})
     kept = {key: value for key, value in stored.items() if key in shown or "token" in heard}
     for key in changed(shown, kept, VOLATILE | {"name"}):
-        raise Broken(f"{quoted(kept.get(key))} as stored", quoted(shown.get(key)), f"$.{key}")
+        raise unlike(kept.get(key), shown.get(key), f"$.{key}", "as stored")
 
 
 def _lacks_nothing(event: str, body: object, part: Literal["emission", "ack"]) -> bool:

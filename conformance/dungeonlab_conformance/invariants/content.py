@@ -7,9 +7,12 @@ from typing import Any
 
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Observation, Request
+from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import resolve
 
+_DEEPEST = 8  # levels at which a difference is looked for; the protocol's own payloads have fewer
+_ABSENT = object()
 Schema = tuple[Any, str]  # a definition, and the file that its references start from
 Difference = tuple[str, str, str]  # JSON path in the broadcast, what was asked for, what came
 
@@ -85,6 +88,24 @@ def same(one: Any, other: Any) -> bool:
         elif not _equal(one, other):
             return False
     return True
+
+
+def unlike(expected: Any, came: Any, path: str, words: str = "") -> Broken:
+    """Return how a value is not what was expected: at the path below which they differ, without what is alike there.
+
+    `words` say after the value what was expected of it, such as ``as before``.
+    """
+    for _ in range(_DEEPEST):
+        if not isinstance(expected, dict) or not isinstance(came, dict):
+            break
+        keys = [key for key in {**expected, **came} if not same(expected.get(key, _ABSENT), came.get(key, _ABSENT))]
+        if len(keys) != 1:
+            expected, came = ({key: found[key] for key in keys if key in found} for found in (expected, came))
+            break
+        path += f".{keys[0]}"
+        expected, came = expected.get(keys[0], _ABSENT), came.get(keys[0], _ABSENT)
+    wanted, got = ("nothing" if value is _ABSENT else quoted(value) for value in (expected, came))
+    return Broken(f"{wanted} {words}".rstrip(), got, path)
 
 
 def _equal(one: Any, other: Any) -> bool:

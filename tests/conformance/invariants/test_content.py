@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dungeonlab_conformance.invariants.content import differences
+from dungeonlab_conformance.invariants.content import differences, unlike
 from dungeonlab_conformance.payloads.invalid import SHAPES, invalid_requests
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.marks import carries, contains, new_mark
@@ -172,3 +172,35 @@ def test_an_id_is_looked_for_where_a_token_is_named(body: dict[str, object], is_
     request = Request("token:delete", ({"tokenId": "7"},), "7", "1")
     seen = Observation(1, 0.0, "bob", 1, "hears", "token:delete", Arguments((body,)))
     assert carries(seen, request) is is_it
+
+
+TOKEN: dict[str, Any] = {"position": {"x": 1, "y": 2, "elevation": 0}, "name": "Goblin"}
+
+
+@pytest.mark.parametrize(
+    ("came", "expected", "got", "path"),
+    [
+        ({**TOKEN, "position": {"x": 1, "y": 3, "elevation": 0}}, "2 as before", "3", "$.token.position.y"),
+        ({**TOKEN, "position": {"x": 1, "y": 2}}, "0 as before", "nothing", "$.token.position.elevation"),
+        (
+            {**TOKEN, "position": {"x": 8, "y": 9, "elevation": 0}},
+            "{'x': 1, 'y': 2} as before",
+            "{'x': 8, 'y': 9}",
+            "$.token.position",
+        ),
+        ({**TOKEN, "secret": [1]}, "nothing as before", "[1]", "$.token.secret"),
+        ([1], f"{TOKEN} as before", "[1]", "$.token"),
+    ],
+)
+def test_a_difference_is_shown_without_what_is_alike(came: Any, expected: str, got: str, path: str) -> None:
+    """At the one property that differs, or at what holds all that do."""
+    broken = unlike(TOKEN, came, "$.token", "as before")
+    assert (broken.expected, broken.got, broken.path) == (expected, got, path)
+
+
+def test_a_difference_that_lies_deep_is_found_no_deeper_than_it_is_read() -> None:
+    """A server may nest what it likes."""
+    one, other = {"a": 1}, {"a": 2}
+    for _ in range(500):
+        one, other = {"a": one}, {"a": other}  # type: ignore[dict-item]
+    assert unlike(one, other, "$").path == "$" + 8 * ".a"
