@@ -43,7 +43,7 @@ def deviations(dialect: Dialect, observations: Iterable[Observation]) -> Iterato
         if seen.act == "is answered":
             found = _answered(dialect, event, seen, name, tuple(args))
         elif seen.act == "hears":
-            found = _heard(event, seen, name, tuple(args))
+            found = (*_heard(event, seen, name, tuple(args)), *_guessed(dialect, event, name))
         for requirement, about, broken in found:
             yield Deviation(requirement, about, broken, seen)
 
@@ -119,11 +119,20 @@ def _heard(event: Event, seen: Observation, name: str, args: Args) -> Iterator[B
         yield requirement, about, Broken(f"the documented properties of {event.name}", f"{Arguments(args)}")
 
 
+def _guessed(dialect: Dialect, event: Event, name: object) -> Iterator[Breach]:
+    """Yield what a name breaks by its grammar, where its server does not even say that it has such a name."""
+    if event.name in dialect.guessed and name != event.name and not _is_kebab_case(name):
+        yield "names/kebab-case", None, Broken("a kebab-case event name", f"{name}")
+
+
+def _is_kebab_case(name: object) -> bool:
+    return isinstance(name, str) and re.fullmatch(resolve(Catalogue.load().name)[0]["pattern"], name) is not None
+
+
 def _naming(event: Event, body: Mapping[str, Any], name: object) -> tuple[str, str | None]:
     """Return what another name breaks: who listens for the documented event does not hear it."""
     if event.is_broadcast:
         return "rooms/every-other-member-hears-once", event.name
     if event.name == "error" and body.get("event") in {asked.name for asked in Catalogue.load().requests()}:
         return "acks/failure-without-callback-emits-error", str(body["event"])
-    fits = isinstance(name, str) and re.fullmatch(resolve(Catalogue.load().name)[0]["pattern"], name)
-    return "broadcasts/catalogue-events-only" if fits else "names/kebab-case", None
+    return "broadcasts/catalogue-events-only" if _is_kebab_case(name) else "names/kebab-case", None

@@ -13,7 +13,8 @@ from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
 from dungeonlab_conformance.payloads.refused import for_something_unknown
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.evidence import evidence
-from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.record.marks import contains
+from dungeonlab_conformance.record.observation import Request, SentRequest
 from dungeonlab_conformance.results.errors import Gone, Missing, TargetFault, Unjudged
 from dungeonlab_spec import Catalogue, Event
 
@@ -132,11 +133,23 @@ class Survey:
         others = [other for other in self._members.values() if other is not actor]
         if (answer is None or answer.accepted) and Catalogue.load()[request.event].is_broadcast and others:
             await asyncio.gather(*(other.fence() for other in others))
-            if sent is None or evidence(self.stage.journal, sent) is None:
+            if sent is not None and (name := self._other_name(sent)) is not None:
+                target = self.stage.target
+                target.dialect = target.dialect.with_guess(request.event, name)
+            elif sent is None or evidence(self.stage.journal, sent) is None:
                 late = others[0].try_observe(lambda _: any(other.deliveries_of(request) for other in others))
                 if await late is None:
                     self.found.unheard.add(request.event)
         return answer is None or answer.accepted
+
+    def _other_name(self, sent: SentRequest) -> str | None:
+        """Return the name under which a request was broadcast, if that is none of the protocol's."""
+        catalogue = Catalogue.load()
+        for seen in self.stage.journal.heard():
+            is_unknown = isinstance(seen.event, str) and seen.event not in catalogue
+            if is_unknown and seen.at >= sent.at and sent.mark is not None and contains(seen.args, sent.mark):
+                return seen.event
+        return None
 
     async def _ask_for_something_unknown(self, event: Event) -> None:
         actor = next(iter(self._members.values()), None)

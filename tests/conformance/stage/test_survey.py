@@ -62,6 +62,18 @@ async def test_what_a_server_does_otherwise_is_found(server: str, found: dict[st
         await end(stage)
 
 
+async def test_a_broadcast_by_another_name_is_known_by_its_mark() -> None:
+    """What is sent as `tokenMove` is heard as token:move from then on, as if the target's file had said so."""
+    with served("BroadcastsInCamelCase") as url:
+        stage = await surveyed(url)
+        assert stage.target.dialect.broadcasts["token:move"] == "tokenMove"
+        assert stage.target.workarounds == Workarounds()
+        alice, bob = await stage.joined("alice", "bob")
+        await alice.send(message := await stage.request(Catalogue.load()["chat-message"]))
+        assert (await bob.hear(message)).wire is not None
+        await end(stage)
+
+
 async def test_what_became_of_a_request_is_known_without_its_answer() -> None:
     """A member's token is heard, an outsider's is not while others are; asked for the answer itself, there is none."""
     create = Catalogue.load()["token:create"]

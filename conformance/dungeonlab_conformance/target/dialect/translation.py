@@ -7,7 +7,7 @@ breaks (`deviations`). Checks see nothing of this: actors and raw connections tr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from dungeonlab_conformance.results.errors import Missing
@@ -71,6 +71,7 @@ class Dialect:
     `events` and `broadcasts` map the protocol's names to the server's, `codes` the server's to the protocol's.
     `arguments` has, for an event, the template of its arguments. `requests`, `data` and `emissions` say for an event
     how its payload, its acknowledged data and what is sent under its name differ, and `answers` how it is answered.
+    Names of broadcasts that nobody stated, and that were found out, are `guessed`.
     """
 
     events: Mapping[str, str] = field(default_factory=dict)
@@ -83,9 +84,14 @@ class Dialect:
     data_at_top_level: bool = False
     codes: Mapping[str, str] = field(default_factory=dict)
     emissions: Mapping[str, Shape] = field(default_factory=dict)
+    guessed: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return self != PLAIN
+
+    def with_guess(self, event: str, name: str) -> Dialect:
+        """Return a dialect in which an event's broadcast has another name, too, though nobody said so."""
+        return replace(self, broadcasts={**self.broadcasts, event: name}, guessed=self.guessed | {event})
 
     # -- what we send --------------------------------------------------------------------------------
 
