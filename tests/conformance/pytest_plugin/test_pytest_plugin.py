@@ -102,6 +102,17 @@ def test_known_failures_work_both_ways(folder: Path, reference_url: str) -> None
     assert "known failures: known.toml:2: rooms/sender-hears-nothing is listed as failing, but" in held.stdout
 
 
+def test_what_waits_for_a_known_failure_is_expected_too(folder: Path) -> None:
+    """It is listed nowhere; its reason names the cause, and why that is known."""
+    (folder / "known.toml").write_text('[[known]]\nid = "join/game-master-admitted"\nreason = "ticket 41"\n', "utf-8")
+    wanted = "(game-master-allowed and chat-message) or game-master-admitted"
+    with served("LocksTheGameMasterOut") as url:
+        result = run(folder, url, "--dungeonlab-known-failures=known.toml", "-k", wanted, "-rx")
+    assert result.returncode == 0, result.stdout
+    assert "2 xfailed" in result.stdout
+    assert "known: waits for join/game-master-admitted, which is known: ticket 41" in result.stdout
+
+
 @pytest.mark.parametrize(("text", "said"), [("[[known", "known.toml:1: this is no TOML"), (None, "does not exist")])
 def test_a_list_that_cannot_be_read_is_wrong_usage(folder: Path, text: str | None, said: str) -> None:
     """Pytest's own exit code for that, and one sentence, before anything is judged."""
