@@ -32,9 +32,10 @@ class Cause:
 def causes(verdicts: Sequence[Verdict]) -> list[Cause]:
     """Return what verdicts wait for in the end, what most of them wait for first."""
     own = _Own(verdicts)
+    roots = own.roots(verdicts)
     waiting: dict[VerdictKey, list[Verdict]] = {}
     for verdict in verdicts:
-        if (root := own.root(verdict)) is not None:
+        if (root := roots[verdict.key]) != verdict.key:
             waiting.setdefault(root, []).append(verdict)
     heaviest = sorted(waiting.items(), key=lambda item: -len(item[1]))
     return [Cause(key, own.verdict(key), tuple(found)) for key, found in heaviest]
@@ -68,15 +69,23 @@ class _Own:
         found = self.verdict(verdict.waits_for)
         return None if found is not None and found.outcome is Outcome.PASS else verdict.waits_for
 
-    def root(self, verdict: Verdict) -> VerdictKey | None:
-        """Return what a verdict waits for in the end. Of those that wait for each other, the first by name is that."""
-        way = [verdict.key]
-        while (key := self.obstacle(verdict)) is not None:
-            if key in way:
-                first = min(way[way.index(key) :], key=lambda each: each.title)
-                return None if first == way[0] else first
-            way.append(key)
-            if (own := self.verdict(key)) is None:
-                break
-            verdict = own
-        return way[-1] if len(way) > 1 else None
+    def roots(self, verdicts: Sequence[Verdict]) -> dict[VerdictKey, VerdictKey]:
+        """Return what each verdict waits for in the end: itself, if that is nothing else.
+
+        Of those that wait for each other, the first by name counts as that. Takes each step of a chain once.
+        """
+        found: dict[VerdictKey, VerdictKey] = {}
+        for verdict in verdicts:
+            way: list[VerdictKey] = []
+            taken: set[VerdictKey] = set()
+            key: VerdictKey | None = verdict.key
+            while key is not None and key not in found and key not in taken:
+                way.append(key)
+                taken.add(key)
+                own = self.verdict(key)
+                key = self.obstacle(own) if own is not None else None
+            if key in taken:
+                found[key] = min(way[way.index(key) :], key=lambda each: each.title)
+            root = way[-1] if key is None else found[key]
+            found.update(dict.fromkeys(way, root))
+        return found

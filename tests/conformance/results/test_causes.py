@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from tests.conformance.report.runs import CREATE, JOIN, failing, waiting
 
@@ -57,6 +59,16 @@ def test_those_that_wait_for_each_other_have_one_cause() -> None:
     assert found(*circle, waiting("d/d", keys[1])) == {"a/a": ["b/b", "c/c", "d/d"]}
     assert found(waiting("a/a", VerdictKey("a/a"))) == {}
     assert idle([waiting("a/a", VerdictKey("a/a"))]) != []
+
+
+@pytest.mark.parametrize("last", [VerdictKey("a/00000"), JOIN])
+def test_a_chain_of_any_length_is_followed_once(last: VerdictKey) -> None:
+    """In a result that somebody has made, thousands may wait one for the other, and the last for the first."""
+    keys = [*(VerdictKey(f"a/{number:05}") for number in range(10_000)), last]
+    chain = [waiting(key.requirement, after) for key, after in pairwise(keys)]
+    [cause] = causes(chain)
+    assert cause.key == last
+    assert len(cause.waiting) == len(chain) - (last == keys[0])
 
 
 def test_a_requirement_without_an_event_is_that_of_all_its_events() -> None:
