@@ -75,9 +75,8 @@ class ForgetsWhoPolls(Pipeline):
     """Broadcasts go to WebSocket connections only."""
 
     async def send_to_others(self, emission: Emission, sender: str) -> None:
-        for connection in [c for c, session in self.seats.items() if session == emission.session and c != sender]:
-            if self.sockets.transport(connection) == "websocket":
-                await self.send(connection, emission.event, emission.payload)
+        without = [sender, *(c for c in self.users if self.sockets.transport(c) != "websocket")]
+        await self.sockets.emit(emission.event, emission.payload, room=self.room(emission.session), skip_sid=without)
 
 
 class _Upgrading(SocketIoServer):

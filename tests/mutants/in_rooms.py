@@ -85,9 +85,8 @@ class TellsParticipantsOnly(Pipeline):
     async def broadcast(self, emission: Emission, sender: str) -> None:
         session = await self.store.session(emission.session)
         assert session is not None
-        for connection in [c for c, seat in self.seats.items() if seat == session.id and c != sender]:
-            if self.users[connection] in session.participants:
-                await self.send(connection, emission.event, emission.payload)
+        without = [sender, *(c for c, user in self.users.items() if user not in session.participants)]
+        await self.sockets.emit(emission.event, emission.payload, room=self.room(emission.session), skip_sid=without)
 
 
 @faulty("rooms/no-encounter-rooms", "rooms/every-other-member-hears-once", hides=True)
