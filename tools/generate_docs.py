@@ -309,6 +309,40 @@ def fault_detection() -> str:
     return "\n".join([*lines, ""])
 
 
+def fault_sets() -> str:
+    """Return what the suite said of servers with several faults drawn by lot, when that was measured last."""
+    found = json.loads((ROOT / MEASURED / "fault-sets.json").read_text("utf-8"))
+    share = 100 * found["found"] / found["broken"]
+    lines = [
+        NOTICE,
+        "# Sets of faults",
+        "",
+        f"A real server is wrong in many points at once. These {found['servers']} have {found['size']} of the",
+        "[faults](fault-detection.md) each, drawn by lot; servers that stop, refuse or silence nearly everything are",
+        "among them. `tox -e fault-sets` judges such servers every night, and `python -m tests.mutants.lots --json",
+        "docs/measured/fault-sets.json` writes down what this page is made of.",
+        "",
+        f"- Found: {found['found']} of the {found['broken']} requirements that they break ({share:.0f} %). Not counted",
+        f"  are {found['concealed']} that no client can see, since another fault of the server refuses everything.",
+        f"- Missed: {found['broken'] - found['found']}; of these {found['passed']} passed, the others are unjudged.",
+        f"- Verdicts that blame something else: {found['blamed']}.",
+        f"- Unjudged verdicts of one server, in the {found['working']} where people can log in and join: the median is",
+        f"  {found['median']:g}, nine of ten servers have at most {found['p90']}, the worst {found['worst']}.",
+        "",
+        *_table(("Faults", "Found", "Missed", "Wrongly blamed", "Unjudged"), map(_fault_set, found["results"])),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _fault_set(result: Any) -> tuple[str, ...]:
+    faults = ", ".join(f"`{name}`" for name in result["name"].split("+"))
+    missed = ", ".join(f"`{name}` ({outcomes})" for name, outcomes in result["missed"].items())
+    blamed = "; ".join(result["blamed"])
+    count = f"{len(result['found'])} of {len(result['found']) + len(result['missed'])}"
+    unjudged = f"{sum(result['unjudged'].values())} of {result['verdicts']}"
+    return faults, count, missed or "-", blamed or "-", unjudged
+
+
 def _broken_by(requirement: Requirement, names: Iterable[str]) -> tuple[str, ...]:
     return f"`{requirement.id}`", requirement.level, ", ".join(f"`{name}`" for name in names) or "nobody yet"
 
@@ -318,6 +352,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/requirements.md": requirements,
     "docs/target-file.md": target_file,
     "docs/fault-detection.md": fault_detection,
+    "docs/fault-sets.md": fault_sets,
     "README.md": readme,
     "ARCHITECTURE.md": architecture,
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import multiprocessing
 import statistics
 import sys
@@ -23,7 +24,7 @@ from typing import Any
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
 from tests import serving
-from tests.mutants.combination import AND, fault_named
+from tests.mutants.combination import AND, fault_named, members
 from tests.mutants.fault import Expectation, Fault, all_faults
 from tests.mutants.judge import SCALE, judged
 
@@ -31,6 +32,10 @@ SEED, SETS, SIZE = 11, 40, 5
 SIDE_BY_SIDE = 2
 FOUND, MEDIAN, WORST = 0.97, 10, 120  # the goals: how much is found, and how many verdicts are unjudged
 VARIANT_WORST = 40
+SHOW_LITTLE_ELSE = {  # faults beside which no client can see another one, and the areas in which it can
+    "RefusesEverything": ("connect", "auth"),
+    "LostTheLogin": ("auth",),
+}
 VARIANTS = (
     "CreatesInSilence",
     "JoinsInSilence",
@@ -56,7 +61,8 @@ VARIANTS = (
 class Result:
     """What the suite said of one server.
 
-    `missed` are the ids of what is broken and was not found, each with the outcomes of its verdicts. `blamed` is what
+    `missed` are the ids of what is broken and was not found, each with the outcomes of its verdicts; `concealed` those
+    that no client can see, since another fault refuses all that could show them. `blamed` is what
     was found broken and no fault breaks, with the scene that says so and its finding. `unjudged` counts verdicts by the
     reason, `waiting` by what they wait for.
     """
@@ -65,6 +71,7 @@ class Result:
     breaks: list[str]
     found: list[str]
     missed: dict[str, str]
+    concealed: list[str]
     blamed: list[str]
     unjudged: dict[str, int]
     waiting: dict[str, int]
@@ -122,13 +129,15 @@ def judge_all(names: Iterable[str]) -> Iterator[Result]:
 def result_of(expectation: Expectation, run: Run) -> Result:
     """Return what a run says of a server with these faults."""
     broken = {v.requirement for v in run.verdicts if v.outcome in ("fail", "warn")}
-    missed = {name: _outcomes(run, name) for name in sorted(expectation.breaks - broken)}
+    concealed = {name for name in expectation.breaks - broken if _is_concealed(name, expectation.name)}
+    missed = {name: _outcomes(run, name) for name in sorted(expectation.breaks - broken - concealed)}
     unjudged = [v for v in run.verdicts if v.outcome is Outcome.UNJUDGED]
     return Result(
         name=expectation.name,
         breaks=sorted(expectation.breaks),
         found=sorted(expectation.breaks & broken),
         missed=missed,
+        concealed=sorted(concealed),
         blamed=[line for v in run.verdicts if (line := _wrongly(expectation, v))],
         unjudged=dict(Counter(v.reason for v in unjudged).most_common()),
         waiting=dict(Counter(_title(v.waits_for) for v in unjudged).most_common()),
@@ -137,6 +146,11 @@ def result_of(expectation: Expectation, run: Run) -> Result:
         seconds=round(run.seconds, 1),
         fault=run.fault,
     )
+
+
+def _is_concealed(requirement: str, server: str) -> bool:
+    areas = [shown for name, shown in SHOW_LITTLE_ELSE.items() if name in members(server)]
+    return any(requirement.partition("/")[0] not in shown for shown in areas)
 
 
 def _title(key: VerdictKey | None) -> str:
@@ -160,7 +174,7 @@ def _wrongly(expectation: Expectation, verdict: Verdict) -> str:
 
 def report(result: Result, reasons: bool = False) -> None:
     """Print what the suite said of one server, and, if asked to, why verdicts are unjudged."""
-    count = f"{len(result.found)} of {len(result.breaks)} found"
+    count = f"{len(result.found)} of {len(result.found) + len(result.missed)} found"
     print(
         f"{'ok ' if result.exact else 'NO '} {result.name}: {count}, {len(result.blamed)} wrongly blamed, "
         f"{result.count} unjudged, {result.skipped} skipped of {result.verdicts} ({result.seconds:.0f} s)",
@@ -174,15 +188,19 @@ def report(result: Result, reasons: bool = False) -> None:
 
 
 def summary(results: Sequence[Result]) -> dict[str, Any]:
-    """Return the figures of many servers together."""
-    counts = sorted(result.count for result in results)
+    """Return the figures of many servers together; verdicts are unjudged in those where people can log in and join."""
+    working = [result for result in results if not SHOW_LITTLE_ELSE.keys() & members(result.name)]
+    counts = sorted(result.count for result in working) or [0]
     return {
         "servers": len(results),
-        "broken": sum(len(result.breaks) for result in results),
+        "working": len(working),
+        "broken": sum(len(result.found) + len(result.missed) for result in results),
         "found": sum(len(result.found) for result in results),
+        "passed": sum("unjudged" not in said for result in results for said in result.missed.values()),
+        "concealed": sum(len(result.concealed) for result in results),
         "blamed": len([line for result in results for line in result.blamed]),
         "median": statistics.median(counts),
-        "p90": counts[min(len(counts) - 1, len(counts) * 9 // 10)],
+        "p90": counts[math.ceil(0.9 * len(counts)) - 1],
         "worst": counts[-1],
     }
 
@@ -223,7 +241,8 @@ def main(words: Sequence[str] | None = None) -> int:
     figures = summary(results)
     print(", ".join(f"{what}: {figure}" for what, figure in figures.items()))
     if asked.json:
-        asked.json.write_text(json.dumps({**figures, "results": [asdict(r) for r in results]}, indent=1), "utf-8")
+        written = {"seed": asked.seed, "size": asked.size, **figures, "results": [asdict(r) for r in results]}
+        asked.json.write_text(json.dumps(written, indent=1) + "\n", "utf-8")
     if asked.variants:
         return 0 if all(result.exact and result.count <= VARIANT_WORST for result in results) else 1
     return 0 if good(figures) else 1

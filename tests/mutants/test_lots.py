@@ -17,13 +17,14 @@ from tests.mutants.fault import Expectation, all_faults, every_fault
 SETS = ("LeavesTheChatOnly+LooksForItsNameInTheOrigin", "DeletesWhatIsNotThere+TellsEveryRoom")
 
 
-def result(*, missed: int = 0, blamed: int = 0, unjudged: int = 0) -> lots.Result:
+def result(*, name: str = "A", missed: int = 0, blamed: int = 0, unjudged: int = 0) -> lots.Result:
     """Return what the suite said of a server that breaks ten requirements."""
     return lots.Result(
-        name="A",
+        name=name,
         breaks=[f"a/{n}" for n in range(10)],
         found=[f"a/{n}" for n in range(10 - missed)],
         missed={f"a/{10 - n - 1}": "1 pass" for n in range(missed)},
+        concealed=[],
         blamed=["b/b"] * blamed,
         unjudged={"nobody joined": unjudged},
         waiting={"join/member-admitted": unjudged},
@@ -88,12 +89,23 @@ def test_what_is_missed_blamed_and_unjudged_is_counted() -> None:
     assert not said.exact
 
 
+def test_what_no_client_can_see_is_not_missed() -> None:
+    """Beside a server that refuses everything, what is about connecting shows, and nothing else has to."""
+    breaks = frozenset({"auth/a", "chat/a", "chat/b"})
+    verdicts = [Verdict(name, None, "MUST", Outcome.UNJUDGED) for name in ("auth/a", "chat/a")]
+    finding = Finding("silence", "a message", check="listens")
+    verdicts += [Verdict("chat/b", None, "MUST", Outcome.FAIL, findings=[finding])]
+    said = lots.result_of(Expectation(name="A+RefusesEverything", claim="", breaks=breaks), Run("u", verdicts))
+    assert (said.found, said.missed, said.concealed) == (["chat/b"], {"auth/a": "1 unjudged"}, ["chat/a"])
+
+
 @pytest.mark.parametrize(
     ("results", "reached"),
     [
         ([result()], True),
         ([result(unjudged=120), result(), result()], True),
         ([result(unjudged=121), result(), result()], False),
+        ([result(unjudged=400, name="RefusesEverything+A"), result(), result()], True),
         ([result(unjudged=11)], False),
         ([result(blamed=1)], False),
         ([result(missed=1)], False),
@@ -128,8 +140,8 @@ def test_who_asks_for_nothing_is_refused(words: list[str]) -> None:
 
 
 def test_each_variant_is_a_faulty_server() -> None:
-    """The single faults that are measured exist."""
-    assert set(lots.VARIANTS) <= every_fault().keys()
+    """The single faults that are measured exist, and so do those that conceal others."""
+    assert {*lots.VARIANTS, *lots.SHOW_LITTLE_ELSE} <= every_fault().keys()
 
 
 def test_two_faults_in_one_server_are_found_and_nothing_else() -> None:
