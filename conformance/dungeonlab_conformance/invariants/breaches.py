@@ -84,17 +84,16 @@ def absences(journals: Iterable[Journal], ledger: Ledger, patience: float) -> It
 
 
 def _with_secrets(found: Iterable[Found], seen: Observation, ours: Ours) -> Iterator[Found]:
-    """Yield what was found, and then each secret that was sent, unless it was found under that requirement already."""
+    """Yield each secret that was sent, and then what else was found; of a secret, only what it is."""
     paths = set()
-    for each in found:
-        yield each
-        if each[0] == _NO_SECRETS:
-            paths.add(each[2].path)
     if seen.act in ("hears", "is answered", "is refused") and (seen.connection or seen.event == "a frame"):
         own = isinstance(seen.event, str) and seen.event.startswith(_OWN)
         for leak in leaks(_packets(seen), ours, own=own):
-            if (path := leak.path.replace("$[0]", "$", 1)) not in paths:
-                yield _NO_SECRETS, None, Broken("no secret in anything that a server sends", leak.what, path)
+            paths.add(path := leak.path.replace("$[0]", "$", 1))
+            yield _NO_SECRETS, None, Broken("no secret in anything that a server sends", leak.what, path)
+    for each in found:
+        if each[0] != _NO_SECRETS or each[2].path not in paths:
+            yield each
 
 
 def _packets(seen: Observation) -> tuple[Any, ...]:

@@ -71,6 +71,20 @@ def test_a_broadcast_says_what_is_true(scene: Written, otherwise: Any, requireme
     assert (breach.requirement, breach.event, breach.broken.path) == (requirement, "chat-message", path)
 
 
+def test_a_secret_is_named_first(scene: Written) -> None:
+    """Under its own rule, by what it is; then that its property is in no schema. A profile's is named once."""
+    scene.hears(BOB, scene.says(ALICE, "hello"), apiKey="k-12345")
+    asked = scene.sends(ALICE, Request("get-user-data", ({},), None, None))
+    user = {"id": "alice", "username": "alice", "passwordHash": "5f4dcc3b5aa765d6"}
+    scene.is_answered(ALICE, asked, {"success": True, "data": {"user": user}})
+    said = [(breach.requirement, breach.broken.path, breach.broken.got) for breach in found(scene)]
+    assert said == [
+        ("direct/no-secrets", "$.apiKey", "the value of apiKey"),
+        ("broadcasts/valid-payload", "$.apiKey", said[1][2]),
+        ("direct/no-secrets", "$.data.user.passwordHash", "the value of passwordHash"),
+    ]
+
+
 def test_a_broadcast_has_one_argument(scene: Written) -> None:
     """A second one breaks its shape, whatever the first one says."""
     request = scene.says(ALICE, "hello")

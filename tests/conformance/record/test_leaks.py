@@ -31,6 +31,7 @@ KEYS = {
     "payment key": "sk_" + "live_4eC39HqLyjWDarjtT1zdp7dc",
     "private key": "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----",
     "cloud key": "AKIA" + "IOSFODNN7EXAMPLE",
+    "password of a database": "postgresql://app:correct-horse@db.example.org:5432/game",
 }
 NAMED = {
     "passwordHash": "5f4dcc3b5aa765d61d8327deb882cf99",
@@ -45,6 +46,9 @@ NAMED = {
     "sessionToken": "abcdef",
     "refresh_token": "abcdef",
     "clientSecret": "abcdef",
+    "hashed_pw": "abcdef",
+    "apiKeys": "k-1",
+    "passwordHashes": "abcdef",
     "secret": "abcdef",
     "hash": "5f4dcc3b5aa765d61d8327deb882cf99",
 }
@@ -54,6 +58,7 @@ HARMLESS = {
     "nanoids": {"id": "V1StGXR8_Z5jdHi6B-myT", "tokenId": "sk_V1StGXR8_Z5jdHi6B", "__v": 3, "_id": "a" * 64},
     "a token": {"token": {"id": "t", "name": "Salt", "version": 1, "data": {"secret": "a trap door", "salt": "3 lb"}}},
     "a talk": {"message": "my password is hunter2, the salt: 'x', $1$ or $5 a day; secret: \"none\"", "userId": "u"},
+    "addresses": {"imageUrl": "https://a:b@example.org/x.png", "home": "redis://db.example.org:6379", "passes": "two"},
     "names": {
         "basalt": "rock",
         "tokenId": "abcdefgh",

@@ -34,8 +34,10 @@ _KEYS = (
     r"\bgithub_pat_[A-Za-z0-9_]{22,}",
     r"\bxox[baprs]-[A-Za-z0-9-]{20,}",
     r"\bAIza[0-9A-Za-z_-]{35}\b",
+    # a password in a database's address, which is in many an error message
+    r"\b(?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|rediss?|amqps?)://[^\s:/@]{0,80}:[^\s/@]{3,200}@",
 )
-_KEY_SIGNS = ("-----BEGIN", "k_", "AKIA", "ASIA", "gh", "github_pat_", "xox", "AIza")  # one of which each has in it
+_KEY_SIGNS = ("-----BEGIN", "k_", "AKIA", "ASIA", "gh", "github_pat_", "xox", "AIza", "://")  # each has one in it
 # A JSON Web Token. It is looked for where such letters begin, or after one word: a text may begin a million of them.
 _SIGNED = r"(?<![\w-])(?:\w{1,20}-)?eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{16,}"
 
@@ -50,7 +52,9 @@ _NAMES = frozenset(
         "password",
         "passwd",
         "pwd",
+        "pw",
         "passphrase",
+        "passcode",
         "passwordhash",
         "passwordhashed",
         "passworddigest",
@@ -63,6 +67,7 @@ _NAMES = frozenset(
         "secretkey",
         "secrethash",
         "privatekey",
+        "privatekeypem",
         "apikey",
         "apisecret",
         "clientsecret",
@@ -187,7 +192,8 @@ def is_secret(name: str, text: str) -> bool:
 def _secret_names(name: str) -> Literal["", "always", "if long"]:
     """Say whether what has a name is a secret: never, always, or if it looks like one."""
     words = [word.lower() for word in _WORDS.findall(name)]
-    if any("".join(words[start:]) in _NAMES for start in range(max(0, len(words) - 3), len(words))):
+    endings = ("".join(words[start:]) for start in range(max(0, len(words) - 3), len(words)))
+    if any(not _NAMES.isdisjoint((each, each.removesuffix("s"), each.removesuffix("es"))) for each in endings):
         return "always"
     return "if long" if "".join(words) in _BARE else ""
 
