@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from tests.conformance.written import Written, absent
 
-from dungeonlab_conformance.record.observation import SentRequest
+from dungeonlab_conformance.record.observation import Request, SentRequest
 
 ALICE, BOB, TAB, CAROL, MASTER = range(1, 6)
 
@@ -115,10 +115,17 @@ def _is_joined_by_bare_frames(scene: Written) -> None:
     scene.journal.sent(scene.says(BOB, "frame"), "#0", "carol")
 
 
+def _leaves_no_word_of_its_joining(scene: Written) -> None:
+    join = Request("join-session", ({"sessionId": "s"},), None, "s")
+    scene.sends(CAROL, join, "unknown")
+    scene.journal.inferred(join, "accepted", "she was heard")
+
+
 @pytest.mark.parametrize(
     "happens",
     [
         _leaves,
+        _leaves_no_word_of_its_joining,
         _joins_again,
         _is_refused_elsewhere,
         _switches_on_another_tab,

@@ -41,6 +41,11 @@ class History:
         self.disturbed_at = min((*frames[:1], *invalid), default=math.inf)
         self._bare = {request.user for request in journal.requests if not request.connection}
         self._refused = {connection for connection, _ in self.rooms.refused_joins}
+        self._unacknowledged = {  # connections of which only other evidence says in which room they are
+            request.connection
+            for request in journal.requests
+            if request.event in ("join-session", "leave-session") and request.session and not request.answered_at
+        }
         self._stays: dict[int, list[RoomStay]] = {}
         for stay in self.rooms.stays:
             self._stays.setdefault(stay.connection, []).append(stay)
@@ -96,7 +101,9 @@ class History:
         return any(stay.why == "gone" and stay.left_at is not None and stay.left_at <= at for stay in stays)
 
     def _is_plain(self, connection: int, session: str | None, *, own: bool) -> bool:
-        if connection in self._refused or connection in self._removed or (connection in self._closed and not own):
+        if connection in self._refused | self._removed | self._unacknowledged:
+            return False
+        if connection in self._closed and not own:
             return False
         stays = self._stays.get(connection, [])
         return len(stays) <= 1 and all(
