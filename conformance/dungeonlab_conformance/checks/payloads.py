@@ -79,7 +79,7 @@ async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, 
         before = acknowledged_token(await alice.send(look))
     start = len(stage.journal.heard(bob.connection))
     wrongs = list(invalid_requests(event, valid))
-    together = stage.target.limits.together
+    together = 1 if stage.target.workarounds.deadly.cautious else stage.target.limits.together
     for first in range(0, len(wrongs), together):
         # what is broken, or cannot be judged, need not be waited for once more
         batch = [wrong for wrong in wrongs[first : first + together] if not stage.has_found(wrong.requirement)]
@@ -108,14 +108,18 @@ async def _judge_each(
     done = await asyncio.gather(*(stage.provoke(wrong.requirement, act) for wrong, act in acts), return_exceptions=True)
     for (wrong, _), result in zip(acts, done, strict=True):
         if isinstance(result, Gone):
-            await _judge_survival(stage, bob, f"a {event.name} with {wrong.name}")
+            await _judge_survival(stage, bob, _with(event.name, wrong.name))
         elif result is not None:
             raise result
 
 
+def _with(event: str, fault: str) -> str:
+    return f"a {event} with {fault}"
+
+
 async def _must_be_refused(stage: Stage, actor: Actor, name: str, request: Request) -> None:
     try:
-        with stage.provoking():
+        with stage.provoking(_with(request.event, name)):
             answer = await actor.try_send(request)
     except Unanswered as none:
         if _is_silent(actor, request):
@@ -204,7 +208,7 @@ async def _must_cope_with(stage: Stage, alice: Actor, request: Request, how: str
     """An answer of any kind will do, and so will a closed connection to the sender."""
     expected = f"a {request.event} {how} to be answered, or its connection closed"
     try:
-        with stage.provoking():
+        with stage.provoking(f"a {request.event} {how}"):
             await alice.try_send(request)
     except Unanswered as none:
         if _is_silent(alice, request):
@@ -216,6 +220,9 @@ async def _must_cope_with(stage: Stage, alice: Actor, request: Request, how: str
 
 async def _must_cope_without_callback(stage: Stage, event: Event, senders: list[Actor]) -> None:
     """Two who have sent little so far send all of it once more, and a valid request, all without a callback."""
+    if stage.target.workarounds.deadly.cautious:
+        await _must_cope_with_each_without_callback(stage, event, senders)
+        return
     valids = [await stage.request(event) for _ in senders]
 
     async def tells(number: int, sender: Actor) -> None:
@@ -227,9 +234,33 @@ async def _must_cope_without_callback(stage: Stage, event: Event, senders: list[
         except Gone:
             pass  # the server may close this connection
 
-    with stage.provoking():
+    with stage.provoking(f"a {event.name} without a callback", several=True):
         await asyncio.gather(*(tells(number, sender) for number, sender in enumerate(senders)))
     await _must_still_answer(stage, f"a {event.name} without a callback")
+
+
+async def _must_cope_with_each_without_callback(stage: Stage, event: Event, senders: list[Actor]) -> None:
+    """Do the same one by one, without what is known to end the server; if the valid request does, without the rest."""
+    valid = await stage.request(event)
+    wrongs = [w for w in invalid_requests(event, valid) if not stage.is_deadly(_with(event.name, w.name))]
+    acts = {f"a valid {event.name} without a callback": valid}
+    acts |= {f"{_with(event.name, wrong.name)}, without a callback": wrong.request for wrong in wrongs}
+    for number, (what, request) in enumerate(acts.items()):
+        if stage.is_deadly(next(iter(acts))):
+            return
+        if not stage.is_deadly(what):
+            await _must_cope_without_callback_with(stage, senders[number % len(senders)], request, what)
+
+
+async def _must_cope_without_callback_with(stage: Stage, sender: Actor, request: Request, what: str) -> None:
+    try:
+        with stage.provoking(what):
+            await sender.send_without_callback(request)
+            is_open = await sender.fence()
+    except Gone:
+        is_open = False
+    if not is_open:  # which a server may do to this connection
+        await _must_still_answer(stage, what)
 
 
 # -- what is right ---------------------------------------------------------------------------------------
@@ -298,7 +329,7 @@ async def an_unknown_event_is_harmless(stage: Stage) -> None:
     await carol.hear(before)
     what = "events that nobody knows"
     try:
-        with stage.provoking():
+        with stage.provoking(what):
             for name in ("no-such-event", "constructor", "__proto__", "token:explode", "joinSession"):
                 await alice.send_unawaited(Request(name, ({"sessionId": stage.session},), None, None))
             await alice.fence()

@@ -61,6 +61,7 @@ class Output:
 @click.command()
 @pointing
 @waiting.waiting
+@waiting.restarting
 @selecting
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Scenes side by side.  [default: by the link's speed]")
 @time_limit

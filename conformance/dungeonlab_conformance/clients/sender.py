@@ -19,10 +19,12 @@ from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.target.dialect.argument_templates import Args
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.target.workarounds import NAMESPACE
 
 Answer = tuple[Acknowledgement, SentRequest]
 Inquire = Callable[["Sender", SentRequest], Awaitable[Inferred | None]]
+SURVIVES = "payloads/server-survives"  # what a server breaks that dies of a request
 
 
 class Unanswered(Unjudged):
@@ -294,6 +296,7 @@ class Sender(Connection):
     def _note(
         self, request: Request, act: Literal["sends", "tells"], outcome: RequestOutcome = "unknown"
     ) -> SentRequest:
+        must_not_be_deadly(self.target, request, uncalled=act == "tells")
         wire = self.target.on_the_wire(request.event, request.args)
         at = self.journal.write(self.name, self.connection, act, request.event, request.args, wire=wire).at
         return self.journal.sent(request, self.name, self.user, self.connection, at=at, outcome=outcome)
@@ -320,6 +323,17 @@ class Sender(Connection):
 
 def _join(session: str) -> Request:
     return Request("join-session", ({"sessionId": session},), None, session)
+
+
+def must_not_be_deadly(target: Target, request: Request, *, uncalled: bool) -> None:
+    """Raise `Unjudged` if the server died of such requests before in this run: they are not sent any more.
+
+    `uncalled` if it is sent without a callback.
+    """
+    broken = target.workarounds.deadly.forbids(request, uncalled=uncalled)
+    if broken is not None:
+        why = f"the server died of such a {request.event} in other scenes"
+        raise Unjudged(why, waits_for=VerdictKey(broken, request.event))
 
 
 def _named(request: Request) -> str | None:

@@ -19,7 +19,8 @@ class RunOptions:
 
     `url` is None for that of the target's file, or for the bundled server. `scale` is that of every time limit. `only`,
     `without`, `events` and `levels` are the selection. `fuzz` is how many payloads to generate, if any, and `seed` from
-    what. `concurrency` is None for as much as the link allows; `time_limit` is in seconds.
+    what. `concurrency` is None for as much as the link allows; `time_limit` is in seconds,
+    and `restart_wait` too, None if a server that dies ends the run, or the target's file says.
     """
 
     url: str | None = None
@@ -37,6 +38,7 @@ class RunOptions:
     concurrency: int | None = None
     fail_fast: bool = False
     time_limit: float = 600.0
+    restart_wait: float | None = None
 
     @property
     def command(self) -> str:
@@ -48,6 +50,7 @@ class RunOptions:
             "--protocol-version": self.protocol_version,
             "--fuzz": self.fuzz,
             "--seed": self.seed,
+            "--restart-wait": None if self.restart_wait is None else f"{self.restart_wait:g}",
         }
         words = ["dungeonlab-conformance", "run", *([self.url] if self.url else [])]
         words += [word for name, value in valued.items() if value is not None for word in (name, str(value))]

@@ -126,9 +126,13 @@ class Verdict:
             self.reason, self.waits_for = "", None
 
     def joined_by(self, other: Verdict) -> Verdict:
-        """Return the graver of two verdicts on the same, with the findings of both."""
+        """Return the graver of two verdicts on the same, with the findings of both, each once."""
         worse = max(self, other, key=lambda verdict: verdict.gravity)
-        return replace(worse, findings=[*self.findings, *other.findings], seconds=self.seconds + other.seconds)
+        return replace(
+            worse,
+            findings=[*self.findings, *(f for f in other.findings if f not in self.findings)],
+            seconds=self.seconds + other.seconds,
+        )
 
 
 _GRAVITY = (

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dungeonlab_conformance.invariants.breaches import absences, breaches
 from dungeonlab_conformance.invariants.deliveries import Ledger
@@ -23,6 +22,7 @@ from dungeonlab_spec import Catalogue
 FINDINGS = 3  # of one verdict that are kept; the rest would say the same again
 _SAID, _PATH, _ID = 16_000, 400, 1_000  # characters of what was expected or got, of a path, and of an id
 Verdicts = Mapping[tuple[str, str | None], Verdict]  # by requirement and event
+Counts = Callable[[float], bool]  # whether what was seen at a moment, on the monotonic clock, counts
 
 
 def finding(broken: Broken, scene: Scene, stage: Stage, upto: Observation | None = None) -> Finding:
@@ -70,10 +70,10 @@ def _observation(broken: Broken, journal: Journal) -> Observation | None:
     return broken.seen
 
 
-def apply_invariants(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, until: float = math.inf) -> None:
+def apply_invariants(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, counts: Counts) -> None:
     """Convict each verdict whose requirement is broken by an observation of any scene.
 
-    Observations after `until`, in seconds on the monotonic clock, are left out: the server is not their cause.
+    What was seen at a moment that does not count is left out: the server is not its cause.
     """
     catalogue = Catalogue.load()
     ledger = Ledger(stage.journal for _, stage in stages)
@@ -84,7 +84,7 @@ def apply_invariants(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, 
         found.append(absences(played, ledger, stages[0][1].target.limits.answer))
     for breach in itertools.chain.from_iterable(found):
         verdict = verdicts.get((breach.requirement, breach.event))
-        if breach.seen.at <= until and verdict is not None and len(verdict.findings) < FINDINGS:
+        if counts(breach.seen.at) and verdict is not None and len(verdict.findings) < FINDINGS:
             verdict.convict(finding(breach.broken, *played[breach.journal], breach.seen))
 
 
@@ -97,16 +97,16 @@ def _made_up(stages: Sequence[tuple[Scene, Stage]]) -> Ours:
     return made_up(names, values, [known.user for known in who])
 
 
-def report_dialect(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, until: float = math.inf) -> None:
+def report_dialect(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, counts: Counts) -> None:
     """Report each difference of the server's dialect once: it was translated, and breaks a requirement all the same.
 
-    `until` is as above.
+    `counts` is as above.
     """
     reported = set()
     for scene, stage in stages:
         for deviation in deviations(stage.target.dialect, stage.journal.observations):
             what = deviation.requirement, deviation.event, deviation.broken.expected
             verdict = verdicts.get(what[:2])
-            if verdict is not None and what not in reported and deviation.seen.at <= until:
+            if verdict is not None and what not in reported and counts(deviation.seen.at):
                 reported.add(what)
                 verdict.convict(finding(deviation.broken, scene, stage, deviation.seen))

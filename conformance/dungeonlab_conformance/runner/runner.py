@@ -6,6 +6,7 @@ Set the stage, play, keep the recorders on, judge. Prints nothing: a caller that
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 import traceback
@@ -19,6 +20,7 @@ from dungeonlab_conformance.results.errors import TargetFault, Unjudged
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.runner.concurrency import Pace
+from dungeonlab_conformance.runner.interruptions.deaths import Deaths
 from dungeonlab_conformance.runner.interruptions.watch import Watch
 from dungeonlab_conformance.runner.scene import Played, act
 from dungeonlab_conformance.runner.schedule import AccountPools, Schedule
@@ -31,6 +33,7 @@ from dungeonlab_conformance.stage.sessions import LABEL
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.survey import Survey
 from dungeonlab_conformance.target.target import Target
+from dungeonlab_conformance.target.workarounds import Workarounds
 
 _LOG = logging.getLogger(__name__)
 _LONGEST = 4000  # characters of a reason, or of what went wrong
@@ -57,7 +60,7 @@ class Runner:
         self.chosen = chosen
         self.on_scene = on_scene
         self.provisioner = Provisioner(target)
-        target.room = Room()
+        target.room, target.workarounds = Room(), Workarounds()
         self._hide = partial(target.secrets.shortened, longest=_LONGEST)  # nothing gets into the run without it
         self.run = run or target.new_run()
         self.options = self.run.options
@@ -67,6 +70,8 @@ class Runner:
         self._surveyed: Stage | None = None
         self.watch = Watch(target, self.run, self._hide)
         self._book = VerdictBook(self.run, self.watch.life, self._hide)
+        self._deaths = Deaths(target, self.watch, self._book, self.options.restart_wait, chosen)
+        self._entered: set[str] = set()  # the names of the scenes
         self._renewable = self.provisioner.offers("register")  # whether there are new accounts to be had
 
     async def play(self) -> Run:
@@ -119,14 +124,37 @@ class Runner:
         with target.rate_limit.telling(self._make_room):
             await self._first_accounts()
             await self._survey()
-            watching = asyncio.create_task(self.watch.until_silence())
-            try:
-                await Schedule(target, self._pace, self.pools, self.watch, self._on).play(self.chosen)
-            finally:
-                watching.cancel()
+            await self._through_deaths()
         if self.watch.up:  # where no scene was observed by itself, the run is
             observed = self._pace.spare and any(scene.check.observe_after for scene in self.chosen)
             await asyncio.sleep(self.pools.rest() if observed else target.limits.sweep)
+
+    async def _through_deaths(self) -> None:
+        """Play all that was chosen; after each death of the server what is left of it, if that comes back."""
+        left, alone = list(self.chosen), list[Scene]()
+        while left or alone:
+            watching = asyncio.create_task(self.watch.until_silence())
+            await self._post_guard()
+            try:
+                await Schedule(self.target, self._pace, self.pools, self.watch, self._on).play(left, alone)
+                break
+            except TargetFault as fault:
+                watching.cancel()
+                await self._deaths.outlive(fault, self.pools, self._tear_down)
+            finally:
+                watching.cancel()
+                await self.watch.life.dismiss_guard()
+            again = self._deaths.sort_out(self._enter)
+            waiting = [scene for scene in (*alone, *again) if scene.name not in self._entered]
+            alone = list({scene.name: scene for scene in waiting}.values())
+            done = self._entered | {scene.name for scene in alone}
+            left = [scene for scene in left if scene.name not in done]
+
+    async def _post_guard(self) -> None:
+        """Have somebody connected who plays in no scene, if the server may die and come back unnoticed."""
+        if self._deaths.restart.is_possible and self._renewable:
+            with contextlib.suppress(Unjudged, TargetFault):
+                await self.watch.life.post_guard(await self.pools.guard())
 
     async def _first_accounts(self) -> None:
         """Make the first lane's accounts, where they are made, before there are more lanes: there may be a limit."""
@@ -140,6 +168,7 @@ class Runner:
         """Find out what scenes have to do otherwise on this server."""
         pool = self.pools.take(self._pace.most)
         stage = self._surveyed = self.watch.up[pool.lane] = Stage(pool, self.target)
+        self.watch.life.follow(stage)
         await Survey(stage).carry_out()
         await self._tear_down(self.watch.up.pop(pool.lane))
         if other := self.target.workarounds.transport:
@@ -162,11 +191,16 @@ class Runner:
             if self._renewable:
                 played, pool = again, fresh
         self.watch.count_silence(played)
+        if not self._deaths.hold(played):
+            self._enter(played)
+        return pool
+
+    def _enter(self, played: Played) -> None:
         made = self._book.enter(played)
+        self._entered.add(played.scene.name)
         if self.options.fail_fast and any(verdict.outcome is Outcome.FAIL for verdict in made):
             self.watch.end()
         self.on_scene(made)
-        return pool
 
     async def _one(self, scene: Scene, pool: AccountPool, *, renewed: bool = False) -> Played:
         """Play one scene; `renewed` if its accounts are an attempt to get round a limit, which may fail."""
@@ -219,6 +253,8 @@ class Runner:
         """Close the verdicts of all that was chosen, with the invariants applied; whatever else went wrong."""
         if self.run.verdicts:
             return
+        while self._deaths.held:
+            self._enter(self._deaths.held.pop(0))
         try:
             self._book.evaluate(self.stages)
         except Exception as fault:  # as in `play`
@@ -245,6 +281,7 @@ class Runner:
                 left = await clear_away(self.provisioner, self.pools.all, journals)
         except TimeoutError:
             left = [f"all that has {self.target.run} in its name: it took longer than {_CLEARING:.0f} s"]
+        await self._deaths.restart.end()
         self.run.leftovers += map(self._hide, left)
-        if self.watch.life.ended:
+        if self.watch.life.ended or self.watch.life.outages:
             self.run.leftovers = in_one_line(self.run.leftovers, self.target.run)

@@ -66,6 +66,23 @@ class AccountPools:
         """Return for how many seconds some are still to rest."""
         return max((pool.busy_until for pool in self.all), default=0.0) - time.monotonic()
 
+    async def guard(self) -> Identity:
+        """Return somebody who plays in no scene."""
+        pool = AccountPool(len(self.all), self.provisioner)
+        self.all.append(pool)
+        return await pool.identity(next(iter(self.provisioner.target.accounts)))
+
+    def renew(self) -> None:
+        """Let nobody be used any more: the server was restarted, and may have forgotten everybody."""
+        self._usable.clear()
+        self._free.clear()
+
+    def forget(self) -> None:
+        """Leave all that was made by anybody so far to a server that has forgotten it."""
+        for pool in self.all:
+            pool.kept.clear()
+        self.provisioner.forget()
+
     def known(self) -> Iterator[Identity]:
         """Yield everybody who has been logged in so far, and is still to act."""
         for pool in self._usable:
@@ -115,8 +132,13 @@ class Schedule:
         self._play = play
         self._lanes = pace.first
 
-    async def play(self, chosen: Sequence[Scene]) -> None:
-        """Play all scenes. Raises `TargetFault` if the target ends the run before that."""
+    async def play(self, chosen: Sequence[Scene], alone: Sequence[Scene] = ()) -> None:
+        """Play all scenes, at first those that are to be played alone.
+
+        Raises `TargetFault` if the target ends the run before that.
+        """
+        for scene in alone:
+            await self._by_itself(scene)
         destructive = sorted((s for s in chosen if s.check.destructive), key=lambda s: s.check.destructive)
         main, last = (
             [s for s in chosen if not s.check.destructive and s.check.phase == phase] for phase in ("main", "last")
@@ -129,20 +151,24 @@ class Schedule:
         """Play scenes of which each may bring the server down.
 
         Where that takes long, those of one check are played together, so that the requirement is known at least;
-        over a far link all that send payloads are, and all that do not.
+        over a far link all that send payloads are, and all that do not. Never, once the server died.
         """
         began = time.monotonic()
-        far = self.target.limits.far
+        careful = self.target.workarounds.deadly.cautious
+        far = self.target.limits.far and not careful
         if far:
             destructive = sorted(destructive, key=_sends_payloads, reverse=True)  # and bare frames last, here too
         for _, some in itertools.groupby(destructive, _sends_payloads if far else lambda scene: scene.check):
-            if far or time.monotonic() - began > _ONE_BY_ONE:
+            if far or (time.monotonic() - began > _ONE_BY_ONE and not careful):
                 await self._side_by_side(some)
                 continue
             for scene in some:
-                if not self._is_over():
-                    await self._with_accounts(scene)
-                self._watch.check()
+                await self._by_itself(scene)
+
+    async def _by_itself(self, scene: Scene) -> None:
+        if not self._is_over():
+            await self._with_accounts(scene)
+        self._watch.check()
 
     async def _side_by_side(self, waiting: Iterable[Scene]) -> None:
         """Play scenes in as many lanes as the link allows; in more, one by one, while the judge has little to do."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 
 from dungeonlab_conformance.results.causes import idle
@@ -11,7 +10,7 @@ from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.runner.evaluation import FINDINGS, apply_invariants, finding, report_dialect
 from dungeonlab_conformance.runner.interruptions.liveness import Liveness
-from dungeonlab_conformance.runner.interruptions.survival import standing
+from dungeonlab_conformance.runner.interruptions.survival import SURVIVAL, standing
 from dungeonlab_conformance.runner.scene import Played
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
@@ -33,14 +32,28 @@ class VerdictBook:
 
     def enter(self, played: Played) -> list[Verdict]:
         """Enter what a scene came to; returns its verdicts, joined with those of other scenes on the same."""
-        made = [self._verdict(played.scene, name, played) for name in sorted(played.scene.wanted)]
-        for number, verdict in enumerate(made):
-            key = verdict.requirement, verdict.event
-            if (before := self._verdicts.get(key)) is not None:
-                made[number] = before.joined_by(verdict)
-            self._verdicts[key] = made[number]
         self.run.scenes += 1
-        return made
+        return [self._join(self._verdict(played.scene, name, played)) for name in sorted(played.scene.wanted)]
+
+    def enter_end(self, played: Played) -> list[Verdict]:
+        """Enter of a scene that will be played again only that the server ended in it, if that counts against it."""
+        names = sorted(played.scene.wanted & {*SURVIVAL})
+        return [
+            self._join(verdict) for name in names if (verdict := self._verdict(played.scene, name, played)).findings
+        ]
+
+    def convict(self, requirement: str, event: str | None, broken: Broken, played: Played) -> Verdict:
+        """Enter what a scene found about a requirement that it was not played for."""
+        verdict = Verdict(requirement, event, self._requirements[requirement].level, Outcome.PASS)
+        verdict.check = played.scene.check.name
+        verdict.convict(finding(broken, played.scene, played.stage))
+        return self._join(verdict)
+
+    def _join(self, verdict: Verdict) -> Verdict:
+        key = verdict.requirement, verdict.event
+        before = self._verdicts.get(key)
+        joined = self._verdicts[key] = before.joined_by(verdict) if before else verdict
+        return joined
 
     def _verdict(self, scene: Scene, name: str, played: Played) -> Verdict:
         """Say what a scene showed about one requirement."""
@@ -57,8 +70,8 @@ class VerdictBook:
 
     def _found(self, name: str, played: Played) -> Sequence[Broken | Unjudged] | None:
         """Return what stands of what a scene found about a requirement; None if it did not come to judge it."""
-        if (ended := self._life.ended) is not None and played.ended >= ended:
-            return standing(played.stage, name, ended, silent=self._life.silent)
+        if (outage := self._life.outage_at(played.ended)) is not None:
+            return standing(played.stage, name, outage.ended, silent=outage.silent)
         return played.stage.judged.get(name)
 
     def _conclude(self, verdict: Verdict, played: Played, found: Sequence[Broken | Unjudged] | None) -> None:
@@ -73,9 +86,8 @@ class VerdictBook:
 
     def evaluate(self, stages: Sequence[tuple[Scene, Stage]]) -> None:
         """Hold everything that was seen against the invariants and the dialect."""
-        ended = math.inf if self._life.ended is None else self._life.ended
-        apply_invariants(stages, self._verdicts, ended)
-        report_dialect(stages, self._verdicts, ended)
+        apply_invariants(stages, self._verdicts, self._life.was_there)
+        report_dialect(stages, self._verdicts, self._life.was_there)
 
     def close(self, chosen: Iterable[Scene]) -> None:
         """Hand all verdicts to the run; what was chosen and not played is unjudged: why is what ended it.

@@ -193,6 +193,10 @@ class AccountProvisioner(TargetActs):
         else:
             await self._setting("logout", identity, {})
 
+    def forget(self) -> None:
+        """Take no account that was made so far away at the end: the server knows none of them any more."""
+        self._made.clear()
+
     async def clear(self) -> list[str]:
         """Take away the accounts that were made, if the target says how; returns what could not be."""
         if not self.offers("unregister"):

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Awaitable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.accounts import AccountPool, RoleAssignment
 from dungeonlab_conformance.stage.inquiry import Inquiry
 from dungeonlab_conformance.stage.sessions import GameSession, GameSessions
@@ -31,6 +33,7 @@ from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue, Event
 
 _MEMBERS = ("alice", "bob", "carol")  # of the scene's session, besides the game master
+_SENT: ContextVar[str] = ContextVar("what is sent", default="")
 
 
 @dataclass(slots=True)
@@ -39,6 +42,18 @@ class Provocation:
 
     since: float
     until: float = math.inf
+    what: str = ""  # in words
+    several: bool = False  # whether that was several things at once
+
+
+@contextmanager
+def sending(what: str) -> Iterator[None]:
+    """Say in words what is sent in this block, by this task and those it starts."""
+    token = _SENT.set(what)
+    try:
+        yield
+    finally:
+        _SENT.reset(token)
 
 
 class SceneFindings:
@@ -48,8 +63,9 @@ class SceneFindings:
     are not wanted, and that it found broken or could not tell all the same.
     """
 
-    def __init__(self, target: Target, wanted: frozenset[str]) -> None:
+    def __init__(self, target: Target, event: Event | None, wanted: frozenset[str]) -> None:
         self.target = target
+        self.event = event
         self.wanted = wanted
         self.journal = Journal()
         self.judged: dict[str, list[Broken | Unjudged]] = {}
@@ -104,17 +120,33 @@ class SceneFindings:
             self.judged[requirement] = [Missing(self.target.advice(missing))]
 
     @contextmanager
-    def provoking(self) -> Iterator[None]:
+    def provoking(self, what: str = "", *, several: bool = False) -> Iterator[None]:
         """Send something in this block that may end a bad server, and wait until the server has dealt with it.
 
-        A server that goes away outside of such blocks is not blamed for it.
+        A server that goes away outside of such blocks is not blamed for it. `what` says in words what is sent, if
+        `sending` does not, and `several` that it is several things at once. Raises `Unjudged` if the server died of
+        that before in this run.
         """
-        provocation = Provocation(time.monotonic())
+        what = what or _SENT.get()
+        event = self.event.name if self.event else None
+        if (requirement := self.target.workarounds.deadly.broken_by(event, what)) is not None:
+            why = f"{what} is not sent: the server died of that, or of several such things, before"
+            raise Unjudged(why, waits_for=VerdictKey(requirement, event))
+        provocation = Provocation(time.monotonic(), what=what, several=several)
         self.provocations.append(provocation)
         try:
             yield
         finally:
             provocation.until = time.monotonic()
+
+    def is_deadly(self, what: str) -> bool:
+        """Whether the server died of this before in this run, so that it is not to be sent again."""
+        return self.target.workarounds.deadly.broken_by(self.event.name if self.event else None, what) is not None
+
+    def provoked_by(self, at: float) -> list[Provocation]:
+        """Return what was being sent at a moment that may end a bad server; else what was sent last before it."""
+        before = [each for each in self.provocations if each.since <= at]
+        return [each for each in before if each.until >= at] or before[-1:]
 
     def was_provoked(self, at: float) -> bool:
         """Whether what may end a bad server was sent before then, and nothing heard of the server since.
@@ -137,9 +169,8 @@ class Stage(SceneFindings):
         self, pool: AccountPool, target: Target, event: Event | None = None, wanted: frozenset[str] = frozenset()
     ) -> None:
         """`event` is the one that the scene is about, if it is judged per event."""
-        super().__init__(target, wanted)
+        super().__init__(target, event, wanted)
         self.pool = pool
-        self.event = event
         self.actors: list[Actor] = []
         self.raws: list[RawConnection] = []
         self._games = GameSessions(pool, target, self.journal)
@@ -184,8 +215,12 @@ class Stage(SceneFindings):
 
     async def tear_down(self) -> None:
         """Close all connections, then delete the game sessions."""
-        await asyncio.gather(*(actor.close() for actor in self.actors), *(raw.close() for raw in self.raws))
+        await self.hang_up()
         await self._games.clear()
+
+    async def hang_up(self) -> None:
+        """Close all connections."""
+        await asyncio.gather(*(actor.close() for actor in self.actors), *(raw.close() for raw in self.raws))
 
     def ids(self) -> dict[str, str]:
         """Return the ids of all that was set up, by what they are of."""

@@ -65,6 +65,8 @@ class Target:
     capacity: Capacity = field(default_factory=Capacity)
     workarounds: Workarounds = field(default_factory=Workarounds)
     recovers: bool = False  # whether it showed that it recovers the state of connections
+    restart: tuple[str, ...] = ()  # the command that starts it again if it died
+    restart_wait: float | None = None  # seconds to wait then; None if the file does not say
     room: Room = field(default_factory=Room)  # for what its findings quote
     bundled: bool = field(init=False)  # whether it is the suite's own reference server, whatever address that gets
 

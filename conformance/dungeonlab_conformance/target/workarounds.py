@@ -6,8 +6,93 @@ Found out before the first scene (`survey`), and by fences. On a server that kee
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+from dungeonlab_conformance.record.observation import Request
 
 NAMESPACE = "a namespace"
+_DEEPEST = 4  # levels of a payload that are looked at to tell one kind from another
+_OFTEN = 2  # scenes in which the server died of valid requests of a kind, after which no other scene sends them
+_ENOUGH = 2  # deadly payloads of one event, after which no more of it are tried
+
+Kind = tuple[str, bool, bool, str]  # of a request: event, whether it is valid, lacks a callback, and what it is made of
+
+
+class Deadly:
+    """What the server died of in this run; `cautious` says that what may end it is sent one by one from now on."""
+
+    def __init__(self) -> None:
+        self.cautious = False
+        self._payloads: dict[tuple[str | None, bool, str], str] = {}
+        self._scenes: dict[Kind, set[str]] = {}  # in which the server died of a request of this kind
+        self._broken: dict[Kind, str] = {}  # the requirement that it broke by that
+
+    def add(self, event: str | None, what: str, requirement: str) -> None:
+        """Note that the server died of something that was sent to provoke it, in words, in a scene for an event.
+
+        `requirement` is what it broke by that.
+        """
+        self._payloads[event, _is_uncalled(what), what] = requirement
+
+    def broken_by(self, event: str | None, what: str) -> str | None:
+        """Return the requirement that the server broke when it died of that, or of several others of the event.
+
+        None if it did not.
+        """
+        return self._payloads.get((event, _is_uncalled(what), what)) or self._often_broken(event, _is_uncalled(what))
+
+    def _often_broken(self, event: str | None, uncalled: bool) -> str | None:
+        found = [
+            name for (of, way, _), name in self._payloads.items() if of is not None and (of, way) == (event, uncalled)
+        ]
+        return found[0] if len(found) >= _ENOUGH else None
+
+    def died_in(self, scene: str, kind: Kind, requirement: str) -> None:
+        """Note that the server died in a scene, of a request of this kind; `requirement` is what it broke by that."""
+        self._scenes.setdefault(kind, set()).add(scene)
+        self._broken.setdefault(kind, requirement)
+
+    def knows(self, kind: Kind) -> bool:
+        """Whether the server died of a request of this kind in any scene."""
+        return kind in self._scenes
+
+    def forbids(self, request: Request, *, uncalled: bool) -> str | None:
+        """Return why not to send a request: what the server broke when it died of such a one; None if nothing.
+
+        `uncalled` if it has no callback. A valid one that has one is sent until the server died of it in several
+        scenes: little goes on without it. If it died of a valid one that has none, none without one is sent.
+        """
+        if not self._scenes:
+            return None
+        kind = kind_of(request, uncalled=uncalled)
+        if len(self._scenes.get(kind, ())) >= (_OFTEN if request.legal and not uncalled else 1):
+            return self._broken[kind]
+        if uncalled:
+            for known, requirement in self._broken.items():
+                if known[:3] == (request.event, True, True):
+                    return requirement
+        return None if request.legal else self._often_broken(request.event, uncalled)
+
+
+def kind_of(request: Request, *, uncalled: bool) -> Kind:
+    """Return what kind of request this is: what dies of one most likely dies of another of the kind."""
+    return request.event, request.legal, uncalled, ", ".join(_shape(arg, _DEEPEST) for arg in request.args)
+
+
+def _is_uncalled(what: str) -> bool:
+    return "without a callback" in what
+
+
+def _shape(value: Any, levels: int) -> str:
+    match value:
+        case dict() if levels:
+            inner = (f"{key!r}: {_shape(value[key], levels - 1)}" for key in sorted(value, key=str))
+            return f"{{{', '.join(inner)}}}"
+        case list() | tuple() if levels:
+            return f"[{', '.join(sorted({_shape(each, levels - 1) for each in value}))}]"
+        case int() | float() if not isinstance(value, bool):
+            return "number"
+    return type(value).__name__
 
 
 @dataclass(slots=True)
@@ -20,7 +105,8 @@ class Workarounds:
     are roles that were refused when they asked to join, `cannot_create` those that were refused every token. Of the
     events in `full_only` the smallest valid request was refused, and the fullest one was not; of those in
     `minimal_only` it was the other way round. `fences` are what a round trip may be made by, first what was answered
-    last: events, or `NAMESPACE` for asking to enter one that does not exist.
+    last: events, or `NAMESPACE` for asking to enter one that does not exist. `deadly` is what the server
+    died of.
     """
 
     transport: str = ""
@@ -31,4 +117,5 @@ class Workarounds:
     cannot_create: set[str] = field(default_factory=set)
     full_only: set[str] = field(default_factory=set)
     minimal_only: set[str] = field(default_factory=set)
+    deadly: Deadly = field(default_factory=Deadly)
     fences: list[str] = field(default_factory=lambda: ["get-user-data", "join-session", "validate-action", NAMESPACE])

@@ -1,4 +1,4 @@
-"""The option ``--wait``: a server that is starting is waited for, before it is judged or probed."""
+"""The options ``--wait`` and ``--restart-wait``: a server is waited for, before it is judged and when it died."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ def waiting(command: Any) -> Any:
         default=0.0,
         metavar="SECONDS",
         help="Wait so long for a server that is starting; go on as soon as it is up.",
+    )
+    return option(command)
+
+
+def restarting(command: Any) -> Any:
+    """Add ``--restart-wait``, in seconds, to a command."""
+    option = click.option(
+        "--restart-wait",
+        type=Between(0.1, LONGEST),
+        metavar="SECONDS",
+        help="If the server dies, wait so long for it to be started again, and go on.  "
+        "[default: what the target file says, or the run ends]",
     )
     return option(command)
 

@@ -8,23 +8,30 @@ from dungeonlab_conformance.record.observation import SentRequest
 
 _SHOWN = 6  # requests that a sentence names
 _LONGEST = 160  # characters of a payload in it
+_BARE = 0  # the connection of bare frames, whose answers are no observations
 
 
 def under_way(journal: Journal, ended: float) -> list[SentRequest]:
     """Return what of a scene was sent and not dealt with at a moment, as far as can be seen; the earliest first.
 
-    A request without a callback has been dealt with when its connection heard anything after it.
+    A request without a callback has been dealt with when its connection heard anything after it. Of what was sent in
+    bare frames, that is the last.
     """
-    uncalled = {(seen.connection, seen.at) for seen in journal.observations if seen.act == "tells"}
-    heard = {o.connection: o.at for o in journal.observations if o.at <= ended and o.act in ("hears", "is answered")}
-    found = []
-    for sent in journal.requests:
-        answered = 0 < sent.answered_at <= ended
-        done = heard.get(sent.connection, 0.0) > sent.at if (sent.connection, sent.at) in uncalled else answered
-        if sent.at <= ended and not done:
-            found.append(sent)
-    gone = {seen.connection for seen in journal.observations if seen.act == "disconnects" and seen.at <= ended}
-    return [sent for sent in found if sent.connection not in gone]
+    seen = [each for each in journal.observations if each.at <= ended]
+    asked = [each.request for each in seen if each.act == "is answered" and each.request is not None]
+    answered = {last.number for request in asked if (last := journal.last_sent(request)) is not None}
+    heard = {each.connection: each.at for each in seen if each.act in ("hears", "is answered")}
+    gone = {each.connection for each in seen if each.act == "disconnects"} | {_BARE}
+    uncalled = _uncalled(journal)
+    sent = [each for each in journal.requests if each.at <= ended]
+    bare = [each for each in sent if each.connection == _BARE][-1:]
+    return bare + [
+        each
+        for each in sent
+        if each.connection not in gone
+        and each.number not in answered
+        and not ((each.connection, each.at) in uncalled and heard.get(each.connection, 0.0) > each.at)
+    ]
 
 
 def last_requests(journal: Journal, ended: float) -> list[SentRequest]:
@@ -34,6 +41,11 @@ def last_requests(journal: Journal, ended: float) -> list[SentRequest]:
     busy = {sent.connection for sent in first}
     others = [sent for sent in latest.values() if sent.connection not in busy]
     return first + sorted(others, key=lambda sent: -sent.at)
+
+
+def is_uncalled(journal: Journal, sent: SentRequest) -> bool:
+    """Whether a request was sent without a callback."""
+    return (sent.connection, sent.at) in _uncalled(journal)
 
 
 def last_words(journal: Journal, ended: float) -> str:
@@ -50,3 +62,7 @@ def described(sent: SentRequest, ended: float) -> str:
     """Name a request, and how long it was sent before a moment."""
     payload = body(sent.args, longest=_LONGEST)[0] or "without an argument"
     return f"{sent.actor}'s {name(sent.event)} {payload}, {max(0.0, ended - sent.at) * 1000:.0f} ms before"
+
+
+def _uncalled(journal: Journal) -> set[tuple[int, float]]:
+    return {(seen.connection, seen.at) for seen in journal.observations if seen.act == "tells"}

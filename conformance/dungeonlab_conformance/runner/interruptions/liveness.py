@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
 
 from dungeonlab_conformance.clients.actor import Actor
@@ -17,6 +19,7 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 
+_TOGETHER = 1.0  # seconds within which all connections of a server that ends are closed
 _ASKED = 3  # logged-in users of whom at least one must be recognised
 
 
@@ -24,18 +27,45 @@ class Replaced(TargetFault):
     """Another server answers, or the same one was started anew and has forgotten everybody."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A time in which the server was gone, on the monotonic clock; `silent` if it closed no connection as it went."""
+
+    ended: float
+    silent: bool
+    back: float = math.inf
+
+
 class Liveness:
     """What is known of the server's life. `ended` is when it was gone at the latest, on the monotonic clock, or None.
 
-    A connection that the server closes puts it in doubt, until it is reached again and recognised.
+    A connection that the server closes puts it in doubt, until it is reached again and recognised. `outages` are those
+    after which it came back.
     """
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.ended: float | None = None
         self.silent = False  # whether it ended without closing connections
+        self.outages: list[Outage] = []
         self._closings: list[float] = []  # of connections since the server was last recognised
+        self._guard: Actor | None = None
         self._looking = asyncio.Lock()
+
+    async def post_guard(self, identity: Identity) -> None:
+        """Connect somebody who takes part in nothing: if that connection falls with all others, the server died.
+
+        It may be back, and know everybody, before anybody asks. Raises `Unjudged` if the server does not let it in.
+        """
+        guard = Actor(identity.name, identity, self.target, Journal())
+        await guard.connect()
+        self._guard = guard
+
+    async def dismiss_guard(self) -> None:
+        """Close the guard's connection."""
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            await guard.close()
 
     def follow(self, stage: Stage) -> None:
         """Take note of connections of this stage that the server closes."""
@@ -68,6 +98,7 @@ class Liveness:
                 await self._reach()
                 if self.in_doubt and not any(self._still_connected(stage) for stage in stages):
                     await self._be_recognised(identities)
+                    self._ask_guard()
             except TargetFault:
                 self.end(stages)
                 raise
@@ -86,6 +117,22 @@ class Liveness:
             self.silent = not self._closings
             self.ended = min(self._closings, default=self.heard_last(stages) or time.monotonic())
 
+    def revive(self) -> None:
+        """Record that the server is back; nothing that acted on it before is there any more."""
+        if self.ended is not None:
+            self.outages.append(Outage(self.ended, self.silent, time.monotonic()))
+        self.ended, self.silent, self._closings = None, False, []
+
+    def outage_at(self, at: float) -> Outage | None:
+        """Return the time without a server in which a moment lies; None if it was there then."""
+        now = [] if self.ended is None else [Outage(self.ended, self.silent)]
+        return next((each for each in (*self.outages, *now) if each.ended <= at <= each.back), None)
+
+    def was_there(self, at: float) -> bool:
+        """Whether the server was still there at a moment, so that what was seen then is its own doing."""
+        outage = self.outage_at(at)
+        return outage is None or at == outage.ended
+
     def _note(self, seen: Observation) -> None:
         if seen.act == "is closed":
             self._closings.append(seen.at)
@@ -97,6 +144,12 @@ class Liveness:
             not actor.closed and since.get(actor.connection, self._closings[0]) < self._closings[0]
             for actor in stage.actors
         )
+
+    def _ask_guard(self) -> None:
+        """Raise `Replaced` if the guard's connection was closed together with the others."""
+        seen = self._guard.journal.observations if self._guard is not None else ()
+        if any(each.act == "is closed" and abs(each.at - self._closings[0]) < _TOGETHER for each in seen):
+            raise Replaced(f"the server at {self.target.url} was restarted during the run: all connections were closed")
 
     async def _be_recognised(self, identities: Iterable[Identity]) -> None:
         """Connect as users who are logged in. Raises `TargetFault` if the server lets none of them in any more."""
@@ -116,6 +169,16 @@ class Liveness:
             )
         if why is not None:
             raise TargetFault(f"nobody can connect any more: {why}")
+
+    async def is_forgetful(self, identities: Iterable[Identity]) -> bool:
+        """Whether a server that came back knows none of those who were logged in."""
+        try:
+            await self._be_recognised(identities)
+        except Replaced:
+            return True
+        except TargetFault:
+            return False
+        return False
 
     async def _does_not_know(self, identity: Identity) -> Exception | None:
         """Return why a user cannot talk to the server any more; None if it goes as before."""

@@ -5,13 +5,14 @@ Pure functions over what the scene found and when; whether the server is there a
 
 from __future__ import annotations
 
+from dungeonlab_conformance.clients.sender import SURVIVES
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.runner.interruptions.last_requests import last_words
 from dungeonlab_conformance.stage.stage import Stage
 
 # Requirements that a server breaks by going away, if it was just sent what they are about.
 SURVIVAL = (
-    "payloads/server-survives",
+    SURVIVES,
     "payloads/missing-callback-is-harmless",
     "payloads/unknown-event-is-harmless",
     "connect/malformed-frames-are-harmless",

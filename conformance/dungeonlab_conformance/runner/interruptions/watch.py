@@ -36,6 +36,7 @@ class Watch:
         self.up: dict[int, Stage] = {}
         self._hide = hide
         self._over = asyncio.Event()
+        self.is_hopeless = False  # whether no restart of the server would help
         self._gone = False  # the server, and everybody knows
         self._silent_scenes = 0  # in a row
         self._limits: dict[asyncio.Timeout, Scene] = {}  # of the scenes that are being played
@@ -58,6 +59,14 @@ class Watch:
         """End the run for a reason."""
         self.run.fault = self._hide(why)
         self.end()
+
+    def revive(self) -> None:
+        """Go on: the server is back, and nothing that acted on it before is there any more."""
+        self.life.revive()
+        self.up.clear()
+        self.run.fault = None
+        self._gone, self._silent_scenes = False, 0
+        self._over.clear()
 
     def give_up(self, why: str, *, silent: bool = False) -> None:
         """End the run, and with it what is being played; a scene that asks for such an end may come to its own."""
@@ -115,6 +124,7 @@ class Watch:
         self._silent_scenes += 1
         if self._silent_scenes >= _SILENT_SCENES and not self._gone:
             self.life.end(self.up.values())
+            self.is_hopeless = True
             self.give_up(
                 f"in {self._silent_scenes} scenes in a row nothing came over a connection to {self.target.url}, "
                 f"though it answers handshakes ({unjudged[0]}); does a proxy before it let "

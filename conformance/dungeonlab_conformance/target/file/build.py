@@ -57,6 +57,8 @@ def build(document: Document, file: TargetFile, *, url: str | None, transport: s
             absent=_absent(file.capabilities),
             joining_enrols=file.membership.joining_enrols,
             dialect=_dialect(file.dialect),
+            restart=tuple(server.restart or ()),
+            restart_wait=server.restart_wait,
             adapter=adapter,
             file=str(document.path),
         )

@@ -58,6 +58,17 @@ class Server(Table):
     )
     headers: Texts = Field({}, description="Headers sent with every request, including those that open a connection.")
     tls: Tls = Tls()
+    restart: Annotated[list[Some], Field(min_length=1)] | None = Field(
+        None,
+        description="A command that starts the server again if it died during a run: the program and its arguments, "
+        "without a shell, in the folder of this file. The run then goes on. A command that is itself the server is "
+        "ended with the run.",
+    )
+    restart_wait: Seconds | None = Field(
+        None,
+        description="If the server died, how many seconds to wait until it is back: by `restart`, or by whatever "
+        "supervises it. `--restart-wait` takes its place. Default: 30 with `restart`; without it, the run ends.",
+    )
 
 
 class Actor(Table):
