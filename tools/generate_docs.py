@@ -242,7 +242,8 @@ def _adapter() -> Iterable[str]:
             continue
         arguments = ", ".join(list(inspect.signature(method).parameters)[1:])
         said = " ".join((inspect.getdoc(method) or "").split())
-        yield f"- `async def {name}({arguments})`: {said}"
+        kind = "async def" if inspect.iscoroutinefunction(method) else "def"
+        yield f"- `{kind} {name}({arguments})`: {said}"
 
 
 def readme() -> str:

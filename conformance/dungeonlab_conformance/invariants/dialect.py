@@ -35,13 +35,16 @@ def deviations(dialect: Dialect, observations: Iterable[Observation]) -> Iterato
     catalogue = Catalogue.load()
     if not dialect:
         return
+    encoded: dict[str, Args] = {}  # requests as an adapter put them last
     for seen in observations:
         if not isinstance(seen.event, str) or seen.event not in catalogue:
             continue
         event, (name, args) = catalogue[seen.event], seen.wire or (seen.event, seen.args)
         found: Iterable[Breach] = ()
+        if seen.act == "sends" and dialect.code is not None and not same(args, seen.args):
+            encoded[event.name] = tuple(args)
         if seen.act == "is answered":
-            found = _answered(dialect, event, seen, name, tuple(args))
+            found = (*_answered(dialect, event, seen, name, tuple(args)), *_encoded(dialect, event, seen, encoded))
         elif seen.act == "hears":
             found = (*_heard(event, seen, name, tuple(args)), *_guessed(dialect, event, name))
         for requirement, about, broken in found:
@@ -83,6 +86,15 @@ def _payload(dialect: Dialect, event: Event) -> Iterator[Breach]:
     elif not _is_documented(template[0]):
         expected = f"{event.name} to be accepted as documented"
         yield "payloads/valid-accepted", event.name, Broken(expected, f"it takes {quoted(template[0])}")
+
+
+def _encoded(dialect: Dialect, event: Event, seen: Observation, encoded: Mapping[str, Args]) -> Iterator[Breach]:
+    """Yield that an adapter had to put an accepted request otherwise, where no table says how."""
+    said = event.name in dialect.arguments or event.name in dialect.requests
+    accepted = bool(seen.args) and isinstance(seen.args[0], dict) and seen.args[0].get("success") is True
+    if accepted and event.name in encoded and not said:
+        expected = f"{event.name} to be accepted as documented"
+        yield "payloads/valid-accepted", event.name, Broken(expected, f"it takes {Arguments(encoded[event.name])}")
 
 
 def _is_documented(template: Any) -> bool:

@@ -242,7 +242,7 @@ class Runner:
         except Exception as fault:  # the suite's own fault, whatever it is, must not pass for a finding
             self._note_own_fault(played, fault)
         for actor in stage.actors:
-            if actor.failure is not None:
+            if actor.failure is not None and self.target.adapter_fault is None:
                 self._note_own_fault(played, actor.failure)
 
     def _note_own_fault(self, played: Played, fault: BaseException) -> None:

@@ -10,7 +10,6 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
@@ -18,7 +17,6 @@ from dungeonlab_conformance.stage.http.steps import HttpRunner, StepRefused
 from dungeonlab_conformance.target.adapter import awaitable, complete, defines, foreign_code, text, texts
 from dungeonlab_conformance.target.identity import Account, Identity
 from dungeonlab_conformance.target.target import Target
-from dungeonlab_conformance.text.printable import sentence_of
 from dungeonlab_conformance.text.templates import Undefined, fill
 
 # What an adapter may do in place of the steps of that name.
@@ -42,15 +40,6 @@ class TargetActs:
         self.target = target
         self._steps = HttpRunner(target)
 
-    @cached_property
-    def adapter(self) -> Any:
-        """The target's adapter, made when it is first needed. Raises `TargetFault` if it cannot be made."""
-        try:
-            return self.target.adapter(self.target)
-        except BaseException as error:  # somebody else's code, which may even exit
-            raised = self.target.secrets.redact(sentence_of(error))
-            raise TargetFault(f"the adapter cannot be made: its __init__ raised {raised}") from None
-
     def _adapts(self, act: str) -> bool:
         return defines(self.target.adapter, act)
 
@@ -61,8 +50,10 @@ class TargetActs:
     async def close(self) -> None:
         """Let go of every HTTP session, and of the adapter."""
         await self._steps.close()
-        if "adapter" in vars(self) and self._adapts("close"):
-            await self._adapted("close")
+        if "made_adapter" in vars(self.target):
+            if self._adapts("close"):
+                await self._adapted("close")
+            del self.target.made_adapter  # another run makes another
 
     async def _setting(
         self, name: str, who: Identity, variables: Mapping[str, str], member: Identity | None = None
@@ -75,7 +66,7 @@ class TargetActs:
             raise Unjudged(f"the stage could not be set: {refused}") from None
 
     async def _adapted(self, act: str, *arguments: Any) -> Any:
-        adapter = self.adapter
+        adapter = self.target.made_adapter
         async with foreign_code(act, 10 * self.target.limits.answer, self.target.secrets):
             return await awaitable(act, getattr(adapter, act)(*arguments))
 

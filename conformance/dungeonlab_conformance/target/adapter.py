@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dungeonlab_conformance.record.arguments import body
+from dungeonlab_conformance.record.arguments import body, leaves
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.results.errors import TargetFault, Unjudged
 from dungeonlab_conformance.text.printable import one_line, sentence_of, shortened
@@ -85,6 +85,27 @@ class Adapter:
         """Make a token over HTTP, where no user can make one over the socket; return its id."""
         raise NotImplementedError
 
+    # -- what goes over the wire: plain functions, which must not wait ----------------------------------
+
+    def encode(self, event: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the arguments of a request as your server takes them, from those that the protocol has.
+
+        `event` is the protocol's name. What ``[dialect]`` says comes after this. `args` may be wrong on purpose; what
+        is wrong must stay so.
+        """
+        raise NotImplementedError
+
+    def decode(self, event: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the arguments of an event that your server sent as the protocol would have them.
+
+        ``[dialect]`` has been applied: `event` is the protocol's name, if it knows the event.
+        """
+        raise NotImplementedError
+
+    def decode_answer(self, event: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the arguments of a request's acknowledgement as the protocol would have them, after ``[dialect]``."""
+        raise NotImplementedError
+
     async def close(self) -> None:
         """Release what this instance holds; called once, at the end of the run."""
 
@@ -131,6 +152,22 @@ def _returned(act: str, found: object, wanted: str) -> Unjudged:
 
 def _kind(found: object) -> str:
     return "nothing" if found is None else f"what is of type {type(found).__name__}"
+
+
+def translated(
+    act: str, code: Callable[..., object], event: str, args: tuple[Any, ...], secrets: Secrets
+) -> tuple[Any, ...]:
+    """Return what an adapter's code makes of arguments. Raises `Unjudged` whatever that raises."""
+    try:
+        found = code(event, args)
+    except BaseException as error:  # as above
+        raise _failed(act, f"raised {secrets.redact(sentence_of(error))}") from None
+    if not isinstance(found, tuple | list):
+        raise _returned(act, found, "a tuple of arguments")
+    for leaf in leaves(found):
+        if leaf is not None and not isinstance(leaf, str | int | float | bytes):
+            raise _returned(act, leaf, "what JSON has")
+    return tuple(found)
 
 
 def awaitable(act: str, found: object) -> Awaitable[object]:

@@ -9,15 +9,16 @@ import secrets
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 from dungeonlab_conformance.record.secrets.leaks import HIDDEN
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.transcript import Room
-from dungeonlab_conformance.results.errors import Missing
+from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
 from dungeonlab_conformance.results.run import Run, RunOptions
+from dungeonlab_conformance.target.adapter import defines, translated
 from dungeonlab_conformance.target.address import check, hide_credentials
 from dungeonlab_conformance.target.dialect.translation import PLAIN, Dialect
 from dungeonlab_conformance.target.file.advice import advice
@@ -27,6 +28,7 @@ from dungeonlab_conformance.target.limits import Capacity, Limits
 from dungeonlab_conformance.target.rate_limits import RateLimit
 from dungeonlab_conformance.target.roles import ROLES, Party, parties
 from dungeonlab_conformance.target.workarounds import Workarounds
+from dungeonlab_conformance.text.printable import sentence_of
 
 EMBEDDED = "http://embedded.invalid"  # stands for the reference server, until that runs and has an address
 BUNDLED = "the bundled reference server"  # what every report calls it; its address is gone when one is read
@@ -59,6 +61,7 @@ class Target:
     joining_enrols: bool = False  # whether users become members of a session by joining it, and not otherwise
     dialect: Dialect = PLAIN
     adapter: Any = None
+    adapter_fault: str | None = None  # why what the server sends cannot be read, if it is the adapter's fault
     file: str | None = None
     run: str = field(default_factory=lambda: secrets.token_hex(3))  # the name that everything made carries
     secrets: Secrets = field(default_factory=Secrets)
@@ -72,6 +75,8 @@ class Target:
 
     def __post_init__(self) -> None:
         self.bundled = self.url == EMBEDDED
+        if any(defines(self.adapter, act) for act in ("encode", "decode", "decode_answer")):
+            self.dialect = replace(self.dialect, code=self.by_adapter)
         hide_credentials(check(self.url), self.secrets)
         self.url = self.url.rstrip("/")
         self.path = f"/{self.path.strip('/')}/"
@@ -134,6 +139,26 @@ class Target:
     def offers(self, part: str) -> bool:
         """Whether the server has an optional part: an event of the catalogue, "presence" or "upgrade"."""
         return part not in self.absent
+
+    @cached_property
+    def made_adapter(self) -> Any:
+        """The adapter, made when it is first needed. Raises `TargetFault` if it cannot be made."""
+        try:
+            return self.adapter(self)
+        except BaseException as error:  # somebody else's code, which may even exit
+            raised = self.secrets.redact(sentence_of(error))
+            raise TargetFault(f"the adapter cannot be made: its __init__ raised {raised}") from None
+
+    def by_adapter(self, act: str, event: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return what the adapter's method of that name makes of an event's arguments; the same if it has none."""
+        if not defines(self.adapter, act):
+            return args
+        try:
+            return translated(act, getattr(self.made_adapter, act), event, args, self.secrets)
+        except Unjudged as failed:
+            if act != "encode":
+                self.adapter_fault = str(failed)
+            raise
 
     def needs(self, part: str) -> None:
         """Raise `Missing` unless the server has an optional part."""

@@ -148,6 +148,10 @@ class Watch:
 
         One of the `identities`, which are logged in, must be recognised.
         """
+        if self.target.adapter_fault is not None:  # which closed the connection, since it cannot read what comes
+            self.life.end(self.up.values())
+            self.give_up(self.target.adapter_fault)
+            return
         try:
             await self.life.look(self.up.values(), identities)
         except TargetFault as fault:

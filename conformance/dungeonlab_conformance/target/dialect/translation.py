@@ -6,7 +6,7 @@ breaks (`deviations`). Checks see nothing of this: actors and raw connections tr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -61,6 +61,7 @@ class AnswerByEvent:
 
 
 Answer = AnswerByEvent | Literal["none"]
+OwnCode = Callable[[str, str, Args], Args]  # an adapter's method of that name: from an event's arguments to others
 SAME = Shape()
 
 
@@ -72,6 +73,7 @@ class Dialect:
     `arguments` has, for an event, the template of its arguments. `requests`, `data` and `emissions` say for an event
     how its payload, its acknowledged data and what is sent under its name differ, and `answers` how it is answered.
     Names of broadcasts that nobody stated, and that were found out, are `guessed`.
+    `code` does the rest: ``encode`` before all else, ``decode`` and ``decode_answer`` after it.
     """
 
     events: Mapping[str, str] = field(default_factory=dict)
@@ -85,6 +87,7 @@ class Dialect:
     codes: Mapping[str, str] = field(default_factory=dict)
     emissions: Mapping[str, Shape] = field(default_factory=dict)
     guessed: frozenset[str] = frozenset()
+    code: OwnCode | None = None
 
     def __bool__(self) -> bool:
         return self != PLAIN
@@ -100,6 +103,7 @@ class Dialect:
 
         Raises `Missing` for a payload that the dialect has no way to say.
         """
+        args = self._by_code("encode", event, args)
         if not args and event in self.arguments and not _needs_properties(event):
             raise Missing(f"way to send {event} without an argument: [dialect.arguments] says the empty object so")
         args = self._nested(event, args)
@@ -108,6 +112,9 @@ class Dialect:
         elif event in self.requests and args:
             args = (self.requests[event].from_protocol(args[0]), *args[1:])
         return self.events.get(event, event), args
+
+    def _by_code(self, act: str, event: str, args: Args) -> Args:
+        return self.code(act, event, args) if self.code is not None else args
 
     def _nested(self, event: str, args: Args) -> Args:
         """Say what an action is about as the server knows it."""
@@ -132,13 +139,13 @@ class Dialect:
     def answer(self, event: str, args: Args) -> Args:
         """Return the arguments of an event's acknowledgement as the protocol would have them."""
         if not self or not args or not isinstance(args[0], dict):
-            return args
+            return self._by_code("decode_answer", event, args)
         body = self._refusal(self.ack.to_protocol(args[0]))
         if self.data_at_top_level and body.get("success") is True and set(body) != {"success", "data"}:
             body = {"success": True, "data": {key: value for key, value in body.items() if key != "success"}}
         if event in self.data and "data" in body:
             body = {**body, "data": self.data[event].to_protocol(body["data"])}
-        return (body, *args[1:])
+        return self._by_code("decode_answer", event, (body, *args[1:]))
 
     def _refusal(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return a refusal, or an error, with the protocol's code."""
@@ -154,7 +161,7 @@ class Dialect:
             args = self.emissions[event].one_object(args)
         if event == "error" and args and isinstance(args[0], dict):
             args = (self._asked(self._refusal(args[0])), *args[1:])
-        return event, args
+        return event, self._by_code("decode", event, args)
 
     def _asked(self, error: dict[str, Any]) -> dict[str, Any]:
         """Return an error that names the refused request as the protocol does."""
