@@ -20,7 +20,7 @@ def test_lines_are_shown_around_the_one_that_convicts() -> None:
     shown = excerpt(finding(100, convicting=20, left_out=3), 10)
     assert [each.line.at for each in shown.lines] == list(range(13, 23))
     assert [each.line.at for each in shown.lines if each.convicts] == [20]
-    assert shown.opening == "… 16 earlier lines (3 were not kept, to bound the size of the result)"
+    assert shown.opening == "… 16 earlier lines (3 not kept, to bound the size of the result)"
     assert shown.ending == "… 77 later lines"
 
 

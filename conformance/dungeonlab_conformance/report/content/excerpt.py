@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dungeonlab_conformance.record.line import TranscriptLine
+from dungeonlab_conformance.report.content.headline import counted
 from dungeonlab_conformance.results.verdict import Finding
 
 _AFTERWARDS = 5  # one line in so many of what is shown comes after the one that convicts
@@ -30,14 +31,14 @@ class Excerpt:
     @property
     def opening(self) -> str:
         """What stands above the lines; empty where nothing is left out there."""
-        lost = f"{self.lost} were not kept, to bound the size of the result" if self.lost else ""
+        lost = f" ({self.lost} not kept, to bound the size of the result)" if self.lost else ""
         hidden = self.before + self.lost
-        return f"… {hidden} earlier lines" + (f" ({lost})" if lost else "") if hidden else ""
+        return f"… {counted(hidden, 'earlier line')}{lost}" if hidden else ""
 
     @property
     def ending(self) -> str:
         """What stands below the lines; empty where nothing is left out there."""
-        return f"… {self.after} later lines" if self.after else ""
+        return f"… {counted(self.after, 'later line')}" if self.after else ""
 
 
 def excerpt(finding: Finding, most: int | None = None) -> Excerpt:
