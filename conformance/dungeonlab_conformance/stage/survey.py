@@ -88,10 +88,14 @@ class Survey:
     async def _answer(self, actor: Actor, request: Request) -> Acknowledgement | None:
         """Return the answer to a request; None, and the event is noted as silent, if there is none that can be read."""
         try:
-            return await actor.try_get_answer(request)
+            if self.stage.target.dialect.answer_to(request.event) != "none":
+                return await actor.try_get_answer(request)
+            await actor.send_unawaited(request)
+            await actor.fence()
         except (Unanswered, Unreadable):
-            self.found.silent.add(request.event)
-            return None
+            pass
+        self.found.silent.add(request.event)
+        return None
 
     async def _create(self, event: Event) -> None:
         """Find out who may create tokens, and of which drafts."""
