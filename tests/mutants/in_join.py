@@ -61,7 +61,7 @@ class AdmitsTheGameMasterOnly(AtTheDoor):
             raise Refusal("PERMISSION_DENIED", "only the game master may come in")
 
 
-@faulty("join/game-master-admitted", hides=True)
+@faulty("join/game-master-admitted")
 class LooksForParticipantsOnly(Pipeline):
     """Whether somebody is a member is asked of `participantIds` alone, and the game master is not among them."""
 
@@ -72,7 +72,7 @@ class LooksForParticipantsOnly(Pipeline):
         return session
 
 
-@faulty("join/outsider-refused", hides=True)
+@faulty("join/outsider-refused")
 class EnrolsWhoeverComes(AtTheDoor):
     """Membership is not checked: every user who joins becomes a participant."""
 

@@ -20,7 +20,7 @@ STRANGERS = (
 )
 
 
-@faulty(*STRANGERS)
+@faulty(*STRANGERS, hides=True)
 class TellsEverybody(Pipeline):
     """A broadcast goes to every connection of the server."""
 

@@ -261,7 +261,7 @@ class KnowsMoreSizes(Lenient):
         return event.name == "token:create" and isinstance(size, str) and size not in SIZES
 
 
-@faulty("payloads/bound-broken", hides=True)
+@faulty("payloads/bound-broken")
 class AcceptsNoUpdateAtAll(Lenient):
     """An update that names no property is accepted, and changes nothing but the version."""
 

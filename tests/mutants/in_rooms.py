@@ -12,7 +12,7 @@ from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
 
 
-@faulty("rooms/sender-hears-nothing", hides=True)
+@faulty("rooms/sender-hears-nothing")
 class EchoesToTheSender(Pipeline):
     """A user who sends something hears it back."""
 
@@ -78,7 +78,7 @@ class SparesTheSendersUser(Pipeline):
         await self.sockets.emit(emission.event, emission.payload, room=self.room(emission.session), skip_sid=own)
 
 
-@faulty("rooms/game-master-hears")
+@faulty("rooms/game-master-hears", hides=True)
 class TellsParticipantsOnly(Pipeline):
     """A broadcast goes to those connections in the room whose users are in `participantIds`."""
 

@@ -24,7 +24,7 @@ class StaysInTheFirstRoom(Pipeline):
         return answer
 
 
-@faulty("join/second-join-leaves-the-first-room", hides=True)
+@faulty("join/second-join-leaves-the-first-room")
 class SwitchesWithoutLeaving(Pipeline):
     """Joining another session keeps the old room, and gives it no notice."""
 
