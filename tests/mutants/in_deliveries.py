@@ -48,7 +48,7 @@ class HidesTokensFromPlayers(_Chooses):
         session = await self.store.session(emission.session)
         assert session is not None
         hidden = emission.payload.get("token", {}).get("isVisible") is False
-        return [c for c in there if self.users[c] == session.game_master] if hidden else there
+        return [c for c in there if self.users.get(c) == session.game_master] if hidden else there
 
 
 @faulty("rooms/every-other-member-hears-once", hides=True)

@@ -155,10 +155,10 @@ async def every_encounter_is_heard(stage: Stage, event: Event) -> None:
 async def _rule_out_other_causes(stage: Stage, alice: Actor, bob: Actor, event: Event, late: GameSession) -> None:
     """Raise `Unjudged` if bob's not hearing an event has another cause than the encounter it happened in."""
     catalogue = Catalogue.load()
-    if await _try_hear(bob, alice, await stage.request(event, game=late)):
-        raise Unjudged(f"bob hears the next {event.name} in the same encounter")
-    if await _try_hear(bob, alice, await stage.request(event)):
-        return  # so it is the encounter
+    if await _try_hear(bob, alice, await stage.request(event)):  # so it is the encounter, or only its first event
+        if await _try_hear(bob, alice, await stage.request(event, game=late)):
+            raise Unjudged(f"bob hears the next {event.name} in the same encounter")
+        return
     if not await _try_hear(bob, alice, await stage.request(catalogue["chat-message"])):
         raise Unjudged("bob hears nothing in this session at all")
     others = [other for other in catalogue.events_for(catalogue.requirements["rooms/no-encounter-rooms"]) if other]
