@@ -315,7 +315,7 @@ async def a_member_joins_again_after_reconnecting(stage: Stage) -> None:
     members = (await last.join(stage.session)).data.get("participantIds")
     if not answer.accepted:
         if isinstance(members, list) and carol.user not in members:
-            raise Unjudged("carol is no member any more: join/disconnect-keeps-membership is about that")
+            raise Unjudged("carol is no member any more", waits_for=VerdictKey("join/disconnect-keeps-membership"))
         raise Broken("carol to be admitted again", answer)
     for request in await everything(stage, alice, bob):
         await last.hear(request)
