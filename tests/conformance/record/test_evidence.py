@@ -12,7 +12,7 @@ def message(mark: str = "mark-a-1.") -> Request:
 
 
 def test_a_broadcast_shows_that_a_request_was_accepted() -> None:
-    """Whoever hears it, the sender too; and it says what the answer would have said."""
+    """Of anybody who hears it, the sender too; and it says what the answer would have said."""
     journal = Journal()
     sent = journal.sent(message(), "alice", "u1", 1)
     assert evidence(journal, sent) is None
