@@ -79,7 +79,7 @@ def test_a_request_that_had_to_be_put_otherwise_is_a_difference() -> None:
 
 @pytest.mark.parametrize("method", ["encode", "decode", "decode_answer"])
 def test_a_run_with_code_that_fails(tmp_path: Path, reference_url: str, method: str) -> None:
-    """Exit code 3, with the method named, and nothing is held against the server."""
+    """Exit code 3, with the method named, and no verdict against the server."""
     code = f"    def {method}(self, event, args):\n        return 1 / 0\n"
     (tmp_path / "theirs.py").write_text(
         f"from dungeonlab_conformance.adapter import Adapter\nclass Theirs(Adapter):\n{code}", "utf-8"
