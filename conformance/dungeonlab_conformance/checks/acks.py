@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
 from dungeonlab_conformance.invariants.shapes import answer_faults
 from dungeonlab_conformance.payloads.refused import for_something_unknown, malformed, unknown_id
@@ -18,6 +19,7 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import resolve
@@ -41,7 +43,7 @@ async def an_accepted_request_is_answered_in_shape(stage: Stage, event: Event) -
     if not answer.readable:
         raise Broken("one success envelope", answer)
     if not answer.accepted:
-        raise Unjudged(f"alice's {event.name} was refused: {answer.args}")
+        raise Unjudged(f"alice's {event.name} was refused: {answer.args}", waits_for=not_accepted(answer))
     _must_be_in_shape("acks/success-shape", answer)
 
 
@@ -174,7 +176,8 @@ async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
         if answer.accepted:
             accepted.append(codes)
         elif answer.code not in CODES:
-            raise Unjudged(f"a refusal without one of the documented codes: {answer.args}")
+            shape = VerdictKey("acks/failure-shape", event.name)
+            raise Unjudged(f"a refusal without one of the documented codes: {answer.args}", waits_for=shape)
         elif answer.code not in codes:
             raise Broken(" or ".join(sorted(codes)), f"{answer.code!r}", "$.code")
     if accepted:
@@ -261,7 +264,8 @@ async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> 
     await tab.join(stage.session)
     await alice.send_without_callback(malformed(event))
     if await alice.try_observe(_is_error) is None:
-        raise Unjudged("no error event was sent at all")
+        silence = VerdictKey("acks/failure-without-callback-emits-error", event.name)
+        raise Unjudged("no error event was sent at all", waits_for=silence)
     await alice.try_send(malformed(event))
     for other in (bob, tab):
         await other.fence()

@@ -14,9 +14,10 @@ from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.identity import Identity
-from dungeonlab_spec import Event
+from dungeonlab_spec import Catalogue, Event
 
 
 async def _must_not_connect(actor: Actor, what: str, **options: Any) -> Refused:
@@ -152,18 +153,25 @@ async def _must_name_the_code_over_http(stage: Stage, text: str) -> None:
 
 @check("auth/identity-comes-from-the-cookie")
 async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
-    """Mallory is refused even if she claims to be alice; bob claims it too, and his broadcast names bob."""
+    """Bob claims to be alice, and his broadcast names bob; mallory claims it too, and is refused all the same."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    await _must_speak_for_himself(bob, carol, (await stage.request(event)).with_properties(_claims(alice)), alice)
     request = await stage.request(event, fresh=True)
     mallory = await stage.connected("mallory")
-    if (await mallory.try_send(request)).accepted or (await mallory.try_join(stage.session)).accepted:
-        raise Unjudged("mallory is let through without claiming anything")
+    for requirement, answer in (
+        (VerdictKey("authorization/outsider-refused", event.name), await mallory.try_send(request)),
+        (VerdictKey("join/outsider-refused"), await mallory.try_join(stage.session)),
+    ):
+        if answer.accepted:
+            raise Unjudged("mallory is let through without claiming anything", waits_for=requirement)
     request = await stage.request(event, fresh=True)
     await mallory.must_be_refused(request.with_properties(_claims(alice)))
     await _must_remain_mallory(stage, alice, mallory, await stage.request(event, fresh=True))
-    request = (await stage.request(event)).with_properties(_claims(alice))
+
+
+async def _must_speak_for_himself(bob: Actor, carol: Actor, request: Request, alice: Actor) -> None:
     await bob.send(request)
-    if event.is_broadcast:
+    if Catalogue.load()[request.event].is_broadcast:
         heard = (await carol.hear(request)).args[0]
         sender = heard.get("userId") if isinstance(heard, dict) else None
         if sender == alice.user:

@@ -6,6 +6,7 @@ from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.obstacles import not_refused
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
@@ -141,7 +142,7 @@ async def _intruders_must_change_nothing(stage: Stage, event: Event, *names: str
                 await intruder.repeat_without_callback(replace(request))
             await _must_be_untouched(alice, look, one, two, f"{intruder.name}'s {event.name}")
         elif name != "carol":  # to refuse a member is a SHOULD
-            raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
+            raise Unjudged(f"{intruder.name}'s {event.name} was not refused", waits_for=not_refused(name, event))
 
 
 async def _must_be_untouched(alice: Actor, look: Request, one: dict[str, Any], two: dict[str, Any], deed: str) -> None:

@@ -3,6 +3,7 @@
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.payloads.refused import malformed
 from dungeonlab_conformance.results.errors import Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue, Event
@@ -38,7 +39,8 @@ async def an_error_event_is_valid(stage: Stage) -> None:
     alice = await stage.joined("alice")
     await alice.send_without_callback(malformed(Catalogue.load()["chat-message"]))
     if await alice.try_observe(lambda o: o.act == "hears" and o.event == "error") is None:
-        raise Unjudged("no error event was sent")
+        silence = VerdictKey("acks/failure-without-callback-emits-error", "chat-message")
+        raise Unjudged("no error event was sent", waits_for=silence)
 
 
 @check("broadcasts/catalogue-events-only", "names/kebab-case", "presence/right-audience")

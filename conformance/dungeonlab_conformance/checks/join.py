@@ -88,7 +88,7 @@ async def a_refused_join_subscribes_nothing(stage: Stage) -> None:
     alice, bob = await stage.joined("alice", "bob")
     mallory, dave = await stage.connected("mallory"), await stage.onlooker("dave")
     if (await mallory.try_join(stage.session)).accepted:
-        raise Unjudged("mallory was not refused")
+        raise Unjudged("mallory was not refused", waits_for=VerdictKey("join/outsider-refused"))
     for request in await everything(stage, alice, bob):
         await mallory.must_not_hear(request, unlike=dave)
 
@@ -98,7 +98,7 @@ async def a_refused_join_enrols_nobody(stage: Stage) -> None:
     """Mallory is refused; afterwards she is not listed as a participant, and is refused again."""
     mallory = await stage.connected("mallory")
     if (await mallory.try_join(stage.session)).accepted:
-        raise Unjudged("mallory was not refused")
+        raise Unjudged("mallory was not refused", waits_for=VerdictKey("join/outsider-refused"))
     alice = await stage.connected("alice")
     members = (await alice.join(stage.session)).data.get("participantIds")
     if isinstance(members, list) and mallory.user in members:
@@ -153,7 +153,7 @@ async def a_failed_switch_changes_nothing(stage: Stage) -> None:
     await tab.hear(before)
     connection = bob.connection
     if (await bob.try_join((await stage.other_game()).session)).accepted:
-        raise Unjudged("bob was not refused")
+        raise Unjudged("bob was not refused", waits_for=VerdictKey("join/outsider-refused"))
     for request in await everything(stage, alice, carol):
         if bob.closed or bob.connection != connection:
             return  # it may disconnect a user whom it refused; then there is nothing left to keep

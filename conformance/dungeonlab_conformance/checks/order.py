@@ -3,6 +3,7 @@
 import asyncio
 
 from dungeonlab_conformance.checks.registry import check
+from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
@@ -43,7 +44,7 @@ async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
     answers = await asyncio.gather(*(alice.try_send(request) for request in (*burst, last)))
     versions = [version for answer in answers[:-1] if (version := acknowledged_version(answer)) is not None]
     if not answers[-1].accepted:
-        raise Unjudged(f"the deletion was refused: {answers[-1].args}")
+        raise Unjudged(f"the deletion was refused: {answers[-1].shown}", waits_for=not_accepted(answers[-1]))
     late = sum(answer.code == "TOKEN_NOT_FOUND" for answer in answers)
     if late:
         raise Broken(f"{BURST} changes before the deletion that was sent after them", f"{late} came too late")

@@ -9,6 +9,7 @@ from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
 from dungeonlab_conformance.invariants.content import unlike
 from dungeonlab_conformance.invariants.token_state import changed, whole
@@ -278,7 +279,7 @@ async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
         request = Request(event.name, (payload,), None, stage.session, requirement=requirement)
         answer = await alice.try_send(request)
         if name == "minimal" and answer.code in ("PERMISSION_DENIED", "NOT_JOINED"):
-            raise Unjudged(f"alice may not: {answer.args}")  # which is not about her payload
+            raise Unjudged(f"alice may not: {answer.args}", waits_for=not_accepted(answer))  # no matter of her payload
         if not answer.accepted:
             raise Broken(f"the {name} {event.name} to be accepted", answer)
         if event.name == "leave-session":

@@ -6,6 +6,7 @@ from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.obstacles import not_refused
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
@@ -199,7 +200,7 @@ async def _intruders_must_not_be_heard(stage: Stage, event: Event, *names: str, 
             if twice:
                 refused.append(await intruder.repeat_without_callback(await stage.request(event, fresh=True)))
         elif name != "carol":  # to refuse a member is a SHOULD
-            raise Unjudged(f"{intruder.name}'s {event.name} was not refused")
+            raise Unjudged(f"{intruder.name}'s {event.name} was not refused", waits_for=not_refused(name, event))
     witness = await stage.request(event)
     await alice.send(witness)
     await bob.hear(witness)

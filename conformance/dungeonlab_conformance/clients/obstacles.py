@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.results.verdict import VerdictKey
-from dungeonlab_spec import Catalogue
+from dungeonlab_spec import Catalogue, Event
 
 
 def no_answer(event: str) -> VerdictKey | None:
@@ -21,6 +21,12 @@ def not_accepted(answer: Acknowledgement, *, by_game_master: bool = False) -> Ve
         return _first(event, "payloads/valid-accepted")
     allowed = "authorization/game-master-allowed" if by_game_master else "authorization/any-member-allowed"
     return _first(event, allowed, "payloads/valid-accepted")
+
+
+def not_refused(role: str, event: Event) -> VerdictKey:
+    """Return what a server breaks that accepts a request of somebody who plays a role and may not."""
+    other = role in ("dave", "carol")
+    return VerdictKey(f"authorization/{'member-of-another-session' if other else 'outsider'}-refused", event.name)
 
 
 def not_heard(event: str) -> VerdictKey | None:
