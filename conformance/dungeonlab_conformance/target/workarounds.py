@@ -56,6 +56,10 @@ class Deadly:
         """Whether the server died of a request of this kind in any scene."""
         return kind in self._scenes
 
+    def knows_like(self, kind: Kind) -> bool:
+        """Whether the server died of a request of this kind, or of any valid one of the event if this is valid."""
+        return kind in self._scenes or (kind[1] and any(known[:3] == kind[:3] for known in self._scenes))
+
     def forbids(self, request: Request, *, uncalled: bool) -> str | None:
         """Return why not to send a request: what the server broke when it died of such a one; None if nothing.
 
@@ -68,6 +72,9 @@ class Deadly:
         if len(self._scenes.get(kind, ())) >= (_OFTEN if request.legal and not uncalled else 1):
             return self._broken[kind]
         if uncalled:
+            called = kind_of(request, uncalled=False)
+            if called in self._broken:
+                return self._broken[called]
             for known, requirement in self._broken.items():
                 if known[:3] == (request.event, True, True):
                     return requirement

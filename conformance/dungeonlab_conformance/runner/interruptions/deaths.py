@@ -153,9 +153,9 @@ class Deaths:
         kinds.update(_kind(played, sent) for sent in _under_suspicion(played, outage))
 
     def _blame_request(self, played: Played, outage: Outage, sent: SentRequest) -> None:
-        """Convict the server of dying of a request, which it did twice; once for each kind of request."""
+        """Convict the server of dying of a request, which it did twice; once for all that are valid."""
         kind, deadly = _kind(played, sent), self.target.workarounds.deadly
-        if not deadly.knows(kind):
+        if not deadly.knows_like(kind):
             what = f"{described(sent, outage.ended)}, twice"
             self._convict(SURVIVES, sent.event, _broken(what, played.stage.journal, outage), played)
         deadly.died_in(played.scene.name, kind, SURVIVES)
