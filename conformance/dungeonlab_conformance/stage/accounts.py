@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -60,11 +61,14 @@ class RoleAssignment:
     Its methods raise `Missing` where the target has no account left that could play a role.
     """
 
-    def __init__(self, pool: AccountPool, target: Target, games: GameSessions) -> None:
+    def __init__(
+        self, pool: AccountPool, target: Target, games: GameSessions, stand_ins: Mapping[str, str] | None = None
+    ) -> None:
+        """`stand_ins` are accounts that play another role than their own, by that role."""
         self.pool = pool
         self.target = target
         self._games = games
-        self._accounts: dict[str, str] = {}  # by role
+        self._accounts = dict(stand_ins or {})  # by role
 
     def account(self, role: str) -> str:
         """Return the account that plays a role."""
