@@ -296,7 +296,7 @@ class Sender(Connection):
     def _note(
         self, request: Request, act: Literal["sends", "tells"], outcome: RequestOutcome = "unknown"
     ) -> SentRequest:
-        must_not_be_deadly(self.target, request, uncalled=act == "tells")
+        avoid_what_is_deadly(self.target, request, uncalled=act == "tells")
         wire = self.target.on_the_wire(request.event, request.args)
         at = self.journal.write(self.name, self.connection, act, request.event, request.args, wire=wire).at
         return self.journal.sent(request, self.name, self.user, self.connection, at=at, outcome=outcome)
@@ -325,7 +325,7 @@ def _join(session: str) -> Request:
     return Request("join-session", ({"sessionId": session},), None, session)
 
 
-def must_not_be_deadly(target: Target, request: Request, *, uncalled: bool) -> None:
+def avoid_what_is_deadly(target: Target, request: Request, *, uncalled: bool) -> None:
     """Raise `Unjudged` if the server died of such requests before in this run: they are not sent any more.
 
     `uncalled` if it is sent without a callback.

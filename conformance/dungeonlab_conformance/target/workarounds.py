@@ -124,5 +124,5 @@ class Workarounds:
     cannot_create: set[str] = field(default_factory=set)
     full_only: set[str] = field(default_factory=set)
     minimal_only: set[str] = field(default_factory=set)
-    deadly: Deadly = field(default_factory=Deadly)
+    deadly: Deadly = field(default_factory=Deadly, compare=False)
     fences: list[str] = field(default_factory=lambda: ["get-user-data", "join-session", "validate-action", NAMESPACE])

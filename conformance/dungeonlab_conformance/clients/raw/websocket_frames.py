@@ -16,7 +16,7 @@ from dungeonlab_conformance.clients.engine_io import Closed, foreign, next_messa
 from dungeonlab_conformance.clients.engine_io_packets import MESSAGE, PING, PONG
 from dungeonlab_conformance.clients.http.client import session_for
 from dungeonlab_conformance.clients.obstacles import no_answer
-from dungeonlab_conformance.clients.sender import must_not_be_deadly
+from dungeonlab_conformance.clients.sender import avoid_what_is_deadly
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Missing, Unjudged
@@ -98,7 +98,7 @@ class RawConnection:
         """Send a request that asks for an acknowledgement; return the prefix of its answer's frame."""
         if isinstance(self.target.dialect.answer_to(request.event), AnswerByEvent):
             raise Missing(f"acknowledgement of {request.event}: [dialect.answers] names the events that answer it")
-        must_not_be_deadly(self.target, request, uncalled=False)
+        avoid_what_is_deadly(self.target, request, uncalled=False)
         event, args = self.target.on_the_wire(request.event, request.args)
         number = next(self._ids)
         self.journal.sent(request, self.name, self.identity.user if self.identity else None)
