@@ -31,6 +31,7 @@ class Survey:
         self.stage = stage
         self.found = stage.target.workarounds
         self._members: dict[str, Actor] = {}
+        self._acknowledged: set[str] = set()  # events of which an accepted request was
 
     async def carry_out(self) -> None:
         """Have members join, send one of everything, and something of each that is refused. Raises nothing."""
@@ -50,8 +51,8 @@ class Survey:
         if any(event.name == "token:create" for event in events):
             await self._create(Catalogue.load()["token:create"])
         await asyncio.gather(*map(self._try, everyday))
-        await asyncio.gather(*map(self._ask_for_something_unknown, events))
         await self._leave()
+        await asyncio.gather(*map(self._ask_for_something_unknown, events))
 
     async def _find_transport(self) -> None:
         """Connect by the usual transport, or else by another one."""
@@ -89,7 +90,10 @@ class Survey:
         """Return the answer to a request; None, and the event is noted as silent, if there is none that can be read."""
         try:
             if self.stage.target.dialect.answer_to(request.event) != "none":
-                return await actor.try_get_answer(request)
+                answer = await actor.try_get_answer(request)
+                if answer.accepted:
+                    self._acknowledged.add(request.event)
+                return answer
             await actor.send_unawaited(request)
             await actor.fence()
         except (Unanswered, Unreadable):
@@ -161,7 +165,7 @@ class Survey:
             return
         try:
             request = for_something_unknown(event, await self._draft(event, full=False))
-            if await self._answer(actor, request) is None:
+            if await self._answer(actor, request) is None and event.name in self._acknowledged:
                 self.found.refused_silently.add(event.name)
         except Gone:
             raise
