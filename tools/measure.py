@@ -25,7 +25,7 @@ from dungeonlab_conformance.checks.registry import all_checks
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_spec import Catalogue
 
-ECHO = "EchoesToTheSender"
+ECHO, SILENT = "EchoesToTheSender", "CreatesInSilence"
 _FAR = 60  # seconds that a run over a far link may take
 _AT_ONCE = 8  # runs side by side: the more, the worse each of them is
 Line = tuple[str, str, bool]  # what, how many of how many, and whether that is all of them
@@ -92,15 +92,19 @@ def samples() -> Iterator[tuple[str, str]]:
     with mutants.served(ECHO) as url:
         only = "--only rooms/sender-hears-nothing --event chat-message"
         yield "broken", _output_of(f"dungeonlab-conformance run {url} {only}")
+    with mutants.served(SILENT) as url:
+        yield "silent", _output_of(f"dungeonlab-conformance run {url} --timeout 0.3", last=2)
 
 
-def _output_of(command: str) -> str:
+def _output_of(command: str, last: int = 0) -> str:
+    """Return a command and its output; no more of that than the `last` lines, unless that is 0."""
     environment = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS")}
     done = subprocess.run(
         command.split(), capture_output=True, text=True, check=False, env={**environment, "COLUMNS": "100"}
     )
     lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
-    return "\n".join([f"$ {command}", *lines, ""])
+    end = f" | tail -n {last}" if last else ""
+    return "\n".join([f"$ {command}{end}", *lines[-last:], ""])
 
 
 PARTS: Mapping[str, Callable[[int], Iterator[Line]]] = {

@@ -141,20 +141,25 @@ class Survey:
         others = [other for other in self._members.values() if other is not actor]
         if (answer is None or answer.accepted) and Catalogue.load()[request.event].is_broadcast and others:
             await asyncio.gather(*(other.fence() for other in others))
-            if sent is not None and (name := self._other_name(sent)) is not None:
-                target = self.stage.target
-                target.dialect = target.dialect.with_guess(request.event, name)
-            elif sent is None or evidence(self.stage.journal, sent) is None:
+            if sent is None or evidence(self.stage.journal, sent) is None:
                 late = others[0].try_observe(lambda _: any(other.deliveries_of(request) for other in others))
                 if await late is None:
-                    self.found.unheard.add(request.event)
+                    self._note_unheard(request, self._other_name(sent) if sent else None)
         return answer is None or answer.accepted
 
+    def _note_unheard(self, request: Request, name: str | None) -> None:
+        """Note that nobody heard a request's broadcast under its own name, but under another, if that is given."""
+        if name is None:
+            self.found.unheard.add(request.event)
+        else:
+            target = self.stage.target
+            target.dialect = target.dialect.with_guess(request.event, name)
+
     def _other_name(self, sent: SentRequest) -> str | None:
-        """Return the name under which a request was broadcast, if that is none of the protocol's."""
+        """Return the name under which a request was broadcast, if that is neither the protocol's nor begins with x-."""
         catalogue = Catalogue.load()
         for seen in self.stage.journal.heard():
-            is_unknown = isinstance(seen.event, str) and seen.event not in catalogue
+            is_unknown = isinstance(seen.event, str) and seen.event not in catalogue and not seen.event.startswith("x-")
             if is_unknown and seen.at >= sent.at and sent.mark is not None and contains(seen.args, sent.mark):
                 return seen.event
         return None
