@@ -25,13 +25,13 @@ def valid_request(event: Event, ids: Mapping[str, str], *, full: bool = False) -
     """Return the smallest valid request of an event, or a `full` one, with a mark of its own.
 
     `ids` holds the session's id, and each that the event needs, by name. A full one has each optional property that the
-    largest example has, but hides no token.
+    largest example has, but hides no token, and holds no data that a later request may be mixed up with.
     """
     payload = with_ids(event, copy.deepcopy(examples(event.name, "valid")["minimal"]), ids)
     if full:
         payload = _filled(event.name, payload)
         for key in {"token", "updates"} & payload.keys():
-            payload[key]["isVisible"] = True
+            payload[key] |= {"isVisible": True, "data": {}}
     mark: str | int | None = None
     if event.mark == "/tokenId":
         mark = ids["tokenId"]

@@ -160,7 +160,8 @@ class Survey:
         catalogue = Catalogue.load()
         for seen in self.stage.journal.heard():
             is_unknown = isinstance(seen.event, str) and seen.event not in catalogue and not seen.event.startswith("x-")
-            if is_unknown and seen.at >= sent.at and sent.mark is not None and contains(seen.args, sent.mark):
+            is_elsewhere = seen.connection != sent.connection and seen.at >= sent.at
+            if is_unknown and is_elsewhere and sent.mark is not None and contains(seen.args, sent.mark):
                 return seen.event
         return None
 

@@ -84,13 +84,14 @@ class History:
     def comes_first(self, request: SentRequest) -> bool:
         """Whether a user who asks to join has not done so before, was refused nowhere, and has lost no connection."""
         own = self._connections.get(request.user, [])
-        before = (stay for each in own for stay in self._stays.get(each, []) if stay.joined_at < request.at)
+        before = [stay for each in own for stay in self._stays.get(each, []) if stay.joined_at < request.at]
         refused = sum(1 for connection, _ in self.rooms.refused_joins if connection in own)
         return (
             request.user is not None
             and request.user not in self._bare
             and refused == 1  # this one
             and not any(each in self._closed or each in self._removed for each in own)
+            and not any(stay.connection == request.connection for stay in before)
             and all(stay.session == request.session and ended(stay) > request.answered_at for stay in before)
         )
 
