@@ -272,9 +272,13 @@ class NeverAnswersChanges(Pipeline):
             await super().acknowledge(connection, name, envelope, where)
 
 
-@faulty("acks/every-token-operation-answers", "broadcasts/catalogue-events-only")
+@faulty(
+    "acks/every-token-operation-answers",
+    "acks/success-without-callback-is-silent",
+    "broadcasts/catalogue-events-only",
+)
 class AnswersByAnEvent(Pipeline):
-    """A deletion is answered by an event of its own in place of the callback."""
+    """A deletion is answered by an event of its own in place of the callback, and where there is none, too."""
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if name == "token:delete" and envelope["success"]:
