@@ -101,6 +101,8 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "RefusesEverything": "no check passes for want of anything having happened",
     "RemembersWhoLeft": "coming back to a room is looked at, not only coming",
     "BroadcastsThenRefuses": "what was refused is listened for where an answer was asked for, not only where none was",
+    "GoesOnAfterTheError": "what is refused without a callback is listened for by a scene of its own",
+    "MovesInSilence": "what is malformed is to be answered, by a scene of its own",
     "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
 }
 

