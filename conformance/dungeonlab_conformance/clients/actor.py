@@ -52,7 +52,7 @@ class Actor(Sender):
         stay = self.stay
         if stay is None:
             raise Unjudged(f"{self.name} has not joined")
-        answer = await self.try_send(Request("leave-session", ({"sessionId": stay.session},), None, stay.session))
+        answer = await self.try_send(Request.naming("leave-session", stay.session))
         if not answer.accepted:
             why = f"{self.name} could not leave: leave-session was refused ({answer.shown})"
             raise Unjudged(why, waits_for=not_accepted(answer))

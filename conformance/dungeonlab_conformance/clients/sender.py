@@ -178,11 +178,11 @@ class Sender(Connection):
 
     async def try_join(self, session: str) -> Acknowledgement:
         """Ask to join a session and return the answer."""
-        return await self.try_send(_join(session))
+        return await self.try_send(Request.naming("join-session", session))
 
     async def join(self, session: str) -> Acknowledgement:
         """Join a session, as a preparation: a refusal leaves the scene unjudged."""
-        request = _join(session)
+        request = Request.naming("join-session", session)
         self.journal.expect(request)
         answer = await self.try_send(request)
         if not answer.accepted:
@@ -319,10 +319,6 @@ class Sender(Connection):
                 return False
             await other.close()
             return True
-
-
-def _join(session: str) -> Request:
-    return Request("join-session", ({"sessionId": session},), None, session)
 
 
 def avoid_what_is_deadly(target: Target, request: Request, *, uncalled: bool) -> None:

@@ -62,6 +62,11 @@ class Request:
     requirement: str | None = None
     action: Request | None = None
 
+    @classmethod
+    def naming(cls, event: str, session: str) -> Request:
+        """Return a request that holds a session's id and nothing else, such as one to join it."""
+        return Request(event, ({"sessionId": session},), None, session)
+
     def with_properties(self, properties: Mapping[str, object], **fields: Any) -> Self:
         """Return a request with other properties in its payload, which must be an object, and with other fields."""
         return replace(self, args=({**self.args[0], **properties}, *self.args[1:]), **fields)

@@ -85,9 +85,12 @@ class Inquiry:
         if len(seated) < 2:
             raise Unjudged("nobody is left to look what becomes of a request")
         speaker, listener = seated
+        if "join-session" in stage.target.workarounds.silent - stage.target.workarounds.refused_silently:
+            await self._sit_down_unanswered(speaker, listener, session)
+            return speaker, listener
         try:
             for actor in seated:
-                await actor.try_get_answer(Request("join-session", ({"sessionId": session},), None, session))
+                await actor.try_get_answer(Request.naming("join-session", session))
         except Unanswered:
             await self._sit_down_unanswered(speaker, listener, session)
         return speaker, listener
@@ -97,7 +100,7 @@ class Inquiry:
         rooms = self._stage.journal.rooms
         stays = [rooms.join_asked(actor.connection, session) for actor in (speaker, listener)]
         for actor in (speaker, listener):
-            await actor.send_unawaited(Request("join-session", ({"sessionId": session},), None, session))
+            await actor.send_unawaited(Request.naming("join-session", session))
             await actor.fence()
         if not await self._is_heard(speaker, listener, session):
             raise Unjudged("two members who asked to join do not hear each other")

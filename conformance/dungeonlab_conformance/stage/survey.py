@@ -72,19 +72,16 @@ class Survey:
             actor: Actor = await self.stage.connected(role)
         except Missing:
             return None
-        answer = await self._answer(actor, self._naming("join-session"))
+        answer = await self._answer(actor, Request.naming("join-session", self.stage.session))
         if answer is not None and not answer.accepted:
             self.found.shut_out.add(role)
             return None
         return actor
 
-    def _naming(self, event: str) -> Request:
-        return Request(event, ({"sessionId": self.stage.session},), None, self.stage.session)
-
     async def _leave(self) -> None:
         actor = self._members.get("bob")
         if actor is not None and self.stage.target.offers("leave-session"):
-            await self._answer(actor, self._naming("leave-session"))
+            await self._answer(actor, Request.naming("leave-session", self.stage.session))
 
     async def _answer(self, actor: Actor, request: Request) -> Acknowledgement | None:
         """Return the answer to a request; None, and the event is noted as silent, if there is none that can be read."""
@@ -105,7 +102,8 @@ class Survey:
         """Find out who may create tokens, and of which drafts."""
         for role, actor in self._members.items():
             drafts = {
-                full: await self._is_accepted(actor, await self._draft(event, full=full)) for full in (True, False)
+                full: await self._is_accepted(actor, await self.stage.request(event, full=full))
+                for full in (True, False)
             }
             if drafts[True] and not drafts[False]:
                 self.found.full_only.add(event.name)
@@ -117,17 +115,14 @@ class Survey:
         if {"alice", "bob"} <= self.found.cannot_create:
             self.found.cannot_create |= {"carol", "dave"}  # who are members like them
 
-    async def _draft(self, event: Event, *, full: bool) -> Request:
-        return await self.stage.request(event, full=full)
-
     async def _try(self, event: Event) -> None:
         """Send a request; where it is refused, the fullest one."""
         actor = next(iter(self._members.values()), None)
         if actor is None:
             return
         try:
-            accepted = await self._is_accepted(actor, await self._draft(event, full=False))
-            if not accepted and await self._is_accepted(actor, await self._draft(event, full=True)):
+            accepted = await self._is_accepted(actor, await self.stage.request(event, full=False))
+            if not accepted and await self._is_accepted(actor, await self.stage.request(event, full=True)):
                 self.found.full_only.add(event.name)
         except Gone:
             raise
@@ -170,7 +165,7 @@ class Survey:
         if actor is None or event.name in self.found.silent:
             return
         try:
-            request = for_something_unknown(event, await self._draft(event, full=False))
+            request = for_something_unknown(event, await self.stage.request(event, full=False))
             if await self._answer(actor, request) is None and event.name in self._acknowledged:
                 self.found.refused_silently.add(event.name)
         except Gone:

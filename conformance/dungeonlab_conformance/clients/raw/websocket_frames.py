@@ -127,7 +127,7 @@ class RawConnection:
 
     async def try_join(self, session: str) -> None:
         """Ask to join a session; whether that was granted is for the caller to find out."""
-        await self.try_send(Request("join-session", ({"sessionId": session},), None, session))
+        await self.try_send(Request.naming("join-session", session))
 
     def count(self, prefix: str) -> int:
         """Count the frames received so far that begin so."""
