@@ -27,7 +27,7 @@ NAMES = ("__proto__", "constructor", "prototype", "toString", "hasOwnProperty", 
 _TEXT, _DATA, _POSITION, _WITH = "text:", "data:", "position:", "with:"
 _KEYS = {"session": "sessionId", "encounter": "encounterId", "token": "tokenId", "user": "userId"}
 _SURROGATE = "half-surrogate"
-_ASKED = "token:move"  # about, unless it is said what
+ASKED = "token:move"  # about, unless it is said what
 
 
 def _instead(name: str, _: str) -> str:
@@ -77,7 +77,7 @@ def twisted_key(event: str, twist: str, action: str = "") -> str:
         return _KEYS[named]
     if event == "get-user-data":
         return "userId"
-    needed = needed_ids(Catalogue.load()[action if event == QUESTION else event])
+    needed = needed_ids(Catalogue.load()[action or ASKED if event == QUESTION else event])
     return next(key for key in ("tokenId", "encounterId", "sessionId") if key in needed)
 
 
@@ -102,7 +102,7 @@ def payload_of(
         key = twisted_key(event, twist, action)
         sent[key] = twist_id(str(ids.get(key, "")) or "user-1", twist)
     if event == QUESTION:
-        return _question(kind, sent, ids["sessionId"], mark, action or _ASKED)
+        return _question(kind, sent, ids["sessionId"], mark, action or ASKED)
     return _made(Catalogue.load()[event], kind, sent, ids["sessionId"], mark)
 
 
@@ -111,7 +111,7 @@ def kinds_of(event: str, action: str = "") -> Mapping[str, bool]:
     """Return the kinds of payloads that an event has, and whether each is legal."""
     names = [*_example_kinds(Catalogue.load()[event]), *_odd_kinds(Catalogue.load()[event])]
     if event == QUESTION:
-        row = Catalogue.load()[action or _ASKED]
+        row = Catalogue.load()[action or ASKED]
         names = [*names, *_odd_kinds(row), *(INSIDE + name for name in _example_kinds(row) if name != "minimal")]
     made = {name: payload_of(event, name, EXAMPLE_IDS, action=action) for name in names}
     return {name: found.legal and (found.action is None or found.action.legal) for name, found in made.items()}
