@@ -52,7 +52,7 @@ _NARROW = {"sessionId": ("",), "encounterId": ("", "session "), "tokenId": ("", 
 def random_play(seed: int | str, length: int = 32) -> Play:
     """Return a play of about so many acts after its warm start; `seed` is its name, too."""
     random, world = Random(f"play {seed}"), World()
-    acts = list(_warm_start(random, world))
+    acts = list(warm_start(random, world))
     until = len(acts) + length
     while len(acts) < until:
         if random.random() < _BURST and world.tabs:
@@ -120,7 +120,7 @@ def _with(act: Act, changes: Mapping[str, str]) -> Act:
     return Act.from_json({**act.to_json(), **changes})
 
 
-def _warm_start(random: Random, world: World) -> Iterator[Act]:
+def warm_start(random: Random, world: World) -> Iterator[Act]:
     """Yield how a play begins: some tabs, most of them joined, and a token."""
     first, more = WARM
     names = ["alice", "bob"]

@@ -1,0 +1,1 @@
+"""Makes the covering plays of every run: `python -m tools.covering`."""
