@@ -27,6 +27,7 @@ NAMES = ("__proto__", "constructor", "prototype", "toString", "hasOwnProperty", 
 _TEXT, _DATA, _POSITION, _WITH = "text:", "data:", "position:", "with:"
 _KEYS = {"session": "sessionId", "encounter": "encounterId", "token": "tokenId", "user": "userId"}
 _SURROGATE = "half-surrogate"
+_NO_OBJECTS = ("no-argument", "two-arguments", "not-an-object-true")  # but these are no examples
 ASKED = "token:move"  # about, unless it is said what
 
 
@@ -112,7 +113,8 @@ def kinds_of(event: str, action: str = "") -> Mapping[str, bool]:
     names = [*_example_kinds(Catalogue.load()[event]), *_odd_kinds(Catalogue.load()[event])]
     if event == QUESTION:
         row = Catalogue.load()[action or ASKED]
-        names = [*names, *_odd_kinds(row), *(INSIDE + name for name in _example_kinds(row) if name != "minimal")]
+        inside = (name for name in _example_kinds(row) if name != "minimal" and name not in _NO_OBJECTS)
+        names = [*names, *_odd_kinds(row), *(INSIDE + name for name in inside)]
     made = {name: payload_of(event, name, EXAMPLE_IDS, action=action) for name in names}
     return {name: found.legal and (found.action is None or found.action.legal) for name, found in made.items()}
 
@@ -123,7 +125,7 @@ def _example_kinds(event: Event) -> list[str]:
     valid = [name for name in examples(event.name, "valid") if not name.startswith(elsewhere)]
     if event.name == "get-user-data":
         valid = ["minimal"]
-    return [*valid, *examples(event.name, "invalid"), "no-argument", "two-arguments", "not-an-object-true"]
+    return [*valid, *examples(event.name, "invalid"), *_NO_OBJECTS]
 
 
 def _odd_kinds(event: Event) -> list[str]:

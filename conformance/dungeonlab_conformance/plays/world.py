@@ -200,9 +200,9 @@ class World:
             case "log in":
                 self.logins[act.role].append(max(self.logins[act.role], default=self.opened) + 1)
             case "log out":
-                login = self.logins[act.role].pop()
+                self.logins[act.role].pop()
                 self.old_cookies.add(act.role)
-                for tab in [tab for tab in self.of(act.role) if tab.login == login]:
+                for tab in self.of(act.role):  # of another login, too: a server may end all that the user has
                     self._close(tab, "logged out")
             case "enrol":
                 self.members[act.session].add(act.role)
