@@ -15,7 +15,7 @@ from tests.workflows import copy_checkout
 
 ROOT = Path(__file__).resolve().parents[1]
 PATCH = ROOT / "examples" / "new-requirement.patch"
-ADDED, FAULTY = "chat/own-message-id", "NumbersEachMessageOne"
+ADDED, FAULTY = "chat/later-not-earlier", "DatesBackwards"
 
 
 @pytest.fixture(scope="module")

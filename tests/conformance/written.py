@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dungeonlab_conformance.invariants.breaches import Breach, absences, breaches
+from dungeonlab_conformance.invariants.breaches import Breach, absences, breaches, contradictions
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import (
@@ -85,22 +85,22 @@ class Written:
         )
 
     def says_and_is_answered(
-        self, connection: int, text: str, *, outcome: RequestOutcome = "accepted", **otherwise: Any
+        self, connection: int, text: str, *, outcome: RequestOutcome = "accepted", data: Any = None, **otherwise: Any
     ) -> SentRequest:
-        """Have somebody say something, as `says` does, and be answered."""
+        """Have somebody say something, as `says` does, and be answered, with `data` if that is given."""
         body = {"sessionId": self.session, "message": text}
         request = Request("chat-message", **{"args": (body,), "mark": text, "session": self.session, **otherwise})
-        return self._is_asked(connection, request, {"success": outcome == "accepted"})
+        return self.asks(connection, request, {"success": outcome == "accepted", **({"data": data} if data else {})})
 
     def makes_a_round_trip(self, connection: int) -> None:
         """Have a connection ask something and be answered."""
-        self._is_asked(connection, Request("get-user-data", ({},), None, None), {"success": True})
+        self.asks(connection, Request("get-user-data", ({},), None, None), {"success": True})
 
     def is_refused(self, connection: int, request: Request, code: str, *, expected: bool = True) -> None:
         """Have a request be refused that prepares something, unless it is not `expected` to be accepted."""
         if expected:
             self.journal.expect(request)
-        self._is_asked(connection, request, {"success": False, "error": "no", "code": code})
+        self.asks(connection, request, {"success": False, "error": "no", "code": code})
 
     def is_refused_at_the_door(self, connection: int, user: str, code: str) -> None:
         """Connect a user who asks to join as a preparation, and is refused."""
@@ -109,7 +109,8 @@ class Written:
         self.is_refused(connection, Request("join-session", ({"sessionId": self.session},), None, self.session), code)
         self.rooms.join_refused(stay)
 
-    def _is_asked(self, connection: int, request: Request, envelope: dict[str, Any]) -> SentRequest:
+    def asks(self, connection: int, request: Request, envelope: dict[str, Any]) -> SentRequest:
+        """Have a connection send a request, and be answered."""
         self.sends(connection, request, "unknown")
         at = self.is_answered(connection, request, envelope).at
         return self.journal.answered(request, at, accepted=envelope["success"])
@@ -163,3 +164,9 @@ def absent(*scenes: Written, patience: float = 1.0) -> list[str]:
     """Return the requirements broken by what did not come in a run of these scenes, each as often as it is."""
     journals = [scene.journal for scene in scenes]
     return [breach.requirement for breach in absences(journals, Ledger(journals), patience)]
+
+
+def contradicted(*scenes: Written) -> list[str]:
+    """Return the requirements broken by what is said in several places of a run of these scenes, each as often."""
+    journals = [scene.journal for scene in scenes]
+    return [breach.requirement for breach in contradictions(journals, Ledger(journals))]

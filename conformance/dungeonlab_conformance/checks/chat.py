@@ -1,11 +1,14 @@
 """Chat messages: which texts are accepted, and that they arrive unchanged."""
 
+from collections.abc import Iterable
+
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import new_mark
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken
+from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 
@@ -63,6 +66,32 @@ async def a_text_arrives_unchanged(stage: Stage) -> None:
         request = _message(stage, text, mark, "chat/text-arrives-unchanged")
         await alice.send(request)
         await _must_arrive_unchanged(bob, request)
+
+
+@check("chat/answer-and-broadcast-agree", "chat/message-ids-differ")
+async def an_answer_is_about_the_message_that_was_said(stage: Stage) -> None:
+    """Alice, her other tab and bob each say something twice; what was acknowledged is compared with what others hear.
+
+    That is an invariant; here each answer holds an id and a time to compare.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    tab = await stage.other_tab(alice)
+    await tab.join(stage.session)
+    await stage.judge_all(_said_and_heard(stage, ((alice, bob), (tab, bob), (bob, alice), (alice, bob), (bob, tab))))
+
+
+async def _said_and_heard(stage: Stage, pairs: Iterable[tuple[Actor, Actor]]) -> None:
+    for speaker, listener in pairs:
+        request = await stage.request(Catalogue.load()["chat-message"])
+        answer = await speaker.send(request)
+        heard = (await listener.hear(request)).args[0]
+        for key in ("messageId", "timestamp"):
+            if not isinstance(answer.data.get(key), str):
+                shape = VerdictKey("acks/success-shape", "chat-message")
+                raise Unjudged(f"chat-message was acknowledged without a {key}", waits_for=shape)
+            if not isinstance(heard, dict) or not isinstance(heard.get(key), str):
+                shape = VerdictKey("broadcasts/valid-payload", "chat-message")
+                raise Unjudged(f"chat-message was broadcast without a {key}", waits_for=shape)
 
 
 @check("chat/longest-accepted", slow=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dungeonlab_conformance.invariants.answers.messages import messages
 from dungeonlab_conformance.invariants.content import differences, same
 from dungeonlab_conformance.invariants.deliveries import Ledger, missing
 from dungeonlab_conformance.invariants.presence import misplaced
@@ -80,6 +81,13 @@ def absences(journals: Iterable[Journal], ledger: Ledger, patience: float) -> It
         yield Breach(lost.requirement, lost.request.event, lost.broken, lost.seen, lost.journal)
     for journal in journals:
         for seen, (requirement, event, broken) in refusals(journal, ledger):
+            yield Breach(requirement, event, broken, seen, journal)
+
+
+def contradictions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[Breach]:
+    """Check what answers say against all else that is known of their requests."""
+    for journal in journals:
+        for seen, (requirement, event, broken) in messages(journal, ledger):
             yield Breach(requirement, event, broken, seen, journal)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 
-from dungeonlab_conformance.invariants.breaches import absences, breaches
+from dungeonlab_conformance.invariants.breaches import absences, breaches, contradictions
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.dialect import deviations
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
@@ -81,6 +81,7 @@ def apply_invariants(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, 
     played = {stage.journal: (scene, stage) for scene, stage in stages}
     found = [breaches(stage.journal, ledger, catalogue, ours) for _, stage in stages]
     if stages:
+        found.append(contradictions(played, ledger))
         found.append(absences(played, ledger, stages[0][1].target.limits.answer))
     for breach in itertools.chain.from_iterable(found):
         verdict = verdicts.get((breach.requirement, breach.event))

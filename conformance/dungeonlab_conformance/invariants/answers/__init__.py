@@ -1,0 +1,1 @@
+"""What acknowledgements say, beside what their senders asked for and what others hear. Pure."""
