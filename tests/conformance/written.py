@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from dungeonlab_conformance.invariants.breaches import Breach, absences, breaches, contradictions
@@ -28,7 +29,7 @@ class Written:
         self.session = session
         self.elsewhere = f"{session}-other"
         self.now = 0.0
-        self.journal = Journal(self._tick)
+        self.journal = Journal(self._tick, datetime.fromisoformat(TIME).timestamp())
         self.rooms = self.journal.rooms
         self.rooms.opened(session, {"gm", "alice", "bob", "carol"}, master="gm")
         self.rooms.opened(self.elsewhere, {"dave"})

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Command, Effect, Payload
+from dungeonlab_reference_server.rooms import now
+from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload
+from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_spec import Event
-from tests.mutants.effects import EffectChanger, broadcast_with
+from tests.mutants.effects import EffectChanger, broadcast_with, with_token
 from tests.mutants.fault import faulty
+from tests.mutants.in_order import LATE, Later
+from tests.mutants.in_tokens import LOOK
 
 # -- messages ------------------------------------------------------------------------------------------
 
@@ -67,3 +73,142 @@ class NumbersMessagesByTime(MessageIds):
 
     def message_id(self, command: Command) -> str:
         return "".join(letter for letter in command.now if letter.isdigit())[:-1]
+
+
+# -- times ---------------------------------------------------------------------------------------------
+
+
+class Dating(Pipeline):
+    """Dates what happens in a way of its own."""
+
+    def dated(self) -> str:
+        """Return what is said to be the time."""
+        return now()
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        return replace(super().command(event, payload, user, token), now=self.dated())
+
+
+@faulty("broadcasts/true-time")
+class StatesLocalTime(Dating):
+    """Times are those of a place two hours east, and said to be UTC."""
+
+    def dated(self) -> str:
+        there = datetime.now(UTC) + timedelta(hours=2)
+        return there.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@faulty("broadcasts/true-time")
+class ReadsTheClockOnce(Dating):
+    """The time was read when the first request came, and is the same ever after."""
+
+    started = ""
+
+    def dated(self) -> str:
+        self.started = self.started or now()
+        return self.started
+
+
+# -- whose a token is ----------------------------------------------------------------------------------
+
+
+@faulty("tokens/true-creator")
+class CreditsTheGameMaster(Pipeline):
+    """Every token is said to be the game master's."""
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        session = await self.store.session(command.payload["sessionId"])
+        if command.event != "token:create" or session is None:
+            return await super().take_effect(command, connection)
+        return await super().take_effect(replace(command, user=session.game_master), connection)
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        await super().broadcast(replace(emission, payload={**emission.payload, "userId": self.users[sender]}), sender)
+
+
+@faulty("tokens/true-creator", also={"tokens/broadcast-equals-stored-state": LOOK})
+class CreditsWhoChangedIt(EffectChanger):
+    """A token that is updated is said to be made by who updated it: the record is written anew."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or effect.saved is None:
+            return effect
+        return with_token(effect, {**effect.saved, "createdBy": command.user})
+
+
+@faulty("tokens/true-creator")
+class CreditsTheCreatorAlways(EffectChanger):
+    """Each change of a token is said to be its creator's."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or effect.saved is None:
+            return effect
+        return with_token(effect, {**effect.saved, "updatedBy": effect.saved["createdBy"]})
+
+
+# -- numbers -------------------------------------------------------------------------------------------
+
+
+@faulty(
+    "acks/answered-under-its-number",
+    also={
+        "acks/exactly-one-answer": "two tabs may have asked under the same number",
+        "rooms/own-other-connection-hears": "who asks anew for want of an answer leaves the tab that was asked",
+    },
+    hides=True,
+)
+class AnswersTheNewestTab(Pipeline):
+    """Answers go to the newest connection of the user who asked."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        tabs = self.connections_of(self.users.get(connection, ""))
+        newest = self.sockets.manager.eio_sid_from_sid(tabs[-1], "/") if tabs else None
+        if where is not None and newest is not None:
+            where = (newest, where[1])
+        await super().acknowledge(connection, name, envelope, where)
+
+
+@faulty("acks/answered-under-its-number", "acks/success-without-callback-is-silent")
+class AnswersUnderZero(Pipeline):
+    """A request that wants no answer, and is accepted, has one under the number 0."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        eio_sid = self.sockets.manager.eio_sid_from_sid(connection, "/")
+        if where is None and envelope["success"] and eio_sid is not None:
+            where = (eio_sid, 0)
+        await super().acknowledge(connection, name, envelope, where)
+
+
+@faulty("acks/answered-under-its-number")
+class MixesUpAnswers(Later):
+    """Of two tokens that a user creates at once, each is acknowledged under the number of the other."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.kept: dict[str, tuple[Payload, AckAddress]] = {}
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        if name != "token:create" or where is None or not envelope["success"]:
+            await super().acknowledge(connection, name, envelope, where)
+        elif connection in self.kept:
+            earlier, there = self.kept.pop(connection)
+            await super().acknowledge(connection, name, envelope, there)
+            await super().acknowledge(connection, name, earlier, where)
+        else:
+            self.kept[connection] = envelope, where
+            self.later(self._release(connection))
+
+    async def _release(self, connection: str) -> None:
+        await asyncio.sleep(LATE)
+        if connection in self.kept:
+            await super().acknowledge(connection, "token:create", *self.kept.pop(connection))
+
+
+@faulty("acks/success-without-callback-is-silent")
+class ConfirmsByAnEvent(Pipeline):
+    """A request without a broadcast that wants no answer is answered by an event of the server's own."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        if where is None and envelope["success"] and name in self.handlers:
+            await self.sockets.emit("x-done", envelope, to=connection)
+        await super().acknowledge(connection, name, envelope, where)

@@ -21,7 +21,7 @@ from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_spec import Event
+from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import resolve
 
 MANY = 300  # requests at once: above any limit meant for people, well below a flood
@@ -166,6 +166,23 @@ async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
             raise Broken(f"one answer to {event.name}", f"{alice.count(prefix)} ACK frames")
 
 
+@check("acks/answered-under-its-number")
+async def answers_go_where_they_were_asked_for(stage: Stage) -> None:
+    """Alice's two tabs, and bob, ask for much at once; each has its own answers, and is sent no other.
+
+    That an answer is to what was asked under its number is an invariant.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    tab = await stage.other_tab(alice)
+    await tab.join(stage.session)
+    create = Catalogue.load()["token:create"]
+    made = [(actor, await stage.request(create)) for actor in (alice, tab, bob) * 3]
+    asked = [*made, *((actor, profile_request(actor.user)) for actor in (alice, tab, bob))]
+    await stage.judge_all(asyncio.gather(*(actor.try_get_answer(request) for actor, request in asked)))
+    for actor in (alice, tab, bob):
+        await actor.fence()
+
+
 @check("acks/code-names-the-cause", phase="last")
 async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
     """Each cause of refusal that the catalogue lists, and a malformed request, is refused with its own code."""
@@ -279,20 +296,28 @@ async def a_success_without_callback_is_silent(stage: Stage, event: Event) -> No
     """Alice's request succeeds with and without a callback; without one, she is sent neither an error nor an answer."""
     alice, bob = await stage.joined("alice", "bob")
     await alice.send(witness := await stage.request(event))
-    await bob.hear(witness)
+    if event.is_broadcast:
+        await bob.hear(witness)
+    if event.name == "leave-session":
+        await alice.join(stage.session)
     request = await stage.request(event)
-    before = len(stage.journal.heard(alice.connection))
+    before = stage.journal.observations[-1].number
     await alice.send_without_callback(request)
-    await bob.must_hear(request)
+    if event.is_broadcast:
+        await bob.must_hear(request)
     await alice.fence()
-    answers = [o for o in stage.journal.heard(alice.connection)[before:] if _is_error(o) or _is_answer(o)]
+    sent = [o for o in stage.journal.observations if o.connection == alice.connection and o.number > before]
+    answers = [o for o in sent if _is_error(o) or _is_answer(o, event)]
     if answers:
         raise Broken("alice to be sent nothing", f"{answers[0].event} {answers[0].args}")
 
 
-def _is_answer(seen: Observation) -> bool:
-    """Whether an event is an acknowledgement by another name."""
-    return bool(seen.args) and isinstance(seen.args[0], dict) and "success" in seen.args[0]
+def _is_answer(seen: Observation, event: Event) -> bool:
+    """Whether this is an acknowledgement that nobody asked for, or an event that is one by another name."""
+    if seen.act != "hears":
+        return seen.act in ("is sent", "is answered again")
+    named = seen.event == event.name and event.emission is None
+    return named or (bool(seen.args) and isinstance(seen.args[0], dict) and "success" in seen.args[0])
 
 
 def _is_error(seen: Observation) -> bool:

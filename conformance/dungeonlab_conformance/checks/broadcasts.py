@@ -1,6 +1,10 @@
 """The content of broadcasts. Its rules are invariants, checked over the whole run: these scenes cause broadcasts."""
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 from dungeonlab_conformance.checks.registry import check
+from dungeonlab_conformance.invariants.answers.moments import moment
 from dungeonlab_conformance.payloads.refused import malformed
 from dungeonlab_conformance.results.errors import Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -43,10 +47,17 @@ async def an_error_event_is_valid(stage: Stage) -> None:
         raise Unjudged("no error event was sent", waits_for=silence)
 
 
-@check("broadcasts/catalogue-events-only", "names/kebab-case", "presence/right-audience")
+@check("broadcasts/catalogue-events-only", "names/kebab-case", "presence/right-audience", "broadcasts/true-time")
 async def only_known_events_are_sent(stage: Stage) -> None:
-    """Users join, send requests, and leave; all that they are sent meanwhile is compared with the catalogue."""
+    """Users join, send requests, and leave; all that they are sent meanwhile is compared with catalogue and clock."""
     await stage.judge_all(_coming_and_going(stage))
+    if not any(moment(found.get("timestamp")) for seen in stage.journal.heard() for found in _objects(seen.args)):
+        shape = VerdictKey("broadcasts/valid-payload", "chat-message")
+        stage.leave_open(("broadcasts/true-time",), Unjudged("nothing that was sent named a time", waits_for=shape))
+
+
+def _objects(args: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    return (arg for arg in args if isinstance(arg, dict))
 
 
 async def _coming_and_going(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Iterable
 from typing import Literal
 
 from dungeonlab_conformance.checks.registry import check
@@ -13,6 +14,7 @@ from dungeonlab_conformance.payloads.requests import edge_payloads, in_full
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import (
     acknowledged_token,
@@ -82,6 +84,29 @@ async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
         if changed({name: value}, {name: after.get(name)}):
             raise unlike(value, after.get(name), f"$.data.token.{name}")
         token = after
+
+
+@check("tokens/true-creator")
+async def a_token_names_who_made_it(stage: Stage) -> None:
+    """Alice makes a token, bob changes and moves it, and alice changes it again, as bob hears; so with one of bob's.
+
+    Whom each answer and each broadcast names is an invariant; here the answers name somebody.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    await stage.judge_all(_made_and_changed(stage, ((alice, bob), (bob, alice))))
+
+
+async def _made_and_changed(stage: Stage, pairs: Iterable[tuple[Actor, Actor]]) -> None:
+    for maker, other in pairs:
+        token = await create_full_token(stage, maker)
+        update = await token_request(stage, "token:update", token, updates={"isVisible": True})
+        named = [token, acknowledged_token(await other.send(update))]
+        await maker.hear(update)
+        await other.send(await token_request(stage, "token:move", token))
+        named.append(await stored_token(stage, maker, token))
+        if not all(isinstance(each.get("createdBy"), str) for each in named):
+            shape = VerdictKey("acks/success-shape", "token:update")
+            raise Unjudged("a token was acknowledged without its createdBy", waits_for=shape)
 
 
 @check("tokens/delete-ends-it")

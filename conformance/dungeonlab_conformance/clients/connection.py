@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,14 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.target.dialect.event_answers import EventAnswers
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
+
+
+def _numbers(connection: int) -> Iterator[int]:
+    """Yield what the requests of a connection are numbered by.
+
+    The first is 0, as clients have it. No other connection has the others: an answer that goes astray shows.
+    """
+    return itertools.chain((0,), itertools.count(1000 * connection))
 
 
 @dataclass(eq=False)
@@ -40,7 +49,7 @@ class Connection(Receiver):
         limit = 2 * self.target.limits.answer
         self._line = EngineIO(self.target, self.identity)
         self._entered = asyncio.get_running_loop().create_future()
-        self._ids, self._asked, self._answered, self._recovers = itertools.count(), {}, {}, False
+        self._ids, self._asked, self._answered, self._recovers = _numbers(self.connection), {}, {}, False
         self._by_event = EventAnswers()
         try:
             async with asyncio.timeout(limit):

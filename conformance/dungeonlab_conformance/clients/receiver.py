@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -62,7 +62,7 @@ class Receiver:
     _entered: asyncio.Future[None] | None = None  # the namespace; fails with `Refused` or `Closed`
     _recovers: bool = False  # whether the server adds an offset to each event, for recovering the connection's state
     _pending: set[asyncio.Future[Observation | None]] = field(default_factory=set)  # answers; None once it is closed
-    _ids: itertools.count[int] = field(default_factory=itertools.count)
+    _ids: Iterator[int] = field(default_factory=itertools.count)
     _namespaces: dict[str, asyncio.Future[None]] = field(default_factory=dict)  # that were asked for, by name
     _asked: dict[int, tuple[Request, Callback]] = field(default_factory=dict)  # by the number that its answer will have
     _by_event: EventAnswers = field(default_factory=EventAnswers)  # the requests that an event will answer

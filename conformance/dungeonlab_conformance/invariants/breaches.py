@@ -11,7 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dungeonlab_conformance.invariants.answers.makers import makers
 from dungeonlab_conformance.invariants.answers.messages import messages
+from dungeonlab_conformance.invariants.answers.numbers import RULE, is_anothers, numbers
+from dungeonlab_conformance.invariants.answers.times import times
 from dungeonlab_conformance.invariants.content import differences, same
 from dungeonlab_conformance.invariants.deliveries import Ledger, missing
 from dungeonlab_conformance.invariants.presence import misplaced
@@ -58,8 +61,11 @@ def breaches(
         if seen.act == "is answered" and seen.request is not None and seen.request.event in catalogue:
             found = answer_faults(Acknowledgement(seen.request, seen.args))
         elif seen.act == "is answered again" and seen.request is not None and seen.request.event in catalogue:
-            again = Broken(f"one answer to {seen.request.event}", "another one")
-            found = (("acks/exactly-one-answer", seen.request.event, again),)
+            if is_anothers(seen, journal):
+                found = ((RULE, None, Broken("no answer where none was asked for", f"{seen.args}")),)
+            else:
+                again = Broken(f"one answer to {seen.request.event}", "another one")
+                found = (("acks/exactly-one-answer", seen.request.event, again),)
         elif seen.act == "cannot read":
             found = (("connect/readable-packets", None, Broken("a packet that can be read", f"{seen.args[0]}")),)
         elif seen.act == "hears" and seen.connection:
@@ -85,10 +91,14 @@ def absences(journals: Iterable[Journal], ledger: Ledger, patience: float) -> It
 
 
 def contradictions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[Breach]:
-    """Check what answers say against all else that is known of their requests."""
+    """Check what answers say, and what is said of tokens, against all else that is known of their requests."""
+    journals = list(journals)
     for journal in journals:
-        for seen, (requirement, event, broken) in messages(journal, ledger):
+        found = (*messages(journal, ledger), *makers(journal, ledger), *numbers(journal))
+        for seen, (requirement, event, broken) in found:
             yield Breach(requirement, event, broken, seen, journal)
+    for journal, seen, (requirement, event, broken) in times(journals, ledger):
+        yield Breach(requirement, event, broken, seen, journal)
 
 
 def _with_secrets(found: Iterable[Found], seen: Observation, ours: Ours) -> Iterator[Found]:

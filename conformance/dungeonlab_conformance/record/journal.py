@@ -21,10 +21,14 @@ _REQUESTS = itertools.count(1)
 
 
 class Journal:
-    """Everything that was seen in one scene; times are those of `clock`, in seconds."""
+    """Everything that was seen in one scene; times are those of `clock`, in seconds.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `epoch` is when that clock stood at zero, in seconds since 1970.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, epoch: float | None = None) -> None:
         self.clock = clock
+        self.epoch = time.time() - clock() if epoch is None else epoch
         self.began = clock()
         self.rooms = Rooms(clock)
         self._accounted = True

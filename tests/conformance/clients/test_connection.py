@@ -158,7 +158,8 @@ async def test_a_stay_ends_with_the_answer_and_not_when_it_is_looked_at() -> Non
             if message.data == "40":
                 await socket.send_str(ENTERED)
             elif message.data.startswith("42"):
-                answer = f'43{message.data[2]}[{{"success":true,"data":{{"sessionId":"s"}}}}]'
+                number = message.data[2 : message.data.index("[")]
+                answer = f'43{number}[{{"success":true,"data":{{"sessionId":"s"}}}}]'
                 pieces = [answer, '42["chat-message",{"sessionId":"s"}]'] * ("leave" in message.data) or [answer]
                 await asyncio.gather(*map(socket.send_str, pieces))
         return socket

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.conformance.written import TIME, Written, contradicted
+from tests.conformance.written import TIME, Written, broken, contradicted
 
+from dungeonlab_conformance.record.observation import Request
+
+NOW = datetime.fromisoformat(TIME)
 ALICE, BOB, CAROL = range(1, 4)
 
 
@@ -60,9 +64,120 @@ def test_ids_of_messages_differ(scene: Written) -> None:
     """No matter who says them; those of different sessions may be alike."""
     other = Written("t")
     other.joins(ALICE + 10, "alice")
-    _says(scene, "hello")
-    _says(other, "hello", by=ALICE + 10)
-    _says(scene, "and more", messageId="n")
+    _says(scene, "hello", timestamp="")
+    _says(other, "hello", by=ALICE + 10, timestamp="")
+    _says(scene, "and more", messageId="n", timestamp="")
     assert contradicted(scene, other) == []
-    _says(scene, "goodbye", by=BOB)
+    _says(scene, "goodbye", by=BOB, timestamp="")
     assert contradicted(scene, other) == ["chat/message-ids-differ"]
+
+
+# -- times ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("later", "true"), [(-3600, False), (-65, False), (-50, True), (50, True), (75, False)])
+def test_a_time_is_near_the_one_here(scene: Written, later: int, true: bool) -> None:
+    """A minute is allowed to either side, and what a broadcast takes to come; an hour is another time zone."""
+    stated = (NOW + timedelta(seconds=later)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    scene.hears(BOB, _says(scene, "hello", timestamp=stated), timestamp=stated)
+    assert contradicted(scene) == ([] if true else ["broadcasts/true-time"] * 2)
+
+
+def test_time_goes_on(scene: Written) -> None:
+    """What was asked for long after a time was stated has another time; what was merely heard later has not."""
+    stated = NOW.isoformat().replace("+00:00", "Z")
+    request = _says(scene, "hello", timestamp=stated)
+    for _ in range(9):
+        scene.makes_a_round_trip(BOB)
+    scene.hears(BOB, request, timestamp=stated)
+    assert contradicted(scene) == []
+    _says(scene, "and more", messageId="n", timestamp=stated)
+    assert contradicted(scene) == ["broadcasts/true-time"]
+
+
+# -- whose a token is ----------------------------------------------------------------------------------
+
+
+def _token(creator: str, changer: str | None = None) -> dict[str, Any]:
+    return {"id": "t", "createdBy": creator, **({"updatedBy": changer} if changer else {})}
+
+
+def _changes(scene: Written, by: int, token: dict[str, Any], event: str = "token:update", **claims: Any) -> None:
+    body = {"sessionId": "s", "encounterId": "e", "tokenId": "t", **claims}
+    scene.asks(by, Request(event, (body,), "t", "s"), {"success": True, "data": {"token": token}})
+
+
+@pytest.mark.parametrize(
+    ("token", "wrong"),
+    [
+        (_token("alice"), 0),
+        (_token("alice", "bob"), 0),
+        (_token("bob", "bob"), 1),
+        (_token("alice", "alice"), 1),
+        (_token("gm", "carol"), 2),
+        ({"id": "t"}, 0),
+        ({"id": "t", "createdBy": 5, "updatedBy": None}, 0),  # matters of shape
+    ],
+)
+def test_a_token_names_its_maker_and_who_changed_it(scene: Written, token: dict[str, Any], wrong: int) -> None:
+    """Alice made it, and bob changed it; who changed it need not be said."""
+    _changes(scene, ALICE, _token("alice"), "token:create")
+    _changes(scene, BOB, token)
+    assert contradicted(scene) == ["tokens/true-creator"] * wrong
+
+
+def test_a_maker_that_was_claimed_is_no_matter_of_truth(scene: Written) -> None:
+    """A server that believes what a request says of itself breaks another rule; that rule has a scene."""
+    _changes(scene, ALICE, _token("bob"), "token:create", createdBy="bob")
+    assert contradicted(scene) == []
+
+
+def test_of_changes_at_once_either_may_be_the_last(scene: Written) -> None:
+    """Bob's answer may show carol's change, which was asked for before it came."""
+    body = {"sessionId": "s", "encounterId": "e", "tokenId": "t"}
+    _changes(scene, ALICE, _token("alice"), "token:create")
+    scene.sends(CAROL, Request("token:move", (body,), "t", "s"))
+    _changes(scene, BOB, _token("alice", "carol"))
+    assert contradicted(scene) == []
+
+
+# -- numbers -------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_answered_that_was_not_asked(scene: Written) -> None:
+    """An answer under a number that no request had."""
+    scene.journal.write("alice", ALICE, "is sent", "an answer to request 7", ({"success": True, "data": {}},))
+    assert contradicted(scene) == ["acks/answered-under-its-number"]
+
+
+@pytest.mark.parametrize(("named", "swapped"), [("one", False), ("two", True), ("three", False)])
+def test_an_answer_is_to_its_own_request(scene: Written, named: str, swapped: bool) -> None:
+    """It names what another request of the user asked for at the time; what nobody asked for is another fault."""
+    one, two = (Request("token:create", ({"token": {"name": name}},), name, "s") for name in ("one", "two"))
+    scene.sends(ALICE, two)
+    scene.asks(ALICE, one, {"success": True, "data": {"token": {"name": named}}})
+    assert contradicted(scene) == (["acks/answered-under-its-number"] if swapped else [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "requirement"),
+    [
+        ("", {"success": True}, "acks/exactly-one-answer"),
+        ("", {"success": False}, "acks/exactly-one-answer"),
+        ("chat-message", {"success": True}, "acks/answered-under-its-number"),
+        ("token:move", {"success": True}, "acks/exactly-one-answer"),
+        ("token:move", {"success": True, "data": {}}, "acks/answered-under-its-number"),
+    ],
+)
+def test_an_answer_to_what_wants_none_is_no_second_one(
+    scene: Written, asked: str, answer: dict[str, Any], requirement: str
+) -> None:
+    """Under the number of another request: it says something else, or what was asked without a callback is the same."""
+    request = scene.says_and_is_answered(ALICE, "hello")
+    first = next(seen.request for seen in scene.journal.observations if seen.act == "is answered")
+    if asked:
+        scene.journal.write("alice", ALICE, "tells", asked)
+    assert first is not None
+    assert request.outcome == "accepted"
+    scene.is_answered(ALICE, first, answer, again=True)
+    assert broken(scene)[-1:] == [requirement]

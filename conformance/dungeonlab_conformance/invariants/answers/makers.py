@@ -1,0 +1,91 @@
+"""Whether a token names truly who created it and who changed it last. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dungeonlab_conformance.invariants.answers.answered import answers
+from dungeonlab_conformance.invariants.deliveries import Ledger
+from dungeonlab_conformance.invariants.shapes import Found
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Observation, SentRequest
+from dungeonlab_conformance.results.errors import Broken
+
+TRUE = "tokens/true-creator"
+_CHANGES = ("token:move", "token:update")
+
+
+def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Found]]:
+    """Yield each token of a scene, in an answer or a broadcast, that names somebody else than is true.
+
+    Who made it is known if its creation was acknowledged to this scene.
+    """
+    said = [(each.seen, each.sent, each.answer.data, "$.data.token") for each in answers(journal) if each.done]
+    creators = {}
+    for _, sent, data, _ in said:
+        if sent.event == "token:create" and isinstance(made := _token(data).get("id"), str):
+            creators[made] = sent.user
+    for seen in journal.heard():
+        attribution = ledger.attribution(seen)
+        if attribution and attribution.request.legal and attribution.request.outcome == "accepted" and seen.args:
+            said.append((seen, attribution.request, seen.args[0], "$.token"))
+    for seen, sent, body, path in said:
+        token = _token(body)
+        creator = sent.user if sent.event == "token:create" else creators.get(_text(token.get("id")))
+        if creator is not None:
+            yield from _compared(seen, sent, token, ("createdBy", path), {creator})
+        if sent.event in _CHANGES and "updatedBy" in token:
+            changers = {*_changers(journal, sent, seen), _text(body.get("userId") if isinstance(body, dict) else None)}
+            yield from _compared(seen, sent, token, ("updatedBy", path), changers - {""})
+
+
+def _compared(
+    seen: Observation, sent: SentRequest, token: dict[str, Any], where: tuple[str, str], true: set[str | None]
+) -> Iterator[tuple[Observation, Found]]:
+    key, path = where
+    named = token.get(key)
+    if isinstance(named, str) and named not in true and named not in _claims(sent):
+        expected = " or ".join(sorted(f"{user!r}" for user in true))
+        yield seen, (TRUE, None, Broken(expected, quoted(named), f"{path}.{key}"))
+
+
+def _changers(journal: Journal, sent: SentRequest, seen: Observation) -> set[str | None]:
+    """Return whose changes of a token may have been the last by the time of an observation: several at once may be."""
+    return {
+        other.user
+        for other in journal.requests
+        if other.event in _CHANGES
+        and other.outcome != "refused"
+        and _named(other) == _named(sent)
+        and other.at <= seen.at
+        and (other is sent or not other.answered_at or other.answered_at >= sent.at)
+    } | {sent.user}
+
+
+def _named(request: SentRequest) -> object:
+    body = request.args[0] if request.args else None
+    return body.get("tokenId") if isinstance(body, dict) else None
+
+
+def _claims(request: SentRequest) -> set[object]:
+    """Return all that a request says of itself: a server that believes it breaks another rule."""
+    ahead: list[object] = list(request.args)
+    found: set[object] = set()
+    while ahead:
+        value = ahead.pop()
+        if isinstance(value, dict):
+            ahead.extend(value.values())
+        elif isinstance(value, str):
+            found.add(value)
+    return found
+
+
+def _token(body: object) -> dict[str, Any]:
+    token = body.get("token") if isinstance(body, dict) else None
+    return token if isinstance(token, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

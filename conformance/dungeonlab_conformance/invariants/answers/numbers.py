@@ -1,0 +1,83 @@
+"""Whether each answer belongs to the request under whose number it came, and each number to a request. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dungeonlab_conformance.invariants.answers.answered import Answered, answers
+from dungeonlab_conformance.invariants.content import same
+from dungeonlab_conformance.invariants.shapes import Found
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Observation, SentRequest
+from dungeonlab_conformance.results.errors import Broken
+
+RULE = "acks/answered-under-its-number"
+
+
+def numbers(journal: Journal) -> Iterator[tuple[Observation, Found]]:
+    """Yield each answer that nobody asked for, and each that says what another request of the same user asked for."""
+    for seen in journal.observations:
+        if seen.act == "is sent":
+            yield seen, (RULE, None, Broken("answers to what was asked, and no others", f"{seen.event}: {seen.args}"))
+    given = list(answers(journal))
+    by_user: dict[tuple[str | None, str], list[SentRequest]] = {}
+    for request in journal.requests:
+        by_user.setdefault((request.user, request.event), []).append(request)
+    for each in given:
+        asked, named = _asked(each.sent), _named(each)
+        if not each.done or asked is None or named is None or asked == named:
+            continue
+        others = by_user[each.sent.user, each.sent.event]
+        if any(_asked(other) == named and _at_once(other, each.sent) for other in others):
+            broken = Broken(f"an answer about {asked!r}", f"one about {quoted(named)}, which was asked for too")
+            yield each.seen, (RULE, None, broken)
+
+
+def is_anothers(seen: Observation, journal: Journal) -> bool:
+    """Whether a further answer to a request is that to another one, which was to have none.
+
+    It says something else than the first, or what it would say if that was of the same event.
+    """
+    earlier = [o for o in journal.observations if o.connection == seen.connection and o.number < seen.number]
+    first = next((o for o in earlier if o.act == "is answered" and o.request is seen.request), None)
+    if first is None:
+        return False
+    unasked = [o.event for o in earlier if o.act == "tells" and o.number > first.number]
+    return seen.event in unasked if same(first.args, seen.args) else bool(unasked)
+
+
+def _at_once(one: SentRequest, other: SentRequest) -> bool:
+    """Whether two requests were under way at the same time."""
+    first, second = sorted((one, other), key=lambda request: request.at)
+    return first is not second and (not first.answered_at or first.answered_at >= second.at)
+
+
+def _asked(request: SentRequest) -> str | None:
+    """Return what an answer to a request has to name, if it has to name anything."""
+    body = request.args[0] if request.args and isinstance(request.args[0], dict) else {}
+    draft = body.get("token")
+    found = {
+        "token:create": draft.get("name") if isinstance(draft, dict) else None,
+        "token:move": body.get("tokenId"),
+        "token:update": body.get("tokenId"),
+        "token:delete": body.get("tokenId"),
+        "join-session": body.get("sessionId"),
+        "leave-session": body.get("sessionId"),
+        "get-user-data": body.get("userId"),
+    }.get(request.event)
+    return found if isinstance(found, str) else None
+
+
+def _named(each: Answered) -> str | None:
+    """Return what an answer names of that."""
+    data = each.answer.data
+    token, user = (inner if isinstance(inner, dict) else {} for inner in (data.get("token"), data.get("user")))
+    found = {
+        "token:create": token.get("name"),
+        "token:update": token.get("id"),
+        "join-session": data.get("sessionId"),
+        "leave-session": data.get("sessionId"),
+        "get-user-data": user.get("id"),
+    }.get(each.sent.event, data.get("tokenId"))
+    return found if isinstance(found, str) else None

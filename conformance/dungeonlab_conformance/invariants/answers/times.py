@@ -1,0 +1,88 @@
+"""Whether the times that a server states are true: near those of the clock here, and going on as that does. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from dungeonlab_conformance.invariants.answers.answered import answers
+from dungeonlab_conformance.invariants.answers.messages import CHAT
+from dungeonlab_conformance.invariants.answers.moments import moment
+from dungeonlab_conformance.invariants.deliveries import Ledger
+from dungeonlab_conformance.invariants.shapes import Found
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Observation, SentRequest
+from dungeonlab_conformance.results.errors import Broken
+from dungeonlab_spec import Catalogue
+
+TRUE = "broadcasts/true-time"
+_MINUTE = 60.0  # seconds by which two clocks may differ
+_SECOND = 1.1  # after which one process states another time, whatever fractions of a second it leaves out
+_PROCESSES = 2.6  # after which two processes do, whose clocks differ a little
+
+
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    """One time that was stated, in seconds since 1970, in the answer to a request or in what was caused by it."""
+
+    at: float
+    path: str
+    written: str
+    seen: Observation
+    journal: Journal
+    request: SentRequest | None  # that it goes back to, if only one can have been the cause
+
+
+def times(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Journal, Observation, Found]]:
+    """Yield each time that is not near the true one, or that others stated long before."""
+    stated = [each for journal in journals for each in _stated(journal, ledger)]
+    for each in stated:
+        here = each.journal.epoch + each.seen.at
+        began = each.journal.epoch + each.journal.began
+        if not began - _MINUTE <= each.at <= here + _MINUTE:
+            shown = datetime.fromtimestamp(here, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            yield _found(each, f"a time within a minute of {shown}, as it is here")
+    yield from _stopped(stated)
+
+
+def _stopped(stated: Iterable[_Dated]) -> Iterator[tuple[Journal, Observation, Found]]:
+    """Yield each time that had been stated before what it is the time of was even asked for."""
+    first: dict[tuple[float, int], float] = {}  # when a time was first stated, by a connection or, by 0, at all
+    for each in sorted(stated, key=lambda dated: dated.seen.number):
+        if each.request is None:
+            continue
+        for place, later in ((each.request.connection, _SECOND), (0, _PROCESSES)):
+            known = first.setdefault((each.at, place), each.seen.at)
+            if each.request.at - known > later:
+                yield _found(each, f"another time than {each.request.at - known:.1f} s before")
+                break
+
+
+def _found(each: _Dated, expected: str) -> tuple[Journal, Observation, Found]:
+    return each.journal, each.seen, (TRUE, None, Broken(expected, quoted(each.written), each.path))
+
+
+def _stated(journal: Journal, ledger: Ledger) -> Iterator[_Dated]:
+    catalogue = Catalogue.load()
+    for each in answers(journal):
+        if each.sent.event == CHAT and each.done:
+            yield from _read(each.answer.data, "$.data.timestamp", each.seen, journal, each.sent)
+    for seen in journal.heard():
+        event = catalogue.events.get(seen.event) if isinstance(seen.event, str) else None
+        body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
+        if event is None or event.emission is None:
+            continue
+        attribution = ledger.attribution(seen)
+        sole = attribution is not None and attribution.allowed == 1 and attribution.request.mark is not None
+        yield from _read(body, "$.timestamp", seen, journal, attribution.request if attribution and sole else None)
+
+
+def _read(
+    body: dict[str, Any], path: str, seen: Observation, journal: Journal, request: SentRequest | None
+) -> Iterator[_Dated]:
+    at = moment(body.get("timestamp"))
+    if at is not None:
+        yield _Dated(at, path, body["timestamp"], seen, journal, request)
