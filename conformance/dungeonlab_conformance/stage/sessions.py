@@ -21,7 +21,8 @@ LABEL = "conformance"  # what the sessions and encounters of a run are called, w
 class GameSession:
     """A game session, with what has been created in it so far.
 
-    `variables` are what the steps that opened it captured. `enrolled` and `revoked` are names of accounts.
+    `variables` are what the steps that opened it captured. `enrolled`, `revoked` and `guests` are names of accounts;
+    guests are members for as long as a scene lasts, and belong elsewhere.
     """
 
     session: str
@@ -32,6 +33,8 @@ class GameSession:
     token: str | None = None
     enrolled: set[str] = field(default_factory=set)
     revoked: set[str] = field(default_factory=set)
+    guests: dict[str, Identity] = field(default_factory=dict)
+    deleted: bool = False
     ready_made: bool = False
     exclusive: bool = True
 
@@ -178,9 +181,23 @@ class GameSessions:
             if not self.target.joining_enrols and not self.provisioner.offers("membership.add"):
                 raise Missing(self.target.advice("membership.add"))
             game.revoked.add(member.name)
+        await self._remove(game, member)
+
+    async def _remove(self, game: GameSession, member: Identity) -> None:
         await self.provisioner.remove_member(await self.host(game.party), game.session, member, game.variables)
         game.enrolled.discard(member.name)
+        game.guests.pop(member.name, None)
         self.journal.rooms.removed(game.session, member.user)
+
+    async def take_in(self, game: GameSession, who: Identity) -> None:
+        """Enrol somebody whose membership was revoked, or a guest, whose membership can be revoked again."""
+        if not self.provisioner.offers("membership.remove"):
+            raise Missing(self.target.advice("membership.remove"))
+        if who.name in game.party.members:
+            game.enrolled.add(who.name)
+        else:
+            game.guests[who.name] = who
+        await self._enrol(who, game)
 
     def ids(self) -> dict[str, str]:
         """Return the ids of all that was set up, by what they are of; those of the second session begin with other-."""
@@ -200,12 +217,15 @@ class GameSessions:
         Raises `Unjudged` with what could not be done, when all else is.
         """
         opened = await asyncio.gather(*self._opening.values(), return_exceptions=True)
-        mine = [p for p in opened if isinstance(p, GameSession) and p not in self.pool.kept.values()]
+        left = [self._remove(game, who) for game in self._taken.values() for who in list(game.guests.values())]
+        results = await asyncio.gather(*left, return_exceptions=True)
+        mine = [p for p in opened if isinstance(p, GameSession) and not p.deleted and p not in self.pool.kept.values()]
         taken = {account for game in self._taken.values() for account in game.revoked - game.enrolled}
         for game in self._taken.values():
             game.revoked.clear()
         acts = [close(self.pool, game) for game in mine] + [self._give_back(account) for account in sorted(taken)]
-        wrong = [r for r in await asyncio.gather(*acts, return_exceptions=True) if isinstance(r, BaseException)]
+        results += await asyncio.gather(*acts, return_exceptions=True)
+        wrong = [result for result in results if isinstance(result, BaseException)]
         for fault in wrong:
             if not isinstance(fault, Unjudged | TargetFault):
                 raise fault
@@ -226,3 +246,14 @@ async def close(pool: AccountPool, game: GameSession) -> None:
             await pool.provisioner.close_encounter(host, game.session, encounter, game.variables)
     if not game.ready_made:
         await pool.provisioner.close_session(host, game.session, game.variables)
+
+
+async def delete(pool: AccountPool, game: GameSession, journal: Journal) -> None:
+    """Delete a session that was opened for one scene, within the scene. Raises `Missing` if that cannot be done."""
+    if game in pool.kept.values() or game.party.gamemaster is None or not pool.provisioner.offers("session.close"):
+        raise Missing(pool.provisioner.target.advice("session.delete"))
+    game.deleted = True
+    game.guests.clear()
+    await pool.provisioner.close_session(await pool.identity(game.party.gamemaster), game.session, game.variables)
+    for user in journal.rooms.members[game.session]:
+        journal.rooms.removed(game.session, user)

@@ -26,7 +26,7 @@ from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudge
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.accounts import AccountPool, RoleAssignment
 from dungeonlab_conformance.stage.inquiry import Inquiry
-from dungeonlab_conformance.stage.sessions import GameSession, GameSessions
+from dungeonlab_conformance.stage.sessions import GameSession, GameSessions, delete
 from dungeonlab_conformance.stage.tokens import created_id
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
@@ -162,37 +162,13 @@ class SceneFindings:
         )
 
 
-class Stage(SceneFindings):
-    """What a scene acts on: its game sessions, the people who connect to the server, and the requests they send.
+class SceneSessions(SceneFindings):
+    """The game sessions of a scene. A method raises `Missing` where the target lacks what it needs."""
 
-    A method raises `Missing` where the target lacks what it needs, and `Unjudged` where preparing it fails.
-    """
-
-    def __init__(
-        self, pool: AccountPool, target: Target, event: Event | None = None, wanted: frozenset[str] = frozenset()
-    ) -> None:
-        """`event` is the one that the scene is about, if it is judged per event."""
+    def __init__(self, pool: AccountPool, target: Target, event: Event | None, wanted: frozenset[str]) -> None:
         super().__init__(target, event, wanted)
         self.pool = pool
-        self.actors: list[Actor] = []
-        self.raws: list[RawConnection] = []
         self._games = GameSessions(pool, target, self.journal)
-        self.roles = RoleAssignment(pool, target, self._games, self._stand_ins())
-        self._inquiry = Inquiry(self)
-
-    def _stand_ins(self) -> dict[str, str]:
-        """Return who plays alice where the server lets the game master alone do what the scene is about."""
-        unable, master = self.target.workarounds.cannot_create, self.target.parties[0].gamemaster
-        if (
-            self.event is None
-            or self.event.name != "token:create"
-            or "alice" not in unable
-            or self.wanted & _ABOUT_ROLES
-        ):
-            return {}
-        return {} if master is None or "gamemaster" in unable else {"alice": master}
-
-    # -- game sessions -------------------------------------------------------------------------------
 
     @property
     def game(self) -> GameSession:
@@ -203,10 +179,6 @@ class Stage(SceneFindings):
     def session(self) -> str:
         """The id of the scene's own game session."""
         return self.game.session
-
-    async def set_up(self) -> None:
-        """Create the game session. Members and an encounter follow when they are needed."""
-        await self._games.first()
 
     async def other_game(self) -> GameSession:
         """Return the second game session, with carol and dave; created when first needed."""
@@ -225,8 +197,57 @@ class Stage(SceneFindings):
         assert actor.identity is not None
         asked = time.monotonic()
         await self._games.revoke(self.game, actor.identity)
+        self._is_removed(actor, asked)
+
+    async def take_in(self, who: Identity) -> None:
+        """Make somebody a member of this scene's session: once more, or a guest for the length of the scene."""
+        await self._games.take_in(self.game, who)
+
+    async def delete_session(self, *there: Actor) -> None:
+        """Delete this scene's session, of which those `there` are members; nothing can be prepared in it any more."""
+        asked = time.monotonic()
+        await delete(self.pool, self.game, self.journal)
+        for actor in there:
+            self._is_removed(actor, asked)
+
+    def _is_removed(self, actor: Actor, asked: float) -> None:
         now = self.journal.write(actor.name, actor.connection, "is removed", "").at
-        self.journal.rooms.revoked(actor.identity.user, now, asked)
+        self.journal.rooms.revoked(actor.user or "", now, asked)
+
+
+class Stage(SceneSessions):
+    """What a scene acts on: its game sessions, the people who connect to the server, and the requests they send.
+
+    A method raises `Missing` where the target lacks what it needs, and `Unjudged` where preparing it fails.
+    """
+
+    def __init__(
+        self, pool: AccountPool, target: Target, event: Event | None = None, wanted: frozenset[str] = frozenset()
+    ) -> None:
+        """`event` is the one that the scene is about, if it is judged per event."""
+        super().__init__(pool, target, event, wanted)
+        self.actors: list[Actor] = []
+        self.raws: list[RawConnection] = []
+        self.roles = RoleAssignment(pool, target, self._games, self._stand_ins())
+        self._inquiry = Inquiry(self)
+
+    def _stand_ins(self) -> dict[str, str]:
+        """Return who plays alice where the server lets the game master alone do what the scene is about."""
+        unable, master = self.target.workarounds.cannot_create, self.target.parties[0].gamemaster
+        if (
+            self.event is None
+            or self.event.name != "token:create"
+            or "alice" not in unable
+            or self.wanted & _ABOUT_ROLES
+        ):
+            return {}
+        return {} if master is None or "gamemaster" in unable else {"alice": master}
+
+    # -- the beginning and the end -------------------------------------------------------------------
+
+    async def set_up(self) -> None:
+        """Create the game session. Members and an encounter follow when they are needed."""
+        await self._games.first()
 
     async def tear_down(self) -> None:
         """Close all connections, then delete the game sessions."""

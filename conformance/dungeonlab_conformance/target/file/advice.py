@@ -11,6 +11,7 @@ _LACKS = {
     "logout": ("way to log out", "add [logout]"),
     "session.open": ("way to open a session", "add [session.open], or name ready-made ones as [[static-session]]"),
     "session.close": ("way to close a session", "add [session.close]"),
+    "session.delete": ("session that a scene may delete", 'add [session.open] and [session.close], with per = "check"'),
     "membership.add": ("way to make somebody a member", "add [membership.add], or joining-enrols = true"),
     "membership.remove": ("way to revoke a membership", "add [membership.remove]"),
     "encounter.open": ("encounter", "add [encounter.open], or give each [[static-session]] its encounters"),

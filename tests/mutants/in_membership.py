@@ -1,0 +1,139 @@
+"""Faults in what becomes of a user's rights when a membership or a session ends, and when a membership begins again."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from dungeonlab_reference_server.pipeline import Pipeline
+from dungeonlab_reference_server.rules import Payload, Refusal, Session
+from dungeonlab_reference_server.store import MemoryStore
+from dungeonlab_spec import Event
+from tests.mutants.fault import faulty
+
+_FRESH = 2.0  # seconds that an answer of a cache is taken for true
+
+
+class _KeepsTheIndex(MemoryStore):
+    """Keeps, beside the sessions, an index of the users who were enrolled, from which nobody is taken off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.indexed: set[tuple[str, str]] = set()
+
+    async def enrol(self, session_id: str, user_id: str) -> None:
+        self.indexed.add((session_id, user_id))
+        await super().enrol(session_id, user_id)
+
+
+@faulty("join/removed-member-refused", beside=(_KeepsTheIndex,))
+class AdmitsWhoWasAMemberOnce(Pipeline):
+    """Whether somebody may join is asked of an index that a revocation does not reach."""
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
+        indexed: set[tuple[str, str]] = self.store.indexed  # type: ignore[attr-defined]
+        session = await self.store.session(session_id)
+        if event.name == "join-session" and session is not None and (session_id, user) in indexed:
+            return session
+        return await super().check_membership(event, session_id, user)
+
+
+@faulty("join/removed-member-refused")
+class RemembersWhomItAdmitted(Pipeline):
+    """A connection that was admitted to a session once may join it for as long as it lasts."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.admitted: set[tuple[str, str]] = set()
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
+        session = await self.store.session(session_id)
+        if event.name == "join-session" and session is not None and (user, session_id) in self.admitted:
+            return session
+        return await super().check_membership(event, session_id, user)
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        self.admitted.add((user, payload["sessionId"]))
+        return await super().join(connection, user, payload)
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        user = self.users.get(connection)
+        await super().on_disconnect(connection, reason)
+        if not self.connections_of(user or ""):
+            self.admitted = {(who, session) for who, session in self.admitted if who != user}
+
+
+class _Caches(Pipeline):
+    """Keeps answers to whether somebody is a member for a while; none, for nothing but that."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.cache: dict[tuple[str, str], tuple[float, bool]] = {}
+
+    def keeps(self, member: bool) -> bool:
+        """Whether an answer is kept."""
+        return False
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
+        session = await self.store.session(session_id)
+        asked, member = self.cache.get((session_id, user), (0.0, False))
+        if session is None or asked + _FRESH < time.monotonic():
+            member = session is not None and session.has_member(user)
+            if session is not None and self.keeps(member):
+                self.cache[session_id, user] = time.monotonic(), member
+        if member and session is not None:
+            return session
+        if session is not None:
+            raise Refusal("PERMISSION_DENIED", "you are no member of this session")
+        return await super().check_membership(event, session_id, user)
+
+
+@faulty("join/removed-member-refused")
+class CachesMembers(_Caches):
+    """That somebody is a member is remembered for two seconds."""
+
+    def keeps(self, member: bool) -> bool:
+        return member
+
+
+@faulty("join/taken-in-again-admitted")
+class CachesStrangers(_Caches):
+    """That somebody is no member is remembered for two seconds."""
+
+    def keeps(self, member: bool) -> bool:
+        return not member
+
+
+class _BansTheRemoved(MemoryStore):
+    """Keeps a list of those who were removed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.removed: set[tuple[str, str]] = set()
+
+    async def revoke(self, session_id: str, user_id: str) -> None:
+        self.removed.add((session_id, user_id))
+        await super().revoke(session_id, user_id)
+
+
+@faulty("join/taken-in-again-admitted", beside=(_BansTheRemoved,))
+class NeverAdmitsTheRemovedAgain(Pipeline):
+    """Who was removed from a session is on a list, and remains on it when taken in again."""
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
+        session = await super().check_membership(event, session_id, user)
+        removed: set[tuple[str, str]] = self.store.removed  # type: ignore[attr-defined]
+        if event.name == "join-session" and (session_id, user) in removed:
+            raise Refusal("PERMISSION_DENIED", "you were removed from this session")
+        return session
+
+
+@faulty("join/taken-in-again-admitted", beside=(_BansTheRemoved,))
+class SeatsTheRemovedApart(Pipeline):
+    """Who was removed from a session and taken in again is admitted, and never put into its room again."""
+
+    async def enter_room(self, connection: str, session: str) -> None:
+        await super().enter_room(connection, session)
+        removed: set[tuple[str, str]] = self.store.removed  # type: ignore[attr-defined]
+        if (session, self.users[connection]) in removed:
+            await self.sockets.leave_room(connection, self.room(session))
