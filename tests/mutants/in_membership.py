@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from aiohttp import web
+
+from dungeonlab_reference_server.http import HttpSide, Problem
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Payload, Refusal, Session
 from dungeonlab_reference_server.store import MemoryStore
@@ -137,3 +140,81 @@ class SeatsTheRemovedApart(Pipeline):
         removed: set[tuple[str, str]] = self.store.removed  # type: ignore[attr-defined]
         if (session, self.users[connection]) in removed:
             await self.sockets.leave_room(connection, self.room(session))
+
+
+class _DeletesNothing(MemoryStore):
+    """Marks a deleted session, and deletes it no further."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.marked: set[str] = set()
+
+    async def delete_session(self, session_id: str) -> None:
+        self.marked.add(session_id)
+
+
+class _HidesTheMarked(HttpSide):
+    """Finds no marked session; none is, for nothing but that."""
+
+    async def _session(self, request: web.Request) -> Session:
+        session = await super()._session(request)
+        if session.id in getattr(self.store, "marked", ()):
+            raise Problem(404, "there is no such session")
+        return session
+
+
+@faulty(
+    "join/deleted-session-refused",
+    "authorization/deleted-session-refused",
+    "direct/shares-no-ended-session",
+    beside=(_DeletesNothing, _HidesTheMarked),
+)
+class DeletesForHttpOnly(Pipeline):
+    """A deleted session is marked as such, which only the HTTP side looks at; its room stays as it is."""
+
+    async def close_session(self, session: str) -> None:
+        pass
+
+
+@faulty("join/deleted-session-refused", "direct/shares-no-ended-session", beside=(_DeletesNothing, _HidesTheMarked))
+class EmptiesTheRoomOnly(Pipeline):
+    """Deleting a session empties its room; it can be joined again."""
+
+    async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
+        if event.name == "leave-session" and session_id in self.store.marked:  # type: ignore[attr-defined]
+            raise Refusal("SESSION_NOT_FOUND", "there is no such session")
+        return await super().check_membership(event, session_id, user)
+
+
+@faulty("authorization/deleted-session-refused")
+class LeavesARoomWithoutASession(Pipeline):
+    """A deleted session can be joined no more, but those in its room chat on: no store is asked for that."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        there = self.seats.get(connection) == payload.get("sessionId")
+        if event.name == "chat-message" and there and await self.store.session(payload["sessionId"]) is None:
+            return None
+        return await super().check_rights(event, payload, user, connection)
+
+    async def close_session(self, session: str) -> None:
+        pass
+
+
+@faulty("direct/shares-no-ended-session")
+class ShowsTheProfilesOfFormerMembers(MemoryStore):
+    """Who shares a session is read from an index from which no former member is taken off."""
+
+    async def revoke(self, session_id: str, user_id: str) -> None:
+        before = set(self._memberships.get(user_id, ()))
+        await super().revoke(session_id, user_id)
+        self._memberships[user_id] = before
+
+
+@faulty("direct/shares-no-ended-session")
+class ShowsTheProfilesOfDeletedSessions(MemoryStore):
+    """Who shares a session is read from an index in which deleted sessions remain."""
+
+    async def delete_session(self, session_id: str) -> None:
+        before = {user: set(sessions) for user, sessions in self._memberships.items()}
+        await super().delete_session(session_id)
+        self._memberships = before

@@ -1,16 +1,16 @@
 """Authorization: which users may send which requests, decided anew for every request."""
 
-import contextlib
 from dataclasses import replace
 from typing import Any
 
+from dungeonlab_conformance.checks.membership import must_be_refused_at_last
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_refused
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
@@ -63,16 +63,8 @@ async def membership_is_checked_every_time(stage: Stage, event: Event) -> None:
     bob = await stage.joined("bob")
     await stage.control(event, bob)
     request = await stage.request(event)
-    connection = bob.connection
     await stage.revoke(bob)
-    if not bob.closed:
-        with contextlib.suppress(Gone):
-            await bob.must_be_refused(request)
-            return
-    if bob.connection == connection:
-        await bob.renew()
-    await bob.try_join(stage.session)
-    await bob.must_be_refused(request)
+    await must_be_refused_at_last(stage, bob, request)
 
 
 async def _foreign(stage: Stage, event: Event, game: GameSession) -> Request:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.obstacles import not_refused
+from dungeonlab_conformance.payloads.refused import unknown_id
+from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_spec import Catalogue
+from dungeonlab_spec import Catalogue, Event
 
 
 async def _chat(stage: Stage) -> Request:
@@ -61,3 +65,83 @@ async def _must_be_a_member_again(stage: Stage, alice: Actor, bob: Actor, tab: A
     await carol.hear(said)
     await bob.must_hear(said)
     await bob.must_be_allowed(await _chat(stage))
+
+
+@check("join/deleted-session-refused")
+async def a_deleted_session_is_joined_by_nobody(stage: Stage) -> None:
+    """Alice is in the room when the session is deleted; then she is refused, and so is bob, who was not there."""
+    alice, bob = await stage.joined("alice"), await stage.connected("bob")
+    await stage.delete_session(alice, bob)
+    for member in (alice, bob):
+        if member.closed:
+            await member.renew()
+        if (answer := await member.try_join(stage.session)).accepted:
+            if (await member.try_join(unknown_id("session"))).accepted:
+                why = "a session that never existed is joined as well"
+                raise Unjudged(why, waits_for=VerdictKey("join/unknown-session-refused"))
+            raise Broken(f"{member.name} to be refused for a session that was deleted", answer)
+
+
+@check("authorization/deleted-session-refused")
+async def nothing_is_done_in_a_deleted_session(stage: Stage, event: Event) -> None:
+    """Alice's request is accepted; after the session is deleted while she is in its room, the next one is refused.
+
+    A server may disconnect her; then she reconnects, asks to join, and is refused too.
+    """
+    alice = await stage.joined("alice")
+    await stage.control(event, alice)
+    request = await stage.request(event, fresh=True)
+    await stage.delete_session(alice)
+    try:
+        await must_be_refused_at_last(stage, alice, request)
+    except Broken:
+        mallory = await stage.connected("mallory")
+        if (await mallory.try_send(replace(request))).accepted:
+            raise Unjudged("mallory is accepted as well", waits_for=not_refused("mallory", event)) from None
+        raise
+
+
+async def must_be_refused_at_last(stage: Stage, actor: Actor, request: Request) -> None:
+    """Send what was accepted before, on the same connection, or on a new one if the server has closed that."""
+    connection = actor.connection
+    if not actor.closed:
+        with contextlib.suppress(Gone):
+            await actor.must_be_refused(request)
+            return
+    if actor.connection == connection:
+        await actor.renew()
+    await actor.try_join(stage.session)
+    await actor.must_be_refused(request)
+
+
+@check("direct/shares-no-ended-session")
+async def what_has_ended_is_not_shared(stage: Stage) -> None:
+    """Mallory may not see bob's profile; while she is a guest of his session she may, and not after that has ended.
+
+    Nor may she when she is taken in again, and the session is deleted.
+    """
+    mallory = await stage.connected("mallory")
+    bob = await stage.roles.member("bob")
+    stage.roles.need_no_shared_session("mallory", "bob")
+    if (await mallory.try_send(profile_request(bob.user))).accepted:
+        waits_for = VerdictKey("direct/strangers-profile-refused")
+        raise Unjudged("mallory may see bob's profile without a session in common", waits_for=waits_for)
+    await _share_a_session(stage, mallory, bob.user)
+    await stage.revoke(mallory)
+    await _must_be_strangers(mallory, bob.user, "when her membership has ended")
+    await _share_a_session(stage, mallory, bob.user)
+    with contextlib.suppress(Missing):
+        await stage.delete_session(mallory)
+        await _must_be_strangers(mallory, bob.user, "when the session is deleted")
+
+
+async def _share_a_session(stage: Stage, guest: Actor, user: str) -> None:
+    assert guest.identity is not None
+    await stage.take_in(guest.identity)
+    await guest.send(profile_request(user))
+
+
+async def _must_be_strangers(asker: Actor, user: str, when: str) -> None:
+    answer = await asker.try_send(profile_request(user))
+    if answer.accepted:
+        raise Broken(f"{asker.name} not to see the profile {when}", answer)
