@@ -7,33 +7,21 @@ from typing import Any
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload
 from tests.mutants.fault import faulty
+from tests.mutants.leaky import Choosy
 
 _FIRST = 3  # connections of a room
 
 
-class _Chooses(Pipeline):
-    """Sends a broadcast to those in the room who are chosen, one by one, in the order in which they joined."""
-
-    async def broadcast(self, emission: Emission, sender: str) -> None:
-        there = [connection for connection, session in self.seats.items() if session == emission.session]
-        for connection in await self.chosen(there, emission):
-            if connection != sender:
-                await self.send(connection, emission.event, emission.payload)
-
-    async def chosen(self, there: list[str], emission: Emission) -> list[str]:
-        raise NotImplementedError
-
-
 @faulty("rooms/every-other-member-hears-once")
-class TellsTheNewestTabOnly(_Chooses):
+class TellsTheNewestTabOnly(Choosy):
     """Connections are kept by user: each new tab takes the place of the one before."""
 
     async def chosen(self, there: list[str], emission: Emission) -> list[str]:
-        return list({self.users[connection]: connection for connection in there}.values())
+        return list({self.users.get(connection): connection for connection in there}.values())
 
 
 @faulty("rooms/every-other-member-hears-once")
-class TellsTheFirstThreeOnly(_Chooses):
+class TellsTheFirstThreeOnly(Choosy):
     """A page of a room's members is read, and never the next page."""
 
     async def chosen(self, there: list[str], emission: Emission) -> list[str]:
@@ -41,7 +29,7 @@ class TellsTheFirstThreeOnly(_Chooses):
 
 
 @faulty("rooms/every-other-member-hears-once")
-class HidesTokensFromPlayers(_Chooses):
+class HidesTokensFromPlayers(Choosy):
     """What happens to a token that is not visible reaches the game master only."""
 
     async def chosen(self, there: list[str], emission: Emission) -> list[str]:
@@ -52,7 +40,7 @@ class HidesTokensFromPlayers(_Chooses):
 
 
 @faulty("rooms/every-other-member-hears-once", hides=True)
-class LosesTheFirstMessage(_Chooses):
+class LosesTheFirstMessage(Choosy):
     """A connection that has joined is subscribed by the room's next broadcast, and misses that one."""
 
     def __init__(self, *args: Any) -> None:

@@ -10,6 +10,7 @@ from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
+from tests.mutants.leaky import Choosy
 
 
 @faulty("rooms/sender-hears-nothing")
@@ -48,14 +49,13 @@ class MovesTwice(Pipeline):
 
 
 @faulty("rooms/every-other-member-hears-once", hides=True)
-class TellsTheFirstOnly(Pipeline):
+class TellsTheFirstOnly(Choosy):
     """The loop over the room returns after its first listener."""
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
-        for connection, session in self.seats.items():
-            if session == emission.session and connection != sender:
-                await self.send(connection, emission.event, emission.payload)
-                return
+        others = (each for each in self.there(emission.session) if each != sender)
+        if first := next(others, None):
+            await self.send(first, emission.event, emission.payload)
 
 
 @faulty("rooms/every-other-member-hears-once")

@@ -1,4 +1,4 @@
-"""The base of leaky servers, which send each broadcast to further connections."""
+"""The bases of servers that send broadcasts to other connections than to those in the room."""
 
 from __future__ import annotations
 
@@ -29,3 +29,21 @@ class Leaky(Pipeline):
         """Return the users who belong to the session."""
         session = await self.store.session(emission.session)
         return {session.game_master, *session.participants} if session else set()
+
+
+class Choosy(Pipeline):
+    """Sends a broadcast to those in the room who are chosen, one by one."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        """See `Pipeline`."""
+        for connection in await self.chosen(self.there(emission.session), emission):
+            if connection != sender:
+                await self.send(connection, emission.event, emission.payload)
+
+    def there(self, session: str) -> list[str]:
+        """Return the connections in a session's room, in the order in which they joined, however they came there."""
+        return [str(each) for each, _ in self.sockets.manager.get_participants("/", self.room(session))]
+
+    async def chosen(self, there: list[str], emission: Emission) -> list[str]:
+        """Return those in the room to whom a broadcast is sent."""
+        raise NotImplementedError
