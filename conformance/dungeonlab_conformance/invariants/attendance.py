@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import RoomStay
+from dungeonlab_conformance.record.observation import RoomStay, SentRequest
 
 
 class Attendance:
@@ -18,7 +18,10 @@ class Attendance:
         self._stays: dict[int, list[RoomStay]] = {}
         self._by_user: dict[tuple[str | None, str], list[RoomStay]] = {}
         self._refused: set[tuple[int, str]] = set()
-        for rooms in (journal.rooms for journal in journals):
+        self._misled: set[int] = set()  # connections that an invalid request may have moved
+        for journal in journals:
+            rooms = journal.rooms
+            self._misled.update(each.connection for each in journal.requests if _moves_though_invalid(each))
             self.users.update(rooms.users)
             self.members.update(rooms.members)
             self.shared.update(rooms.shared)
@@ -36,6 +39,10 @@ class Attendance:
     def was_refused(self, connection: int, session: str) -> bool:
         """Whether a connection was refused when it asked to join."""
         return (connection, session) in self._refused
+
+    def is_anywhere(self, connection: int) -> bool:
+        """Whether a connection has joined any session, at any time."""
+        return connection in self._stays
 
     def stays(self, connection: int, session: str) -> list[RoomStay]:
         """Return a connection's stays in a room, first to last."""
@@ -55,11 +62,21 @@ class Attendance:
         return any(stay.acked_at is not None and stay.acked_at <= at and _lasts(stay, at) for stay in stays)
 
     def is_elsewhere(self, connection: int, session: str, *, caused: float, heard: float) -> bool | None:
-        """Whether a connection was in the room of another session; None if it joined or left meanwhile."""
+        """Whether a connection was in the room of another session; None if that is not certain.
+
+        It may have joined or left meanwhile, or a faulty server may have moved it: by an invalid request that it took,
+        or when another connection of the same user ended.
+        """
         stays = [s for s in self._stays.get(connection, ()) if s.session != session and _covers(s, caused, heard)]
         if any(s.exact and s.acked_at is not None and s.acked_at <= caused and _lasts(s, heard) for s in stays):
-            return True
+            return None if connection in self._misled or any(self._lost_another(s, heard) for s in stays) else True
         return None if stays else False
+
+    def _lost_another(self, stay: RoomStay, at: float) -> bool:
+        """Whether another stay of the same user in the same room ended, by a time, while this one lasted."""
+        others = self.stays_of(self.users.get(stay.connection), stay.session)
+        ends = [other.left_at for other in others if other.connection != stay.connection]
+        return any(end is not None and stay.joined_at <= end <= at for end in ends)
 
 
 def _covers(stay: RoomStay, caused: float, heard: float) -> bool:
@@ -68,3 +85,7 @@ def _covers(stay: RoomStay, caused: float, heard: float) -> bool:
 
 def _lasts(stay: RoomStay, at: float) -> bool:
     return stay.left_at is None or stay.left_at >= at
+
+
+def _moves_though_invalid(request: SentRequest) -> bool:
+    return request.event in ("join-session", "leave-session") and not request.legal and request.outcome != "refused"

@@ -178,7 +178,7 @@ def _emission(seen: Observation, scene: SceneIndex, ledger: Ledger, catalogue: C
     for found in validate(event.name, seen.args[0], "emission"):
         yield _SERVER_EVENTS, None, Broken(found.expected, found.got, found.path)
     for broken in () if ledger.follows_an_invalid_request(seen) else misplaced(seen, ledger.attendance, scene):
-        rule = ledger.late_listener_rule(seen, str(seen.args[0].get("sessionId")))
+        rule = ledger.late_listener_rule(seen, seen.args[0])
         yield rule or "presence/right-audience", None, broken
 
 
@@ -206,7 +206,7 @@ def _content(cause: SentRequest, seen: Observation, body: Mapping[str, Any], jud
         ("userId", "broadcasts/true-sender", cause.user),
         ("sessionId", "broadcasts/true-session", cause.session),
     ):
-        if key in body and body[key] != true:
+        if key in body and body[key] != true and not (key == "sessionId" and cause.named_session == body[key]):
             believed = key == "userId" and _claims(cause, body[key])
             blamed = "auth/identity-comes-from-the-cookie" if believed else requirement
             yield blamed, seen.event, Broken(f"{true!r}", quoted(body[key]), f"$.{key}")

@@ -67,6 +67,13 @@ class Request:
         """Return a request that holds a session's id and nothing else, such as one to join it."""
         return Request(event, ({"sessionId": session},), None, session)
 
+    @property
+    def named_session(self) -> str | None:
+        """The session that its payload names, if it does: `session`, unless something is wrong with it."""
+        body = self.args[0] if self.args else None
+        session = body.get("sessionId") if isinstance(body, dict) else None
+        return session if isinstance(session, str) else None
+
     def with_properties(self, properties: Mapping[str, object], **fields: Any) -> Self:
         """Return a request with other properties in its payload, which must be an object, and with other fields."""
         return replace(self, args=({**self.args[0], **properties}, *self.args[1:]), **fields)

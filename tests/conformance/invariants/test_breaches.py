@@ -190,6 +190,26 @@ def test_presence_in_a_room_one_should_have_left_is_put_down_to_that(scene: Writ
     assert broken(scene) == ["join/leave-stops-delivery"] * 2
 
 
+def test_presence_that_only_reaches_those_refused_shows_that_they_are_subscribed(scene: Written) -> None:
+    """As long as nobody hears it who never asked, and where it is about somebody else."""
+    scene.is_sent(BOB, "user-joined", _presence("alice"))
+    scene.is_refused_to_join(MALLORY, "mallory")
+    scene.is_sent(MALLORY, "user-joined", _presence("bob"))
+    assert broken(scene) == ["join/refused-join-subscribes-nothing"]
+    scene.is_sent(MALLORY, "user-joined", _presence("mallory"))
+    assert broken(scene) == ["join/refused-join-subscribes-nothing", "presence/right-audience"]
+    scene.comes(CAROL, "carol")
+    scene.is_sent(CAROL, "user-joined", _presence("bob"))
+    assert broken(scene) == ["presence/right-audience"] * 3
+
+
+def test_a_session_that_a_request_named_is_true_even_if_there_is_none(scene: Written) -> None:
+    """What is wrong is that it was accepted."""
+    body = {"sessionId": "none", "message": "hello"}
+    scene.hears(BOB, scene.says(ALICE, "hello", args=(body,)), sessionId="none")
+    assert broken(scene) == []
+
+
 def test_a_second_answer_is_one_too_many(scene: Written) -> None:
     """It is kept apart from the first, whose shape is judged."""
     request = scene.says(ALICE, "hello")

@@ -9,7 +9,7 @@ import pytest
 from tests.conformance.written import TIME, Written, broken, found
 
 from dungeonlab_conformance.invariants.deliveries.attribution import HISTORY_RULES, POSITION_RULES, History, Position
-from dungeonlab_conformance.record.observation import EndOfStay, RequestOutcome
+from dungeonlab_conformance.record.observation import EndOfStay, Request, RequestOutcome
 from dungeonlab_spec import Catalogue
 
 ALICE, BOB, TAB, CAROL, DAVE, MALLORY = range(1, 7)
@@ -163,6 +163,45 @@ def test_what_strangers_hear_too_is_no_fault_of_leaving(scene: Written) -> None:
     scene.hears(BOB, request)
     scene.hears(MALLORY, request)
     assert broken(scene) == ["rooms/member-not-joined-hears-nothing", "rooms/outsider-hears-nothing"]
+
+
+def test_a_leak_to_outsiders_is_no_excuse_for_who_left_where_other_members_hear_nothing(scene: Written) -> None:
+    """Carol, a member who has not joined, hears nothing: so it is for having been in the room that bob does."""
+    scene.comes(CAROL, "carol")
+    scene.ends(scene.rooms.stays[1], "left")
+    scene.comes(MALLORY, "mallory")
+    request = scene.says(ALICE, "hello")
+    scene.hears(BOB, request)
+    scene.hears(MALLORY, request)
+    assert broken(scene) == ["join/leave-stops-delivery", "rooms/outsider-hears-nothing"]
+
+
+def test_who_hears_what_they_send_to_another_room_hears_it_as_everybody_there_does(scene: Written) -> None:
+    """Dave speaks in a room that he is not in, and is heard by all in his own; by himself alone, it is an echo."""
+    scene.joins(DAVE, "dave", "s-other")
+    request = scene.says(DAVE, "hello")
+    scene.hears(DAVE, request)
+    assert broken(scene) == ["rooms/sender-hears-nothing"]
+    scene.joins(TAB, "erin", "s-other")
+    scene.hears(TAB, scene.says(ALICE, "goodbye"))
+    assert broken(scene) == ["rooms/other-session-hears-nothing"] * 2
+
+
+def test_where_somebody_may_have_been_moved_their_position_is_uncertain(scene: Written) -> None:
+    """Dave's other tab was closed, or an invalid request to leave was taken: mallory plainly is an outsider."""
+    other = Written("u")
+    other.joins(DAVE, "dave", "u-other")
+    other.sends(DAVE, Request("leave-session", ("u-other",), None, None, legal=False))
+    tab = scene.joins(TAB, "erin", "s-other")
+    scene.joins(CAROL, "erin", "s-other")
+    scene.ends(tab, "gone")
+    scene.comes(MALLORY, "mallory")
+    request = scene.says(ALICE, "hello")
+    scene.hears(CAROL, request)
+    scene.hears(MALLORY, request)
+    other.now = scene.now
+    other.hears(DAVE, request)
+    assert broken(scene, other) == ["rooms/outsider-hears-nothing"] * 3
 
 
 def test_a_connection_that_just_came_to_another_room_is_judged_by_what_is_plain(scene: Written) -> None:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from dungeonlab_conformance.invariants.attendance import Attendance
 from dungeonlab_conformance.invariants.deliveries.causes import Cause
+from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation, SentRequest
 
 Position = Literal[
@@ -123,3 +124,16 @@ def history_with(session: str, seen: Observation, attendance: Attendance) -> His
     if any(stay.why in ("closed", "gone") and (stay.left_at or 0.0) <= seen.at for stay in of_the_user):
         return "reconnected"
     return None
+
+
+def strangers(journal: Journal, session: str, attendance: Attendance) -> set[Position]:
+    """Return the positions of those connections in a scene whose users never had to do with a session's room."""
+    found: set[Position] = set()
+    for connection, user in journal.rooms.users.items():
+        if attendance.stays_of(user, session) or attendance.was_refused(connection, session):
+            continue
+        if attendance.is_anywhere(connection):
+            found.add("in another room")
+        else:
+            found.add("member" if attendance.is_member(connection, session) else "outsider")
+    return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from dungeonlab_conformance.invariants.attendance import Attendance
 from dungeonlab_conformance.invariants.content import differs
@@ -12,6 +13,7 @@ from dungeonlab_conformance.invariants.deliveries.attribution import (
     Attribution,
     attribute,
     history_with,
+    strangers,
 )
 from dungeonlab_conformance.invariants.deliveries.causes import Causes, session_of
 from dungeonlab_conformance.record.journal import Journal
@@ -30,6 +32,7 @@ class Ledger:
 
     def __init__(self, journals: Iterable[Journal]) -> None:
         journals = list(journals)
+        self._journals = journals
         self.attendance = Attendance(journals)
         self._causes = Causes(journals, self.attendance)
         self._attributions = {each.seen.number: attribute(each, self.attendance) for each in self._causes.all()}
@@ -40,7 +43,6 @@ class Ledger:
             if not request.legal and request.outcome == "accepted"
         }
         found = list(self._attributions.values())
-        self._leaky_events = {each.request.event for each in found if each.reached_a_stranger}
         self._doubled_events = {  # even for listeners who have joined only once
             each.request.event
             for each in found
@@ -51,6 +53,13 @@ class Ledger:
             for each in found
             if each.reached_a_stranger and each.certain
         }
+        self._leaks_to_strangers = {self._of_strangers(each) for each in found if each.reached_a_stranger}
+        self._kept_from_strangers = {  # where there was one in this position
+            (POSITION_RULES[position], event)
+            for journal in journals
+            for session, event in {(r.session, r.event) for r in journal.requests if r.outcome == "accepted"}
+            for position in strangers(journal, session or "", self.attendance)
+        } - self._leaks_to_strangers
         self.garbled_events = {
             each.request.event
             for each in found
@@ -59,7 +68,7 @@ class Ledger:
         self.rules_with_late_listeners = {
             HISTORY_RULES[each.history]
             for each in found
-            if each.is_leak and each.history is not None and each.request.event not in self._leaky_events
+            if each.is_leak and each.history is not None and not self._reaches_strangers(each)
         }
 
     def attribution(self, seen: Observation) -> Attribution | None:
@@ -86,11 +95,29 @@ class Ledger:
         """Whether an invalid request was accepted in a session, which may explain anything that follows."""
         return any(session == spoilt for spoilt, _ in self._accepted_invalid)
 
-    def late_listener_rule(self, seen: Observation, session: str) -> str | None:
-        """Name the rule that keeps a listener out of a room it was in or near, if broadcasts break it too; or None."""
-        history = history_with(session, seen, self.attendance)
+    def late_listener_rule(self, seen: Observation, presence: Mapping[str, object]) -> str | None:
+        """Name the rule that keeps the listener of a presence event out of a room it was in or near, if that is broken.
+
+        It is if broadcasts break it too. Who was refused, and hears of others what no stranger does, has been
+        subscribed; so much shows even where no broadcast comes. Else None: the rule about presence events is broken.
+        """
+        history = history_with(str(presence.get("sessionId")), seen, self.attendance)
         rule = HISTORY_RULES[history] if history else None
-        return rule if rule in self.rules_with_late_listeners else None
+        if rule in self.rules_with_late_listeners:
+            return rule
+        about_others = presence.get("userId") not in (None, self.attendance.users.get(seen.connection))
+        return rule if history == "refused" and about_others and not self._presence_reaches_strangers else None
+
+    @cached_property
+    def _presence_reaches_strangers(self) -> bool:
+        """Whether anybody who never was near a session's room hears who comes and goes there."""
+        return any(
+            not self.attendance.stays(seen.connection, session) and not history_with(session, seen, self.attendance)
+            for journal in self._journals
+            for seen in journal.observations
+            if seen.act == "hears" and seen.connection and seen.event in ("user-joined", "user-left")
+            if (session := session_of(seen)) in self.attendance.members
+        )
 
     def blame(self, attribution: Attribution) -> tuple[str, Broken] | None:
         """Return the requirement that a delivery breaks, or None if its listener was entitled to it."""
@@ -100,9 +127,9 @@ class Ledger:
             usual = "rooms/refused-event-is-not-broadcast" if request.legal else "payloads/refused-not-broadcast"
             expected = f"{what}, which was refused, not to be broadcast"
             return request.requirement or usual, Broken(expected, f"{listener} heard it")
-        if not request.legal:
+        if not request.legal or request.named_session not in (None, request.session):
             return None  # that it was accepted is a fault under another requirement
-        if attribution.is_echo:
+        if attribution.is_echo and (attribution.is_entitled or not self._reaches_strangers(attribution)):
             return "rooms/sender-hears-nothing", Broken(f"{request.actor} not to hear {what}", "an echo")
         if not attribution.is_entitled:
             rule = self._rule_against_listening(attribution)
@@ -114,11 +141,22 @@ class Ledger:
         return None
 
     def _rule_against_listening(self, attribution: Attribution) -> str:
-        """Name the rule that keeps a listener out: by its history, unless strangers hear as much; else by position."""
-        event = attribution.request.event
-        if attribution.history is not None and event not in self._leaky_events:
+        """Name the rule that keeps a listener out: by history, unless strangers hear as much; else by position."""
+        if attribution.history is not None and not self._reaches_strangers(attribution):
             return HISTORY_RULES[attribution.history]
-        rule = POSITION_RULES[attribution.position]
-        if attribution.certain or (rule, event) in self._certain_leaks:
-            return rule
-        return _ELSEWHERE if (_ELSEWHERE, event) in self._certain_leaks else rule
+        return self._of_strangers(attribution)[0]
+
+    def _reaches_strangers(self, attribution: Attribution) -> bool:
+        """Whether strangers to a room hear the same event: those in this listener's position, if there were any."""
+        rule, event = self._of_strangers(attribution)
+        if (rule, event) in self._leaks_to_strangers:
+            return True
+        return (rule, event) not in self._kept_from_strangers and any(event == e for _, e in self._leaks_to_strangers)
+
+    def _of_strangers(self, attribution: Attribution) -> tuple[str, str]:
+        """Return the rule that keeps a stranger in a listener's position out of a room, and the event."""
+        event, rule = attribution.request.event, POSITION_RULES[attribution.position]
+        leaks = self._certain_leaks
+        if not attribution.certain and (rule, event) not in leaks and (_ELSEWHERE, event) in leaks:
+            return _ELSEWHERE, event
+        return rule, event
