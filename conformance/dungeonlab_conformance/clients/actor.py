@@ -16,7 +16,7 @@ from dungeonlab_conformance.clients.sender import Sender
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import carries
 from dungeonlab_conformance.record.observation import Observation, Request
-from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Unjudged
 
 
 @dataclass(eq=False)
@@ -65,7 +65,7 @@ class Actor(Sender):
         """
         seen = await self.try_observe(lambda o: o.act == "hears" and carries(o, request))
         if seen is None and not await self.fence():
-            raise Gone(f"{self.name}'s connection was closed")
+            raise self.gone(f"{self.name}'s connection was closed")
         heard = [seen] if seen else self.deliveries_of(request)
         if not heard:
             why = f"no witness: {self.name} did not hear {self._sender(request)}'s {request.event}"
@@ -124,7 +124,7 @@ class Actor(Sender):
         """Wait until this connection is sent a request's broadcast. Raises `Broken` if it never is."""
         seen = await self.try_observe_fenced(lambda o: o.act == "hears" and carries(o, request))
         if seen is None and self.closed:
-            raise Gone(f"{self.name}'s connection was closed")
+            raise self.gone(f"{self.name}'s connection was closed")
         other = self._garbled(request)
         if seen is None and other:
             raise Unjudged(f"{self.name} heard a {request.event} that says something else: {other[0].args}")

@@ -20,7 +20,7 @@ from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Observation, Request, RoomStay
-from dungeonlab_conformance.results.errors import Unjudged
+from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.target.dialect.argument_templates import Args
 from dungeonlab_conformance.target.dialect.event_answers import EventAnswers
 from dungeonlab_conformance.target.identity import Identity
@@ -85,6 +85,14 @@ class Receiver:
         """Whether this connection is in a session's room, as far as is known."""
         return self.stay is not None and self.stay.session == session and self.stay.left_at is None
 
+    def gone(self, why: str) -> Gone:
+        """Return why something cannot go on, that is that this connection or the server is not there any more.
+
+        Raises `TargetFault` if it was the suite that closed the connection, since it keeps no more of what comes.
+        """
+        self.target.capacity.check()
+        return Gone(why)
+
     async def _read(self, line: EngineIO, entered: asyncio.Future[None]) -> None:
         """Take whatever the server sends, until the connection is over."""
         decoder, connection = Decoder(), self.connection
@@ -148,8 +156,15 @@ class Receiver:
             self._unknown_events[name if len(self._unknown_events) < _OWN_EVENTS else ""] += 1
             if self._unknown_events[name] > _OWN_EVENTS or self._unknown_events[""]:
                 return
+        if self._is_stray(translated) and not self.target.capacity.takes_stray(event, seated=self.stay is not None):
+            return
         self._keep(found.weight)
         self.journal.write(self.name, connection, "hears", event, translated, wire=(name, tuple(args)))
+
+    def _is_stray(self, args: Args) -> bool:
+        """Whether an event is about a session that is not of this scene."""
+        session = args[0].get("sessionId") if args and isinstance(args[0], dict) else None
+        return isinstance(session, str) and session not in self.journal.rooms.members
 
     def _tells_of_others(self, name: str, args: Args) -> Callable[[str], bool]:
         """Return what says whether an event tells of such a request that was sent on another connection."""

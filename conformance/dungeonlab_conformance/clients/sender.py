@@ -94,7 +94,7 @@ class Sender(Connection):
 
     async def _send(self, request: Request, outcome: Callable[[Request], Awaitable[Answer]]) -> Acknowledgement:
         """Send a request that may change in which room this connection is, and record that."""
-        session = _named(request)
+        session = request.named_session
         if request.event == "join-session" and session is not None:
             return await self._asks_to_join(request, session, outcome)
         answer, sent = await outcome(request)
@@ -136,7 +136,7 @@ class Sender(Connection):
             if not quickly:
                 seen = await self._in_time(pending, request)  # a late answer is one: only silence is none
         if seen is None and pending.done():
-            raise Gone(f"{self.name}'s connection was closed before {request.event} was answered")
+            raise self.gone(f"{self.name}'s connection was closed before {request.event} was answered")
         if seen is None:
             self._give_up(request)
             self.target.limits.waited_for(request.event)
@@ -162,7 +162,7 @@ class Sender(Connection):
         if self.closed:
             await self.reconnect()
         sent = self._note(request, "tells", outcome)
-        session = _named(request)
+        session = request.named_session
         if request.event == "join-session" and request.legal and session is not None:
             self.journal.rooms.join_asked(self.connection, session, sent.at)
         if request.event == "leave-session" and request.legal:
@@ -330,10 +330,3 @@ def avoid_what_is_deadly(target: Target, request: Request, *, uncalled: bool) ->
     if broken is not None:
         why = f"the server died of such a {request.event} in other scenes"
         raise Unjudged(why, waits_for=VerdictKey(broken, request.event))
-
-
-def _named(request: Request) -> str | None:
-    """Return the session that a request names, if it does."""
-    body = request.args[0] if request.args else None
-    session = body.get("sessionId") if isinstance(body, dict) else None
-    return session if isinstance(session, str) else None

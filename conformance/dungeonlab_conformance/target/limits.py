@@ -10,6 +10,7 @@ from dungeonlab_conformance.results.errors import TargetFault
 
 _EACH = 1_500  # bytes that an observation takes, whatever was observed
 _SLOWEST = 4_000  # bytes a second that a far link is trusted to carry
+_STRAY = 2_000  # deliveries of one kind out of other scenes' sessions that are kept: all show the same
 _OFTEN = 8  # waits in vain, after which a request that only prepares a scene is not tried any more
 
 
@@ -18,6 +19,15 @@ class Capacity:
     """How much memory a run gives to what the server sends, in bytes, and how much of it is `left`."""
 
     left: int = 150_000_000
+    _strays: Counter[tuple[str, bool]] = field(default_factory=Counter)
+
+    def takes_stray(self, event: str, *, seated: bool) -> bool:
+        """Whether one more delivery is of use that is about a session of another scene; it is counted.
+
+        A server that tells everybody everything sends very many; `seated` says whether the listener is in a room.
+        """
+        self._strays[event, seated] += 1
+        return self._strays[event, seated] <= _STRAY
 
     def takes(self, weight: int) -> bool:
         """Whether there is room for one thing more, of about so many bytes; if so, it is taken."""

@@ -15,7 +15,7 @@ from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.clients.sender import Unreadable
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
+from dungeonlab_conformance.results.errors import TargetFault, Unjudged
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.limits import Capacity, Limits
 from dungeonlab_conformance.target.target import Target
@@ -189,15 +189,29 @@ async def test_a_servers_own_events_are_not_kept_without_end() -> None:
 
 
 async def test_what_a_run_keeps_has_an_end() -> None:
-    """Once that is reached, the connection is closed and the next request says why the run cannot go on."""
+    """Once that is reached, the connection is closed; every request, and every new connection, says why."""
     async with serving(over_websocket(*['42["chat-message",{}]'] * 1_000)) as url:
         alice = actor(url, capacity=Capacity(1_000_000))
         await alice.connect()
-        with pytest.raises(Gone):
+        with pytest.raises(TargetFault, match="without end"):
             await alice.try_send(question())
         assert len(alice.journal.observations) < 1_000
         with pytest.raises(TargetFault, match="without end"):
             await actor(url, capacity=alice.target.capacity).connect()
+        await alice.close()
+
+
+async def test_of_other_scenes_broadcasts_no_more_are_kept_than_show_something() -> None:
+    """Five thousand broadcasts of a session that this scene does not know: some go by; all of its own are kept."""
+    foreign, own = (f'42["chat-message",{{"sessionId":"{each}"}}]' for each in ("of another scene", "s"))
+    async with serving(over_websocket(*[foreign] * 5_000, *[own] * 3_000)) as url:
+        alice = actor(url)
+        alice.journal.rooms.opened("s", {"alice"})
+        await alice.connect()
+        assert (await alice.try_send(question())).accepted
+        kept = [seen.args[0]["sessionId"] for seen in alice.journal.heard()]
+        assert 1_000 <= kept.count("of another scene") <= 2_500
+        assert kept.count("s") == 3_000
         await alice.close()
 
 

@@ -149,6 +149,7 @@ class RawConnection:
                         if isinstance(frame, str) and frame.startswith(prefixes):
                             return frame
                     if self.closed:
+                        self.target.capacity.check()  # else it was closed for want of room
                         raise Gone(f"{self.name}'s connection was closed")
                     self._arrived.clear()
                     await self._arrived.wait()
