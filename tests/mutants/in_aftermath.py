@@ -86,7 +86,11 @@ class DiesOfARefusalWithoutACallback(Pipeline):
         await super().acknowledge(connection, name, envelope, where)
 
 
-@faulty("payloads/unknown-event-is-harmless", hides=True)
+@faulty(
+    "payloads/unknown-event-is-harmless",
+    also={"connect/malformed-frames-are-harmless": "among the frames are events of unknown names"},
+    hides=True,
+)
 class DiesOfAnUnknownEvent(Pipeline):
     """An event that no handler is found for ends the process for everybody."""
 

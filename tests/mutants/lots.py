@@ -21,21 +21,31 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.selection import Selection, scenes
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
+from dungeonlab_spec import Catalogue
 from tests import serving
 from tests.mutants.combination import AND, fault_named, members
 from tests.mutants.fault import Expectation, Fault, all_faults
-from tests.mutants.judge import SCALE, judged
+from tests.mutants.judge import SCALE
+from tests.supervised import supervised
+from tests.turns import turn
 
 SEED, SETS, SIZE = 11, 40, 5
 SIDE_BY_SIDE = 2
 FOUND, MEDIAN, WORST = 0.97, 10, 120  # the goals: how much is found, and how many verdicts are unjudged
 VARIANT_WORST = 40
+RESTART = 20.0  # seconds for a server that died to be back
 SHOW_LITTLE_ELSE = {  # faults beside which no client can see another one, and the areas in which it can
     "RefusesEverything": ("connect", "auth"),
     "LostTheLogin": ("auth",),
 }
+CODELESS = {"AnswersWithABareText", "AnswersWithoutACode", "NumbersItsCodes", "WrapsTheError"}  # no refusal has a code
+CODES = "acks/code-names-the-cause"  # which nobody can see where there are none
 VARIANTS = (
     "CreatesInSilence",
     "JoinsInSilence",
@@ -120,6 +130,14 @@ def judge(name: str) -> Result:
     return result_of(fault_named(name), judged(name, 1.0)) if result.blamed or result.fault else result
 
 
+def judged(name: str, scale: float) -> Run:
+    """Judge one server with the whole suite, time limits scaled; it is started again whenever it dies."""
+    with turn(), supervised(fault_named(name).variant) as server:
+        target = Target(server.url, limits=Limits(scale))
+        chosen = scenes(Selection(), Catalogue.load())
+        return play(target, chosen, target.new_run(RunOptions(restart_wait=RESTART)))
+
+
 def judge_all(names: Iterable[str]) -> Iterator[Result]:
     """Judge many, two at a time; yields each as it is done, in the order of the names."""
     with ProcessPoolExecutor(SIDE_BY_SIDE, multiprocessing.get_context("spawn"), serving.start_worker) as pool:
@@ -150,7 +168,8 @@ def result_of(expectation: Expectation, run: Run) -> Result:
 
 def _is_concealed(requirement: str, server: str) -> bool:
     areas = [shown for name, shown in SHOW_LITTLE_ELSE.items() if name in members(server)]
-    return any(requirement.partition("/")[0] not in shown for shown in areas)
+    codeless = requirement == CODES and bool(CODELESS & {*members(server)})
+    return codeless or any(requirement.partition("/")[0] not in shown for shown in areas)
 
 
 def _title(key: VerdictKey | None) -> str:

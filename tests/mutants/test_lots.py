@@ -99,6 +99,20 @@ def test_what_no_client_can_see_is_not_missed() -> None:
     assert (said.found, said.missed, said.concealed) == (["chat/b"], {"auth/a": "1 unjudged"}, ["chat/a"])
 
 
+def test_where_no_refusal_has_a_code_none_is_missed() -> None:
+    """Which code a refusal should have is concealed then; what its shape should be is not."""
+    breaks = frozenset({"acks/code-names-the-cause", "acks/failure-shape"})
+    said = lots.result_of(Expectation(name="A+NumbersItsCodes", claim="", breaks=breaks), Run("u", []))
+    assert (list(said.missed), said.concealed) == (["acks/failure-shape"], ["acks/code-names-the-cause"])
+
+
+def test_a_server_that_dies_is_started_again() -> None:
+    """What it does wrong besides is found, in the same run."""
+    said = lots.judge("DiesOfNull+EchoesToTheSender")
+    assert said.exact, said
+    assert said.count <= lots.WORST
+
+
 @pytest.mark.parametrize(
     ("results", "reached"),
     [
@@ -141,7 +155,7 @@ def test_who_asks_for_nothing_is_refused(words: list[str]) -> None:
 
 def test_each_variant_is_a_faulty_server() -> None:
     """The single faults that are measured exist, and so do those that conceal others."""
-    assert {*lots.VARIANTS, *lots.SHOW_LITTLE_ELSE} <= every_fault().keys()
+    assert {*lots.VARIANTS, *lots.SHOW_LITTLE_ELSE, *lots.CODELESS} <= every_fault().keys()
 
 
 def test_two_faults_in_one_server_are_found_and_nothing_else() -> None:
