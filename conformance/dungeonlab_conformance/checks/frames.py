@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from functools import partial
 
 from dungeonlab_conformance.checks.registry import check
@@ -133,12 +133,29 @@ def ways(transports: Collection[str]) -> Iterator[tuple[str, Way]]:
 async def malformed_frames_are_harmless(stage: Stage) -> None:
     """Alice sends malformed data of many kinds; bob, carol and the game master still hear each other after each.
 
-    Then she, and a connection without a cookie, send valid events without CONNECT; bob and carol hear none.
+    Where the room does not work, bob and carol are answered after each all the same. Then she, and a connection without
+    a cookie, send valid events without CONNECT; bob and carol hear none.
     """
-    bob, carol = await stage.joined("bob", "carol")
-    await _talk(stage, bob, carol)
+    try:
+        bob, carol = await stage.joined("bob", "carol")
+        await _talk(stage, bob, carol)
+    except Gone:
+        raise
+    except Unjudged:
+        people = [actor for actor in stage.actors if not actor.closed]
+        await asyncio.gather(*(actor.fence() for actor in people))
+        await _send_all(stage, people, partial(_must_be_answered, people))
+        raise
     company = [bob, carol, *await _one_more(stage, bob, carol)]
     turns = itertools.cycle(itertools.pairwise((*company, bob)))  # all of it may be more than one may say in a minute
+    await _send_all(stage, company, lambda what: _must_talk_on(stage, *next(turns), what))
+    for name in ("alice", "nobody") if "websocket" in stage.target.transports else ():
+        await _must_get_nothing_through(stage, name, bob, carol)
+    await _must_talk_on(stage, bob, carol, _NEVER_ENTERED)
+
+
+async def _send_all(stage: Stage, company: Sequence[Actor], must_go_on: Callable[[str], Awaitable[None]]) -> None:
+    """Send one malformed thing after the other, and see each time whether all goes on for the company."""
     before = [actor.connection for actor in company]
     todo = [(what, way) for what, way in ways(stage.target.transports) if not stage.is_deadly(what)]
     far = stage.target.limits.far and not stage.target.workarounds.deadly.cautious
@@ -147,14 +164,11 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
         some = todo[start : start + together]
         await asyncio.gather(*(_try(what, way, stage) for what, way in some))
         what = " or ".join(what for what, _ in some)
-        await _must_talk_on(stage, *next(turns), what)  # while the connections that sent it are there
+        await must_go_on(what)  # while the connections that sent it are there
         await asyncio.gather(*(raw.close() for raw in stage.raws))
         for actor, connection in zip(company, before, strict=True):
             if actor.closed or actor.connection != connection:
                 raise Broken(f"{actor.name}'s connection to stay open after {what}", "it was closed")
-    for name in ("alice", "nobody") if "websocket" in stage.target.transports else ():
-        await _must_get_nothing_through(stage, name, bob, carol)
-    await _must_talk_on(stage, bob, carol, _NEVER_ENTERED)
 
 
 async def _one_more(stage: Stage, bob: Actor, carol: Actor) -> list[Actor]:
@@ -301,3 +315,14 @@ async def _must_talk_on(stage: Stage, speaker: Actor, listener: Actor, what: str
         if stage.journal.outcome(request) == "refused":
             raise  # an answer as well, such as that they talk too much
         raise Broken(expected, f"{silent}") from None
+
+
+async def _must_be_answered(people: Sequence[Actor], what: str) -> None:
+    for actor in people:
+        expected = f"{actor.name} to be answered after {what}"
+        try:
+            answered = await actor.fence()
+        except Unjudged as silent:
+            raise Broken(expected, f"{silent}") from None
+        if not answered:
+            raise Broken(expected, "the connection was closed")
