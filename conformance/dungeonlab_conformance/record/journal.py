@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.observation import OWN_ACTS, Act, Observation, Request, RequestOutcome, SentRequest
-from dungeonlab_conformance.record.rooms import Rooms
+from dungeonlab_conformance.record.rooms import Rooms, RoomsState
 
 _NUMBERS = itertools.count(1)
 _REQUESTS = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalState:
+    """All that stands in a journal at one time; `last` is the number under which a request was last sent."""
+
+    began: float
+    accounted: bool
+    observations: tuple[Observation, ...]
+    requests: tuple[SentRequest, ...]
+    last: Mapping[Request, int]
+    expected: frozenset[Request]
+    rooms: RoomsState
 
 
 class Journal:
@@ -37,6 +50,30 @@ class Journal:
         self._requests: dict[int, SentRequest] = {}
         self._last: dict[Request, int] = {}  # the number under which a request was last sent
         self._expected: set[Request] = set()
+
+    @property
+    def state(self) -> JournalState:
+        """All that was written by now."""
+        return JournalState(
+            self.began,
+            self._accounted,
+            tuple(self._observations),
+            tuple(self._requests.values()),
+            dict(self._last),
+            frozenset(self._expected),
+            self.rooms.state,
+        )
+
+    @classmethod
+    def restored(cls, state: JournalState) -> Journal:
+        """Return a journal in which stands what stood in another."""
+        journal = cls()
+        journal.began, journal._accounted = state.began, state.accounted
+        journal._observations = list(state.observations)
+        journal._requests = {sent.number: sent for sent in state.requests}
+        journal._last, journal._expected = dict(state.last), set(state.expected)
+        journal.rooms.restore(state.rooms)
+        return journal
 
     # -- what was seen -------------------------------------------------------------------------------
 

@@ -7,12 +7,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dungeonlab_conformance.record.observation import EndOfStay, RoomStay, SentRequest
 
 _NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomsState:
+    """All that `Rooms` know at one time; `granted` is the number of the stay that a connection was granted last."""
+
+    users: Mapping[int, str | None]
+    members: Mapping[str, frozenset[str]]
+    masters: Mapping[str, str]
+    encounters: Mapping[str, float]
+    shared: frozenset[str]
+    stays: tuple[RoomStay, ...]
+    granted: Mapping[int, int]
+    refused_joins: tuple[tuple[int, str], ...]
 
 
 class Rooms:
@@ -28,6 +42,29 @@ class Rooms:
         self._stays: dict[int, RoomStay] = {}
         self._granted: dict[int, int] = {}  # the number of the stay that a connection was granted last, until it left
         self._refused_joins: list[tuple[int, str]] = []
+
+    @property
+    def state(self) -> RoomsState:
+        """All that is known by now."""
+        return RoomsState(
+            dict(self._users),
+            dict(self._members),
+            dict(self._masters),
+            dict(self._encounters),
+            frozenset(self._shared),
+            tuple(self._stays.values()),
+            dict(self._granted),
+            tuple(self._refused_joins),
+        )
+
+    def restore(self, state: RoomsState) -> None:
+        """Take over all that others knew, in place of what is known."""
+        self._users, self._members = dict(state.users), dict(state.members)
+        self._masters, self._encounters = dict(state.masters), dict(state.encounters)
+        self._shared = set(state.shared)
+        self._stays = {stay.number: stay for stay in state.stays}
+        self._granted = dict(state.granted)
+        self._refused_joins = list(state.refused_joins)
 
     # -- users and sessions --------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ it is one that this suite made up. Ids are opaque and may look like hashes: long
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -188,6 +188,11 @@ def is_secret(name: str, text: str) -> bool:
     return certain == "always" or _LONG.fullmatch(text) is not None
 
 
+def may_name_a_secret(name: str) -> bool:
+    """Whether what stands under a property's name may be a secret for that alone."""
+    return bool(_secret_names(name))
+
+
 @lru_cache(maxsize=1_000)
 def _secret_names(name: str) -> Literal["", "always", "if long"]:
     """Say whether what has a name is a secret: never, always, or if it looks like one."""
@@ -198,18 +203,24 @@ def _secret_names(name: str) -> Literal["", "always", "if long"]:
     return "if long" if "".join(words) in _BARE else ""
 
 
-def redact(text: str, ours: Ours = Ours()) -> str:
-    """Return JSON, or a message that repeats some, with asterisks in place of each secret; never raises."""
-    text = _ANY.sub(HIDDEN, text)
-    text = _PROPERTY.sub(_hidden, text)
+def redact(text: str, ours: Ours = Ours(), instead: Callable[[str], str] = lambda _: HIDDEN) -> str:
+    """Return JSON, or a message that repeats some, with asterisks in place of each secret; never raises.
+
+    What `instead` makes of a secret takes its place, if that is another.
+    """
+
+    def whole(found: re.Match[str]) -> str:
+        return instead(found[0])
+
+    def named(found: re.Match[str]) -> str:
+        quote, name, colon, opening, value = found.groups()
+        shown = instead(value) if is_secret(name, value) else value
+        return f"{quote}{name}{quote}{colon}{opening}{shown}{opening}"
+
+    text = _ANY.sub(whole, text)
+    text = _PROPERTY.sub(named, text)
     addresses = _addresses(ours.usernames)
-    return addresses.sub(HIDDEN, text) if addresses and "@" in text else text
-
-
-def _hidden(found: re.Match[str]) -> str:
-    quote, name, colon, opening, value = found.groups()
-    shown = HIDDEN if is_secret(name, value) else value
-    return f"{quote}{name}{quote}{colon}{opening}{shown}{opening}"
+    return addresses.sub(whole, text) if addresses and "@" in text else text
 
 
 def _below(path: str, step: str) -> str:

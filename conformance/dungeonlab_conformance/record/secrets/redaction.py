@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from bisect import bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dungeonlab_conformance.record.secrets.escapes import Unescaped
 from dungeonlab_conformance.record.secrets.leaks import HIDDEN, Ours
@@ -53,23 +53,27 @@ class Secrets:
 
         Takes about a microsecond for ten characters, however many secrets there are.
         """
-        return self._hidden(text, len(text))
+        return self.replaced(text, _hide)
+
+    def replaced(self, text: str, instead: Callable[[str], str]) -> str:
+        """Return a text with what `instead` makes of each secret in its place."""
+        return self._hidden(text, len(text), instead)
 
     def shortened(self, text: str, longest: int) -> str:
         """Return a text without secrets, cut to about so many characters; an ellipsis stands for the rest."""
         if len(text) <= longest:
             return self.redact(text)
-        return self._hidden(text[: longest + 6 * self._longest], longest) + "…"  # an escape takes six characters
+        return self._hidden(text[: longest + 6 * self._longest], longest, _hide) + "…"  # an escape takes six characters
 
-    def _hidden(self, text: str, longest: int) -> str:
+    def _hidden(self, text: str, longest: int, instead: Callable[[str], str]) -> str:
         parts, done = [], 0
         for start, end in _merged(self._spans(text)):
             if start >= longest:
                 break
-            parts += [text[done:start], HIDDEN]
+            parts += [text[done:start], instead(text[start:end])]
             done = end
         hidden = "".join([*parts, text[done : max(done, longest)]]) if parts else text[:longest]
-        return without_leaks(hidden, self._ours)
+        return without_leaks(hidden, self._ours, instead)
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where something stands that is not to be seen."""
@@ -112,6 +116,10 @@ class Secrets:
                 return max(partial, len(form))
             after = min(after - 1, bisect_right(alike, ahead[: _common(form, ahead)]))
         return partial
+
+
+def _hide(_: str) -> str:
+    return HIDDEN
 
 
 def _common(one: str, other: str) -> int:

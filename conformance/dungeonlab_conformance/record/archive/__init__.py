@@ -1,0 +1,1 @@
+"""The record as JSON, without what is secret, and read back: exactly, or refused."""
