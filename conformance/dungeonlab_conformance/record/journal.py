@@ -41,8 +41,8 @@ class Journal:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, epoch: float | None = None) -> None:
         self.clock = clock
-        self.epoch = time.time() - clock() if epoch is None else epoch
         self.began = clock()
+        self.epoch = time.time() - self.began if epoch is None else epoch
         self.rooms = Rooms(clock)
         self._accounted = True
         self._observations: list[Observation] = []
