@@ -164,7 +164,7 @@ class Sender(Connection):
         sent = self._note(request, "tells", outcome)
         session = request.named_session
         if request.event == "join-session" and request.legal and session is not None:
-            self.journal.rooms.join_asked(self.connection, session, sent.at)
+            self.journal.rooms.join_unacknowledged(self.connection, session, sent.at)
         if request.event == "leave-session" and request.legal:
             self.journal.rooms.leave_asked(self.connection)
         await self.emit(request)
@@ -298,7 +298,7 @@ class Sender(Connection):
     ) -> SentRequest:
         avoid_what_is_deadly(self.target, request, uncalled=act == "tells")
         wire = self.target.on_the_wire(request.event, request.args)
-        at = self.journal.write(self.name, self.connection, act, request.event, request.args, wire=wire).at
+        at = self.journal.write(self.name, self.connection, act, request.event, request.args, request, wire=wire).at
         return self.journal.sent(request, self.name, self.user, self.connection, at=at, outcome=outcome)
 
     def _was_refused_before(self, connection: int) -> bool:

@@ -42,7 +42,7 @@ def contains(found: object, mark: str | int) -> bool:
     args = found if isinstance(found, Arguments) else Arguments((found,))
     if not isinstance(mark, str):
         return mark in args.numbers
-    return any(mark in text for text in args.texts) if _is_made_up(mark) else mark in args.texts
+    return any(mark in text for text in args.texts) if is_made_up(mark) else mark in args.texts
 
 
 def carries(observation: Observation, request: Request) -> bool:
@@ -52,11 +52,12 @@ def carries(observation: Observation, request: Request) -> bool:
     """
     if observation.event != request.event or request.mark is None:
         return False
-    named = () if _is_made_up(request.mark) else _tokens(observation.args)
+    named = () if is_made_up(request.mark) else _tokens(observation.args)
     return request.mark in named if named else contains(observation.args, request.mark)
 
 
-def _is_made_up(mark: str | int) -> bool:
+def is_made_up(mark: str | int) -> bool:
+    """Whether a mark was made for one request, and is not the id of a token."""
     return isinstance(mark, int) or (mark.startswith("mark-") and mark.endswith("."))  # no id has a full stop in it
 
 

@@ -21,17 +21,18 @@ Act = Literal[
     "is closed",  # by the server
     "disconnects",
     "is removed",  # loses the membership
+    "arranges",  # something over HTTP, such as a membership
 ]
 RequestOutcome = Literal["accepted", "refused", "unknown"]
 EndOfStay = Literal["left", "switched", "revoked", "closed", "gone"]  # closed by the server, or gone by itself
-OWN_ACTS = ("sends", "tells", "disconnects", "is removed")
+OWN_ACTS = ("sends", "tells", "disconnects", "is removed", "arranges")
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One thing that one connection saw. `at` is in seconds on the run's monotonic clock.
 
-    `request` is the one that an answer belongs to.
+    `request` is the one that is sent, or that an answer belongs to.
     """
 
     number: int

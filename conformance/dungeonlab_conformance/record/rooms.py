@@ -148,6 +148,13 @@ class Rooms:
         self._stays[stay.number] = stay
         return stay
 
+    def join_unacknowledged(self, connection: int, session: str, at: float) -> None:
+        """Record that a connection asks to join without a callback: whether it did, and when, remains unknown.
+
+        If it did, it has left its room for that, and the user's other connections may have been moved out of theirs.
+        """
+        self._may_move_out(self.join_asked(connection, session, at), own=False)
+
     def join_sent(self, stay: RoomStay, sent: SentRequest) -> None:
         """Record the request by which joining was asked for, which may have been sent more than once."""
         self._put(stay, joined_at=sent.at, connection=sent.connection)
@@ -167,16 +174,28 @@ class Rooms:
         before = None if stay.previous is None else self._stays[stay.previous]
         if before and before.left_at is None and before.session == stay.session:
             del self._stays[stay.number]
+            self._may_move_out(before, own=None)
             return self._put(before, repeats=before.repeats + 1)
         stay = self._put(stay, acked_at=at, exact=True)
         if before and before.left_at is None:
             self._end(before, "switched", at, stay.joined_at)
         self._granted[stay.connection] = stay.number
-        user = self._users.get(stay.connection)
-        for other in self.stays:  # a server should move these out, and says nothing of when
-            if other.session != stay.session and self._users.get(other.connection) == user:
-                self._put(other, exact=other.connection == stay.connection)
+        self._may_move_out(stay, own=True)
         return stay
+
+    def _may_move_out(self, stay: RoomStay, *, own: bool | None) -> None:
+        """Record that a user's stays in other rooms may end by joining this one; when, a server does not say.
+
+        When the connection's `own` other stay ended is known, or is not; None if it had none.
+        """
+        user = self._users.get(stay.connection)
+        for other in self.stays:
+            if other.session == stay.session or self._users.get(other.connection) != user:
+                continue
+            if other.connection != stay.connection:
+                self._put(other, exact=False)
+            elif own is not None:
+                self._put(other, exact=own)
 
     # -- leaving -------------------------------------------------------------------------------------
 
@@ -206,10 +225,14 @@ class Rooms:
             else:
                 self._end(stay, "gone", at, asked or at)
 
-    def revoked(self, user: str, at: float, asked: float) -> None:
-        """Record that a user's membership was taken away, which was `asked` for at that time; all stays end."""
+    def revoked(self, user: str, at: float, asked: float, *, session: str | None = None) -> None:
+        """Record that a user's membership was taken away, which was `asked` for at that time; all stays end.
+
+        Those in one `session` do, if it is named.
+        """
         for stay in self.stays:
-            if self._users.get(stay.connection) == user and stay.left_at is None:
+            concerned = session in (None, stay.session) and self._users.get(stay.connection) == user
+            if concerned and stay.left_at is None:
                 self._end(stay, "revoked", at, asked)
 
     def _end(self, stay: RoomStay, why: EndOfStay, at: float, asked: float) -> None:

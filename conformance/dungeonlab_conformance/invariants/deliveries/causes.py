@@ -14,7 +14,7 @@ from typing import Any
 from dungeonlab_conformance.invariants.attendance import Attendance
 from dungeonlab_conformance.invariants.content import asks_for, differs, same
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.marks import carries, is_made_up
 from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
 from dungeonlab_spec import Catalogue, accepts
 
@@ -126,9 +126,24 @@ class Causes:
         marks = {mark for mark in _marks_in(seen) if (seen.event, mark) in self._marks}
         known = sorted((each for mark in marks for each in self._marks[seen.event, mark]), key=lambda each: each[0])
         carried = [request for _, request in known if carries(seen, request)]
+        carried = self._likely(carried, seen)
         named = [request for request in carried if (request.session or "") == session_of(seen)]
         same_scene = [request for request in carried if self._journals[request.number] is journal]
         return named or same_scene or [request for request in carried if isinstance(request.mark, str)]
+
+    def _likely(self, carried: list[SentRequest], seen: Observation) -> list[SentRequest]:
+        """Choose among requests whose marks a delivery carries, where some have one of their own and some a token's id.
+
+        What is broadcast of a token carries its id, and the mark of the request that named it before.
+        """
+        own = [each for each in carried if each.mark is not None and is_made_up(each.mark)]
+        others = [each for each in carried if each not in own and each.at <= seen.at]
+        if not own or not others:
+            return carried
+        times = {each.number: self._times[each.number, seen.connection] for each in (*own, others[0])}
+        new = [each for each in own if not times[each.number] and each.connection != seen.connection]
+        owed = times[others[0].number] < sum(each.outcome != "refused" for each in others)
+        return new or (others if owed else own)
 
     def _by_content(self, seen: Observation, journal: Journal) -> list[SentRequest]:
         """Return the requests without a mark that ask for just what a delivery says."""

@@ -24,7 +24,7 @@ _ALIKE = ("0123456789", "abcdef", "ABCDEF", "ghijklmnopqrstuvwxyz", "GHIJKLMNOPQ
 _KIND = {character: kind for kind in _ALIKE for character in kind} | dict.fromkeys("-_ ", "")  # which stay
 _OTHERWISE = {True: ".", False: "\N{LATIN SMALL LETTER O WITH STROKE}"}  # by whether it is ASCII
 _ASTRAL = "\N{LINEAR B SYLLABLE B008 A}"
-_MARK = re.compile(r"(mark-[0-9a-f]{1,40}-[0-9]{1,9}\.)")  # of ours, which a secret may be like by chance
+_MARK = re.compile(r"(mark-[0-9a-f]{1,40}-[0-9]{1,9}\.)")  # one of the suite, which a secret may resemble by chance
 _REMEMBERED = 4_096  # characters of a text that is looked up once
 
 
