@@ -158,6 +158,11 @@ class GameSessions:
             return dataclasses.replace(game, encounters=game.encounters[1:], token=None)
         raise Missing(self.target.advice("second-encounter"))
 
+    async def another_encounter(self, game: GameSession) -> str:
+        """Open another encounter in a session, and return its id. Raises `Missing` if the target does not say how."""
+        game.encounters.append(await self._open_encounter(game))
+        return game.encounters[-1]
+
     async def _open_encounter(self, game: GameSession) -> str:
         if not self.provisioner.offers("encounter.open"):
             raise Missing(self.target.advice("encounter.open"))

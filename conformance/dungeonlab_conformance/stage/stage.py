@@ -18,6 +18,7 @@ from typing import Any
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
+from dungeonlab_conformance.model.judge import Judge
 from dungeonlab_conformance.payloads.requests import needed_ids, valid_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
@@ -74,6 +75,13 @@ class SceneFindings:
         self.judged: dict[str, list[Broken | Unjudged]] = {}
         self.unwanted: set[str] = set()
         self.provocations: list[Provocation] = []
+        self.followed_by: Judge | None = None
+
+    def follow(self) -> Judge:
+        """Have the model follow what happens here from now on, and return it."""
+        self.followed_by = Judge(self.journal.rooms.users, self.target.limits.answer)
+        self.journal.subscribe(self.followed_by.observe)
+        return self.followed_by
 
     async def judge(self, requirement: str, act: Awaitable[object]) -> None:
         """Await one act and record what it showed about one requirement; goes on unless the server is gone."""
@@ -168,12 +176,12 @@ class SceneSessions(SceneFindings):
     def __init__(self, pool: AccountPool, target: Target, event: Event | None, wanted: frozenset[str]) -> None:
         super().__init__(target, event, wanted)
         self.pool = pool
-        self._games = GameSessions(pool, target, self.journal)
+        self.games = GameSessions(pool, target, self.journal)
 
     @property
     def game(self) -> GameSession:
         """The scene's own game session."""
-        return self._games.own
+        return self.games.own
 
     @property
     def session(self) -> str:
@@ -182,26 +190,26 @@ class SceneSessions(SceneFindings):
 
     async def other_game(self) -> GameSession:
         """Return the second game session, with carol and dave; created when first needed."""
-        return await self._games.second()
+        return await self.games.second()
 
     async def encounter(self, game: GameSession) -> str:
         """Return the encounter of a game session; created when first needed."""
-        return await self._games.encounter(game)
+        return await self.games.encounter(game)
 
     async def with_another_encounter(self) -> GameSession:
         """Return the scene's game session with an encounter that nobody has seen yet."""
-        return await self._games.with_another_encounter(self.game)
+        return await self.games.with_another_encounter(self.game)
 
     async def revoke(self, actor: Actor) -> None:
         """Take an actor's membership of this scene's session away."""
         assert actor.identity is not None
         asked = time.monotonic()
-        await self._games.revoke(self.game, actor.identity)
+        await self.games.revoke(self.game, actor.identity)
         self._is_removed(actor, asked)
 
     async def take_in(self, who: Identity) -> None:
         """Make somebody a member of this scene's session: once more, or a guest for the length of the scene."""
-        await self._games.take_in(self.game, who)
+        await self.games.take_in(self.game, who)
 
     async def delete_session(self, *there: Actor) -> None:
         """Delete this scene's session, of which those `there` are members; nothing can be prepared in it any more."""
@@ -228,7 +236,7 @@ class Stage(SceneSessions):
         super().__init__(pool, target, event, wanted)
         self.actors: list[Actor] = []
         self.raws: list[RawConnection] = []
-        self.roles = RoleAssignment(pool, target, self._games, self._stand_ins())
+        self.roles = RoleAssignment(pool, target, self.games, self._stand_ins())
         self._inquiry = Inquiry(self)
 
     def _stand_ins(self) -> dict[str, str]:
@@ -247,12 +255,12 @@ class Stage(SceneSessions):
 
     async def set_up(self) -> None:
         """Create the game session. Members and an encounter follow when they are needed."""
-        await self._games.first()
+        await self.games.first()
 
     async def tear_down(self) -> None:
         """Close all connections, then delete the game sessions."""
         await self.hang_up()
-        await self._games.clear()
+        await self.games.clear()
 
     async def hang_up(self) -> None:
         """Close all connections."""
@@ -260,7 +268,7 @@ class Stage(SceneSessions):
 
     def ids(self) -> dict[str, str]:
         """Return the ids of all that was set up, by what they are of."""
-        return {name: who.user for name, who in self.pool.known().items()} | self._games.ids()
+        return {name: who.user for name, who in self.pool.known().items()} | self.games.ids()
 
     # -- people --------------------------------------------------------------------------------------
 
@@ -355,7 +363,7 @@ class Stage(SceneSessions):
             maker = await self._maker(game)
             return created_id(await maker.send(await self.request(event, game=game, full=full)), self.journal)
         except Unjudged as why:
-            if isinstance(why, Gone) or (made := await self._games.open_token(game)) is None:
+            if isinstance(why, Gone) or (made := await self.games.open_token(game)) is None:
                 raise
             return made
 
@@ -367,7 +375,7 @@ class Stage(SceneSessions):
             account = actor.identity and actor.identity.name
             if stay and stay.session == game.session and stay.left_at is None and account not in unable:
                 return actor
-        if self._games.is_second(game):
+        if self.games.is_second(game):
             return await self.joined_other_game("gamemaster" if "alice" in unable else "dave")
         return await self.joined_any("gamemaster", *_MEMBERS, unable=unable)
 

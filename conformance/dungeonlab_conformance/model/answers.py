@@ -1,0 +1,250 @@
+"""Judges the answer to one request, and takes what the server did as what is so from then on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from dungeonlab_conformance.model.blame import wrongly_refused
+from dungeonlab_conformance.model.ledger import Sent
+from dungeonlab_conformance.model.rules import Allowed, is_legal, things
+from dungeonlab_conformance.model.tokens import begin, change, differences, drafted, settle
+from dungeonlab_conformance.model.world import Token, World, properties
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.observation import Observation, Request
+from dungeonlab_conformance.results.errors import Broken
+from dungeonlab_spec import Catalogue
+
+Find = Callable[[str, str, Broken, Observation], None]
+_STORED = "tokens/broadcast-equals-stored-state"
+
+
+class Answers:
+    """What the answers of one play mean for its world."""
+
+    def __init__(self, world: World, find: Find) -> None:
+        """`find` enters a finding: the requirement, the event it is judged for, what is broken, and what shows it."""
+        self._world = world
+        self._find = find
+
+    def under_way(self, sent: Sent) -> None:
+        """Note that a request is sent: what it may change is not certain until it is answered."""
+        token = self._world.tokens.get(str(sent.body.get("tokenId")))
+        if token is None or sent.allowed.objection is not None:
+            return
+        sent.token = token
+        effect = Catalogue.load()[sent.request.event].effect
+        if effect == "changes-token":
+            begin(token, sent.request.event, sent.body)
+        token.deletions += effect == "removes-token"
+        token.unsure = token.unsure or token.deletions > 0
+
+    def refused(self, sent: Sent, answer: Acknowledgement, seen: Observation, now: Allowed) -> None:
+        """Judge a refusal."""
+        code, event = answer.code, sent.request.event
+        self._came_to_nothing(sent)
+        if code == "NOT_JOINED" and not sent.tab.sure and sent.tab.room == sent.session:
+            sent.tab.room, sent.tab.sure = sent.tab.asked or None, not sent.tab.asked
+        if now.anything or code in now.codes:
+            return
+        if now.acceptance:
+            expected = f"{sent.tab.name}'s {event} to be accepted"
+            blamed = wrongly_refused(self._world, sent.tab, sent.request, code)
+            self._find(blamed, event, Broken(expected, answer, request=sent.request), seen)
+        elif code is not None and now.objection is not None:
+            codes = " or ".join(sorted(now.codes - {"RATE_LIMITED"}))
+            broken = Broken(f"{codes}: {now.objection.why}", code, request=sent.request)
+            self._find("acks/code-names-the-cause", event, broken, seen)
+
+    def _came_to_nothing(self, sent: Sent) -> None:
+        tab, event = sent.tab, sent.request.event
+        if event in ("join-session", "leave-session"):
+            tab.sure = sent.was_sure
+        if event == "join-session" and tab.room is not None:
+            tab.past = "was refused another session"
+        if (token := sent.token) is not None:
+            self._one_less(sent, token)
+
+    def accepted(self, sent: Sent, answer: Acknowledgement, seen: Observation, now: Allowed) -> None:
+        """Judge an acceptance, and what it says."""
+        event = sent.request.event
+        if not now.acceptance and now.objection is not None and not now.anything:
+            expected = f"{sent.tab.name}'s {event} to be refused: {now.objection.why}"
+            self._find(now.objection.requirement, event, Broken(expected, answer, request=sent.request), seen)
+            self._follow_a_fault(sent)
+            return
+        self.done(sent, answer.data)
+        if not now.anything:
+            for requirement, of, broken in self._said(sent, answer):
+                broken.request = sent.request
+                self._find(requirement, of, broken, seen)
+        for body, heard in sent.broadcasts:
+            self._compare(sent, body, heard)
+
+    def _follow_a_fault(self, sent: Sent) -> None:
+        """Take it that a server did what it must not: what it may have changed is not certain any more."""
+        sent.hearers.clear()
+        if sent.request.event in ("join-session", "leave-session"):
+            sent.tab.room, sent.tab.sure = sent.session or None, False
+        token = self._world.tokens.get(str(sent.body.get("tokenId")))
+        if token is not None:
+            token.unsure = True
+
+    def done(self, sent: Sent, data: Mapping[str, Any] | None = None) -> None:
+        """Take what a request asks for as done; `data` is what its answer says, or its broadcast, if that is known."""
+        tab, event, data = sent.tab, sent.request.event, data or {}
+        if event == "join-session":
+            self._world.entered(tab, sent.session)
+        elif event == "leave-session":
+            self._world.left(tab, "left")
+        elif event == "token:create":
+            self._created(sent, data)
+        elif sent.token is not None:
+            self._changed(sent, sent.token, data)
+
+    def _created(self, sent: Sent, data: Mapping[str, Any]) -> None:
+        made = data.get("token")
+        name = made.get("id") if isinstance(made, dict) else None
+        if not isinstance(made, dict) or not isinstance(name, str):
+            return
+        known = self._world.tokens.get(name)
+        if known is not None and known.maker == sent.tab.user and not known.touched and sent.token is known:
+            return
+        draft = sent.body["token"]
+        values = properties(drafted(draft, sent.tab.user))
+        version = made.get("version")
+        whole = version if isinstance(version, int) and not isinstance(version, bool) else None
+        token = Token(name, sent.session, sent.encounter, sent.tab.user, values, whole)
+        token.set_by = dict.fromkeys(draft.keys() & values.keys(), "token:create")
+        sent.token, sent.version = token, whole
+        self._world.created(token)
+
+    def _changed(self, sent: Sent, token: Token, data: Mapping[str, Any]) -> None:
+        event = sent.request.event
+        token.touched = True
+        if event == "token:delete":
+            token.ended = True
+        else:
+            change(token, event, sent.body)
+            token.versions.append(_version(data))
+            sent.version = _version(data)
+        self._one_less(sent, token)
+
+    def _one_less(self, sent: Sent, token: Token) -> None:
+        """A change of a token is not under way any more; the last of those at the same time settles what it is."""
+        effect = Catalogue.load()[sent.request.event].effect
+        if effect == "removes-token":
+            token.deletions -= 1
+            token.unsure = token.deletions > 0 and not token.ended
+        elif effect == "changes-token":
+            token.changes -= 1
+            if not token.changes:
+                self._settle(sent, token)
+
+    def _settle(self, sent: Sent, token: Token) -> None:
+        versions, token.versions = token.versions, []
+        expected = settle(token)
+        known = [version for version in versions if version is not None]
+        if expected is None:
+            token.version = max(known, default=None)
+            return
+        if len(known) == len(expected) and sorted(known) != expected and sent.concluded_by is not None:
+            said = " and ".join(map(str, expected))
+            broken = Broken(f"version {said}", " and ".join(map(str, known)), request=sent.request)
+            self._find("tokens/version-grows", sent.request.event, broken, sent.concluded_by)
+            token.version = max(known)
+
+    # -- what answers and broadcasts say ---------------------------------------------------------------
+
+    def _said(self, sent: Sent, answer: Acknowledgement) -> Iterator[tuple[str, str, Broken]]:
+        event, data = sent.request.event, answer.data
+        if event == "join-session":
+            yield from self._members(sent, data)
+        elif event == "get-user-data":
+            yield from _profile(sent, data)
+        elif event == "validate-action" and isinstance(data.get("valid"), bool):
+            yield from self._validity(sent, data["valid"])
+        elif isinstance(data.get("token"), dict) and sent.token is not None:
+            yield from self._token(sent, sent.token, data["token"], "$.data.token")
+
+    def _token(
+        self, sent: Sent, token: Token, shown: Mapping[str, Any], path: str
+    ) -> Iterator[tuple[str, str, Broken]]:
+        """Compare a whole token, as the answer to a request shows it, or else its broadcast."""
+        for found in differences(token, shown, sent.request.event, sent.body, follow=not sent.overlapped):
+            yield found.blamed, found.event, Broken(found.expected, found.got, f"{path}.{found.name}")
+        by = shown.get("updatedBy")
+        if sent.request.event == "token:update" and isinstance(by, str) and by != sent.tab.user and not token.changes:
+            broken = Broken(f"{sent.tab.user!r}", quoted(by), f"{path}.updatedBy")
+            yield "tokens/true-creator", sent.request.event, broken
+        sent.after = {name: list(values) for name, values in token.values.items()}
+
+    def _members(self, sent: Sent, data: Mapping[str, Any]) -> Iterator[tuple[str, str, Broken]]:
+        session, listed = self._world.sessions[sent.session], data.get("participantIds")
+        if not session.whole or not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+            return
+        master = {session.master} - {None}
+        if set(listed) - master != session.members - master or len(set(listed)) != len(listed):
+            expected = f"the members as they are now, {sorted(session.members - master)}"
+            broken = Broken(expected, f"{listed}", "$.data.participantIds")
+            yield "join/lists-current-members", sent.request.event, broken
+
+    def _validity(self, sent: Sent, valid: bool) -> Iterator[tuple[str, str, Broken]]:
+        action = sent.body["action"]
+        event, payload = action["type"], action["payload"]
+        objection = self._objection_to(event, payload, sent)
+        if valid and objection is not None and objection[1]:
+            said = Broken(f"{event} to be called invalid: {objection[0]}", "valid: true", "$.data.valid")
+            yield "direct/validate-action-says-no-and-why", event, said
+        elif not valid and objection is None:
+            said = Broken(f"{event} to be called valid", "valid: false", "$.data.valid")
+            yield "direct/validate-action-says-yes", event, said
+
+    def _objection_to(self, event: str, payload: Any, sent: Sent) -> tuple[str, bool] | None:
+        """Return why an action would be refused, and whether that is certain; None if it would be accepted."""
+        asked = Catalogue.load()[event]
+        request = Request(event, (payload,), None, None)
+        if not is_legal(asked, request):
+            return "its payload is invalid", True
+        session = self._world.sessions.get(str(payload["sessionId"]))
+        if session is None or payload["sessionId"] != sent.session:
+            return "it names another session", True
+        found = next(things(asked, session, self._world, request, payload), None)
+        return None if found is None else (found.why, found.firm)
+
+    def heard(self, sent: Sent, body: dict[str, Any], seen: Observation) -> None:
+        """Compare a broadcast with what is stored, now or as soon as that is known."""
+        shown = body.get("token")
+        if sent.after is None and not sent.has_callback and sent.token is not None and isinstance(shown, dict):
+            for requirement, event, broken in self._token(sent, sent.token, shown, "$.token"):
+                broken.request = sent.request
+                self._find(requirement, event, broken, seen)
+        elif sent.after is None:
+            sent.broadcasts.append((body, seen))
+        else:
+            self._compare(sent, body, seen)
+
+    def _compare(self, sent: Sent, body: Mapping[str, Any], seen: Observation) -> None:
+        shown = body.get("token")
+        if sent.after is None or not isinstance(shown, dict) or sent.token is None:
+            return
+        copy = Token(sent.token.id, "", "", None, {name: list(values) for name, values in sent.after.items()}, None)
+        for found in differences(copy, shown, sent.request.event, sent.body):
+            broken = Broken(f"{found.expected}, as stored", found.got, f"$.token.{found.name}", request=sent.request)
+            self._find(_STORED, sent.request.event, broken, seen)
+
+
+def _profile(sent: Sent, data: Mapping[str, Any]) -> Iterator[tuple[str, str, Broken]]:
+    asked = sent.body.get("userId", sent.tab.user)
+    user = data.get("user")
+    came = user.get("id") if isinstance(user, dict) else None
+    if isinstance(came, str) and came != asked:
+        blamed = "direct/own-profile" if asked == sent.tab.user else "direct/shared-session-profile"
+        yield blamed, sent.request.event, Broken(f"the profile of {asked!r}", quoted(came), "$.data.user.id")
+
+
+def _version(data: Mapping[str, Any]) -> int | None:
+    token = data.get("token")
+    found = data.get("version", token.get("version") if isinstance(token, dict) else None)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None

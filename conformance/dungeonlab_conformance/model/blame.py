@@ -1,0 +1,86 @@
+"""Which requirement is broken by an answer that must not come, or by a message that never came. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from dungeonlab_conformance.model.world import Tab, World
+from dungeonlab_conformance.record.observation import Request
+from dungeonlab_spec import Catalogue
+
+_RIGHTS = ("PERMISSION_DENIED", "SESSION_NOT_FOUND")
+_PASTS = {  # what a tab that is in the room did before, and the requirement by which it hears and acts all the same
+    "left and joined again": "join/member-admitted",
+    "switched": "join/member-admitted",
+    "joined twice": "join/repeated-join-is-harmless",
+    "taken in again": "join/taken-in-again-admitted",
+    "was refused another session": "join/failed-switch-changes-nothing",
+    "reconnected": "join/rejoin-after-reconnect",
+}
+_TABS = "join/tabs-are-independent"
+
+
+def judged_for(requirement: str, event: str) -> tuple[str, str | None] | None:
+    """Return a requirement, with the event if it is judged per event; None if it is not judged for this one."""
+    catalogue = Catalogue.load()
+    if requirement not in catalogue.requirements:
+        return None
+    found = catalogue.requirements[requirement]
+    events = catalogue.events_for(found)
+    if events == (None,):
+        return requirement, None
+    return (requirement, event) if any(each and each.name == event for each in events) else None
+
+
+def wrongly_refused(world: World, tab: Tab, request: Request, code: str | None) -> str:
+    """Return what is broken by refusing, with a code, what somebody certainly may do."""
+    body = request.args[0]
+    if code == "VALIDATION_ERROR" or code is None:
+        return "payloads/valid-accepted"
+    if request.event == "get-user-data":
+        return "direct/own-profile" if body.get("userId", tab.user) == tab.user else "direct/shared-session-profile"
+    session = world.sessions.get(str(body.get("sessionId")))
+    master = session is not None and session.master == tab.user
+    if request.event == "join-session":
+        return _not_admitted(world, tab, session.id if session else "", master=master)
+    if code == "TOKEN_NOT_FOUND" and (token := world.tokens.get(str(body.get("tokenId")))) is not None:
+        return "tokens/only-deletion-ends-it" if token.touched else "tokens/create-then-others-can-move"
+    if code == "NOT_JOINED" and tab.disturbed:
+        return _TABS
+    if code == "NOT_JOINED" and tab.past in _PASTS:
+        return _PASTS[tab.past]
+    return "authorization/game-master-allowed" if master else "authorization/any-member-allowed"
+
+
+def _not_admitted(world: World, tab: Tab, session: str, *, master: bool) -> str:
+    if tab.user in world.sessions[session].back:
+        return "join/taken-in-again-admitted"
+    if master:
+        return "join/game-master-admitted"
+    earlier = (each for each in world.tabs.values() if each.user == tab.user and not each.is_open and each.past)
+    return "join/disconnect-keeps-membership" if any(earlier) else "join/member-admitted"
+
+
+def unheard(world: World, sender: Tab | None, listener: Tab, heard_by: Collection[Tab], encounter_is_new: bool) -> str:
+    """Return what is broken if a listener who certainly is in the room never hears what others hear.
+
+    `heard_by` are the tabs that heard the same; `encounter_is_new` if it was opened after the listener had joined.
+    """
+    if sender is not None and sender.user == listener.user:
+        return "rooms/own-other-connection-hears"
+    if not heard_by:
+        return "rooms/every-other-member-hears-once"
+    if listener.disturbed:
+        return "rooms/every-tab-hears" if listener.disturbed == "joined" else _TABS
+    if encounter_is_new:
+        return "rooms/no-encounter-rooms"
+    if listener.past in _PASTS:
+        return _PASTS[listener.past]
+    if any(tab.user == listener.user for tab in heard_by):
+        return "rooms/every-tab-hears"
+    if listener.transport != "websocket" and all(tab.transport == "websocket" for tab in heard_by):
+        return "rooms/every-transport-hears"
+    session = world.sessions.get(listener.room or "")
+    if session is not None and session.master == listener.user:
+        return "rooms/game-master-hears"
+    return "rooms/every-other-member-hears-once"

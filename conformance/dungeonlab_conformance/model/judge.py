@@ -1,0 +1,234 @@
+"""Follows a play, observation by observation, and says what a server got wrong. Pure.
+
+For each request it knows the answers that are allowed, and which tabs must hear of it. What a server does is taken
+as what is so from then on, right or wrong, so that a play goes on after a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dungeonlab_conformance.model.answers import Answers
+from dungeonlab_conformance.model.blame import judged_for, unheard
+from dungeonlab_conformance.model.ledger import Ledger, Sent
+from dungeonlab_conformance.model.rules import allowed
+from dungeonlab_conformance.model.world import Tab, World
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Observation
+from dungeonlab_conformance.results.errors import Broken
+from dungeonlab_spec import Catalogue
+
+_TIMERS = 0.9  # of a time that was waited for; a clock may be coarse
+_ROOM_EVENTS = ("join-session", "leave-session")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFinding:
+    """What one observation of a play breaks."""
+
+    requirement: str
+    event: str | None
+    broken: Broken
+    seen: Observation
+
+
+class Judge:
+    """The model's view of one play, which grows with each observation."""
+
+    def __init__(self, users: Mapping[int, str | None], patience: float) -> None:
+        """`users` says who is behind a connection; `patience` how long a delivery may take, in seconds."""
+        self._patience = patience
+        self.world = World()
+        self._users = users
+        self.findings: list[ModelFinding] = []
+        self._ledger = Ledger(self.world)
+        self._answers = Answers(self.world, self._find)
+        self._old_cookies: set[int] = set()  # connections that are opened with a cookie that was logged out
+
+    def observe(self, seen: Observation) -> None:
+        """Take one more observation into account."""
+        tab = self.world.tabs.get(seen.connection)
+        match seen.act:
+            case "arranges":
+                self._arranged(seen)
+            case "connects":
+                self._connected(seen)
+            case "is refused":
+                self._turned_away(seen)
+            case "sends" | "tells" if tab is not None:
+                self._sent(seen, tab)
+            case "is answered" if tab is not None:
+                self._answered(seen, tab)
+            case "hears" if tab is not None:
+                self._heard(seen, tab)
+            case "is closed" | "disconnects" if tab is not None and tab.is_open:
+                self.world.closed(tab)
+
+    def owed(self) -> list[tuple[Tab, Sent]]:
+        """Return each delivery that must still come, with the tab that must hear it."""
+        return self._ledger.owed()
+
+    def finish(self) -> list[ModelFinding]:
+        """Conclude the play: what has not been answered by now, though the connection was used, never will be."""
+        self._note_missing()
+        for sent in self._ledger.unanswered():
+            if self._came_back(sent.tab, sent.at, 2):
+                self._unanswered(sent)
+        return self.findings
+
+    # -- what is done besides requests -----------------------------------------------------------------
+
+    def _arranged(self, seen: Observation) -> None:
+        world, fact = self.world, seen.args[0]
+        match seen.event:
+            case "session.open":
+                world.opened(fact["session"], fact["master"], fact["members"], whole=fact["whole"])
+            case "encounter.open":
+                world.encounter_opened(fact["session"], fact["encounter"])
+            case "membership.add":
+                world.enrolled(fact["session"], fact["user"])
+            case "membership.remove":
+                world.removed(fact["session"], fact["user"])
+            case "session.close":
+                world.session_ended(fact["session"])
+            case "logout":
+                world.logged_out(fact["user"])
+            case "handshake":
+                self._old_cookies.add(seen.connection)
+
+    def _connected(self, seen: Observation) -> None:
+        user = self._users.get(seen.connection)
+        tab = Tab(seen.connection, seen.actor, user, seen.event)
+        if seen.connection in self._old_cookies:
+            tab.logged_in = False
+            again = any(other.user == user and other.logged_in for other in self.world.tabs.values())
+            blamed = "auth/old-cookie-stays-dead" if again else "auth/logged-out-cookie-refused"
+            self._find(
+                blamed, "", Broken("a cookie that was logged out to be refused", "the connection was accepted"), seen
+            )
+        self.world.connected(tab)
+
+    def _turned_away(self, seen: Observation) -> None:
+        if seen.connection not in self._old_cookies:
+            self._find("auth/cookie-accepted", "", Broken(f"{seen.actor} to be let in", f"{seen.args}"), seen)
+
+    # -- requests --------------------------------------------------------------------------------------
+
+    def _sent(self, seen: Observation, tab: Tab) -> None:
+        request = seen.request
+        if request is None or request.event not in Catalogue.load():
+            return
+        sent = self._ledger.sent(request, tab, seen, allowed(self.world, tab, request))
+        if request.event in _ROOM_EVENTS:
+            if not sent.has_callback and request.event == "join-session" and sent.allowed.acceptance:
+                tab.asked = str(request.args[0]["sessionId"])
+            tab.sure = False
+        self._answers.under_way(sent)
+
+    def _answered(self, seen: Observation, tab: Tab) -> None:
+        sent = self._ledger.answered(seen)
+        if sent is None or seen.request is None:
+            return
+        tab.last_round_trip = max(tab.last_round_trip, sent.at)
+        self._note_missing(tab)
+        answer = Acknowledgement(seen.request, seen.args)
+        if not answer.readable:
+            return
+        self._conclude(sent, seen)
+        for earlier in self._ledger.uncalled_before(sent):
+            self._conclude_silence(earlier, seen)
+
+    def _conclude(self, sent: Sent, seen: Observation) -> None:
+        """Judge what became of a request, by an answer or by an `error` event, and take it as what is so."""
+        answer = Acknowledgement(sent.request, seen.args)
+        now = sent.allowed
+        if sent.overlapped:
+            now = now | allowed(self.world, sent.tab, sent.request)
+        accepted = answer.accepted and seen.act == "is answered"
+        self._ledger.concluded(sent, seen, accepted=accepted)
+        if accepted:
+            self._answers.accepted(sent, answer, seen, now)
+        else:
+            self._answers.refused(sent, answer, seen, now)
+
+    def _conclude_silence(self, sent: Sent, seen: Observation) -> None:
+        """Take a request without a callback as done, now that the server must have dealt with it."""
+        if sent.request.event in _ROOM_EVENTS and sent.allowed.objection is None:
+            self._ledger.drop(sent)  # whether it took effect shows later
+        elif sent.allowed.objection is None:
+            self._ledger.concluded(sent, seen, accepted=True)
+            self._answers.done(sent)
+
+    def _unanswered(self, sent: Sent) -> None:
+        event, name = sent.request.event, sent.tab.name
+        if not sent.has_callback:
+            if sent.allowed.objection is not None and not sent.allowed.anything:
+                broken = Broken(f"an error event for {name}'s {event}: {sent.allowed.objection.why}", "none")
+                self._find("acks/failure-without-callback-emits-error", event, broken, sent.seen)
+            return
+        broken = Broken(f"an answer to {name}'s {event}", "none, by the end of the play")
+        for blamed in ("acks/every-token-operation-answers", "acks/every-other-request-answers"):
+            self._find(blamed, event, broken, sent.seen)
+
+    # -- deliveries ------------------------------------------------------------------------------------
+
+    def _heard(self, seen: Observation, tab: Tab) -> None:
+        body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
+        session = body.get("sessionId")
+        if seen.event == "session-removed" and session == tab.room:
+            tab.room, tab.sure = None, True
+        elif seen.event == "error":
+            sent = self._ledger.refused_without_callback(tab, body.get("event"))
+            if sent is not None:
+                self._conclude(sent, seen)
+        elif (sent := self._ledger.heard(seen, tab)) is not None:
+            if tab.asked and tab.asked == session:
+                self.world.entered(tab, tab.asked)
+            if not sent.has_callback and sent.outcome == "unknown":
+                self._ledger.concluded(sent, seen, accepted=True)
+                self._answers.done(sent, body)
+            self._answers.heard(sent, body, seen)
+
+    def _note_missing(self, only: Tab | None = None) -> None:
+        """Enter what a tab, or any, has not heard of although it made a round trip long afterwards."""
+        for tab, sent in self._ledger.owed():
+            if only in (None, tab) and self._came_back(tab, sent.answered_at):
+                sent.hearers.discard(tab)
+                self._missing(tab, sent)
+
+    def _missing(self, tab: Tab, sent: Sent) -> None:
+        heard_by = [other for other in sent.heard if other is not tab]
+        encounter = sent.encounter
+        session = self.world.sessions.get(sent.session)
+        new = bool(session and encounter in session.encounters[1:]) and self._knew_nothing_of(tab, encounter)
+        blamed = unheard(self.world, sent.tab, tab, heard_by, encounter_is_new=new)
+        said = Broken(f"{tab.name} to hear {sent.tab.name}'s {sent.request.event}", "nothing, by the end of the play")
+        said.request = sent.request
+        self._find(blamed, sent.request.event, said, sent.concluded_by or sent.seen)
+
+    def _knew_nothing_of(self, tab: Tab, encounter: str) -> bool:
+        return not any(tab in sent.heard for sent in self._ledger.of_encounter(encounter))
+
+    def _came_back(self, tab: Tab, since: float, times: float = 1) -> bool:
+        """Whether a tab, open still, made a round trip that began long after a moment."""
+        late = since + times * _TIMERS * self._patience
+        return tab.is_open and tab.logged_in and tab.last_round_trip >= late
+
+    def _find(self, requirement: str, event: str, broken: Broken, seen: Observation) -> None:
+        if (what := judged_for(requirement, event)) is not None:
+            self.findings.append(ModelFinding(*what, broken, seen))
+
+
+def judge(journal: Journal, patience: float) -> list[ModelFinding]:
+    """Return what a server got wrong in a whole play; `patience` is how long a delivery may take, in seconds.
+
+    Of a journal that does not say what was so at the beginning nothing can be said.
+    """
+    if not any(seen.act == "arranges" for seen in journal.observations):
+        return []
+    following = Judge(journal.rooms.users, patience)
+    for seen in journal.observations:
+        following.observe(seen)
+    return following.finish()

@@ -1,0 +1,152 @@
+"""The requests of a play: what became of each, and which tabs must hear of it and have. Pure; judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dungeonlab_conformance.model.rules import Allowed
+from dungeonlab_conformance.model.world import Tab, Token, World
+from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.observation import Observation, Request
+from dungeonlab_spec import Catalogue
+
+Outcome = Literal["unknown", "accepted", "refused"]
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """A request of a play, and what became of it.
+
+    `allowed` are the answers that it may have, by what was so when it was sent; it is `overlapped` if others were under
+    way at the same time. `due` are the tabs that must hear of it, `hearers` those of them that have not heard yet, and
+    `heard` all that have. `after` is what the token must be like when it is done, as far as is certain.
+    """
+
+    request: Request
+    tab: Tab
+    seen: Observation
+    allowed: Allowed
+    has_callback: bool
+    was_sure: bool = True  # whether it was known in which room its tab was
+    overlapped: bool = False
+    outcome: Outcome = "unknown"
+    concluded_by: Observation | None = None
+    hearers: set[Tab] = field(default_factory=set)
+    due: frozenset[Tab] = frozenset()
+    heard: list[Tab] = field(default_factory=list)
+    token: Token | None = None
+    after: dict[str, list[Any]] | None = None
+    version: int | None = None
+    broadcasts: list[tuple[dict[str, Any], Observation]] = field(default_factory=list)
+
+    @property
+    def at(self) -> float:
+        """When it was sent."""
+        return self.seen.at
+
+    @property
+    def answered_at(self) -> float:
+        """When it was known what became of it; 0 as long as it is not."""
+        return self.concluded_by.at if self.concluded_by else 0.0
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Its payload; an empty one if that is no object."""
+        body = self.request.args[0] if self.request.args else None
+        return body if isinstance(body, dict) else {}
+
+    @property
+    def session(self) -> str:
+        """The session that it names."""
+        return str(self.body.get("sessionId", ""))
+
+    @property
+    def encounter(self) -> str:
+        """The encounter that it names, if it does."""
+        return str(self.body.get("encounterId", ""))
+
+
+class Ledger:
+    """All requests of a play, by what they are looked up by."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._open: list[Sent] = []  # of which it is not known what became of them
+        self._broadcast: dict[tuple[str, str], list[Sent]] = {}  # those with a broadcast, by session and event
+        self._owing: list[Sent] = []  # those of which somebody may have to hear still
+
+    def sent(self, request: Request, tab: Tab, seen: Observation, answers: Allowed) -> Sent:
+        """Enter a request that is sent now, with the answers that are allowed."""
+        found = Sent(request, tab, seen, answers, seen.act == "sends", tab.sure, overlapped=bool(self._open))
+        for other in self._open:
+            other.overlapped = True
+        self._open.append(found)
+        if Catalogue.load()[request.event].is_broadcast:
+            found.hearers = {other for other in self._world.in_room(found.session) if other is not tab}
+            found.due = frozenset(found.hearers)
+            self._broadcast.setdefault((found.session, request.event), []).append(found)
+        return found
+
+    def answered(self, seen: Observation) -> Sent | None:
+        """Return the request that is answered now; None if none is open that it answers."""
+        mine = (sent for sent in self._open if sent.request is seen.request and sent.tab.connection == seen.connection)
+        return next(mine, None)
+
+    def uncalled_before(self, sent: Sent) -> list[Sent]:
+        """Return the open requests without a callback that were sent on the same connection before this one."""
+        return [
+            each
+            for each in self._open
+            if not each.has_callback and each.tab is sent.tab and each.seen.number < sent.seen.number
+        ]
+
+    def refused_without_callback(self, tab: Tab, event: object) -> Sent | None:
+        """Return the request without a callback that an `error` event to a tab is about; None if there is none."""
+        mine = [s for s in self._open if s.tab is tab and s.request.event == event and not s.has_callback]
+        return next((sent for sent in mine if sent.allowed.objection is not None), mine[0] if mine else None)
+
+    def concluded(self, sent: Sent, seen: Observation, *, accepted: bool) -> None:
+        """Enter what became of a request; who left the room meanwhile need not hear of it."""
+        sent.outcome = "accepted" if accepted else "refused"
+        sent.concluded_by = seen
+        self._open.remove(sent)
+        if not accepted:
+            sent.hearers.clear()
+        elif sent.hearers:
+            self._owing.append(sent)
+
+    def drop(self, sent: Sent) -> None:
+        """Wait no longer for what shows what became of a request."""
+        self._open.remove(sent)
+
+    def heard(self, seen: Observation, tab: Tab) -> Sent | None:
+        """Return the request of which a tab hears now; None if it is none that it has not heard of."""
+        body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
+        session = body.get("sessionId")
+        known = self._broadcast.get((session, seen.event), []) if isinstance(session, str) else []
+        mine = [s for s in known if s.outcome != "refused" and s.tab is not tab and tab not in s.heard]
+        carried = [sent for sent in mine if carries(seen, sent.request)]  # its own mark, or that of an earlier change
+        due = [sent for sent in carried if tab in sent.due or sent.outcome == "unknown"]
+        found = next(iter(due or carried), None) or next((sent for sent in mine if sent.request.mark is None), None)
+        if found is not None:
+            found.heard.append(tab)
+        return found
+
+    def owed(self) -> list[tuple[Tab, Sent]]:
+        """Return each delivery that must still come, with the tab that must hear it."""
+        found = []
+        for sent in self._owing:
+            sent.hearers = {tab for tab in sent.hearers if tab.is_in(sent.session) and tab not in sent.heard}
+            found += [(tab, sent) for tab in sorted(sent.hearers, key=lambda tab: tab.connection)]
+        self._owing = [sent for sent in self._owing if sent.hearers]
+        return found
+
+    def unanswered(self) -> Iterator[Sent]:
+        """Yield the requests of which nothing shows what became of them."""
+        return iter(self._open)
+
+    def of_encounter(self, encounter: str) -> Iterator[Sent]:
+        """Yield the requests about an encounter that have a broadcast."""
+        return (sent for some in self._broadcast.values() for sent in some if sent.encounter == encounter)

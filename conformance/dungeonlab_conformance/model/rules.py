@@ -1,0 +1,164 @@
+"""What a server may answer: the questions of section 7, in their order, put to the world. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dungeonlab_conformance.model.world import Session, Tab, Token, World
+from dungeonlab_conformance.record.observation import Request
+from dungeonlab_spec import Catalogue, Event, accepts
+
+_LARGE = 16_000  # characters of a payload, from which on a server may refuse it or close the connection
+_HIDDEN = frozenset({"SESSION_NOT_FOUND", "PERMISSION_DENIED"})  # from a server that does not reveal which ids exist
+_ALWAYS = frozenset({"RATE_LIMITED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a request is to be refused: with which codes, and which requirement is broken if it is accepted.
+
+    One that is not `firm` need not be made: the server was free to choose, or it is not known yet.
+    """
+
+    why: str
+    codes: frozenset[str]
+    requirement: str
+    firm: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The answers that a server may give: acceptance, a refusal with one of some codes, or both.
+
+    `objection` is the one that demands a refusal, if one does. `anything` says that nothing can be concluded.
+    """
+
+    acceptance: bool
+    codes: frozenset[str]
+    objection: Objection | None = None
+    anything: bool = False
+
+    def __or__(self, other: Allowed) -> Allowed:
+        """Return what is allowed if the world was as at one moment or as at another."""
+        accept = self.acceptance or other.acceptance
+        objection = None if accept else self.objection or other.objection
+        return Allowed(accept, self.codes | other.codes, objection, self.anything or other.anything)
+
+
+def allowed(world: World, tab: Tab, request: Request) -> Allowed:
+    """Return how a server may answer a request that a tab sends now."""
+    if not tab.logged_in:
+        return Allowed(acceptance=True, codes=_ALWAYS, anything=True)
+    codes = set(_ALWAYS)
+    for objection in objections(world, tab, request):
+        codes |= objection.codes
+        if objection.firm:
+            return Allowed(acceptance=False, codes=frozenset(codes), objection=objection)
+    large = request.legal and _is_large(request)
+    return Allowed(acceptance=True, codes=frozenset(codes), anything=large)
+
+
+def objections(world: World, tab: Tab, request: Request) -> Iterator[Objection]:
+    """Yield each reason to refuse a request, in the order of judging, up to the first that is firm."""
+    event = Catalogue.load()[request.event]
+    body = request.args[0] if request.args else None
+    if not is_legal(event, request):
+        blamed = request.requirement or "payloads/bound-broken"
+        yield Objection("its payload is invalid", frozenset({"VALIDATION_ERROR"}), blamed)
+        return
+    assert isinstance(body, Mapping)
+    if "membership" not in event.needs:
+        yield from _profile(world, tab, body)
+        return
+    session = world.sessions.get(str(body["sessionId"]))
+    yield from _in_session(event, session, world, tab, request)
+    if "joined" in event.needs:
+        yield from _joined(event, session, tab)
+    if "encounter" in event.needs and session is not None:
+        yield from things(event, session, world, request, body)
+
+
+def is_legal(event: Event, request: Request) -> bool:
+    """Whether a request carries one argument that its schema accepts."""
+    return event.request is not None and len(request.args) == 1 and accepts(event.request, request.args[0])
+
+
+def _is_large(request: Request) -> bool:
+    return len(str(request.args)) > _LARGE
+
+
+def _profile(world: World, tab: Tab, body: Mapping[str, Any]) -> Iterator[Objection]:
+    asked = body.get("userId", tab.user)
+    if asked == tab.user or world.share(asked, tab.user):
+        return
+    once = frozenset((str(asked), str(tab.user))) in world.shared_once
+    blamed = "direct/shares-no-ended-session" if once else "direct/strangers-profile-refused"
+    why = "the two have no session in common any more" if once else "the two have no session in common"
+    yield Objection(why, frozenset({"PERMISSION_DENIED"}), blamed)
+
+
+def _in_session(event: Event, session: Session | None, world: World, tab: Tab, request: Request) -> Iterator[Objection]:
+    joining = "joined" not in event.needs
+    if session is None or session.ended:
+        ended = session is not None
+        blamed = {
+            (True, True): "join/deleted-session-refused",
+            (True, False): "join/unknown-session-refused",
+            (False, True): "authorization/deleted-session-refused",
+            (False, False): "authorization/outsider-refused",
+        }[joining, ended]
+        why = "the session was deleted" if ended else "there is no such session"
+        yield Objection(why, _HIDDEN, request.requirement or blamed)
+    elif not session.has(tab.user):
+        yield _no_member(session, world, tab, joining=joining)
+
+
+def _no_member(session: Session, world: World, tab: Tab, *, joining: bool) -> Objection:
+    codes = frozenset({"PERMISSION_DENIED"})
+    if tab.user in session.removed:
+        blamed = "join/removed-member-refused" if joining else "authorization/checked-on-every-operation"
+        return Objection(f"{tab.name}'s membership was ended", codes, blamed)
+    elsewhere = any(other.has(tab.user) for other in world.sessions.values())
+    blamed = "member-of-another-session-refused" if elsewhere else "outsider-refused"
+    blamed = "join/outsider-refused" if joining else f"authorization/{blamed}"
+    return Objection(f"{tab.name} is no member of the session", codes, blamed)
+
+
+def _joined(event: Event, session: Session | None, tab: Tab) -> Iterator[Objection]:
+    if session is None or tab.is_in(session.id):
+        return
+    firm = tab.sure and event.name != "leave-session"
+    codes = frozenset({"NOT_JOINED"})
+    yield Objection(f"{tab.name}'s connection has not joined", codes, "authorization/not-joined-refused", firm)
+
+
+def things(
+    event: Event, session: Session, world: World, request: Request, body: Mapping[str, Any]
+) -> Iterator[Objection]:
+    """Yield what is objected to the encounter and the token that a token event names."""
+    encounter = str(body["encounterId"])
+    home = world.encounters.get(encounter)
+    if home != session.id:
+        foreign = home is not None
+        codes = frozenset({"ENCOUNTER_NOT_FOUND", *(["PERMISSION_DENIED"] if foreign else [])})
+        blamed = "authorization/foreign-encounter-refused" if foreign else "tokens/unknown-encounter-refused"
+        why = "the encounter is one of another session" if foreign else "there is no such encounter"
+        yield Objection(why, codes, blamed if foreign else request.requirement or blamed)
+    elif "token" in event.needs:
+        yield from _token(world.tokens.get(str(body["tokenId"])), session, encounter, request)
+
+
+def _token(token: Token | None, session: Session, encounter: str, request: Request) -> Iterator[Objection]:
+    missing = frozenset({"TOKEN_NOT_FOUND"})
+    if token is None:
+        yield Objection("there is no such token", missing, request.requirement or "tokens/unknown-token-refused")
+    elif token.session != session.id:
+        codes = missing | {"ENCOUNTER_NOT_FOUND", "PERMISSION_DENIED"}
+        yield Objection("the token is one of another session", codes, "authorization/foreign-token-refused")
+    elif token.encounter != encounter:
+        why = "the token is one of another encounter"
+        yield Objection(why, missing, "tokens/unknown-token-refused", not token.unsure)
+    elif token.ended or token.unsure:
+        yield Objection("the token was deleted", missing, "tokens/delete-ends-it", not token.unsure)

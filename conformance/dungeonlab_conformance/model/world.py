@@ -1,0 +1,215 @@
+"""What is so at one moment: users, sessions, tokens, and who is in which room, as the protocol has it. Judges nothing.
+
+The world is given what happened; it never asks a server. What a server was free to choose, or what cannot be known yet,
+is marked as such: a tab that is not `sure` may be in its room or not, and of a token's property there may be several
+values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """A game session: who belongs to it, who did once, and who was taken in again after that."""
+
+    id: str
+    master: str | None
+    members: set[str]  # with the game master or without
+    whole: bool = True  # whether all members are known
+    encounters: list[str] = field(default_factory=list)
+    removed: set[str] = field(default_factory=set)
+    back: set[str] = field(default_factory=set)
+    ended: bool = False
+
+    def has(self, user: str | None) -> bool:
+        """Whether a user is a member now."""
+        return not self.ended and user is not None and (user == self.master or user in self.members)
+
+
+@dataclass(slots=True, eq=False)
+class Token:
+    """A token, with the values that each property may have: more than one only after changes at the same time.
+
+    `version` is None as long as it is not known. `changes` and `deletions` are under way at the same time; `versions`
+    and `group` are what those that were accepted were answered with, and the values that they set. `shown` are the
+    properties whose value was seen since it was last set; `set_by` the event that set each last.
+    """
+
+    id: str
+    session: str
+    encounter: str
+    maker: str | None
+    values: dict[str, list[Any]]
+    version: int | None
+    ended: bool = False
+    unsure: bool = False  # whether it exists, or what it is like, is not known
+    touched: bool = False  # by anything since it was made
+    changes: int = 0
+    deletions: int = 0
+    accepted: int = 0  # of the changes under way
+    versions: list[int | None] = field(default_factory=list)
+    group: dict[str, list[Any]] = field(default_factory=dict)
+    before: dict[str, list[Any]] = field(default_factory=dict)  # the values before those changes
+    shown: set[str] = field(default_factory=set)
+    set_by: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Tab:
+    """One connection of a user. It is in the `room` of a session, or in none; not certainly so if it is not `sure`.
+
+    `past` says in a word how it came into its room, and `disturbed` what another tab of the user did since then.
+    """
+
+    connection: int
+    name: str
+    user: str | None
+    transport: str
+    room: str | None = None
+    sure: bool = True
+    is_open: bool = True
+    logged_in: bool = True
+    past: str = ""
+    asked: str = ""  # the session that it asked to join without a callback, until it shows whether it is there
+    disturbed: str = ""
+    last_round_trip: float = 0.0  # when the last one began that was answered
+
+    def is_in(self, session: str) -> bool:
+        """Whether it certainly is in the room of a session."""
+        return self.is_open and self.sure and self.room == session and self.logged_in
+
+
+class World:
+    """Everything that is so at one moment."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, Session] = {}
+        self.encounters: dict[str, str] = {}  # the session of each
+        self.tokens: dict[str, Token] = {}
+        self.tabs: dict[int, Tab] = {}
+        self.shared_once: set[frozenset[str]] = set()  # pairs of users who had a session in common, and have not now
+
+    def tabs_of(self, user: str | None) -> Iterator[Tab]:
+        """Yield the open tabs of a user."""
+        return (tab for tab in self.tabs.values() if tab.user == user and tab.is_open)
+
+    def in_room(self, session: str) -> Iterator[Tab]:
+        """Yield the tabs that certainly are in a session's room."""
+        return (tab for tab in self.tabs.values() if tab.is_in(session))
+
+    def share(self, one: str | None, other: str | None) -> bool:
+        """Whether two users are members of a common session now."""
+        return any(session.has(one) and session.has(other) for session in self.sessions.values())
+
+    def live_tokens(self) -> Iterator[Token]:
+        """Yield the tokens that certainly exist."""
+        return (token for token in self.tokens.values() if not token.ended and not token.unsure)
+
+    # -- what is done over HTTP ------------------------------------------------------------------------
+
+    def opened(self, session: str, master: str | None, members: Iterable[str], *, whole: bool) -> None:
+        """A session was opened, or was there; `whole` if all its members are known."""
+        self.sessions[session] = Session(session, master, set(members), whole)
+
+    def encounter_opened(self, session: str, encounter: str) -> None:
+        """An encounter was opened in a session."""
+        self.encounters[encounter] = session
+        if session in self.sessions:
+            self.sessions[session].encounters.append(encounter)
+
+    def enrolled(self, session: str, user: str) -> None:
+        """A user became a member."""
+        found = self.sessions[session]
+        found.members.add(user)
+        if user in found.removed:
+            found.removed.discard(user)
+            found.back.add(user)
+
+    def removed(self, session: str, user: str) -> None:
+        """A membership was ended; the user's tabs may be taken out of the room, or stay in it and hear nothing."""
+        found = self.sessions[session]
+        self._remember_pairs(found, [user])
+        found.members.discard(user)
+        found.back.discard(user)
+        found.removed.add(user)
+        for tab in self.tabs_of(user):
+            if tab.room == session:
+                tab.sure = False
+
+    def session_ended(self, session: str) -> None:
+        """A session was deleted, with all that is in it."""
+        found = self.sessions[session]
+        self._remember_pairs(found, [*found.members, found.master or ""])
+        found.ended = True
+        for token in self.tokens.values():
+            token.ended = token.ended or token.session == session
+        for tab in self.tabs.values():
+            if tab.room == session:
+                tab.sure = False
+
+    def logged_out(self, user: str) -> None:
+        """A login was ended: its tabs lose their rights at once, later, or with the connection."""
+        for tab in self.tabs_of(user):
+            tab.logged_in = False
+
+    def _remember_pairs(self, session: Session, users: Iterable[str]) -> None:
+        everybody = {*session.members, session.master or ""} - {""}
+        self.shared_once |= {frozenset((one, other)) for one in users for other in everybody if one != other}
+
+    # -- rooms -----------------------------------------------------------------------------------------
+
+    def connected(self, tab: Tab) -> None:
+        """A tab was opened; it is in no room, whatever an earlier one was in."""
+        self.tabs[tab.connection] = tab
+
+    def entered(self, tab: Tab, session: str) -> None:
+        """A tab joined a session; the user's tabs in other sessions should be moved out of theirs."""
+        tab.past = self._past(tab, session)
+        if tab.room != session:
+            tab.disturbed = ""
+        tab.room, tab.sure, tab.asked = session, True, ""
+        for other in self.tabs_of(tab.user):
+            if other is not tab and other.room not in (None, session):
+                other.sure = False
+            elif other is not tab and other.room == session:
+                other.disturbed = "joined"
+
+    def left(self, tab: Tab, how: str) -> None:
+        """A tab left its room, or was closed; the user's other tabs are not concerned."""
+        room, tab.room, tab.sure, tab.asked = tab.room, None, True, ""
+        for other in self.tabs_of(tab.user):
+            if other is not tab and room is not None and other.room == room:
+                other.disturbed = how
+
+    def closed(self, tab: Tab) -> None:
+        """A connection ended."""
+        self.left(tab, "was closed")
+        tab.is_open = False
+
+    def _past(self, tab: Tab, session: str) -> str:
+        found = self.sessions.get(session)
+        if tab.room == session:
+            return "joined twice"
+        if found is not None and tab.user in found.back:
+            return "taken in again"
+        if tab.room is not None:
+            return "switched"
+        if tab.past:
+            return "left and joined again"
+        ended = (each for each in self.tabs.values() if each.user == tab.user and not each.is_open and each.past)
+        return "reconnected" if any(ended) else "joined"
+
+    # -- tokens ----------------------------------------------------------------------------------------
+
+    def created(self, token: Token) -> None:
+        """A token was created."""
+        self.tokens[token.id] = token
+
+
+def properties(found: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the properties of a token as values that are certain."""
+    return {name: [value] for name, value in found.items()}

@@ -1,0 +1,220 @@
+"""What the model finds in plays that were written down by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from dungeonlab_conformance.model.judge import ModelFinding, judge
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Request
+
+PATIENCE = 2.0
+MEMBERS = {"alice": 1, "bob": 2, "carol": 3}
+
+
+class Written:
+    """A play that is written down: each method adds what a server and its clients would."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.journal = Journal(lambda: self.now, epoch=0.0)
+        self.arrange("session.open", session="s", master="gm", members=[*MEMBERS, "gm"], whole=True)
+        self.arrange("encounter.open", session="s", encounter="e")
+
+    def arrange(self, event: str, **fact: Any) -> None:
+        """Something is done over HTTP."""
+        self.write("the game master", 0, "arranges", event, fact)
+
+    def connect(self, name: str, connection: int) -> None:
+        """A tab is opened."""
+        user = name.partition("/")[0]
+        self.journal.rooms.connected(connection, user)
+        self.write(name, connection, "connects", "websocket")
+
+    def ask(
+        self,
+        name: str,
+        connection: int,
+        event: str,
+        body: dict[str, Any],
+        answer: dict[str, Any] | None,
+        heard_by: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """A request is sent, heard by others, and answered; it has no callback if there is no answer."""
+        request = Request(event, (body,), None, body.get("sessionId"))
+        self.write(name, connection, "sends" if answer else "tells", event, body, request=request)
+        for other, tab in heard_by.items():
+            self.write(other, tab, "hears", event, {**chat(name), **body})
+        if answer:
+            self.write(name, connection, "is answered", event, answer, request=request)
+
+    def join(self, name: str, connection: int, answer: dict[str, Any] | None = None) -> None:
+        """A tab is opened and joins; `answer` is what it is answered, if that is not as it should be."""
+        self.connect(name, connection)
+        listed = {"sessionId": "s", "gameMasterId": "gm", "participantIds": [*MEMBERS]}
+        self.ask(name, connection, "join-session", {"sessionId": "s"}, answer or yes(listed))
+
+    def round_trip(self, name: str, connection: int) -> None:
+        """A tab asks for its own profile, and is answered."""
+        profile = {"user": {"id": name.partition("/")[0], "username": name}}
+        self.ask(name, connection, "get-user-data", {}, yes(profile))
+
+    def found(self) -> list[ModelFinding]:
+        """Return what the model finds."""
+        return judge(self.journal, PATIENCE)
+
+    def names(self) -> set[str]:
+        """Return the requirements that the model finds broken."""
+        return {each.requirement for each in self.found()}
+
+    def close(self, name: str, connection: int) -> None:
+        """A tab is closed by its user."""
+        self.write(name, connection, "disconnects", "")
+
+    def write(self, name: str, connection: int, act: Any, event: str, body: Any = None, **more: Any) -> None:
+        """Add one observation, a moment after the one before."""
+        self.now += 0.01
+        self.journal.write(name, connection, act, event, () if body is None else (body,), **more)
+
+
+def yes(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the envelope of a success."""
+    return {"success": True, "data": data}
+
+
+def no(code: str) -> dict[str, Any]:
+    """Return the envelope of a failure."""
+    return {"success": False, "error": "no", "code": code}
+
+
+def chat(sender: str) -> dict[str, Any]:
+    """Return the broadcast of a chat message."""
+    return {
+        "sessionId": "s",
+        "messageId": "m",
+        "userId": sender,
+        "message": "hello",
+        "timestamp": "1970-01-01T00:00:00Z",
+    }
+
+
+SAID = {"sessionId": "s", "message": "hello"}
+DONE = yes({"messageId": "m", "timestamp": "1970-01-01T00:00:00Z"})
+
+
+@pytest.fixture
+def play() -> Written:
+    """Return a play with a session, an encounter, and nobody connected."""
+    return Written()
+
+
+def test_a_journal_without_facts_says_nothing() -> None:
+    """Of a scene nobody wrote down what was so at the beginning; the model says nothing of it."""
+    assert judge(Journal(), PATIENCE) == []
+
+
+def test_a_right_play_breaks_nothing(play: Written) -> None:
+    """Two members join, one says something, the other hears it."""
+    play.join("alice", 1)
+    play.join("bob", 2)
+    play.ask("alice", 1, "chat-message", SAID, DONE, {"bob": 2})
+    play.round_trip("bob", 2)
+    assert play.names() == set()
+
+
+def test_what_never_comes_is_missed_after_a_late_round_trip(play: Written) -> None:
+    """Bob hears nothing; only a round trip that begins long afterwards shows that it will not come."""
+    play.join("alice", 1)
+    play.join("bob", 2)
+    play.ask("alice", 1, "chat-message", SAID, DONE)
+    play.round_trip("bob", 2)
+    assert play.names() == set()
+    play.now += PATIENCE
+    play.round_trip("bob", 2)
+    assert play.names() == {"rooms/every-other-member-hears-once"}
+
+
+def test_who_came_back_and_hears_nothing(play: Written) -> None:
+    """Bob's connection was closed, and his next one joined; carol hears what he does not."""
+    play.join("alice", 1)
+    play.join("bob", 2)
+    play.join("carol", 3)
+    play.close("bob", 2)
+    play.join("bob", 4)
+    play.ask("alice", 1, "chat-message", SAID, DONE, {"carol": 3})
+    play.now += PATIENCE
+    play.round_trip("bob", 4)
+    assert play.names() == {"join/rejoin-after-reconnect"}
+
+
+def test_a_removed_member_who_acts(play: Written) -> None:
+    """Whose membership has ended is refused; else that is a finding under the rule for it."""
+    play.join("alice", 1)
+    play.arrange("membership.remove", session="s", user="alice")
+    play.ask("alice", 1, "chat-message", SAID, no("PERMISSION_DENIED"))
+    assert play.names() == set()
+    play.ask("alice", 1, "chat-message", SAID, DONE)
+    assert play.names() == {"authorization/checked-on-every-operation"}
+
+
+def test_another_code_than_the_first_objection_demands(play: Written) -> None:
+    """A stranger is refused since a token is not there, and not as a stranger."""
+    play.connect("mallory", 1)
+    move = {"sessionId": "s", "encounterId": "e", "tokenId": "t", "position": {"x": 1, "y": 1}}
+    play.ask("mallory", 1, "token:move", move, no("TOKEN_NOT_FOUND"))
+    assert play.names() == {"acks/code-names-the-cause"}
+
+
+@pytest.mark.parametrize("code", ["RATE_LIMITED", "PERMISSION_DENIED"])
+def test_codes_that_are_always_allowed(play: Written, code: str) -> None:
+    """A limit may come before any question."""
+    play.connect("mallory", 1)
+    play.ask("mallory", 1, "chat-message", SAID, no(code))
+    assert play.names() == set()
+
+
+def test_the_members_as_they_are_now(play: Written) -> None:
+    """The answer to a join lists who belongs now; whether it lists the game master is the server's choice."""
+    play.join("alice", 1)
+    play.arrange("membership.remove", session="s", user="carol")
+    play.join("bob", 2, yes({"sessionId": "s", "gameMasterId": "gm", "participantIds": ["alice", "bob", "gm"]}))
+    assert play.names() == set()
+    play.join("bob/2", 3)
+    assert play.names() <= {"join/lists-current-members"}
+
+
+@pytest.mark.parametrize("last", [5, 6, 1])
+def test_moves_at_the_same_time_may_end_in_any_order(play: Written, last: int) -> None:
+    """Two moves overlap; either may be the last, not what was there before; their versions come in any order."""
+    play.join("alice", 1)
+    play.join("bob", 2)
+    draft = {"name": "orc", "position": {"x": 1, "y": 1}}
+    whole = {
+        "id": "t", "encounterId": "e", "name": "orc", "position": {"x": 1, "y": 1, "elevation": 0}, "size": "medium",
+        "isVisible": True, "isPlayerControlled": False, "data": {}, "conditions": [], "version": 1,
+        "createdBy": "alice",
+    }  # fmt: skip
+    play.ask("alice", 1, "token:create", {"sessionId": "s", "encounterId": "e", "token": draft}, yes({"token": whole}))
+    moves = [
+        Request(
+            "token:move",
+            ({"sessionId": "s", "encounterId": "e", "tokenId": "t", "position": {"x": x, "y": 0}},),
+            x,
+            "s",
+        )
+        for x in (5, 6)
+    ]
+    for number, move in enumerate(moves, 1):
+        play.write("somebody", number, "sends", "token:move", move.args[0], request=move)
+    for number, (move, version) in enumerate(zip(moves, (3, 2), strict=True), 1):
+        place = {**move.args[0]["position"], "elevation": 0}
+        answer = yes({"tokenId": "t", "position": place, "version": version})
+        play.write("somebody", number, "is answered", "token:move", answer, request=move)
+    question = {"sessionId": "s", "encounterId": "e", "tokenId": "t", "updates": {"isVisible": True}}
+    shown = {**whole, "position": {"x": last, "y": 0, "elevation": 0}, "version": 4}
+    play.ask("alice", 1, "token:update", question, yes({"token": shown}))
+    assert play.names() == (set() if last in (5, 6) else {"tokens/broadcast-equals-stored-state"})
