@@ -89,6 +89,21 @@ def apply_invariants(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, 
             verdict.convict(finding(breach.broken, *played[breach.journal], breach.seen))
 
 
+def apply_model(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, counts: Counts) -> None:
+    """Convict each verdict whose requirement is the first that the server broke in a play, by the model.
+
+    What comes later in a play may follow from that.
+    """
+    for scene, stage in stages:
+        found = stage.followed_by.finish() if stage.followed_by else ()
+        first = min((each for each in found if counts(each.seen.at)), key=lambda each: each.seen.number, default=None)
+        if first is None:
+            continue
+        verdict = verdicts.get((first.requirement, first.event))
+        if verdict is not None and len(verdict.findings) < FINDINGS:
+            verdict.convict(finding(first.broken, scene, stage, first.seen))
+
+
 def _made_up(stages: Sequence[tuple[Scene, Stage]]) -> Ours:
     """Return what those who played were given to log in with; the names of those accounts alone that were made."""
     who = dict.fromkeys(known for _, stage in stages for known in stage.pool.known().values())

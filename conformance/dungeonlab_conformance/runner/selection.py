@@ -5,12 +5,19 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.checks.registry import Check, all_checks
+from dungeonlab_conformance.plays.acts import Play
 from dungeonlab_conformance.results.verdict import scene_name
 from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue, Event, Requirement
 
+if TYPE_CHECKING:
+    from dungeonlab_conformance.stage.stage import Stage
+
+_TIMES = 4.0  # as long as another scene a play may take
 Pair = tuple[Requirement, Event | None]  # what one verdict is about
 
 
@@ -27,6 +34,11 @@ class Selection:
     levels: tuple[str, ...] = ()
     version: str | None = None
     parts: tuple[str, ...] = ()
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it selects some of what there is, and not all but something."""
+        return bool(self.only or self.events or self.levels)
 
     def takes(self, requirement: Requirement, event: Event | None) -> bool:
         """Whether a requirement is selected for an event."""
@@ -66,6 +78,22 @@ def scenes(selection: Selection, catalogue: Catalogue, more: Sequence[Check] = (
                     wanted.setdefault(event, set()).add(name)
         found.extend(Scene(check, event, frozenset(names)) for event, names in wanted.items())
     return found
+
+
+def play_scenes(plays: Iterable[Play]) -> list[Scene]:
+    """Return plays as scenes; they are played for no requirement, and may find any broken."""
+    return [Scene(_check(play), None, frozenset()) for play in plays]
+
+
+def _check(play: Play) -> Check:
+    claim = f"{len(play.acts)} acts that cover situations; the model says what must follow."
+    return Check(play.name, (), partial(_carry_out, play), claim, per_event=False, slow=True, timeout_factor=_TIMES)
+
+
+async def _carry_out(play: Play, stage: Stage) -> None:
+    from dungeonlab_conformance.plays.executor import Executor  # which is of no use to who only looks at a selection
+
+    await Executor(stage).carry_out(play)
 
 
 def judgeable(catalogue: Catalogue, more: Sequence[Check] = ()) -> list[Pair]:

@@ -8,7 +8,7 @@ from dungeonlab_conformance.results.causes import idle
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
-from dungeonlab_conformance.runner.evaluation import FINDINGS, apply_invariants, finding, report_dialect
+from dungeonlab_conformance.runner.evaluation import FINDINGS, apply_invariants, apply_model, finding, report_dialect
 from dungeonlab_conformance.runner.interruptions.liveness import Liveness
 from dungeonlab_conformance.runner.interruptions.survival import SURVIVAL, standing
 from dungeonlab_conformance.runner.scene import Played
@@ -87,6 +87,7 @@ class VerdictBook:
     def evaluate(self, stages: Sequence[tuple[Scene, Stage]]) -> None:
         """Hold everything that was seen against the invariants and the dialect."""
         apply_invariants(stages, self._verdicts, self._life.was_there)
+        apply_model(stages, self._verdicts, self._life.was_there)
         report_dialect(stages, self._verdicts, self._life.was_there)
 
     def close(self, chosen: Iterable[Scene]) -> None:

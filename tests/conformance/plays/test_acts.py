@@ -1,4 +1,4 @@
-"""A play is data: it goes to JSON and back, and is told in words."""
+"""A play is data: it goes to JSON and back, and can be put in words."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_what_is_no_play_is_refused() -> None:
         Play.from_json({"name": "x"})
 
 
-def test_an_act_is_told_in_words() -> None:
+def test_an_act_can_be_put_in_words() -> None:
     """It says who does what to what, without what is as usual."""
     move = Act("send", "bob/2", event="token:move", session="there", token="t2", payload="full", callback=False)
     assert str(move) == "bob/2 token:move in there token t2 with full without a callback"

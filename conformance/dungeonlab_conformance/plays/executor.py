@@ -1,0 +1,249 @@
+"""Carries a play out on a stage. What happens is in the stage's journal; what it means, the model says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.receiver import Refused
+from dungeonlab_conformance.payloads.kinds import NAMES, payload_of
+from dungeonlab_conformance.payloads.refused import unknown_id
+from dungeonlab_conformance.plays.acts import HERE, NOWHERE, THERE, Act, Play
+from dungeonlab_conformance.plays.arrangements import Arrangements
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.arguments import Arguments
+from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.results.errors import Missing, Unjudged
+from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.tokens import created_id
+
+_READS = 12  # tokens that are looked at when the play is over
+_PACE = 0.002  # seconds between two looks at what is still to come
+_LATE = 3  # acts after which deliveries did not come in time, and are waited for no longer than a moment
+
+
+class Executor:
+    """One play on one stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.done = 0  # acts that were carried out
+        self._judge = stage.follow()
+        self._arrangements = Arrangements(stage)
+        self._tabs: dict[str, Actor] = {}
+        self._tokens: dict[str, str] = {}  # the ids of those that were created, by their slots
+        self._homes: dict[str, tuple[str, str]] = {}  # session and encounter slots in which each was created
+        self._late = 0
+
+    async def carry_out(self, play: Play) -> None:
+        """Do all that a play says, as far as it is possible, and look at everything afterwards.
+
+        Raises `Missing` if the target offers no stage for it, and `Gone` if the server is not there any more.
+        """
+        await self._arrangements.prepare([*play.acts, Act("connect", "bob")])
+        for group in _together(play.acts):
+            await self._do_together(group)
+        await self._read_everything()
+        if self._judge.owed():
+            await self._settle(self.stage.target.limits.answer)
+        for tab in self._tabs.values():
+            await self._fence(tab)
+
+    async def _do_together(self, group: Sequence[Act]) -> None:
+        if len(group) == 1:
+            await self._do(group[0])
+        else:
+            await asyncio.gather(*map(self._do, group))
+        limits = self.stage.target.limits
+        await self._settle(limits.answer if self._late < _LATE else limits.moment)
+
+    async def _settle(self, limit: float) -> None:
+        """Wait until everybody has heard what must be heard, for so many seconds at most."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + limit
+        while self._judge.owed():
+            if loop.time() >= until:
+                self._late += 1
+                break
+            await asyncio.sleep(_PACE)
+        else:
+            return
+        names = {tab.connection for tab, _ in self._judge.owed()}  # a round trip shows that it has not come
+        await asyncio.gather(*(self._fence(tab) for tab in self._tabs.values() if tab.connection in names))
+
+    async def _do(self, act: Act) -> None:
+        try:
+            match act.does:
+                case "connect" | "connect with the old cookie":
+                    await self._connect(act)
+                case "send":
+                    await self._send(act)
+                case "disconnect" | "cut":
+                    if (tab := self._tabs.get(act.tab)) is not None and not tab.closed:
+                        await (tab.disconnect_cleanly() if act.does == "disconnect" else tab.close())
+                        self.done += 1
+                case _:
+                    await self._arrangements.carry_out(act)
+                    self.done += 1
+        except (Missing, Refused):
+            return  # the act is impossible here, or the model has noted what was refused
+        except Unjudged:
+            self._late += 1  # what became of it remains open
+
+    # -- tabs ------------------------------------------------------------------------------------------
+
+    async def _connect(self, act: Act) -> None:
+        old = act.does != "connect"
+        login = self._arrangements.ended_login(act.role) if old else self._arrangements.login(act.role)
+        tab = self._tabs.get(act.tab)
+        if login is None or (tab is not None and not tab.closed and not old):
+            return
+        name = f"{act.tab} with the old cookie" if old else act.tab
+        opened = await self.stage.actor(act.role, called=name, identity=login)
+        if old:
+            self.stage.journal.write(name, opened.connection, "arranges", "handshake", ({"cookie": "logged out"},))
+        await opened.connect(transport=act.transport or None)
+        self.done += 1
+        if not old:
+            self._tabs[act.tab] = opened
+
+    async def _tab(self, name: str) -> Actor | None:
+        """Return the connection of a tab; connected again, and in the room again, if the server has ended it."""
+        tab = self._tabs.get(name)
+        if tab is None:
+            return None
+        if tab.closed:
+            stay = tab.stay
+            if stay is None or stay.why != "closed" or tab.identity is not self._arrangements.login(_role(name)):
+                return None
+            await tab.reconnect()
+        return tab
+
+    async def _fence(self, tab: Actor) -> None:
+        if not tab.closed:
+            try:
+                await tab.fence()
+            except Unjudged:
+                self._late += 1
+
+    # -- requests --------------------------------------------------------------------------------------
+
+    async def _send(self, act: Act) -> None:
+        tab = await self._tab(act.tab)
+        request = self._request(act)
+        if tab is None or request is None:
+            return
+        self.done += 1
+        if not act.callback:
+            await tab.send_without_callback(request)
+            await self._fence(tab)
+            if act.event == "token:create":
+                self._note_token(act, request)
+            return
+        answer = await tab.try_get_answer(request)
+        if act.event == "token:create" and answer.accepted:
+            self._note_token(act, request, answer)
+
+    def _note_token(self, act: Act, request: Request, answer: Acknowledgement | None = None) -> None:
+        if not act.token:
+            return
+        try:
+            made = created_id(answer or Acknowledgement(request, Arguments()), self.stage.journal)
+        except Unjudged:
+            return
+        self._tokens[act.token] = made
+        self._homes[act.token] = act.session, act.encounter
+
+    def _request(self, act: Act) -> Request | None:
+        """Return the request that an act sends; None if there is nothing of what it is about."""
+        ids = self._ids(act)
+        if ids is None:
+            return None
+        try:
+            request = payload_of(act.event, act.payload, ids, action=act.action, twist=act.twist)
+        except (ValueError, KeyError):
+            return None
+        if act.twist:
+            named = act.twist.rpartition(" ")[2] in NAMES
+            blamed = "payloads/any-id-is-an-id" if named else "payloads/ids-compared-exactly"
+            request = replace(request, requirement=blamed)
+        return request
+
+    def _ids(self, act: Act) -> dict[str, str] | None:
+        found: dict[str, str] = {}
+        game = self._arrangements.game(act.session)
+        if act.session == NOWHERE:
+            found["sessionId"] = unknown_id("session")
+        elif game is None:
+            return None
+        else:
+            found["sessionId"] = game.session
+        if act.user == NOWHERE:
+            found["userId"] = unknown_id("user")
+        elif act.user:
+            user = self._arrangements.known(act.user)
+            if user is None:
+                return None
+            found["userId"] = user.user
+        encounter = self._encounter(act)
+        token = self._token(act)
+        if encounter is None or token is None:
+            return None
+        return {**found, "encounterId": encounter, "tokenId": token}
+
+    def _encounter(self, act: Act) -> str | None:
+        slot = act.encounter
+        if act.token and act.event != "token:create" and not slot:
+            slot = self._homes.get(act.token, (act.session, slot))[1]
+        if slot == "nowhere":
+            return unknown_id("encounter")
+        game = self._arrangements.game(act.session) or self._arrangements.game(HERE)
+        if slot == "other":
+            game, slot = self._arrangements.other(act.session), ""
+        opened = game.encounters if game is not None else []
+        place = int(slot) - 1 if slot.isdigit() and slot != "0" else 0
+        return opened[place] if place < len(opened) else None
+
+    def _token(self, act: Act) -> str | None:
+        if act.token == "nowhere" or act.event == "token:create" or not act.token:
+            return unknown_id("token")
+        return self._tokens.get(act.token)
+
+    # -- looking ---------------------------------------------------------------------------------------
+
+    async def _read_everything(self) -> None:
+        """Have a bystander, and a tab that was there all the time, look at all that can be looked at."""
+        bystander = "bob/9"
+        await self._do(Act("connect", bystander))
+        for session in (HERE, THERE):
+            if self._arrangements.game(session) is not None:
+                await self._do(Act("send", bystander, event="join-session", session=session))
+                await self._read_tokens(bystander, session)
+        for role in ("alice", "carol", "dave", "mallory"):
+            await self._do(Act("send", bystander, event="get-user-data", user=role))
+
+    async def _read_tokens(self, tab: str, session: str) -> None:
+        homes = [slot for slot, (home, _) in self._homes.items() if home == session]
+        for slot in homes[-_READS:]:
+            await self._do(Act("send", tab, event="token:update", session=session, token=slot, payload="with:shown"))
+            question = Act("send", tab, event="validate-action", session=session, token=slot, action="token:move")
+            await self._do(question)
+        await self._settle(self.stage.target.limits.answer if self._late < _LATE else 0.0)
+
+
+def _role(tab: str) -> str:
+    return tab.partition("/")[0]
+
+
+def _together(acts: Iterable[Act]) -> Iterator[list[Act]]:
+    """Yield the acts in groups of those that begin without waiting for each other."""
+    group: list[Act] = []
+    for act in acts:
+        if group and not act.together:
+            yield group
+            group = []
+        group.append(act)
+    if group:
+        yield group
