@@ -140,8 +140,11 @@ class NumbersTokens(Pipeline):
     counted = 0
 
     def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
-        self.counted += event.effect == "creates-token"
-        return dataclasses.replace(super().command(event, payload, user, token), new_id=str(self.counted))
+        command = super().command(event, payload, user, token)
+        if event.effect != "creates-token":
+            return command
+        self.counted += 1
+        return dataclasses.replace(command, new_id=str(self.counted))
 
 
 class NumbersIdsOverHttp(HttpSide):

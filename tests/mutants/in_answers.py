@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rooms import now
-from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload
+from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload, Refusal
 from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_spec import Event
 from tests.mutants.effects import EffectChanger, broadcast_with, with_token
@@ -212,3 +215,177 @@ class ConfirmsByAnEvent(Pipeline):
         if where is None and envelope["success"] and name in self.handlers:
             await self.sockets.emit("x-done", envelope, to=connection)
         await super().acknowledge(connection, name, envelope, where)
+
+
+# -- what a token holds --------------------------------------------------------------------------------
+
+
+class Storing(EffectChanger):
+    """Keeps what a token holds in a way of its own."""
+
+    def kept(self, token: Payload) -> Payload:
+        """Return what is kept of a token."""
+        return token
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        return effect if effect.saved is None else with_token(effect, self.kept(effect.saved))
+
+
+class StoringData(Storing):
+    """Keeps what a token has as data in a way of its own."""
+
+    def inner(self, value: Any) -> Any:
+        """Return what is kept of a value, those inside it left out of account."""
+        return value
+
+    def kept(self, token: Payload) -> Payload:
+        return {**token, "data": _within(token["data"], self.inner)}
+
+
+def _within(value: Any, change: Callable[[Any], Any]) -> Any:
+    value = change(value)
+    if isinstance(value, dict):
+        return {key: _within(inner, change) for key, inner in value.items()}
+    return [_within(inner, change) for inner in value] if isinstance(value, list) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class WrapsAt32Bits(Storing):
+    """A coordinate of 2^31 or more becomes a negative one, and is shown as zero."""
+
+    def kept(self, token: Payload) -> Payload:
+        place = token["position"]
+        wrapped = {key: place[key] if place[key] < 2**31 else 0 for key in ("x", "y")}
+        return {**token, "position": {**place, **wrapped}}
+
+
+@faulty("tokens/content-comes-back-exactly")
+class LosesKeysWithDots(StoringData):
+    """Properties of data whose names hold a dot get lost, as in a database that takes them for paths."""
+
+    def inner(self, value: Any) -> Any:
+        return {k: v for k, v in value.items() if "." not in k} if isinstance(value, dict) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class LosesWhatIsEmpty(StoringData):
+    """Properties of data that are empty lists get lost."""
+
+    def inner(self, value: Any) -> Any:
+        return {k: v for k, v in value.items() if v != []} if isinstance(value, dict) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class LosesNull(StoringData):
+    """Properties of data that are null get lost."""
+
+    def inner(self, value: Any) -> Any:
+        return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class RefusesDollars(Pipeline):
+    """Data with a property whose name begins with a dollar is refused, for fear of what a database makes of it."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        data = (payload.get("token") or payload.get("updates") or {}).get("data", {})
+        if any(key.startswith("$") for key in data):
+            raise Refusal("VALIDATION_ERROR", "no property may begin with a dollar")
+        return super().command(event, payload, user, token)
+
+
+@faulty("tokens/content-comes-back-exactly")
+class EscapesNames(Storing):
+    """The name of a token is escaped for HTML."""
+
+    def kept(self, token: Payload) -> Payload:
+        return {**token, "name": html.escape(html.unescape(token["name"]))}
+
+
+@faulty("tokens/content-comes-back-exactly")
+class TidiesAddresses(Storing):
+    """The address of an image without a path has a slash put behind it."""
+
+    def kept(self, token: Payload) -> Payload:
+        bare = re.fullmatch("[a-z]+://[^/]+", token.get("imageUrl", ""))
+        return {**token, "imageUrl": f"{bare[0]}/"} if bare else token
+
+
+@faulty("tokens/content-comes-back-exactly")
+class LosesZero(Storing):
+    """A duration of nothing is taken for none."""
+
+    def kept(self, token: Payload) -> Payload:
+        shorter = [{k: v for k, v in each.items() if v or k != "duration"} for each in token["conditions"]]
+        return {**token, "conditions": shorter}
+
+
+@faulty("tokens/content-comes-back-exactly")
+class StoresListsAsSets(StoringData):
+    """Lists inside data are sorted, and hold nothing twice."""
+
+    def inner(self, value: Any) -> Any:
+        numbers = isinstance(value, list) and all(type(each) is int for each in value)
+        return sorted(set(value)) if numbers else value
+
+
+# -- who is a member -----------------------------------------------------------------------------------
+
+
+@faulty("join/lists-current-members")
+class ListsWhoWasThereAtFirst(Pipeline):
+    """The participants of a session are those of the time when somebody joined it first."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.listed: dict[str, list[str]] = {}
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().join(connection, user, payload)
+        kept = self.listed.setdefault(answer["sessionId"], answer["participantIds"])
+        return {**answer, "participantIds": [*kept, *([] if user in kept else [user])]}
+
+
+@faulty("join/lists-current-members")
+class ListsWhoEverWas(Pipeline):
+    """Participants stay on the list that is sent when they are participants no more."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.ever: dict[str, list[str]] = {}
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().join(connection, user, payload)
+        ever = self.ever.setdefault(answer["sessionId"], [])
+        ever += [each for each in answer["participantIds"] if each not in ever]
+        return {**answer, "participantIds": list(ever)}
+
+
+# -- the order of broadcast and acknowledgement --------------------------------------------------------
+
+
+@faulty("order/broadcast-before-acknowledgement")
+class BroadcastsByTimer(Later):
+    """A broadcast is sent 150 ms after its acknowledgement."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        self.later(self._broadcast(emission, sender))
+
+    async def _broadcast(self, emission: Emission, sender: str) -> None:
+        await asyncio.sleep(0.15)
+        await super().broadcast(emission, sender)
+
+
+@faulty("order/broadcast-before-acknowledgement")
+class ModeratesAfterwards(Later):
+    """Chat messages wait for a moderator of 150 ms when they have been acknowledged; all else is broadcast at once."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        if emission.event == "chat-message":
+            self.later(self._broadcast(emission, sender))
+        else:
+            await super().broadcast(emission, sender)
+
+    async def _broadcast(self, emission: Emission, sender: str) -> None:
+        await asyncio.sleep(0.15)
+        await super().broadcast(emission, sender)

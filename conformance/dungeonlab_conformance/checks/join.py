@@ -62,6 +62,34 @@ async def a_member_who_left_is_admitted_again(stage: Stage) -> None:
     await bob.must_hear(second)
 
 
+@check("join/lists-current-members")
+async def the_members_are_listed_as_they_are_now(stage: Stage) -> None:
+    """Alice joins; then carol is made a member, and bob's answer lists her; when she is one no more, nobody's does.
+
+    So it is for those who join for the first time, on another connection, or once more.
+    """
+    alice, bob = await stage.connected("alice", "bob")
+    await alice.join(stage.session)
+    carol = await stage.actor("carol")
+    for member in (bob, await stage.other_tab(alice)):
+        _must_list(await member.join(stage.session), carol, listed=True)
+    await stage.revoke(carol)
+    for member in (alice, bob, await stage.other_tab(alice)):
+        answer = await member.try_join(stage.session)
+        if answer.accepted or member not in (alice, bob):  # joining twice may be refused, by a server that should not
+            _must_list(answer, carol, listed=False)
+
+
+def _must_list(answer: Acknowledgement, somebody: Actor, *, listed: bool) -> None:
+    members = answer.data.get("participantIds")
+    if not isinstance(members, list):
+        shape = VerdictKey("acks/success-shape", "join-session")
+        raise Unjudged("join-session was acknowledged without participantIds", waits_for=shape)
+    if (somebody.user in members) != listed:
+        expected = f"{somebody.name}'s id {somebody.user!r} {'among' if listed else 'not to be among'} the participants"
+        raise Broken(expected, f"{members}", "$.data.participantIds")
+
+
 @check("join/game-master-admitted")
 async def the_game_master_is_admitted(stage: Stage) -> None:
     """The game master joins, although not a participant."""

@@ -3,6 +3,7 @@
 import asyncio
 
 from dungeonlab_conformance.checks.registry import check
+from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.arguments import quoted
@@ -10,8 +11,10 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_version
+from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue, Event
 
+FEW = 4  # requests that are waited for
 BURST = 20  # requests sent without waiting for an answer in between
 
 
@@ -31,6 +34,24 @@ async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> 
     if places != sorted(places):
         wrong = next(i for i in range(1, BURST) if places[i] < places[i - 1])
         raise Broken(f"alice's {BURST} {event.name} in the order sent", f"number {wrong + 1} before number {wrong}")
+
+
+@check("order/broadcast-before-acknowledgement")
+async def a_broadcast_comes_before_its_acknowledgement(stage: Stage, event: Event) -> None:
+    """Alice sends the request a few times, one after the other, and one of everything; bob hears each.
+
+    How long after its acknowledgement each was heard is compared over the whole run.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    await stage.judge_all(_one_after_the_other(stage, event, alice, bob))
+
+
+async def _one_after_the_other(stage: Stage, event: Event, alice: Actor, bob: Actor) -> None:
+    for _ in range(FEW):
+        request = await stage.request(event)
+        await alice.send(request)
+        await bob.hear(request)
+    await everything(stage, alice, bob)
 
 
 @check("order/answers-in-order")

@@ -21,6 +21,21 @@ async def joining_may_be_announced(stage: Stage) -> None:
     await _must_be_announced(bob, "user-joined")
 
 
+@check("presence/names-who-joined")
+async def who_joins_may_be_named(stage: Stage) -> None:
+    """Bob is in the room when carol joins; he may be sent one user-joined, which names her."""
+    stage.target.needs("presence")
+    bob = await stage.joined("bob")
+    start = len(bob.journal.heard(bob.connection))
+    carol = await stage.joined("carol")
+    await bob.fence()
+    heard = [o for o in bob.journal.heard(bob.connection)[start:] if o.event == "user-joined"]
+    named = [o.args[0].get("userId") for o in heard if o.args and isinstance(o.args[0], dict)]
+    others = [user for user in named if user != carol.user]
+    if named.count(carol.user) != 1 or (others and stage.game.exclusive):
+        raise Broken(f"perhaps one user-joined, of {carol.user!r}", f"{len(named)}, of {named}", "$.userId")
+
+
 @check("presence/leaving-announced")
 async def leaving_may_be_announced(stage: Stage) -> None:
     """Bob is in the room when carol leaves; he may be sent user-left."""

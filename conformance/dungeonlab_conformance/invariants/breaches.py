@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dungeonlab_conformance.invariants.answers.lateness import late_broadcasts
 from dungeonlab_conformance.invariants.answers.makers import makers
 from dungeonlab_conformance.invariants.answers.messages import messages
 from dungeonlab_conformance.invariants.answers.numbers import RULE, is_anothers, numbers
@@ -97,7 +98,7 @@ def contradictions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[Brea
         found = (*messages(journal, ledger), *makers(journal, ledger), *numbers(journal))
         for seen, (requirement, event, broken) in found:
             yield Breach(requirement, event, broken, seen, journal)
-    for journal, seen, (requirement, event, broken) in times(journals, ledger):
+    for journal, seen, (requirement, event, broken) in (*times(journals, ledger), *late_broadcasts(journals, ledger)):
         yield Breach(requirement, event, broken, seen, journal)
 
 

@@ -181,3 +181,57 @@ def test_an_answer_to_what_wants_none_is_no_second_one(
     assert request.outcome == "accepted"
     scene.is_answered(ALICE, first, answer, again=True)
     assert broken(scene)[-1:] == [requirement]
+
+
+# -- the order of broadcast and acknowledgement --------------------------------------------------------
+
+
+def _heard_later(scene: Written, event: str, lags: list[float]) -> None:
+    """Let alice send requests of an event, each of which bob hears so many seconds after it was acknowledged."""
+    for number, lag in enumerate(lags):
+        scene.now = round(scene.now) + 10
+        mark = f"{event}-{number}"
+        if event == "chat-message":
+            heard = scene.broadcast(_says(scene, mark, timestamp=""), timestamp="")
+        else:
+            body = {"sessionId": "s", "encounterId": "e", "tokenId": mark}
+            scene.asks(ALICE, Request(event, (body,), mark, "s"), {"success": True, "data": {"tokenId": mark}})
+            heard = {**body, "userId": "alice"}
+        scene.now += lag - 1.0
+        scene.is_sent(BOB, event, heard)
+
+
+AT_ONCE, LATE = [0.001, -0.002, 0.004, 0.01, 0.003], [0.151, 0.16, 0.152, 0.15, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("chat", "deletions", "late"),
+    [
+        (AT_ONCE, AT_ONCE, False),
+        (LATE, AT_ONCE, True),
+        (LATE, LATE, False),  # all that is sent may take its time on the way
+        ([*LATE, 0.01], AT_ONCE, False),  # a way on which some get lost for a while
+        (LATE, [0.001, 0.3, 0.2, 0.02, 0.4], False),
+        (LATE[:3], AT_ONCE, False),  # too few
+        (LATE, AT_ONCE[:3], False),
+    ],
+)
+def test_an_event_is_late_if_it_alone_always_is(
+    scene: Written, chat: list[float], deletions: list[float], late: bool
+) -> None:
+    """What takes its time on its way takes it whatever it says: one event is late only beside others that are not."""
+    _heard_later(scene, "chat-message", chat)
+    _heard_later(scene, "token:delete", deletions)
+    found = [rule for rule in contradicted(scene) if not rule.startswith("chat/")]
+    assert found == (["order/broadcast-before-acknowledgement"] * len(chat) if late else [])
+
+
+def test_presence_shows_that_the_way_is_short(scene: Written) -> None:
+    """Everything is late that was asked for, and who joins is announced at once."""
+    _heard_later(scene, "chat-message", LATE)
+    for connection in range(10, 14):
+        scene.joins(connection, "dave")
+        scene.now -= 0.99
+        scene.is_sent(BOB, "user-joined", {"sessionId": "s", "userId": "dave", "timestamp": TIME})
+    found = [rule for rule in contradicted(scene) if rule.startswith("order/")]
+    assert found == ["order/broadcast-before-acknowledgement"] * len(LATE)

@@ -1,0 +1,95 @@
+"""Ids: compared exactly, and nothing but ids. A server may die of what it looks up, so these scenes come last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dungeonlab_conformance.checks.registry import check
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.sender import Unanswered
+from dungeonlab_conformance.payloads.ids import ids_of
+from dungeonlab_conformance.payloads.refused import unknown_id
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_spec import Event, accepts
+
+_IDENTIFIER = "identifiers.json#/$defs/Identifier"
+NAMES = ("__proto__", "constructor", "toString", "hasOwnProperty", "__class__", "null")  # of things in languages
+_WIDE = 0xFEE0  # from a letter or digit of ASCII to the same in full width
+
+
+@check("payloads/ids-compared-exactly", "payloads/any-id-is-an-id", phase="last")
+async def an_id_is_that_id_and_no_other(stage: Stage, event: Event) -> None:
+    """Alice's request is accepted; with another spelling of an id, or a name in its place, it is refused."""
+    alice: Actor = await (stage.connected if event.name == "join-session" else stage.joined)("alice")
+    bob = await stage.roles.member("bob") if event.name == "get-user-data" else None
+    valid = await _about(stage, event, bob.user if bob else "")
+    await alice.send(valid)
+    if event.name == "leave-session":
+        await alice.join(stage.session)
+    keys = [key for key in ids_of(valid.args[0]) if key in valid.args[0]]
+    for key in keys:
+        again = await _about(stage, event, bob.user if bob else "")
+        await stage.judge("payloads/ids-compared-exactly", _must_be_the_only_one(stage, alice, again, key))
+        await stage.judge("payloads/any-id-is-an-id", _must_be_an_id_like_any(stage, alice, again, key))
+
+
+async def _about(stage: Stage, event: Event, user: str) -> Request:
+    request = await stage.request(event)
+    return request.with_properties({"userId": user}) if user else request
+
+
+async def _must_be_the_only_one(stage: Stage, alice: Actor, valid: Request, key: str) -> None:
+    for how, other in _other_ways(valid.args[0][key]):
+        legal = accepts(_IDENTIFIER, other)
+        request = valid.with_properties({key: other}, mark=None, legal=legal)
+        if stage.target.on_the_wire(request.event, request.args) == stage.target.on_the_wire(valid.event, valid.args):
+            continue  # the target's dialect writes both alike
+        answer = await _refusal(stage, alice, request, f"{key} {how}")
+        if answer is not None and answer.accepted:
+            raise Broken(f"{key} {other!r} to be refused, which is not {valid.args[0][key]!r}", answer)
+
+
+def _other_ways(right: str) -> Iterator[tuple[str, Any]]:
+    """Yield what is not an id, and may be taken for it: by people, by databases, by what converts types."""
+    if right.swapcase() != right:
+        yield "in other case", right.swapcase()
+    yield "with a blank behind it", f"{right} "
+    yield "with a blank before it", f" {right}"
+    yield "in letters of full width", "".join(chr(ord(letter) + _WIDE) for letter in right)
+    yield "with a letter of no width", f"{right}\u200b"
+    if right.isdigit():
+        yield "with a zero before it", f"0{right}"
+        yield "with a letter behind it", f"{right}x"
+        yield "as a number", int(right)
+    yield "in a list", [right]
+
+
+async def _must_be_an_id_like_any(stage: Stage, alice: Actor, valid: Request, key: str) -> None:
+    unknown = valid.with_properties({key: unknown_id(key.removesuffix("Id"))}, mark=None)
+    usual = await alice.try_send(unknown)
+    if usual.accepted:
+        raise Unjudged(f"{key} of something that does not exist was accepted")
+    for name in NAMES:
+        request = valid.with_properties({key: name}, mark=None)
+        answer = await _refusal(stage, alice, request, f"the {key} {name}")
+        if answer is None or (answer.code == "INTERNAL_ERROR" and usual.code != "INTERNAL_ERROR"):
+            raise Broken(
+                f"the {key} {name} to be refused as one that does not exist: {usual.code}", answer or "nothing"
+            )
+        if answer.accepted:
+            raise Broken(f"the {key} {name} to be refused", answer)
+
+
+async def _refusal(stage: Stage, alice: Actor, request: Request, what: str) -> Acknowledgement | None:
+    """Return the answer to what should be refused; None where there is none, and others are answered."""
+    with stage.provoking(f"a {request.event} with {what}"):
+        try:
+            return await alice.try_send(request)
+        except Unanswered:
+            if request.event in stage.target.workarounds.silent:
+                raise
+            return None
