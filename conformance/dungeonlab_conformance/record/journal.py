@@ -25,6 +25,7 @@ class JournalState:
     """All that stands in a journal at one time; `last` is the number under which a request was last sent."""
 
     began: float
+    epoch: float
     accounted: bool
     observations: tuple[Observation, ...]
     requests: tuple[SentRequest, ...]
@@ -56,6 +57,7 @@ class Journal:
         """All that was written by now."""
         return JournalState(
             self.began,
+            self.epoch,
             self._accounted,
             tuple(self._observations),
             tuple(self._requests.values()),
@@ -67,7 +69,7 @@ class Journal:
     @classmethod
     def restored(cls, state: JournalState) -> Journal:
         """Return a journal in which stands what stood in another."""
-        journal = cls()
+        journal = cls(epoch=state.epoch)
         journal.began, journal._accounted = state.began, state.accounted
         journal._observations = list(state.observations)
         journal._requests = {sent.number: sent for sent in state.requests}

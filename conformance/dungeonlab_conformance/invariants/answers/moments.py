@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 _WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.(?P<fraction>[0-9]{1,30}))?Z")
 
@@ -16,6 +16,14 @@ def moment(written: object) -> float | None:
         return datetime.fromisoformat(written).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def shown(at: float) -> str:
+    """Return a time in seconds since 1970 as RFC 3339 has it; what no calendar holds, in seconds."""
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return f"{at:.0f} s after 1970"
 
 
 def same_moment(one: str, other: str) -> bool:

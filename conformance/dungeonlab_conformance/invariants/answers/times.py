@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from dungeonlab_conformance.invariants.answers.answered import answers
 from dungeonlab_conformance.invariants.answers.messages import CHAT
-from dungeonlab_conformance.invariants.answers.moments import moment
+from dungeonlab_conformance.invariants.answers.moments import moment, shown
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.shapes import Found
 from dungeonlab_conformance.record.arguments import quoted
@@ -43,8 +42,7 @@ def times(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Journal
         here = each.journal.epoch + each.seen.at
         began = each.journal.epoch + each.journal.began
         if not began - _MINUTE <= each.at <= here + _MINUTE:
-            shown = datetime.fromtimestamp(here, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-            yield _found(each, f"a time within a minute of {shown}, as it is here")
+            yield _found(each, f"a time within a minute of {shown(here)}, as it is here")
     yield from _stopped(stated)
 
 

@@ -76,6 +76,7 @@ def journal_of(written: object, payloads: Payloads) -> Journal:
         raise Damaged("a request was sent under a number that is not there")
     state = JournalState(
         seconds(sheet.get("began")),
+        seconds(sheet.get("epoch")),
         flag(sheet.get("accounted")),
         tuple(_seen(row, requests, payloads) for row in column(sheet, "seen")),
         tuple(sent),

@@ -92,6 +92,7 @@ class _Sheet:
         seen = [self._seen(each) for each in state.observations]
         return {
             "began": state.began,
+            "epoch": state.epoch,
             "accounted": state.accounted,
             "requests": self._requests,
             "sent": sent,

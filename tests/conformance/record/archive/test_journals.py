@@ -51,7 +51,7 @@ def facts_of(journal: Journal) -> Any:
         [o.request and order[o.request] for o in state.observations],
         [sent(number).number for number in state.last.values()],
         [order[request] for request in order if request in state.expected],
-        (state.began, state.accounted, state.rooms),
+        (state.began, state.epoch, state.accounted, state.rooms),
     )
 
 
