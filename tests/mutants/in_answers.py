@@ -19,7 +19,7 @@ from dungeonlab_spec import Event
 from tests.mutants.effects import EffectChanger, broadcast_with, with_token
 from tests.mutants.fault import faulty
 from tests.mutants.in_order import LATE, Later
-from tests.mutants.in_tokens import LOOK
+from tests.mutants.in_tokens import EDGE, LOOK
 
 # -- messages ------------------------------------------------------------------------------------------
 
@@ -311,7 +311,7 @@ class TidiesAddresses(Storing):
         return {**token, "imageUrl": f"{bare[0]}/"} if bare else token
 
 
-@faulty("tokens/content-comes-back-exactly")
+@faulty("tokens/content-comes-back-exactly", also={"tokens/bounds-reached": EDGE})
 class LosesZero(Storing):
     """A duration of nothing is taken for none."""
 
