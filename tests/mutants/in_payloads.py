@@ -269,7 +269,7 @@ class AcceptsNoUpdateAtAll(Lenient):
         return event.name == "token:update" and payload.get("updates") == {}
 
 
-@faulty("payloads/bound-broken")
+@faulty("payloads/bound-broken", "payloads/ids-compared-exactly")
 class TrimsIds(Lenient):
     """White space around an id is cut off: one that ends in a line break is accepted."""
 

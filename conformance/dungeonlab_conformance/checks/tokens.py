@@ -206,11 +206,11 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
 async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
     """Alice makes tokens of all kinds of content; it is accepted, and is what bob hears, and what is stored.
 
-    So it is with what she updates. That bob hears what was asked for is an invariant.
+    So it is when she updates it to the same. That bob hears what was asked for is an invariant.
     """
     alice, bob = await stage.joined("alice", "bob")
-    changing = await create_full_token(stage, alice)
-    await bob.send(await token_request(stage, "token:update", changing, updates={"data": {"hp": 1}}))
+    usual = await create_full_token(stage, alice)
+    await bob.send(await token_request(stage, "token:update", usual, updates={"data": {"hp": 1}}))
     for what, content in CONTENTS.items():
         made = await stage.request(Catalogue.load()["token:create"])
         draft = {**made.args[0]["token"], **content, "name": f"{made.mark}{content.get('name', '')}"}
@@ -221,7 +221,7 @@ async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
         _must_be({**content, "name": draft["name"]}, stored, f"as stored, with {what}")
         updates = {key: value for key, value in content.items() if key not in ("position", "conditions")}
         if updates:
-            update = await token_request(stage, "token:update", changing, updates=updates)
+            update = await token_request(stage, "token:update", token, updates=updates)
             await _must_hold(alice, update.with_properties({}, requirement=_EXACTLY), updates, what)
 
 
