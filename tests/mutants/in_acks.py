@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
 
 CHANGES = ("token:create", "token:update", "token:delete")
+_A_SECOND = 200  # requests of one user, that are no more than other scenes send
 
 
 class Answering(Pipeline):
@@ -339,3 +341,21 @@ class LeavesInName(Pipeline):
     async def leave(self, connection: str, user: str, payload: Payload) -> Payload:
         self.seats.pop(connection, None)
         return {"sessionId": payload["sessionId"]}
+
+
+@faulty("acks/limited-has-no-effect")
+class LimitsWhatItHasDone(Pipeline):
+    """What is too much within a second is answered RATE_LIMITED, and done all the same: the limiter does not return."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.done: dict[str, list[float]] = {}
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        answer = await super().perform(connection, name, args)
+        now, user = time.monotonic(), self.users.get(connection, "")
+        recent = [at for at in self.done.get(user, ()) if at > now - 1.0]
+        self.done[user] = [*recent, now]
+        if len(recent) >= _A_SECOND:
+            raise Refusal("RATE_LIMITED", "too much at once")
+        return answer

@@ -87,6 +87,50 @@ class ForgetsNoLogin(MemoryStore):
         pass
 
 
+class _NotesWhoIsOut(MemoryStore):
+    """Keeps every cookie, and for each user whether they are logged in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out: set[str] = set()
+        self.owners: dict[str, str] = {}
+
+    async def open_login(self, cookie: str, user_id: str) -> None:
+        self.out.discard(user_id)
+        self.owners[cookie] = user_id
+        await super().open_login(cookie, user_id)
+
+    async def close_login(self, cookie: str) -> None:
+        self.out.add(self._logins[cookie])
+        await super().close_login(cookie)
+
+
+@faulty("auth/old-cookie-stays-dead")
+class ForgivesAtTheNextLogin(_NotesWhoIsOut):
+    """That somebody logged out is kept with the user, and the next login takes it back, for every cookie."""
+
+    async def login(self, cookie: str) -> str | None:
+        user = self.owners.get(cookie)
+        return None if user in self.out else user
+
+
+@faulty("auth/old-cookie-stays-dead", beside=(_NotesWhoIsOut,))
+class LetsInWhoWaitedForTheNextLogin(Pipeline):
+    """A connection that is begun with a logged-out cookie waits for its user, who may log in before it is accepted."""
+
+    async def owner(self, environ: Mapping[str, Any]) -> str | None:
+        store: _NotesWhoIsOut = self.store  # type: ignore[assignment]
+        user = store.owners.get(_cookie(environ) or "")
+        if user in store.out:
+            environ["aiohttp.request"]["waits"] = user
+        return await super().owner(environ)
+
+    async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
+        waits: str | None = environ["aiohttp.request"].get("waits")
+        out: set[str] = self.store.out  # type: ignore[attr-defined]
+        return waits if waits is not None and waits not in out else await super().authenticate(environ)
+
+
 @faulty("auth/refusal-says-why")
 class RefusesWithoutAWord(Pipeline):
     """A refused connection gets the code, and an empty message."""

@@ -212,3 +212,12 @@ class ForgetsToAskWhoJoined(Pipeline):
 
     def check_joined(self, event: Event, session_id: str, connection: str) -> None:
         pass
+
+
+@faulty("authorization/not-joined-refused")
+class TakesTheUserForJoined(Pipeline):
+    """A user who has joined on one connection may act on all."""
+
+    def check_joined(self, event: Event, session_id: str, connection: str) -> None:
+        if not self.has_joined(self.users[connection], session_id):
+            super().check_joined(event, session_id, connection)

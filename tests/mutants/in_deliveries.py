@@ -5,19 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Emission, Payload
+from dungeonlab_reference_server.rules import Emission, Payload, Refusal
 from tests.mutants.fault import faulty
 from tests.mutants.leaky import Choosy
 
 _FIRST = 3  # connections of a room
 
 
-@faulty("rooms/every-other-member-hears-once")
+@faulty("rooms/every-tab-hears")
 class TellsTheNewestTabOnly(Choosy):
     """Connections are kept by user: each new tab takes the place of the one before."""
 
     async def chosen(self, there: list[str], emission: Emission) -> list[str]:
         return list({self.users.get(connection): connection for connection in there}.values())
+
+
+@faulty("rooms/every-tab-hears", "rooms/own-other-connection-hears")
+class TellsTheOldestTabOnly(Choosy):
+    """A user who has a connection in the room is not entered a second time."""
+
+    async def chosen(self, there: list[str], emission: Emission) -> list[str]:
+        return list({self.users.get(connection): connection for connection in reversed(there)}.values())
+
+
+@faulty("rooms/every-tab-hears")
+class TellsTwoTabsOnly(Choosy):
+    """A user's third connection is kept, and never looked at."""
+
+    async def chosen(self, there: list[str], emission: Emission) -> list[str]:
+        tabs: dict[str | None, list[str]] = {}
+        for connection in there:
+            tabs.setdefault(self.users.get(connection), []).append(connection)
+        return [connection for connection in there if connection in tabs[self.users.get(connection)][:2]]
 
 
 @faulty("rooms/every-other-member-hears-once")
@@ -57,7 +76,7 @@ class LosesTheFirstMessage(Choosy):
         return found
 
 
-@faulty("rooms/every-other-member-hears-once", "authorization/any-member-allowed")
+@faulty("join/tabs-are-independent")
 class LeavingUnseatsTheOtherTabs(Pipeline):
     """A user who leaves on one tab is out of the room on all."""
 
@@ -68,7 +87,7 @@ class LeavingUnseatsTheOtherTabs(Pipeline):
         return await super().leave(connection, user, payload)
 
 
-@faulty("rooms/every-other-member-hears-once", "authorization/any-member-allowed")
+@faulty("join/tabs-are-independent")
 class DisconnectingUnseatsTheOtherTabs(Pipeline):
     """A user whose connection ends is out of the room on all others."""
 
@@ -78,3 +97,64 @@ class DisconnectingUnseatsTheOtherTabs(Pipeline):
         for other in self.connections_of(user or ""):
             if session is not None and self.seats.get(other) == session:
                 await self.leave_room(other, "disconnected")
+
+
+@faulty("join/tabs-are-independent")
+class LeavesForAnIdleTab(Pipeline):
+    """A connection that has not joined may ask to leave: then its user is out of the room on all others."""
+
+    async def perform(self, connection: str, name: str, args: Any) -> Payload:
+        try:
+            return await super().perform(connection, name, args)
+        except Refusal as refusal:
+            if name == "leave-session" and refusal.code == "NOT_JOINED":
+                for other in self.connections_of(self.users[connection]):
+                    if self.seats.get(other) == args[0]["sessionId"]:
+                        await self.leave_room(other, "left")
+            raise
+
+
+@faulty("join/tabs-are-independent")
+class ClosingAnIdleTabUnseats(Pipeline):
+    """When a connection ends that has not joined, its user is out of the room on all others."""
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        user, idle = self.users.get(connection), connection not in self.seats
+        await super().on_disconnect(connection, reason)
+        for other in self.connections_of(user or "") if idle else ():
+            await self.leave_room(other, "disconnected")
+
+
+class _Polls(Choosy):
+    """Knows which connections poll, and are away between two polls."""
+
+    def is_polling(self, connection: str) -> bool:
+        """Whether a connection is served over long-polling."""
+        return not self._socket(connection).upgraded
+
+    def is_away(self, connection: str) -> bool:
+        """Whether nothing can be sent to a connection right now: it does not poll, or its poll is being answered."""
+        waits = self._sid(connection) in self.sockets.eio._polls
+        return self.is_polling(connection) and (not waits or not self._socket(connection).queue.empty())
+
+    def _sid(self, connection: str) -> Any:
+        return self.sockets.manager.eio_sid_from_sid(connection, "/")
+
+    def _socket(self, connection: str) -> Any:
+        return self.sockets.eio.sockets[self._sid(connection)]
+
+
+@faulty("rooms/every-transport-hears")
+class MovesVolatile(_Polls):
+    """Moves are sent volatile: a client that is between two polls misses them."""
+
+    async def chosen(self, there: list[str], emission: Emission) -> list[str]:
+        return [c for c in there if emission.event != "token:move" or not self.is_away(c)]
+
+
+@faulty("rooms/every-transport-hears")
+class UpdatesOverWebSocketOnly(_Polls):
+    """Updates of tokens are sent to those on a WebSocket; who polls is to ask for them, and cannot."""
+
+    async def chosen(self, there: list[str], emission: Emission) -> list[str]:
+        return [c for c in there if emission.event != "token:update" or not self.is_polling(c)]

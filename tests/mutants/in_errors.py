@@ -73,7 +73,7 @@ class TellsTheRoomOfAnsweredErrors(Pipeline):
             await self.sockets.emit("error", sent, room=room, skip_sid=connection)
 
 
-@faulty("acks/success-without-callback-is-silent")
+@faulty("acks/success-without-callback-is-silent", "join/takes-effect-without-callback")
 class InsistsOnACallback(Pipeline):
     """A request without a callback is refused."""
 

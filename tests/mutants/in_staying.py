@@ -239,3 +239,28 @@ class RemembersEveryRoom(Pipeline):
     def check_joined(self, event: Event, session_id: str, connection: str) -> None:
         if (connection, session_id) not in self.joined or event.name == "leave-session":
             super().check_joined(event, session_id, connection)
+
+
+@faulty("join/takes-effect-without-callback")
+class JoinsWithACallbackOnly(Pipeline):
+    """A request to join without a callback is passed over."""
+
+    async def on_event(self, connection: str, data: Any, where: Any) -> None:
+        session = await self.store.session(_session(data) or "")
+        member = session is not None and session.has_member(self.users.get(connection, ""))
+        if where is not None or data[:1] != ["join-session"] or not member:
+            await super().on_event(connection, data, where)
+
+
+@faulty("join/takes-effect-without-callback")
+class LeavesWithACallbackOnly(Pipeline):
+    """A request to leave without a callback is passed over."""
+
+    async def on_event(self, connection: str, data: Any, where: Any) -> None:
+        if where is not None or data[:1] != ["leave-session"] or self.seats.get(connection) != _session(data):
+            await super().on_event(connection, data, where)
+
+
+def _session(data: Any) -> str | None:
+    named = data[1].get("sessionId") if len(data) == 2 and isinstance(data[1], dict) else None
+    return named if isinstance(named, str) else None

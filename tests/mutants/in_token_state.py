@@ -155,6 +155,9 @@ class AcceptsAndForgets(EffectChanger):
         return dataclasses.replace(effect, saved=None) if command.event == "token:move" else effect
 
 
+_ROOM = 12  # tokens of an encounter
+
+
 class _Figures(MemoryStore):
     """Knows who made which token."""
 
@@ -170,7 +173,7 @@ class _Figures(MemoryStore):
                 await self.delete_token(token["id"])
 
 
-@faulty("tokens/create-then-others-can-move", beside=(_Figures,))
+@faulty("tokens/only-deletion-ends-it", beside=(_Figures,))
 class TakesOnesFiguresAlong(Pipeline):
     """A user who disconnects takes along the tokens that they made."""
 
@@ -181,7 +184,7 @@ class TakesOnesFiguresAlong(Pipeline):
             await self.store.drop_tokens_of(user)
 
 
-@faulty("tokens/create-then-others-can-move", beside=(_Figures,))
+@faulty("tokens/only-deletion-ends-it", beside=(_Figures,))
 class ForgetsTheEmptyRoom(Pipeline):
     """When the last connection has left a room, what stood in its session is forgotten."""
 
@@ -190,6 +193,50 @@ class ForgetsTheEmptyRoom(Pipeline):
         await super().leave_room(connection, reason)
         if session is not None and session not in self.seats.values() and isinstance(self.store, _Figures):
             await self.store.drop_tokens_in(session)
+
+
+@faulty("tokens/only-deletion-ends-it")
+class KeepsTheNewestTwelve(MemoryStore):
+    """An encounter has room for twelve tokens: each further one takes the place of the oldest."""
+
+    async def save_token(self, token: Payload) -> None:
+        here = [known for known in self._tokens.values() if known["encounterId"] == token["encounterId"]]
+        if token["id"] not in self._tokens and len(here) >= _ROOM:
+            await self.delete_token(here[0]["id"])
+        await super().save_token(token)
+
+
+@faulty("tokens/only-deletion-ends-it")
+class DeletesByName(MemoryStore):
+    """Deleting a token deletes all of that name in the encounter."""
+
+    async def delete_token(self, token_id: str) -> None:
+        token = self._tokens[token_id]
+        for other in list(self._tokens.values()):
+            if (other["name"], other["encounterId"]) == (token["name"], token["encounterId"]):
+                await super().delete_token(other["id"])
+
+
+@faulty("tokens/only-deletion-ends-it")
+class ReplacesTheNamesake(MemoryStore):
+    """A new token takes the place of one of the same name in the encounter."""
+
+    async def save_token(self, token: Payload) -> None:
+        for other in list(self._tokens.values()):
+            same = (other["name"], other["encounterId"]) == (token["name"], token["encounterId"])
+            if same and token["id"] not in self._tokens:
+                await self.delete_token(other["id"])
+        await super().save_token(token)
+
+
+@faulty("tokens/only-deletion-ends-it", beside=(_Figures,))
+class RemovesTheFiguresOfTheRemoved(Pipeline):
+    """Whose membership is revoked loses the tokens that they made."""
+
+    async def remove_member(self, user: str, session: str) -> None:
+        await super().remove_member(user, session)
+        if isinstance(self.store, _Figures):
+            await self.store.drop_tokens_of(user)
 
 
 @faulty("tokens/version-grows", "rooms/every-other-member-hears-once")

@@ -17,6 +17,7 @@ from dungeonlab_conformance.payloads.refused import for_something_unknown, malfo
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -25,6 +26,7 @@ from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import resolve
 
 MANY = 300  # requests at once: above any limit meant for people, well below a flood
+LAST = 30  # of those, that would have an effect
 PATIENCE = 5  # times in a row that one user may wait in vain as long as an answer may take, while another is answered
 CODES = frozenset(resolve("identifiers.json#/$defs/ErrorCode")[0]["enum"])
 
@@ -132,6 +134,41 @@ async def many_at_once_are_answered(stage: Stage) -> None:
         if silent == PATIENCE:
             expected = f"all {MANY} requests to be answered"
             raise Broken(expected, f"{MANY - so_far} were not, while alice's were")
+
+
+@check("acks/limited-has-no-effect", destructive=1, floods=True)
+async def a_limited_request_has_no_effect(stage: Stage) -> None:
+    """Bob asks for more at once than people do; of what is answered RATE_LIMITED, alice hears nothing.
+
+    Nor does it move the token. A server that limits nothing keeps this.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    acts = [await stage.request(Catalogue.load()[name]) for name in ("token:move", "chat-message") for _ in range(LAST)]
+    many = [*(profile_request() for _ in range(MANY - len(acts))), *acts]
+    answers = await asyncio.gather(*map(bob.try_send_once, many))
+    limited = [
+        request
+        for request, answer in zip(many, answers, strict=True)
+        if answer is not None and Acknowledgement(request, answer).code == "RATE_LIMITED"
+    ]
+    if not limited:
+        return
+    await alice.fence()
+    for request in limited:
+        if found := alice.deliveries_of(request):
+            expected = f"alice to hear nothing of bob's {request.event}, which was limited"
+            raise Broken(expected, found[0], request=request)
+    await _must_not_have_moved(stage, alice, [request for request in limited if request.event == "token:move"])
+
+
+async def _must_not_have_moved(stage: Stage, alice: Actor, moves: list[Request]) -> None:
+    """Look where a token is; somebody whom the server limits too by now cannot."""
+    look = await stage.request(Catalogue.load()["token:update"])
+    answer = await alice.try_send_once(look)
+    token = Acknowledgement(look, answer).data.get("token") if answer is not None else None
+    for move in moves:
+        if move.mark is not None and contains(token, move.mark):
+            raise Broken("the token not to be moved by what was limited", quoted(token), request=move)
 
 
 def _answered(actor: Actor) -> int:

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.handshake import handshake
+from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
 from dungeonlab_conformance.clients.receiver import Refused
+from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
@@ -108,6 +110,65 @@ async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
     stale = dataclasses.replace(login, cookies=dict(login.cookies))
     await stage.roles.log_out(login)
     await _must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
+
+
+@check("auth/old-cookie-stays-dead")
+async def an_old_cookie_stays_dead(stage: Stage) -> None:
+    """Alice logs out of a login that was accepted, begins to connect with its cookie, and logs in again.
+
+    The new cookie is accepted. The old one is not: neither on the connection that was begun before the new login, nor
+    on one that is begun after it, over any transport.
+    """
+    login = await stage.roles.second_login("alice")
+    before = await stage.actor("alice", identity=login)
+    try:
+        await before.connect()
+    except Refused:
+        raise Unjudged("a second login of alice is not let in") from None
+    await before.close()
+    stale = dataclasses.replace(login, cookies=dict(login.cookies))
+    await stage.roles.log_out(login)
+    await _need_a_dead_cookie(stage, stale)
+    begun = await _begun(stage, stale)
+    new = await stage.roles.second_login("alice")
+    if new.cookies == stale.cookies:
+        raise Unjudged("the next login was given the same cookie")
+    alice = await stage.actor("alice", called="alice, who logged in again", identity=new)
+    try:
+        await alice.connect()
+    except Refused:
+        raise Unjudged("the next login of alice is not let in") from None
+    if begun is not None and await _enters(begun):
+        raise Broken("a connection that was begun with a logged-out cookie to be refused", "it was accepted")
+    for transport in stage.target.transports:
+        again = await stage.actor("alice", called="alice with the old cookie", identity=stale)
+        await _must_not_connect(again, f"a logged-out cookie, over {transport},", transport=transport)
+
+
+async def _need_a_dead_cookie(stage: Stage, stale: Identity) -> None:
+    try:
+        await _must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
+    except Broken as broken:
+        raise Unjudged(f"{broken}", waits_for=VerdictKey("auth/logged-out-cookie-refused")) from None
+
+
+async def _begun(stage: Stage, stale: Identity) -> RawConnection | None:
+    """Open a WebSocket with a cookie, and do not enter the namespace yet; None where that is refused or not served."""
+    if "websocket" not in stage.target.transports:
+        return None
+    try:
+        return await stage.raw("alice", entered=False, identity=stale)
+    except (Gone, Unjudged):
+        return None
+
+
+async def _enters(raw: RawConnection) -> bool:
+    """Ask to enter the default namespace; returns whether the connection is let in and served."""
+    with contextlib.suppress(Gone):
+        await raw.send_frame("40")
+        answer = await raw.try_receive("40", "44")
+        return answer is not None and answer.startswith("40") and bool(await raw.try_send(profile_request()))
+    return False
 
 
 async def _refusal_of_nobody(stage: Stage) -> Refused:

@@ -181,11 +181,13 @@ async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
 async def a_member_who_has_not_joined_is_refused(stage: Stage, event: Event) -> None:
     """Alice has joined, and her request is accepted; bob has not, and is refused; trying does not make him join.
 
-    He is refused again after he has joined and left, and so is carol after she has joined another session.
+    So is alice on another tab, which has not joined. Bob is refused again after he has joined and left, and so is carol
+    after she has joined another session.
     """
     alice, bob = await stage.joined("alice"), await stage.connected("bob")
     await stage.control(event, alice)
     await bob.must_be_refused(await stage.request(event))
+    await (await stage.other_tab(alice)).must_be_refused(await stage.request(event))
     if event.is_broadcast:
         await alice.send(await stage.request(event))
         await bob.fence()  # what he hears is the ledger's business

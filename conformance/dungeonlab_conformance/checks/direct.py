@@ -99,7 +99,10 @@ async def validate_action_says_yes(stage: Stage, event: Event) -> None:
 
 @check("direct/validate-action-says-no-and-why")
 async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
-    """Alice asks about malformed actions, and about things that do not exist; the answers say no, with reasons."""
+    """Alice asks about malformed actions, and about things that do not exist; the answers say no, with reasons.
+
+    They do as well about a token that she has deleted.
+    """
     alice = await stage.joined("alice")
     await alice.send(await _question(stage, event))
     valid = await stage.request(event)
@@ -126,6 +129,18 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
         answer = await alice.try_send(request)
         if answer.accepted:  # these may be refused like any request that concerns them
             _must_say_no(answer)
+    if "token" in event.needs:
+        await _must_say_no_of_the_deleted(stage, alice, await stage.request(event, fresh=True))
+
+
+async def _must_say_no_of_the_deleted(stage: Stage, alice: Actor, action: Request) -> None:
+    deletion = await stage.request(Catalogue.load()["token:delete"])
+    gone = action.args[0]["tokenId"]
+    if not (await alice.try_send(deletion.with_properties({"tokenId": gone}, mark=gone))).accepted:
+        return
+    answer = await alice.try_send(_asking(stage, action))
+    if answer.accepted and not (answer.data.get("valid") and (await alice.try_send(action)).accepted):
+        _must_say_no(answer)
 
 
 def _some_of(wrongs: Iterable[InvalidRequest]) -> Iterator[InvalidRequest]:

@@ -226,25 +226,12 @@ async def a_repeated_join_is_harmless(stage: Stage) -> None:
 
 @check("join/leave-stops-delivery")
 async def leaving_stops_delivery(stage: Stage) -> None:
-    """Carol leaves; bob hears alice's next broadcasts, and carol does not.
-
-    Carol's other tab is still in the room; that it hears and may act is an invariant.
-    """
+    """Carol leaves; bob hears alice's next broadcasts, and carol does not."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    tab = await stage.other_tab(carol)
-    await tab.join(stage.session)
     gamemaster = await stage.onlooker("gamemaster")
     await carol.leave()
-    done = await everything(stage, alice, bob)
-    for request in done:
+    for request in await everything(stage, alice, bob):
         await carol.must_not_hear(request, unlike=gamemaster)
-    await _look_for(tab, done[-1])
-    await tab.try_prepare(await _chat(stage))
-
-
-async def _look_for(listener: Actor, request: Request) -> None:
-    """Give a broadcast time to come; whether it did is judged when the run is over."""
-    await listener.try_observe_fenced(lambda seen: seen.act == "hears" and carries(seen, request))
 
 
 @check("join/disconnect-leaves-the-room", slow=True)
@@ -292,10 +279,7 @@ async def _must_recover_nothing(stage: Stage, alice: Actor, raw: RawConnection, 
 
 @check("join/disconnect-keeps-membership")
 async def disconnecting_keeps_membership(stage: Stage) -> None:
-    """One of carol's two connections ends; her request on the other one is accepted, and mallory's is refused.
-
-    That the other one is still in the room is an invariant.
-    """
+    """One of carol's two connections ends; her request on the other one is accepted, and mallory's is refused."""
     bob, carol = await stage.joined("bob", "carol")
     event = await _refused_to(await stage.connected("mallory"), stage)
     tab = await stage.other_tab(carol)
@@ -303,8 +287,7 @@ async def disconnecting_keeps_membership(stage: Stage) -> None:
     await carol.send(await stage.request(event))
     await tab.disconnect_cleanly()
     await bob.fence()
-    await bob.send(said := await _chat(stage))
-    await _look_for(carol, said)
+    await bob.send(await _chat(stage))
     answer = await carol.try_prepare(await stage.request(event))
     if answer.code == "NOT_JOINED":
         raise Unjudged("carol's other connection is out of the room too, and whether she is a member is not asked")
@@ -351,3 +334,59 @@ async def a_member_joins_again_after_reconnecting(stage: Stage) -> None:
         await anew.must_hear(request)
     for request in missed:
         await anew.must_not_hear(request)
+
+
+@check("join/takes-effect-without-callback", phase="last")
+async def joining_and_leaving_need_no_callback(stage: Stage) -> None:
+    """Bob joins without a callback; he hears alice, as carol does, who joined before him and after him, and he may act.
+
+    Then carol's other tab leaves without a callback, and hears alice no longer.
+    """
+    alice, carol = await stage.joined("alice", "carol")
+    bob = await stage.connected("bob")
+    await bob.send_without_callback(Request.naming("join-session", stage.session))
+    await bob.fence()
+    tab = await stage.other_tab(carol)
+    await tab.join(stage.session)
+    if not await _hears_in_time(stage, alice, bob, (carol, tab)):
+        await bob.join(stage.session)
+        await alice.send(said := await _chat(stage))
+        await bob.hear(said)
+        raise Broken("bob to be in the room after joining without a callback", "he hears alice only with one")
+    await bob.must_be_allowed(await _chat(stage))
+    await tab.send_without_callback(Request.naming("leave-session", stage.session))
+    await tab.fence()
+    if await _goes_on_hearing(stage, alice, tab, carol):
+        await carol.leave()
+        if await _goes_on_hearing(stage, alice, carol, bob):
+            stays = VerdictKey("join/leave-stops-delivery")
+            raise Unjudged("carol, who leaves with a callback, hears alice too", waits_for=stays)
+        raise Broken("carol's other tab to hear nothing after leaving without a callback", "it hears alice")
+
+
+async def _hears_in_time(stage: Stage, speaker: Actor, listener: Actor, witnesses: tuple[Actor, ...]) -> bool:
+    """Whether a listener hears one of two messages: it may join after the first, since order is not a must."""
+    for _ in range(2):
+        await speaker.send(said := await _chat(stage))
+        for witness in witnesses:
+            await witness.hear(said)
+        if await _hears(listener, said):
+            return True
+    return False
+
+
+async def _hears(listener: Actor, request: Request) -> bool:
+    """Give a broadcast time to come; returns whether it did."""
+    return await listener.try_observe_fenced(lambda seen: seen.act == "hears" and carries(seen, request)) is not None
+
+
+async def _goes_on_hearing(stage: Stage, speaker: Actor, listener: Actor, witness: Actor) -> bool:
+    """Whether a listener hears two messages, the second a while after the first."""
+    for _ in range(2):
+        await speaker.send(said := await _chat(stage))
+        await witness.hear(said)
+        await listener.fence()
+        if not listener.deliveries_of(said):
+            return False
+        await listener.try_observe(lambda seen: seen.event == "error")
+    return True

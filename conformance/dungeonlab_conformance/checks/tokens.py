@@ -1,6 +1,7 @@
 """Tokens: what creating, changing and deleting one does."""
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -29,6 +30,7 @@ from dungeonlab_spec.catalogue import examples
 
 _EXACTLY = "tokens/content-comes-back-exactly"
 AT_ONCE = 10  # changes sent without waiting for an answer in between
+MANY = 20  # tokens: more than fit on the first page of anything
 
 
 def _must_be_same_but(before: Token, after: Token, but: set[str]) -> None:
@@ -38,19 +40,10 @@ def _must_be_same_but(before: Token, after: Token, but: set[str]) -> None:
 
 @check("tokens/create-then-others-can-move")
 async def what_one_creates_others_can_move(stage: Stage) -> None:
-    """Alice creates a token; as soon as that is acknowledged, bob may move it.
-
-    He may also after she has disconnected, and carol may after the room has been empty.
-    """
+    """Alice creates a token; as soon as that is acknowledged, bob may move it."""
     alice, bob = await stage.joined("alice", "bob")
     token = await create_full_token(stage, alice)
     await bob.must_be_allowed(await token_request(stage, "token:move", token))
-    later = [await token_request(stage, "token:move", token) for _ in range(2)]
-    await alice.disconnect_cleanly()
-    await bob.must_be_allowed(later[0])
-    await bob.disconnect_cleanly()
-    carol = await stage.joined("carol" if stage.roles.can_play("carol") else "gamemaster")
-    await carol.must_be_allowed(later[1])
 
 
 @check("tokens/move-changes-only-position")
@@ -120,6 +113,55 @@ async def deletion_ends_it(stage: Stage) -> None:
     await alice.send(await token_request(stage, "token:delete", token))
     for request in later:
         await alice.must_be_refused(request)
+
+
+@check("tokens/only-deletion-ends-it")
+async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
+    """Alice creates a token that bob may move. It stays when she creates many more, one of them of the same name.
+
+    It stays when that one is deleted, when alice's connection ends and then her membership, and when the room is empty.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    token = acknowledged_token(await alice.send(await _namesake(stage)))
+    await bob.send(await token_request(stage, "token:move", token))
+    await _make_many(stage, alice)
+    await _must_still_be_there(stage, bob, token, "many others were created, and one of the same name was deleted")
+    await alice.disconnect_cleanly()
+    await _must_still_be_there(stage, bob, token, "its maker has gone")
+    with contextlib.suppress(Missing):
+        await stage.revoke(alice)
+        await _must_still_be_there(stage, bob, token, "its maker's membership was revoked")
+    request = await token_request(stage, "token:move", token)
+    await bob.disconnect_cleanly()
+    carol = await stage.joined("carol" if stage.roles.can_play("carol") else "gamemaster")
+    await _must_still_be_there(stage, carol, token, "the room has been empty", request)
+
+
+async def _namesake(stage: Stage) -> Request:
+    """Return a draft of a token that has its name and its place in common with others like it, and a mark elsewhere."""
+    request = await stage.request(Catalogue.load()["token:create"])
+    draft = {**request.args[0]["token"], "name": "Namesake", "data": {"note": request.mark}}
+    return request.with_properties({"token": draft})
+
+
+async def _make_many(stage: Stage, maker: Actor) -> None:
+    """Create many tokens, those that are accepted, and after them a namesake, which is deleted again."""
+    create = Catalogue.load()["token:create"]
+    await asyncio.gather(*[maker.try_send(await stage.request(create)) for _ in range(MANY)])
+    answer = await maker.try_send(await _namesake(stage))
+    if answer.accepted:
+        await maker.try_send(await token_request(stage, "token:delete", acknowledged_token(answer)))
+
+
+async def _must_still_be_there(
+    stage: Stage, member: Actor, token: Token, after: str, request: Request | None = None
+) -> None:
+    """Have a member move a token; one who may not move any other either shows nothing of this one."""
+    answer = await member.try_send(request or await token_request(stage, "token:move", token))
+    if not answer.accepted:
+        other = await create_full_token(stage, member)
+        await member.send(await token_request(stage, "token:move", other))
+        raise Broken(f"the token to be there after {after}", answer)
 
 
 @check("tokens/version-grows")

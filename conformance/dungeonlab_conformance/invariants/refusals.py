@@ -17,6 +17,7 @@ from dungeonlab_conformance.record.observation import Observation, SentRequest
 from dungeonlab_conformance.results.errors import Broken
 
 _RIGHTS = ("PERMISSION_DENIED", "NOT_JOINED")  # codes of a refusal that is a matter of rights, and of nothing else
+_TABS = "join/tabs-are-independent"
 _DOOR = (*_RIGHTS, "SESSION_NOT_FOUND")
 
 
@@ -47,8 +48,11 @@ def _broken(sent: SentRequest, answer: Acknowledgement, history: History, ledger
         return None
     if answer.code == "VALIDATION_ERROR":
         return "payloads/valid-accepted", sent.event, Broken(f"{sent.actor}'s {sent.event} to be accepted", answer)
-    if answer.code not in _RIGHTS or (answer.code != "NOT_JOINED" and history.others_closed(sent.connection, sent.at)):
+    if answer.code not in _RIGHTS:
         return None
+    if history.others_ended(sent.connection, sent.at):
+        expected = f"{sent.actor} to be in the room still, whatever another connection of the same user does"
+        return (_TABS, None, Broken(expected, answer)) if answer.code == "NOT_JOINED" else None
     who = "game-master" if sent.user == history.rooms.masters.get(session) else "any-member"
     expected = f"{sent.actor}'s {sent.event}, who is in the room, to be accepted"
     return f"authorization/{who}-allowed", sent.event, Broken(expected, answer)

@@ -314,9 +314,10 @@ class Stage(SceneSessions):
             return None
         return actor
 
-    async def raw(self, name: str, *, entered: bool = True) -> RawConnection:
+    async def raw(self, name: str, *, entered: bool = True, identity: Identity | None = None) -> RawConnection:
         """Connect somebody by bare frames, into the default namespace unless `entered` is false."""
-        identity = None if name == "nobody" else await self.roles.member(name)
+        if identity is None and name != "nobody":
+            identity = await self.roles.member(name)
         raw = RawConnection(name, identity, self.target, self.journal)
         self.raws.append(raw)
         await (raw.connect() if entered else raw.open())

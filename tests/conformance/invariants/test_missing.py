@@ -145,8 +145,40 @@ def test_other_rules_may_explain_a_silence(scene: Written, happens: Callable[[Wr
 def test_a_tab_that_ends_unseats_no_other(scene: Written, why: str) -> None:
     """Carol's other tab was in the room, and left it or was closed by herself; she is still there."""
     scene.ends(scene.joins(TAB, "carol"), why)  # type: ignore[arg-type]
+    _comes_in(scene, MASTER, "dave")
+    _unheard(scene, BOB, MASTER)
+    assert absent(scene) == ["join/tabs-are-independent"]
+
+
+def test_where_those_who_come_later_hear_nothing_it_is_not_the_tab(scene: Written) -> None:
+    """Carol's other tab has left; she hears nothing, nor does who joined after her."""
+    scene.ends(scene.joins(TAB, "carol"), "left")
+    _comes_in(scene, MASTER, "dave")
     _unheard(scene, BOB)
     assert absent(scene) == ["rooms/every-other-member-hears-once"]
+
+
+def test_an_older_tab_hears_as_a_newer_one_does(scene: Written) -> None:
+    """Carol's newer tab hears what her older one does not."""
+    _comes_in(scene, TAB, "carol")
+    _unheard(scene, BOB, TAB)
+    assert absent(scene) == ["rooms/every-tab-hears"]
+
+
+def test_a_newer_tab_hears_as_an_older_one_does(scene: Written) -> None:
+    """Carol's older tab hears what her newer one does not, and who joined after both does."""
+    _comes_in(scene, TAB, "carol")
+    _comes_in(scene, MASTER, "dave")
+    _unheard(scene, BOB, CAROL, MASTER)
+    assert absent(scene) == ["rooms/every-tab-hears"]
+
+
+def test_who_comes_late_may_be_deaf_for_that(scene: Written) -> None:
+    """Carol's older tab hears what her newer one does not, nor who joined after both."""
+    _comes_in(scene, TAB, "carol")
+    _comes_in(scene, MASTER, "dave")
+    _unheard(scene, BOB, CAROL)
+    assert set(absent(scene)) == {"rooms/every-other-member-hears-once"}
 
 
 def test_malformed_frames_may_explain_a_silence(scene: Written) -> None:

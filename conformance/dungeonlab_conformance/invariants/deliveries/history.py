@@ -95,11 +95,14 @@ class History:
             and all(stay.session == request.session and ended(stay) > request.answered_at for stay in before)
         )
 
-    def others_closed(self, connection: int, at: float) -> bool:
-        """Whether another connection of the same user was closed by a time."""
-        others = self._connections.get(self.rooms.users.get(connection), [])
-        stays = (stay for other in others if other != connection for stay in self._stays.get(other, []))
-        return any(stay.why == "gone" and stay.left_at is not None and stay.left_at <= at for stay in stays)
+    def others_ended(self, connection: int, at: float) -> bool:
+        """Whether another connection of the same user had left a room by a time, or was closed in it."""
+        stays = (stay for other in self.others(connection) for stay in self._stays.get(other, []))
+        return any(ended(stay) <= at for stay in stays)
+
+    def others(self, connection: int) -> list[int]:
+        """Return the other connections of the same user."""
+        return [each for each in self._connections.get(self.rooms.users.get(connection), []) if each != connection]
 
     def _is_plain(self, connection: int, session: str | None, *, own: bool) -> bool:
         if connection in self._refused | self._removed | self._unacknowledged:

@@ -20,6 +20,8 @@ from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue
 
 _EVERYBODY = "rooms/every-other-member-hears-once"
+_EACH_TAB = "rooms/every-tab-hears"
+_ENDED_TAB = "join/tabs-are-independent"
 _OWN_TAB = "rooms/own-other-connection-hears"
 _GAME_MASTER = "rooms/game-master-hears"
 _TIMERS = 0.9  # of a time that was waited for; a clock may be coarse
@@ -116,7 +118,7 @@ class _Scene:
                 yield Missing(requirement, request, broken, seen, self.journal)
 
     def _lacks(self, stay: RoomStay, request: SentRequest, patience: float) -> bool:
-        if (request.event, request.mark, stay.connection) in self.heard:
+        if self._heard_by(stay.connection, request):
             return False
         late = request.answered_at + _TIMERS * patience
         if not any(late <= asked < ended(stay) for asked in self._round_trips.get(stay.connection, ())):
@@ -134,20 +136,33 @@ class _Scene:
     def _requirement(self, stay: RoomStay, request: SentRequest, seated: Sequence[RoomStay]) -> str | None:
         """Name the rule by which a listener should have heard; None if that is not known."""
         special = self._special(stay, request)
-        if special is None:
+        others = self.history.others(stay.connection)
+        if special is None and not any(self._heard_by(other, request) for other in others):
             return _EVERYBODY
+        if special is None:
+            newer = (each for each in seated if each.connection in others and each.joined_at > (stay.acked_at or 0.0))
+            special = _EACH_TAB
+            if any(self._heard_by(each.connection, request) for each in newer):
+                return special
         witnesses = [
             each
             for each in seated
-            if self._special(each, request) is None and (request.event, request.mark, each.connection) in self.heard
+            if each.connection not in others
+            and self._special(each, request) is None
+            and self._heard_by(each.connection, request)
         ]
         earlier = any((each.acked_at or 0.0) < stay.joined_at for each in witnesses)
         later = any(each.joined_at > (stay.acked_at or 0.0) for each in witnesses)
-        return special if earlier and later else None
+        return special if later and (earlier or special == _EACH_TAB) else None
+
+    def _heard_by(self, connection: int, request: SentRequest) -> bool:
+        return (request.event, request.mark, connection) in self.heard
 
     def _special(self, stay: RoomStay, request: SentRequest) -> str | None:
         users, masters = self.journal.rooms.users, self.journal.rooms.masters
         user = users.get(stay.connection)
+        if self.history.others_ended(stay.connection, request.answered_at):
+            return _ENDED_TAB
         if user == request.user:
             return _OWN_TAB
         return _GAME_MASTER if user == masters.get(stay.session) else None
