@@ -25,7 +25,7 @@ async def _chat(stage: Stage) -> Request:
 async def a_membership_ends_and_begins_again(stage: Stage) -> None:
     """Bob is in the room when his membership is revoked; he is refused, on his connection and on another one.
 
-    Taken in again, he is admitted on both; he hears alice as carol does, who comes last, and his message is accepted.
+    Taken in again, he is admitted on both and on a third; he hears alice as carol does, who comes last, and may speak.
     """
     alice, bob = await stage.joined("alice", "bob")
     await bob.send(await _chat(stage))
@@ -54,18 +54,24 @@ async def _need_a_guarded_door(stage: Stage) -> None:
             raise Unjudged("mallory was not refused either", waits_for=VerdictKey("join/outsider-refused"))
 
 
-async def _must_be_a_member_again(stage: Stage, alice: Actor, bob: Actor, tab: Actor) -> None:
-    for again in (tab, bob):
-        if again.closed:
-            await again.renew()
-        if not (answer := await again.try_join(stage.session)).accepted:
-            raise Broken(f"{again.name}, who is a member again, to be admitted", answer)
+async def _must_be_a_member_again(stage: Stage, alice: Actor, *tabs: Actor) -> None:
+    """Have a user who is a member again join, hear and speak; a connection that was refused may be closed for that."""
+    for tab in tabs:
+        with contextlib.suppress(Gone):
+            await _must_be_admitted(stage, tab)
+    anew = await stage.other_tab(tabs[0])
+    await _must_be_admitted(stage, anew)
     carol = await stage.joined("carol")
     await alice.send(said := await _chat(stage))
     await carol.hear(said)
-    if not tab.deliveries_of(said):  # one of a user's connections may be deaf for being one of several
-        await bob.must_hear(said)
-    await bob.must_be_allowed(await _chat(stage))
+    if not any(tab.deliveries_of(said) for tab in tabs):  # one may be deaf for being one of several
+        await anew.must_hear(said)
+    await anew.must_be_allowed(await _chat(stage))
+
+
+async def _must_be_admitted(stage: Stage, tab: Actor) -> None:
+    if not (answer := await tab.try_join(stage.session)).accepted:
+        raise Broken(f"{tab.name}, who is a member again, to be admitted", answer)
 
 
 @check("join/deleted-session-refused")
