@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +26,12 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
-from dungeonlab_conformance.record.secrets.leaks import Ours, leaks
+from dungeonlab_conformance.record.secrets.leaks import Leak, Ours, leaks
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import resolve
 
+SecretsSent = Mapping[int, Sequence[Leak]]  # by the number of the observation in which they were
 _SERVER_EVENTS = "broadcasts/server-events-valid"
 
 
@@ -52,9 +53,12 @@ def breaches(
     journal: Journal,
     ledger: Ledger,
     catalogue: Catalogue,
-    ours: Ours = Ours(),  # noqa: B008 - it never changes
+    ours: Ours | SecretsSent = Ours(),  # noqa: B008 - it never changes
 ) -> Iterator[Breach]:
-    """Check everything that one scene's connections received; `ours` are the secrets that nobody may receive."""
+    """Check everything that one scene's connections received.
+
+    `ours` are the secrets that nobody may receive; or those that were sent, where they stand in the record no more.
+    """
     scene = SceneIndex(journal)
     for seen in journal.observations:
         found: Iterable[Found] = ()
@@ -102,14 +106,20 @@ def contradictions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[Brea
         yield Breach(requirement, event, broken, seen, journal)
 
 
-def _with_secrets(found: Iterable[Found], seen: Observation, ours: Ours) -> Iterator[Found]:
-    """Yield each secret that was sent, and then what else was found; of a secret, only what it is."""
-    paths = set()
+def secrets_sent(seen: Observation, ours: Ours) -> Iterator[Leak]:
+    """Yield each secret in what a server sent, by its path in the first argument."""
     if seen.act in ("hears", "is answered", "is refused") and (seen.connection or seen.event == "a frame"):
         own = isinstance(seen.event, str) and seen.event.startswith(_OWN)
         for leak in leaks(_packets(seen), ours, own=own):
-            paths.add(path := leak.path.replace("$[0]", "$", 1))
-            yield _NO_SECRETS, None, Broken("no secret in anything that a server sends", leak.what, path)
+            yield Leak(leak.path.replace("$[0]", "$", 1), leak.what)
+
+
+def _with_secrets(found: Iterable[Found], seen: Observation, ours: Ours | SecretsSent) -> Iterator[Found]:
+    """Yield each secret that was sent, and then what else was found; of a secret, only what it is."""
+    paths = set()
+    for leak in secrets_sent(seen, ours) if isinstance(ours, Ours) else ours.get(seen.number, ()):
+        paths.add(leak.path)
+        yield _NO_SECRETS, None, Broken("no secret in anything that a server sends", leak.what, leak.path)
     for each in found:
         if each[0] != _NO_SECRETS or each[2].path not in paths:
             yield each

@@ -56,7 +56,8 @@ class Finding:
     is the line of the transcript that shows it, counted from 0, where a single one does; `left_out` lines came before
     those of the transcript. `ids` are the ids of the scene's stage, by what they are of, and `cast` who each actor is
     logged in as: what it takes to play the transcript again on another stage. `sent` is the request that the server got
-    wrong, where there is a single one; the transcript need not have it.
+    wrong, where there is a single one; the transcript need not have it. It is `from_record` if a rule for every scene
+    found it, so that it follows from what was recorded; else the scene itself did.
     """
 
     expected: str
@@ -71,6 +72,7 @@ class Finding:
     cast: Mapping[str, str | None] = field(default_factory=dict)
     left_out: int = 0
     sent: TranscriptLine | None = None
+    from_record: bool = False
 
     @property
     def scene(self) -> str:

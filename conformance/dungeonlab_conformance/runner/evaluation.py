@@ -1,13 +1,17 @@
-"""Applies the invariants to the finished run, and reports where the server's dialect differs from the protocol."""
+"""Holds the record of a finished run against the rules: the invariants, and the protocol's own way of putting things.
+
+It makes no difference whether the run has just been played or its recording was read from a file.
+"""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from dungeonlab_conformance.invariants.breaches import absences, breaches, contradictions
+from dungeonlab_conformance.invariants.breaches import Breach, SecretsSent, absences, breaches, contradictions
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.dialect import deviations
+from dungeonlab_conformance.model.judge import judge
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation
@@ -17,12 +21,42 @@ from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.results.verdict import Finding, Verdict
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.target.dialect.translation import Dialect
 from dungeonlab_spec import Catalogue
 
 FINDINGS = 3  # of one verdict that are kept; the rest would say the same again
 _SAID, _PATH, _ID = 16_000, 400, 1_000  # characters of what was expected or got, of a path, and of an id
 Verdicts = Mapping[tuple[str, str | None], Verdict]  # by requirement and event
-Counts = Callable[[float], bool]  # whether what was seen at a moment, on the monotonic clock, counts
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedScene:
+    """What one scene recorded: the check and the event that it was played for, what it judges, and its journal."""
+
+    check: str
+    event: str | None
+    requirements: tuple[str, ...]
+    journal: Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """All that the rules look at.
+
+    `secrets` are those that nobody may receive, or those that were sent. `patience` is how long a delivery may take, in
+    seconds. `gaps` are the times in which the server was gone, without their first moment: what was seen then is not
+    its doing.
+    """
+
+    scenes: Sequence[RecordedScene]
+    secrets: Ours | SecretsSent
+    dialect: Dialect
+    patience: float
+    gaps: Sequence[tuple[float, float]] = ()
+
+    def counts(self, at: float) -> bool:
+        """Whether what was seen at a moment, on the run's clock, counts."""
+        return not any(gone < at <= back for gone, back in self.gaps)
 
 
 def finding(broken: Broken, scene: Scene, stage: Stage, upto: Observation | None = None) -> Finding:
@@ -70,59 +104,65 @@ def _observation(broken: Broken, journal: Journal) -> Observation | None:
     return broken.seen
 
 
-def apply_invariants(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, counts: Counts) -> None:
-    """Convict each verdict whose requirement is broken by an observation of any scene.
+def recording_of(stages: Sequence[tuple[Scene, Stage]], gaps: Sequence[tuple[float, float]]) -> Recording:
+    """Return what was recorded on the stages of a run, of which there is at least one."""
+    scenes = [
+        RecordedScene(scene.check.name, scene.event.name if scene.event else None, _judged(scene), stage.journal)
+        for scene, stage in stages
+    ]
+    target = stages[0][1].target
+    return Recording(scenes, _made_up(stages), target.dialect, target.limits.answer, gaps)
 
-    What was seen at a moment that does not count is left out: the server is not its cause.
-    """
+
+def _judged(scene: Scene) -> tuple[str, ...]:
+    return tuple(sorted(scene.wanted))
+
+
+def breaks(recording: Recording) -> Iterator[Breach]:
+    """Yield all that the rules find in a recording: one by one what breaks a requirement, in whatever scene."""
+    journals = [scene.journal for scene in recording.scenes]
+    ledger = Ledger(journals)
     catalogue = Catalogue.load()
-    ledger = Ledger(stage.journal for _, stage in stages)
-    ours = _made_up(stages)
-    played = {stage.journal: (scene, stage) for scene, stage in stages}
-    found = [breaches(stage.journal, ledger, catalogue, ours) for _, stage in stages]
-    if stages:
-        found.append(contradictions(played, ledger))
-        found.append(absences(played, ledger, stages[0][1].target.limits.answer))
-    for breach in itertools.chain.from_iterable(found):
+    for journal in journals:
+        yield from breaches(journal, ledger, catalogue, recording.secrets)
+    yield from contradictions(journals, ledger)
+    yield from absences(journals, ledger, recording.patience)
+    for journal in journals:
+        yield from _by_model(recording, journal)
+    yield from _by_dialect(recording, journals)
+
+
+def _by_model(recording: Recording, journal: Journal) -> Iterator[Breach]:
+    """Yield the first thing that the server broke in a play, by the model: what comes later may follow from that."""
+    found = [each for each in judge(journal, recording.patience) if recording.counts(each.seen.at)]
+    if found:
+        first = min(found, key=lambda each: each.seen.number)
+        yield Breach(first.requirement, first.event, first.broken, first.seen, journal)
+
+
+def _by_dialect(recording: Recording, journals: Sequence[Journal]) -> Iterator[Breach]:
+    """Yield each difference of the server's dialect once: it was translated, and breaks a requirement all the same."""
+    reported = set()
+    for journal in journals:
+        for found in deviations(recording.dialect, journal.observations):
+            what = found.requirement, found.event, found.broken.expected
+            if what not in reported and recording.counts(found.seen.at):
+                reported.add(what)
+                yield Breach(found.requirement, found.event, found.broken, found.seen, journal)
+
+
+def convict(recording: Recording, verdicts: Verdicts, made: Callable[[Breach], Finding]) -> None:
+    """Convict each verdict whose requirement is broken by what any scene recorded; `made` makes the findings."""
+    for breach in breaks(recording):
         verdict = verdicts.get((breach.requirement, breach.event))
-        if counts(breach.seen.at) and verdict is not None and len(verdict.findings) < FINDINGS:
-            verdict.convict(finding(breach.broken, *played[breach.journal], breach.seen))
-
-
-def apply_model(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, counts: Counts) -> None:
-    """Convict each verdict whose requirement is the first that the server broke in a play, by the model.
-
-    What comes later in a play may follow from that.
-    """
-    for scene, stage in stages:
-        found = stage.followed_by.finish() if stage.followed_by else ()
-        first = min((each for each in found if counts(each.seen.at)), key=lambda each: each.seen.number, default=None)
-        if first is None:
-            continue
-        verdict = verdicts.get((first.requirement, first.event))
-        if verdict is not None and len(verdict.findings) < FINDINGS:
-            verdict.convict(finding(first.broken, scene, stage, first.seen))
+        if verdict is not None and len(verdict.findings) < FINDINGS and recording.counts(breach.seen.at):
+            verdict.convict(replace(made(breach), from_record=True))
 
 
 def _made_up(stages: Sequence[tuple[Scene, Stage]]) -> Ours:
     """Return what those who played were given to log in with; the names of those accounts alone that were made."""
     who = dict.fromkeys(known for _, stage in stages for known in stage.pool.known().values())
     values = [value for known in who for value in (known.variables.get("password", ""), *known.cookies.values())]
-    run = stages[0][1].target.run if stages else ""
+    run = stages[0][1].target.run
     names = [name for known in who if run in (name := known.variables.get("username", ""))]
     return made_up(names, values, [known.user for known in who])
-
-
-def report_dialect(stages: Sequence[tuple[Scene, Stage]], verdicts: Verdicts, counts: Counts) -> None:
-    """Report each difference of the server's dialect once: it was translated, and breaks a requirement all the same.
-
-    `counts` is as above.
-    """
-    reported = set()
-    for scene, stage in stages:
-        for deviation in deviations(stage.target.dialect, stage.journal.observations):
-            what = deviation.requirement, deviation.event, deviation.broken.expected
-            verdict = verdicts.get(what[:2])
-            if verdict is not None and what not in reported and counts(deviation.seen.at):
-                reported.add(what)
-                verdict.convict(finding(deviation.broken, scene, stage, deviation.seen))

@@ -256,7 +256,8 @@ class Runner:
         while self._deaths.held:
             self._enter(self._deaths.held.pop(0))
         try:
-            self._book.evaluate(self.stages)
+            if self.stages:
+                self._book.evaluate(self.stages)
         except Exception as fault:  # as in `play`
             self._blame_the_suite(fault)
         if self.target.recovers:

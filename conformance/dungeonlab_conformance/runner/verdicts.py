@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from dungeonlab_conformance.invariants.breaches import Breach
 from dungeonlab_conformance.results.causes import idle
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Outcome, Verdict
-from dungeonlab_conformance.runner.evaluation import FINDINGS, apply_invariants, apply_model, finding, report_dialect
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
+from dungeonlab_conformance.runner.evaluation import FINDINGS, Recording, convict, finding, recording_of
 from dungeonlab_conformance.runner.interruptions.liveness import Liveness
 from dungeonlab_conformance.runner.interruptions.survival import SURVIVAL, standing
 from dungeonlab_conformance.runner.scene import Played
@@ -84,11 +85,16 @@ class VerdictBook:
             elif verdict.outcome is Outcome.PASS:
                 _leave_open(verdict, result)
 
-    def evaluate(self, stages: Sequence[tuple[Scene, Stage]]) -> None:
-        """Hold everything that was seen against the invariants and the dialect."""
-        apply_invariants(stages, self._verdicts, self._life.was_there)
-        apply_model(stages, self._verdicts, self._life.was_there)
-        report_dialect(stages, self._verdicts, self._life.was_there)
+    def evaluate(self, stages: Sequence[tuple[Scene, Stage]]) -> Recording:
+        """Hold everything that was recorded against the rules; returns that. There is a stage at least."""
+        recording = recording_of(stages, [(outage.ended, outage.back) for outage in self._life.all_outages])
+        played = {stage.journal: (scene, stage) for scene, stage in stages}
+
+        def made(breach: Breach) -> Finding:
+            return finding(breach.broken, *played[breach.journal], breach.seen)
+
+        convict(recording, self._verdicts, made)
+        return recording
 
     def close(self, chosen: Iterable[Scene]) -> None:
         """Hand all verdicts to the run; what was chosen and not played is unjudged: why is what ended it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -125,13 +125,12 @@ class Liveness:
 
     def outage_at(self, at: float) -> Outage | None:
         """Return the time without a server in which a moment lies; None if it was there then."""
-        now = [] if self.ended is None else [Outage(self.ended, self.silent)]
-        return next((each for each in (*self.outages, *now) if each.ended <= at <= each.back), None)
+        return next((each for each in self.all_outages if each.ended <= at <= each.back), None)
 
-    def was_there(self, at: float) -> bool:
-        """Whether the server was still there at a moment, so that what was seen then is its own doing."""
-        outage = self.outage_at(at)
-        return outage is None or at == outage.ended
+    @property
+    def all_outages(self) -> Sequence[Outage]:
+        """The times without a server, with the one that lasts."""
+        return (*self.outages, *([] if self.ended is None else [Outage(self.ended, self.silent)]))
 
     def _note(self, seen: Observation) -> None:
         if seen.act == "is closed":
