@@ -214,7 +214,8 @@ def _play(
             if stream:
                 stream.on_scene(verdicts)
 
-        play(target, chosen, run, on_scene=on_scene, signals=signals, known=known)
+        recorded = output.files.get("json_file") is not None
+        play(target, chosen, run, on_scene=on_scene, signals=signals, known=known, recorded=recorded)
         if output.is_rewriting and not _is_cut_short(run):
             run.stale.clear()  # the list that is wrong is about to be replaced
         if stream:

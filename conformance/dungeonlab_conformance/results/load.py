@@ -58,9 +58,15 @@ class NoResult(ValueError):  # noqa: N818 - reads as a sentence where it is rais
 
 def load_run(file: Path) -> Run:
     """Return the run that `--json` or `--ndjson` wrote. Raises `ValueError` with one sentence if there is none."""
+    return load_document(file)[0]
+
+
+def load_document(file: Path) -> tuple[Run, dict[str, Any]]:
+    """Return the run that was written, and the document from which it was read. Raises `ValueError` as `load_run`."""
     text = files.read(file)
     try:
-        return from_json(_stream(text) if text.startswith('{"line":') else files.from_json(text))
+        document = _stream(text) if text.startswith('{"line":') else files.from_json(text)
+        return from_json(document), document
     except RecursionError:
         reason = "no result of this suite: it is nested too deeply"
     except KeyError as error:
@@ -82,6 +88,7 @@ def from_json(document: Any) -> Run:
     for field, name in _FIELDS.items():
         setattr(run, field, document[name])
     run.options = _options(document)
+    run.recording = document.get("recording", "")
     judged: dict[str, list[str]] = {}  # by the name of the scene
     for row in document["verdicts"]:
         judged.setdefault(row["scene"], []).append(row["requirement"])

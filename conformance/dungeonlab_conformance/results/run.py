@@ -65,7 +65,8 @@ class Run:
     the suite's own reference server. `fault` says in one sentence why it ended early, if it did; `own_fault` what the
     suite itself failed at; `notes` what should be known of the server, and breaks nothing; `stale` what the list of
     known failures has wrong; `claim` what may be said of the server, if anything. `began` is when, in RFC 3339;
-    `options` are those it was made with.
+    `options` are those it was made with, and `recording` is what its verdicts can be computed from again, packed, if it
+    was to be kept.
     """
 
     target: str
@@ -87,6 +88,7 @@ class Run:
     options: RunOptions = field(default_factory=RunOptions)
     suite: str = field(default_factory=lambda: version("dungeonlab-conformance"))
     bundled: bool = False
+    recording: str = ""
 
     @property
     def target_file(self) -> str | None:

@@ -18,7 +18,7 @@ from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.record.secrets.leaks import Ours, made_up
 from dungeonlab_conformance.record.transcript import request_line, size, transcript
 from dungeonlab_conformance.results.errors import Broken
-from dungeonlab_conformance.results.verdict import Finding, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Verdict, VerdictKey
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.dialect.translation import Dialect
@@ -45,7 +45,7 @@ class Recording:
 
     `secrets` are those that nobody may receive, or those that were sent. `patience` is how long a delivery may take, in
     seconds. `gaps` are the times in which the server was gone, without their first moment: what was seen then is not
-    its doing.
+    its doing. What was `unplayed` as the run ended is not judged, whatever was seen of it elsewhere.
     """
 
     scenes: Sequence[RecordedScene]
@@ -53,6 +53,7 @@ class Recording:
     dialect: Dialect
     patience: float
     gaps: Sequence[tuple[float, float]] = ()
+    unplayed: Sequence[VerdictKey] = ()
 
     def counts(self, at: float) -> bool:
         """Whether what was seen at a moment, on the run's clock, counts."""

@@ -29,19 +29,20 @@ def play(
     on_scene: Callable[[list[Verdict]], None] = lambda *_: None,
     signals: Signals | None = None,
     known: Sequence[KnownFailure] = (),
+    recorded: bool = False,
 ) -> Run:
     """Judge a target; the embedded reference server is started for the purpose, and stopped again.
 
     Returns what the run came to, compared with the failures that are `known` and with the claim that follows from it;
     also when the server cannot be tested, when Ctrl-C or another signal cuts it short, or when the suite itself fails.
     `run` is what to fill in, with its options: `target.new_run(RunOptions(...))`. `signals` are given by a caller that
-    heeds them for longer than the playing takes.
+    heeds them for longer than the playing takes. A run that is `recorded` holds all that `recheck` needs.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
     gc.collect()  # an earlier run, which remembers itself in circles
     _spare_the_collector()
-    runner = Runner(target, chosen, run, on_scene)
+    runner = Runner(target, chosen, run, on_scene, recorded=recorded)
     loops = asyncio.Runner(loop_factory=_fast_loop(target))
     with nullcontext(signals) if signals else Signals() as heeded, loops:
         return conclude(loops.run(_until_interrupted(runner, heeded)), known)

@@ -11,17 +11,21 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from dungeonlab_conformance.clients.handshake import measure, reach
+from dungeonlab_conformance.record.archive.values import TooLarge
 from dungeonlab_conformance.record.marks import name_marks_after
 from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.results.errors import TargetFault, Unjudged
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.runner.concurrency import Pace
+from dungeonlab_conformance.runner.evaluation import Recording
 from dungeonlab_conformance.runner.interruptions.deaths import Deaths
 from dungeonlab_conformance.runner.interruptions.watch import Watch
+from dungeonlab_conformance.runner.recheck.packed_recording import packed_recording
 from dungeonlab_conformance.runner.scene import Played, act
 from dungeonlab_conformance.runner.schedule import AccountPools, Schedule
 from dungeonlab_conformance.runner.selection import Scene
@@ -42,6 +46,7 @@ _RECOVERS = (
     "event for that is no argument"
 )
 _OTHERWISE = "nobody could connect over {}; all that is not about that transport was judged over {}"
+_NOT_KEPT = "the result holds no recording of the run, which is {}; so it cannot be checked again"
 _CLEARING = 30.0  # seconds for clearing everything away at its end
 
 
@@ -54,11 +59,14 @@ class Runner:
         chosen: Sequence[Scene],
         run: Run | None = None,
         on_scene: Callable[[list[Verdict]], None] = lambda *_: None,
+        *,
+        recorded: bool = False,
     ) -> None:
-        """`run` is what to fill in, if its options are not the usual ones."""
+        """`run` is what to fill in, if its options are not the usual ones; with its recording if it is `recorded`."""
         self.target = target
         self.chosen = chosen
         self.on_scene = on_scene
+        self._recorded = recorded
         self.provisioner = Provisioner(target)
         target.room, target.workarounds = Room(), Workarounds()
         self._hide = partial(target.secrets.shortened, longest=_LONGEST)  # nothing gets into the run without it
@@ -255,14 +263,25 @@ class Runner:
             return
         while self._deaths.held:
             self._enter(self._deaths.held.pop(0))
+        recording = None
         try:
-            if self.stages:
-                self._book.evaluate(self.stages)
+            recording = self._book.evaluate(self.stages) if self.stages else None
         except Exception as fault:  # as in `play`
             self._blame_the_suite(fault)
         if self.target.recovers:
             self.run.notes.append(_RECOVERS)
-        self._book.close(self.chosen)
+        unplayed = self._book.close(self.chosen)
+        if self._recorded and recording:
+            self._keep(replace(recording, unplayed=unplayed))
+
+    def _keep(self, recording: Recording) -> None:
+        """Put a recording into the run, unless it is too large."""
+        try:
+            self.run.recording = packed_recording(recording, self.target.secrets)
+        except TooLarge as much:
+            self.run.notes.append(_NOT_KEPT.format(much))
+        except Exception as fault:  # as in `play`
+            self._blame_the_suite(fault)
 
     async def _tear_down(self, stage: Stage) -> None:
         try:

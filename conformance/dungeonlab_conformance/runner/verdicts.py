@@ -8,7 +8,7 @@ from dungeonlab_conformance.invariants.breaches import Breach
 from dungeonlab_conformance.results.causes import idle
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict, VerdictKey
 from dungeonlab_conformance.runner.evaluation import FINDINGS, Recording, convict, finding, recording_of
 from dungeonlab_conformance.runner.interruptions.liveness import Liveness
 from dungeonlab_conformance.runner.interruptions.survival import SURVIVAL, standing
@@ -96,20 +96,24 @@ class VerdictBook:
         convict(recording, self._verdicts, made)
         return recording
 
-    def close(self, chosen: Iterable[Scene]) -> None:
-        """Hand all verdicts to the run; what was chosen and not played is unjudged: why is what ended it.
+    def close(self, chosen: Iterable[Scene]) -> list[VerdictKey]:
+        """Hand all verdicts to the run; what was shown to hold in the end stands in nobody's way.
 
-        What was shown to hold in the end stands in nobody's way.
+        What was chosen and not played is unjudged: why is what ended it. Returns what that is.
         """
         why = self.run.fault or ("interrupted" if self.run.interrupted else "the run ended before")
+        unplayed = []
         for scene in chosen:
             for name in sorted(scene.wanted):
                 verdict = self._new(scene, name, Outcome.UNJUDGED, why)
-                self._verdicts.setdefault((name, verdict.event), verdict)
+                if (key := (name, verdict.event)) not in self._verdicts:
+                    self._verdicts[key] = verdict
+                    unplayed.append(verdict.key)
         order = {name: place for place, name in enumerate(self._requirements)}
         self.run.verdicts = sorted(self._verdicts.values(), key=lambda v: (order[v.requirement], v.event or ""))
         for verdict in idle(self.run.verdicts):
             verdict.waits_for = None
+        return unplayed
 
     def _new(self, scene: Scene, name: str, outcome: Outcome, reason: str = "") -> Verdict:
         event = scene.event.name if scene.event else None

@@ -201,8 +201,8 @@ def test_the_first_run_of_a_process_is_freed_too(reference_url: str, monkeypatch
     """What it was given, the target above all, is put where the collector never looks: that may not lead back to it."""
     runners: weakref.WeakSet[Runner] = weakref.WeakSet()
 
-    def noted(*args: Any) -> Runner:
-        runner = Runner(*args)
+    def noted(*args: Any, **options: Any) -> Runner:
+        runner = Runner(*args, **options)
         runners.add(runner)
         return runner
 
