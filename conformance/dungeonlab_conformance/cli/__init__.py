@@ -13,7 +13,7 @@ from dungeonlab_conformance.cli.init_export import export, init
 from dungeonlab_conformance.cli.list_explain import explain, list_
 from dungeonlab_conformance.cli.probe import probe
 from dungeonlab_conformance.cli.replay import replay
-from dungeonlab_conformance.cli.report_diff import diff, report
+from dungeonlab_conformance.cli.report_diff_recheck import diff, recheck, report
 from dungeonlab_conformance.cli.run import run
 from dungeonlab_conformance.cli.streams import Streams
 from dungeonlab_conformance.cli.validate import validate
@@ -59,5 +59,5 @@ def main() -> None:
     """
 
 
-for command in (run, report, diff, replay, list_, explain, probe, validate, init, export, docs):
+for command in (run, report, diff, recheck, replay, list_, explain, probe, validate, init, export, docs):
     main.add_command(command)

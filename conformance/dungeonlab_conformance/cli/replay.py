@@ -9,7 +9,7 @@ import click
 
 from dungeonlab_conformance.cli.options.paths import FILE
 from dungeonlab_conformance.cli.options.target import make_target, pointing
-from dungeonlab_conformance.cli.report_diff import loaded
+from dungeonlab_conformance.cli.report_diff_recheck import loaded
 from dungeonlab_conformance.record.secrets.leaks import HIDDEN
 
 if TYPE_CHECKING:
