@@ -44,7 +44,11 @@ def judge(name: str) -> list[tuple[str, Run]]:
     are judged in two halves. One alone is judged with the suite's usual time limits: on a busy machine, what is not
     heard in time proves nothing.
     """
-    return settle(name, judged(name, SCALE), fault_named, lambda alone: judged(alone, 1.0), judge)
+
+    def patiently(alone: str) -> Run:
+        return judged(alone, 1.0, recorded=True)
+
+    return settle(name, judged(name, SCALE, recorded=True), fault_named, patiently, judge)
 
 
 def settle(
@@ -71,13 +75,16 @@ def settle(
     return [*again(AND.join(faults[:half])), *again(AND.join(faults[half:]))]
 
 
-def judged(name: str, scale: float, only: tuple[str, ...] = ()) -> Run:
-    """Judge one faulty server with the whole suite, or some of it, time limits scaled, and with the parts it claims."""
+def judged(name: str, scale: float, only: tuple[str, ...] = (), *, recorded: bool = False) -> Run:
+    """Judge one faulty server with the whole suite, or some of it, time limits scaled, and with the parts it claims.
+
+    A run that is `recorded` holds what its verdicts can be computed from again.
+    """
     selection = Selection(only=only, parts=tuple(fault_named(name).run))
     if selection.parts:
         fuzzer.load_schemathesis()
     with turn(), served(name) as url:
-        return play(Target(url, limits=Limits(scale)), scenes(selection, Catalogue.load()))
+        return play(Target(url, limits=Limits(scale)), scenes(selection, Catalogue.load()), recorded=recorded)
 
 
 def judge_all(names: Iterable[str]) -> Iterator[tuple[str, Run]]:

@@ -17,6 +17,7 @@ from tests.mutants.combination import combine, fault_named, members
 from tests.mutants.fault import Expectation, all_faults, default_set
 from tests.mutants.incidents import INCIDENTS
 from tests.mutants.judge import judge, judge_all, misjudged, settle, who_said_no
+from tests.mutants.recordings import again_all
 
 ALL = all_faults()
 FAULTS = ALL if os.environ.get("MUTANTS") == "all" else default_set()  # all of them take two cores five minutes
@@ -141,6 +142,16 @@ def test_what_was_found_fits_the_published_schema(judged: dict[str, tuple[Expect
     servers = {expectation.name: run for expectation, run in judged.values()}
     problems = {name: problem(json.loads(json.dumps(to_json(run)))) for name, run in servers.items()}
     assert {name: said for name, said in problems.items() if said} == {}
+
+
+def test_what_was_found_follows_from_what_was_recorded(judged: dict[str, tuple[Expectation, Run]]) -> None:
+    """Rules convict the same, with the same findings, whether the run was just played or is read from its result."""
+    if not judged:
+        pytest.skip("no test was selected that has a faulty server judged, so there is no result to look at")
+    servers = {expectation.name: run for expectation, run in judged.values()}
+    found = dict(zip(servers, again_all(servers.values()), strict=True))
+    assert {name: again.differences for name, again in found.items() if again.differences} == {}
+    assert sum(again.convicted for again in found.values()) > 0
 
 
 def test_every_check_can_say_no(runs: dict[str, Run]) -> None:
