@@ -31,7 +31,7 @@ def test_rules_that_did_not_change_show_the_same(folder: Path, capsys: pytest.Ca
 
 
 def test_a_change_to_a_rule_shows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever takes the ledger out sees at once what nobody would find any more."""
+    """If one is taken out, it is seen at once what nothing would find any more."""
 
     def nothing(*_: Any) -> Iterator[Any]:
         yield from ()

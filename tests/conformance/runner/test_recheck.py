@@ -135,7 +135,7 @@ def _twice(document: Document) -> None:
     ],
 )
 def test_what_was_changed_is_seen(echoing: Document, forge: Callable[[Document], None]) -> None:
-    """Whoever takes out a finding, or changes what follows, has another result than the recording shows."""
+    """If a finding is taken out, or what follows is changed, the recording shows something else than is written."""
     document = copy.deepcopy(echoing)
     forge(document)
     assert differences(document) != []

@@ -1,4 +1,4 @@
-"""A recording as a text in a result, without anything that is secret, and read back whoever has made it.
+"""A recording as a text in a result, without anything that is secret; and read back, from anybody.
 
 Secrets that a server sent are found as long as they can be seen, and kept as what they are and where they stood.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -82,6 +83,17 @@ def test_a_journal_comes_back_as_it_was() -> None:
     assert facts_of(back) == facts_of(journal)
     requests = [seen.request for seen in back.observations if seen.request]
     assert [back.last_sent(request) is not None for request in requests] == [True] * len(requests)
+
+
+def test_all_that_a_journal_holds_is_kept() -> None:
+    """Whatever is added to it belongs into its state, too, or is named here."""
+    journal = Journal()
+    for holder, state, besides in (
+        (journal, journal.state, {"clock", "listeners"}),
+        (journal.rooms, journal.rooms.state, {"clock"}),
+    ):
+        holds = {name.lstrip("_") for name in vars(holder)}
+        assert {field.name for field in fields(state)} == holds - besides
 
 
 @quickly(20)
