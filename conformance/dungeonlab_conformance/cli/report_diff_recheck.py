@@ -101,8 +101,9 @@ def recheck(result: Path) -> None:
         known = str(error).startswith(shown(result))
         said = str(error) if known else f"{shown(result)} holds a recording that cannot be used: {error}"
         raise click.UsageError(one_line(said)) from None
-    except TimeoutError as error:
-        raise click.UsageError(f"{shown(result)} cannot be checked again: {error}") from None
+    except (TimeoutError, MemoryError) as error:
+        why = str(error) or "it takes more memory than there is"
+        raise click.UsageError(f"{shown(result)} cannot be checked again: {why}") from None
     own = version("dungeonlab-conformance")
     if run.suite != own:
         click.echo(f"written by version {one_line(run.suite)}, computed again by the rules of version {own}")

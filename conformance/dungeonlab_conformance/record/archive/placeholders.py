@@ -35,13 +35,21 @@ class Placeholders:
         self._secrets = known
         self._key = secrets.token_bytes(16)
         self._seen: dict[tuple[str, str], str] = {}
+        self._harmless: set[str] = set()  # names under which nothing is secret for that alone
+        self._open: set[str] = set()  # words that hold nothing secret
         self.used: dict[str, None] = {}
 
     def is_needed(self, value: object) -> bool:
         """Whether anything in a value is secret, or may be for the name that it has."""
-        words = {*names(value)}
-        words.update(leaf if isinstance(leaf, str) else repr(leaf) for leaf in leaves(value))
-        return any(may_name_a_secret(name) for name in names(value)) or any(self.text(word) != word for word in words)
+        named = {*names(value)}
+        if any(may_name_a_secret(name) for name in named - self._harmless):
+            return True
+        self._harmless |= named
+        words = named.union(leaf if isinstance(leaf, str) else repr(leaf) for leaf in leaves(value)) - self._open
+        if any(self.text(word) != word for word in words):
+            return True
+        self._open |= words
+        return False
 
     def text(self, text: str, name: str = "") -> str:
         """Return a text without secrets; `name` is that of the property that it is the value of."""

@@ -45,6 +45,7 @@ _HASH = re.compile("|".join(_HASHES))
 _KEY = re.compile("|".join(_KEYS), re.DOTALL)
 _TOKEN = re.compile(_SIGNED)
 _ANY = re.compile("|".join((*_HASHES, *_KEYS, _SIGNED)), re.DOTALL)
+_SIGN = re.compile("|".join(map(re.escape, ("$", "{", "eyJ", *_KEY_SIGNS))))  # in each of them is one
 
 # The last words of a property's name, run together: `userPasswordHash` and `password_hash` both end in one of them.
 _NAMES = frozenset(
@@ -217,8 +218,10 @@ def redact(text: str, ours: Ours = Ours(), instead: Callable[[str], str] = lambd
         shown = instead(value) if is_secret(name, value) else value
         return f"{quote}{name}{quote}{colon}{opening}{shown}{opening}"
 
-    text = _ANY.sub(whole, text)
-    text = _PROPERTY.sub(named, text)
+    if _SIGN.search(text):  # of anything that the long pattern is for
+        text = _ANY.sub(whole, text)
+    if '"' in text or "'" in text:
+        text = _PROPERTY.sub(named, text)
     addresses = _addresses(ours.usernames)
     return addresses.sub(whole, text) if addresses and "@" in text else text
 

@@ -35,7 +35,7 @@ from dungeonlab_conformance.target.dialect.argument_templates import Args
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent, Dialect, Shape
 
 FORMAT = 1
-_MOST_HIDDEN = 10_000  # placeholders that are listed
+_MOST_HIDDEN, _LONGEST_HIDDEN = 10_000, 300  # placeholders that are listed, and characters of each
 
 
 def packed_recording(recording: Recording, known: Secrets) -> str:
@@ -59,7 +59,7 @@ def packed_recording(recording: Recording, known: Secrets) -> str:
             "patience": recording.patience,
             "gaps": [[gone, None if math.isinf(back) else back] for gone, back in recording.gaps],
             "unplayed": list(recording.unplayed),
-            "hidden": [shelf.text(placeholder) for placeholder in [*hiding.used][:_MOST_HIDDEN]],
+            "hidden": [shelf.text(placeholder[:_LONGEST_HIDDEN]) for placeholder in [*hiding.used][:_MOST_HIDDEN]],
             "payloads": shelf.payloads,
         }
     )
@@ -76,8 +76,8 @@ def _secrets(recording: Recording, shelf: Shelf) -> Sequence[Any]:
     return [[number, shelf.text(leak.path), shelf.text(leak.what)] for number, leak in found]
 
 
-def unpacked_recording(written: str) -> tuple[Recording, Secrets]:
-    """Return a recording, and the placeholders in it as what is not to be compared. Raises `Damaged`."""
+def unpacked_recording(written: str) -> tuple[Recording, frozenset[str]]:
+    """Return a recording, and what stands in it for secrets, or the beginning of that. Raises `Damaged`."""
     document = mapping(unpacked(written), "it")
     if document.get("format") != FORMAT:
         raise Damaged(f"it is of another format than {FORMAT}")
@@ -87,9 +87,7 @@ def unpacked_recording(written: str) -> tuple[Recording, Secrets]:
         check, event, requirements, journal = cells(row, 4)
         names = tuple(map(text, sequence(requirements, "requirements")))
         scenes.append(RecordedScene(text(check), maybe(text, event), names, journal_of(journal, payloads)))
-    hidden = Secrets()
-    for placeholder in column(document, "hidden")[:_MOST_HIDDEN]:
-        hidden.add(text(placeholder))
+    hidden = frozenset(text(each)[:_LONGEST_HIDDEN] for each in column(document, "hidden")[:_MOST_HIDDEN]) - {""}
     number = document.get("dialect")
     dialect = Dialect() if number is None else _dialect_of(payloads.arguments(number))
     patience, gaps = seconds(document.get("patience")), list(map(_gap, column(document, "gaps")))

@@ -69,8 +69,8 @@ def known(rows: set[Key]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def verdicts(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Return the verdicts on the peer, of a run in which its failures are known, and which succeeds."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run on the peer in which its failures are known, and which succeeds."""
     missing = why_not()
     if missing and not is_required():
         pytest.skip(missing)
@@ -81,6 +81,12 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     with served("own_ways.mjs") as url:
         ran = command(*words, folder=folder, PEER_URL=url)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def verdicts(folder: Path) -> list[dict[str, Any]]:
+    """Return the verdicts of that run."""
     found: list[dict[str, Any]] = json.loads((folder / "r.json").read_text("utf-8"))["verdicts"]
     return found
 
@@ -108,3 +114,10 @@ def test_each_deviation_is_reported_once(verdicts: list[dict[str, Any]]) -> None
             assert len(got) <= 1, row
     said = {finding["got"] for row in verdicts for finding in row["findings"]}
     assert {"joinSession", "chatMessage", "createToken", "tokenCreated", "encounter:error"} <= said
+
+
+def test_its_verdicts_follow_from_what_was_recorded(folder: Path) -> None:
+    """The dialect is in the recording, and each difference of it is found again."""
+    done = command("recheck", "r.json", folder=folder)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "show 0 of them" not in done.stdout
