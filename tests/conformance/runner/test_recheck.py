@@ -6,7 +6,7 @@ import base64
 import copy
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.conformance.command import command
 from tests.conformance.written import Written
 from tests.mutants.judge import served
 
+from dungeonlab_conformance.plays.acts import Act, Play
 from dungeonlab_conformance.record.archive.packed import packed, unpacked
 from dungeonlab_conformance.record.archive.read import Damaged
 from dungeonlab_conformance.record.secrets.leaks import Leak, Ours
@@ -28,7 +29,7 @@ from dungeonlab_conformance.runner.play import play
 from dungeonlab_conformance.runner.recheck.packed_recording import packed_recording, unpacked_recording
 from dungeonlab_conformance.runner.recheck.patience import within
 from dungeonlab_conformance.runner.recheck.recheck import recheck
-from dungeonlab_conformance.runner.selection import Selection, scenes
+from dungeonlab_conformance.runner.selection import Selection, play_scenes, scenes
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent, Dialect, Shape
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
@@ -38,10 +39,10 @@ ECHO = "rooms/sender-hears-nothing"
 Document = dict[str, Any]
 
 
-def recorded(name: str, *only: str, **otherwise: Any) -> Document:
-    """Return the result of judging some of a faulty server, with its recording."""
+def recorded(name: str, *only: str, plays: Sequence[Play] = (), **otherwise: Any) -> Document:
+    """Return the result of judging some of a faulty server, and with plays; with its recording."""
     options = RunOptions(only=only, **otherwise)
-    chosen = scenes(Selection(only=only), Catalogue.load())
+    chosen = [*scenes(Selection(only=only), Catalogue.load()), *play_scenes(plays)]
     with served(name) as url:
         target = Target(url, limits=Limits(0.5))
         document: Document = json.loads(to_json.text(play(target, chosen, target.new_run(options), recorded=True)))
@@ -165,6 +166,20 @@ def test_what_was_not_played_any_more_stays_unjudged() -> None:
     row = next(row for row in document["verdicts"] if row["outcome"] == "unjudged")
     row.update(outcome="pass", reason="")
     assert any(row["requirement"] in line for line in differences(document))
+
+
+def test_what_a_play_shows_can_be_computed_again() -> None:
+    """The model follows the recorded play just as it followed the play."""
+    acts = [Act("connect", "alice"), Act("send", "alice", event="join-session", session="here")]
+    acts += [
+        Act("send", "alice", event="token:create", token=f"t-{payload}", payload=payload)
+        for payload in ("full", "minimal")
+    ]
+    document = recorded("KnowsNoDefaults", "tokens/defaults-filled", plays=[Play.of("defaults", acts)])
+    found = verdict(document, "tokens/defaults-filled")["findings"]
+    shown = {each["check"] for each in found if each["from_record"]}
+    assert "defaults" in shown
+    assert differences(document) == []
 
 
 # -- secrets -----------------------------------------------------------------------------------------
