@@ -17,7 +17,7 @@ from dungeonlab_conformance.results.run import RunOptions
 from dungeonlab_conformance.results.to_json import write
 from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.runner.diagnostics.id_mapping import Correspondence
-from dungeonlab_conformance.runner.diagnostics.replay import in_turn
+from dungeonlab_conformance.runner.diagnostics.turns import in_turn
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,16 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*")
 _FRAME = re.compile(r"(\d+)(\[.*)?", re.DOTALL)
 
 
+def is_id(name: str, value: object) -> bool:
+    """Whether a value under that name may be an id that a server handed out."""
+    return isinstance(value, str) and bool(_NAMES.search(name) and _ID.fullmatch(value))
+
+
+def is_time(value: object) -> bool:
+    """Whether a value is a time, which is never the same twice."""
+    return isinstance(value, str) and bool(_TIME.fullmatch(value))
+
+
 class Correspondence:
     """From recorded ids to present ones."""
 
@@ -68,9 +78,9 @@ class Correspondence:
     def _same(self, then: Any, now: Any, name: str) -> bool:
         if not isinstance(then, str) or not isinstance(now, str):
             return type(then) is type(now) and bool(then == now)
-        if then not in self._known and _NAMES.search(name) and _ID.fullmatch(then) and _ID.fullmatch(now):
+        if then not in self._known and is_id(name, then) and is_id(name, now):
             self._known[then] = now
         if self._known.get(then, then) == now:
             return True
         made = any(then.startswith(account) and now.startswith(account) for account in self._accounts)
-        return made or bool(_TIME.fullmatch(then) and _TIME.fullmatch(now))
+        return made or (is_time(then) and is_time(now))

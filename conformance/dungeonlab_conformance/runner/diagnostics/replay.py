@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +23,7 @@ from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Gone
 from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.runner.diagnostics.id_mapping import Correspondence
+from dungeonlab_conformance.runner.diagnostics.turns import in_turn
 from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.cleanup import clear_away
 from dungeonlab_conformance.stage.provisioning import Provisioner
@@ -66,32 +66,6 @@ async def replay(target: Target, finding: Finding, *, at_once: bool = False) -> 
             yield played
     finally:
         await scene.clear()
-
-
-def in_turn(lines: Sequence[TranscriptLine]) -> list[TranscriptLine]:
-    """Return a transcript in which nobody asks before others have been answered who were answered first."""
-    answered: dict[int, int] = {}  # where the answer to the request at a place stands
-    for place, line in enumerate(lines):
-        if line.act == "is answered":
-            asked = (
-                before
-                for before, other in enumerate(lines[:place])
-                if other.act == "sends"
-                and before not in answered
-                and (other.connection, other.event) == (line.connection, line.event)
-            )
-            answered |= dict.fromkeys(itertools.islice(asked, 1), place)
-
-    def turn(place: int) -> float:
-        line, until = lines[place], answered.get(place, 0)
-        others = (
-            answer
-            for asked, answer in answered.items()
-            if place < answer < until and lines[asked].connection != line.connection
-        )
-        return max((answer + 0.5 for answer in others), default=place)
-
-    return [lines[place] for place in sorted(range(len(lines)), key=turn)]
 
 
 class _Scene:
