@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from dungeonlab_conformance.cli.docs import docs
+from dungeonlab_conformance.cli.findings.replay import replay
+from dungeonlab_conformance.cli.findings.reproduce import reproduce
 from dungeonlab_conformance.cli.init_export import export, init
 from dungeonlab_conformance.cli.list_explain import explain, list_
 from dungeonlab_conformance.cli.probe import probe
-from dungeonlab_conformance.cli.replay import replay
 from dungeonlab_conformance.cli.report_diff_recheck import diff, recheck, report
 from dungeonlab_conformance.cli.run import run
 from dungeonlab_conformance.cli.streams import Streams
@@ -59,5 +60,5 @@ def main() -> None:
     """
 
 
-for command in (run, report, diff, recheck, replay, list_, explain, probe, validate, init, export, docs):
+for command in (run, report, diff, recheck, replay, reproduce, list_, explain, probe, validate, init, export, docs):
     main.add_command(command)

@@ -75,11 +75,14 @@ def _some_url(_: click.Context, __: click.Parameter, value: str | None) -> str |
     return value and value.strip()
 
 
-def make_target(url: str | None, target_file: Path | None, transport: str | None, scale: float) -> Target:
+def make_target(
+    url: str | None, target_file: Path | None, transport: str | None, scale: float, *, references: bool = False
+) -> Target:
     """Return the target that a command was given: a file's, a bare URL's, or the bundled reference server.
 
     A URL beside ``--target`` takes the place of the file's own; without that, a file that happens to lie here is
-    not used, since what it holds may be secret and for another server. That is said on standard error.
+    not used, since what it holds may be secret and for another server. That is said on standard error. With
+    `references`, `${NAME}` is left in place of what a file takes from the environment, but for its URL.
     """
     from dungeonlab_conformance.results.errors import TargetFault
     from dungeonlab_conformance.target.file.document import AdapterFault, FileFault
@@ -92,7 +95,10 @@ def make_target(url: str | None, target_file: Path | None, transport: str | None
         click.echo(notice, err=True)
     try:
         if file is not None:
-            return load_target(file, url=url, transport=transport, scale=scale)
+            found = load_target(file, url=url, transport=transport, scale=scale)
+            if not references:
+                return found
+            return load_target(file, url=found.url, transport=transport, scale=scale, references=True)
         return Target(url or EMBEDDED, transport=transport or "websocket", limits=Limits(scale))
     except AdapterFault as fault:
         raise BrokenAdapter(str(fault)) from None

@@ -22,10 +22,18 @@ def unused() -> str:
     return f"{NAME} is not used, since a URL was given; --target {NAME} uses it with that URL" if find() else ""
 
 
-def load_target(path: Path, *, url: str | None = None, transport: str | None = None, scale: float = 1.0) -> Target:
+def load_target(
+    path: Path,
+    *,
+    url: str | None = None,
+    transport: str | None = None,
+    scale: float = 1.0,
+    references: bool = False,
+) -> Target:
     """Return the target that a file describes.
 
-    `url` and `transport` take the place of what the file says, `scale` is multiplied into its time limits.
+    `url` and `transport` take the place of what the file says, `scale` is multiplied into its time limits. With
+    `references`, `${NAME}` stays in place of the value of a variable that is set.
     Raises `FileFault`: one sentence that begins with file and line.
     """
     from dungeonlab_conformance.target.file.build import build
@@ -33,7 +41,8 @@ def load_target(path: Path, *, url: str | None = None, transport: str | None = N
     from dungeonlab_conformance.target.file.faults import fit
     from dungeonlab_conformance.target.file.rules import check
 
-    document = read(path, os.environ)
+    environment = {name: f"${{{name}}}" if references else value for name, value in os.environ.items() if value}
+    document = read(path, environment if references else os.environ)
     file = fit(document)
     check(document, file)
     return build(document, file, url=url, transport=transport, scale=scale)

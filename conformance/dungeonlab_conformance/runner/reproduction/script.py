@@ -1,0 +1,313 @@
+"""From a finding to the statements that play it again and decide whether its fault is there. Pure."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from dungeonlab_conformance.record.line import TranscriptLine
+from dungeonlab_conformance.record.secrets.leaks import HIDDEN
+from dungeonlab_conformance.results.verdict import Finding
+from dungeonlab_conformance.runner.diagnostics.turns import answers, turns
+from dungeonlab_conformance.runner.reproduction.decision import SPOKEN, Decision, at, decision, payload
+from dungeonlab_conformance.runner.reproduction.named_ids import NamedIds, telling, texts
+from dungeonlab_conformance.runner.reproduction.statements import (
+    ABSENT,
+    ANY,
+    Answers,
+    Connects,
+    Decides,
+    Ends,
+    Enrols,
+    Hears,
+    Irreproducible,
+    Learns,
+    Marks,
+    Removes,
+    Sends,
+    Statement,
+    Variable,
+)
+from dungeonlab_conformance.target.dialect.translation import PLAIN, Dialect
+from dungeonlab_conformance.target.roles import ROLES
+
+_TAKEN = {  # names that the play itself uses, or one of the languages
+    *("stage", "play", "the_id", "theid", "ids", "any", "absent", "process", "console", "fetch", "io", "json", "os"),
+    *("const", "let", "var", "new", "this", "function", "delete", "typeof", "void", "switch", "case", "do", "catch"),
+    *("default", "enum", "export", "extends", "super", "throw", "debugger", "instanceof", "null", "true", "false"),
+    *("interface", "package", "private", "protected", "public", "static", "implements", "eval", "arguments"),
+    *("undefined", "self", "asyncio", "re", "ssl", "sys", "secrets", "quote", "run", "sleep", "look", "same", "holds"),
+    *("shown", "fill", "comes", "silence", "before"),
+}
+_PLAYED = ("sends", "tells", "connects", "is refused", "disconnects", "is removed", "is answered", "hears")
+
+
+def statements(finding: Finding, dialect: Dialect = PLAIN, *, at_once: bool = False) -> list[Statement]:
+    """Return what plays a finding again and decides whether its fault is there. Raises `Irreproducible`.
+
+    The transcript holds what went over the wire, the finding speaks of it in the protocol's words; `dialect` says how
+    they differ. `at_once` is as for replaying.
+    """
+    if finding.left_out:
+        raise Irreproducible(f"the first {finding.left_out} lines of what was played were not kept in the result")
+    if not finding.transcript:
+        raise Irreproducible("no transcript of it was kept")
+    decided = decision(finding, dialect.events)
+    lines = _Lines(finding, decided, at_once)
+    found = list(lines.statements())
+    return [*found, _Conclusion(lines, dialect).statement()]
+
+
+class _Lines:
+    """The lines of a transcript up to what decides, as statements."""
+
+    def __init__(self, finding: Finding, decided: Decision, at_once: bool) -> None:
+        self.finding, self.decided, self.lines = finding, decided, finding.transcript
+        self.ids = NamedIds(finding)
+        self.answers = answers(self.lines)
+        self.variables: dict[int, str] = {}  # of connections, by their numbers in the record
+        self.pending: dict[int, str] = {}  # of requests, by their places
+        self.said: dict[int, str] = {}  # of messages that are looked at later, by their places
+        self._names: set[str] = _TAKEN | set(keyword.kwlist)
+        self._present: set[str] = set()  # accounts that have become members where they belong
+        order = range(len(self.lines)) if at_once else turns(self.lines)
+        self._places = [p for p in order if p <= decided.place and self.lines[p].act in _PLAYED]
+        taught = (p for p in self._places if decided.kind != "silent" or not self.is_decisive(self.lines[p]))
+        self._handed_out = self.ids.handed_out(self.lines, taught)
+
+    def statements(self) -> Iterator[Statement]:
+        """Yield a statement for each line, of what is heard after the last act only for what decides."""
+        acts = [n for n, place in enumerate(self._places) if self.lines[place].act not in SPOKEN]
+        last = acts[-1] if acts else -1
+        for n, place in enumerate(self._places):
+            line = self.lines[place]
+            decides = self.is_decisive(line) or self._is_looked_at(place)
+            if n <= last or line.act == "is answered" or decides:
+                yield from self._of(place, line)
+
+    def _of(self, place: int, line: TranscriptLine) -> Iterator[Statement]:
+        if line.connection == 0:
+            raise Irreproducible(f"{line.actor} {line.act} {line.event}, which no client library does")
+        match line.act:
+            case "connects" | "is refused":
+                yield self._connects(place, line)
+            case "sends" | "tells":
+                yield from self._sends(place, line)
+            case "is answered":
+                yield from self._answered(place, line)
+            case "hears":
+                yield from self._hears(place, line)
+            case "disconnects":
+                yield Ends(self.connection(line))
+            case "is removed":
+                yield Removes(self._account(line))
+
+    def _account(self, line: TranscriptLine) -> str:
+        account = self.finding.cast.get(line.actor, line.actor)
+        if account is None:
+            raise Irreproducible(f"{line.actor} {line.act}, and has no account")
+        return account
+
+    def _connects(self, place: int, line: TranscriptLine) -> Statement:
+        headers: Any = next(iter(payload(line)), {}) or {}
+        if not isinstance(headers, dict) or not all(isinstance(text, str) for text in headers.values()):
+            raise Irreproducible(f"with which headers {line.actor} connects cannot be read back from the result")
+        if HIDDEN in str(headers):
+            raise Irreproducible(f"{line.actor} connects with a secret, which the result does not hold")
+        account = self.finding.cast.get(line.actor, line.actor)
+        self._present.add(account or "")
+        decides = place == self.decided.place and self.decided.kind in ("connected", "unconnected")
+        variable = self.variables[line.connection] = self._name(line.actor)
+        transport = line.event if line.event in ("polling", "websocket", "upgrade") else ""
+        return Connects(variable, line.actor, account, transport, headers, decides or line.act == "is refused")
+
+    def _sends(self, place: int, line: TranscriptLine) -> Iterator[Statement]:
+        if line.cut:
+            raise Irreproducible(f"the {line.event} that {line.actor} {line.act} is too long to be kept whole")
+        if HIDDEN in line.body:
+            raise Irreproducible(f"the {line.event} that {line.actor} {line.act} holds a secret, which no result does")
+        args = payload(line)
+        yield from self._enrols(args)
+        if self.decided.kind == "heard" and place == self.decided.request:
+            yield Marks("before", self.listener())
+        how: Literal["tell", "ask"] = "tell"
+        variable = ""
+        if line.act == "sends":
+            how, variable = "ask", self._name(f"asked {line.event}")
+            self.pending[place] = variable
+        yield Sends(self.connection(line), line.event, tuple(self.ids.now(args)), how, variable)
+
+    def _enrols(self, args: Any) -> Iterator[Statement]:
+        """Yield that who is mentioned before connecting becomes a member where the account belongs."""
+        for text in texts(args):
+            name = self.ids.name_of(text)
+            if name in ROLES and name not in self._present:
+                self._present.add(name)
+                yield Enrols(name)
+
+    def _answered(self, place: int, line: TranscriptLine) -> Iterator[Statement]:
+        request = next((asked for asked, answer in self.answers.items() if answer == place), None)
+        if request is None or request not in self.pending:
+            return
+        decides = request == self.decided.request and self.decided.kind in ("accepted", "refused", "answered")
+        if decides or (place == self.decided.place and self.decided.kind == "said"):
+            return
+        body = None if line.cut else next(iter(payload(line)), None)
+        accepted = isinstance(body, dict) and body.get("success") is True
+        silent = self.decided.kind == "silent" and self.lines[self.decided.place].connection == line.connection
+        needed = accepted and not silent and not self._is_looked_at(place)
+        learned = self._handed_out.get(place, {})
+        variable = self.said[place] = self._name("answer") if learned or self._is_looked_at(place) else ""
+        yield Answers(self.pending[request], needed, variable)
+        yield from self._learns(variable, place)
+
+    def _hears(self, place: int, line: TranscriptLine) -> Iterator[Statement]:
+        decides = self._is_looked_at(place)
+        if not decides and (line.connection not in self.variables or not self._is_own(line)):
+            return  # it came while the connection was opening, or from another scene
+        if (self.decided.kind == "silent" and self.is_decisive(line)) or (self.decided.kind == "said" and decides):
+            return
+        learned = self._handed_out.get(place, {})
+        variable = self.said[place] = self._name("heard") if learned or decides else ""
+        yield Hears(self.connection(line), line.event, variable)
+        yield from self._learns(variable, place)
+
+    def _is_own(self, line: TranscriptLine) -> bool:
+        """Whether what was heard is about this scene: it names an id of it, or says what was sent in it."""
+        said = set() if line.cut else set(telling(payload(line)))
+        return not said or any(leaf in self.ids or leaf in self.ids.telling for leaf in said)
+
+    def _learns(self, variable: str, place: int) -> Iterator[Statement]:
+        for text, path in self._handed_out.get(place, {}).items():
+            yield Learns(self.ids.learn(text, path), variable, path)
+
+    # -- what decides --------------------------------------------------------------------------------
+
+    def is_decisive(self, line: TranscriptLine) -> bool:
+        """Whether a line is heard on the same connection and under the same name as the one that decides."""
+        decisive = self.lines[self.decided.place]
+        key = (decisive.act, decisive.connection, decisive.event)
+        return decisive.act == "hears" and (line.act, line.connection, line.event) == key
+
+    def _is_looked_at(self, place: int) -> bool:
+        """Whether a value in the message at a place decides."""
+        if self.decided.kind not in ("value", "agreement", "said"):
+            return False
+        other = self.decided.other[0] if self.decided.other else None
+        return place in (self.decided.place, self.decided.said, other)
+
+    def connection(self, line: TranscriptLine) -> str:
+        """Return the variable of a line's connection."""
+        if line.connection not in self.variables:
+            raise Irreproducible(f"how {line.actor} connected is not in the transcript")
+        return self.variables[line.connection]
+
+    def listener(self) -> str:
+        """Return the connection that is to hear, or to stay open: the last one of that name before the end."""
+        end = self.decided.request if self.decided.request is not None else len(self.lines)
+        numbers = [line.connection for line in self.lines[:end] if line.actor == self.decided.listener]
+        known = [number for number in numbers if number in self.variables]
+        if not known:
+            raise Irreproducible(f"how {self.decided.listener} connected is not in the transcript")
+        return self.variables[known[-1]]
+
+    def _name(self, wanted: str) -> str:
+        """Return a variable's name that is not taken."""
+        plain = re.sub(r"[^a-z0-9]+", "_", wanted.lower().replace("'", "")).strip("_")[:40]
+        plain = plain if re.match(r"[a-z]", plain) else f"tab_{plain}".rstrip("_")
+        numbered = (f"{plain}_{number}" for number in range(2, len(self._names) + 3))
+        name = plain if plain not in self._names else next(one for one in numbered if one not in self._names)
+        self._names.add(name)
+        return name
+
+
+class _Conclusion:
+    """The last statement: what decides."""
+
+    def __init__(self, lines: _Lines, dialect: Dialect) -> None:
+        self.lines, self.decided, self.ids, self.dialect = lines, lines.decided, lines.ids, dialect
+        self.line = lines.lines[self.decided.place]
+
+    def statement(self) -> Decides:
+        """Return it."""
+        decided = self.decided
+        match decided.kind:
+            case "accepted" | "refused" | "answered":
+                verb = {"accepted": "must_accept", "refused": "must_refuse", "answered": "must_answer"}[decided.kind]
+                return Decides(verb, (self._asked(),))
+            case "said" if self.line.act == "is answered":
+                return Decides("must_not_answer", (self._asked(), self.ids.recorded(payload(self.line))))
+            case "said" | "silent":
+                return self._silent(exactly=decided.kind == "said")
+            case "value":
+                return self._value()
+            case "agreement":
+                return self._agreement()
+            case "heard":
+                return self._heard()
+            case "alive":
+                return Decides("must_survive", (Variable("stage"),))
+            case "open":
+                return Decides("must_stay_open", (Variable(self.lines.listener()),))
+            case "connected" | "unconnected":
+                return Decides(f"must_be_{decided.kind}", (Variable(self.lines.connection(self.line)),))
+
+    def _asked(self) -> Variable:
+        if self.decided.request is None or self.decided.request not in self.lines.pending:
+            raise Irreproducible("the request that was answered wrongly is not in the transcript")
+        return Variable(self.lines.pending[self.decided.request])
+
+    def _silent(self, *, exactly: bool) -> Decides:
+        before = [other for other in self.lines.lines[: self.decided.place] if self.lines.is_decisive(other)]
+        part = self.ids.recorded if exactly else self.ids.sent_part
+        like = part(payload(self.line))
+        most = sum(part(payload(other)) == like for other in before)
+        verb = "must_not_hear_exactly" if exactly else "must_not_hear"
+        listener = Variable(self.lines.connection(self.line))
+        return Decides(verb, (listener, self.line.event, like, *([most] if most else [])))
+
+    def _value(self) -> Decides:
+        path = self.decided.path
+        if self.line.cut:
+            raise Irreproducible("the message that shows it is too long to be kept whole")
+        body = Variable(self.lines.said[self.decided.place])
+        if self.decided.right:
+            right = [theirs for ours in self.decided.right for theirs in self._theirs(ours)]
+            return Decides("must_be", (body, list(path), *self.ids.now(right)))
+        value = at(next(iter(payload(self.line)), None), path)
+        wrong = value if value is ABSENT else self.ids.recorded(value, str(path[-1]) if path else "")
+        if wrong is ANY:
+            raise Irreproducible(f"what stood at {self.lines.finding.path} is chosen anew each time")
+        return Decides("must_not_be", (body, list(path), wrong))
+
+    def _agreement(self) -> Decides:
+        one, other = self.decided.said, self.decided.other
+        if one is None or other is None:
+            raise Irreproducible("what was to agree is not in the transcript")
+        said, (place, path) = self.lines.said, other
+        return Decides("must_agree", (Variable(said[one]), list(self.decided.path), Variable(said[place]), list(path)))
+
+    def _theirs(self, code: Any) -> list[Any]:
+        """Return the server's own codes for one of the protocol."""
+        return [theirs for theirs, ours in self.dialect.codes.items() if ours == code] or [code]
+
+    def _heard(self) -> Decides:
+        decided = self.decided
+        assert decided.request is not None
+        request = payload(self.lines.lines[decided.request])
+        witness = self._witness(decided.request, set(telling(request)))
+        event = self.lines.lines[decided.request].event
+        event = witness.event if witness else self.dialect.broadcasts.get(event, event)
+        like = self.ids.sent_part(payload(witness), request) if witness else None
+        times = () if decided.times is None else (decided.times,)
+        return Decides("must_hear", (Variable(self.lines.listener()), event, like, Variable("before"), *times))
+
+    def _witness(self, request: int, wanted: set[str | float]) -> TranscriptLine | None:
+        """Return what somebody heard of a request."""
+        name = self.lines.lines[request].event
+        names = (name, self.dialect.broadcasts.get(name, name))
+        after = [line for line in self.lines.lines[request:] if line.act == "hears" and line.event in names]
+        heard = [line for line in after if line.connection and not line.cut]
+        return next((line for line in heard if wanted & set(telling(payload(line)))), None)
