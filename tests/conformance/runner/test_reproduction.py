@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,10 +20,12 @@ from tests.environments import make_bare_environment, make_node_folder
 from tests.mutants.judge import served
 from tests.other_stacks.judge import why_not
 
+from dungeonlab_conformance.checks.registry import all_checks
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.to_json import write
 from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.runner.reproduction.languages import LANGUAGES
+from dungeonlab_conformance.runner.reproduction.script import UNSEEN
 from dungeonlab_conformance.runner.reproduction.statements import Irreproducible
 from dungeonlab_conformance.runner.reproduction.writer import reproduction
 from dungeonlab_conformance.target.target import Target
@@ -309,6 +313,15 @@ def test_ids_of_the_result_are_not_sent() -> None:
     for language in LANGUAGES:
         text = reproduction("x", finding, Target("http://127.0.0.1:9"), language, "x")
         assert not [recorded for recorded in ("S-1", "T-1", "A-1") if recorded in text]
+
+
+def test_a_scene_that_acts_unseen_is_not_shown() -> None:
+    """Each check is known whose scene logs out, takes somebody in or deletes a session: no transcript shows that."""
+    unseen = re.compile(r"\.(log_out|take_in|delete_session)\(|_share_a_session\(")
+    acting = {check.name for check in all_checks() if unseen.search(inspect.getsource(check.scene))}
+    assert acting == UNSEEN
+    with pytest.raises(Irreproducible, match="over HTTP"):
+        reproduction("x", replace(usual_finding(), check=min(UNSEEN)), Target("http://127.0.0.1:9"), "python", "x")
 
 
 def test_an_earlier_result_can_be_shown_as_well() -> None:

@@ -166,7 +166,8 @@ def _of_a_connection(finding: Finding) -> Iterator[Decision]:
     if not attempts:
         return
     last = finding.transcript[attempts[-1]]
-    if finding.got == "it was accepted" and last.act == "connects":
+    unknown = finding.cast.get(last.actor, last.actor) is None and "claim" not in finding.expected
+    if finding.got == "it was accepted" and last.act == "connects" and (unknown or payload(last)):
         yield Decision("unconnected", attempts[-1])
     accepted = re.search(r"connection to be accepted$|to be served over \w+$", finding.expected)
     if accepted and last.act == "is refused":

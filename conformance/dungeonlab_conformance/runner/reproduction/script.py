@@ -41,6 +41,10 @@ _TAKEN = {  # names that the play itself uses, or one of the languages
     *("undefined", "self", "asyncio", "re", "ssl", "sys", "secrets", "quote", "run", "sleep", "look", "same", "holds"),
     *("shown", "fill", "comes", "silence", "before"),
 }
+UNSEEN = {  # checks whose scenes do over HTTP what no line of a transcript shows: they log out, take in, delete
+    *("a_logged_out_cookie_is_refused", "logging_out_ends_the_connection", "a_membership_ends_and_begins_again"),
+    *("a_deleted_session_is_joined_by_nobody", "nothing_is_done_in_a_deleted_session", "what_has_ended_is_not_shared"),
+}
 _PLAYED = ("sends", "tells", "connects", "is refused", "disconnects", "is removed", "is answered", "hears")
 
 
@@ -54,6 +58,8 @@ def statements(finding: Finding, dialect: Dialect = PLAIN, *, at_once: bool = Fa
         raise Irreproducible(f"the first {finding.left_out} lines of what was played were not kept in the result")
     if not finding.transcript:
         raise Irreproducible("no transcript of it was kept")
+    if finding.check in UNSEEN:
+        raise Irreproducible("its scene does something over HTTP that the transcript does not show")
     decided = decision(finding, dialect.events)
     lines = _Lines(finding, decided, at_once)
     found = list(lines.statements())
