@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from dungeonlab_conformance.cli.compare import compare
 from dungeonlab_conformance.cli.docs import docs
 from dungeonlab_conformance.cli.findings.replay import replay
 from dungeonlab_conformance.cli.findings.reproduce import reproduce
@@ -60,5 +61,20 @@ def main() -> None:
     """
 
 
-for command in (run, report, diff, recheck, replay, reproduce, list_, explain, probe, validate, init, export, docs):
+for command in (
+    run,
+    report,
+    diff,
+    compare,
+    recheck,
+    replay,
+    reproduce,
+    list_,
+    explain,
+    probe,
+    validate,
+    init,
+    export,
+    docs,
+):
     main.add_command(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dungeonlab_conformance.report.content.comparison import differences
 from dungeonlab_conformance.report.content.grouping import WORST_FIRST
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, verdict_title
@@ -48,9 +49,7 @@ class Change:
 
 def changes(old: Run, new: Run) -> list[Change]:
     """Return the verdicts whose outcome changed, appeared or vanished; what got worse first."""
-    before, after = _outcomes(old), _outcomes(new)
-    keys = [*after, *(key for key in before if key not in after)]
-    found = [Change(*key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+    found = [Change(*difference.key, *difference.outcomes) for difference in differences([old, new])]
     return sorted(found, key=lambda change: (not change.worse, change.better))
 
 
@@ -75,10 +74,6 @@ def _lines(found: list[Change]) -> Iterator[str]:
         if some:
             yield f"{heading} ({len(some)})"
             yield from (f"  {change}" for change in some)
-
-
-def _outcomes(run: Run) -> dict[tuple[str, str | None], Outcome]:
-    return {(v.requirement, v.event): v.outcome for v in run.verdicts}
 
 
 def _rank(outcome: Outcome) -> int:

@@ -43,17 +43,33 @@ class Between(click.FloatRange):
         return found
 
 
+def scaling(command: Any) -> Any:
+    """Add ``--timeout``."""
+    return click.option(
+        "--timeout",
+        "scale",
+        type=Between(0.01, 100),
+        default=1.0,
+        show_default=True,
+        help="Scale of every time limit.",
+    )(command)
+
+
+def targeting(command: Any) -> Any:
+    """Add ``--target`` to a command whose servers are named by URLs."""
+    return click.option(
+        "--target",
+        "target_file",
+        type=FileName(dir_okay=True),
+        metavar="FILE",
+        help="What is to be known about servers that are URLs.",
+    )(command)
+
+
 def pointing(command: Any) -> Any:
     """Add URL, ``--target`` and ``--timeout``."""
     for option in (
-        click.option(
-            "--timeout",
-            "scale",
-            type=Between(0.01, 100),
-            default=1.0,
-            show_default=True,
-            help="Scale of every time limit.",
-        ),
+        scaling,
         click.option(
             "--target",
             "target_file",
