@@ -205,6 +205,63 @@ def register(url: str, name: str, password: str) -> None:
         assert answer.status == 201
 
 
+# -- what is done over HTTP in the course of a play --------------------------------------------------
+
+
+def play_with_arrangements() -> Finding:
+    """Return a play in which people log out and in, come and go, and the session is deleted; then nobody may join."""
+    acts: list[tuple[str, str, str, object, int]] = [
+        ("the game master", "arranges", "session.open", {"session": "S", "members": ["A", "B"], "whole": True}, 0),
+        ("the game master", "arranges", "encounter.open", {"session": "S", "encounter": "E"}, 0),
+        ("alice", "connects", "websocket", None, 1),
+        ("alice", "sends", "join-session", {"sessionId": "S"}, 1),
+        ("alice", "is answered", "join-session", {"success": True}, 1),
+        ("the game master", "arranges", "logout", {"user": "A"}, 0),
+        ("alice with the old cookie", "arranges", "handshake", {"cookie": "logged out"}, 2),
+        ("alice with the old cookie", "is refused", "connect", {}, 2),
+        ("alice/2", "connects", "polling", None, 3),
+        ("the game master", "arranges", "membership.remove", {"session": "S", "user": "B"}, 0),
+        ("bob", "connects", "websocket", None, 4),
+        ("bob", "sends", "join-session", {"sessionId": "S"}, 4),
+        ("bob", "is answered", "join-session", {"success": False, "code": "PERMISSION_DENIED"}, 4),
+        ("the game master", "arranges", "membership.add", {"session": "S", "user": "B"}, 0),
+        ("bob/2", "connects", "websocket", None, 5),
+        ("bob/2", "sends", "join-session", {"sessionId": "S"}, 5),
+        ("bob/2", "is answered", "join-session", {"success": True}, 5),
+        ("the game master", "arranges", "encounter.open", {"session": "S", "encounter": "E2"}, 0),
+        ("bob/2", "sends", "token:create", {"sessionId": "S", "encounterId": "E2", "token": TOKEN}, 5),
+        ("bob/2", "is answered", "token:create", {"success": True, "data": {"token": {"id": "T"}}}, 5),
+        ("bob/2", "tells", "token:delete", {"sessionId": "S", "encounterId": "E2", "tokenId": "T"}, 5),
+        ("the game master", "arranges", "session.close", {"session": "S"}, 0),
+        ("alice/2", "sends", "join-session", {"sessionId": "S"}, 3),
+        ("alice/2", "is answered", "join-session", {"success": True}, 3),
+    ]
+    lines = tuple(
+        TranscriptLine(number, actor, act, event, "" if body is None else json.dumps(body), connection)
+        for number, (actor, act, event, body, connection) in enumerate(acts)
+    )
+    cast = {"alice": "alice", "alice/2": "alice", "alice with the old cookie": "alice", "bob": "bob", "bob/2": "bob"}
+    ids = {"session": "S", "encounter": "E", "alice": "A", "bob": "B"}
+    why = "alice/2's join-session to be refused: the session was deleted"
+    return Finding(why, "success", None, "a play", None, (), lines, len(lines) - 1, ids, cast)
+
+
+TOKEN = {"name": "a token", "position": {"x": 1, "y": 2}}
+
+
+def test_what_is_done_over_http_is_done_again(python: tuple[Path, ...], reference_url: str, tmp_path: Path) -> None:
+    """Logins, memberships, encounters and sessions of a play, in both languages: 0 where a deleted session is gone."""
+    languages: list[tuple[str, tuple[object, ...], str]] = [("python", python, "r.py")]
+    if NODE is None:
+        make_node_folder(tmp_path, "socket.io-client")
+        languages.append(("javascript", ("node",), "r.mjs"))
+    for language, words, name in languages:
+        text = reproduction("a play", play_with_arrangements(), Target(reference_url), language, name)
+        (tmp_path / name).write_text(text, "utf-8")
+        [(code, said)] = verdicts_of(words, [tmp_path / name], reference_url)
+        assert code == 0, said
+
+
 # -- results that somebody has edited ----------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ Kind = Literal[
     "answered",  # the request is to be answered
     "said",  # the answer at `place`, or the delivery, is not to be what it was
     "value",  # the value at `path` of the message at `place` is not to be what it was, or to be one of `right`
+    "members",  # that value is to be the list of `right`, in any order; the game master may be in it, too
     "agreement",  # that value is to be what another message has, at `other`
     "alive",  # the server is to go on answering
     "heard",  # `listener` is to hear the broadcast of the request, `times` times if that is said
@@ -41,11 +42,13 @@ _REFUSED = re.compile(r"(?<!not )to be refused")
 _NOTHING = ("None", "missing", "nothing")
 _UNANSWERED = re.compile(r"was not answered|no answer|nothing")
 _CODES = re.compile(r"[A-Z]+(?:_[A-Z]+)*(?: or [A-Z]+(?:_[A-Z]+)*)*")
-_AGREES = re.compile(r"(.+) as (?:stored|acknowledged)", re.DOTALL)
+_AGREES = re.compile(r"(.+?),? as (?:stored|acknowledged)", re.DOTALL)
 _QUOTED = re.compile(
     r"^(?:\d+ characters: |[\w' ]*'s id (?='))|(?<='), which he claimed$"
 )  # what stands around a value
 _LONGEST = 2_000  # characters of a value that is read back
+_NAMED_CODES = re.compile(r"([A-Z]+(?:_[A-Z]+)+(?: or [A-Z]+(?:_[A-Z]+)+)*): ")
+_MEMBERS = "the members as they are now, "
 _DEEPEST = 100  # levels of a payload
 
 
@@ -62,6 +65,7 @@ class Decision:
     listener: str = ""
     times: int | None = None
     other: tuple[int, Path] | None = None
+    event: str = ""  # what is to be heard, if not the broadcast of the request
 
 
 def decision(finding: Finding, names: Mapping[str, str] | None = None) -> Decision:
@@ -107,6 +111,7 @@ def at(body: Any, path: Path) -> Any:
 def _readings(finding: Finding, names: Mapping[str, str]) -> Iterator[Decision]:
     """Yield what a finding may be decided by, the most telling first."""
     yield from _broadcast(finding, names)
+    yield from _of_a_play(finding)
     yield from _of_a_connection(finding)
     place = _convicting(finding)
     line = finding.transcript[place] if place is not None else None
@@ -148,6 +153,29 @@ def _broadcast(finding: Finding, names: Mapping[str, str]) -> Iterator[Decision]
                 yield Decision("heard", last, request, listener=listener, times=1 if count else None)
 
 
+def _of_a_play(finding: Finding) -> Iterator[Decision]:
+    """Read what is said of silence and of versions in a play: what convicts is the request, or its answer."""
+    place = finding.convicting
+    if place is None or not 0 <= place < len(finding.transcript):
+        return
+    line = finding.transcript[place]
+    if line.act in ("sends", "tells") and finding.got.startswith("none"):
+        if finding.expected.startswith(f"an answer to {line.actor}'s {line.event}"):
+            yield Decision("answered", place, place)
+        if finding.expected.startswith(f"an error event for {line.actor}'s {line.event}"):
+            yield Decision("heard", place, place, listener=line.actor, event="error")
+    if line.act == "is answered" and not finding.path:
+        request = _asked(finding, place)
+        if codes := _NAMED_CODES.match(finding.expected):
+            yield Decision("value", place, request, path=("code",), right=tuple(codes[1].split(" or ")))
+        version = re.fullmatch(r"version (\d{1,9})", finding.expected)
+        for path, value in everything(next(iter(payload(line)), None)) if version else ():
+            if path[-1:] == ("version",) and str(value) == finding.got:
+                yield Decision("value", place, request, path=path, right=(int(version[1]),) if version else ())
+    if line.act == "connects" and finding.got == "the connection was accepted":
+        yield Decision("unconnected", place)
+
+
 def _same_request(finding: Finding, places: list[int]) -> int:
     """Return the request that the finding names as `sent`, if it is among these; else the last one."""
     sent = finding.sent
@@ -169,7 +197,7 @@ def _of_a_connection(finding: Finding) -> Iterator[Decision]:
     unknown = finding.cast.get(last.actor, last.actor) is None and "claim" not in finding.expected
     if finding.got == "it was accepted" and last.act == "connects" and (unknown or payload(last)):
         yield Decision("unconnected", attempts[-1])
-    accepted = re.search(r"connection to be accepted$|to be served over \w+$", finding.expected)
+    accepted = re.search(r"connection to be accepted$|to be served over \w+$|to be let in$", finding.expected)
     if accepted and last.act == "is refused":
         yield Decision("connected", attempts[-1])
 
@@ -225,9 +253,16 @@ def _value(finding: Finding, place: int | None) -> Iterator[Decision]:
     request = _asked(finding, place)
     if agrees := _AGREES.fullmatch(finding.expected):
         other = _other(finding, place, path, agrees[1])
+        right = _literal(agrees[1])
         if other is not None:
             yield Decision("agreement", max(place, other[0]), request, path=path, other=other, said=place)
+        elif isinstance(right, str | int | float | bool) and finding.convicting == place:
+            yield Decision("value", place, request, path=path, right=(right,))
         return
+    if finding.expected.startswith(_MEMBERS):
+        listed = _literal(finding.expected.removeprefix(_MEMBERS))
+        if isinstance(listed, list) and all(isinstance(each, str) for each in listed):
+            yield Decision("members", place, request, path=path, right=tuple(listed))
     yield Decision("value", place, request, path=path, right=_right(finding))
 
 

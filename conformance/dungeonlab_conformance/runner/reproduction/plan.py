@@ -12,11 +12,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dungeonlab_conformance.results.verdict import Finding
-from dungeonlab_conformance.runner.reproduction.statements import Connects, Enrols, Irreproducible, Removes, Statement
+from dungeonlab_conformance.runner.reproduction.statements import Arranges, Connects, Enrols, Irreproducible, Statement
 from dungeonlab_conformance.target.http_steps import HttpRequestStep
 from dungeonlab_conformance.target.identity import Account
 from dungeonlab_conformance.target.target import Target
 
+_ARRANGED = {  # the HTTP steps that each takes
+    "add": ("membership.add",),
+    "remove": ("membership.remove",),
+    "delete": ("session.close",),
+    "log_out": ("logout", "login"),
+    "open_encounter": ("encounter.open",),
+}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TELLTALE = re.compile("auth|token|key|secret|cookie|passw", re.IGNORECASE)  # in the name of what holds a secret
 _TEMPLATE = re.compile(r"\{[a-z]|\$\{")  # what is put in later is not written down here
@@ -31,7 +38,7 @@ def plan(target: Target, finding: Finding, played: list[Statement]) -> dict[str,
     sessions = _sessions(target, finding)
     accounts = _accounts(target, finding, played, sessions)
     names = [*_logins(target, accounts), *_openings(target, sessions)]
-    names += ["membership.remove"] * any(isinstance(step, Removes) for step in played)
+    names += [name for step in played if isinstance(step, Arranges) for name in _ARRANGED[step.does]]
     missing = next((name for name in names if not target.steps.get(name)), None)
     if missing is not None:
         raise Irreproducible(f"the target file does not say how to do {missing} over HTTP")
@@ -97,7 +104,7 @@ def _accounts(
     target: Target, finding: Finding, played: list[Statement], sessions: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """Return the accounts that take part, with what logs each in."""
-    acting = {step.account for step in played if isinstance(step, Connects | Enrols | Removes) and step.account}
+    acting = {step.account for step in played if isinstance(step, Connects | Enrols | Arranges) and step.account}
     masters = {session["gamemaster"] for session in sessions.values()}
     wanted = [name for name in target.accounts if name in {*acting, *masters, *finding.ids}]
     unknown = sorted(acting - set(target.accounts))

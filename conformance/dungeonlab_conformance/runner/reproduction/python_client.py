@@ -260,6 +260,14 @@ async def silence(listener: Connection, most: int, found: Callable[[], list[list
     return len(found()) > most, shown(found()[-1]) if found() else "nothing"
 
 
+async def must_list(body: Any, path: list[str | int], right: list[str], free: list[str]) -> tuple[bool, str]:
+    """A place of an answer is to hold these ids and no others, in any order; some it is `free` to hold."""
+    value = look(body, path)
+    listed = value if isinstance(value, list) else [None]
+    wrong = [each for each in listed if each not in right and each not in free]
+    return bool(wrong) or any(each not in listed for each in right if each not in free), shown_value(value)
+
+
 async def must_agree(one: Any, path: list[str | int], other: Any, where: list[str | int]) -> tuple[bool, str]:
     """Two messages are to have the same at a place of each."""
     first, second = look(one, path), look(other, where)

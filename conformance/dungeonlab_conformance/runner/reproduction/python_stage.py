@@ -30,28 +30,29 @@ class User:
     def __init__(self, account: str, known: dict[str, Any]) -> None:
         self.account, self.known = account, known
         self.cookies: dict[str, str] = {}
+        self.old_cookies: dict[str, str] = {}  # of the last login that was ended
+        self.is_logged_out = False
         self.enrolled: set[str] = set()
 
     @property
     def cookie(self) -> dict[str, str]:
         """The header with all cookies."""
-        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if self.cookies else {}
+        return cookie_header(self.cookies)
 
 
-class Stage:
-    """The users, sessions and connections of the play, and its ids by their names."""
+def cookie_header(cookies: dict[str, str]) -> dict[str, str]:
+    """Return the header that sends cookies."""
+    return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
+
+
+class HttpSteps:
+    """The HTTP requests that set the stage."""
 
     def __init__(self, server: dict[str, Any], url: str) -> None:
-        self.server, self.run = server, secrets.token_hex(3)
-        parts = urlsplit(url)
-        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.server = server
         prefix = server["prefix"]  # what a proxy adds before every path
-        self.base = url.rstrip("/") if parts.path.rstrip("/").endswith(prefix) else url.rstrip("/") + prefix
-        self.socket_path = f"{prefix}{server['path']}"
-        self.users: dict[str, User] = {}
-        self.connections: list[Connection] = []
-        self.ids: dict[str, str] = {}
-        self.sessions: dict[str, dict[str, Any]] = {}  # what was captured as each was opened
+        plain = url.rstrip("/")
+        self.base = plain if urlsplit(url).path.rstrip("/").endswith(prefix) else plain + prefix
         self.http = self.http_session({})
 
     def http_session(self, headers: dict[str, str]) -> aiohttp.ClientSession:
@@ -64,109 +65,6 @@ class Stage:
             connector=aiohttp.TCPConnector(ssl=context),
             timeout=aiohttp.ClientTimeout(total=2 * PATIENCE),
         )
-
-    async def set(self) -> None:
-        """Open and fill what the recorded scene had."""
-        for account in self.server["accounts"]:
-            await self.user(account)
-        for name, session in self.server["sessions"].items():
-            captured: dict[str, Any] = {"session": session["id"]} if "id" in session else {}
-            master = session["gamemaster"]
-            if not captured:
-                label = {"label": f"reproduction-{self.run}"}
-                captured = await self.steps("session.open", await self.user(master), label)
-            self.sessions[name], self.ids[name] = captured, str(captured["session"])
-            prefix = name.removesuffix("session")
-            encounter = session.get("encounter") or captured.get("encounter")
-            if encounter is None and session["encounter-needed"]:
-                known = {**captured, "label": f"reproduction-{self.run}"}
-                encounter = (await self.steps("encounter.open", await self.user(master), known))["encounter"]
-            if encounter is not None:
-                self.ids[f"{prefix}encounter"] = str(encounter)
-
-    async def user(self, account: str) -> User:
-        """Return who an account belongs to, logged in."""
-        if account in self.users:
-            return self.users[account]
-        given = with_environment(self.server["accounts"][account])
-        known = {"actor": account, "run": self.run, "username": given.get("username") or f"{account}-{self.run}"}
-        known["password"] = given.get("password") or secrets.token_urlsafe(12)
-        user = self.users[account] = User(account, known)
-        if given.get("cookie"):
-            pairs = (part.partition("=") for part in given["cookie"].removeprefix("Cookie:").split(";"))
-            user.cookies = {name.strip(): value.strip() for name, _, value in pairs}
-        else:
-            known |= await self.steps("register" if given.get("new") else "login", user, {})
-        if given.get("user"):
-            known["user"] = given["user"]
-        if "user" not in known:
-            known |= await self.steps("whoami", user, {})
-        self.ids[account] = str(known["user"])
-        return user
-
-    async def enrol(self, account: str) -> User:
-        """Make somebody a member of every session where the account belongs."""
-        user = await self.user(account)
-        for name, session in self.server["sessions"].items():
-            if account in session["members"] and name not in user.enrolled:
-                user.enrolled.add(name)
-                if "id" not in session:
-                    await self._about_member("membership.add", name, user)
-        return user
-
-    async def remove(self, account: str, session: str = "session") -> None:
-        """End somebody's membership of a session."""
-        print(f"  {account} is removed")
-        await self._about_member("membership.remove", session, await self.user(account))
-
-    async def _about_member(self, steps: str, session: str, user: User) -> None:
-        master = await self.user(self.server["sessions"][session]["gamemaster"])
-        about = {"member": user.known["user"], "member-name": user.known["username"]}
-        await self.steps(steps, master, {**self.sessions[session], **about}, member=user)
-
-    async def connect(
-        self, name: str, account: str | None = "", transport: str = "", headers: dict[str, str] | None = None
-    ) -> Connection:
-        """Connect somebody as a preparation; the account is that of the name, another, or None."""
-        connection = await self.try_connect(name, account, transport, headers)
-        if connection.refused is not None:
-            raise Undecided(f"{name} could not connect: {connection.refused}")
-        return connection
-
-    async def try_connect(
-        self, name: str, account: str | None = "", transport: str = "", headers: dict[str, str] | None = None
-    ) -> Connection:
-        """Connect somebody, or find out why that is refused."""
-        cookie: dict[str, str] = {}
-        if account is not None:
-            cookie = (await self.enrol(account or name)).cookie
-        transports = ["polling", "websocket"] if transport == "upgrade" else [transport or self.server["transport"]]
-        connection = Connection(name, self)
-        self.connections.append(connection)
-        await connection.open({**cookie, **(headers or {})}, transports)
-        return connection
-
-    async def answers(self) -> str | None:
-        """Return why the server lets nobody connect, or None if it does."""
-        account = next(iter(self.users))
-        return (await self.try_connect("somebody new", account)).refused
-
-    async def clear(self) -> None:
-        """Close every connection, and delete what was made where the server lets one."""
-        await asyncio.gather(*(connection.close() for connection in self.connections), return_exceptions=True)
-        try:
-            for name, session in self.server["sessions"].items():
-                if name in self.sessions and "id" not in session and "session.close" in self.server["steps"]:
-                    master = await self.user(session["gamemaster"])
-                    await self.steps("session.close", master, self.sessions[name])
-            for user in self.users.values():
-                if self.server["accounts"][user.account].get("new") and "unregister" in self.server["steps"]:
-                    await self.steps("unregister", user, {})
-        except Undecided as left:
-            print(f"not everything could be deleted: {left}")
-        await self.http.close()
-
-    # -- HTTP ----------------------------------------------------------------------------------------
 
     async def steps(self, name: str, user: User, known: dict[str, Any], member: User | None = None) -> dict[str, Any]:
         """Make the HTTP requests of one name; returns what is captured from their answers."""
@@ -230,6 +128,161 @@ class Stage:
         if found in (None, ""):
             raise Undecided(f"an answer has nothing at {source}: {text[:200].strip()}")
         return found
+
+
+class Stage(HttpSteps):
+    """The users, sessions and connections of the play, and its ids by their names."""
+
+    def __init__(self, server: dict[str, Any], url: str) -> None:
+        super().__init__(server, url)
+        self.run = secrets.token_hex(3)
+        self.origin = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
+        self.socket_path = f"{server['prefix']}{server['path']}"
+        self.users: dict[str, User] = {}
+        self.connections: list[Connection] = []
+        self.ids: dict[str, str] = {}
+        self.sessions: dict[str, dict[str, Any]] = {}  # what was captured as each was opened
+
+    async def set(self) -> None:
+        """Open and fill what the recorded scene had."""
+        for account in self.server["accounts"]:
+            await self.user(account)
+        for name, session in self.server["sessions"].items():
+            captured: dict[str, Any] = {"session": session["id"]} if "id" in session else {}
+            master = session["gamemaster"]
+            if not captured:
+                label = {"label": f"reproduction-{self.run}"}
+                captured = await self.steps("session.open", await self.user(master), label)
+            self.sessions[name], self.ids[name] = captured, str(captured["session"])
+            prefix = name.removesuffix("session")
+            encounter = session.get("encounter") or captured.get("encounter")
+            if encounter is None and session["encounter-needed"]:
+                known = {**captured, "label": f"reproduction-{self.run}"}
+                encounter = (await self.steps("encounter.open", await self.user(master), known))["encounter"]
+            if encounter is not None:
+                self.ids[f"{prefix}encounter"] = str(encounter)
+
+    async def user(self, account: str) -> User:
+        """Return who an account belongs to, logged in."""
+        if account in self.users:
+            return self.users[account]
+        given = with_environment(self.server["accounts"][account])
+        known = {"actor": account, "run": self.run, "username": given.get("username") or f"{account}-{self.run}"}
+        known["password"] = given.get("password") or secrets.token_urlsafe(12)
+        user = self.users[account] = User(account, known)
+        if given.get("cookie"):
+            pairs = (part.partition("=") for part in given["cookie"].removeprefix("Cookie:").split(";"))
+            user.cookies = {name.strip(): value.strip() for name, _, value in pairs}
+        else:
+            known |= await self.steps("register" if given.get("new") else "login", user, {})
+        if given.get("user"):
+            known["user"] = given["user"]
+        if "user" not in known:
+            known |= await self.steps("whoami", user, {})
+        self.ids[account] = str(known["user"])
+        return user
+
+    async def enrol(self, account: str) -> User:
+        """Make somebody a member of every session where the account belongs."""
+        user = await self.user(account)
+        for name, session in self.server["sessions"].items():
+            if account in session["members"] and name not in user.enrolled:
+                user.enrolled.add(name)
+                if "id" not in session:
+                    await self._about_member("membership.add", name, user)
+        return user
+
+    async def add(self, account: str, session: str = "session") -> None:
+        """Make somebody a member of a session."""
+        print(f"  {account} becomes a member")
+        user = await self.user(account)
+        user.enrolled.add(session)
+        await self._about_member("membership.add", session, user)
+
+    async def remove(self, account: str, session: str = "session") -> None:
+        """End somebody's membership of a session."""
+        print(f"  {account} is removed")
+        await self._about_member("membership.remove", session, await self.user(account))
+
+    async def delete(self, session: str) -> None:
+        """Delete a session."""
+        print(f"  the {session} is deleted")
+        master = await self.user(self.server["sessions"][session]["gamemaster"])
+        await self.steps("session.close", master, self.sessions.pop(session))
+
+    async def open_encounter(self, session: str) -> str:
+        """Open another encounter in a session; returns its id."""
+        master = await self.user(self.server["sessions"][session]["gamemaster"])
+        known = {**self.sessions[session], "label": f"reproduction-{self.run}"}
+        return str((await self.steps("encounter.open", master, known))["encounter"])
+
+    async def log_out(self, account: str) -> None:
+        """End somebody's login; who connects again has logged in again."""
+        print(f"  {account} logs out")
+        user = await self.user(account)
+        user.old_cookies = dict(user.cookies)
+        await self.steps("logout", user, {})
+        user.is_logged_out = True
+
+    async def _about_member(self, steps: str, session: str, user: User) -> None:
+        master = await self.user(self.server["sessions"][session]["gamemaster"])
+        about = {"member": user.known["user"], "member-name": user.known["username"]}
+        await self.steps(steps, master, {**self.sessions[session], **about}, member=user)
+
+    async def connect(
+        self, name: str, account: str | None = "", transport: str = "", headers: dict[str, str] | None = None
+    ) -> Connection:
+        """Connect somebody as a preparation; the account is that of the name, another, or None."""
+        connection = await self.try_connect(name, account, transport, headers)
+        if connection.refused is not None:
+            raise Undecided(f"{name} could not connect: {connection.refused}")
+        return connection
+
+    async def try_connect(
+        self, name: str, account: str | None = "", transport: str = "", headers: dict[str, str] | None = None
+    ) -> Connection:
+        """Connect somebody, or find out why that is refused."""
+        if account is None:
+            return await self._connected(name, {}, transport, headers or {})
+        user = await self.enrol(account or name)
+        if user.is_logged_out:
+            user.cookies.clear()
+            await self.steps("login", user, {})
+            user.is_logged_out = False
+        return await self._connected(name, user.cookie, transport, headers or {})
+
+    async def try_old_cookie(self, name: str, account: str, transport: str = "") -> Connection:
+        """Connect with the cookie of an account's login that was ended."""
+        return await self._connected(name, cookie_header((await self.user(account)).old_cookies), transport, {})
+
+    async def _connected(
+        self, name: str, cookie: dict[str, str], transport: str, headers: dict[str, str]
+    ) -> Connection:
+        transports = ["polling", "websocket"] if transport == "upgrade" else [transport or self.server["transport"]]
+        connection = Connection(name, self)
+        self.connections.append(connection)
+        await connection.open({**cookie, **headers}, transports)
+        return connection
+
+    async def answers(self) -> str | None:
+        """Return why the server lets nobody connect, or None if it does."""
+        account = next(iter(self.users))
+        return (await self.try_connect("somebody new", account)).refused
+
+    async def clear(self) -> None:
+        """Close every connection, and delete what was made where the server lets one."""
+        await asyncio.gather(*(connection.close() for connection in self.connections), return_exceptions=True)
+        try:
+            for name, session in self.server["sessions"].items():
+                if name in self.sessions and "id" not in session and "session.close" in self.server["steps"]:
+                    master = await self.user(session["gamemaster"])
+                    await self.steps("session.close", master, self.sessions[name])
+            for user in self.users.values():
+                if self.server["accounts"][user.account].get("new") and "unregister" in self.server["steps"]:
+                    await self.steps("unregister", user, {})
+        except Undecided as left:
+            print(f"not everything could be deleted: {left}")
+        await self.http.close()
 
 
 class Inputs(HTMLParser):

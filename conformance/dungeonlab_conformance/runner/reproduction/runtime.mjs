@@ -215,6 +215,15 @@ async function mustBe(body, path, ...right) {
   return [!right.some((each) => same(each, value)), shownValue(value)];
 }
 
+/** A place of an answer is to hold these ids and no others, in any order; some it is `free` to hold. */
+async function mustList(body, path, right, free) {
+  const value = look(body, path);
+  const listed = Array.isArray(value) ? value : [null];
+  const surplus = listed.some((each) => !right.includes(each) && !free.includes(each));
+  const missing = right.some((each) => !free.includes(each) && !listed.includes(each));
+  return [surplus || missing, shownValue(value)];
+}
+
 /** Two messages are to have the same at a place of each. */
 async function mustAgree(one, path, other, where) {
   const [first, second] = [look(one, path), look(other, where)];
@@ -415,10 +424,48 @@ class Stage {
     return user;
   }
 
+  /** Make somebody a member of a session. */
+  async add(account, session = "session") {
+    console.log(`  ${account} becomes a member`);
+    const user = await this.user(account);
+    user.enrolled.add(session);
+    await this.#aboutMember("membership.add", session, user);
+  }
+
   /** End somebody's membership of a session. */
   async remove(account, session = "session") {
     console.log(`  ${account} is removed`);
     await this.#aboutMember("membership.remove", session, await this.user(account));
+  }
+
+  /** Delete a session. */
+  async delete(session) {
+    console.log(`  the ${session} is deleted`);
+    const master = await this.user(this.server.sessions[session].gamemaster);
+    await this.steps("session.close", master, this.sessions[session]);
+    delete this.sessions[session];
+  }
+
+  /** Open another encounter in a session; returns its id. */
+  async openEncounter(session) {
+    const master = await this.user(this.server.sessions[session].gamemaster);
+    const known = { ...this.sessions[session], label: `reproduction-${this.run}` };
+    return String((await this.steps("encounter.open", master, known)).encounter);
+  }
+
+  /** End somebody's login; who connects again has logged in again. */
+  async logOut(account) {
+    console.log(`  ${account} logs out`);
+    const user = await this.user(account);
+    user.oldCookies = new Map(user.cookies);
+    await this.steps("logout", user, {});
+    user.loggedOut = true;
+  }
+
+  /** Connect with the cookie of an account's login that was ended. */
+  async tryOldCookie(name, account, transport = "") {
+    const { oldCookies: cookies } = await this.user(account);
+    return this.#connected(name, cookieOf({ cookies }), transport, {});
   }
 
   async #aboutMember(steps, session, user) {
@@ -436,7 +483,17 @@ class Stage {
 
   /** Connect somebody, or find out why that is refused. */
   async tryConnect(name, account = "", transport = "", headers = {}) {
-    const cookie = account === null ? {} : cookieOf(await this.enrol(account || name));
+    if (account === null) return this.#connected(name, {}, transport, headers);
+    const user = await this.enrol(account || name);
+    if (user.loggedOut) {
+      user.cookies.clear();
+      await this.steps("login", user, {});
+      user.loggedOut = false;
+    }
+    return this.#connected(name, cookieOf(user), transport, headers);
+  }
+
+  async #connected(name, cookie, transport, headers) {
     const transports = transport === "upgrade" ? ["polling", "websocket"] : [transport || this.server.transport];
     const connection = new Connection(name, this);
     this.connections.push(connection);

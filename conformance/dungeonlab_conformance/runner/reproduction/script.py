@@ -17,6 +17,7 @@ from dungeonlab_conformance.runner.reproduction.statements import (
     ABSENT,
     ANY,
     Answers,
+    Arranges,
     Connects,
     Decides,
     Ends,
@@ -25,7 +26,6 @@ from dungeonlab_conformance.runner.reproduction.statements import (
     Irreproducible,
     Learns,
     Marks,
-    Removes,
     Sends,
     Statement,
     Variable,
@@ -45,7 +45,7 @@ UNSEEN = {  # checks whose scenes do over HTTP what no line of a transcript show
     *("a_logged_out_cookie_is_refused", "logging_out_ends_the_connection", "a_membership_ends_and_begins_again"),
     *("a_deleted_session_is_joined_by_nobody", "nothing_is_done_in_a_deleted_session", "what_has_ended_is_not_shared"),
 }
-_PLAYED = ("sends", "tells", "connects", "is refused", "disconnects", "is removed", "is answered", "hears")
+_PLAYED = ("sends", "tells", "connects", "is refused", "disconnects", "is removed", "is answered", "hears", "arranges")
 
 
 def statements(finding: Finding, dialect: Dialect = PLAIN, *, at_once: bool = False) -> list[Statement]:
@@ -78,6 +78,9 @@ class _Lines:
         self.said: dict[int, str] = {}  # of messages that are looked at later, by their places
         self._names: set[str] = _TAKEN | set(keyword.kwlist)
         self._present: set[str] = set()  # accounts that have become members where they belong
+        self._old_cookies = {
+            line.connection for line in self.lines if (line.act, line.event) == ("arranges", "handshake")
+        }
         order = range(len(self.lines)) if at_once else turns(self.lines)
         self._places = [p for p in order if p <= decided.place and self.lines[p].act in _PLAYED]
         taught = (p for p in self._places if decided.kind != "silent" or not self.is_decisive(self.lines[p]))
@@ -94,6 +97,9 @@ class _Lines:
                 yield from self._of(place, line)
 
     def _of(self, place: int, line: TranscriptLine) -> Iterator[Statement]:
+        if line.act == "arranges":
+            yield from self._arranges(line)
+            return
         if line.connection == 0:
             raise Irreproducible(f"{line.actor} {line.act} {line.event}, which no client library does")
         match line.act:
@@ -108,7 +114,33 @@ class _Lines:
             case "disconnects":
                 yield Ends(self.connection(line))
             case "is removed":
-                yield Removes(self._account(line))
+                yield Arranges("remove", self._account(line), "session")
+
+    def _arranges(self, line: TranscriptLine) -> Iterator[Statement]:
+        """Yield what is done over HTTP; that the stage is set so from the beginning is no act."""
+        fact: Any = next(iter(payload(line)), None)
+        if not isinstance(fact, dict):
+            raise Irreproducible(f"what {line.actor} {line.act} cannot be read back from the result")
+        session, account = self.ids.name_of(str(fact.get("session"))), self.ids.name_of(str(fact.get("user")))
+        if line.event != "handshake" and (session or "session") not in ("session", "other-session"):
+            raise Irreproducible(f"what {line.actor} {line.act} is about another session than those of the stage")
+        match line.event:
+            case "session.open":
+                yield from self._enrols(fact.get("members"))
+            case "encounter.open" if fact.get("encounter") not in self.ids:
+                opened = self.ids.learn(str(fact.get("encounter")), ("encounterId",))
+                yield Arranges("open_encounter", session=session, id=opened)
+            case "membership.add" | "membership.remove" if account in ROLES:
+                self._present.add(account)
+                yield Arranges("add" if line.event == "membership.add" else "remove", account, session)
+            case "session.close":
+                yield Arranges("delete", session=session)
+            case "logout" if account in ROLES:
+                yield Arranges("log_out", account)
+            case "handshake" | "encounter.open":
+                return
+            case _:
+                raise Irreproducible(f"{line.actor} {line.act} {line.event}, which no reproduction does")
 
     def _account(self, line: TranscriptLine) -> str:
         account = self.finding.cast.get(line.actor, line.actor)
@@ -127,7 +159,8 @@ class _Lines:
         decides = place == self.decided.place and self.decided.kind in ("connected", "unconnected")
         variable = self.variables[line.connection] = self._name(line.actor)
         transport = line.event if line.event in ("polling", "websocket", "upgrade") else ""
-        return Connects(variable, line.actor, account, transport, headers, decides or line.act == "is refused")
+        may_fail, old = decides or line.act == "is refused", line.connection in self._old_cookies
+        return Connects(variable, line.actor, account, transport, headers, may_fail or old, old)
 
     def _sends(self, place: int, line: TranscriptLine) -> Iterator[Statement]:
         if line.cut:
@@ -199,7 +232,7 @@ class _Lines:
 
     def _is_looked_at(self, place: int) -> bool:
         """Whether a value in the message at a place decides."""
-        if self.decided.kind not in ("value", "agreement", "said"):
+        if self.decided.kind not in ("value", "members", "agreement", "said"):
             return False
         other = self.decided.other[0] if self.decided.other else None
         return place in (self.decided.place, self.decided.said, other)
@@ -247,6 +280,8 @@ class _Conclusion:
                 return Decides("must_not_answer", (self._asked(), self.ids.recorded(payload(self.line))))
             case "said" | "silent":
                 return self._silent(exactly=decided.kind == "said")
+            case "members":
+                return self._members()
             case "value":
                 return self._value()
             case "agreement":
@@ -288,6 +323,11 @@ class _Conclusion:
             raise Irreproducible(f"what stood at {self.lines.finding.path} is chosen anew each time")
         return Decides("must_not_be", (body, list(path), wrong))
 
+    def _members(self) -> Decides:
+        body, master = Variable(self.lines.said[self.decided.place]), self.lines.finding.ids.get("gamemaster")
+        free = [self.ids.now(master)] if master in self.ids else []
+        return Decides("must_list", (body, list(self.decided.path), self.ids.now(list(self.decided.right)), free))
+
     def _agreement(self) -> Decides:
         one, other = self.decided.said, self.decided.other
         if one is None or other is None:
@@ -307,6 +347,7 @@ class _Conclusion:
         event = self.lines.lines[decided.request].event
         event = witness.event if witness else self.dialect.broadcasts.get(event, event)
         like = self.ids.sent_part(payload(witness), request) if witness else None
+        event, like = (decided.event, None) if decided.event else (event, like)
         times = () if decided.times is None else (decided.times,)
         return Decides("must_hear", (Variable(self.lines.listener()), event, like, Variable("before"), *times))
 

@@ -31,7 +31,10 @@ ANY, ABSENT = Whatever(), Whatever(absent=True)
 
 @dataclass(frozen=True, slots=True)
 class Connects:
-    """Somebody connects; `account` is None without a login. `may_fail` if a refusal is what is looked for."""
+    """Somebody connects; `account` is None without a login. `may_fail` if a refusal is what is looked for.
+
+    With `old_cookie` it is the cookie of the account's last login that was ended.
+    """
 
     variable: str
     actor: str
@@ -39,6 +42,7 @@ class Connects:
     transport: str
     headers: dict[str, str] = field(default_factory=dict)
     may_fail: bool = False
+    old_cookie: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,13 @@ class Enrols:
 
 
 @dataclass(frozen=True, slots=True)
-class Removes:
-    """A membership of the first session is ended over HTTP."""
+class Arranges:
+    """Something is done over HTTP, by the name of what a stage can do: to an account, in a session, or both."""
 
-    account: str
+    does: Literal["add", "remove", "delete", "log_out", "open_encounter"]
+    account: str = ""
+    session: str = ""
+    id: Id | None = None  # of what is opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +130,4 @@ class Decides:
     args: tuple[Any, ...]
 
 
-Statement = Connects | Sends | Answers | Hears | Learns | Ends | Enrols | Removes | Marks | Decides
+Statement = Connects | Sends | Answers | Hears | Learns | Ends | Enrols | Arranges | Marks | Decides

@@ -16,6 +16,7 @@ from dungeonlab_conformance.runner.reproduction.plan import plan, variables
 from dungeonlab_conformance.runner.reproduction.script import statements
 from dungeonlab_conformance.runner.reproduction.statements import (
     Answers,
+    Arranges,
     Connects,
     Decides,
     Ends,
@@ -24,7 +25,6 @@ from dungeonlab_conformance.runner.reproduction.statements import (
     Irreproducible,
     Learns,
     Marks,
-    Removes,
     Sends,
     Statement,
     Variable,
@@ -138,7 +138,8 @@ def _statement(written: Language, step: Statement) -> Iterator[str]:
             args += [step.transport, step.headers]
             while args[-1] in ("", {}):
                 args.pop()
-            function = f"stage.{written.name('try_connect' if step.may_fail else 'connect')}"
+            verb = "try_old_cookie" if step.old_cookie else "try_connect" if step.may_fail else "connect"
+            function = f"stage.{written.name(verb)}"
             yield _line(written, step.variable, function, args)
         case Sends():
             yield _line(written, step.variable, f"{written.name(step.connection)}.{step.how}", [step.event, *step.args])
@@ -155,8 +156,8 @@ def _statement(written: Language, step: Statement) -> Iterator[str]:
             yield _line(written, "", f"{written.name(step.connection)}.disconnect", [])
         case Enrols():
             yield _line(written, "", "stage.enrol", [step.account])
-        case Removes():
-            yield _line(written, "", "stage.remove", [step.account])
+        case Arranges():
+            yield _arranged(written, step)
         case Marks():
             heard = f"{written.name(step.connection)}.heard"
             count = f"len({heard})" if written.comment == "#" else f"{heard}.length"
@@ -165,6 +166,14 @@ def _statement(written: Language, step: Statement) -> Iterator[str]:
             before = f"{written.step}return await "
             call = written.call(written.name(step.function), list(step.args), indent, before)
             yield f"{before}{call}{written.end}"
+
+
+def _arranged(written: Language, step: Arranges) -> str:
+    args = [part for part in (step.account, step.session) if part]
+    args = args[:1] if args == [step.account, "session"] else args
+    before = f"{written.item('ids', step.id.name)} = await " if step.id else "await "
+    call = written.call(f"stage.{written.name(step.does)}", args, len(written.step), before)
+    return f"{written.step}{before}{call}{written.end}"
 
 
 def _line(written: Language, variable: str, function: str, args: list[Any]) -> str:
