@@ -114,7 +114,8 @@ class _Scene:
                 requirement = _EVERYBODY
             if requirement is not None:
                 name = self.history.names.get(stay.connection, "a listener")
-                broken = Broken(f"{name} to hear {request.actor}'s {request.event}", "nothing, by the end of the run")
+                expected = f"{name} to hear {request.actor}'s {request.event}"
+                broken = Broken(expected, "nothing, by the end of the run", request=request)
                 yield Missing(requirement, request, broken, seen, self.journal)
 
     def _lacks(self, stay: RoomStay, request: SentRequest, patience: float) -> bool:

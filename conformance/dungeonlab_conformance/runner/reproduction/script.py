@@ -149,7 +149,7 @@ class _Lines:
         return account
 
     def _connects(self, place: int, line: TranscriptLine) -> Statement:
-        headers: Any = next(iter(payload(line)), {}) or {}
+        headers: Any = (next(iter(payload(line)), {}) or {}) if line.act == "connects" else {}
         if not isinstance(headers, dict) or not all(isinstance(text, str) for text in headers.values()):
             raise Irreproducible(f"with which headers {line.actor} connects cannot be read back from the result")
         if HIDDEN in str(headers):
