@@ -333,8 +333,10 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
     if not _lacks_nothing(event.name, answer.args[0], "ack"):
         raise Unjudged("the acknowledgement does not fit its schema")
     for key in ("token", "tokenId", "position", "version"):
-        if key in answer.data and not same(known(key, heard.get(key)), known(key, answer.data[key])):
-            raise unlike(known(key, answer.data[key]), known(key, heard.get(key)), f"$.{key}", "as acknowledged")
+        said, came = known(key, answer.data.get(key)), known(key, heard.get(key))
+        if key in answer.data and not same(came, said):
+            path = "$" if isinstance(said, dict) and key in said else f"$.{key}"
+            raise unlike(said, came, path, "as acknowledged")
     shown = heard.get("token", {"position": heard.get("position")})
     kept = {key: value for key, value in stored.items() if key in shown or "token" in heard}
     for key in changed(shown, kept, VOLATILE | {"name"}):
