@@ -25,18 +25,22 @@ class History:
         self.names: dict[int, str] = {}
         self.transports: dict[int, str] = {}
         self._removed: set[int] = set()  # connections that were sent `session-removed`
-        self._closed: set[int] = set()  # by the server
+        closings: dict[int, float] = {}  # when the server closed a connection
+        heard_last = 0.0
         frames = []
         for seen in journal.observations:
+            if seen.act in ("hears", "is answered"):
+                heard_last = seen.at
             if seen.act == "connects":
                 self.names[seen.connection] = seen.actor
                 self.transports[seen.connection] = seen.event
             elif seen.act == "hears" and seen.event == "session-removed":
                 self._removed.add(seen.connection)
             elif seen.act == "is closed":
-                self._closed.add(seen.connection)
+                closings[seen.connection] = seen.at
             elif seen.event == "a frame" and seen.act in OWN_ACTS:
                 frames.append(seen.at)
+        self._closed = {each for each, at in closings.items() if at < heard_last}  # not by the server's own end
         invalid = (request.at for request in journal.requests if not request.legal)
         self.disturbed_at = min((*frames[:1], *invalid), default=math.inf)
         self._bare = {request.user for request in journal.requests if not request.connection}
