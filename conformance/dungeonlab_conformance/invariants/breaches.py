@@ -19,7 +19,7 @@ from dungeonlab_conformance.invariants.answers.times import times
 from dungeonlab_conformance.invariants.content import differences, same
 from dungeonlab_conformance.invariants.deliveries import Ledger, missing
 from dungeonlab_conformance.invariants.presence import misplaced
-from dungeonlab_conformance.invariants.refusals import refusals
+from dungeonlab_conformance.invariants.refusals import refusals, said_to_be_invalid
 from dungeonlab_conformance.invariants.scene_index import SceneIndex
 from dungeonlab_conformance.invariants.shapes import Found, answer_faults, broadcast_faults
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
@@ -90,8 +90,9 @@ def absences(journals: Iterable[Journal], ledger: Ledger, patience: float) -> It
     journals = list(journals)
     for lost in missing(journals, ledger, patience):
         yield Breach(lost.requirement, lost.request.event, lost.broken, lost.seen, lost.journal)
+    misnamed = said_to_be_invalid(journals)
     for journal in journals:
-        for seen, (requirement, event, broken) in refusals(journal, ledger):
+        for seen, (requirement, event, broken) in refusals(journal, ledger, misnamed):
             yield Breach(requirement, event, broken, seen, journal)
 
 

@@ -6,7 +6,7 @@ came before, or where the code leaves the cause open, nothing is said: another r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.deliveries.history import History
@@ -21,8 +21,27 @@ _TABS = "join/tabs-are-independent"
 _DOOR = (*_RIGHTS, "SESSION_NOT_FOUND")
 
 
-def refusals(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Found]]:
-    """Yield each answer of a scene by which somebody was refused who certainly may, and what that breaks."""
+def said_to_be_invalid(journals: Iterable[Journal]) -> set[str]:
+    """Return the events of which a valid request of somebody who is no member was refused as an invalid one.
+
+    On such a server the code says nothing of a request's payload.
+    """
+    return {
+        seen.request.event
+        for journal in journals
+        for seen in journal.observations
+        if seen.act == "is answered" and seen.request is not None and seen.request.legal
+        if (sent := journal.last_sent(seen.request)) is not None and sent.outcome == "refused"
+        if sent.session in journal.rooms.members and sent.user not in journal.rooms.members[sent.session or ""]
+        if Acknowledgement(seen.request, seen.args).code == "VALIDATION_ERROR"
+    }
+
+
+def refusals(journal: Journal, ledger: Ledger, misnamed: Collection[str] = ()) -> Iterator[tuple[Observation, Found]]:
+    """Yield each answer of a scene by which somebody was refused who certainly may, and what that breaks.
+
+    What is said to be invalid convicts nobody, where the event is one of those that are `misnamed` so.
+    """
     history = None
     for seen in journal.observations:
         if seen.act != "is answered" or seen.request is None:
@@ -32,6 +51,8 @@ def refusals(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Fo
             continue
         history = history or History(journal)
         answer = Acknowledgement(seen.request, seen.args)
+        if sent.event in misnamed and answer.code == "VALIDATION_ERROR":
+            continue
         if found := _broken(sent, answer, history, ledger):
             yield seen, found
 

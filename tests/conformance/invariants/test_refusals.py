@@ -39,6 +39,16 @@ def test_a_code_may_leave_the_cause_open(scene: Written, code: str) -> None:
     assert absent(scene) == []
 
 
+def test_where_rights_are_called_invalid_too_nothing_is_known_of_the_payload(scene: Written) -> None:
+    """Mallory, who is no member, is refused by the same code, for the same event."""
+    scene.is_refused(ALICE, _message("hello"), "VALIDATION_ERROR")
+    scene.comes(MALLORY, "mallory")
+    scene.is_refused(MALLORY, Request("chat-message", (5,), None, "s", legal=False), "VALIDATION_ERROR", expected=False)
+    assert absent(scene) == ["payloads/valid-accepted"]
+    scene.is_refused(MALLORY, _message("me too"), "VALIDATION_ERROR", expected=False)
+    assert absent(scene) == []
+
+
 def test_the_game_master_has_a_rule_of_its_own(scene: Written) -> None:
     """Whether in the room, or on the way in."""
     scene.joins(MASTER, "gm")
