@@ -179,6 +179,7 @@ async def a_failed_switch_changes_nothing(stage: Stage) -> None:
     await alice.send(before := await _chat(stage))
     await bob.hear(before)
     await tab.hear(before)
+    await bob.send(await _chat(stage))  # or a refusal afterwards would show nothing
     connection = bob.connection
     if (await bob.try_join((await stage.other_game()).session)).accepted:
         raise Unjudged("bob was not refused", waits_for=VerdictKey("join/outsider-refused"))
