@@ -132,7 +132,8 @@ async def _must_be_refused(stage: Stage, actor: Actor, name: str, request: Reque
 
 def _is_silent(actor: Actor, request: Request) -> bool:
     """Whether requests of a name go without an answer even where there is nothing wrong with them."""
-    return request.event in actor.target.workarounds.silent
+    target = actor.target
+    return request.event in target.workarounds.silent or not target.limits.was_answered(request.event)
 
 
 async def _must_hear_nothing_invalid(bob: Actor, event: Event, start: int) -> None:

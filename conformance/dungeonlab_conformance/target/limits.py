@@ -59,6 +59,10 @@ class Limits:
         """Note that a request of this name was not answered in time."""
         self._silent[event] += 1
 
+    def was_answered(self, event: str) -> bool:
+        """Whether any request of this name has been answered so far."""
+        return event in self._answered
+
     def gave_up(self, event: str) -> bool:
         """Whether requests of this name have been waited for often, and never answered: then none need be prepared."""
         return event not in self._answered and self._silent[event] >= _OFTEN
