@@ -17,6 +17,9 @@ from tests.mutants.fault import faulty
 
 GONE = "the process is gone, and everybody's connection with it"
 
+FRAMES = "connect/malformed-frames-are-harmless"
+UNREADABLE = "a frame that cannot be read is refused like a request without a callback"
+
 
 class Dying(Pipeline):
     """Ends the process where its condition says so; never, for nothing but that."""
@@ -60,7 +63,7 @@ class DiesOfACallbackThatIsNone(Dying):
 
 @faulty(
     "payloads/missing-callback-is-harmless",
-    also={"payloads/server-survives": GONE},
+    also={"payloads/server-survives": GONE, FRAMES: UNREADABLE},
     hides=True,
 )
 class DiesWithoutACallback(Pipeline):
@@ -74,7 +77,7 @@ class DiesWithoutACallback(Pipeline):
 
 @faulty(
     "payloads/missing-callback-is-harmless",
-    also={"payloads/server-survives": GONE},
+    also={"payloads/server-survives": GONE, FRAMES: UNREADABLE},
     hides=True,
 )
 class DiesOfARefusalWithoutACallback(Pipeline):
@@ -88,7 +91,7 @@ class DiesOfARefusalWithoutACallback(Pipeline):
 
 @faulty(
     "payloads/unknown-event-is-harmless",
-    also={"connect/malformed-frames-are-harmless": "among the frames are events of unknown names"},
+    also={FRAMES: "among the frames are events of unknown names"},
     hides=True,
 )
 class DiesOfAnUnknownEvent(Pipeline):
@@ -102,7 +105,7 @@ class DiesOfAnUnknownEvent(Pipeline):
 
 @faulty(
     "payloads/unknown-event-is-harmless",
-    also={"connect/malformed-frames-are-harmless": "among the frames are events of unknown names"},
+    also={FRAMES: "among the frames are events of unknown names"},
 )
 class ThrowsEverybodyOutForAnUnknownEvent(Pipeline):
     """An event that no handler is found for ends everybody's connections."""
@@ -117,7 +120,7 @@ class ThrowsEverybodyOutForAnUnknownEvent(Pipeline):
 @faulty(
     "payloads/others-notice-nothing",
     also={
-        "connect/malformed-frames-are-harmless": "among the frames are requests that carry no object",
+        FRAMES: "among the frames are requests that carry no object",
         "presence/right-audience": "those removed together hear of one another's leaving",
     },
     hides=True,
