@@ -324,7 +324,7 @@ def fault_sets() -> str:
         "docs/measured/fault-sets.json` writes down what this page is made of.",
         "",
         f"- Found: {found['found']} of the {found['broken']} requirements that they break ({share:.0f} %). Not counted",
-        f"  are {found['concealed']} that no client can see, since another fault of the server refuses everything.",
+        f"  are {found['concealed']} that no client can see, since another fault of the server conceals them.",
         f"- Missed: {found['broken'] - found['found']}; of these {found['passed']} passed, the others are unjudged.",
         f"- Verdicts that blame something else: {found['blamed']}.",
         f"- Unjudged verdicts of one server, in the {found['working']} where people can log in and join: the median is",
