@@ -129,7 +129,7 @@ class AnswersNothing(_Silent):
         return False
 
 
-@faulty(TOKENS, OTHERS, hides=True, measured=True)
+@faulty(TOKENS, OTHERS, hides=True)
 class RefusesInSilence(_Silent):
     """What is refused is never acknowledged."""
 
@@ -140,7 +140,7 @@ class RefusesInSilence(_Silent):
 # -- requests that are answered in another way ----------------------------------------------------------
 
 
-@faulty("acks/success-shape", hides=True, measured=True)
+@faulty("acks/success-shape", hides=True)
 class CreatesWithoutShowing(Answering):
     """Creating a token is answered with success, and without the token."""
 
@@ -173,7 +173,7 @@ def _left_out(payload: Payload) -> list[str]:
     return sorted(every.keys() - payload["token"].keys())
 
 
-@faulty("payloads/valid-accepted", hides=True, measured=True)
+@faulty("payloads/valid-accepted", hides=True)
 class DemandsCompleteDrafts(Pipeline):
     """A token is created of a draft that leaves nothing out; every other is refused, and its validation says so."""
 
@@ -183,7 +183,7 @@ class DemandsCompleteDrafts(Pipeline):
         return await super().check_things(event, payload)
 
 
-@faulty("authorization/any-member-allowed", hides=True, measured=True)
+@faulty("authorization/any-member-allowed", hides=True)
 class KeepsCreatingForTheGameMaster(Ranks):
     """Only the game master may create tokens."""
 
@@ -196,7 +196,6 @@ class KeepsCreatingForTheGameMaster(Ranks):
     "authorization/game-master-allowed",
     also={"tokens/create-then-others-can-move": "others may do nothing"},
     hides=True,
-    measured=True,
 )
 class HearsTheFirstMemberOnly(Ranks):
     """Only the first of the participants may act; the others and the game master may join and listen."""
@@ -205,7 +204,7 @@ class HearsTheFirstMemberOnly(Ranks):
         return user in session.participants[:1]
 
 
-@faulty("join/game-master-admitted", hides=True, measured=True)
+@faulty("join/game-master-admitted", hides=True)
 class LocksTheGameMasterOut(AtTheDoor):
     """The game master is refused when joining, and nobody else who may join."""
 
