@@ -44,6 +44,8 @@ def odd_drafts() -> Theme:
     yield send("bob", "token:delete", token="t3")
     for number, kind in enumerate(("unknown-property", "5-kB-beside", "__proto__-beside")):
         yield send("alice", "token:delete", token=f"t{number}", payload=kind)
+    for number, event in ((5, "token:move"), (6, "token:update"), (10, "token:delete")):
+        yield send("gamemaster", event, token=f"t{number}")
 
 
 def odd_updates() -> Theme:
