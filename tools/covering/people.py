@@ -80,6 +80,7 @@ def logged_out_and_in_again() -> Theme:
     yield 4
     yield do("log out", "alice")
     yield do("connect with the old cookie", "alice/3", transport="upgrade")
+    yield do("log in", "alice")
     yield from enter("alice")
     yield from everything("alice", "t6")
     yield send("bob", "chat-message")
