@@ -114,6 +114,10 @@ def _is_arguable(reference: str, body: Any) -> bool:
     return all(error.validator == "format" for error in explainer(reference).iter_errors(body))
 
 
+class _Enough(BaseException):
+    """Ends the search for a smaller payload, which would go on making payloads up for minutes."""
+
+
 def smallest(made: st.SearchStrategy[Any], count: int, number: int, attempt: Attempt) -> tuple[str, Any] | None:
     """Try up to `count` payloads; return what the first failing one shows, with the smallest payload that shows it.
 
@@ -126,8 +130,10 @@ def smallest(made: st.SearchStrategy[Any], count: int, number: int, attempt: Att
 
     def shows(body: Any) -> bool:
         nonlocal until
+        if time.monotonic() > until:
+            raise _Enough
         text = json.dumps(body, sort_keys=True)
-        if text not in shown and time.monotonic() <= until:
+        if text not in shown:
             shown[text] = attempt(body)
         what = shown.get(text)
         if what is None or (failing and what != failing[0][0]):
@@ -141,7 +147,7 @@ def smallest(made: st.SearchStrategy[Any], count: int, number: int, attempt: Att
         body = find(made, shows, settings=_quiet(count), random=Random(number))
     except NoSuchExample:
         return None
-    except Flaky:  # generators that keep state: what was found stays found
+    except (Flaky, _Enough):  # Flaky: generators that keep state; what was found stays found
         if not failing:
             raise
         return failing[-1]

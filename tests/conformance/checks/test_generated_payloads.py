@@ -7,19 +7,28 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.command import command
 from tests.mutants.in_aftermath import CountsRefusedUpdates, MovesBeforeItLooks, RelaysBeforeItLooks
 from tests.mutants.in_payloads import LooksAtTypesOnly
 from tests.serving import Variant, served
 
 from dungeonlab_conformance.checks.generated_payloads import checks
+from dungeonlab_conformance.payloads import strategies
+from dungeonlab_conformance.results.load import load_run
+from dungeonlab_conformance.results.run import Run, RunOptions
+from dungeonlab_conformance.results.verdict import Finding
+from dungeonlab_conformance.runner.play import play
+from dungeonlab_conformance.runner.selection import Selection, scenes
+from dungeonlab_conformance.target.limits import Limits
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
-
-SOME = ("--fuzz", "60", "--seed", "7", "--timeout", "2", "-q")
+from dungeonlab_spec import Catalogue
 
 
 class RefusesUmlauts(Pipeline):
@@ -61,22 +70,28 @@ class BlamesItself(Pipeline):
         await super().acknowledge(connection, name, envelope, where)
 
 
-def run(url: str, *options: str) -> tuple[int, dict[tuple[str, str], dict[str, Any]], str]:
-    """Judge by the command line; returns the exit code, what was found broken, and the command that repeats it."""
-    command = [sys.executable, "-m", "dungeonlab_conformance", "run", url, "--json", "/dev/stdout", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    result, _ = json.JSONDecoder().raw_decode(done.stdout)
-    broken = {
-        (v["requirement"], v["event"]): v["findings"][-1]
-        for v in result["verdicts"]
-        if v["outcome"] in ("fail", "warn")
-    }
-    return done.returncode, broken, result["again"]
+def run(url: str, only: Sequence[str], *events: str, fuzz: int = 60) -> Run:
+    """Judge with the ordinary scenes and the generated payloads that judge the same."""
+    options = RunOptions(url=url, scale=2.0, fuzz=fuzz, seed=7)
+    target = Target(url, limits=Limits(options.scale))
+    chosen = scenes(Selection(only=tuple(only), events=events), Catalogue.load(), checks(fuzz, 7))
+    return play(target, chosen, target.new_run(options))
 
 
-def payload(finding: dict[str, Any]) -> Any:
+def broken(found: Run) -> dict[tuple[str, str | None], Finding]:
+    """Return what was found broken, with the last finding on it."""
+    return {(v.requirement, v.event): v.findings[-1] for v in found.verdicts if v.outcome in ("fail", "warn")}
+
+
+def payload(finding: Finding) -> Any:
     """Return the payload that a finding shows."""
-    return json.loads(re.sub(r"^[^{]*", "", finding["expected"], count=1))
+    return json.loads(re.sub(r"^[^{]*", "", finding.expected, count=1))
+
+
+@pytest.fixture
+def unshrunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for no smaller payload: that takes most of the time, and is for the tests that look at the payload."""
+    monkeypatch.setattr(strategies, "_SHRINKING", 0.0)
 
 
 @pytest.fixture
@@ -87,45 +102,45 @@ def faulty(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("faulty", [RefusesUmlauts], indirect=True)
-def test_a_character_that_is_refused_is_found_made_small_and_found_again(faulty: str) -> None:
+def test_a_character_that_is_refused_is_found_made_small_and_found_again(faulty: str, tmp_path: Path) -> None:
     """The smallest payload has a name of that one character, and nothing but what is required.
 
     The command that is printed finds the same payload, but for the ids, which the server gives out anew.
     """
-    only = ("--only", "payloads/valid-accepted", "--event", "token:create")
-    _, first, again = run(faulty, *only, *SOME)
-    token = payload(first["payloads/valid-accepted", "token:create"])["token"]
+    what = ("payloads/valid-accepted", "token:create")
+    first = run(faulty, what[:1], what[1])
+    token = payload(broken(first)[what])["token"]
     assert len(token["name"]) == 1
     assert not token["name"].isascii()
     assert token.keys() == {"name", "position"}
-    assert "--fuzz 60 --seed 7" in again
-    words = shlex.split(again)
-    _, second, _ = run(faulty, *words[3:], *only, "-q")
-    assert payload(second["payloads/valid-accepted", "token:create"])["token"] == token
+    assert "--fuzz 60 --seed 7" in first.again
+    only = ("--only", what[0], "--event", what[1], "-q", "--json", "again.json")
+    command(*shlex.split(first.again)[1:], *only, cwd=tmp_path)
+    assert payload(broken(load_run(tmp_path / "again.json"))[what])["token"] == token
 
 
 @pytest.mark.parametrize("faulty", [CountsIn32Bits], indirect=True)
 def test_a_number_that_is_too_large_for_the_server_is_found(faulty: str) -> None:
     """The smallest one is close to where it begins, or at least all the rest is gone."""
-    many = (*SOME, "--fuzz", "250")  # large numbers are rare
-    code, broken, _ = run(faulty, "--only", "payloads", "--event", "token:move", *many)
-    assert code == 1
-    assert set(broken) == {("payloads/valid-accepted", "token:move")}
-    found = payload(broken["payloads/valid-accepted", "token:move"])
+    result = run(faulty, ["payloads"], "token:move", fuzz=250)  # large numbers are rare
+    assert result.exit_code == 1
+    assert set(broken(result)) == {("payloads/valid-accepted", "token:move")}
+    found = payload(broken(result)["payloads/valid-accepted", "token:move"])
     assert found["position"].keys() == {"x", "y"}
     assert found["position"]["x"] >= 2**31
     assert found["position"]["y"] == 0
 
 
+@pytest.mark.usefixtures("unshrunk")
 @pytest.mark.parametrize("faulty", [FlattensData], indirect=True)
 def test_what_is_broadcast_otherwise_is_found(faulty: str) -> None:
     """The finding is about the broadcast, and the path leads to the data."""
-    events = ("--event", "token:update", "--event", "token:create")
-    _, broken, _ = run(faulty, "--only", "broadcasts/says-what-was-done", *events, *SOME)
-    assert broken["broadcasts/says-what-was-done", "token:update"]["path"] == "$.updates.data"
-    assert broken["broadcasts/says-what-was-done", "token:create"]["path"] == "$.token.data"
+    found = broken(run(faulty, ["broadcasts/says-what-was-done"], "token:update", "token:create"))
+    assert found["broadcasts/says-what-was-done", "token:update"].path == "$.updates.data"
+    assert found["broadcasts/says-what-was-done", "token:create"].path == "$.token.data"
 
 
+@pytest.mark.usefixtures("unshrunk")
 @pytest.mark.parametrize(
     ("faulty", "requirement", "event"),
     [
@@ -139,18 +154,16 @@ def test_what_is_broadcast_otherwise_is_found(faulty: str) -> None:
 )
 def test_what_becomes_of_an_invalid_payload_is_found(faulty: str, requirement: str, event: str) -> None:
     """It is accepted, blamed on the server itself, relayed or stored: each is broken, for its event."""
-    code, broken, _ = run(faulty, "--only", requirement, "--event", event, *SOME)
-    assert set(broken) == {(requirement, event)}
-    assert code == 1
+    result = run(faulty, [requirement], event)
+    assert set(broken(result)) == {(requirement, event)}
+    assert result.exit_code == 1
 
 
 def test_the_reference_server_stands_all_of_it(reference_url: str) -> None:
     """Nothing is found in whatever generated payloads judge; tests/reference_server has all the rest judged."""
-    only = [word for check in checks(1, 1) for name in check.requirements for word in ("--only", name)]
-    # it is never silent, and the machine may be busy
-    code, broken, _ = run(reference_url, *only, *SOME, "--timeout", "1")
-    assert broken == {}
-    assert code == 0
+    result = run(reference_url, [name for check in checks(1, 1) for name in check.requirements])
+    assert broken(result) == {}
+    assert result.exit_code == 0
 
 
 def test_without_the_library_the_extra_is_named() -> None:
