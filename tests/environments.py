@@ -1,7 +1,6 @@
 """Virtual environments for tests that install the suite: they have what the suite stands on, but not the suite.
 
-Installations from nothing are tested in tests/test_ten_minutes.py and tests/conformance/test_action.py, whose
-environments are made as a user makes them.
+An installation from nothing is tested in tests/test_ten_minutes.py, whose environment is made as a user makes it.
 """
 
 from __future__ import annotations
@@ -22,11 +21,7 @@ def make_environment(folder: Path) -> Path:
     """Make a virtual environment that finds the packages of this one, but for the suite; returns its folder."""
     has_pip = importlib.util.find_spec("pip") is not None
     venv.create(folder, with_pip=not has_pip)
-    packages = folder / "packages"
-    packages.mkdir()
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if _SUITE not in entry.name and entry.suffix != ".pth":
-            (packages / entry.name).symlink_to(entry)
+    packages = link_packages(folder / "packages")
     [own] = folder.glob("lib/python*/site-packages")
     (own / "packages.pth").write_text(f"{packages}\n", "utf-8")
     if has_pip:
@@ -74,3 +69,12 @@ def make_node_folder(folder: Path, *names: str) -> None:
         done.add(name)
         shutil.copytree(there / name, folder / "node_modules" / name)
         ahead += json.loads((there / name / "package.json").read_text("utf-8")).get("dependencies", {})
+
+
+def link_packages(folder: Path) -> Path:
+    """Make a folder that holds the packages of this environment, but for the suite; returns it."""
+    folder.mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if _SUITE not in entry.name and entry.suffix != ".pth":
+            (folder / entry.name).symlink_to(entry)
+    return folder

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.conformance.command import command, environment, unused_port
+from tests.environments import link_packages
 from tests.mutants.judge import served
 
 from dungeonlab_conformance.results.load import load_run
@@ -176,8 +177,10 @@ def test_the_suite_is_installed_from_the_action_itself(tmp_path: Path) -> None:
     """The first script makes a virtual environment of its own in which the command runs."""
     [step] = [step for step in STEPS if step.get("name") == "Install the suite"]
     variables = {"PYTHON": sys.executable, "SUITE": str(ROOT), "VENV": str(tmp_path / "venv")}
+    variables |= {"PYTHONPATH": str(link_packages(tmp_path / "packages")), "PIP_NO_COMPILE": "1"}
     subprocess.run(["bash", "-eo", "pipefail", "-c", step["run"]], env=environment(**variables), check=True)
-    subprocess.run([tmp_path / "venv" / "bin" / "dungeonlab-conformance", "--version"], check=True)
+    command = tmp_path / "venv" / "bin" / "dungeonlab-conformance"
+    subprocess.run([command, "--version"], env=environment(**variables), check=True)
 
 
 def test_the_pre_commit_hook_runs_a_command_that_is_installed() -> None:
