@@ -21,7 +21,7 @@ _HEAD = 4  # one line in so many of those is one of the first ones, if the trans
 _EVENT, _PAYLOAD = 60, 120  # characters of an event's name, and of a payload
 _KEY = re.compile(r'"(\w+)": ')
 Kind = Literal[
-    "sends", "tells", "answered", "hears", "connects", "refused", "closed", "disconnects", "removed"
+    "sends", "tells", "answered", "hears", "connects", "refused", "closed", "disconnects", "removed", "arranged"
 ]  # the first four are arrows, the others notes on the actor's lane
 _KINDS: dict[str, Kind] = {
     "sends": "sends",
@@ -36,6 +36,7 @@ _KINDS: dict[str, Kind] = {
     "is closed": "closed",
     "disconnects": "disconnects",
     "is removed": "removed",
+    "arranges": "arranged",
 }
 
 
