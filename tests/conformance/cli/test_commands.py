@@ -25,7 +25,17 @@ def test_help_names_the_exit_codes_and_every_command() -> None:
     """A user who has read nothing else learns how a run ends."""
     done = command("--help")
     assert done.returncode == 0
-    for word in ("0 every MUST held", "130 interrupted", "run", "report", "diff", "replay", "list", "explain", "probe"):
+    for word in (
+        "0 every MUST held",
+        "130 interrupted",
+        "run",
+        "report",
+        "recheck",
+        "replay",
+        "list",
+        "explain",
+        "probe",
+    ):
         assert word in done.stdout
 
 

@@ -215,10 +215,14 @@ def test_a_secret_that_a_server_sent_is_found_again_and_not_kept() -> None:
 
 
 def test_a_run_in_which_secrets_were_sent_can_be_checked_again() -> None:
-    """The finding is there again; the file has nothing that the report hides."""
-    document = recorded("TellsTheMailAddress", "direct")
-    assert verdict(document, "direct/no-secrets")["findings"]
+    """The findings are there again; the recording has nothing that the report hides."""
+    document = recorded("SaysTheHashInItsErrors", "direct/no-secrets", "auth", "authorization/outsider-refused")
+    found = verdict(document, "direct/no-secrets")["findings"]
+    assert [each["got"] for each in found if each["from_record"]] == ["a password hash"] * 3
     assert differences(document) == []
+    content = unpacked(document["recording"])
+    assert "N9qo8uLOickgx2ZMRZoMye" not in json.dumps([document, content])
+    assert len(content["hidden"]) == 1
 
 
 # -- dialects and gaps -------------------------------------------------------------------------------
