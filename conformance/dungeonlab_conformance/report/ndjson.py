@@ -89,8 +89,8 @@ class Stream:
 
     def _summary(self, reason: str | None, **instead: Any) -> None:
         document = to_json(self._run) | {"scenes": self._played} | instead
-        for name in ("format", "suite", "protocol", "began", "again", "options", "verdicts"):
-            del document[name]
+        for name in ("format", "suite", "protocol", "began", "again", "options", "verdicts", "recording"):
+            document.pop(name, None)
         self._write("summary", {"complete": reason is None, "reason": reason}, **document)
         self._over = True
 

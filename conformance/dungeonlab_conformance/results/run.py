@@ -88,7 +88,7 @@ class Run:
     options: RunOptions = field(default_factory=RunOptions)
     suite: str = field(default_factory=lambda: version("dungeonlab-conformance"))
     bundled: bool = False
-    recording: str = ""
+    recording: str = field(default="", compare=False)
 
     @property
     def target_file(self) -> str | None:

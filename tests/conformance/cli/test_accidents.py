@@ -28,6 +28,12 @@ def files(folder: Path, reports: Sequence[str] = REPORTS) -> list[str]:
     return [word for name in reports for word in (f"--{name}", str(folder / f"r.{name}"))]
 
 
+def follows_from_what_was_recorded(result: Path) -> bool:
+    """Say whether the verdicts can be computed again; a stream has nothing from which."""
+    assert command("recheck", result.with_suffix(".ndjson")).returncode == 2
+    return command("recheck", result).returncode == 0
+
+
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Return exit code and output; fails if the process hangs."""
     out, err = process.communicate(timeout=60)
@@ -52,6 +58,7 @@ def test_a_server_that_goes_away_ends_the_run(tmp_path: Path, accident: signal.S
     assert result == load_run(tmp_path / "r.ndjson")
     assert {v.outcome for v in result.verdicts} <= {"pass", "unjudged"}
     assert sum(v.outcome == "pass" for v in result.verdicts) >= SOME / 2
+    assert follows_from_what_was_recorded(tmp_path / "r.json")
 
 
 @pytest.mark.parametrize("accident", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -69,6 +76,7 @@ def test_an_interrupted_run_tells_what_it_found(reference_url: str, tmp_path: Pa
     assert load_run(tmp_path / "r.ndjson").verdicts == result.verdicts
     assert {v.outcome for v in result.verdicts} == {"pass", "unjudged"}
     assert result.leftovers == []
+    assert follows_from_what_was_recorded(tmp_path / "r.json")
 
 
 def test_ctrl_c_on_a_terminal_leaves_the_embedded_server_to_be_cleared_up(tmp_path: Path) -> None:
