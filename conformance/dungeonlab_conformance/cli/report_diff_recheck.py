@@ -134,10 +134,8 @@ def _show(found: Rechecked) -> None:
     if differ > _SHOWN:
         click.echo(f"≠ and {differ - _SHOWN} more")
     click.echo(
-        f"{found.verdicts} verdicts were computed again from what was recorded: {found.scenes} scenes with "
-        f"{found.observations} observations; they show {found.convicted} of them broken"
+        f"verdicts computed again: {found.verdicts}, from {found.scenes} scenes with {found.observations} observations"
+        f"; broken by what was recorded: {found.convicted}"
     )
-    if found.taken:
-        click.echo(f"{found.taken} findings that scenes made themselves cannot be computed, and were taken as they are")
-    says = {0: "all is as it is written", 1: "1 thing differs from what is written"}
-    click.echo(says.get(differ, f"{differ} things differ from what is written"))
+    click.echo(f"findings that scenes made themselves, which cannot be computed, taken as they are: {found.taken}")
+    click.echo(f"differences from what is written: {differ}" if differ else "all is as it is written")

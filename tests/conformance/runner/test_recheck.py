@@ -357,7 +357,7 @@ def test_the_command_says_what_differs(echoing: Document, tmp_path: Path) -> Non
     file.write_text(_json(echoing))
     done = command("recheck", file)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{len(echoing['verdicts'])} verdicts were computed again" in done.stdout
+    assert f"verdicts computed again: {len(echoing['verdicts'])}, from" in done.stdout
     assert "all is as it is written" in done.stdout
     document = copy.deepcopy(echoing)
     _call_it_good(document)
@@ -365,7 +365,7 @@ def test_the_command_says_what_differs(echoing: Document, tmp_path: Path) -> Non
     done = command("recheck", file)
     assert done.returncode == 1
     assert f"≠ {ECHO}" in done.stdout
-    assert "differ from what is written" in done.stdout
+    assert "differences from what is written: " in done.stdout
 
 
 def test_other_commands_read_a_result_with_or_without_its_recording(echoing: Document, tmp_path: Path) -> None:
