@@ -13,11 +13,13 @@ from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Event, accepts
 
 _IDENTIFIER = "identifiers.json#/$defs/Identifier"
 NAMES = ("__proto__", "constructor", "toString", "hasOwnProperty", "__class__", "null")  # of things in languages
+_UNKNOWN = {"encounterId": "tokens/unknown-encounter-refused", "tokenId": "tokens/unknown-token-refused"}
 _WIDE = 0xFEE0  # from a letter or digit of ASCII to the same in full width
 
 
@@ -33,8 +35,21 @@ async def an_id_is_that_id_and_no_other(stage: Stage, event: Event) -> None:
     keys = [key for key in ids_of(valid.args[0]) if key in valid.args[0]]
     for key in keys:
         again = await _about(stage, event, bob.user if bob else "")
+        unknown = again.with_properties({key: unknown_id(key.removesuffix("Id"))}, mark=None)
+        usual = await alice.try_send(unknown)
+        if usual.accepted:
+            why = Unjudged(f"a {key} that nothing has was accepted", waits_for=_rule_about_unknown(key, event))
+            stage.leave_open(("payloads/ids-compared-exactly", "payloads/any-id-is-an-id"), why)
+            continue
         await stage.judge("payloads/ids-compared-exactly", _must_be_the_only_one(stage, alice, again, key))
-        await stage.judge("payloads/any-id-is-an-id", _must_be_an_id_like_any(stage, alice, again, key))
+        await stage.judge("payloads/any-id-is-an-id", _must_be_an_id_like_any(stage, alice, again, key, usual))
+
+
+def _rule_about_unknown(key: str, event: Event) -> VerdictKey | None:
+    """Return what is broken if something that is not there is accepted in a request, if one rule says so."""
+    if event.name == "join-session":
+        return VerdictKey("join/unknown-session-refused")
+    return VerdictKey(_UNKNOWN[key], event.name) if key in _UNKNOWN else None
 
 
 async def _about(stage: Stage, event: Event, user: str) -> Request:
@@ -68,11 +83,7 @@ def _other_ways(right: str) -> Iterator[tuple[str, Any]]:
     yield "in a list", [right]
 
 
-async def _must_be_an_id_like_any(stage: Stage, alice: Actor, valid: Request, key: str) -> None:
-    unknown = valid.with_properties({key: unknown_id(key.removesuffix("Id"))}, mark=None)
-    usual = await alice.try_send(unknown)
-    if usual.accepted:
-        raise Unjudged(f"{key} of something that does not exist was accepted")
+async def _must_be_an_id_like_any(stage: Stage, alice: Actor, valid: Request, key: str, usual: Acknowledgement) -> None:
     for name in NAMES:
         request = valid.with_properties({key: name}, mark=None)
         answer = await _refusal(stage, alice, request, f"the {key} {name}")
