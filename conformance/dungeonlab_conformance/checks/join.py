@@ -64,13 +64,13 @@ async def a_member_who_left_is_admitted_again(stage: Stage) -> None:
 
 @check("join/lists-current-members")
 async def the_members_are_listed_as_they_are_now(stage: Stage) -> None:
-    """Alice joins; then carol is made a member, and bob's answer lists her; when she is one no more, nobody's does.
+    """Alice joins, then carol, who was made a member since; bob's answer lists her, and none when she is one no more.
 
     So it is for those who join for the first time, on another connection, or once more.
     """
     alice, bob = await stage.connected("alice", "bob")
     await alice.join(stage.session)
-    carol = await stage.actor("carol")
+    carol = await stage.joined("carol")
     for member in (bob, await stage.other_tab(alice)):
         _must_list(await member.join(stage.session), carol, listed=True)
     await stage.revoke(carol)
@@ -82,9 +82,9 @@ async def the_members_are_listed_as_they_are_now(stage: Stage) -> None:
 
 def _must_list(answer: Acknowledgement, somebody: Actor, *, listed: bool) -> None:
     members = answer.data.get("participantIds")
-    if not isinstance(members, list):
+    if not isinstance(members, list) or not all(isinstance(each, str) for each in members):
         shape = VerdictKey("acks/success-shape", "join-session")
-        raise Unjudged("join-session was acknowledged without participantIds", waits_for=shape)
+        raise Unjudged("join-session was acknowledged without ids of participants", waits_for=shape)
     if (somebody.user in members) != listed:
         expected = f"{somebody.name}'s id {somebody.user!r} {'among' if listed else 'not to be among'} the participants"
         raise Broken(expected, f"{members}", "$.data.participantIds")

@@ -267,7 +267,7 @@ async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
             await _must_hold(alice, update.with_properties({}, requirement=_EXACTLY), updates, what)
 
 
-async def _must_hold(actor: Actor, request: Request, content: Mapping[str, Any], what: str) -> Token:
+async def _must_hold(actor: Actor, request: Request, content: Token, what: str) -> Token:
     """Send what makes or changes a token, and return the token, which must hold what was asked for."""
     answer = await actor.try_send(request)
     if not answer.accepted:
@@ -277,10 +277,9 @@ async def _must_hold(actor: Actor, request: Request, content: Mapping[str, Any],
     return token
 
 
-def _must_be(content: Mapping[str, Any], token: Token, words: str) -> None:
-    for key, asked in content.items():
-        if not same(asked, token.get(key)):
-            raise unlike(asked, token.get(key), f"$.data.token.{key}", words)
+def _must_be(content: Token, token: Token, words: str) -> None:
+    for key in changed(content, {name: token[name] for name in content if name in token}, ()):
+        raise unlike(content[key], token.get(key), f"$.data.token.{key}", words)
 
 
 @check("payloads/half-surrogate-refused", phase="last")
