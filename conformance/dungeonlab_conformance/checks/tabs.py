@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.obstacles import not_heard
-from dungeonlab_conformance.clients.receiver import Refused
-from dungeonlab_conformance.record.marks import carries
-from dungeonlab_conformance.record.observation import Observation, Request
-from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.clients.raw.upgrade import Upgrade
+from dungeonlab_conformance.payloads.requests import profile_request
+from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
-
-AT_ONCE = 3  # requests sent without waiting for an answer in between: who polls is away meanwhile
 
 
 @check("rooms/every-tab-hears")
@@ -41,52 +38,39 @@ async def _joined_tab(stage: Stage, actor: Actor) -> Actor:
 
 @check("rooms/every-transport-hears")
 async def every_transport_hears(stage: Stage, event: Event) -> None:
-    """Alice sends a few requests at once; bob, who polls, hears each of them, as carol does over WebSocket.
+    """Alice sends the request while bob, who polls, is between two polls; his next one brings it.
 
-    If one of them does not, somebody joins last over the other's transport: who hears it may be a matter of the order.
+    Carol, who hears it over WebSocket, is the witness.
     """
-    alice = await stage.joined("alice")
-    listeners = [await _joined_over(stage, *who) for who in (("bob", "polling"), ("carol", "websocket"))]
-    missed = await _missed_of_a_burst(stage, alice, event, listeners)
-    if not any(missed.values()):
-        return
-    deaf, hearing = sorted(listeners, key=lambda listener: not missed[listener])
-    late = await stage.other_tab(hearing, transport="websocket" if hearing.name == "carol" else "polling")
-    await late.join(stage.session)
-    again = await _missed_of_a_burst(stage, alice, event, [deaf, hearing, late])
-    if missed[hearing] or again[hearing] or again[late]:
-        raise Unjudged(f"{event.name} is missed over the other transport, too", waits_for=not_heard(event.name))
-    if again[deaf]:
-        expected = f"{deaf.name} to hear alice's {event.name} as {hearing.name} does over another transport"
-        raise Broken(expected, "nothing", request=again[deaf][0])
-
-
-async def _missed_of_a_burst(
-    stage: Stage, alice: Actor, event: Event, listeners: list[Actor]
-) -> dict[Actor, list[Request]]:
-    """Have alice send a few requests at once; returns those that each listener does not hear."""
-    burst = [await stage.request(event) for _ in range(AT_ONCE)]
-    await asyncio.gather(*map(alice.send, burst))
-    pairs = [(listener, request) for listener in listeners for request in burst]
-    heard = await asyncio.gather(*(_hears(*pair) for pair in pairs))
-    missed = [pair for pair, is_heard in zip(pairs, heard, strict=True) if not is_heard]
-    return {each: [request for listener, request in missed if listener is each] for each in listeners}
-
-
-async def _joined_over(stage: Stage, name: str, transport: str) -> Actor:
+    stage.target.transports_for("polling")
+    if "encounter" in event.needs:
+        await stage.encounter(stage.game)
+    alice, identity = await stage.joined("alice"), await stage.roles.member("bob")
+    bob = Upgrade("bob", identity, stage.target, stage.journal)
     try:
-        actor: Actor = await stage.joined(name, transport=transport)
-    except Refused as refused:
-        why = f"{name} is not served over {transport}: {refused}"
-        raise Unjudged(why, waits_for=VerdictKey(f"connect/{transport}")) from None
-    return actor
+        await bob.open()
+        await bob.enter(stage.session)
+        carol = await stage.joined("carol", transport="websocket")
+        request = await stage.request(event)
+        await alice.send(request)
+        await carol.hear(request)
+        await _must_find(bob, request)
+    finally:
+        await bob.close()
 
 
-async def _hears(listener: Actor, request: Request) -> bool:
-    def is_wanted(seen: Observation) -> bool:
-        return seen.act == "hears" and carries(seen, request)
-
-    return await listener.try_observe_fenced(is_wanted) is not None
+async def _must_find(poller: Upgrade, request: Request) -> None:
+    """Make a round trip by polling, which brings what was sent before, and wait for what a cluster passes on late."""
+    if poller.target.offers("get-user-data"):
+        await poller.poll_until(await poller.send(profile_request()))
+    name = json.dumps(poller.target.on_the_wire(request.event, request.args)[0])
+    try:
+        await poller.poll_until(name, str(request.mark))
+    except Gone:
+        raise
+    except Unjudged:
+        expected = f"{poller.name}, who polls, to hear alice's {request.event}"
+        raise Broken(expected, "nothing", request=request) from None
 
 
 @check("join/tabs-are-independent")
@@ -129,5 +113,8 @@ async def _must_be_as_before(stage: Stage, alice: Actor, carol: Actor, bob: Acto
         await bob.hear(said)
         await carol.must_hear(said)
     answer = await carol.try_send(await _chat(stage))
-    if not answer.accepted:
-        raise Broken(f"carol's message to be accepted after {after}", answer)
+    if answer.accepted:
+        return
+    if not (await carol.try_join(stage.session)).accepted:
+        raise Unjudged("carol is no member any more", waits_for=VerdictKey("join/disconnect-keeps-membership"))
+    raise Broken(f"carol's message to be accepted after {after}", answer)

@@ -17,7 +17,8 @@ from dungeonlab_conformance.clients.engine_io_packets import MESSAGE, NOOP, PING
 from dungeonlab_conformance.clients.http.client import read_text, session_for
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Gone, Unjudged
+from dungeonlab_conformance.results.errors import Gone, Missing, Unjudged
+from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 
@@ -53,20 +54,24 @@ class Upgrade:
         return "websocket" in opened.upgrades
 
     async def enter(self, session: str) -> None:
-        """Enter the namespace and join a session, over polling."""
+        """Enter the namespace and join a session, over polling. Raises `Missing` where events answer that."""
+        if isinstance(self.target.dialect.answer_to("join-session"), AnswerByEvent):
+            raise Missing("acknowledgement of join-session: [dialect.answers] names the events that answer it")
         await self._post("40")
         await self._await("40")
         await self._post(self._event("join-session", ({"sessionId": session},), 1))
         await self._await("431[")
 
-    async def send(self, request: Request) -> None:
-        """Send a request over the transport that is in use, and leave its answer among the frames."""
+    async def send(self, request: Request) -> str:
+        """Send a request over the transport in use, and leave its answer among the frames; returns how that begins."""
         self.journal.sent(request, self.name, self.identity.user)
-        frame = self._event(request.event, request.args, next(self._numbers))
+        number = next(self._numbers)
+        frame = self._event(request.event, request.args, number)
         if self._upgraded:
             await self._send(frame)
         else:
             await self._post(frame)
+        return f"43{number}["
 
     async def steps(self) -> AsyncIterator[str]:
         """Upgrade, stopping before each step for whatever is to happen meanwhile."""
@@ -102,11 +107,11 @@ class Upgrade:
         except Unjudged:
             return
 
-    async def poll_until(self, mark: str) -> None:
-        """Poll until something arrives that carries a mark."""
+    async def poll_until(self, *wanted: str) -> None:
+        """Poll until a frame has arrived with all of this in it, or for as long as an answer may take."""
         with self._waiting("nothing is heard over polling, even without an upgrade"):
             async with asyncio.timeout(self.target.limits.answer):
-                while not any(mark in frame for frame in self.frames):
+                while not any(all(each in frame for each in wanted) for frame in self.frames):
                     await self._poll()
 
     async def close(self) -> None:
