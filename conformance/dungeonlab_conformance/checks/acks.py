@@ -26,7 +26,7 @@ from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import resolve
 
 MANY = 300  # requests at once: above any limit meant for people, well below a flood
-LAST = 30  # of those, that would have an effect
+LAST = 15  # of each kind of those that would have an effect, which come last
 PATIENCE = 5  # times in a row that one user may wait in vain as long as an answer may take, while another is answered
 CODES = frozenset(resolve("identifiers.json#/$defs/ErrorCode")[0]["enum"])
 
