@@ -249,6 +249,30 @@ def test_what_is_owed_explains_what_is_garbled(scene: Written) -> None:
     assert broken(scene) == ["broadcasts/says-what-was-done"]
 
 
+def test_what_is_garbled_and_leaks_is_a_leak(scene: Written) -> None:
+    """Mallory hears what bob does in place of what alice said; of what nobody was owed, nothing is known."""
+    scene.comes(MALLORY, "mallory")
+    request = scene.says(ALICE, "hello")
+    scene.hears(MALLORY, request, message="goodbye")
+    assert broken(scene) == ["broadcasts/caused-by-a-request"]
+    scene.hears(BOB, request, message="goodbye")
+    assert "broadcasts/caused-by-a-request" not in broken(scene)
+    assert "rooms/outsider-hears-nothing" in broken(scene)
+
+
+def test_an_incomplete_request_is_not_what_a_garbled_broadcast_says(scene: Written) -> None:
+    """Carol's move lacks its position and is refused, twice; bob hears of alice's that it went elsewhere."""
+    scene.joins(CAROL, "carol")
+    ids = {"sessionId": scene.session, "encounterId": "e", "tokenId": "t"}
+    for outcome in ("refused", "unknown", "refused"):
+        scene.sends(CAROL, Request("token:move", (ids,), None, scene.session, legal=False), outcome)
+    asked = {**ids, "position": {"x": 100_001, "y": 2}}
+    scene.sends(ALICE, Request("token:move", (asked,), 100_001, scene.session))
+    said = {**ids, "position": {"x": 0, "y": 0, "elevation": 0}, "version": 2, "userId": "alice", "timestamp": TIME}
+    scene.is_sent(BOB, "token:move", said)
+    assert set(broken(scene)) == {"broadcasts/says-what-was-done"}
+
+
 def test_what_nobody_asked_for_has_no_cause(scene: Written) -> None:
     """Bob has heard what alice said, and then something more; or he came after it."""
     request = scene.says(ALICE, "hello")

@@ -50,8 +50,10 @@ class Causes:
         self._unaccounted = {session for j in journals if not j.accounted for session in j.rooms.members}
         self._times: Counter[tuple[int, int]] = Counter()  # deliveries of a request to a connection
         self._causes: dict[int, Cause] = {}  # by number of observation
-        for journal, seen in self._trace([journal for journal in journals if journal.accounted]):
+        unexplained = self._trace([journal for journal in journals if journal.accounted])
+        for journal, seen in unexplained:
             self._trace_by_debt(seen, journal)
+        self._trace_by_others([seen for _, seen in unexplained])
 
     def all(self) -> Iterable[Cause]:
         """Return the cause of each delivery that has one, in the order in which they were found."""
@@ -94,6 +96,20 @@ class Causes:
         found = found or [request for request in known if _repeats(seen, request)]
         if found:
             self._enter(seen, found[:1])
+
+    def _trace_by_others(self, unexplained: Iterable[Observation]) -> None:
+        """Trace what leaks, and carries no mark, to what those who were owed the very same broadcast were owed."""
+        known: dict[tuple[str, str], SentRequest] = {}
+        left = []
+        for seen in unexplained:
+            if (cause := self._causes.get(seen.number)) is not None:
+                known[seen.event, repr(seen.args)] = cause.request
+            else:
+                left.append(seen)
+        for seen in left if known else ():
+            request = known.get((seen.event, repr(seen.args)))
+            if request is not None and not self._times[request.number, seen.connection]:
+                self._enter(seen, [request])
 
     def _is_owed(self, request: SentRequest, seen: Observation) -> bool:
         return (
@@ -156,6 +172,7 @@ class Causes:
                 and request.at <= seen.at
                 and _is_recognisable(request)
                 and not differs(request, seen)
+                and (request.legal or _says_no_more(seen, request))
             ]
             if found:
                 return found
@@ -211,6 +228,12 @@ def _repeats(seen: Observation, request: SentRequest) -> bool:
         return False
     if not all(same(body[key], value) for key, value in asked.items()):
         return False
+    return _says_no_more(seen, request)
+
+
+def _says_no_more(seen: Observation, request: SentRequest) -> bool:
+    """Whether a delivery holds nothing that could have been asked for and was not."""
+    body, asked = (args[0] if args and isinstance(args[0], dict) else {} for args in (seen.args, request.args))
     return body.keys() & asks_for(request.event) <= asked.keys()
 
 
