@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.mutants.judge import judged
+from tests.mutants.judge import broken, judged
 
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, VerdictKey
@@ -35,3 +35,8 @@ def test_where_strangers_may_all_nothing_is_concluded_from_what_members_may(
     [verdict] = [v for v in open_to_strangers.verdicts if v.key == (requirement, event)]
     assert verdict.outcome is Outcome.UNJUDGED
     assert verdict.waits_for == VerdictKey("authorization/outsider-refused", event or "chat-message")
+
+
+def test_what_is_garbled_is_not_taken_for_invalid_even_if_nothing_else_is_judged() -> None:
+    """Of a server whose broadcasts of moves say something else, though only invalid requests are selected."""
+    assert broken(judged("TellsMovesWithoutTheirGoal", 1.0, only=("payloads/refused-not-broadcast",))) == set()
