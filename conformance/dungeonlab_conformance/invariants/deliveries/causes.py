@@ -53,7 +53,7 @@ class Causes:
         unexplained = self._trace([journal for journal in journals if journal.accounted])
         for journal, seen in unexplained:
             self._trace_by_debt(seen, journal)
-        self._trace_by_others([seen for _, seen in unexplained])
+        self._trace_by_others(unexplained)
 
     def all(self) -> Iterable[Cause]:
         """Return the cause of each delivery that has one, in the order in which they were found."""
@@ -97,19 +97,37 @@ class Causes:
         if found:
             self._enter(seen, found[:1])
 
-    def _trace_by_others(self, unexplained: Iterable[Observation]) -> None:
-        """Trace what leaks, and carries no mark, to what those who were owed the very same broadcast were owed."""
+    def _trace_by_others(self, unexplained: Iterable[tuple[Journal, Observation]]) -> None:
+        """Trace what leaks, and carries no mark, to what those who were owed the very same broadcast were owed.
+
+        Where nobody was, to a request of the user whom it names, about the same things.
+        """
         known: dict[tuple[str, str], SentRequest] = {}
         left = []
-        for seen in unexplained:
+        for journal, seen in unexplained:
             if (cause := self._causes.get(seen.number)) is not None:
                 known[seen.event, repr(seen.args)] = cause.request
-            else:
-                left.append(seen)
-        for seen in left if known else ():
-            request = known.get((seen.event, repr(seen.args)))
+            elif self.is_own(session_of(seen)):
+                left.append((journal, seen))
+        for journal, seen in left:
+            same_broadcast = known.get((seen.event, repr(seen.args)))
+            others = (request for request in self._in_session(seen, journal) if self._may_leak(request, seen))
+            request = same_broadcast or next(others, None)
             if request is not None and not self._times[request.number, seen.connection]:
                 self._enter(seen, [request])
+
+    def _may_leak(self, request: SentRequest, seen: Observation) -> bool:
+        """Whether a delivery to somebody outside the room may be the garbled broadcast of a request."""
+        body, asked = (args[0] if args and isinstance(args[0], dict) else {} for args in (seen.args, request.args))
+        return (
+            request.legal
+            and request.outcome != "refused"
+            and request.at <= seen.at
+            and body.get("userId") == request.user
+            and all(body.get(key) == asked.get(key) for key in ("encounterId", "tokenId"))
+            and not self._times[request.number, seen.connection]
+            and not self._attendance.stays(seen.connection, request.session or "")
+        )
 
     def _is_owed(self, request: SentRequest, seen: Observation) -> bool:
         return (
