@@ -37,7 +37,7 @@ Kind = Literal[
 SPOKEN = ("is answered", "hears")
 _KEY = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _SILENCE = re.compile(r"\bnot to\b|\bnothing\b|\bno invalid\b|\bnot be\b")
-_ACCEPTED = re.compile(r"to be (accepted|admitted)( again)?$|to succeed$|still to be possible")
+_ACCEPTED = re.compile(r"to be (accepted|admitted)( again)?$|to succeed$|still to be possible|to be in the room still")
 _REFUSED = re.compile(r"(?<!not )to be refused")
 _NOTHING = ("None", "missing", "nothing")
 _UNANSWERED = re.compile(r"was not answered|no answer|nothing")
@@ -164,7 +164,7 @@ def _of_a_play(finding: Finding) -> Iterator[Decision]:
             yield Decision("answered", place, place)
         if finding.expected.startswith(f"an error event for {line.actor}'s {line.event}"):
             yield Decision("heard", place, place, listener=line.actor, event="error")
-    if line.act == "is answered" and not finding.path:
+    if line.act in SPOKEN and line.connection and not finding.path:
         request = _asked(finding, place)
         if codes := _NAMED_CODES.match(finding.expected):
             yield Decision("value", place, request, path=("code",), right=tuple(codes[1].split(" or ")))

@@ -234,7 +234,7 @@ async def must_hear(
 ) -> tuple[bool, str]:
     """A connection is to be sent a broadcast, so many `times` if that is said; it must be able to hear at all."""
     await listener.comes(lambda: bool(listener.deliveries(event, like, since)), PATIENCE)
-    if not await listener.round_trip():
+    if not await all_has_arrived(listener):
         raise Undecided(f"{listener.name}'s connection does not answer")
     await asyncio.sleep(LATE)
     count = len(listener.deliveries(event, like, since))
@@ -254,7 +254,7 @@ async def must_not_hear_exactly(listener: Connection, event: str, wrong: Any, mo
 async def silence(listener: Connection, most: int, found: Callable[[], list[list[Any]]]) -> tuple[bool, str]:
     """Wait for what is not to come: as long as a round trip takes, and a little longer."""
     if not await listener.comes(lambda: len(found()) > most, LATE):
-        answers = await listener.round_trip()
+        answers = await all_has_arrived(listener)
         if not await listener.comes(lambda: len(found()) > most, LATE) and not answers:
             raise Undecided(f"{listener.name}'s connection does not answer, so that its silence shows nothing")
     return len(found()) > most, shown(found()[-1]) if found() else "nothing"
@@ -279,6 +279,16 @@ async def must_survive(stage: Stage) -> tuple[bool, str]:
     await asyncio.sleep(LATE)
     refused = await stage.answers()
     return refused is not None, refused or "it goes on answering"
+
+
+async def all_has_arrived(listener: Connection) -> bool:
+    """Make a round trip on every other connection, then on the listener's; returns whether that was answered.
+
+    The server has dealt with all that was sent before, and the listener has got all that was sent to it by then.
+    """
+    others = [each for each in listener.stage.connections if each is not listener and not each.closed]
+    await asyncio.gather(*(other.round_trip() for other in others))
+    return await listener.round_trip()
 
 
 async def must_be_connected(connection: Connection) -> tuple[bool, str]:

@@ -233,7 +233,7 @@ async function mustAgree(one, path, other, where) {
 /** A connection is to be sent a broadcast, so many `times` if that is said; it must be able to hear at all. */
 async function mustHear(listener, event, like, since = 0, times = null) {
   await comes(() => listener.deliveries(event, like, since).length > 0, PATIENCE);
-  if (!(await listener.roundTrip())) throw new Undecided(`${listener.name}'s connection does not answer`);
+  if (!(await allHasArrived(listener))) throw new Undecided(`${listener.name}'s connection does not answer`);
   await sleep(LATE);
   const count = listener.deliveries(event, like, since).length;
   return [times === null ? count === 0 : count !== times, count ? `${count} times` : "nothing"];
@@ -252,12 +252,22 @@ async function mustNotHearExactly(listener, event, wrong, most = 0) {
 /** Wait for what is not to come: as long as a round trip takes, and a little longer. */
 async function silence(listener, most, found) {
   if (!(await comes(() => found().length > most, LATE))) {
-    const answers = await listener.roundTrip();
+    const answers = await allHasArrived(listener);
     if (!(await comes(() => found().length > most, LATE)) && !answers) {
       throw new Undecided(`${listener.name}'s connection does not answer, so that its silence shows nothing`);
     }
   }
   return [found().length > most, found().length ? shown(found().at(-1)) : "nothing"];
+}
+
+/**
+ * Make a round trip on every other connection, then on the listener's; returns whether that was answered. The server has
+ * dealt with all that was sent before, and the listener has got all that was sent to it by then.
+ */
+async function allHasArrived(listener) {
+  const others = listener.stage.connections.filter((each) => each !== listener && !each.closed);
+  await Promise.all(others.map((other) => other.roundTrip()));
+  return listener.roundTrip();
 }
 
 /** A connection is not to be closed by the server. */
