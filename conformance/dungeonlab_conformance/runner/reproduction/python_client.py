@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,12 @@ LATE = 0.5  # seconds in which what is sent late comes, too
 
 class Undecided(Exception):  # noqa: N818
     """The stage could not be set, or what came does not show whether the fault is there; the message says why."""
+
+
+def say(line: str) -> None:
+    """Print what happens; on a terminal, as much of it as fits into a line."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else len(line)
+    print(line if len(line) <= width else line[: width - 1] + "…")
 
 
 class Anything:
@@ -86,10 +94,10 @@ class Connection:
             )
         except socketio.exceptions.ConnectionError as refused:
             self.refused, self.closed = str(refused) or "no reason given", True
-        print(f"  {self.name} {'connects' if self.refused is None else f'is refused: {self.refused}'}")
+        say(f"  {self.name} {'connects' if self.refused is None else f'is refused: {self.refused}'}")
 
     async def _hear(self, event: str, *args: Any) -> None:
-        print(f"  {self.name} hears {event} {shown(args)}")
+        say(f"  {self.name} hears {event} {shown(args)}")
         async with self.news:
             self.heard.append((event, list(args)))
             self.news.notify_all()
@@ -102,7 +110,7 @@ class Connection:
         asked = Asked(self, event)
 
         def answered(*came: Any) -> None:
-            print(f"  {self.name} is answered {event} {shown(came)}")
+            say(f"  {self.name} is answered {event} {shown(came)}")
             if not asked.arguments.done():
                 asked.arguments.set_result(list(came))
 
@@ -116,7 +124,7 @@ class Connection:
     async def _emit(self, event: str, args: tuple[Any, ...], callback: Any) -> None:
         if self.closed:
             raise Undecided(f"{self.name}'s connection was closed before {event} could be sent")
-        print(f"  {self.name} {'sends' if callback else 'tells'} {event} {shown(args)}")
+        say(f"  {self.name} {'sends' if callback else 'tells'} {event} {shown(args)}")
         await self.io.emit(event, args, callback=callback)
 
     async def request(self, event: str, *args: Any) -> Any:
@@ -173,7 +181,7 @@ class Connection:
 
     async def disconnect(self) -> None:
         """End the connection."""
-        print(f"  {self.name} disconnects")
+        say(f"  {self.name} disconnects")
         await self.close()
 
     async def close(self) -> None:
@@ -238,7 +246,8 @@ async def must_hear(
         raise Undecided(f"{listener.name}'s connection does not answer")
     await asyncio.sleep(LATE)
     count = len(listener.deliveries(event, like, since))
-    return count == 0 if times is None else count != times, f"{count} times" if count else "nothing"
+    said = {0: "nothing", 1: "it came once"}.get(count, f"it came {count} times")
+    return count == 0 if times is None else count != times, said
 
 
 async def must_not_hear(listener: Connection, event: str, like: Any, most: int = 0) -> tuple[bool, str]:

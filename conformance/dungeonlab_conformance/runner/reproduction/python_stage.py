@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 
-from dungeonlab_conformance.runner.reproduction.python_client import ABSENT, PATIENCE, Connection, Undecided, look
+from dungeonlab_conformance.runner.reproduction.python_client import ABSENT, PATIENCE, Connection, Undecided, look, say
 
 # -- copied from here on
 
@@ -194,19 +194,19 @@ class Stage(HttpSteps):
 
     async def add(self, account: str, session: str = "session") -> None:
         """Make somebody a member of a session."""
-        print(f"  {account} becomes a member")
+        say(f"  {account} becomes a member")
         user = await self.user(account)
         user.enrolled.add(session)
         await self._about_member("membership.add", session, user)
 
     async def remove(self, account: str, session: str = "session") -> None:
         """End somebody's membership of a session."""
-        print(f"  {account} is removed")
+        say(f"  {account} is removed")
         await self._about_member("membership.remove", session, await self.user(account))
 
     async def delete(self, session: str) -> None:
         """Delete a session."""
-        print(f"  the {session} is deleted")
+        say(f"  the {session} is deleted")
         master = await self.user(self.server["sessions"][session]["gamemaster"])
         await self.steps("session.close", master, self.sessions.pop(session))
 
@@ -218,7 +218,7 @@ class Stage(HttpSteps):
 
     async def log_out(self, account: str) -> None:
         """End somebody's login; who connects again has logged in again."""
-        print(f"  {account} logs out")
+        say(f"  {account} logs out")
         user = await self.user(account)
         user.old_cookies = dict(user.cookies)
         await self.steps("logout", user, {})

@@ -15,6 +15,12 @@ const PATIENCE = 1000 * Number(process.env.PATIENCE ?? 4); // milliseconds to wa
 const LATE = 500; // milliseconds in which what is sent late comes, too
 const [MENDED, THERE, UNDECIDED] = [0, 1, 2]; // exit codes
 
+/** Print what happens; on a terminal, as much of it as fits into a line. */
+function say(line) {
+  const width = process.stdout.columns ?? line.length;
+  console.log(line.length <= width ? line : `${line.slice(0, width - 1)}…`);
+}
+
 /** `ANY`: what a server chooses anew each time, such as an id or a time. `ABSENT`: that there is nothing. */
 const [ANY, ABSENT] = [Symbol("any"), Symbol("absent")];
 
@@ -81,7 +87,7 @@ class Connection {
       reconnection: false,
     });
     this.socket.onAny((event, ...args) => {
-      console.log(`  ${this.name} hears ${event} ${shown(args)}`);
+      say(`  ${this.name} hears ${event} ${shown(args)}`);
       this.heard.push([event, args]);
     });
     this.socket.on("disconnect", () => (this.closed = true));
@@ -91,14 +97,14 @@ class Connection {
       setTimeout(settle, 2 * PATIENCE, "no answer").unref();
     });
     this.closed ||= this.refused !== null;
-    console.log(`  ${this.name} ${this.refused === null ? "connects" : `is refused: ${this.refused}`}`);
+    say(`  ${this.name} ${this.refused === null ? "connects" : `is refused: ${this.refused}`}`);
   }
 
   /** Send a request with a callback. */
   async ask(event, ...args) {
     const asked = new Asked(this, event);
     this.#emit("sends", event, args, (...came) => {
-      console.log(`  ${this.name} is answered ${event} ${shown(came)}`);
+      say(`  ${this.name} is answered ${event} ${shown(came)}`);
       asked.came ??= came;
     });
     return asked;
@@ -111,7 +117,7 @@ class Connection {
 
   #emit(act, event, args, ...callback) {
     if (this.closed) throw new Undecided(`${this.name}'s connection was closed before ${event} could be sent`);
-    console.log(`  ${this.name} ${act} ${event} ${shown(args)}`);
+    say(`  ${this.name} ${act} ${event} ${shown(args)}`);
     this.socket.emit(event, ...args, ...callback);
   }
 
@@ -162,7 +168,7 @@ class Connection {
 
   /** End the connection. */
   async disconnect() {
-    console.log(`  ${this.name} disconnects`);
+    say(`  ${this.name} disconnects`);
     this.close();
   }
 
@@ -236,7 +242,8 @@ async function mustHear(listener, event, like, since = 0, times = null) {
   if (!(await allHasArrived(listener))) throw new Undecided(`${listener.name}'s connection does not answer`);
   await sleep(LATE);
   const count = listener.deliveries(event, like, since).length;
-  return [times === null ? count === 0 : count !== times, count ? `${count} times` : "nothing"];
+  const said = ["nothing", "it came once"][count] ?? `it came ${count} times`;
+  return [times === null ? count === 0 : count !== times, said];
 }
 
 /** A connection is not to be sent something that holds this, or no more than `most` times. */
@@ -436,7 +443,7 @@ class Stage {
 
   /** Make somebody a member of a session. */
   async add(account, session = "session") {
-    console.log(`  ${account} becomes a member`);
+    say(`  ${account} becomes a member`);
     const user = await this.user(account);
     user.enrolled.add(session);
     await this.#aboutMember("membership.add", session, user);
@@ -444,13 +451,13 @@ class Stage {
 
   /** End somebody's membership of a session. */
   async remove(account, session = "session") {
-    console.log(`  ${account} is removed`);
+    say(`  ${account} is removed`);
     await this.#aboutMember("membership.remove", session, await this.user(account));
   }
 
   /** Delete a session. */
   async delete(session) {
-    console.log(`  the ${session} is deleted`);
+    say(`  the ${session} is deleted`);
     const master = await this.user(this.server.sessions[session].gamemaster);
     await this.steps("session.close", master, this.sessions[session]);
     delete this.sessions[session];
@@ -465,7 +472,7 @@ class Stage {
 
   /** End somebody's login; who connects again has logged in again. */
   async logOut(account) {
-    console.log(`  ${account} logs out`);
+    say(`  ${account} logs out`);
     const user = await this.user(account);
     user.oldCookies = new Map(user.cookies);
     await this.steps("logout", user, {});

@@ -39,7 +39,7 @@ _TAKEN = {  # names that the play itself uses, or one of the languages
     *("default", "enum", "export", "extends", "super", "throw", "debugger", "instanceof", "null", "true", "false"),
     *("interface", "package", "private", "protected", "public", "static", "implements", "eval", "arguments"),
     *("undefined", "self", "asyncio", "re", "ssl", "sys", "secrets", "quote", "run", "sleep", "look", "same", "holds"),
-    *("shown", "fill", "comes", "silence", "before"),
+    *("say", "shown", "fill", "comes", "silence", "before"),
 }
 UNSEEN = {  # checks whose scenes do over HTTP what no line of a transcript shows: they log out, take in, delete
     *("a_logged_out_cookie_is_refused", "logging_out_ends_the_connection", "a_membership_ends_and_begins_again"),
