@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 
-from tools.covering.acts import ACTIONS, Theme, about, enter, send
+from tools.covering.acts import ACTIONS, REFUSED, Theme, about, do, enter, send
 
-from dungeonlab_conformance.payloads.kinds import QUESTION, TWISTS, kinds_of
+from dungeonlab_conformance.payloads.kinds import CLAIMS, QUESTION, TWISTS, kinds_of
 
 
 def legal(event: str, action: str = "") -> list[str]:
@@ -59,7 +59,7 @@ def odd_updates() -> Theme:
 
 
 def twisted_ids() -> Theme:
-    """Each id altered in each way, where nothing else speaks against the request."""
+    """Each id altered in each way, where nothing else speaks against the request; and claims to be somebody else."""
     yield from enter("alice", "bob", "gamemaster")
     yield send("alice", "token:create", token="t1")
     changes = itertools.cycle(("token:move", "token:update", "token:delete", QUESTION))
@@ -76,6 +76,14 @@ def twisted_ids() -> Theme:
         event = next(says)
         yield send(tab, event, twist=f"session {twist}", **about(event, _new_or("t1", event, f"s-{twist}")))
         yield send("bob", "get-user-data", user="alice", twist=twist, callback=not callback)
+    yield do("connect", "mallory")
+    for number, event in enumerate((*REFUSED[:-1], "join-session", "get-user-data")):
+        for tab in ("mallory", "bob"):
+            made = f"c-{tab}" if event == "token:create" else "t1" if event == QUESTION else "c-bob"
+            slots = about(event, made)
+            user = {"user": "alice"} if event == "get-user-data" else {}
+            yield send(tab, event, payload=CLAIMS, callback=number % 3 != 2, **slots, **user)
+    yield send("bob", "get-user-data", payload=CLAIMS)
     yield send("bob", "token:move", token="t1")
     yield send("alice", "chat-message")
 

@@ -143,5 +143,9 @@ def transports() -> Theme:
     yield send("alice/2", "chat-message")
     yield send("alice", "join-session", callback=False)
     yield from enter("carol", transport="polling")
-    yield from everything("bob", "t5")
-    yield 6
+    yield do("cut", "bob")
+    yield do("connect", "bob", transport="polling")
+    yield from everything("alice", "t5")
+    yield send("bob", "chat-message")
+    yield send("bob", "join-session")
+    yield from everything("bob", "t6")

@@ -27,6 +27,7 @@ NAMES = ("__proto__", "constructor", "prototype", "toString", "hasOwnProperty", 
 _TEXT, _DATA, _POSITION, _WITH = "text:", "data:", "position:", "with:"
 _KEYS = {"session": "sessionId", "encounter": "encounterId", "token": "tokenId", "user": "userId"}
 _SURROGATE = "half-surrogate"
+CLAIMS = "claims-beside"  # to be somebody else: whose id is `claimedId`
 _NO_OBJECTS = ("no-argument", "two-arguments", "not-an-object-true")  # but these are no examples
 ASKED = "token:move"  # about, unless it is said what
 
@@ -94,9 +95,9 @@ def payload_of(
     """Return a request of an event with a kind of payload, with a mark of its own if none is given.
 
     `ids` holds the session's id and each that the event needs, by name; of a profile, `userId` unless the own is asked
-    for. `action` is the event that a `validate-action` asks about, and `twist` how one of the ids is altered. Whether
-    the request is `legal` is what the schema says. Its session is the one that `ids` names. Raises `ValueError` if the
-    event has no such kind.
+    for; and `claimedId`, of the user whom a request may claim to come from. `action` is the event that a
+    `validate-action` asks about, and `twist` how one of the ids is altered. Whether the request is `legal` is what the
+    schema says. Its session is the one that `ids` names. Raises `ValueError` if the event has no such kind.
     """
     sent = dict(ids)
     if twist:
@@ -141,7 +142,7 @@ def _odd_kinds(event: Event) -> list[str]:
             found = [_POSITION + name for name in POSITIONS]
         case _:
             found = []
-    return [*found, "5-kB-beside", "9-kB-beside", "__proto__-beside"]
+    return [*found, "5-kB-beside", "9-kB-beside", "__proto__-beside", CLAIMS]
 
 
 def _of_a_token(more: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -175,7 +176,9 @@ def _made(event: Event, kind: str, ids: Mapping[str, Any], session: str, mark: s
     if event.name == "get-user-data" and "userId" in ids:
         payload = {"userId": ids["userId"]}
     args: tuple[Any, ...] = (payload,)
-    if kind in _odd_kinds(event):
+    if kind == CLAIMS:
+        args = (_claims(event, ids.get("claimedId", "user-1")) | payload,)
+    elif kind in _odd_kinds(event):
         args = (_odd(event, kind, payload),)
     elif kind != "minimal":
         args = _example_args(event, kind, ids, payload)
@@ -222,6 +225,12 @@ def _odd(event: Event, kind: str, payload: dict[str, Any]) -> dict[str, Any]:
         case "data:":
             return {**payload, part: payload[part] | {"data": copy.deepcopy(DATA[name])}}
     return {**payload, part: payload[part] | copy.deepcopy(dict(DRAFTS[name]))}
+
+
+def _claims(event: Event, user: str) -> dict[str, Any]:
+    """Return the ways in which clients say who they are where the cookie does not decide."""
+    own = {} if event.name == "get-user-data" else {"userId": user}
+    return {**own, "sender": user, "senderId": user, "user": {"id": user}}
 
 
 def _replaced(payload: dict[str, Any], pointer: str, new: Any) -> dict[str, Any]:

@@ -187,6 +187,8 @@ class Executor:
             if user is None:
                 return None
             found["userId"] = user.user
+        if (other := self._arrangements.known("alice" if act.role != "alice" else "bob")) is not None:
+            found["claimedId"] = other.user
         encounter = self._encounter(act)
         token = self._token(act)
         if encounter is None or token is None:

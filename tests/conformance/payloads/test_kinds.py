@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from dungeonlab_conformance.payloads.ids import ids_of
-from dungeonlab_conformance.payloads.kinds import NAMES, TWISTS, kinds_of, payload_of, twist_id, twisted_key
+from dungeonlab_conformance.payloads.kinds import CLAIMS, NAMES, TWISTS, kinds_of, payload_of, twist_id, twisted_key
 from dungeonlab_conformance.payloads.odd_values import DATA, LARGEST
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_spec import Catalogue, validate
 
-IDS = {"sessionId": "s-1", "encounterId": "e-1", "tokenId": "t-1"}
+IDS = {"sessionId": "s-1", "encounterId": "e-1", "tokenId": "t-1", "claimedId": "u-1"}
 ASKED = ("token:create", "token:move", "token:update", "token:delete")
 WHAT = [
     *((event.name, "") for event in Catalogue.load().requests() if event.name != "validate-action"),
@@ -70,6 +70,14 @@ def test_a_mark_may_be_given() -> None:
     move = payload_of("token:move", "position:x-2^31", IDS, mark=100_007)
     assert move.mark == move.args[0]["position"]["x"] == 2**31 + 100_007
     assert payload_of("token:move", "position:x-2^53", IDS, mark=100_007).args[0]["position"]["x"] < LARGEST
+
+
+def test_a_request_may_claim_to_come_from_somebody_else() -> None:
+    """In all the ways in which clients say who they are; whose profile is asked for stays as it was."""
+    claimed = payload_of("chat-message", CLAIMS, IDS).args[0]
+    assert (claimed["userId"], claimed["sender"], claimed["user"]) == ("u-1", "u-1", {"id": "u-1"})
+    assert "userId" not in payload_of("get-user-data", CLAIMS, IDS).args[0]
+    assert payload_of("get-user-data", CLAIMS, {**IDS, "userId": "u-2"}).args[0]["userId"] == "u-2"
 
 
 def test_two_requests_of_a_kind_share_nothing() -> None:
