@@ -33,7 +33,7 @@ from dungeonlab_conformance.plays.generator import pick, propose, propose_reques
 from dungeonlab_conformance.plays.situations import Situation, situations, visited
 from dungeonlab_conformance.plays.world import World
 
-_GROWN_PLAYS, _PARTS, _PART = 5, 7, 8  # parts of a grown play, and acts of a part
+_GROWN_PLAYS, _PARTS, _PART = 5, 6, 8  # parts of a grown play, and acts of a part
 _CANDIDATES = 120  # ways to go on that are looked at for each part, or requests for each that a theme leaves open
 _KNOWN = 600  # random plays that say which situations there are to be visited at all, with the covering ones
 _COSTS: Mapping[str, float] = {"connect": 5, "connect with the old cookie": 5, "log in": 10, "delete session": 10}

@@ -28,6 +28,9 @@ def the_lives_of_tokens() -> Theme:
     yield send("gamemaster", "token:update", token="t1", payload="full")
     yield send("alice", "token:move", token="t1", payload="full")
     yield send("alice", "token:move", token="t1")
+    for event, kind in (("token:move", "edge-position-x-minimum"), ("token:update", "only-updates-size")):
+        for tab in ("alice", "alice", "bob"):
+            yield send(tab, event, token="t1", payload=kind)
     yield send("bob", "token:delete", token="t2")
     for event in ("token:move", "token:update", "token:delete"):
         yield send("alice", event, token="t2")
@@ -88,7 +91,7 @@ def many_of_a_kind() -> Theme:
     """25 messages, 75 requests at once, the same text of two users, one token changed from three tabs at once."""
     yield from enter("gamemaster", "alice", "bob", "carol")
     yield send("alice", "token:create", token="t1")
-    for tab in ("alice", "bob"):
+    for tab in ("alice", "alice", "bob"):
         yield send(tab, "chat-message", payload="edge-message-shortest")
     for number in range(25):
         yield send(("alice", "bob", "alice")[number % 3], "chat-message", callback=number % 5 != 2)

@@ -6,7 +6,7 @@ A play names a kind, and `payload_of` makes the request. Pure: sends nothing, an
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -145,7 +145,7 @@ def _odd_kinds(event: Event) -> list[str]:
     return [*found, "5-kB-beside", "9-kB-beside", "__proto__-beside", CLAIMS]
 
 
-def _of_a_token(more: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _of_a_token(more: Iterable[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return (_TEXT, (*TEXTS, *TEXTS_BEFORE, "longest-four-bytes")), (_DATA, tuple(DATA)), (_WITH, tuple(more))
 
 

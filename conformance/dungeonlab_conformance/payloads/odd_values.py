@@ -126,6 +126,8 @@ DRAFTS: Mapping[str, Mapping[str, Any]] = {
     "condition-of-a-moment": {"conditions": [{"name": "prone", "duration": 0.5}]},
     "many-conditions": {"conditions": [{"name": f"c{n}", "duration": n} for n in range(25)]},
     "address-of-another-kind": {"imageUrl": "ftp://example.org/A%2fb"},
+    "server-fields": {"id": "no-id", "encounterId": "no-id", "createdBy": "no-id", "updatedBy": "no-id", "version": 77},
+    "fixed-fields": {"position": {"x": 7, "y": 7}, "isPlayerControlled": True, "conditions": [{"name": "odd"}]},
 }
-# What an update changes besides the name.
-UPDATES: Mapping[str, Mapping[str, Any]] = {key: DRAFTS[key] for key in ("hidden", "shown", "address-of-another-kind")}
+# What an update has besides the name; it changes the first three of these.
+UPDATES = ("hidden", "shown", "address-of-another-kind", "server-fields", "fixed-fields")
