@@ -146,7 +146,7 @@ def transports() -> Theme:
     yield send("alice/2", "chat-message")
     yield send("alice", "join-session", callback=False)
     yield from enter("carol", transport="polling")
-    yield do("cut", "bob")
+    yield do("disconnect", "bob")
     yield do("connect", "bob", transport="polling")
     yield from everything("alice", "t5")
     yield send("bob", "chat-message")
