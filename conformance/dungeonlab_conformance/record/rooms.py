@@ -153,7 +153,7 @@ class Rooms:
 
         If it did, it has left its room for that, and the user's other connections may have been moved out of theirs.
         """
-        self._may_move_out(self.join_asked(connection, session, at), own=False)
+        self._may_move_out(self.join_asked(connection, session, at), itself=True)
 
     def join_sent(self, stay: RoomStay, sent: SentRequest) -> None:
         """Record the request by which joining was asked for, which may have been sent more than once."""
@@ -174,28 +174,26 @@ class Rooms:
         before = None if stay.previous is None else self._stays[stay.previous]
         if before and before.left_at is None and before.session == stay.session:
             del self._stays[stay.number]
-            self._may_move_out(before, own=None)
+            self._may_move_out(before)
             return self._put(before, repeats=before.repeats + 1)
         stay = self._put(stay, acked_at=at, exact=True)
         if before and before.left_at is None:
             self._end(before, "switched", at, stay.joined_at)
         self._granted[stay.connection] = stay.number
-        self._may_move_out(stay, own=True)
+        self._may_move_out(stay)
         return stay
 
-    def _may_move_out(self, stay: RoomStay, *, own: bool | None) -> None:
+    def _may_move_out(self, stay: RoomStay, *, itself: bool = False) -> None:
         """Record that a user's stays in other rooms may end by joining this one; when, a server does not say.
 
-        When the connection's `own` other stay ended is known, or is not; None if it had none.
+        When a stay of the connection `itself` ended is as well known as before, unless it is said otherwise.
         """
         user = self._users.get(stay.connection)
         for other in self.stays:
             if other.session == stay.session or self._users.get(other.connection) != user:
                 continue
-            if other.connection != stay.connection:
+            if other.connection != stay.connection or itself:
                 self._put(other, exact=False)
-            elif own is not None:
-                self._put(other, exact=own)
 
     # -- leaving -------------------------------------------------------------------------------------
 
