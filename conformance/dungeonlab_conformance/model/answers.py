@@ -8,7 +8,7 @@ from typing import Any
 from dungeonlab_conformance.model.blame import wrongly_refused
 from dungeonlab_conformance.model.ledger import Sent
 from dungeonlab_conformance.model.rules import Allowed, is_legal, things
-from dungeonlab_conformance.model.tokens import begin, change, differences, drafted, settle
+from dungeonlab_conformance.model.tokens import begin, change, change_perhaps, differences, drafted, settle
 from dungeonlab_conformance.model.world import Token, World, properties
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
@@ -30,6 +30,11 @@ class Answers:
 
     def under_way(self, sent: Sent) -> None:
         """Note that a request is sent: what it may change is not certain until it is answered."""
+        if not is_legal(Catalogue.load()[sent.request.event], sent.request):
+            return
+        if sent.request.event == "validate-action":
+            action = sent.body["action"]
+            sent.action = self._objection_to(action["type"], action["payload"], sent)
         token = self._world.tokens.get(str(sent.body.get("tokenId")))
         if token is None or sent.allowed.objection is not None:
             return
@@ -44,6 +49,7 @@ class Answers:
         """Judge a refusal."""
         code, event = answer.code, sent.request.event
         self._came_to_nothing(sent)
+        self._world.refuses_unjoined |= code == "NOT_JOINED" and sent.allowed.waived is not None
         if code == "NOT_JOINED" and not sent.tab.sure and sent.tab.room == sent.session:
             sent.tab.room, sent.tab.sure = sent.tab.asked or None, not sent.tab.asked
         if now.anything or code in now.codes:
@@ -61,6 +67,9 @@ class Answers:
         tab, event = sent.tab, sent.request.event
         if event in ("join-session", "leave-session"):
             tab.sure = sent.was_sure
+            tab.asked = tab.asked if sent.has_callback else ""
+            for other, stay in sent.moved:
+                other.sure = other.sure or other.stay == stay
         if event == "join-session" and tab.room is not None:
             tab.past = "was refused another session"
         if (token := sent.token) is not None:
@@ -72,8 +81,12 @@ class Answers:
         if not now.acceptance and now.objection is not None and not now.anything:
             expected = f"{sent.tab.name}'s {event} to be refused: {now.objection.why}"
             self._find(now.objection.requirement, event, Broken(expected, answer, request=sent.request), seen)
-            self._follow_a_fault(sent)
-            return
+            if now.waived is None:
+                self._follow_a_fault(sent)
+                return
+        elif now.waived is not None and not now.anything:
+            expected = f"{sent.tab.name}'s {event} to be refused: {now.waived.why}"
+            self._find(now.waived.requirement, event, Broken(expected, answer, request=sent.request), seen)
         self.done(sent, answer.data)
         if not now.anything:
             for requirement, of, broken in self._said(sent, answer):
@@ -87,6 +100,7 @@ class Answers:
         sent.hearers.clear()
         if sent.request.event in ("join-session", "leave-session"):
             sent.tab.room, sent.tab.sure = sent.session or None, False
+            self._world.asked_to_enter(sent.tab, sent.session)
         token = self._world.tokens.get(str(sent.body.get("tokenId")))
         if token is not None:
             token.unsure = True
@@ -94,6 +108,8 @@ class Answers:
     def done(self, sent: Sent, data: Mapping[str, Any] | None = None) -> None:
         """Take what a request asks for as done; `data` is what its answer says, or its broadcast, if that is known."""
         tab, event, data = sent.tab, sent.request.event, data or {}
+        if not is_legal(Catalogue.load()[event], sent.request):
+            return
         if event == "join-session":
             self._world.entered(tab, sent.session)
         elif event == "leave-session":
@@ -102,6 +118,14 @@ class Answers:
             self._created(sent, data)
         elif sent.token is not None:
             self._changed(sent, sent.token, data)
+
+    def perhaps(self, sent: Sent) -> None:
+        """Take it as open whether a request took effect; it may do so still, but before long."""
+        token = sent.token
+        if token is not None and Catalogue.load()[sent.request.event].effect == "changes-token":
+            token.touched, token.version = True, None
+            change_perhaps(token, sent.request.event, sent.body)
+            self._one_less(sent, token)
 
     def _created(self, sent: Sent, data: Mapping[str, Any]) -> None:
         made = data.get("token")
@@ -175,14 +199,20 @@ class Answers:
         for found in differences(token, shown, sent.request.event, sent.body, follow=not sent.overlapped):
             yield found.blamed, found.event, Broken(found.expected, found.got, f"{path}.{found.name}")
         by = shown.get("updatedBy")
-        if sent.request.event == "token:update" and isinstance(by, str) and by != sent.tab.user and not token.changes:
+        alone = not token.changes and not sent.overlapped
+        if sent.request.event == "token:update" and isinstance(by, str) and by != sent.tab.user and alone:
             broken = Broken(f"{sent.tab.user!r}", quoted(by), f"{path}.updatedBy")
             yield "tokens/true-creator", sent.request.event, broken
         sent.after = {name: list(values) for name, values in token.values.items()}
 
     def _members(self, sent: Sent, data: Mapping[str, Any]) -> Iterator[tuple[str, str, Broken]]:
         session, listed = self._world.sessions[sent.session], data.get("participantIds")
-        if not session.whole or not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        if (
+            sent.overlapped
+            or not session.whole
+            or not isinstance(listed, list)
+            or not all(isinstance(each, str) for each in listed)
+        ):
             return
         master = {session.master} - {None}
         if set(listed) - master != session.members - master or len(set(listed)) != len(listed):
@@ -194,10 +224,10 @@ class Answers:
         action = sent.body["action"]
         event, payload = action["type"], action["payload"]
         objection = self._objection_to(event, payload, sent)
-        if valid and objection is not None and objection[1]:
+        if valid and objection is not None and objection[1] and sent.action is not None and sent.action[1]:
             said = Broken(f"{event} to be called invalid: {objection[0]}", "valid: true", "$.data.valid")
             yield "direct/validate-action-says-no-and-why", event, said
-        elif not valid and objection is None:
+        elif not valid and objection is None and sent.action is None:
             said = Broken(f"{event} to be called valid", "valid: false", "$.data.valid")
             yield "direct/validate-action-says-yes", event, said
 

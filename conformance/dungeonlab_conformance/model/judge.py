@@ -82,9 +82,11 @@ class Judge:
 
     def _arranged(self, seen: Observation) -> None:
         world, fact = self.world, seen.args[0]
+        self._ledger.disturbed()
         match seen.event:
             case "session.open":
-                world.opened(fact["session"], fact["master"], fact["members"], whole=fact["whole"])
+                more = {"whole": fact["whole"], "enrols": fact.get("enrols", False)}
+                world.opened(fact["session"], fact["master"], fact["members"], **more)
             case "encounter.open":
                 world.encounter_opened(fact["session"], fact["encounter"])
             case "membership.add":
@@ -111,7 +113,7 @@ class Judge:
         self.world.connected(tab)
 
     def _turned_away(self, seen: Observation) -> None:
-        if seen.connection not in self._old_cookies:
+        if seen.connection not in self._old_cookies and "RATE_LIMITED" not in f"{seen.args}":
             self._find("auth/cookie-accepted", "", Broken(f"{seen.actor} to be let in", f"{seen.args}"), seen)
 
     # -- requests --------------------------------------------------------------------------------------
@@ -122,10 +124,19 @@ class Judge:
             return
         sent = self._ledger.sent(request, tab, seen, allowed(self.world, tab, request))
         if request.event in _ROOM_EVENTS:
-            if not sent.has_callback and request.event == "join-session" and sent.allowed.acceptance:
-                tab.asked = str(request.args[0]["sessionId"])
-            tab.sure = False
+            self._may_move(sent)
         self._answers.under_way(sent)
+
+    def _may_move(self, sent: Sent) -> None:
+        """Note that a tab asks to join or to leave: in which room it is, or its user's others are, is not certain."""
+        tab = sent.tab
+        if sent.request.event == "leave-session" or tab.room != sent.session:
+            tab.stay += 1
+        tab.sure = False
+        if sent.request.event == "join-session" and sent.allowed.acceptance:
+            if not sent.has_callback:
+                tab.asked = sent.session
+            sent.moved = self.world.asked_to_enter(tab, sent.session)
 
     def _answered(self, seen: Observation, tab: Tab) -> None:
         sent = self._ledger.answered(seen)
@@ -155,11 +166,18 @@ class Judge:
 
     def _conclude_silence(self, sent: Sent, seen: Observation) -> None:
         """Take a request without a callback as done, now that the server must have dealt with it."""
-        if sent.request.event in _ROOM_EVENTS and sent.allowed.objection is None:
+        if sent.allowed.objection is not None:
+            return
+        if sent.request.event in _ROOM_EVENTS or sent.allowed.waived:
             self._ledger.drop(sent)  # whether it took effect shows later
-        elif sent.allowed.objection is None:
+        else:
             self._ledger.concluded(sent, seen, accepted=True)
+        if sent.request.event in _ROOM_EVENTS:
+            return
+        if sent.due and not sent.allowed.waived:
             self._answers.done(sent)
+        else:
+            self._answers.perhaps(sent)
 
     def _unanswered(self, sent: Sent) -> None:
         event, name = sent.request.event, sent.tab.name
@@ -180,7 +198,7 @@ class Judge:
         if seen.event == "session-removed" and session == tab.room:
             tab.room, tab.sure = None, True
         elif seen.event == "error":
-            sent = self._ledger.refused_without_callback(tab, body.get("event"))
+            sent = self._ledger.refused_without_callback(tab, body.get("event"), body.get("code"))
             if sent is not None:
                 self._conclude(sent, seen)
         elif (sent := self._ledger.heard(seen, tab)) is not None:
@@ -189,13 +207,15 @@ class Judge:
             if not sent.has_callback and sent.outcome == "unknown":
                 self._ledger.concluded(sent, seen, accepted=True)
                 self._answers.done(sent, body)
+            elif not sent.has_callback and sent.request.event == "token:create" and sent.token is None:
+                self._answers.done(sent, body)
             self._answers.heard(sent, body, seen)
 
     def _note_missing(self, only: Tab | None = None) -> None:
         """Enter what a tab, or any, has not heard of although it made a round trip long afterwards."""
         for tab, sent in self._ledger.owed():
             if only in (None, tab) and self._came_back(tab, sent.answered_at):
-                sent.hearers.discard(tab)
+                sent.hearers.pop(tab, None)
                 self._missing(tab, sent)
 
     def _missing(self, tab: Tab, sent: Sent) -> None:

@@ -13,6 +13,7 @@ from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_spec import Catalogue
 
 Outcome = Literal["unknown", "accepted", "refused"]
+_FEW = 3  # refusals after which an `error` event is not about one of them any more
 
 
 @dataclass(slots=True, eq=False)
@@ -20,8 +21,10 @@ class Sent:
     """A request of a play, and what became of it.
 
     `allowed` are the answers that it may have, by what was so when it was sent; it is `overlapped` if others were under
-    way at the same time. `due` are the tabs that must hear of it, `hearers` those of them that have not heard yet, and
-    `heard` all that have. `after` is what the token must be like when it is done, as far as is certain.
+    way at the same time. `due` are the tabs that must hear of it, `hearers` those of them that have not heard yet, each
+    with the number of its stay, and `heard` all that have. `moved` are those that it may move out of their rooms, with
+    the number of their next stay. `action` is what was objected to an action when it was asked about. `after` is what
+    the token must be like when it is done, as far as is certain.
     """
 
     request: Request
@@ -33,10 +36,12 @@ class Sent:
     overlapped: bool = False
     outcome: Outcome = "unknown"
     concluded_by: Observation | None = None
-    hearers: set[Tab] = field(default_factory=set)
+    hearers: dict[Tab, int] = field(default_factory=dict)
+    moved: list[tuple[Tab, int]] = field(default_factory=list)
     due: frozenset[Tab] = frozenset()
     heard: list[Tab] = field(default_factory=list)
     token: Token | None = None
+    action: tuple[str, bool] | None = None
     after: dict[str, list[Any]] | None = None
     version: int | None = None
     broadcasts: list[tuple[dict[str, Any], Observation]] = field(default_factory=list)
@@ -75,6 +80,7 @@ class Ledger:
         self._world = world
         self._open: list[Sent] = []  # of which it is not known what became of them
         self._broadcast: dict[tuple[str, str], list[Sent]] = {}  # those with a broadcast, by session and event
+        self._refused: list[tuple[Tab, str, object]] = []  # the last with a callback that were refused, and the codes
         self._owing: list[Sent] = []  # those of which somebody may have to hear still
 
     def sent(self, request: Request, tab: Tab, seen: Observation, answers: Allowed) -> Sent:
@@ -84,7 +90,7 @@ class Ledger:
             other.overlapped = True
         self._open.append(found)
         if Catalogue.load()[request.event].is_broadcast:
-            found.hearers = {other for other in self._world.in_room(found.session) if other is not tab}
+            found.hearers = {other: other.stay for other in self._world.in_room(found.session) if other is not tab}
             found.due = frozenset(found.hearers)
             self._broadcast.setdefault((found.session, request.event), []).append(found)
         return found
@@ -102,24 +108,42 @@ class Ledger:
             if not each.has_callback and each.tab is sent.tab and each.seen.number < sent.seen.number
         ]
 
-    def refused_without_callback(self, tab: Tab, event: object) -> Sent | None:
-        """Return the request without a callback that an `error` event to a tab is about; None if there is none."""
+    def refused_without_callback(self, tab: Tab, event: object, code: object) -> Sent | None:
+        """Return the request without a callback that an `error` event to a tab is about; None if there is none.
+
+        It may as well be about one with a callback that is refused, or just was with that code, if it is about none
+        that had to be refused: servers may say so twice.
+        """
         mine = [s for s in self._open if s.tab is tab and s.request.event == event and not s.has_callback]
-        return next((sent for sent in mine if sent.allowed.objection is not None), mine[0] if mine else None)
+        owed = next((sent for sent in mine if sent.allowed.objection is not None), None)
+        twice = (said for said in self._refused if said[0] is tab and said[1] == event and said[2] == code)
+        if owed is None and (said := next(twice, None)) is not None:
+            self._refused.remove(said)
+            return None
+        return owed or next(iter(mine), None)
 
     def concluded(self, sent: Sent, seen: Observation, *, accepted: bool) -> None:
         """Enter what became of a request; who left the room meanwhile need not hear of it."""
         sent.outcome = "accepted" if accepted else "refused"
         sent.concluded_by = seen
-        self._open.remove(sent)
+        self.drop(sent)
+        if not accepted and sent.has_callback:
+            code = seen.args[0].get("code") if seen.args and isinstance(seen.args[0], dict) else None
+            self._refused = [*self._refused[-_FEW:], (sent.tab, sent.request.event, code)]
         if not accepted:
             sent.hearers.clear()
         elif sent.hearers:
             self._owing.append(sent)
 
+    def disturbed(self) -> None:
+        """Enter that something changed that is no request: those under way may be judged by what was, or by what is."""
+        for sent in self._open:
+            sent.overlapped = True
+
     def drop(self, sent: Sent) -> None:
         """Wait no longer for what shows what became of a request."""
-        self._open.remove(sent)
+        if sent in self._open:
+            self._open.remove(sent)
 
     def heard(self, seen: Observation, tab: Tab) -> Sent | None:
         """Return the request of which a tab hears now; None if it is none that it has not heard of."""
@@ -132,13 +156,20 @@ class Ledger:
         found = next(iter(due or carried), None) or next((sent for sent in mine if sent.request.mark is None), None)
         if found is not None:
             found.heard.append(tab)
+            for twin in mine:  # what was sent again after it got lost with its connection is heard once, or twice
+                if twin is not found and twin.request is found.request:
+                    twin.heard.append(tab)
         return found
 
     def owed(self) -> list[tuple[Tab, Sent]]:
         """Return each delivery that must still come, with the tab that must hear it."""
         found = []
         for sent in self._owing:
-            sent.hearers = {tab for tab in sent.hearers if tab.is_in(sent.session) and tab not in sent.heard}
+            sent.hearers = {
+                tab: stay
+                for tab, stay in sent.hearers.items()
+                if tab.is_in(sent.session) and tab.stay == stay and tab not in sent.heard
+            }
             found += [(tab, sent) for tab in sorted(sent.hearers, key=lambda tab: tab.connection)]
         self._owing = [sent for sent in self._owing if sent.hearers]
         return found

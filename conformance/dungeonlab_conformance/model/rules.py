@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dungeonlab_conformance.model.world import Session, Tab, Token, World
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_spec import Catalogue, Event, accepts
 
-_LARGE = 16_000  # characters of a payload, from which on a server may refuse it or close the connection
+_LARGE = 16_000  # bytes of a payload, from which on a server may refuse it or close the connection
 _HIDDEN = frozenset({"SESSION_NOT_FOUND", "PERMISSION_DENIED"})  # from a server that does not reveal which ids exist
 _ALWAYS = frozenset({"RATE_LIMITED"})
 
@@ -19,45 +19,56 @@ _ALWAYS = frozenset({"RATE_LIMITED"})
 class Objection:
     """Why a request is to be refused: with which codes, and which requirement is broken if it is accepted.
 
-    One that is not `firm` need not be made: the server was free to choose, or it is not known yet.
+    One that is not `firm` need not be made: the server was free to choose, or it is not known yet. One that `should` be
+    made is made by a server that has made it before.
     """
 
     why: str
     codes: frozenset[str]
     requirement: str
     firm: bool = True
+    should: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
     """The answers that a server may give: acceptance, a refusal with one of some codes, or both.
 
-    `objection` is the one that demands a refusal, if one does. `anything` says that nothing can be concluded.
+    `objection` is the one that demands a refusal, if one does. `waived` is the only one that a server disregards which
+    accepts, if that is one that it should make. `anything` says that nothing can be concluded.
     """
 
     acceptance: bool
     codes: frozenset[str]
     objection: Objection | None = None
     anything: bool = False
+    waived: Objection | None = None
 
     def __or__(self, other: Allowed) -> Allowed:
         """Return what is allowed if the world was as at one moment or as at another."""
         accept = self.acceptance or other.acceptance
         objection = None if accept else self.objection or other.objection
-        return Allowed(accept, self.codes | other.codes, objection, self.anything or other.anything)
+        waived = self.waived if other.waived else None
+        return Allowed(accept, self.codes | other.codes, objection, self.anything or other.anything, waived)
 
 
 def allowed(world: World, tab: Tab, request: Request) -> Allowed:
     """Return how a server may answer a request that a tab sends now."""
     if not tab.logged_in:
         return Allowed(acceptance=True, codes=_ALWAYS, anything=True)
-    codes = set(_ALWAYS)
+    codes, waived = set(_ALWAYS), None
     for objection in objections(world, tab, request):
-        codes |= objection.codes
-        if objection.firm:
-            return Allowed(acceptance=False, codes=frozenset(codes), objection=objection)
+        if waived is None or not world.refuses_unjoined:
+            codes |= objection.codes
+        if objection.firm and objection.should:
+            waived = objection
+        elif objection.firm:
+            first = waived if waived and world.refuses_unjoined else objection
+            return Allowed(acceptance=False, codes=frozenset(codes), objection=first)
+    if waived and world.refuses_unjoined:
+        return Allowed(acceptance=False, codes=frozenset(codes), objection=waived, waived=waived)
     large = request.legal and _is_large(request)
-    return Allowed(acceptance=True, codes=frozenset(codes), anything=large)
+    return Allowed(acceptance=True, codes=frozenset(codes), anything=large, waived=waived)
 
 
 def objections(world: World, tab: Tab, request: Request) -> Iterator[Objection]:
@@ -78,6 +89,20 @@ def objections(world: World, tab: Tab, request: Request) -> Iterator[Objection]:
         yield from _joined(event, session, tab)
     if "encounter" in event.needs and session is not None:
         yield from things(event, session, world, request, body)
+    if event.name == "validate-action" and session is not None:
+        yield from _about_the_action(session, world, body["action"])
+
+
+def _about_the_action(session: Session, world: World, action: Mapping[str, Any]) -> Iterator[Objection]:
+    """Yield what a server may say of an action by refusing the question of whether it may be done."""
+    event, payload = Catalogue.load()[action["type"]], action["payload"]
+    request = Request(event.name, (payload,), None, None)
+    if not is_legal(event, request):
+        return
+    if payload["sessionId"] != session.id:
+        yield Objection("its action names another session", frozenset({"VALIDATION_ERROR"}), "", firm=False)
+    for objection in things(event, session, world, request, payload):
+        yield replace(objection, firm=False)
 
 
 def is_legal(event: Event, request: Request) -> bool:
@@ -86,17 +111,18 @@ def is_legal(event: Event, request: Request) -> bool:
 
 
 def _is_large(request: Request) -> bool:
-    return len(str(request.args)) > _LARGE
+    return len(str(request.args).encode(errors="surrogatepass")) > _LARGE
 
 
 def _profile(world: World, tab: Tab, body: Mapping[str, Any]) -> Iterator[Objection]:
     asked = body.get("userId", tab.user)
     if asked == tab.user or world.share(asked, tab.user):
         return
+    firm = not world.may_share(asked, tab.user)
     once = frozenset((str(asked), str(tab.user))) in world.shared_once
     blamed = "direct/shares-no-ended-session" if once else "direct/strangers-profile-refused"
     why = "the two have no session in common any more" if once else "the two have no session in common"
-    yield Objection(why, frozenset({"PERMISSION_DENIED"}), blamed)
+    yield Objection(why, frozenset({"PERMISSION_DENIED"}), blamed, firm)
 
 
 def _in_session(event: Event, session: Session | None, world: World, tab: Tab, request: Request) -> Iterator[Objection]:
@@ -117,6 +143,8 @@ def _in_session(event: Event, session: Session | None, world: World, tab: Tab, r
 
 def _no_member(session: Session, world: World, tab: Tab, *, joining: bool) -> Objection:
     codes = frozenset({"PERMISSION_DENIED"})
+    if session.may_have(tab.user) or (joining and session.enrols):
+        return Objection(f"{tab.name} may have become a member by joining, or not", codes, "", firm=False)
     if tab.user in session.removed:
         blamed = "join/removed-member-refused" if joining else "authorization/checked-on-every-operation"
         return Objection(f"{tab.name}'s membership was ended", codes, blamed)
@@ -131,7 +159,8 @@ def _joined(event: Event, session: Session | None, tab: Tab) -> Iterator[Objecti
         return
     firm = tab.sure and event.name != "leave-session"
     codes = frozenset({"NOT_JOINED"})
-    yield Objection(f"{tab.name}'s connection has not joined", codes, "authorization/not-joined-refused", firm)
+    why = f"{tab.name}'s connection has not joined"
+    yield Objection(why, codes, "authorization/not-joined-refused", firm, should=True)
 
 
 def things(

@@ -20,6 +20,8 @@ class Session:
     master: str | None
     members: set[str]  # with the game master or without
     whole: bool = True  # whether all members are known
+    enrols: bool = False  # whether users become members by joining
+    asked: set[str] = field(default_factory=set)  # the users who asked to join it where that makes them members
     encounters: list[str] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
     back: set[str] = field(default_factory=set)
@@ -28,6 +30,10 @@ class Session:
     def has(self, user: str | None) -> bool:
         """Whether a user is a member now."""
         return not self.ended and user is not None and (user == self.master or user in self.members)
+
+    def may_have(self, user: str | None) -> bool:
+        """Whether a user is a member now, or may have become one by joining."""
+        return self.has(user) or (not self.ended and user in self.asked)
 
 
 @dataclass(slots=True, eq=False)
@@ -76,7 +82,12 @@ class Tab:
     past: str = ""
     asked: str = ""  # the session that it asked to join without a callback, until it shows whether it is there
     disturbed: str = ""
+    stay: int = 0  # a number that is another one after each time that it was, or may have been, out of its room
     last_round_trip: float = 0.0  # when the last one began that was answered
+
+    def may_be_out(self) -> None:
+        """It may be out of its room from now on."""
+        self.sure, self.stay = False, self.stay + 1
 
     def is_in(self, session: str) -> bool:
         """Whether it certainly is in the room of a session."""
@@ -91,6 +102,7 @@ class World:
         self.encounters: dict[str, str] = {}  # the session of each
         self.tokens: dict[str, Token] = {}
         self.tabs: dict[int, Tab] = {}
+        self.refuses_unjoined = False  # whether the server has shown that it refuses members who have not joined
         self.shared_once: set[frozenset[str]] = set()  # pairs of users who had a session in common, and have not now
 
     def tabs_of(self, user: str | None) -> Iterator[Tab]:
@@ -105,15 +117,21 @@ class World:
         """Whether two users are members of a common session now."""
         return any(session.has(one) and session.has(other) for session in self.sessions.values())
 
+    def may_share(self, one: str | None, other: str | None) -> bool:
+        """Whether two users are members of a common session now, or may have become that by joining."""
+        return any(session.may_have(one) and session.may_have(other) for session in self.sessions.values())
+
     def live_tokens(self) -> Iterator[Token]:
         """Yield the tokens that certainly exist."""
         return (token for token in self.tokens.values() if not token.ended and not token.unsure)
 
     # -- what is done over HTTP ------------------------------------------------------------------------
 
-    def opened(self, session: str, master: str | None, members: Iterable[str], *, whole: bool) -> None:
-        """A session was opened, or was there; `whole` if all its members are known."""
-        self.sessions[session] = Session(session, master, set(members), whole)
+    def opened(
+        self, session: str, master: str | None, members: Iterable[str], *, whole: bool, enrols: bool = False
+    ) -> None:
+        """A session was opened, or was there; `whole` if all its members are known, `enrols` if joining makes one."""
+        self.sessions[session] = Session(session, master, set(members), whole, enrols)
 
     def encounter_opened(self, session: str, encounter: str) -> None:
         """An encounter was opened in a session."""
@@ -134,11 +152,12 @@ class World:
         found = self.sessions[session]
         self._remember_pairs(found, [user])
         found.members.discard(user)
+        found.asked.discard(user)
         found.back.discard(user)
         found.removed.add(user)
         for tab in self.tabs_of(user):
             if tab.room == session:
-                tab.sure = False
+                tab.may_be_out()
 
     def session_ended(self, session: str) -> None:
         """A session was deleted, with all that is in it."""
@@ -149,7 +168,7 @@ class World:
             token.ended = token.ended or token.session == session
         for tab in self.tabs.values():
             if tab.room == session:
-                tab.sure = False
+                tab.may_be_out()
 
     def logged_out(self, user: str) -> None:
         """A login was ended: its tabs lose their rights at once, later, or with the connection."""
@@ -171,16 +190,30 @@ class World:
         tab.past = self._past(tab, session)
         if tab.room != session:
             tab.disturbed = ""
+            tab.stay += 1
         tab.room, tab.sure, tab.asked = session, True, ""
+        self.asked_to_enter(tab, session)
         for other in self.tabs_of(tab.user):
-            if other is not tab and other.room not in (None, session):
-                other.sure = False
-            elif other is not tab and other.room == session:
+            if other is not tab and other.room == session:
                 other.disturbed = "joined"
+
+    def asked_to_enter(self, tab: Tab, session: str) -> list[tuple[Tab, int]]:
+        """A tab may join a session: the user's tabs in other sessions should be moved out of theirs.
+
+        Returns those that certainly were in theirs, with the number of the stay that they are left with.
+        """
+        found = self.sessions.get(session)
+        if found is not None and found.enrols and tab.user is not None:
+            found.asked.add(tab.user)
+        elsewhere = [each for each in self.tabs_of(tab.user) if each is not tab and each.room not in (None, session)]
+        were_in = [each for each in elsewhere if each.sure]
+        for each in elsewhere:
+            each.may_be_out()
+        return [(each, each.stay) for each in were_in]
 
     def left(self, tab: Tab, how: str) -> None:
         """A tab left its room, or was closed; the user's other tabs are not concerned."""
-        room, tab.room, tab.sure, tab.asked = tab.room, None, True, ""
+        room, tab.room, tab.sure, tab.asked, tab.stay = tab.room, None, True, "", tab.stay + 1
         for other in self.tabs_of(tab.user):
             if other is not tab and room is not None and other.room == room:
                 other.disturbed = how
