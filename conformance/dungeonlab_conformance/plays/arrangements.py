@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,6 +28,7 @@ class Arrangements:
         self.stage = stage
         self._games: dict[str, GameSession] = {}
         self._logins: dict[str, Identity] = {}
+        self._lasting: set[str] = set()  # the roles whose only login later plays need
         self._ended: dict[str, Identity] = {}  # the login of a role that was ended last
 
     async def prepare(self, acts: Iterable[Act]) -> None:
@@ -43,17 +45,24 @@ class Arrangements:
         found = await asyncio.gather(*map(self.stage.roles.member, able))
         self._logins = dict(zip(able, found, strict=True))
         for role in {act.role for act in acts if act.does in LOGINS} & self._logins.keys():
-            self._logins[role] = await self.stage.roles.second_login(role)
+            try:
+                self._logins[role] = await self.stage.roles.second_login(role)
+            except Missing:
+                self._lasting.add(role)
         for game in self._games.values():
             await self._record_game(game)
 
     async def _record_game(self, game: GameSession) -> None:
         rooms = self.stage.journal.rooms
         master, members = rooms.masters.get(game.session), sorted(rooms.members[game.session])
-        whole = not game.ready_made and not self.stage.target.joining_enrols
-        fact = {"session": game.session, "master": master, "members": members, "whole": whole}
+        enrols = self.stage.target.joining_enrols
+        whole = not game.ready_made and not enrols
+        fact = {"session": game.session, "master": master, "members": members, "whole": whole, "enrols": enrols}
         self._fact("session.open", fact)
-        self._fact("encounter.open", {"session": game.session, "encounter": await self.stage.encounter(game)})
+        with contextlib.suppress(Missing):
+            await self.stage.encounter(game)
+        for encounter in game.encounters:
+            self._fact("encounter.open", {"session": game.session, "encounter": encounter})
 
     def login(self, role: str) -> Identity | None:
         """Return the newest login of a role; None if it has none, or nobody plays it."""
@@ -75,7 +84,7 @@ class Arrangements:
         """Do what an act says; nothing if that is impossible now."""
         user, game = self._logins.get(act.role), self.game(act.session)
         match act.does:
-            case "log out" if user is not None:
+            case "log out" if user is not None and act.role not in self._lasting:
                 await self._log_out(act.role, user)
             case "log in" if user is None and act.role in self._ended:
                 self._logins[act.role] = await self.stage.pool.provisioner.log_in_once_more(self._ended[act.role])
