@@ -134,11 +134,15 @@ def breaks(recording: Recording) -> Iterator[Breach]:
 
 
 def _by_model(recording: Recording, journal: Journal) -> Iterator[Breach]:
-    """Yield the first thing that the server broke in a play, by the model: what comes later may follow from that."""
+    """Yield the first thing that the server broke in a play, by the model: what comes later may follow from that.
+
+    What a server should do and does not, it may have chosen: the model follows, and what comes later counts.
+    """
     found = [each for each in judge(journal, recording.patience) if recording.counts(each.seen.at)]
-    if found:
-        first = min(found, key=lambda each: each.seen.number)
-        yield Breach(first.requirement, first.event, first.broken, first.seen, journal)
+    for each in sorted(found, key=lambda each: each.seen.number):
+        yield Breach(each.requirement, each.event, each.broken, each.seen, journal)
+        if Catalogue.load().requirements[each.requirement].level != "SHOULD":
+            return
 
 
 def _by_dialect(recording: Recording, journals: Sequence[Journal]) -> Iterator[Breach]:
