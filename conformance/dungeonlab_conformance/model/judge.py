@@ -87,6 +87,7 @@ class Judge:
             case "session.open":
                 more = {"whole": fact["whole"], "enrols": fact.get("enrols", False)}
                 world.opened(fact["session"], fact["master"], fact["members"], **more)
+                world.first = world.first and fact.get("first", True)
             case "encounter.open":
                 world.encounter_opened(fact["session"], fact["encounter"])
             case "membership.add":
@@ -120,8 +121,8 @@ class Judge:
 
     def _sent(self, seen: Observation, tab: Tab) -> None:
         request = seen.request
-        if request is None or request.event not in Catalogue.load():
-            return
+        if request is None or request.event not in Catalogue.load() or not self.world.sessions:
+            return  # what is sent before it is known what is so prepares the play
         sent = self._ledger.sent(request, tab, seen, allowed(self.world, tab, request))
         if request.event in _ROOM_EVENTS:
             self._may_move(sent)

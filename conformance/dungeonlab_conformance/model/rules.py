@@ -116,7 +116,11 @@ def _is_large(request: Request) -> bool:
 
 def _profile(world: World, tab: Tab, body: Mapping[str, Any]) -> Iterator[Objection]:
     asked = body.get("userId", tab.user)
-    if asked == tab.user or world.share(asked, tab.user):
+    if asked == tab.user:
+        return
+    if world.share(asked, tab.user):
+        if any(session.enrols for session in world.sessions.values()):
+            yield Objection("one may be no member yet", frozenset({"PERMISSION_DENIED"}), "", firm=False)
         return
     firm = not world.may_share(asked, tab.user)
     once = frozenset((str(asked), str(tab.user))) in world.shared_once
@@ -139,6 +143,8 @@ def _in_session(event: Event, session: Session | None, world: World, tab: Tab, r
         yield Objection(why, _HIDDEN, request.requirement or blamed)
     elif not session.has(tab.user):
         yield _no_member(session, world, tab, joining=joining)
+    elif session.enrols and not tab.is_in(session.id):
+        yield Objection(f"{tab.name} may be no member yet", frozenset({"PERMISSION_DENIED"}), "", firm=False)
 
 
 def _no_member(session: Session, world: World, tab: Tab, *, joining: bool) -> Objection:

@@ -102,6 +102,7 @@ class World:
         self.encounters: dict[str, str] = {}  # the session of each
         self.tokens: dict[str, Token] = {}
         self.tabs: dict[int, Tab] = {}
+        self.first = True  # whether the users have met in no other session than these, as far as is known
         self.refuses_unjoined = False  # whether the server has shown that it refuses members who have not joined
         self.shared_once: set[frozenset[str]] = set()  # pairs of users who had a session in common, and have not now
 
@@ -118,8 +119,9 @@ class World:
         return any(session.has(one) and session.has(other) for session in self.sessions.values())
 
     def may_share(self, one: str | None, other: str | None) -> bool:
-        """Whether two users are members of a common session now, or may have become that by joining."""
-        return any(session.may_have(one) and session.may_have(other) for session in self.sessions.values())
+        """Whether two users are members of a common session now, or may be: of one that is not known."""
+        met = any(session.may_have(one) and session.may_have(other) for session in self.sessions.values())
+        return met or not self.first
 
     def live_tokens(self) -> Iterator[Token]:
         """Yield the tokens that certainly exist."""

@@ -58,6 +58,7 @@ class Arrangements:
         enrols = self.stage.target.joining_enrols
         whole = not game.ready_made and not enrols
         fact = {"session": game.session, "master": master, "members": members, "whole": whole, "enrols": enrols}
+        fact["first"] = not self.stage.pool.leftovers
         self._fact("session.open", fact)
         with contextlib.suppress(Missing):
             await self.stage.encounter(game)

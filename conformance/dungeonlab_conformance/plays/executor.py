@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.kinds import NAMES, payload_of
 from dungeonlab_conformance.payloads.refused import unknown_id
+from dungeonlab_conformance.payloads.requests import needed_ids
 from dungeonlab_conformance.plays.acts import HERE, NOWHERE, THERE, Act, Play
 from dungeonlab_conformance.plays.arrangements import Arrangements
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
@@ -18,9 +20,12 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Missing, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import created_id
+from dungeonlab_spec import Catalogue
 
+_SIGNS = ("is answered", "hears", "connects", "is refused", "is answered again", "is sent", "cannot read")
 _READS = 12  # tokens that are looked at when the play is over
 _PACE = 0.002  # seconds between two looks at what is still to come
+_SILENT = 3  # acts in a row upon which a server sent nothing: it is given up then
 _LATE = 3  # acts after which deliveries did not come in time, and are waited for no longer than a moment
 
 
@@ -36,15 +41,22 @@ class Executor:
         self._tokens: dict[str, str] = {}  # the ids of those that were created, by their slots
         self._homes: dict[str, tuple[str, str]] = {}  # session and encounter slots in which each was created
         self._late = 0
+        self._over = ""  # why the play cannot go on
+        self._silent = 0  # acts in a row upon which nothing came
 
     async def carry_out(self, play: Play) -> None:
         """Do all that a play says, as far as it is possible, and look at everything afterwards.
 
-        Raises `Missing` if the target offers no stage for it, and `Gone` if the server is not there any more.
+        Raises `Missing` if the target offers no stage for it, `TargetFault` if nobody can be logged in, and `Unjudged`
+        if the stage cannot be set or the server says nothing any more.
         """
         await self._arrangements.prepare([*play.acts, Act("connect", "bob")])
         for group in _together(play.acts):
             await self._do_together(group)
+            if self._silent >= (_SILENT if self.stage.target.limits.has_answered else 1):
+                self._over = "the server answers nothing, of whatever is sent to it"
+            if self._over:
+                raise Unjudged(f"{self._over}; the play ends with that")
         await self._read_everything()
         if self._judge.owed():
             await self._settle(self.stage.target.limits.answer)
@@ -74,6 +86,7 @@ class Executor:
         await asyncio.gather(*(self._fence(tab) for tab in self._tabs.values() if tab.connection in names))
 
     async def _do(self, act: Act) -> None:
+        before = self.stage.journal.observations[-1].number
         try:
             match act.does:
                 case "connect" | "connect with the old cookie":
@@ -85,12 +98,30 @@ class Executor:
                         await (tab.disconnect_cleanly() if act.does == "disconnect" else tab.close())
                         self.done += 1
                 case _:
-                    await self._arrangements.carry_out(act)
-                    self.done += 1
+                    await self._arrange(act)
         except (Missing, Refused):
             return  # the act is impossible here, or the model has noted what was refused
         except Unjudged:
             self._late += 1  # what became of it remains open
+            self._silent += 1
+        if self._came_since(before):
+            self._silent = 0
+
+    async def _arrange(self, act: Act) -> None:
+        """Do something over HTTP; the play ends with it if it is not known whether it was done."""
+        try:
+            await self._arrangements.carry_out(act)
+        except (Missing, Refused):
+            raise
+        except Unjudged as failed:
+            self._over = str(failed)
+            raise
+        self.done += 1
+
+    def _came_since(self, number: int) -> bool:
+        """Whether anything came from the server since an observation."""
+        since = itertools.takewhile(lambda seen: seen.number > number, reversed(self.stage.journal.observations))
+        return any(seen.act in _SIGNS for seen in since)
 
     # -- tabs ------------------------------------------------------------------------------------------
 
@@ -189,8 +220,9 @@ class Executor:
             found["userId"] = user.user
         if (other := self._arrangements.known("alice" if act.role != "alice" else "bob")) is not None:
             found["claimedId"] = other.user
-        encounter = self._encounter(act)
-        token = self._token(act)
+        needed = needed_ids(Catalogue.load()[act.action or act.event])
+        encounter = self._encounter(act) if "encounterId" in needed else unknown_id("encounter")
+        token = self._token(act) if "tokenId" in needed else unknown_id("token")
         if encounter is None or token is None:
             return None
         return {**found, "encounterId": encounter, "tokenId": token}

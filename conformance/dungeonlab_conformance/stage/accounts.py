@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 class AccountPool:
     """The accounts of one lane: made when first needed, kept for the run, never in two scenes at once.
 
-    `kept` are the sessions that outlive a scene, by their number.
+    `kept` are the sessions that outlive a scene, by their number. `leftovers` says that there may be others in which
+    the accounts have met, since they could not be deleted.
     """
 
     lane: int
     provisioner: Provisioner
     busy_until: float = 0.0
     kept: dict[int, GameSession] = field(default_factory=dict)
+    leftovers: bool = False
     _identities: dict[str, Identity] = field(default_factory=dict)
     _stale: dict[str, Identity] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)

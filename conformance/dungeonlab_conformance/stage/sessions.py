@@ -221,6 +221,7 @@ class GameSessions:
 
         Raises `Unjudged` with what could not be done, when all else is.
         """
+        before, self.pool.leftovers = self.pool.leftovers, True  # unless it succeeds, in time
         opened = await asyncio.gather(*self._opening.values(), return_exceptions=True)
         left = [self._remove(game, who) for game in self._taken.values() for who in list(game.guests.values())]
         results = await asyncio.gather(*left, return_exceptions=True)
@@ -236,6 +237,7 @@ class GameSessions:
                 raise fault
         if wrong:
             raise Unjudged("; ".join(map(str, wrong)))
+        self.pool.leftovers = before
 
     async def _give_back(self, account: str) -> None:
         await self.enrolled(account)
