@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from dungeonlab_conformance.invariants.breaches import Breach
 from dungeonlab_conformance.plays.acts import Play
 from dungeonlab_conformance.plays.executor import Executor
 from dungeonlab_conformance.record.marks import name_marks_after
 from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.results.errors import TargetFault, Unjudged
-from dungeonlab_conformance.results.verdict import Outcome, Verdict
-from dungeonlab_conformance.runner.evaluation import Verdicts, apply_invariants
-from dungeonlab_conformance.runner.selection import Scene, judgeable, play_scenes
+from dungeonlab_conformance.runner.evaluation import breaks, recording_of
+from dungeonlab_conformance.runner.selection import Scene, play_scenes
 from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.stage.stage import Stage
@@ -24,10 +24,10 @@ from dungeonlab_conformance.stage.survey import Survey
 from dungeonlab_conformance.target.limits import Capacity
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.target.workarounds import Workarounds
-from dungeonlab_spec import Catalogue
 
 _LANES = 4  # plays side by side
 _TOGETHER = 40  # plays whose recordings are judged at a time, and forgotten
+_LONGEST = 600  # characters of a finding
 _FEW = 8  # plays after which the accounts of a lane are replaced
 
 
@@ -131,19 +131,14 @@ class _Playing:
             return
 
     def _judge(self, done: Sequence[tuple[Scene, Stage]]) -> None:
-        for scene, stage in done:
-            for found in stage.followed_by.finish() if stage.followed_by else ():
-                said = f"expected {found.broken.expected}; got {found.broken.got}"
-                line = f"{scene.check.name}: {found.requirement} [{found.event}] {said}"
-                self.came.findings.append(line[:600])
-        verdicts = _no_findings()
-        apply_invariants(done, verdicts, lambda _: True)
-        for verdict in verdicts.values():
-            for each in verdict.findings:
-                said = f"expected {each.expected}; got {each.got}"
-                self.came.findings.append(f"{each.check}: invariant {verdict.title} {said}"[:600])
-
-
-def _no_findings() -> Verdicts:
-    pairs = ((r, event.name if event else None) for r, event in judgeable(Catalogue.load()))
-    return {(r.id, event): Verdict(r.id, event, r.level, Outcome.PASS) for r, event in pairs}
+        names = {stage.journal: scene.check.name for scene, stage in done}
+        breaches = [*breaks(recording_of(done, ()))]
+        for _, stage in done:
+            found = stage.followed_by.finish() if stage.followed_by else []
+            breaches += [Breach(each.requirement, each.event, each.broken, each.seen, stage.journal) for each in found]
+        lines = (
+            f"{names[each.journal]}: {each.requirement} [{each.event}] in {each.seen.number}: "
+            f"expected {each.broken.expected}; got {each.broken.got}"
+            for each in breaches
+        )
+        self.came.findings += dict.fromkeys(line[:_LONGEST] for line in lines)
