@@ -68,6 +68,7 @@ class Output:
 @click.option("--transport", type=click.Choice(["websocket", "polling"]), help="[default: websocket]")
 @fuzz_options.fuzzing
 @click.option("--http", is_flag=True, help="Judge the HTTP side too, of a server that claims to have it.")
+@click.option("--plays/--no-plays", default=None, help="Carry out the covering plays.  [default: in a whole run]")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first broken MUST.")
 @click.option(
     "--fail-on",
@@ -182,6 +183,7 @@ def _chosen(options: RunOptions) -> list[Scene]:
         tuple(map(str.upper, options.levels)),
         options.protocol_version,
         ("http",) if options.http else (),
+        options.plays,
     )
     return chosen_scenes(selection, fuzz_options.checks(options))
 

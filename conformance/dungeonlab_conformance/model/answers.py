@@ -17,6 +17,7 @@ from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue
 
 Find = Callable[[str, str, Broken, Observation], None]
+_RIGHTS = ("NOT_JOINED", "PERMISSION_DENIED")
 _STORED = "tokens/broadcast-equals-stored-state"
 
 
@@ -50,11 +51,12 @@ class Answers:
         code, event = answer.code, sent.request.event
         self._came_to_nothing(sent)
         self._world.refuses_unjoined |= code == "NOT_JOINED" and sent.allowed.waived is not None
+        self._suspect(sent.body, "authorization/refusal-precedes-effect", event)
         if code == "NOT_JOINED" and not sent.tab.sure and sent.tab.room == sent.session:
             sent.tab.room, sent.tab.sure = sent.tab.asked or None, not sent.tab.asked
         if now.anything or code in now.codes:
             return
-        if now.acceptance:
+        if now.acceptance or (code in _RIGHTS and self._may_be_there(sent)):
             expected = f"{sent.tab.name}'s {event} to be accepted"
             blamed = wrongly_refused(self._world, sent.tab, sent.request, code)
             self._find(blamed, event, Broken(expected, answer, request=sent.request), seen)
@@ -62,6 +64,23 @@ class Answers:
             codes = " or ".join(sorted(now.codes - {"RATE_LIMITED"}))
             broken = Broken(f"{codes}: {now.objection.why}", code, request=sent.request)
             self._find("acks/code-names-the-cause", event, broken, seen)
+
+    def _may_be_there(self, sent: Sent) -> bool:
+        """Whether who sent a request belongs to its session, and is in the room: no objection is a matter of rights."""
+        session = self._world.sessions.get(sent.session)
+        if (
+            session is None
+            or not session.has(sent.tab.user)
+            or not is_legal(Catalogue.load()[sent.request.event], sent.request)
+        ):
+            return False
+        return sent.tab.is_in(session.id) or "joined" not in Catalogue.load()[sent.request.event].needs
+
+    def _suspect(self, body: Mapping[str, Any], requirement: str, event: str) -> None:
+        """Note that something about a token was asked which must not change it."""
+        token = self._world.tokens.get(str(body.get("tokenId")))
+        if token is not None:
+            token.suspects.append((requirement, event))
 
     def _came_to_nothing(self, sent: Sent) -> None:
         tab, event = sent.tab, sent.request.event
@@ -82,7 +101,7 @@ class Answers:
             expected = f"{sent.tab.name}'s {event} to be refused: {now.objection.why}"
             self._find(now.objection.requirement, event, Broken(expected, answer, request=sent.request), seen)
             if now.waived is None:
-                self._follow_a_fault(sent)
+                self._follow_a_fault(sent, answer)
                 return
         elif now.waived is not None and not now.anything:
             expected = f"{sent.tab.name}'s {event} to be refused: {now.waived.why}"
@@ -95,13 +114,18 @@ class Answers:
         for body, heard in sent.broadcasts:
             self._compare(sent, body, heard)
 
-    def _follow_a_fault(self, sent: Sent) -> None:
+    def _follow_a_fault(self, sent: Sent, answer: Acknowledgement) -> None:
         """Take it that a server did what it must not: what it may have changed is not certain any more."""
         sent.hearers.clear()
         if sent.request.event in ("join-session", "leave-session"):
             sent.tab.room, sent.tab.sure = sent.session or None, False
             self._world.asked_to_enter(sent.tab, sent.session)
-        token = self._world.tokens.get(str(sent.body.get("tokenId")))
+        made = answer.data.get("token")
+        name = sent.body.get("tokenId") or (made.get("id") if isinstance(made, dict) else None)
+        token = self._world.tokens.get(str(name))
+        if token is None and isinstance(name, str):
+            token = Token(name, sent.session, sent.encounter, sent.tab.user, {}, None)
+            self._world.created(token)
         if token is not None:
             token.unsure = True
 
@@ -176,8 +200,12 @@ class Answers:
         if len(known) == len(expected) and sorted(known) != expected and sent.concluded_by is not None:
             said = " and ".join(map(str, expected))
             broken = Broken(f"version {said}", " and ".join(map(str, known)), request=sent.request)
-            self._find("tokens/version-grows", sent.request.event, broken, sent.concluded_by)
+            blamed, event = "tokens/version-grows", sent.request.event
+            if token.suspects and min(known) > min(expected):
+                blamed, event = token.suspects[-1]
+            self._find(blamed, event, broken, sent.concluded_by)
             token.version = max(known)
+        token.suspects.clear()
 
     # -- what answers and broadcasts say ---------------------------------------------------------------
 
@@ -188,6 +216,9 @@ class Answers:
         elif event == "get-user-data":
             yield from _profile(sent, data)
         elif event == "validate-action" and isinstance(data.get("valid"), bool):
+            action = sent.body["action"]
+            if isinstance(action["payload"], dict):
+                self._suspect(action["payload"], "direct/validate-action-has-no-effect", action["type"])
             yield from self._validity(sent, data["valid"])
         elif isinstance(data.get("token"), dict) and sent.token is not None:
             yield from self._token(sent, sent.token, data["token"], "$.data.token")

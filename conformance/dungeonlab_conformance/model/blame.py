@@ -20,6 +20,20 @@ _PASTS = {  # what a tab that is in the room did before, and the requirement by 
 _TABS = "join/tabs-are-independent"
 
 
+_KIN = (  # areas whose requirements are broken by the same faults, seen from another side
+    {"rooms", "presence", "join", "order", "names", "broadcasts"},  # who hears
+    {"auth", "authorization", "join", "direct"},  # who may
+    {"tokens", "payloads", "chat", "direct", "broadcasts"},  # what is kept
+)
+_EVERYWHERE = {"acks", "connect", "http"}  # what is broken there shows in all other areas
+
+
+def are_kin(one: str, other: str) -> bool:
+    """Whether what breaks one requirement may well be the fault by which another one seems to be broken."""
+    areas = {one.partition("/")[0], other.partition("/")[0]}
+    return bool(areas & _EVERYWHERE) or any(areas <= group for group in _KIN)
+
+
 def judged_for(requirement: str, event: str) -> tuple[str, str | None] | None:
     """Return a requirement, with the event if it is judged per event; None if it is not judged for this one."""
     catalogue = Catalogue.load()
@@ -41,6 +55,8 @@ def wrongly_refused(world: World, tab: Tab, request: Request, code: str | None) 
         return "direct/own-profile" if body.get("userId", tab.user) == tab.user else "direct/shared-session-profile"
     session = world.sessions.get(str(body.get("sessionId")))
     master = session is not None and session.master == tab.user
+    if master and code in _RIGHTS and not tab.past and request.event != "join-session":
+        return "join/game-master-admitted"
     if request.event == "join-session":
         return _not_admitted(world, tab, session.id if session else "", master=master)
     if code == "TOKEN_NOT_FOUND" and (token := world.tokens.get(str(body.get("tokenId")))) is not None:
@@ -66,6 +82,8 @@ def unheard(world: World, sender: Tab | None, listener: Tab, heard_by: Collectio
 
     `heard_by` are the tabs that heard the same; `encounter_is_new` if it was opened after the listener had joined.
     """
+    if listener.transport != "websocket" and not listener.has_heard and _all_others_by_websocket(sender, heard_by):
+        return "rooms/every-transport-hears"
     if sender is not None and sender.user == listener.user:
         return "rooms/own-other-connection-hears"
     if not heard_by:
@@ -78,9 +96,12 @@ def unheard(world: World, sender: Tab | None, listener: Tab, heard_by: Collectio
         return _PASTS[listener.past]
     if any(tab.user == listener.user for tab in heard_by):
         return "rooms/every-tab-hears"
-    if listener.transport != "websocket" and all(tab.transport == "websocket" for tab in heard_by):
-        return "rooms/every-transport-hears"
     session = world.sessions.get(listener.room or "")
     if session is not None and session.master == listener.user:
         return "rooms/game-master-hears"
     return "rooms/every-other-member-hears-once"
+
+
+def _all_others_by_websocket(sender: Tab | None, heard_by: Collection[Tab]) -> bool:
+    tabs = [*heard_by, *([] if sender is None else [sender])]
+    return bool(heard_by) and all(tab.transport == "websocket" for tab in tabs)

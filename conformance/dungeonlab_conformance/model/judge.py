@@ -203,6 +203,7 @@ class Judge:
             if sent is not None:
                 self._conclude(sent, seen)
         elif (sent := self._ledger.heard(seen, tab)) is not None:
+            tab.has_heard = True
             if tab.asked and tab.asked == session:
                 self.world.entered(tab, tab.asked)
             if not sent.has_callback and sent.outcome == "unknown":

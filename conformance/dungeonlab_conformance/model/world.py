@@ -60,6 +60,7 @@ class Token:
     versions: list[int | None] = field(default_factory=list)
     group: dict[str, list[Any]] = field(default_factory=dict)
     before: dict[str, list[Any]] = field(default_factory=dict)  # the values before those changes
+    suspects: list[tuple[str, str]] = field(default_factory=list)  # what must not have changed it, since it was shown
     shown: set[str] = field(default_factory=set)
     set_by: dict[str, str] = field(default_factory=dict)
 
@@ -79,6 +80,7 @@ class Tab:
     sure: bool = True
     is_open: bool = True
     logged_in: bool = True
+    has_heard: bool = False  # any broadcast at all
     past: str = ""
     asked: str = ""  # the session that it asked to join without a callback, until it shows whether it is there
     disturbed: str = ""

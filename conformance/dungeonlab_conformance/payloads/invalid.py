@@ -49,6 +49,21 @@ class InvalidRequest:
     request: Request
 
 
+def forbidden_by(kind: str) -> str:
+    """Return the requirement that forbids an invalid payload of a kind: the name of an example, or of what is none."""
+    name = kind.rpartition(":")[2] if kind.startswith("action:") else kind
+    known = {
+        "no-argument": "payloads/no-argument",
+        "two-arguments": "payloads/extra-arguments",
+        "text:half-surrogate": "payloads/half-surrogate-refused",
+        "data:half-surrogate": "payloads/half-surrogate-refused",
+        "not-an-object-true": "payloads/wrong-type",
+    }
+    return known.get(kind) or next(
+        (r for start, r in _FAULTS.items() if name.startswith(start)), "payloads/bound-broken"
+    )
+
+
 def invalid_requests(event: Event, valid: Request) -> Iterator[InvalidRequest]:
     """Yield every invalid request of an event, with the stage's ids and, where the event has a mark, with its own one.
 

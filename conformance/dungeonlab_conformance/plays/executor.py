@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.receiver import Refused
+from dungeonlab_conformance.payloads.invalid import forbidden_by
 from dungeonlab_conformance.payloads.kinds import NAMES, payload_of
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.payloads.requests import needed_ids
@@ -34,7 +35,6 @@ class Executor:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.done = 0  # acts that were carried out
         self._judge = stage.follow()
         self._arrangements = Arrangements(stage)
         self._tabs: dict[str, Actor] = {}
@@ -96,7 +96,7 @@ class Executor:
                 case "disconnect" | "cut":
                     if (tab := self._tabs.get(act.tab)) is not None and not tab.closed:
                         await (tab.disconnect_cleanly() if act.does == "disconnect" else tab.close())
-                        self.done += 1
+                        self.stage.acts += 1
                 case _:
                     await self._arrange(act)
         except (Missing, Refused):
@@ -116,7 +116,7 @@ class Executor:
         except Unjudged as failed:
             self._over = str(failed)
             raise
-        self.done += 1
+        self.stage.acts += 1
 
     def _came_since(self, number: int) -> bool:
         """Whether anything came from the server since an observation."""
@@ -136,7 +136,7 @@ class Executor:
         if old:
             self.stage.journal.write(name, opened.connection, "arranges", "handshake", ({"cookie": "logged out"},))
         await opened.connect(transport=act.transport or None)
-        self.done += 1
+        self.stage.acts += 1
         if not old:
             self._tabs[act.tab] = opened
 
@@ -166,7 +166,7 @@ class Executor:
         request = self._request(act)
         if tab is None or request is None:
             return
-        self.done += 1
+        self.stage.acts += 1
         if not act.callback:
             await tab.send_without_callback(request)
             await self._fence(tab)
@@ -196,6 +196,8 @@ class Executor:
             request = payload_of(act.event, act.payload, ids, action=act.action, twist=act.twist)
         except (ValueError, KeyError):
             return None
+        if not request.legal:
+            request = replace(request, requirement=forbidden_by(act.payload))
         if act.twist:
             named = act.twist.rpartition(" ")[2] in NAMES
             blamed = "payloads/any-id-is-an-id" if named else "payloads/ids-compared-exactly"

@@ -57,6 +57,8 @@ def _head(run: Run) -> str:
         lines += [f"**The suite itself failed:** {_plain(shortened(run.own_fault, _LONGEST))}", ""]
     if run.fault:
         lines += [f"**Cut short:** {_plain(shortened(run.fault, _LONGEST))}", ""]
+    if run.plays:
+        lines += [f"Played besides: {_plain(run.plays)}", ""]
     for note in run.notes:
         lines += [f"**Note:** {_plain(shortened(note, _LONGEST))}", ""]
     for leftover in dict.fromkeys(run.leftovers):

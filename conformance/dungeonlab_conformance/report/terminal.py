@@ -145,6 +145,8 @@ def _anything_judged(run: Run) -> bool:
 
 
 def _conclusion(run: Run, console: Console, *, quiet: bool) -> None:
+    if run.plays:
+        _say(console, f"[dim]played besides: {_shown(run.plays)}[/]")
     for note in run.notes:
         _say(console, f"[cyan]note:[/] {_shown(note)}")
     for leftover, times in Counter(run.leftovers).items():

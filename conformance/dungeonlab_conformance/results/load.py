@@ -26,6 +26,7 @@ from dungeonlab_spec import Catalogue
 _FIELDS = {  # of a Run, and where they stand in the document
     **{name: name for name in ("suite", "protocol", "began", "claim", "fault", "interrupted", "seconds")},
     **{name: name for name in ("scenes", "concurrency", "stale", "leftovers", "notes")},
+    "plays": "plays",
     "fail_on": "failOn",
     "own_fault": "ownFault",
     "bundled": "bundled",

@@ -19,8 +19,9 @@ class RunOptions:
 
     `url` is None for that of the target's file, or for the bundled server. `scale` is that of every time limit. `only`,
     `without`, `events` and `levels` are the selection. `fuzz` is how many payloads to generate, if any, and `seed` from
-    what. `concurrency` is None for as much as the link allows; `time_limit` is in seconds,
-    and `restart_wait` too, None if a server that dies ends the run, or the target's file says.
+    what. `plays` says whether the covering plays are played, None if the selection says it. `concurrency` is None for
+    as much as the link allows; `time_limit` is in seconds, and `restart_wait` too, None if a server that dies ends the
+    run, or the target's file says.
     """
 
     url: str | None = None
@@ -39,6 +40,7 @@ class RunOptions:
     fail_fast: bool = False
     time_limit: float = 600.0
     restart_wait: float | None = None
+    plays: bool | None = None
 
     @property
     def command(self) -> str:
@@ -54,7 +56,8 @@ class RunOptions:
         }
         words = ["dungeonlab-conformance", "run", *([self.url] if self.url else [])]
         words += [word for name, value in valued.items() if value is not None for word in (name, str(value))]
-        return shlex.join([*words, *(["--http"] if self.http else [])])
+        plays = {None: [], True: ["--plays"], False: ["--no-plays"]}[self.plays]
+        return shlex.join([*words, *(["--http"] if self.http else []), *plays])
 
 
 @dataclass(slots=True)
@@ -63,10 +66,10 @@ class Run:
 
     `target` is the name of the server that was judged, its URL unless it is the bundled one; `bundled` whether it was
     the suite's own reference server. `fault` says in one sentence why it ended early, if it did; `own_fault` what the
-    suite itself failed at; `notes` what should be known of the server, and breaks nothing; `stale` what the list of
-    known failures has wrong; `claim` what may be said of the server, if anything. `began` is when, in RFC 3339;
-    `options` are those it was made with, and `recording` is what its verdicts can be computed from again, packed, if it
-    was to be kept.
+    suite itself failed at; `notes` what should be known of the server, and breaks nothing; `plays` what was played
+    besides scenes; `stale` what the list of known failures has wrong; `claim` what may be said of the server, if
+    anything. `began` is when, in RFC 3339; `options` are those it was made with, and `recording` is what its verdicts
+    can be computed from again, packed, if it was to be kept.
     """
 
     target: str
@@ -79,6 +82,7 @@ class Run:
     interrupted: bool = False
     leftovers: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    plays: str = ""
     protocol: str = field(default_factory=lambda: Catalogue.load().version)
     fail_on: Level = "MUST"
     stale: list[str] = field(default_factory=list)

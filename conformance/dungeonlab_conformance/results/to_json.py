@@ -44,6 +44,7 @@ def to_json(run: Run) -> dict[str, Any]:
         "stale": run.stale,
         "leftovers": run.leftovers,
         "notes": run.notes,
+        "plays": run.plays,
         **({"recording": run.recording} if run.recording else {}),
         "verdicts": [verdict_to_json(v) for v in run.verdicts],
     }

@@ -5,12 +5,14 @@ It makes no difference whether the run has just been played or its recording was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dungeonlab_conformance.invariants.breaches import Breach, SecretsSent, absences, breaches, contradictions
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.dialect import deviations
+from dungeonlab_conformance.model.blame import are_kin
 from dungeonlab_conformance.model.judge import judge
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
@@ -158,7 +160,33 @@ def _by_dialect(recording: Recording, journals: Sequence[Journal]) -> Iterator[B
 
 def convict(recording: Recording, verdicts: Verdicts, made: Callable[[Breach], Finding]) -> None:
     """Convict each verdict whose requirement is broken by what any scene recorded; `made` makes the findings."""
-    for breach in breaks(recording):
+    plays = {scene.journal for scene in recording.scenes if not scene.requirements}
+    found = [*breaks(recording)]
+    _convict(recording, verdicts, made, (breach for breach in found if breach.journal not in plays))
+    _convict(recording, verdicts, made, _new([breach for breach in found if breach.journal in plays], verdicts))
+
+
+def _new(breaches: Sequence[Breach], verdicts: Verdicts) -> Iterator[Breach]:
+    """Yield what plays found, without what may well be another side of a fault that is known, or was found more often.
+
+    What should be kept, and is not, explains nothing that must be.
+    """
+    requirements = Catalogue.load().requirements
+    known = {verdict.requirement for verdict in verdicts.values() if verdict.findings and verdict.level != "MAY"}
+    often = Counter(breach.requirement for breach in breaches if breach.requirement in requirements)
+    for name, _ in often.most_common():
+        level = requirements[name].level
+        explains = (other for other in known if level == "SHOULD" or requirements[other].level == "MUST")
+        if name not in known and any(are_kin(name, other) for other in explains):
+            continue
+        known.add(name)
+        yield from (breach for breach in breaches if breach.requirement == name)
+
+
+def _convict(
+    recording: Recording, verdicts: Verdicts, made: Callable[[Breach], Finding], breaches: Iterable[Breach]
+) -> None:
+    for breach in breaches:
         verdict = verdicts.get((breach.requirement, breach.event))
         if verdict is not None and len(verdict.findings) < FINDINGS and recording.counts(breach.seen.at):
             verdict.convict(replace(made(breach), from_record=True))

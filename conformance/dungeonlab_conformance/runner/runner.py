@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 from dungeonlab_conformance.clients.handshake import measure, reach
+from dungeonlab_conformance.plays.covering import covering
 from dungeonlab_conformance.record.archive.values import TooLarge
 from dungeonlab_conformance.record.marks import name_marks_after
 from dungeonlab_conformance.record.transcript import Room
@@ -268,6 +269,7 @@ class Runner:
             recording = self._book.evaluate(self.stages) if self.stages else None
         except Exception as fault:  # as in `play`
             self._blame_the_suite(fault)
+        self.run.plays = _played([stage for scene, stage in self.stages if scene.is_play])
         if self.target.recovers:
             self.run.notes.append(_RECOVERS)
         unplayed = self._book.close(self.chosen)
@@ -305,3 +307,16 @@ class Runner:
         self.run.leftovers += map(self._hide, left)
         if self.watch.life.ended or self.watch.life.outages:
             self.run.leftovers = in_one_line(self.run.leftovers, self.target.run)
+
+
+def _played(stages: Sequence[Stage]) -> str:
+    """Return how much was played besides scenes, and how much that covers, in words; empty if nothing was."""
+    if not stages:
+        return ""
+    whole = covering()
+    done, asked = sum(stage.acts for stage in stages), sum(len(play.acts) for play in whole.plays)
+    (pairs, of_pairs), (triples, of_triples) = whole.pairs, whole.triples
+    return (
+        f"{len(stages)} plays, {done:,} acts; all {len(whole.plays)}, of {asked:,}, cover {pairs:,} of {of_pairs:,} "
+        f"pairs and {triples:,} of {of_triples:,} triples of circumstances"
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.checks.registry import Check, all_checks
 from dungeonlab_conformance.plays.acts import Play
+from dungeonlab_conformance.plays.covering import covering
 from dungeonlab_conformance.results.verdict import scene_name
 from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue, Event, Requirement
@@ -25,7 +26,8 @@ Pair = tuple[Requirement, Event | None]  # what one verdict is about
 class Selection:
     """Which requirements, for which events; each a list of globs, empty for all.
 
-    `version` is None for the newest. `parts` are the optional parts of the protocol that the server claims.
+    `version` is None for the newest. `parts` are the optional parts of the protocol that the server claims. `plays`
+    says whether the covering plays are played too; None if that depends on the rest.
     """
 
     only: tuple[str, ...] = ()
@@ -34,11 +36,12 @@ class Selection:
     levels: tuple[str, ...] = ()
     version: str | None = None
     parts: tuple[str, ...] = ()
+    plays: bool | None = None
 
     @property
-    def is_narrow(self) -> bool:
-        """Whether it selects some of what there is, and not all but something."""
-        return bool(self.only or self.events or self.levels)
+    def with_plays(self) -> bool:
+        """Whether the covering plays are played: unless it is said, where not only some requirements are selected."""
+        return not (self.only or self.events or self.levels) if self.plays is None else self.plays
 
     def takes(self, requirement: Requirement, event: Event | None) -> bool:
         """Whether a requirement is selected for an event."""
@@ -61,13 +64,18 @@ class Scene:
     wanted: frozenset[str]
 
     @property
+    def is_play(self) -> bool:
+        """Whether it is a play, which judges nothing by itself."""
+        return not self.check.requirements
+
+    @property
     def name(self) -> str:
         """The check's name, with the event it is played for."""
         return scene_name(self.check.name, self.event.name if self.event else None)
 
 
 def scenes(selection: Selection, catalogue: Catalogue, more: Sequence[Check] = ()) -> list[Scene]:
-    """Return the scenes to play for a selection, of `more` checks too."""
+    """Return the scenes to play for a selection, of `more` checks too, and the plays."""
     found: list[Scene] = []
     for check in (*all_checks(), *more):
         wanted: dict[Event | None, set[str]] = {}
@@ -77,7 +85,7 @@ def scenes(selection: Selection, catalogue: Catalogue, more: Sequence[Check] = (
                 if selection.takes(requirement, event):
                     wanted.setdefault(event, set()).add(name)
         found.extend(Scene(check, event, frozenset(names)) for event, names in wanted.items())
-    return found
+    return [*found, *(play_scenes(covering().plays) if selection.with_plays and found else ())]
 
 
 def play_scenes(plays: Iterable[Play]) -> list[Scene]:

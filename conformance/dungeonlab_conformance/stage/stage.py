@@ -75,13 +75,13 @@ class SceneFindings:
         self.judged: dict[str, list[Broken | Unjudged]] = {}
         self.unwanted: set[str] = set()
         self.provocations: list[Provocation] = []
-        self.followed_by: Judge | None = None
+        self.acts = 0  # of a play, that were done
 
     def follow(self) -> Judge:
         """Have the model follow what happens here from now on, and return it."""
-        self.followed_by = Judge(self.journal.rooms.users, self.target.limits.answer)
-        self.journal.subscribe(self.followed_by.observe)
-        return self.followed_by
+        following = Judge(self.journal.rooms.users, self.target.limits.answer)
+        self.journal.subscribe(following.observe)
+        return following
 
     async def judge(self, requirement: str, act: Awaitable[object]) -> None:
         """Await one act and record what it showed about one requirement; goes on unless the server is gone."""
