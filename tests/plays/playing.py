@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dungeonlab_conformance.invariants.breaches import Breach
 from dungeonlab_conformance.plays.acts import Play
 from dungeonlab_conformance.plays.executor import Executor
 from dungeonlab_conformance.record.marks import name_marks_after
@@ -27,7 +26,6 @@ from dungeonlab_conformance.target.workarounds import Workarounds
 
 _LANES = 4  # plays side by side
 _TOGETHER = 40  # plays whose recordings are judged at a time, and forgotten
-_LONGEST = 600  # characters of a finding
 _FEW = 8  # plays after which the accounts of a lane are replaced
 
 
@@ -121,7 +119,7 @@ class _Playing:
         except TimeoutError:
             self.came.ended_early["it took too long"] += 1
         self.came.plays += 1
-        self.came.acts += executor.done
+        self.came.acts += stage.acts
 
     async def _tear_down(self, stage: Stage) -> None:
         try:
@@ -132,13 +130,7 @@ class _Playing:
 
     def _judge(self, done: Sequence[tuple[Scene, Stage]]) -> None:
         names = {stage.journal: scene.check.name for scene, stage in done}
-        breaches = [*breaks(recording_of(done, ()))]
-        for _, stage in done:
-            found = stage.followed_by.finish() if stage.followed_by else []
-            breaches += [Breach(each.requirement, each.event, each.broken, each.seen, stage.journal) for each in found]
-        lines = (
-            f"{names[each.journal]}: {each.requirement} [{each.event}] in {each.seen.number}: "
-            f"expected {each.broken.expected}; got {each.broken.got}"
-            for each in breaches
-        )
-        self.came.findings += dict.fromkeys(line[:_LONGEST] for line in lines)
+        for found in breaks(recording_of(done, ())):
+            said = f"expected {found.broken.expected}; got {found.broken.got}"
+            line = f"{names[found.journal]}: {found.requirement} [{found.event}] {said}"
+            self.came.findings.append(line[:600])
