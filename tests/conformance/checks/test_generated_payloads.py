@@ -18,7 +18,6 @@ from tests.mutants.in_payloads import LooksAtTypesOnly
 from tests.serving import Variant, served
 
 from dungeonlab_conformance.checks.generated_payloads import checks
-from dungeonlab_conformance.payloads import strategies
 from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Finding
@@ -91,7 +90,7 @@ def payload(finding: Finding) -> Any:
 @pytest.fixture
 def unshrunk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for no smaller payload: that takes most of the time, and is for the tests that look at the payload."""
-    monkeypatch.setattr(strategies, "_SHRINKING", 0.0)
+    monkeypatch.setattr("dungeonlab_conformance.payloads.strategies._SHRINKING", 0.0)
 
 
 @pytest.fixture
