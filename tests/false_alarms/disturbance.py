@@ -78,7 +78,11 @@ def pause_suite(_: str) -> None:
 
 
 def load_other_cores(_: str) -> None:
-    """Keep every processor busy that server and suite are not pinned to; all of them if they are pinned to none."""
+    """Keep every processor busy that server and suite are not pinned to; all of them if they are pinned to none.
+
+    Other tests, which may need these processors meanwhile, go first.
+    """
+    os.nice(19)
     free = set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0)
     if free:
         os.sched_setaffinity(0, free)
