@@ -37,18 +37,19 @@ def served(name: str) -> Iterator[str]:
         yield url
 
 
-def judge(name: str) -> list[tuple[str, Run]]:
-    """Judge one faulty server with the whole suite; if it is not found as it should be, once more.
+def judge(name: str, only: tuple[str, ...] = ()) -> list[tuple[str, Run]]:
+    """Judge one faulty server with the whole suite, or some of it; if it is not found as it should be, once more.
 
     Of several faults those that others hid are judged by themselves then; if more was blamed than that explains, they
     are judged in two halves. One alone is judged with the suite's usual time limits: on a busy machine, what is not
     heard in time proves nothing.
     """
 
-    def patiently(alone: str) -> Run:
-        return judged(alone, 1.0, recorded=True)
+    def play_it(name: str, scale: float) -> Run:
+        return judged(name, scale, only, recorded=not only)
 
-    return settle(name, judged(name, SCALE, recorded=True), fault_named, patiently, judge)
+    first = play_it(name, SCALE)
+    return settle(name, first, fault_named, lambda alone: play_it(alone, 1.0), lambda others: judge(others, only))
 
 
 def settle(
@@ -75,12 +76,13 @@ def settle(
     return [*again(AND.join(faults[:half])), *again(AND.join(faults[half:]))]
 
 
-def judged(name: str, scale: float, only: tuple[str, ...] = (), *, recorded: bool = False) -> Run:
+def judged(name: str, scale: float, only: tuple[str, ...] = (), *, recorded: bool = False, plays: bool = False) -> Run:
     """Judge one faulty server with the whole suite, or some of it, time limits scaled, and with the parts it claims.
 
-    A run that is `recorded` holds what its verdicts can be computed from again.
+    A run that is `recorded` holds what its verdicts can be computed from again. The scenes show each fault by
+    themselves, so that `plays` are carried out only where they are what is looked at.
     """
-    selection = Selection(only=only, parts=tuple(fault_named(name).run))
+    selection = Selection(only=only, parts=tuple(fault_named(name).run), plays=plays)
     if selection.parts:
         fuzzer.load_schemathesis()
     with turn(), served(name) as url:

@@ -134,7 +134,7 @@ def judged(name: str, scale: float) -> Run:
     """Judge one server with the whole suite, time limits scaled; it is started again whenever it dies."""
     with turn(), supervised(fault_named(name).variant) as server:
         target = Target(server.url, limits=Limits(scale))
-        chosen = scenes(Selection(), Catalogue.load())
+        chosen = scenes(Selection(plays=False), Catalogue.load())
         return play(target, chosen, target.new_run(RunOptions(restart_wait=RESTART)))
 
 

@@ -114,8 +114,9 @@ def judge(
     """Judge the peer with the whole suite, or some of it, on one transport; with a fault if one is named."""
     options = ("--fault", fault) if fault else more
     limits = Limits(patience or (SCALE if fault else 1.0))
+    selection = Selection(only=only, plays=False if fault else None)
     with turn(), served("server.mjs", *options) as url:
-        return play(Target(url, transport=transport, limits=limits), scenes(Selection(only=only), Catalogue.load()))
+        return play(Target(url, transport=transport, limits=limits), scenes(selection, Catalogue.load()))
 
 
 def judge_clean(times: int, transports: Iterable[str] = TRANSPORTS) -> Iterator[tuple[str, Run]]:
