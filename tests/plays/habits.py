@@ -63,7 +63,7 @@ class ClosesOtherTabs(Pipeline):
 
 
 class SaysNothingOfPresence(Pipeline):
-    """Nobody is told who joins, leaves or is taken out."""
+    """Who joins, leaves or is taken out is announced to nobody."""
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
         """Say nothing."""

@@ -8,7 +8,7 @@ from typing import Any
 from dungeonlab_conformance.model.blame import wrongly_refused
 from dungeonlab_conformance.model.ledger import Sent
 from dungeonlab_conformance.model.rules import Allowed, is_legal, things
-from dungeonlab_conformance.model.tokens import begin, change, change_perhaps, differences, drafted, settle
+from dungeonlab_conformance.model.tokens import begin, change, differences, drafted, settle
 from dungeonlab_conformance.model.world import Token, World, properties
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
@@ -142,14 +142,6 @@ class Answers:
             self._created(sent, data)
         elif sent.token is not None:
             self._changed(sent, sent.token, data)
-
-    def perhaps(self, sent: Sent) -> None:
-        """Take it as open whether a request took effect; it may do so still, but before long."""
-        token = sent.token
-        if token is not None and Catalogue.load()[sent.request.event].effect == "changes-token":
-            token.touched, token.version = True, None
-            change_perhaps(token, sent.request.event, sent.body)
-            self._one_less(sent, token)
 
     def _created(self, sent: Sent, data: Mapping[str, Any]) -> None:
         made = data.get("token")

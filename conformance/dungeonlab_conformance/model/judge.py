@@ -171,14 +171,11 @@ class Judge:
             return
         if sent.request.event in _ROOM_EVENTS or sent.allowed.waived:
             self._ledger.drop(sent)  # whether it took effect shows later
-        else:
-            self._ledger.concluded(sent, seen, accepted=True)
-        if sent.request.event in _ROOM_EVENTS:
             return
-        if sent.due and not sent.allowed.waived:
+        self._ledger.concluded(sent, seen, accepted=True)
+        if sent.due:
             self._answers.done(sent)
-        else:
-            self._answers.perhaps(sent)
+        # where nobody hears of it, it is under way for ever: it may take effect after what was sent later
 
     def _unanswered(self, sent: Sent) -> None:
         event, name = sent.request.event, sent.tab.name

@@ -111,13 +111,14 @@ class Ledger:
     def refused_without_callback(self, tab: Tab, event: object, code: object) -> Sent | None:
         """Return the request without a callback that an `error` event to a tab is about; None if there is none.
 
-        It may as well be about one with a callback that is refused, or just was with that code, if it is about none
-        that had to be refused: servers may say so twice.
+        It may as well be about one with a callback that just was refused with that code, if it is about none that had
+        to be: servers may say so twice.
         """
         mine = [s for s in self._open if s.tab is tab and s.request.event == event and not s.has_callback]
         owed = next((sent for sent in mine if sent.allowed.objection is not None), None)
         twice = (said for said in self._refused if said[0] is tab and said[1] == event and said[2] == code)
-        if owed is None and (said := next(twice, None)) is not None:
+        fits = owed is not None and code in owed.allowed.codes
+        if not fits and (said := next(twice, None)) is not None:
             self._refused.remove(said)
             return None
         return owed or next(iter(mine), None)

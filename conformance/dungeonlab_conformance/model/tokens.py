@@ -58,13 +58,6 @@ def change(token: Token, event: str, body: Mapping[str, Any]) -> None:
         token.shown.discard(name)
 
 
-def change_perhaps(token: Token, event: str, body: Mapping[str, Any]) -> None:
-    """Take into account that a change may have been made, or not."""
-    change(token, event, body)
-    for name in _asked(event, body):
-        token.group[name] += token.before.get(name, [_ABSENT])
-
-
 def settle(token: Token) -> list[int] | None:
     """Conclude changes that were under way at the same time: of each property any of them may have been the last.
 
