@@ -51,7 +51,9 @@ class Answers:
         code, event = answer.code, sent.request.event
         self._came_to_nothing(sent)
         self._world.refuses_unjoined |= code == "NOT_JOINED" and sent.allowed.waived is not None
-        self._suspect(sent.body, "authorization/refusal-precedes-effect", event)
+        legal = is_legal(Catalogue.load()[event], sent.request)
+        blamed = "authorization/refusal-precedes-effect" if legal else "payloads/refused-not-stored"
+        self._suspect(sent.body, blamed, event)
         if code == "NOT_JOINED" and not sent.tab.sure and sent.tab.room == sent.session:
             sent.tab.room, sent.tab.sure = sent.tab.asked or None, not sent.tab.asked
         if now.anything or code in now.codes:

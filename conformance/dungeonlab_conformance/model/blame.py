@@ -22,8 +22,8 @@ _TABS = "join/tabs-are-independent"
 
 _KIN = (  # areas whose requirements are broken by the same faults, seen from another side
     {"rooms", "presence", "join", "order", "names", "broadcasts"},  # who hears
-    {"auth", "authorization", "join", "direct"},  # who may
-    {"tokens", "payloads", "chat", "direct", "broadcasts"},  # what is kept
+    {"auth", "authorization", "join", "direct", "tokens"},  # who may
+    {"tokens", "payloads", "chat", "direct", "broadcasts", "authorization"},  # what is kept
 )
 _EVERYWHERE = {"acks", "connect", "http"}  # what is broken there shows in all other areas
 
@@ -59,7 +59,11 @@ def wrongly_refused(world: World, tab: Tab, request: Request, code: str | None) 
         return "join/game-master-admitted"
     if request.event == "join-session":
         return _not_admitted(world, tab, session.id if session else "", master=master)
+    if code == "PERMISSION_DENIED" and not master and _was_closed(world, tab):
+        return "join/disconnect-keeps-membership"
     if code == "TOKEN_NOT_FOUND" and (token := world.tokens.get(str(body.get("tokenId")))) is not None:
+        if token.suspects:
+            return token.suspects[-1][0]
         return "tokens/only-deletion-ends-it" if token.touched else "tokens/create-then-others-can-move"
     if code == "NOT_JOINED" and tab.disturbed:
         return _TABS
@@ -73,8 +77,12 @@ def _not_admitted(world: World, tab: Tab, session: str, *, master: bool) -> str:
         return "join/taken-in-again-admitted"
     if master:
         return "join/game-master-admitted"
-    earlier = (each for each in world.tabs.values() if each.user == tab.user and not each.is_open and each.past)
-    return "join/disconnect-keeps-membership" if any(earlier) else "join/member-admitted"
+    return "join/disconnect-keeps-membership" if _was_closed(world, tab) else "join/member-admitted"
+
+
+def _was_closed(world: World, tab: Tab) -> bool:
+    """Whether an earlier connection of a tab's user was in a room, and was closed."""
+    return any(each.user == tab.user and not each.is_open and each.past for each in world.tabs.values())
 
 
 def unheard(world: World, sender: Tab | None, listener: Tab, heard_by: Collection[Tab], encounter_is_new: bool) -> str:

@@ -314,9 +314,11 @@ def _played(stages: Sequence[Stage]) -> str:
     if not stages:
         return ""
     whole = covering()
-    done, asked = sum(stage.acts for stage in stages), sum(len(play.acts) for play in whole.plays)
-    (pairs, of_pairs), (triples, of_triples) = whole.pairs, whole.triples
-    return (
-        f"{len(stages)} plays, {done:,} acts; all {len(whole.plays)}, of {asked:,}, cover {pairs:,} of {of_pairs:,} "
-        f"pairs and {triples:,} of {of_triples:,} triples of circumstances"
+    played, acts = sum(stage.acts > 0 for stage in stages), sum(len(play.acts) for play in whole.plays)
+    covered = (
+        f"{whole.pairs[0]:,} of {whole.pairs[1]:,} pairs and {whole.triples[0]:,} of {whole.triples[1]:,} triples of "
+        "circumstances"
     )
+    if played < len(whole.plays):
+        return f"{played} of {len(whole.plays)} plays; all of them cover {covered}"
+    return f"{played} plays of {acts:,} acts, which cover {covered}"
