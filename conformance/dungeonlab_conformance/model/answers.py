@@ -88,7 +88,8 @@ class Answers:
         tab, event = sent.tab, sent.request.event
         if event in ("join-session", "leave-session"):
             tab.sure = sent.was_sure
-            tab.asked = tab.asked if sent.has_callback else ""
+            if event == "join-session" and not sent.has_callback:
+                tab.asked = ""
             for other, stay in sent.moved:
                 other.sure = other.sure or other.stay == stay
         if event == "join-session" and tab.room is not None:

@@ -50,6 +50,16 @@ WRITTEN = {
             chat("carol"),
         ],
     ),
+    "leaving a room is refused after a join without a callback has moved one to another": (
+        "ids-hidden",
+        [
+            Act("connect", "carol"),
+            join("carol", "there"),
+            join("carol", "here", callback=False),
+            Act("send", "carol", event="leave-session", session="there", callback=False),
+            chat("carol", "here"),
+        ],
+    ),
     "what somebody made who had not joined is there, and the room hears it": (
         "unjoined-act",
         [
