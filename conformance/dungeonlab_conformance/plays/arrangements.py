@@ -108,6 +108,8 @@ class Arrangements:
         self._fact("logout", {"user": login.user})
 
     async def _enrol(self, game: GameSession, who: Identity) -> None:
+        if self.stage.target.joining_enrols and who not in self._logins.values():
+            return  # who is logged out cannot join
         if not game.deleted and who.user not in self.stage.journal.rooms.members[game.session]:
             await self.stage.games.take_in(game, who)
             self._fact("membership.add", {"session": game.session, "user": who.user})
