@@ -169,8 +169,9 @@ class Judge:
         """Take a request without a callback as done, now that the server must have dealt with it."""
         if sent.allowed.objection is not None:
             return
-        if sent.request.event in _ROOM_EVENTS or sent.allowed.waived:
-            self._ledger.drop(sent)  # whether it took effect shows later
+        may_be_refused = bool(sent.allowed.codes - {"RATE_LIMITED"})
+        if sent.request.event in _ROOM_EVENTS or may_be_refused:
+            self._ledger.drop(sent)  # whether it took effect shows later: by its broadcast, or by an error event
             return
         self._ledger.concluded(sent, seen, accepted=True)
         if sent.due:
