@@ -115,13 +115,17 @@ class Ledger:
         to be: servers may say so twice.
         """
         mine = [s for s in self._open if s.tab is tab and s.request.event == event and not s.has_callback]
-        owed = next((sent for sent in mine if sent.allowed.objection is not None), None)
+        owed = [sent for sent in mine if sent.allowed.objection is not None]
+        if (fitting := next((sent for sent in owed if code in sent.allowed.codes), None)) is not None:
+            return fitting
         twice = (said for said in self._refused if said[0] is tab and said[1] == event and said[2] == code)
-        fits = owed is not None and code in owed.allowed.codes
-        if not fits and (said := next(twice, None)) is not None:
+        if (said := next(twice, None)) is not None:
             self._refused.remove(said)
+            for sent in mine:
+                if code in sent.allowed.codes:  # then either may be meant
+                    self.drop(sent)
             return None
-        return owed or next(iter(mine), None)
+        return next(iter(owed or mine), None)
 
     def concluded(self, sent: Sent, seen: Observation, *, accepted: bool) -> None:
         """Enter what became of a request; who left the room meanwhile need not hear of it."""
