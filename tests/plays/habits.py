@@ -92,11 +92,12 @@ class ClosesTheLoggedOutLater(Pipeline):
 
 
 class HandlesAtOnce(Pipeline):
-    """What one connection sends is handled at the same time, and takes effect in any order."""
+    """What one connection sends is handled at the same time, and takes effect in any order; joins and leaves go first."""
 
     async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         async def handle() -> None:
-            if where is None or random.random() < 0.2:
+            moves = bool(data) and data[0] in ("join-session", "leave-session")
+            if not moves and (where is None or random.random() < 0.2):
                 await wait_briefly()
             await super(HandlesAtOnce, self).on_event(connection, data, where)
 
