@@ -92,7 +92,7 @@ class ClosesTheLoggedOutLater(Pipeline):
 
 
 class HandlesAtOnce(Pipeline):
-    """What one connection sends is handled at the same time, and takes effect in any order; joins and leaves go first."""
+    """What one connection sends takes effect in any order, but for joining and leaving, which come first."""
 
     async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         async def handle() -> None:

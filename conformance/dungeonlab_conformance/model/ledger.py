@@ -80,6 +80,7 @@ class Ledger:
         self._world = world
         self._open: list[Sent] = []  # of which it is not known what became of them
         self._broadcast: dict[tuple[str, str], list[Sent]] = {}  # those with a broadcast, by session and event
+        self._dropped: list[Sent] = []  # without a callback, of which it is open what became of them
         self._refused: list[tuple[Tab, str, object]] = []  # the last with a callback that were refused, and the codes
         self._owing: list[Sent] = []  # those of which somebody may have to hear still
 
@@ -118,6 +119,10 @@ class Ledger:
         owed = [sent for sent in mine if sent.allowed.objection is not None]
         if (fitting := next((sent for sent in owed if code in sent.allowed.codes), None)) is not None:
             return fitting
+        loose = (s for s in self._dropped if s.tab is tab and s.request.event == event and code in s.allowed.codes)
+        if (earlier := next(loose, None)) is not None:
+            self._dropped.remove(earlier)
+            return None
         twice = (said for said in self._refused if said[0] is tab and said[1] == event and said[2] == code)
         if (said := next(twice, None)) is not None:
             self._refused.remove(said)
@@ -132,6 +137,7 @@ class Ledger:
         sent.outcome = "accepted" if accepted else "refused"
         sent.concluded_by = seen
         self.drop(sent)
+        self._dropped = [each for each in self._dropped if each is not sent]
         if not accepted and sent.has_callback:
             code = seen.args[0].get("code") if seen.args and isinstance(seen.args[0], dict) else None
             self._refused = [*self._refused[-_FEW:], (sent.tab, sent.request.event, code)]
@@ -149,6 +155,7 @@ class Ledger:
         """Wait no longer for what shows what became of a request."""
         if sent in self._open:
             self._open.remove(sent)
+            self._dropped.append(sent)
 
     def heard(self, seen: Observation, tab: Tab) -> Sent | None:
         """Return the request of which a tab hears now; None if it is none that it has not heard of."""
