@@ -92,12 +92,11 @@ class ClosesTheLoggedOutLater(Pipeline):
 
 
 class HandlesAtOnce(Pipeline):
-    """What one connection sends takes effect in any order, but for joining and leaving, which come first."""
+    """What one connection sends takes effect in any order."""
 
     async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
         async def handle() -> None:
-            moves = bool(data) and data[0] in ("join-session", "leave-session")
-            if not moves and (where is None or random.random() < 0.2):
+            if where is None or random.random() < 0.2:
                 await wait_briefly()
             await super(HandlesAtOnce, self).on_event(connection, data, where)
 

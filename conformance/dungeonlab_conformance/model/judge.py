@@ -134,6 +134,7 @@ class Judge:
         if sent.request.event == "leave-session" or tab.room != sent.session:
             tab.stay += 1
         tab.sure = False
+        tab.may_move = tab.may_move or not (sent.has_callback or sent.allowed.objection)
         if sent.request.event == "join-session" and sent.allowed.acceptance:
             if not sent.has_callback:
                 tab.asked = sent.session

@@ -163,7 +163,7 @@ def _no_member(session: Session, world: World, tab: Tab, *, joining: bool) -> Ob
 def _joined(event: Event, session: Session | None, tab: Tab) -> Iterator[Objection]:
     if session is None or tab.is_in(session.id):
         return
-    firm = tab.sure and event.name != "leave-session"
+    firm = tab.sure and not tab.may_move and event.name != "leave-session"
     codes = frozenset({"NOT_JOINED"})
     why = f"{tab.name}'s connection has not joined"
     yield Objection(why, codes, "authorization/not-joined-refused", firm, should=True)

@@ -83,6 +83,7 @@ class Tab:
     has_heard: bool = False  # any broadcast at all
     past: str = ""
     asked: str = ""  # the session that it asked to join without a callback, until it shows whether it is there
+    may_move: bool = False  # since it asked to, without a callback, and nothing shows that this took effect
     disturbed: str = ""
     stay: int = 0  # a number that is another one after each time that it was, or may have been, out of its room
     last_round_trip: float = 0.0  # when the last one began that was answered
@@ -93,7 +94,7 @@ class Tab:
 
     def is_in(self, session: str) -> bool:
         """Whether it certainly is in the room of a session."""
-        return self.is_open and self.sure and self.room == session and self.logged_in
+        return self.is_open and self.sure and not self.may_move and self.room == session and self.logged_in
 
 
 class World:
@@ -195,6 +196,8 @@ class World:
         if tab.room != session:
             tab.disturbed = ""
             tab.stay += 1
+        if tab.asked == session:
+            tab.may_move = False
         tab.room, tab.sure, tab.asked = session, True, ""
         self.asked_to_enter(tab, session)
         for other in self.tabs_of(tab.user):
