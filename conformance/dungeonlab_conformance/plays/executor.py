@@ -28,6 +28,7 @@ _READS = 12  # tokens that are looked at when the play is over
 _PACE = 0.002  # seconds between two looks at what is still to come
 _SILENT = 3  # acts in a row upon which a server sent nothing: it is given up then
 _LATE = 3  # acts after which deliveries did not come in time, and are waited for no longer than a moment
+_IN_VAIN = 16  # such acts in all plays of a run
 
 
 class Executor:
@@ -59,7 +60,7 @@ class Executor:
                 raise Unjudged(f"{self._over}; the play ends with that")
         await self._read_everything()
         if self._judge.owed():
-            await self._settle(self.stage.target.limits.answer)
+            await self._settle()
         for tab in self._tabs.values():
             await self._fence(tab)
 
@@ -68,16 +69,17 @@ class Executor:
             await self._do(group[0])
         else:
             await asyncio.gather(*map(self._do, group))
-        limits = self.stage.target.limits
-        await self._settle(limits.answer if self._late < _LATE else limits.moment)
+        await self._settle()
 
-    async def _settle(self, limit: float) -> None:
-        """Wait until everybody has heard what must be heard, for so many seconds at most."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + limit
+    async def _settle(self) -> None:
+        """Wait until everybody has heard what must be heard; not for long, once it was often waited for in vain."""
+        loop, limits, known = asyncio.get_running_loop(), self.stage.target.limits, self.stage.target.workarounds
+        patient = self._late < _LATE and known.waited_in_vain < _IN_VAIN
+        until = loop.time() + (limits.answer if patient else limits.moment)
         while self._judge.owed():
             if loop.time() >= until:
                 self._late += 1
+                known.waited_in_vain += 1
                 break
             await asyncio.sleep(_PACE)
         else:
@@ -266,7 +268,7 @@ class Executor:
             await self._do(Act("send", tab, event="token:update", session=session, token=slot, payload="with:shown"))
             question = Act("send", tab, event="validate-action", session=session, token=slot, action="token:move")
             await self._do(question)
-        await self._settle(self.stage.target.limits.answer if self._late < _LATE else 0.0)
+        await self._settle()
 
 
 def _role(tab: str) -> str:

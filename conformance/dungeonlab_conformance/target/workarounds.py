@@ -113,7 +113,7 @@ class Workarounds:
     events in `full_only` the smallest valid request was refused, and the fullest one was not; of those in
     `minimal_only` it was the other way round. `fences` are what a round trip may be made by, first what was answered
     last: events, or `NAMESPACE` for asking to enter one that does not exist. `deadly` is what the server
-    died of.
+    died of. `waited_in_vain` is how often a play waited for deliveries that did not come.
     """
 
     transport: str = ""
@@ -125,4 +125,5 @@ class Workarounds:
     full_only: set[str] = field(default_factory=set)
     minimal_only: set[str] = field(default_factory=set)
     deadly: Deadly = field(default_factory=Deadly, compare=False)
+    waited_in_vain: int = 0
     fences: list[str] = field(default_factory=lambda: ["get-user-data", "join-session", "validate-action", NAMESPACE])
