@@ -12,6 +12,7 @@ from dungeonlab_conformance.cli.compare import compare
 from dungeonlab_conformance.cli.docs import docs
 from dungeonlab_conformance.cli.findings.replay import replay
 from dungeonlab_conformance.cli.findings.reproduce import reproduce
+from dungeonlab_conformance.cli.findings.search import search
 from dungeonlab_conformance.cli.init_export import export, init
 from dungeonlab_conformance.cli.list_explain import explain, list_
 from dungeonlab_conformance.cli.probe import probe
@@ -63,6 +64,7 @@ def main() -> None:
 
 for command in (
     run,
+    search,
     report,
     diff,
     compare,

@@ -147,7 +147,7 @@ def _sorted(given: dict[str, Any]) -> tuple[RunOptions, Output]:
     from dungeonlab_conformance.results.run import RunOptions
 
     file = given["target_file"]
-    options = {field.name: given[field.name] for field in fields(RunOptions)}
+    options = {field.name: given[field.name] for field in fields(RunOptions) if field.name in given}
     output = {field.name: given[field.name] for field in fields(Output) if field.name != "files"}
     rest = {name: value for name, value in given.items() if name not in (*options, *output)}
     return RunOptions(**options | {"target_file": file and str(file)}), Output(**output, files=rest)

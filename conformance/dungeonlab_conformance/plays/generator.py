@@ -49,10 +49,13 @@ _BURST = 0.05  # how often a request is the first of several at the same time
 _NARROW = {"sessionId": ("",), "encounterId": ("", "session "), "tokenId": ("", "encounter ", "session ")}
 
 
-def random_play(seed: int | str, length: int = 32) -> Play:
-    """Return a play of about so many acts after its warm start; `seed` is its name, too."""
+def random_play(seed: int | str, length: int = 32, tabs: tuple[int, int] = WARM) -> Play:
+    """Return a play of about so many acts after its warm start; `seed` is its name, too.
+
+    `tabs` are how many it begins with, at least and at most.
+    """
     random, world = Random(f"play {seed}"), World()
-    acts = list(warm_start(random, world))
+    acts = list(warm_start(random, world, tabs))
     until = len(acts) + length
     while len(acts) < until:
         if random.random() < _BURST and world.tabs:
@@ -120,9 +123,9 @@ def _with(act: Act, changes: Mapping[str, str]) -> Act:
     return Act.from_json({**act.to_json(), **changes})
 
 
-def warm_start(random: Random, world: World) -> Iterator[Act]:
+def warm_start(random: Random, world: World, tabs: tuple[int, int] = WARM) -> Iterator[Act]:
     """Yield how a play begins: some tabs, most of them joined, and a token."""
-    first, more = WARM
+    first, more = tabs
     names = ["alice", "bob"]
     while len(names) < first + int(random.random() * (more - first + 1)):
         names.append(_new_tab(random, [*names], (GAMEMASTER, "alice", "bob", "carol", "dave", "mallory")))

@@ -121,7 +121,10 @@ def _by_fewer(acts: Acts) -> Iterator[Acts]:
 
 
 def _plainer(acts: Acts) -> Iterator[Acts]:
-    """Yield a play with one property of one act as usual, and all acts with it."""
+    """Yield a play with one property of one act as usual, and all acts with it; who was cut off says so in it."""
+    for number, act in enumerate(acts):
+        if act.does == "cut":
+            yield (*acts[:number], replace(act, does="disconnect"), *acts[number + 1 :])
     for name, usual in _PLAINER:
         odd = [number for number, act in enumerate(acts) if getattr(act, name) != usual]
         if len(odd) > 1:

@@ -186,6 +186,8 @@ class _Room:
             before = self._drawn.get(drawn)
             self._drawn.setdefault(drawn, (anchor, verdict.title))
         return {
+            "acts": finding.acts,
+            "how_often": finding.how_often,
             "sent": sent_text(finding.sent, text) if finding.sent else "",
             "expected": shortened(finding.expected, text),
             "got": shortened(finding.got, text),

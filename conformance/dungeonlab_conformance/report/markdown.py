@@ -58,7 +58,7 @@ def _head(run: Run) -> str:
     if run.fault:
         lines += [f"**Cut short:** {_plain(shortened(run.fault, _LONGEST))}", ""]
     if run.plays:
-        lines += [f"Played besides: {_plain(run.plays)}", ""]
+        lines += [f"Played{'' if run.options.search else ' besides'}: {_plain(run.plays)}", ""]
     for note in run.notes:
         lines += [f"**Note:** {_plain(shortened(note, _LONGEST))}", ""]
     for leftover in dict.fromkeys(run.leftovers):
@@ -107,6 +107,10 @@ def _verdict(verdict: Verdict, run: Run, *, drawn: bool) -> Iterator[str]:
         yield f"*Known:* {_plain(verdict.known)}"
         yield ""
     where = f" at {_code(first.path)}" if first.path else ""
+    yield from (f"{number}. {_code(act)}" for number, act in enumerate(first.acts, 1))
+    if first.how_often:
+        yield ""
+        yield f"- {_plain(first.how_often)}"
     if first.sent:
         yield f"- sent: {_code(sent_text(first.sent, _LONGEST))}"
     yield f"- expected{where}: {_code(first.expected)}"

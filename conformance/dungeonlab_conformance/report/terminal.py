@@ -76,6 +76,10 @@ class Following:
         self.failing += sum(v.outcome is Outcome.FAIL for v in verdicts)
         self.progress.update(self.task, advance=1, failing=f"{self.failing} broken" if self.failing else "")
 
+    def on_plays(self, more: int, found: int) -> None:
+        """Count plays of a search, which has found so much by now."""
+        self.progress.update(self.task, advance=more, failing=f"{found} found" if found else "")
+
 
 def open_run(run: Run, console: Console) -> None:
     """Print, before anything is judged, what is about to be."""
@@ -108,7 +112,8 @@ def show(run: Run, console: Console, *, verbosity: int = 0) -> None:
         _without_findings(run, console, whole=verbosity > 0)
         for judged in reversed(to_mend(run)):  # what matters most stands last, where a terminal shows it
             _broken(judged, run, console, whole=verbosity > 0)
-        _areas(run, console)
+        if not run.options.search:  # which judges nothing but what it finds
+            _areas(run, console)
         _causes(run, console, whole=verbosity > 0)
     if verbosity > 0 and not run.claim:
         _say(console, f"no claim of conformance: {_shown('; '.join(obstacles(run)))}")
@@ -129,6 +134,8 @@ def deciding(run: Run) -> list[Verdict]:
 
 def sentence(run: Run) -> str:
     """Return the whole run in one line of rich's markup."""
+    if run.options.search and not run.verdicts:
+        return f"nothing was found in {run.seconds:.1f} s"
     found = counts(run.verdicts)
     ids = len({v.requirement for v in run.verdicts})
     said = ", ".join(
@@ -146,7 +153,7 @@ def _anything_judged(run: Run) -> bool:
 
 def _conclusion(run: Run, console: Console, *, quiet: bool) -> None:
     if run.plays:
-        _say(console, f"[dim]played besides: {_shown(run.plays)}[/]")
+        _say(console, f"[dim]played{'' if run.options.search else ' besides'}: {_shown(run.plays)}[/]")
     for note in run.notes:
         _say(console, f"[cyan]note:[/] {_shown(note)}")
     for leftover, times in Counter(run.leftovers).items():
@@ -237,6 +244,10 @@ def _broken(judged: RequirementVerdicts, run: Run, console: Console, *, whole: b
 def _finding(finding: Finding, console: Console, *, whole: bool) -> None:
     longest = _LONGEST[whole]
     where = f" at {finding.path}" if finding.path else ""
+    for number, done in enumerate(finding.acts, 1):
+        _say(console, f"  {number:>3}  {_shown(done)}")
+    if finding.how_often:
+        _say(console, f"  [bold]{_shown(finding.how_often)}[/]")
     if finding.sent:
         _say(console, f"  [bold]sent[/]: {_shown(sent_text(finding.sent, longest))}")
     _say(console, f"  [green]expected[/]{_shown(where)}: {_shown(shortened(finding.expected, longest))}")

@@ -26,7 +26,6 @@ from dungeonlab_spec import Catalogue
 _FIELDS = {  # of a Run, and where they stand in the document
     **{name: name for name in ("suite", "protocol", "began", "claim", "fault", "interrupted", "seconds")},
     **{name: name for name in ("scenes", "concurrency", "stale", "leftovers", "notes")},
-    "plays": "plays",
     "fail_on": "failOn",
     "own_fault": "ownFault",
     "bundled": "bundled",
@@ -90,6 +89,7 @@ def from_json(document: Any) -> Run:
         setattr(run, field, document[name])
     run.options = _options(document)
     run.recording = document.get("recording", "")
+    run.plays = document.get("plays", "")
     judged: dict[str, list[str]] = {}  # by the name of the scene
     for row in document["verdicts"]:
         judged.setdefault(row["scene"], []).append(row["requirement"])
@@ -133,7 +133,8 @@ def _finding(row: dict[str, Any]) -> Finding:
     facts = {name: value for name, value in row.items() if name != "scene"}
     lines = tuple(TranscriptLine(**line) for line in row["transcript"])
     sent = TranscriptLine(**row["sent"]) if row.get("sent") else None
-    return Finding(**{**facts, "requirements": tuple(row["requirements"]), "transcript": lines, "sent": sent})
+    lists = {name: tuple(row.get(name, ())) for name in ("requirements", "acts")}
+    return Finding(**{**facts, **lists, "transcript": lines, "sent": sent})
 
 
 def _completed(row: dict[str, Any], judged: dict[str, list[str]]) -> dict[str, Any]:

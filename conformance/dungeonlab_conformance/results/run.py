@@ -21,7 +21,7 @@ class RunOptions:
     `without`, `events` and `levels` are the selection. `fuzz` is how many payloads to generate, if any, and `seed` from
     what. `plays` says whether the covering plays are played, None if the selection says it. `concurrency` is None for
     as much as the link allows; `time_limit` is in seconds, and `restart_wait` too, None if a server that dies ends the
-    run, or the target's file says.
+    run, or the target's file says. `search` is what makes it a search, as words of its command line; a run has none.
     """
 
     url: str | None = None
@@ -41,6 +41,7 @@ class RunOptions:
     time_limit: float = 600.0
     restart_wait: float | None = None
     plays: bool | None = None
+    search: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -54,10 +55,10 @@ class RunOptions:
             "--seed": self.seed,
             "--restart-wait": None if self.restart_wait is None else f"{self.restart_wait:g}",
         }
-        words = ["dungeonlab-conformance", "run", *([self.url] if self.url else [])]
+        words = ["dungeonlab-conformance", "search" if self.search else "run", *([self.url] if self.url else [])]
         words += [word for name, value in valued.items() if value is not None for word in (name, str(value))]
         plays = {None: [], True: ["--plays"], False: ["--no-plays"]}[self.plays]
-        return shlex.join([*words, *(["--http"] if self.http else []), *plays])
+        return shlex.join([*words, *(["--http"] if self.http else []), *plays, *self.search])
 
 
 @dataclass(slots=True)
@@ -67,9 +68,9 @@ class Run:
     `target` is the name of the server that was judged, its URL unless it is the bundled one; `bundled` whether it was
     the suite's own reference server. `fault` says in one sentence why it ended early, if it did; `own_fault` what the
     suite itself failed at; `notes` what should be known of the server, and breaks nothing; `plays` what was played
-    besides scenes; `stale` what the list of known failures has wrong; `claim` what may be said of the server, if
-    anything. `began` is when, in RFC 3339; `options` are those it was made with, and `recording` is what its verdicts
-    can be computed from again, packed, if it was to be kept.
+    besides scenes, or by a search; `stale` what the list of known failures has wrong; `claim` what may be said of the
+    server, if anything. `began` is when, in RFC 3339; `options` are those it was made with, and `recording` is what its
+    verdicts can be computed from again, packed, if it was to be kept.
     """
 
     target: str

@@ -16,7 +16,7 @@ class Outcome(StrEnum):
 
     PASS = "pass"
     FAIL = "fail"  # a MUST was broken
-    WARN = "warn"  # a SHOULD was broken
+    WARN = "warn"  # a SHOULD was broken, or by a search a MUST, though not each time
     NOTE = "note"  # a MAY was not taken up
     SKIPPED = "skipped"  # the target lacks a capability, which is named
     UNJUDGED = "unjudged"  # nothing could be shown, with the reason
@@ -73,6 +73,8 @@ class Finding:
     left_out: int = 0
     sent: TranscriptLine | None = None
     from_record: bool = False
+    acts: tuple[str, ...] = ()
+    how_often: str = ""
 
     @property
     def scene(self) -> str:
@@ -152,6 +154,9 @@ LEVELS: tuple[Level, ...] = ("MUST", "SHOULD", "MAY")
 
 
 def fails(verdict: Verdict, fail_on: Level = "MUST") -> bool:
-    """Whether a verdict fails a run, unless it is known: broken or not shown, at a level that counts."""
+    """Whether a verdict fails a run, unless it is known: broken or not shown, at a level that counts.
+
+    A MUST that a search saw broken only at times is a warning, and fails nothing.
+    """
     counted = LEVELS[: LEVELS.index(fail_on) + 1]
-    return verdict.level in counted and verdict.outcome in (*BROKEN.values(), Outcome.UNJUDGED)
+    return verdict.level in counted and verdict.outcome in (BROKEN[verdict.level], Outcome.UNJUDGED)

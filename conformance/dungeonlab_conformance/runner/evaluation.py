@@ -163,16 +163,17 @@ def convict(recording: Recording, verdicts: Verdicts, made: Callable[[Breach], F
     plays = {scene.journal for scene in recording.scenes if not scene.requirements}
     found = [*breaks(recording)]
     _convict(recording, verdicts, made, (breach for breach in found if breach.journal not in plays))
-    _convict(recording, verdicts, made, _new([breach for breach in found if breach.journal in plays], verdicts))
+    known = {verdict.requirement for verdict in verdicts.values() if verdict.findings and verdict.level != "MAY"}
+    _convict(recording, verdicts, made, unexplained([breach for breach in found if breach.journal in plays], known))
 
 
-def _new(breaches: Sequence[Breach], verdicts: Verdicts) -> Iterator[Breach]:
+def unexplained(breaches: Sequence[Breach], known: set[str]) -> Iterator[Breach]:
     """Yield what plays found, without what may well be another side of a fault that is known, or was found more often.
 
-    What should be kept, and is not, explains nothing that must be.
+    `known` are the requirements that were found broken; those that are yielded are added. What should be kept, and is
+    not, explains nothing that must be.
     """
     requirements = Catalogue.load().requirements
-    known = {verdict.requirement for verdict in verdicts.values() if verdict.findings and verdict.level != "MAY"}
     often = Counter(breach.requirement for breach in breaches if breach.requirement in requirements)
     for name, _ in often.most_common():
         level = requirements[name].level

@@ -8,6 +8,7 @@ import resource
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
+from typing import Protocol
 
 from dungeonlab_conformance.results.claim import conclude
 from dungeonlab_conformance.results.errors import TargetFault
@@ -38,12 +39,29 @@ def play(
     `run` is what to fill in, with its options: `target.new_run(RunOptions(...))`. `signals` are given by a caller that
     heeds them for longer than the playing takes. A run that is `recorded` holds all that `recheck` needs.
     """
+    gc.collect()  # an earlier run, which remembers itself in circles
+    return to_its_end(Runner(target, chosen, run, on_scene, recorded=recorded), signals, known)
+
+
+class Playable(Protocol):
+    """What plays on a target, and fills in a run."""
+
+    target: Target
+    run: Run
+
+    async def play(self) -> Run:
+        """Play, and clear everything away; what goes wrong is in the run."""
+
+    def settle(self) -> None:
+        """Have the run hold all that was found, also if `play` never began."""
+
+
+def to_its_end(runner: Playable, signals: Signals | None = None, known: Sequence[KnownFailure] = ()) -> Run:
+    """Have something played as `play` says."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
-    gc.collect()  # an earlier run, which remembers itself in circles
     _spare_the_collector()
-    runner = Runner(target, chosen, run, on_scene, recorded=recorded)
-    loops = asyncio.Runner(loop_factory=_fast_loop(target))
+    loops = asyncio.Runner(loop_factory=_fast_loop(runner.target))
     with nullcontext(signals) if signals else Signals() as heeded, loops:
         return conclude(loops.run(_until_interrupted(runner, heeded)), known)
 
@@ -69,7 +87,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-async def _until_interrupted(runner: Runner, signals: Signals) -> Run:
+async def _until_interrupted(runner: Playable, signals: Signals) -> Run:
     """Play, and on a signal stop and still return what was found; a second one leaves off clearing away."""
     try:
         await signals.until_stopped(_whole(runner))
@@ -79,7 +97,7 @@ async def _until_interrupted(runner: Runner, signals: Signals) -> Run:
     return runner.run
 
 
-async def _whole(runner: Runner) -> None:
+async def _whole(runner: Playable) -> None:
     if runner.target.url != EMBEDDED:
         await runner.play()
         return

@@ -28,6 +28,9 @@ def headline(run: Run) -> str:
         return f"Nothing is broken but what is known: {counted(known, 'verdict')}"
     if unshown:
         return f"Nothing is broken, but {counted(unshown, 'verdict')} could not be reached"
+    if run.options.search:
+        seldom = len(to_mend(run))
+        return f"Nothing was broken each time; seen at times, or a SHOULD: {seldom}" if seldom else "Nothing was found"
     if not any(v.outcome is Outcome.PASS for v in run.verdicts):
         return "Nothing was shown to hold"
     if not run.claim:

@@ -21,8 +21,11 @@ _LINES, _LINE = 80, 600  # of a transcript, and characters of each; the result h
 def repeat(verdict: Verdict, run: Run) -> str:
     """Return the command that judges exactly this verdict again.
 
-    What an invariant saw in the scene of another requirement is seen again only if that is played, too.
+    What an invariant saw in the scene of another requirement is seen again only if that is played, too. What a search
+    found, the whole search finds again.
     """
+    if run.options.search:
+        return run.again
     wanted, events = [verdict.requirement], [verdict.event]
     for found in verdict.findings[:1]:
         if found.requirements and (found.check, found.event) != (verdict.check, verdict.event):

@@ -1,0 +1,242 @@
+"""Searches for what breaks a requirement: plays at random, and makes what shows it as short as it can be."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from dungeonlab_conformance.clients.handshake import measure, reach
+from dungeonlab_conformance.invariants.breaches import Breach
+from dungeonlab_conformance.plays.acts import Play
+from dungeonlab_conformance.plays.covering import covering
+from dungeonlab_conformance.plays.generator import WARM, random_play
+from dungeonlab_conformance.plays.shrinking import shortest
+from dungeonlab_conformance.plays.situations import Situation, count, visited
+from dungeonlab_conformance.results.errors import TargetFault
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
+from dungeonlab_conformance.runner.evaluation import finding, unexplained
+from dungeonlab_conformance.runner.search.playing import Carried, Playing, shown_by
+from dungeonlab_conformance.runner.selection import judgeable
+from dungeonlab_conformance.target.target import Target
+from dungeonlab_spec import Catalogue
+
+_LOG = logging.getLogger(__name__)
+_TOGETHER = 20  # plays after which it is looked at what they show
+_AGAIN = 10  # times that the shortest play is played
+_TRIES = 200  # parts of a play that are tried
+_IN_A_ROW = 3  # times that a part must show it, where the shortest does so only at times
+_IMPATIENCE = 0.2  # of each time limit, while parts are tried
+_LAST = 120.0  # seconds beyond its time in which a search comes to its end
+_LONGEST = 4000  # characters of what went wrong
+Shown = tuple[Carried, Breach]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """How many plays of which length, from which seed, for so many minutes at most.
+
+    `actors` is how many tabs a play begins with; None for some.
+    """
+
+    seed: int
+    plays: int = 200
+    minutes: float = 10.0
+    length: int = 32
+    actors: int | None = None
+
+    def play(self, number: int) -> Play:
+        """Return one of the plays, counted from 1."""
+        tabs = (self.actors, self.actors) if self.actors else WARM
+        return random_play(f"{self.seed}-{number}", self.length, tabs)
+
+
+@dataclass(slots=True)
+class Count:
+    """What was played, and visited by that."""
+
+    plays: int = 0
+    acts: int = 0
+    showing: dict[VerdictKey, int] = field(default_factory=dict)  # plays in which each was seen
+    situations: set[Situation] = field(default_factory=set)
+
+    def add(self, carried: Sequence[Carried], shown: Sequence[Shown]) -> None:
+        """Count plays, with what they show."""
+        self.plays += len(carried)
+        self.acts += sum(each.stage.acts for each in carried)
+        self.situations.update(*(visited(each.play) for each in carried))
+        for key, _ in {(_key(breach), each.play.name) for each, breach in shown}:
+            self.showing[key] = self.showing.get(key, 0) + 1
+
+    @property
+    def in_words(self) -> str:
+        """The figures, in words."""
+        whole, found = covering(), count(self.situations)
+        return (
+            f"{self.plays} plays, {self.acts:,} acts; visited {found[2]:,} of {whole.pairs[1]:,} pairs and "
+            f"{found[3]:,} of {whole.triples[1]:,} triples of circumstances"
+        )
+
+
+class Search:
+    """One search on one target; what is found are verdicts of its run."""
+
+    def __init__(
+        self, target: Target, options: SearchOptions, run: Run, on_plays: Callable[[int, int], None] = lambda *_: None
+    ) -> None:
+        """`on_plays` is called with how many plays more were played, and how many findings there are."""
+        self.target = target
+        self.options = options
+        self.run = run
+        self._on_plays = on_plays
+        self._hide = partial(target.secrets.shortened, longest=_LONGEST)
+        self._counted = Count()
+        self._known: set[str] = set()  # requirements that were found broken
+        self._verdicts: dict[VerdictKey, Verdict] = {}
+        self._until = 0.0
+        catalogue = Catalogue.load()
+        pairs = [(each, event) for each, event in judgeable(catalogue) if each.level != "MAY" and not each.part]
+        self._judged = {VerdictKey(each.id, event.name if event else None) for each, event in pairs}
+
+    async def play(self) -> Run:
+        """Search until its end, also when cut short; then clear everything away."""
+        began = time.monotonic()
+        self._until = began + 60 * self.options.minutes
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        playing = Playing(self.target)
+        self.run.concurrency = playing.lanes
+        try:
+            async with asyncio.timeout(60 * self.options.minutes + _LAST) as ending:
+                await self._search(playing)
+        except asyncio.CancelledError:
+            self.run.interrupted = True
+        except TargetFault as fault:
+            self.run.fault = self._hide(str(fault))
+        except Exception as fault:  # the suite's own: what was found before is reported all the same
+            if ending.expired():
+                self.run.fault = "the search did not end in its time; what it had found until then counts"
+            else:
+                self._blame_the_suite(fault)
+        finally:
+            self.run.leftovers += map(self._hide, await asyncio.shield(playing.clear_away()))
+            self.settle()
+            self.run.seconds = time.monotonic() - began
+        return self.run
+
+    def settle(self) -> None:
+        """Put what was found, and how much was played for that, into the run."""
+        order = {name: place for place, name in enumerate(Catalogue.load().requirements)}
+        self.run.verdicts = sorted(self._verdicts.values(), key=lambda v: (order[v.requirement], v.event or ""))
+        self.run.scenes = self._counted.plays
+        self.run.plays = self._counted.in_words
+
+    def _blame_the_suite(self, fault: BaseException) -> None:
+        while isinstance(fault, BaseExceptionGroup):
+            fault = fault.exceptions[0]
+        self.run.own_fault = self._hide(f"{type(fault).__name__}: {fault}")
+        _LOG.debug("the search: %s", self.target.secrets.redact("".join(traceback.format_exception(fault))))
+
+    async def _search(self, playing: Playing) -> None:
+        await reach(self.target)
+        await measure(self.target)
+        await playing.survey()
+        number = 1
+        while number <= self.options.plays and not self._is_over():
+            last = min(number + _TOGETHER - 1, self.options.plays)
+            plays = [self.options.play(each) for each in range(number, last + 1)]
+            await self._some(playing, plays)
+            number = last + 1
+
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self._until
+
+    async def _some(self, playing: Playing, plays: Sequence[Play]) -> None:
+        """Carry out some plays, and look closer at each thing that they show and that nothing known explains."""
+        carried = await self._carried(playing, plays)
+        if all(each.ended_early for each in carried):
+            raise TargetFault(f"no play came to its end; the last one: {carried[-1].ended_early}")
+        shown = self._shown(carried)
+        self._counted.add(carried, shown)
+        self._on_plays(len(carried), len(self._verdicts))
+        first: dict[VerdictKey, Shown] = {}
+        where = {each.stage.journal: each for each in carried}
+        for breach in unexplained([breach for _, breach in shown], self._known):
+            first.setdefault(_key(breach), (where[breach.journal], breach))
+        for key, found in first.items():
+            if key not in self._verdicts:
+                await self._look_closer(playing, key, found)
+                self._on_plays(0, len(self._verdicts))
+
+    async def _carried(self, playing: Playing, plays: Sequence[Play]) -> list[Carried]:
+        """Carry out plays. Raises `TargetFault` if the server is gone then: what was seen as it went shows nothing."""
+        carried = await playing.together(plays)
+        if any(each.ended_early for each in carried):
+            await reach(self.target)
+        return carried
+
+    def _shown(self, carried: Sequence[Carried]) -> list[Shown]:
+        return [(each, breach) for each, breach in shown_by(carried) if _key(breach) in self._judged]
+
+    async def _look_closer(self, playing: Playing, key: VerdictKey, found: Shown) -> None:
+        """Look for the shortest play that breaks the same, and play that again; enter what comes of it.
+
+        If it does not do so each time, another is looked for, of which each part did several times.
+        """
+        self._enter(key, found, found[0].play, 1, 1)  # stands if the search is cut short meanwhile
+        most = -1
+        for in_a_row in (1, _IN_A_ROW):
+            with self._impatient():
+                shows = partial(self._shows, playing, key, in_a_row)
+                least = await shortest(found[0].play, shows, tries=_TRIES // in_a_row, at_once=playing.lanes)
+            again = self._shown(await self._carried(playing, [least] * _AGAIN))
+            seen = {each.stage.journal: (each, breach) for each, breach in again if _key(breach) == key}
+            if len(seen) > most:
+                most = len(seen)
+                shown = next(iter(seen.values()), found)
+                self._enter(key, shown, least if seen else found[0].play, most, _AGAIN)
+            if most == _AGAIN or self._is_over():
+                break
+
+    async def _shows(self, playing: Playing, key: VerdictKey, in_a_row: int, play: Play) -> bool:
+        """Whether a play breaks something, so many times in a row."""
+        for _ in range(in_a_row):
+            if self._is_over():
+                return False
+            shown = self._shown(await self._carried(playing, [play]))
+            if not any(_key(breach) == key for _, breach in shown):
+                return False
+        return True
+
+    @contextmanager
+    def _impatient(self) -> Iterator[None]:
+        """Wait less for what never comes while the block runs, if the link is fast: much is tried in it."""
+        limits = self.target.limits
+        usual = limits.scale
+        limits.scale = usual if limits.far else usual * _IMPATIENCE
+        try:
+            yield
+        finally:
+            limits.scale = usual
+
+    def _enter(self, key: VerdictKey, shown: Shown, play: Play, seen: int, times: int) -> None:
+        """Enter a finding, seen so many times of how many; unless that is each of all times, it is a warning."""
+        carried, breach = shown
+        made = finding(breach.broken, carried.scene, carried.stage, breach.seen)
+        verdict = Verdict(*key, Catalogue.load().requirements[key.requirement].level, Outcome.PASS)
+        verdict.check, verdict.seconds = carried.scene.check.name, carried.seconds
+        acts, how_often = tuple(map(str, play.acts)), f"seen {seen} of {times} times"
+        verdict.convict(replace(made, from_record=True, acts=acts, how_often=how_often))
+        if seen < _AGAIN:
+            verdict.outcome = Outcome.WARN
+        self._verdicts[key] = verdict
+
+
+def _key(breach: Breach) -> VerdictKey:
+    return VerdictKey(breach.requirement, breach.event)

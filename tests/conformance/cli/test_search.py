@@ -1,0 +1,139 @@
+"""`search`: random plays, and what they show made short."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.conformance.command import command, started, unused_port
+from tests.mutants.judge import served
+from tests.serving import reference_server
+
+from dungeonlab_conformance.results.load import load_run
+from dungeonlab_conformance.runner.search.search import SearchOptions
+
+SOON = 60  # seconds, for a busy machine
+FEW = ("--plays", "10", "--seed", "1", "--timeout", "0.5")
+
+
+def test_nothing_is_found_on_the_reference_server(reference_url: str, tmp_path: Path) -> None:
+    """Exit code 0; what was visited is a figure, nothing is claimed, and nothing is left."""
+    done = command("search", reference_url, *FEW, "--json", tmp_path / "r.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, seed, played, last = done.stdout.splitlines()
+    assert first == f"Judging {reference_url}"
+    assert seed == "The same plays again: --seed 1"
+    assert played.startswith("played: 10 plays, ")
+    assert "pairs" in played
+    assert ": nothing was found in " in last
+    result = load_run(tmp_path / "r.json")
+    assert (result.verdicts, result.claim, result.leftovers, result.scenes) == ([], "", [], 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "requirement", "most"),
+    [
+        ("TellsTheOldVersion", "tokens/version-grows", 8),
+        ("MergesData", "broadcasts/says-what-was-done", 9),
+        ("DisconnectingUnseatsTheOtherTabs", "join/tabs-are-independent", 10),
+    ],
+)
+def test_a_fault_is_found_and_shown_by_a_few_acts(name: str, requirement: str, most: int, tmp_path: Path) -> None:
+    """Exit code 1; the finding has the shortest play, how often that showed it, and the command that finds it again."""
+    with served(name) as url:
+        files = ("--json", tmp_path / "r.json", "--html", tmp_path / "r.html")
+        done = command("search", url, *FEW, "--plays", "20", *files)
+    assert (done.returncode, done.stderr) == (1, "")
+    result = load_run(tmp_path / "r.json")
+    verdict = next(verdict for verdict in result.verdicts if verdict.requirement == requirement)
+    [finding] = verdict.findings
+    assert verdict.outcome == "fail"
+    assert finding.how_often == "seen 10 of 10 times"
+    assert 3 <= len(finding.acts) <= most
+    assert all(f"  {number}  {act}" in done.stdout for number, act in enumerate(finding.acts, 1))
+    assert f"again: dungeonlab-conformance search {url} --timeout 0.5 --seed 1 --plays 20" in done.stdout
+    assert finding.how_often in (tmp_path / "r.html").read_text("utf-8")
+
+
+def test_what_is_known_fails_no_search(tmp_path: Path) -> None:
+    """A finding that is listed is found, and accepted."""
+    known = tmp_path / "known.toml"
+    known.write_text('[[known]]\nid = "*"\nreason = "later"\n', "utf-8")
+    with served("TellsTheOldVersion") as url:
+        done = command("search", url, *FEW, "--known-failures", known)
+    assert done.returncode == 0, done.stdout
+    assert "KNOWN" in done.stdout
+
+
+def test_the_same_seed_is_the_same_plays() -> None:
+    """Another seed, length or number of tabs makes others."""
+    same = [SearchOptions(seed=1).play(number) for number in (1, 2)]
+    assert same == [SearchOptions(seed=1).play(number) for number in (1, 2)]
+    assert same[0] != same[1]
+    assert same[0].acts != SearchOptions(seed=2).play(1).acts
+    acts = SearchOptions(seed=1, actors=2, length=5).play(1).acts
+    assert [act.tab for act in acts[:3] if act.does == "connect"] == ["alice", "bob"]
+    assert len(acts) < len(same[0].acts)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--plays", "0"], "--plays"),
+        (["--actors", "1"], "--actors"),
+        (["--minutes", "nan"], "--minutes"),
+        (["--quiet", "--verbose"], "contradict"),
+        (["--known-failures", "none.toml"], "none.toml"),
+        (["--json", "no/such/folder.json"], "there is no folder"),
+        (["--badge", "b.json"], "bundled"),
+        ([""], "it is empty"),
+    ],
+)
+def test_wrong_usage_is_known_before_anything_is_played(words: list[str], said: str, tmp_path: Path) -> None:
+    """Exit code 2, and one sentence."""
+    done = command("search", *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_server_that_is_not_there() -> None:
+    """Exit code 3, and why."""
+    done = command("search", f"http://127.0.0.1:{unused_port()}", *FEW)
+    assert done.returncode == 3
+    assert "cut short:" in done.stdout
+    assert "cannot be reached" in done.stdout
+
+
+def test_a_server_that_dies_ends_the_search(tmp_path: Path) -> None:
+    """Exit code 3, with nothing blamed on what was seen as it went."""
+    with reference_server() as (process, url), started("search", url, "--plays", "100000") as search:
+        assert search.stdout is not None
+        search.stdout.readline()
+        search.stdout.readline()  # so it has begun
+        process.kill()
+        code, said = _ended(search)
+    assert code == 3, said
+    assert "Traceback" not in said
+    assert "FAIL" not in said
+
+
+def test_an_interrupted_search_tells_what_it_found(reference_url: str, tmp_path: Path) -> None:
+    """Exit code 130; how much was played is there, and everything is cleared away."""
+    file = tmp_path / "r.json"
+    with started("search", reference_url, "--plays", "100000", "--json", file) as search:
+        assert search.stdout is not None
+        search.stdout.readline()
+        search.stdout.readline()
+        search.send_signal(signal.SIGINT)
+        code, said = _ended(search)
+    assert code == 130, said
+    assert "Traceback" not in said
+    result = load_run(file)
+    assert (result.interrupted, result.leftovers) == (True, [])
+
+
+def _ended(search: subprocess.Popen[str]) -> tuple[int, str]:
+    out, err = search.communicate(timeout=SOON)
+    return search.returncode, out + err
