@@ -1,1 +1,1 @@
-"""Commands about one finding of an earlier result: playing it again, and writing a file that shows it by itself."""
+"""Commands about single findings: playing one again, writing a file that shows it by itself, searching for more."""
