@@ -133,9 +133,16 @@ class Search:
     def settle(self) -> None:
         """Put what was found, and how much was played for that, into the run."""
         order = {name: place for place, name in enumerate(Catalogue.load().requirements)}
-        self.run.verdicts = sorted(self._verdicts.values(), key=lambda v: (order[v.requirement], v.event or ""))
+        found = map(self._with_count, self._verdicts.values())
+        self.run.verdicts = sorted(found, key=lambda v: (order[v.requirement], v.event or ""))
         self.run.scenes = self._counted.plays
         self.run.plays = self._counted.in_words
+
+    def _with_count(self, verdict: Verdict) -> Verdict:
+        """Return a verdict whose findings say, too, how many plays of the search showed the same."""
+        among = f"; {self._counted.showing.get(verdict.key, 0)} of {self._counted.plays} plays showed it"
+        findings = [replace(found, how_often=f"{found.how_often}{among}") for found in verdict.findings]
+        return replace(verdict, findings=findings)
 
     def _blame_the_suite(self, fault: BaseException) -> None:
         while isinstance(fault, BaseExceptionGroup):
