@@ -1,4 +1,4 @@
-"""The covering plays of every run, and how much they cover. They are computed once, by `tools/covering.py`."""
+"""The covering plays of every run, and how much they cover. They are computed once, and kept as data."""
 
 from __future__ import annotations
 

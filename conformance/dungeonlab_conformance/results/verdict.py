@@ -77,6 +77,11 @@ class Finding:
     how_often: str = ""
 
     @property
+    def from_a_play(self) -> bool:
+        """Whether it was seen in one of the covering plays, which are played for no requirement."""
+        return self.from_record and not self.requirements and not self.acts
+
+    @property
     def scene(self) -> str:
         """The name of the scene in which it was seen."""
         return scene_name(self.check, self.event)

@@ -171,14 +171,14 @@ def test_what_was_not_played_any_more_stays_unjudged() -> None:
 def test_what_a_play_shows_can_be_computed_again() -> None:
     """The model follows the recorded play just as it followed the play."""
     acts = [Act("connect", "alice"), Act("send", "alice", event="join-session", session="here")]
+    acts += [Act("send", "alice", event="token:create", token="t1", payload="full")]
     acts += [
-        Act("send", "alice", event="token:create", token=f"t-{payload}", payload=payload)
-        for payload in ("full", "minimal")
+        Act("send", "alice", event="token:update", token="t1", payload=what) for what in ("full", "data:empty-list")
     ]
-    document = recorded("KnowsNoDefaults", "tokens/defaults-filled", plays=[Play.of("defaults", acts)])
-    found = verdict(document, "tokens/defaults-filled")["findings"]
-    shown = {each["check"] for each in found if each["from_record"]}
-    assert "defaults" in shown
+    broken = "tokens/update-changes-only-what-was-sent"
+    document = recorded("MergesData", broken, plays=[Play.of("merging", acts)])
+    shown = {each["check"] for each in verdict(document, broken)["findings"] if each["from_record"]}
+    assert "merging" in shown
     assert differences(document) == []
 
 

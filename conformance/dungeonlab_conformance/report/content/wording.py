@@ -33,8 +33,8 @@ def repeat(verdict: Verdict, run: Run) -> str:
             events = [verdict.event, found.event] if verdict.event and found.event else []  # `--event` takes no other
     words = [f"--only {shlex.quote(name)}" for name in dict.fromkeys(wanted)]
     words += [f"--event {shlex.quote(event)}" for event in dict.fromkeys(events) if event]
-    if any(not found.requirements for found in verdict.findings[:1]) and not run.options.plays:
-        words.append("--plays")  # it was seen in one
+    if any(found.from_a_play for found in verdict.findings[:1]) and not run.options.plays:
+        words.append("--plays")
     return " ".join([run.again, *words])
 
 
