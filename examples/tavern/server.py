@@ -257,7 +257,7 @@ class Tavern:
         if name == "validate-action":
             return self.consider(table, payload)
         answer, broadcast = self.play(name, table, guest, payload)
-        broadcast = {"sessionId": table.key, **broadcast, "userId": guest.id, "timestamp": now()}
+        broadcast = {"sessionId": table.key, "timestamp": now(), **broadcast, "userId": guest.id}
         await self.sockets.emit(name, broadcast, room=f"session:{table.key}", skip_sid=sid)
         return answer
 

@@ -182,6 +182,8 @@ class Ledger:
                 for tab, stay in sent.hearers.items()
                 if tab.is_in(sent.session) and tab.stay == stay and tab not in sent.heard
             }
+            if not sent.has_callback and not sent.heard:
+                continue  # it may have been refused, or limited, and what says so may be about another one
             found += [(tab, sent) for tab in sorted(sent.hearers, key=lambda tab: tab.connection)]
         self._owing = [sent for sent in self._owing if sent.hearers]
         return found

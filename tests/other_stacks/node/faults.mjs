@@ -172,6 +172,7 @@ export const faults = {
   "cookie-on-upgrade-only": {
     claim: "The cookie is checked where WebSockets are upgraded, and long-polling is forgotten.",
     breaks: ["auth/missing-cookie-refused"],
+    also: { "auth/old-cookie-stays-dead": "a dead cookie is as good as none" },
     on: (Peer) =>
       class extends Peer {
         authenticate(socket, next) {
@@ -230,6 +231,7 @@ export const faults = {
   "binary-passes": {
     claim: "typeof finds a Buffer to be an object, and a schema without required properties finds nothing wrong.",
     breaks: ["payloads/binary"],
+    also: { "payloads/half-surrogate-refused": "nothing looks whether it is JSON" },
     on: (Peer) =>
       class extends Peer {
         checkShape(event, args) {
@@ -291,6 +293,7 @@ export const faults = {
     breaks: ["join/repeated-join-is-harmless"],
     also: {
       "rooms/every-other-member-hears-once": "a user who joined twice is heard twice",
+      "chat/answer-and-broadcast-agree": "of two messages one is acknowledged",
     },
     on: (Peer) =>
       class extends Peer {
@@ -329,6 +332,7 @@ export const faults = {
   "membership-asked-once": {
     claim: "socket.rooms.has(room) stands in for asking the database: who is in stays in.",
     breaks: ["authorization/checked-on-every-operation", "authorization/removed-member-hears-nothing"],
+    also: { "join/removed-member-refused": "joining is asked about in the same way" },
     on: (Peer) =>
       class extends Peer {
         async checkMembership(socket, sessionId) {
