@@ -155,6 +155,7 @@ def http_side() -> Mapping[str, Any]:
     return MappingProxyType(_json("http.openapi.json"))
 
 
+@cache
 def resolve(reference: str, within: str = "") -> tuple[Any, str]:
     """Follow ``file.json#/$defs/Name``; a reference that starts with ``#`` stays `within` its file.
 

@@ -83,14 +83,19 @@ class Sender(Connection):
         """
         return await self._send(request, self._what_became_of)
 
-    async def try_get_answer(self, request: Request) -> Acknowledgement:
+    async def try_get_answer(self, request: Request, *, hurried: bool = False) -> Acknowledgement:
         """Send a request with a callback and return its answer, and nothing else that shows what became of it.
 
+        A `hurried` one does not wait long where such requests are known to get none.
         Where there is no answer to return: raises `Unanswered` if the server answers other requests meanwhile,
         `Unreadable` if what came is no object, `Gone` if the connection is closed, and `Unjudged` if the server answers
         nothing.
         """
-        return await self._send(request, self._answer_to)
+
+        async def answered(asked: Request) -> Answer:
+            return await self._answer_to(asked, quickly=hurried and self._hardly_answers(asked.event))
+
+        return await self._send(request, answered)
 
     async def _send(self, request: Request, outcome: Callable[[Request], Awaitable[Answer]]) -> Acknowledgement:
         """Send a request that may change in which room this connection is, and record that."""
