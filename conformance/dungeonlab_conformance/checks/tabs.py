@@ -63,9 +63,10 @@ async def _must_find(poller: Upgrade, request: Request) -> None:
     """Make a round trip by polling, which brings what was sent before, and wait for what a cluster passes on late."""
     if poller.target.offers("get-user-data"):
         await poller.poll_until(await poller.send(profile_request()))
-    name = json.dumps(poller.target.on_the_wire(request.event, request.args)[0])
+    asked = poller.target.on_the_wire(request.event, request.args)[0]
+    name = poller.target.dialect.broadcasts.get(request.event, asked)
     try:
-        await poller.poll_until(name, str(request.mark))
+        await poller.poll_until(json.dumps(name), str(request.mark))
     except Gone:
         raise
     except Unjudged:

@@ -46,6 +46,7 @@ OUT_OF_REACH: set[Key] = {
     ("join/refused-join-subscribes-nothing", None),
     ("join/refused-join-enrols-nobody", None),
     ("join/failed-switch-changes-nothing", None),
+    ("join/removed-member-refused", None),
     ("acks/code-names-the-cause", "join-session"),
     *(
         ("auth/identity-comes-from-the-cookie", event)
