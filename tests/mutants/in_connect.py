@@ -70,7 +70,7 @@ class ServesWebSocketOnly(SocketIoServer):
         super().__init__(handler, settings, transports=["websocket"])
 
 
-@faulty("connect/polling")
+@faulty("connect/polling", also={"rooms/every-transport-hears": "who polls hears nothing at all"})
 class ForgetsWhoPolls(Pipeline):
     """Broadcasts go to WebSocket connections only."""
 

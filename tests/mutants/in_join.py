@@ -100,7 +100,10 @@ class SubscribesBeforeItRefuses(Pipeline):
         return await super().check_rights(event, payload, user, connection)
 
 
-@faulty("join/refused-join-enrols-nobody")
+@faulty(
+    "join/refused-join-enrols-nobody",
+    also={"join/removed-member-refused": "who asks once is a member, and is admitted when asking again"},
+)
 class EnrolsBeforeItRefuses(AtTheDoor):
     """A user whose join is refused has become a participant by asking."""
 

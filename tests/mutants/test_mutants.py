@@ -31,6 +31,7 @@ REFUSING = {
     "auth/missing-cookie-refused",
     "auth/forged-cookie-refused",
     "auth/logged-out-cookie-refused",
+    "auth/old-cookie-stays-dead",
     "auth/refusal-says-why",
     "auth/refusal-names-the-code",
     "auth/no-open-namespace",

@@ -144,17 +144,17 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
     except Unjudged:
         people = [actor for actor in stage.actors if not actor.closed]
         await asyncio.gather(*(actor.fence() for actor in people))
-        await _send_all(stage, people, partial(_must_be_answered, people))
+        await _all_must_go_on(stage, people, partial(_must_be_answered, people))
         raise
     company = [bob, carol, *await _one_more(stage, bob, carol)]
     turns = itertools.cycle(itertools.pairwise((*company, bob)))  # all of it may be more than one may say in a minute
-    await _send_all(stage, company, lambda what: _must_talk_on(stage, *next(turns), what))
+    await _all_must_go_on(stage, company, lambda what: _must_talk_on(stage, *next(turns), what))
     for name in ("alice", "nobody") if "websocket" in stage.target.transports else ():
         await _must_get_nothing_through(stage, name, bob, carol)
     await _must_talk_on(stage, bob, carol, _NEVER_ENTERED)
 
 
-async def _send_all(stage: Stage, company: Sequence[Actor], must_go_on: Callable[[str], Awaitable[None]]) -> None:
+async def _all_must_go_on(stage: Stage, company: Sequence[Actor], must_go_on: Callable[[str], Awaitable[None]]) -> None:
     """Send one malformed thing after the other, and see each time whether all goes on for the company."""
     before = [actor.connection for actor in company]
     todo = [(what, way) for what, way in ways(stage.target.transports) if not stage.is_deadly(what)]

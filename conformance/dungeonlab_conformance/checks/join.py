@@ -5,6 +5,7 @@ import json
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.refused import unknown_id
@@ -12,7 +13,7 @@ from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import carries
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import everything
@@ -71,6 +72,8 @@ async def the_members_are_listed_as_they_are_now(stage: Stage) -> None:
     alice, bob = await stage.connected("alice", "bob")
     await alice.join(stage.session)
     carol = await stage.joined("carol")
+    if carol.is_game_master:  # who need not be listed
+        raise Missing(stage.target.advice("carol"))
     for member in (bob, await stage.other_tab(alice)):
         _must_list(await member.join(stage.session), carol, listed=True)
     await stage.revoke(carol)
@@ -354,7 +357,11 @@ async def joining_and_leaving_need_no_callback(stage: Stage) -> None:
         await alice.send(said := await _chat(stage))
         await bob.hear(said)
         raise Broken("bob to be in the room after joining without a callback", "he hears alice only with one")
-    await bob.must_be_allowed(await _chat(stage))
+    answer = await bob.try_send(await _chat(stage))
+    if answer.code == "NOT_JOINED":
+        raise Broken("bob, who joined without a callback, to be in the room", answer)
+    if not answer.accepted:
+        raise Unjudged(f"bob's chat-message was refused: {answer.shown}", waits_for=not_accepted(answer))
     if not stage.target.offers("leave-session"):
         return
     await tab.send_without_callback(Request.naming("leave-session", stage.session))
