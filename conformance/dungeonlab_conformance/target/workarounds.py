@@ -27,6 +27,11 @@ class Deadly:
         self._scenes: dict[Kind, set[str]] = {}  # in which the server died of a request of this kind
         self._broken: dict[Kind, str] = {}  # the requirement that it broke by that
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the server died of anything in this run."""
+        return bool(self._payloads or self._scenes)
+
     def add(self, event: str | None, what: str, requirement: str) -> None:
         """Note that the server died of something that was sent to provoke it, in words, in a scene for an event.
 
