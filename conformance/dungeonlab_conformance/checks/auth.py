@@ -97,9 +97,8 @@ def _changed_at(value: str, place: int) -> str:
     return value[:place] + ("x" if value[place] != "x" else "y") + value[place + 1 :]
 
 
-@check("auth/logged-out-cookie-refused")
-async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
-    """The cookie of alice's second login is accepted; after she logs out of that login, it is refused."""
+async def _logged_out(stage: Stage) -> Identity:
+    """Log alice in once more, see that this login is let in, and end it; return it with the cookie that it had."""
     login = await stage.roles.second_login("alice")
     before = await stage.actor("alice", identity=login)
     try:
@@ -109,6 +108,13 @@ async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
     await before.close()
     stale = dataclasses.replace(login, cookies=dict(login.cookies))
     await stage.roles.log_out(login)
+    return stale
+
+
+@check("auth/logged-out-cookie-refused")
+async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
+    """The cookie of alice's second login is accepted; after she logs out of that login, it is refused."""
+    stale = await _logged_out(stage)
     await _must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
 
 
@@ -119,15 +125,7 @@ async def an_old_cookie_stays_dead(stage: Stage) -> None:
     The new cookie is accepted. The old one is not: neither on the connection that was begun before the new login, nor
     on one that is begun after it, over any transport.
     """
-    login = await stage.roles.second_login("alice")
-    before = await stage.actor("alice", identity=login)
-    try:
-        await before.connect()
-    except Refused:
-        raise Unjudged("a second login of alice is not let in") from None
-    await before.close()
-    stale = dataclasses.replace(login, cookies=dict(login.cookies))
-    await stage.roles.log_out(login)
+    stale = await _logged_out(stage)
     await _need_a_dead_cookie(stage, stale)
     begun = await _begun(stage, stale)
     new = await stage.roles.second_login("alice")
