@@ -128,9 +128,9 @@ def _plainer(acts: Acts) -> Iterator[Acts]:
     for name, usual in _PLAINER:
         odd = [number for number, act in enumerate(acts) if getattr(act, name) != usual]
         if len(odd) > 1:
-            yield tuple(replace(act, **{name: usual}) for act in acts)  # type: ignore[arg-type]
+            yield tuple(replace(act, **{name: usual}) for act in acts)  # type: ignore[arg-type]  # texts and flags
         for number in odd:
-            plain = replace(acts[number], **{name: usual})  # type: ignore[arg-type]
+            plain = replace(acts[number], **{name: usual})  # type: ignore[arg-type]  # texts and flags
             yield (*acts[:number], plain, *acts[number + 1 :])
 
 
