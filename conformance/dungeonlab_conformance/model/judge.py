@@ -198,7 +198,9 @@ class Judge:
         if seen.event == "session-removed" and session == tab.room:
             tab.room, tab.sure = None, True
         elif seen.event == "error":
-            sent = self._ledger.refused_without_callback(tab, body.get("event"), body.get("code"))
+            code = body.get("code")
+            named = code if isinstance(code, str) else None
+            sent = self._ledger.refused_without_callback(tab, body.get("event"), named)
             if sent is not None:
                 self._conclude(sent, seen)
         elif (sent := self._ledger.heard(seen, tab)) is not None:

@@ -109,7 +109,7 @@ class Ledger:
             if not each.has_callback and each.tab is sent.tab and each.seen.number < sent.seen.number
         ]
 
-    def refused_without_callback(self, tab: Tab, event: object, code: object) -> Sent | None:
+    def refused_without_callback(self, tab: Tab, event: object, code: str | None) -> Sent | None:
         """Return the request without a callback that an `error` event to a tab is about; None if there is none.
 
         It may as well be about one with a callback that just was refused with that code, if it is about none that had
