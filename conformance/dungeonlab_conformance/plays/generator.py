@@ -1,5 +1,7 @@
 """Random plays: people who mostly do what people do, and now and then what they must not. The same seed, the same play.
 
+A search may lead them to situations that were not visited before; then they depend on the plays before, too.
+
 Draws on nothing but `Random.random`, whose numbers are the same in each version of Python.
 """
 
@@ -11,6 +13,7 @@ from typing import TypeVar
 
 from dungeonlab_conformance.payloads.kinds import ASKED, QUESTION, TWISTS, kinds_of
 from dungeonlab_conformance.plays.acts import HERE, NOWHERE, THERE, Act, Play
+from dungeonlab_conformance.plays.situations import Situation, situations
 from dungeonlab_conformance.plays.world import GAMEMASTER, PEOPLE, SESSIONS, Tab, World, needs_of
 
 _T = TypeVar("_T")
@@ -18,6 +21,7 @@ _T = TypeVar("_T")
 MOST_TABS = 9  # open at a time
 WARM = (4, 7)  # tabs that a play begins with
 _TRIES = 20  # for an act that is possible
+_CANDIDATES = 5  # of which that is done which visits most situations for the first time
 
 _EVENTS: Mapping[str, float] = {
     "chat-message": 14,
@@ -49,10 +53,13 @@ _BURST = 0.05  # how often a request is the first of several at the same time
 _NARROW = {"sessionId": ("",), "encounterId": ("", "session "), "tokenId": ("", "encounter ", "session ")}
 
 
-def random_play(seed: int | str, length: int = 32, tabs: tuple[int, int] = WARM) -> Play:
+def random_play(
+    seed: int | str, length: int = 32, tabs: tuple[int, int] = WARM, known: set[Situation] | None = None
+) -> Play:
     """Return a play of about so many acts after its warm start; `seed` is its name, too.
 
-    `tabs` are how many it begins with, at least and at most.
+    `tabs` are how many it begins with, at least and at most. `known` are situations that need not be visited again:
+    the play looks for others, and adds those that it visits.
     """
     random, world = Random(f"play {seed}"), World()
     acts = list(warm_start(random, world, tabs))
@@ -60,10 +67,19 @@ def random_play(seed: int | str, length: int = 32, tabs: tuple[int, int] = WARM)
     while len(acts) < until:
         if random.random() < _BURST and world.tabs:
             acts += _burst(random, world)
-        act = propose(random, world)
+        act = propose(random, world) if known is None else _newest(random, world, known)
         world.do(act)
         acts.append(act)
     return Play.of(f"random {seed}", acts)
+
+
+def _newest(random: Random, world: World, known: set[Situation]) -> Act:
+    """Return that of a few possible acts which visits most situations that are not known; they are known then."""
+    candidates = [propose(random, world) for _ in range(_CANDIDATES)]
+    visits = [situations(world, act) for act in candidates]
+    best = max(range(_CANDIDATES), key=lambda number: len(visits[number] - known))
+    known |= visits[best]
+    return candidates[best]
 
 
 def pick(random: Random, among: Sequence[_T]) -> _T:

@@ -70,11 +70,11 @@ def test_what_is_known_fails_no_search(tmp_path: Path) -> None:
 
 def test_the_same_seed_is_the_same_plays() -> None:
     """Another seed, length or number of tabs makes others."""
-    same = [SearchOptions(seed=1).play(number) for number in (1, 2)]
-    assert same == [SearchOptions(seed=1).play(number) for number in (1, 2)]
-    assert same[0] != same[1]
-    assert same[0].acts != SearchOptions(seed=2).play(1).acts
-    acts = SearchOptions(seed=1, actors=2, length=5).play(1).acts
+    same = [*SearchOptions(seed=1, plays=2).all_plays()]
+    assert same == [*SearchOptions(seed=1, plays=2).all_plays()]
+    assert same[0].acts != same[1].acts
+    assert same[0].acts != next(SearchOptions(seed=2).all_plays()).acts
+    acts = next(SearchOptions(seed=1, actors=2, length=5).all_plays()).acts
     assert [act.tab for act in acts[:3] if act.does == "connect"] == ["alice", "bob"]
     assert len(acts) < len(same[0].acts)
 

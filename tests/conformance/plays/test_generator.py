@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dungeonlab_conformance.payloads.kinds import kinds_of
 from dungeonlab_conformance.plays.acts import HERE, VERBS, Act, Play
 from dungeonlab_conformance.plays.generator import MOST_TABS, WARM, random_play
+from dungeonlab_conformance.plays.situations import Situation, visited
 from dungeonlab_conformance.plays.world import World
 
 SEEDS = range(200)
@@ -57,6 +58,17 @@ def test_a_play_begins_warm() -> None:
         assert len(set(tabs)) == len(tabs)
         opened, in_rooms = opened + len(tabs), in_rooms + len(joined)
     assert in_rooms > 0.7 * opened
+
+
+def test_plays_that_are_led_visit_more() -> None:
+    """Plays that look for what those before did not visit come to more of it, by a tenth at least."""
+    known = set[Situation]()
+    led = [random_play(seed, known=known) for seed in range(60)]
+    reached, else_reached = (
+        {situation for play in plays for situation in visited(play)} for plays in (led, map(random_play, range(60)))
+    )
+    assert known <= reached
+    assert len(reached) > 1.1 * len(else_reached)
 
 
 def test_plays_are_plausible_and_wrong_acts_are_among_them() -> None:

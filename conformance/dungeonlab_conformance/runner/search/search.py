@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 import traceback
@@ -51,10 +52,11 @@ class SearchOptions:
     length: int = 32
     actors: int | None = None
 
-    def play(self, number: int) -> Play:
-        """Return one of the plays, counted from 1."""
-        tabs = (self.actors, self.actors) if self.actors else WARM
-        return random_play(f"{self.seed}-{number}", self.length, tabs)
+    def all_plays(self) -> Iterator[Play]:
+        """Yield the plays one by one: each looks for situations that those before it did not visit."""
+        tabs, known = (self.actors, self.actors) if self.actors else WARM, set[Situation]()
+        for number in range(1, self.plays + 1):
+            yield random_play(f"{self.seed}-{number}", self.length, tabs, known)
 
 
 @dataclass(slots=True)
@@ -154,12 +156,9 @@ class Search:
         await reach(self.target)
         await measure(self.target)
         await playing.survey()
-        number = 1
-        while number <= self.options.plays and not self._is_over():
-            last = min(number + _TOGETHER - 1, self.options.plays)
-            plays = [self.options.play(each) for each in range(number, last + 1)]
+        left = self.options.all_plays()
+        while not self._is_over() and (plays := list(itertools.islice(left, _TOGETHER))):
             await self._some(playing, plays)
-            number = last + 1
 
     def _is_over(self) -> bool:
         return time.monotonic() >= self._until
