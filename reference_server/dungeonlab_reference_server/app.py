@@ -18,6 +18,7 @@ from dungeonlab_spec import Catalogue
 
 SETTINGS = web.AppKey("SETTINGS", Settings)
 CONNECTIONS = web.AppKey("CONNECTIONS", Connections)
+PIPELINE = web.AppKey("PIPELINE", Pipeline)
 
 _LINGER = 5.0  # seconds for which a request that was answered early may go on arriving, so that the answer is read
 _HEADERS = 64  # in one request, 8 kB each at most
@@ -37,6 +38,7 @@ def make_app(
     connections = Connections(settings.most_connections, settings.write_timeout)
     app = web.Application(middlewares=[connections.middleware(), guard(pipeline.is_own_origin), errors_as_json])
     app[SETTINGS], app[CONNECTIONS], app[UPLOADS] = settings, connections, pipeline.sockets.uploads
+    app[PIPELINE] = pipeline
     app.add_routes(http_class(store, pipeline).routes())
     pipeline.sockets.attach(app, socketio_path=Catalogue.load().path.strip("/"))
 

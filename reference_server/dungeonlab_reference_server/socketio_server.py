@@ -111,6 +111,12 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
         if eio_sid is not None:
             await self._hang_up(eio_sid)
 
+    async def cut(self, owner: str | None) -> None:
+        """Close the transports of a user, or all of them, without a packet that says so."""
+        owners = list(self.eio.owners.items())
+        for eio_sid in [eio_sid for eio_sid, user in owners if owner is None or user == owner]:
+            await self.eio.hang_up(eio_sid, at_once=True)
+
     async def close(self) -> None:
         """Close everything."""
         await asyncio.gather(*map(self._hang_up, list(self.eio.sockets)))

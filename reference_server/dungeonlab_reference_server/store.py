@@ -59,6 +59,9 @@ class Store(Protocol):
     async def close_login(self, cookie: str) -> None:
         """Let a cookie stand for nobody any more."""
 
+    async def close_logins(self, user_id: str) -> None:
+        """Let no cookie stand for a user any more."""
+
     async def save_session(self, session: Session) -> None:
         """Keep a game session as it is now."""
 
@@ -136,6 +139,10 @@ class MemoryStore:
     async def close_login(self, cookie: str) -> None:
         """See `Store`."""
         self._logins.pop(cookie, None)
+
+    async def close_logins(self, user_id: str) -> None:
+        """See `Store`."""
+        self._logins = {cookie: user for cookie, user in self._logins.items() if user != user_id}
 
     async def save_session(self, session: Session) -> None:
         """See `Store`."""
