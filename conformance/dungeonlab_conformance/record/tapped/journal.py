@@ -1,0 +1,60 @@
+"""The memory of a tap: the newest packets, within bounds of number and text. Judges nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Literal, TypedDict, Unpack
+
+from dungeonlab_conformance.record.tapped.packet import Kind, Sender, TappedPacket
+
+MOST = 100_000  # packets
+MOST_TEXT = 50_000_000  # characters, in all packets together
+
+
+class About(TypedDict, total=False):
+    """What is known of a packet, beside who sent it and what it is."""
+
+    connection: int
+    user: str
+    transport: Literal["", "polling", "websocket"]
+    event: str
+    ack_id: int | None
+    text: str
+    cut: bool
+
+
+class TapJournal:
+    """The packets that a tap has read, in order; the oldest are dropped where there are too many, and counted.
+
+    Each of `listeners` is called with every further packet, right when it is added.
+    """
+
+    def __init__(
+        self, most: int = MOST, most_text: int = MOST_TEXT, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.listeners: list[Callable[[TappedPacket], None]] = []
+        self.dropped = 0
+        self._most, self._most_text = most, most_text
+        self._clock, self._began = clock, clock()
+        self._packets: deque[TappedPacket] = deque()
+        self._number = self._text = 0
+
+    @property
+    def packets(self) -> Sequence[TappedPacket]:
+        """What is remembered, oldest first. It goes on growing: copy it, to look at it in peace."""
+        return self._packets
+
+    def add(self, sender: Sender, kind: Kind, **about: Unpack[About]) -> TappedPacket:
+        """Remember a packet; it gets its number, from 1, and its time."""
+        self._number += 1
+        packet = TappedPacket(self._number, self._clock() - self._began, sender, kind, **about)
+        self._packets.append(packet)
+        self._text += len(packet.text)
+        while len(self._packets) > self._most or self._text > self._most_text:
+            self._text -= len(self._packets.popleft().text)
+            self.dropped += 1
+        for listener in self.listeners:
+            listener(packet)
+        return packet

@@ -1,0 +1,106 @@
+"""Packets as lines of JSON: a head that says what the file is, and each packet in the order in which it was seen.
+
+Unreadable   a file is no such recording; one sentence that begins with its name, and the line
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+from typing import IO, Any, get_args, get_type_hints
+
+from dungeonlab_conformance.record.tapped.packet import Kind, Sender, TappedPacket
+from dungeonlab_conformance.text.files import Unreadable, from_json
+
+HEAD = {"recording": "dungeonlab-conformance tap", "version": 1}
+_LONGEST = 1_000_000  # bytes of a line
+_DEFAULTS = {each.name: each.default for each in fields(TappedPacket) if each.default is not MISSING}
+_NAMES = [each.name for each in fields(TappedPacket)]
+
+
+def head() -> str:
+    """Return the first line of a recording."""
+    return json.dumps(HEAD)
+
+
+def line(packet: TappedPacket) -> str:
+    """Return a packet as one line, without what is as it is in most packets."""
+    known = asdict(packet) | {"at": round(packet.at, 6)}
+    return json.dumps({name: value for name, value in known.items() if _DEFAULTS.get(name, MISSING) != value})
+
+
+def is_recording(text: str) -> bool:
+    """Say whether a text begins like a recording."""
+    first = text.lstrip("\ufeff").partition("\n")[0].strip()
+    return first.startswith("{") and '"recording"' in first and len(first) < 200
+
+
+def read(path: Path) -> Iterator[TappedPacket]:
+    """Yield the packets of a recording, one by one. Raises `Unreadable`.
+
+    A last line that is not whole is left out: a tap may have been stopped while it wrote.
+    """
+    try:
+        with path.open("rb") as file:
+            yield from _packets(path, file)
+    except OSError as error:
+        raise Unreadable(path, f"cannot be read: {error.strerror or error}") from None
+
+
+def _packets(path: Path, file: IO[bytes]) -> Iterator[TappedPacket]:
+    number, last = 0, 0
+    while raw := file.readline(_LONGEST):
+        number += 1
+        if not raw.endswith(b"\n"):
+            if len(raw) == _LONGEST:
+                raise Unreadable(path, f"a line of more than {_LONGEST:,} bytes; a packet takes less", number)
+            return
+        value = _value(path, raw, number)
+        if number == 1:
+            if value != HEAD:
+                raise Unreadable(path, f"this is no recording of a tap; its first line is {head()}", number)
+            continue
+        packet = _packet(path, value, number)
+        if packet.number <= last:
+            raise Unreadable(path, f"packet {packet.number} comes after packet {last}", number)
+        last = packet.number
+        yield packet
+
+
+def _value(path: Path, raw: bytes, number: int) -> Any:
+    try:
+        return from_json(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise Unreadable(path, "this is no UTF-8 text", number) from None
+    except ValueError:
+        raise Unreadable(path, "this line is no JSON", number) from None
+
+
+def _packet(path: Path, value: Any, number: int) -> TappedPacket:
+    if not isinstance(value, dict) or not {"number", "at", "sender", "kind"} <= value.keys() <= set(_NAMES):
+        raise Unreadable(path, "this line is no packet: it needs number, at, sender and kind", number)
+    for name, found in value.items():
+        if not _fits(name, found):
+            raise Unreadable(path, f"{name} of this packet is {json.dumps(found)[:80]}", number)
+    return TappedPacket(**value)
+
+
+_CHOICES = {
+    "sender": get_args(Sender),
+    "kind": get_args(Kind),
+    "transport": get_args(get_type_hints(TappedPacket)["transport"]),
+}
+
+
+def _fits(name: str, value: object) -> bool:
+    if name in _CHOICES:
+        return value in _CHOICES[name]
+    if name == "cut":
+        return isinstance(value, bool)
+    if name in ("user", "event", "text"):
+        return isinstance(value, str)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return name == "ack_id" and value is None
+    return value >= 0 and (name == "at" or isinstance(value, int))

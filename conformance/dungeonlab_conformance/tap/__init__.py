@@ -1,0 +1,1 @@
+"""The tap: relays bytes between clients and a server, unchanged, and reads along what they say."""

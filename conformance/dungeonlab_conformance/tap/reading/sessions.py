@@ -1,0 +1,162 @@
+"""Engine.IO sessions and the Socket.IO packets in them, as text: which is noted of each, and under which number."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Unpack
+
+from dungeonlab_conformance.clients.engine_io_packets import CLOSE, MESSAGE, OPEN, UPGRADE, Noise, message_in
+from dungeonlab_conformance.record.tapped.journal import About, TapJournal
+from dungeonlab_conformance.record.tapped.packet import Kind, Sender
+
+LONGEST_TEXT = 100_000  # characters of a packet that are kept
+_LONGEST_NAME = 200  # characters of an event's name
+_MOST_ASKED = 10_000  # requests of one side that are not answered
+_MOST_SESSIONS = 10_000  # open ones
+_PACKET = re.compile(r"([0-6])(?:(\d{1,10})-)?(?:(/[^,]*),?)?(\d{1,18})?", re.DOTALL)
+_KINDS: dict[str, tuple[Kind, Kind] | None] = {  # by the type of a packet: from a client, and from a server
+    "0": ("connect", "connected"),
+    "1": ("disconnect", "disconnect"),
+    "2": ("event", "event"),
+    "3": ("ack", "ack"),
+    "4": ("connect-error", "connect-error"),
+    "5": ("event", "event"),
+    "6": ("ack", "ack"),
+}
+_FIRST = json.JSONDecoder()
+
+
+@dataclass(eq=False)
+class Session:
+    """One Engine.IO session. `closed` calls come once, `packet` for each Engine.IO packet of one side."""
+
+    number: int
+    user: str
+    transport: Literal["", "polling", "websocket"]
+    journal: TapJournal
+    sid: str = ""
+    over: bool = False
+    silent: bool = False
+    _asked: dict[Sender, OrderedDict[int, str]] = field(default_factory=dict)  # events by the number of the request
+    _unread: set[Sender] = field(default_factory=set)
+
+    def note(self, sender: Sender, kind: Kind, **about: Unpack[About]) -> None:
+        """Write something seen of this session into the journal."""
+        if len(about.get("text", "")) > LONGEST_TEXT:
+            about["text"], about["cut"] = about["text"][:LONGEST_TEXT], True
+        whose: About = {"connection": self.number, "user": self.user, "transport": self.transport}
+        self.journal.add(sender, kind, **(whose | about))
+
+    def packet(self, sender: Sender, packet: str | bytes) -> None:
+        """Note an Engine.IO packet, if it is one that is noted; bytes are attachments, of which their packet says."""
+        if isinstance(packet, bytes) or sender in self._unread or self.over:
+            return
+        if packet.startswith(OPEN) and sender == "server":
+            self.note(sender, "open")
+        elif packet == UPGRADE and sender == "client":
+            self.transport = "websocket"
+            self.note(sender, "upgrade")
+        elif packet.startswith(CLOSE):
+            self.close(sender, "a close packet of Engine.IO")
+        elif packet.startswith(MESSAGE):
+            self._message(sender, packet[1:])
+        elif isinstance(message_in(packet), Noise):
+            self.unreadable(sender, "broken base64 in a body of polling")
+
+    def close(self, sender: Sender, why: str) -> None:
+        """Note the end of this session, once."""
+        if not self.over:
+            self.note(sender, "close", text=why)
+            self.over = True
+
+    def unreadable(self, sender: Sender, why: str) -> None:
+        """Note, once, that what one side sends is not read from here on."""
+        if sender not in self._unread:
+            self._unread.add(sender)
+            self.note(sender, "unreadable", text=why)
+
+    def _message(self, sender: Sender, text: str) -> None:
+        found = _PACKET.match(text)
+        if not found:
+            self.unreadable(sender, f"no packet of Socket.IO: {text[:80]}")
+            return
+        kind = (_KINDS[found[1]] or ())[sender == "server"]
+        if found[3] not in (None, "/"):
+            return  # another namespace than that of the protocol
+        number, data = int(found[4]) if found[4] else None, text[found.end() :]
+        match kind:
+            case "event":
+                event, arguments = _event(data)
+                if number is not None:
+                    self._ask(sender, number, event)
+                self.note(sender, kind, event=event, ack_id=number, text=arguments)
+            case "ack":
+                asked = self._asked.get("client" if sender == "server" else "server")
+                event = asked.pop(number, "") if asked and number is not None else ""
+                self.note(sender, kind, event=event, ack_id=number, text=data)
+            case "connect-error":
+                self.note(sender, kind, text=data)
+            case _:
+                self.note(sender, kind)
+
+    def _ask(self, sender: Sender, number: int, event: str) -> None:
+        asked = self._asked.setdefault(sender, OrderedDict())
+        asked[number] = event
+        if len(asked) > _MOST_ASKED:
+            asked.popitem(last=False)
+
+
+def _event(data: str) -> tuple[str, str]:
+    """Return the name and the arguments of an event, from its array; without reading the arguments."""
+    try:
+        name, end = _FIRST.raw_decode(data, 1)
+    except (ValueError, RecursionError):
+        return "", data
+    if not data.startswith("[") or not isinstance(name, str):
+        return "", data
+    rest = data[end:].lstrip()
+    return name[:_LONGEST_NAME], "[" + rest[1:].lstrip() if rest.startswith(",") else "[]" if rest == "]" else data
+
+
+class Sessions:
+    """The sessions that a tap knows, by the ids that the server gave them."""
+
+    def __init__(self, journal: TapJournal) -> None:
+        self.journal = journal
+        self._by_sid: OrderedDict[str, Session] = OrderedDict()
+        self._count = 0
+
+    def begin(self, user: str, transport: Literal["polling", "websocket"]) -> Session:
+        """Return a session that a client asks for, and note that."""
+        self._count += 1
+        session = Session(self._count, user, transport, self.journal)
+        session.note("client", "handshake")
+        return session
+
+    def opened(self, session: Session, packet: str) -> None:
+        """Know a session by the id in the server's open packet."""
+        try:
+            sid = json.loads(packet[1:])["sid"]
+        except (ValueError, RecursionError, TypeError, KeyError):
+            return
+        if isinstance(sid, str) and not session.sid and len(sid) <= _LONGEST_NAME:
+            session.sid = sid
+            self._by_sid[sid] = session
+            if len(self._by_sid) > _MOST_SESSIONS:
+                self._by_sid.popitem(last=False)
+
+    def known(self, sid: str) -> Session | None:
+        """Return the session with an id; None if the tap did not see it begin."""
+        return self._by_sid.get(sid)
+
+    def forget(self, session: Session) -> None:
+        """Forget the id of a session that is over."""
+        self._by_sid.pop(session.sid, None)
+
+    def numbered(self, number: int) -> Iterator[Session]:
+        """Yield the session with a number, if it is known."""
+        return (session for session in list(self._by_sid.values()) if session.number == number)

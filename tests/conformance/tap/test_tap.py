@@ -1,0 +1,61 @@
+"""What a tap notes of a conversation, over each transport."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import socketio
+from aiohttp import web
+from tests.serving import running
+
+from dungeonlab_conformance.record.tapped.journal import TapJournal
+from dungeonlab_conformance.tap.tap import Tap
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    """A server that answers `echo` with what it was sent, and sends the same as an event."""
+    sockets = socketio.AsyncServer(async_mode="aiohttp", async_handlers=False, ping_interval=1, ping_timeout=1)
+
+    @sockets.on("echo")  # type: ignore[untyped-decorator]
+    async def echo(sid: str, payload: Any) -> Any:
+        await sockets.emit("echoed", {"sent": payload}, to=sid)
+        return {"success": True, "data": payload}
+
+    app = web.Application()
+    sockets.attach(app)
+    async with running(app) as found:
+        yield found
+
+
+@pytest.mark.parametrize("transports", [["polling"], ["websocket"], ["polling", "websocket"]])
+async def test_a_conversation_is_noted(url: str, transports: list[str]) -> None:
+    """From the handshake to the end, each packet with its sender, and each ack with the event that it answers."""
+    journal = TapJournal()
+    async with Tap(url, journal) as tap:
+        client = socketio.AsyncClient(reconnection=False)
+        await client.connect(tap.url, transports=transports, headers={"Cookie": "session=very-secret"})
+        assert await client.call("echo", {"a": b"bytes"}) == {"success": True, "data": {"a": b"bytes"}}
+        await client.disconnect()
+    last = transports[-1]
+    noted = [(seen.sender, seen.kind, seen.event, seen.ack_id) for seen in journal.packets]
+    placeholder = '{"_placeholder":true,"num":0}'
+    upgrade = [("client", "upgrade", "", None)] if len(transports) == 2 else []
+    assert noted[: 7 + len(upgrade)] == [
+        ("client", "handshake", "", None),
+        ("server", "open", "", None),
+        *upgrade,
+        ("client", "connect", "", None),
+        ("server", "connected", "", None),
+        ("client", "event", "echo", 1),
+        ("server", "event", "echoed", None),
+        ("server", "ack", "echo", 1),
+    ]
+    asked = next(seen for seen in journal.packets if seen.event == "echo")
+    assert asked.text == f'[{{"a":{placeholder}}}]'
+    assert journal.packets[-1].kind == "close"
+    assert {(seen.connection, seen.user) for seen in journal.packets} == {(1, "user-1")}
+    assert {seen.transport for seen in list(journal.packets)[2:]} == {last}
+    assert "very-secret" not in repr(journal.packets)
