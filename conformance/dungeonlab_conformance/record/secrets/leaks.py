@@ -45,7 +45,7 @@ _HASH = re.compile("|".join(_HASHES))
 _KEY = re.compile("|".join(_KEYS), re.DOTALL)
 _TOKEN = re.compile(_SIGNED)
 _ANY = re.compile("|".join((*_HASHES, *_KEYS, _SIGNED)), re.DOTALL)
-_SIGN = re.compile("|".join(map(re.escape, ("$", "{", "eyJ", *_KEY_SIGNS))))  # in each of them is one
+_SIGN = re.compile("|".join(map(re.escape, ("$", "{S", "{M", "eyJ", *_KEY_SIGNS))))  # in each of them is one
 
 # The last words of a property's name, run together: `userPasswordHash` and `password_hash` both end in one of them.
 _NAMES = frozenset(
