@@ -64,6 +64,7 @@ def page(run: Run) -> str:
 
     folder = resources("dungeonlab_conformance.report") / "page"
     source, style, script = ((folder / f"page.{end}").read_text("utf-8") for end in ("html.jinja", "css", "js"))
+    style = (resources("dungeonlab_conformance.results") / "colours.css").read_text("utf-8") + style
     style += "".join(f".l{lane} {{ --i: {lane}; }} .n{lane + 1} {{ --n: {lane + 1}; }}\n" for lane in range(MOST + 1))
     environment = jinja2.Environment(
         autoescape=True,
