@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
+from tests.chromium import CONTRAST, chromium, emulate
 from tests.conformance.report.runs import ACTS, ECHO, broken_run, failing, nasty_run, passing_run
 
 from dungeonlab_conformance.record.line import TranscriptLine
@@ -24,26 +21,11 @@ from dungeonlab_conformance.report import html
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Finding
 
-SWITCHES = """
---headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars
-"""
-
 
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """Start Chromium; without it these tests are skipped, but not where CI is set."""
-    browser, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if not browser or not driver:
-        why = "Chromium and its driver are missing: apt-get install chromium chromium-driver"
-        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
-    assert browser is not None
-    options = Options()
-    options.binary_location = browser
-    for switch in (*SWITCHES.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with Chrome(options=options, service=Service(driver)) as started:
+    with chromium(tmp_path_factory.mktemp("profile")) as started:
         yield started
 
 
@@ -54,11 +36,7 @@ def opened(chrome: Chrome, tmp_path: Path) -> Callable[..., Chrome]:
     def opens(run: Any, link: str = "", *, width: int = 1200, dark: bool = False) -> Chrome:
         file = tmp_path / "report.html"
         html.write(run, file)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        calm = {"name": "prefers-reduced-motion", "value": "reduce"}
-        chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme, calm]})
-        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-        chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        emulate(chrome, width=width, dark=dark)
         chrome.get("about:blank")
         chrome.get(file.as_uri() + link)
         return chrome
@@ -152,26 +130,6 @@ def test_what_is_broken_is_open_from_the_start(opened: Callable[..., Chrome]) ->
     assert len(shown(chrome, ".requirement[open]")) == len(ids(chrome)) > before
     chrome.find_element(By.ID, "close").click()
     assert shown(chrome, ".requirement[open]") == []
-
-
-CONTRAST = """
-const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-const rgb = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return [n.slice(0, 3), n[3] ?? 1]; };
-const ground = (e) => { for (; e; e = e.parentElement) { const [c, a] = rgb(getComputedStyle(e).backgroundColor);
-  if (a > 0.99) return c; } return [255, 255, 255]; };
-const found = [];
-let seen = 0;
-for (const e of document.querySelectorAll("body *:not(script):not(style)")) {
-  if (!e.checkVisibility() || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
-  const [one, two] = [rgb(getComputedStyle(e).color)[0], ground(e)].map(light);
-  const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
-  seen += 1;
-  const what = `${e.tagName} ${e.className}: ${e.textContent.slice(0, 40)}`;
-  if (ratio < 4.5) found.push(`${ratio.toFixed(2)} ${what}`);
-}
-return [seen, [...new Set(found)]];
-"""
 
 
 @pytest.mark.parametrize("dark", [False, True])
