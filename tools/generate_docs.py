@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the protocol's data: `python tools/generate_docs.py [--check]`.
+"""Writes the pages and schemas that are made from the protocol's data: `python tools/generate_docs.py [--check]`.
 
 `--check` writes nothing, and exits with 1 if a page is not what the data would make of it. A further page is
 a further entry in PAGES.
@@ -12,17 +12,21 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dungeonlab_conformance.exports import json_schema
 from dungeonlab_conformance.target import adapter
 from dungeonlab_conformance.target.file.rules import RECIPES
 from dungeonlab_conformance.target.file.schema import schema as target_schema
 from dungeonlab_conformance.text.documents import PROTOCOL, anchors
+from dungeonlab_conformance.text.files import to_json
 from dungeonlab_spec import Catalogue, Requirement
 from dungeonlab_spec.catalogue import resolve
 
 ROOT = Path(__file__).resolve().parent.parent
+SCHEMAS = "spec/dungeonlab_spec/schemas"
 MEASURED = "docs/measured"  # written by tools/measure.py
 NOTICE = "<!-- Made by tools/generate_docs.py; do not edit. -->"
 AUDIENCES = {
@@ -348,6 +352,11 @@ def _broken_by(requirement: Requirement, names: Iterable[str]) -> tuple[str, ...
     return f"`{requirement.id}`", requirement.level, ", ".join(f"`{name}`" for name in names) or "nobody yet"
 
 
+def schemas() -> Mapping[str, Callable[[], str]]:
+    """Return the schema files by their paths, made of the definitions beside them."""
+    return {f"{SCHEMAS}/{name}": partial(to_json, schema) for name, schema in json_schema.files().items()}
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/events.md": events,
     "docs/requirements.md": requirements,
@@ -356,6 +365,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/fault-sets.md": fault_sets,
     "README.md": readme,
     "ARCHITECTURE.md": architecture,
+    **schemas(),
 }
 
 

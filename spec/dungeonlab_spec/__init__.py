@@ -4,6 +4,7 @@
 """
 
 from dungeonlab_spec.catalogue import Catalogue, Event, Level, Requirement
-from dungeonlab_spec.validation import Direction, Violation, accepts, validate
+from dungeonlab_spec.payloads import Direction
+from dungeonlab_spec.validation import Violation, accepts, validate
 
 __all__ = ["Catalogue", "Direction", "Event", "Level", "Requirement", "Violation", "accepts", "validate"]

@@ -142,11 +142,11 @@ class Catalogue:
 
 
 @cache
-def schemas() -> Mapping[str, Any]:
-    """Return every schema file by its name, e.g. ``"token.json"``."""
-    folder = DATA / "schemas"
+def definitions() -> Mapping[str, Any]:
+    """Return every file of definitions by its name, e.g. ``"token.json"``; the schemas are made of them."""
+    folder = DATA / "definitions"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".json"))
-    return MappingProxyType({name: _json(f"schemas/{name}") for name in names})
+    return MappingProxyType({name: _json(f"definitions/{name}") for name in names})
 
 
 @cache
@@ -163,7 +163,7 @@ def resolve(reference: str, within: str = "") -> tuple[Any, str]:
     """
     file, _, pointer = reference.partition("#")
     file = file or within
-    return at(schemas()[file], pointer), file
+    return at(definitions()[file], pointer), file
 
 
 @cache

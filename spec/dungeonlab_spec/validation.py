@@ -15,15 +15,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from dungeonlab_spec.catalogue import Catalogue, resolve, schemas
+from dungeonlab_spec.catalogue import Catalogue, definitions, resolve
+from dungeonlab_spec.payloads import Direction
 
 if TYPE_CHECKING:
     import jsonschema_rs
     from jsonschema.protocols import Validator
-
-Direction = Literal["request", "ack", "emission"]
 
 MISSING = "missing"  # how a violation begins whose property is not there
 EXTRA = "no such property"  # what was expected of one that the schema does not know
@@ -120,7 +119,7 @@ def _decider(reference: str) -> jsonschema_rs.Validator:
     import jsonschema_rs
 
     resolve(reference)
-    registry = jsonschema_rs.Registry([(_BASE + name, schema) for name, schema in schemas().items()])
+    registry = jsonschema_rs.Registry([(_BASE + name, schema) for name, schema in definitions().items()])
     return jsonschema_rs.Draft202012Validator(
         {"$ref": _BASE + reference}, registry=registry, offline=True, validate_formats=True
     )
@@ -141,7 +140,7 @@ def explainer(reference: str) -> Validator:
     times = FormatChecker(formats=())
     times.checks("date-time", raises=ValueError)(lambda value: not isinstance(value, str) or bool(_time(value)))
     registry: Registry[Any] = Registry().with_resources(
-        (_BASE + name, DRAFT202012.create_resource(schema)) for name, schema in schemas().items()
+        (_BASE + name, DRAFT202012.create_resource(schema)) for name, schema in definitions().items()
     )
     kind = cast("Any", validators.extend)(Draft202012Validator, {"pattern": pattern})
     made: Validator = kind({"$ref": _BASE + reference}, registry=registry, format_checker=times)

@@ -16,9 +16,10 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
-from tests.spec.payloads import Payload, payloads, whole
+from tests.spec.constraints import whole
 
 from dungeonlab_spec import accepts
+from dungeonlab_spec.payloads import Payload, payloads
 from dungeonlab_spec.validation import explainer
 
 # Of the invalid ones, up to a third are no JSON at all (bytes), and not counted.

@@ -9,10 +9,11 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
-from tests.spec.payloads import payloads, read, whole
+from tests.spec.constraints import read, whole
 
 from dungeonlab_spec import Catalogue
-from dungeonlab_spec.catalogue import SELECTORS, examples, resolve, schemas
+from dungeonlab_spec.catalogue import SELECTORS, definitions, examples, resolve
+from dungeonlab_spec.payloads import payloads
 from dungeonlab_spec.pointer import at
 
 CATALOGUE = Catalogue.load()
@@ -89,7 +90,7 @@ def test_each_reference_of_the_catalogue_leads_somewhere(reference: str) -> None
     """A reference leads to a definition which carries its own name as its title."""
     definition, file = resolve(reference)
     assert definition["title"] == reference.rpartition("/")[2]
-    assert file in schemas()
+    assert file in definitions()
 
 
 def test_codes_are_those_of_the_error_schema() -> None:

@@ -7,13 +7,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from tests.spec.payloads import (
+from tests.spec.constraints import (
     BOUNDS,
-    Payload,
     broken,
     constraints,
     edits,
-    payloads,
     subschemas,
     values,
     whole,
@@ -21,6 +19,7 @@ from tests.spec.payloads import (
 
 from dungeonlab_spec import Catalogue, accepts
 from dungeonlab_spec.catalogue import DATA
+from dungeonlab_spec.payloads import Payload, payloads
 from dungeonlab_spec.validation import explainer
 
 every_payload = pytest.mark.parametrize("payload", payloads(), ids=str)
@@ -31,10 +30,10 @@ def test_valid_examples_are_valid(payload: Payload) -> None:
     """Both validators accept each valid example."""
     refused = [
         name
-        for name, example in payload.valid().items()
+        for name, example in payload.examples("valid").items()
         if not accepts(payload.reference, example) or not explainer(payload.reference).is_valid(example)
     ]
-    assert payload.valid()
+    assert payload.examples("valid")
     assert not refused
 
 
@@ -43,20 +42,20 @@ def test_invalid_examples_are_invalid(payload: Payload) -> None:
     """Both validators refuse each invalid example."""
     accepted = [
         name
-        for name, example in payload.invalid().items()
+        for name, example in payload.examples("invalid").items()
         if accepts(payload.reference, example) or explainer(payload.reference).is_valid(example)
     ]
-    assert payload.invalid()
+    assert payload.examples("invalid")
     assert not accepted
 
 
 @every_payload
 def test_an_invalid_example_has_one_fault(payload: Payload) -> None:
     """Mending one value makes an invalid example a valid one."""
-    valid = list(payload.valid().values())
+    valid = list(payload.examples("valid").values())
     further_off = {
         name: distance
-        for name, example in payload.invalid().items()
+        for name, example in payload.examples("invalid").items()
         if (distance := min(len(edits(example, other)) for other in valid)) != 1
     }
     assert not further_off
@@ -65,9 +64,9 @@ def test_an_invalid_example_has_one_fault(payload: Payload) -> None:
 @every_payload
 def test_an_invalid_example_is_named_after_its_fault(payload: Payload) -> None:
     """The value to be mended is in the file's name; for a bound, perhaps what holds the value."""
-    valid = list(payload.valid().values())
+    valid = list(payload.examples("valid").values())
     misnamed = []
-    for name, example in payload.invalid().items():
+    for name, example in payload.examples("invalid").items():
         places = [found[0] for other in valid if len(found := edits(example, other)) == 1]
         if name.startswith("out-of-bounds"):
             places += [place[:-1] for place in places if len(place) > 1]
@@ -80,7 +79,7 @@ def test_an_invalid_example_is_named_after_its_fault(payload: Payload) -> None:
 def test_each_constraint_is_broken_by_an_example(payload: Payload) -> None:
     """For all that a schema forbids there is an example that does it, and does nothing wrong elsewhere."""
     shown: set[tuple[str, ...]] = set()
-    for example in payload.invalid().values():
+    for example in payload.examples("invalid").values():
         found = broken(explainer(payload.reference).iter_errors(example))
         if len(set(found.values())) == 1:
             shown |= found.keys()
@@ -92,7 +91,7 @@ def test_each_bound_is_reached_by_an_example(payload: Payload) -> None:
     """For each bound a valid example stands exactly on it; for each choice, one makes it."""
     schema = whole(payload.reference)
     seen: dict[tuple[str, ...], list[Any]] = {}
-    for example in payload.valid().values():
+    for example in payload.examples("valid").values():
         for place, value in values(schema, example):
             seen.setdefault(place, []).append(value)
     missing = []
@@ -110,7 +109,7 @@ def test_each_optional_property_is_given_and_left_out(payload: Payload) -> None:
     schema = whole(payload.reference)
     given: Counter[tuple[str, ...]] = Counter()
     objects: Counter[tuple[str, ...]] = Counter()
-    for example in payload.valid().values():
+    for example in payload.examples("valid").values():
         for place, value in values(schema, example):
             if isinstance(value, dict):
                 objects[place] += 1
@@ -128,8 +127,8 @@ def test_each_optional_property_is_given_and_left_out(payload: Payload) -> None:
 def test_validate_action_examples_carry_full_requests() -> None:
     """A question's payload is a valid request of the event it names, in the same session."""
     catalogue = Catalogue.load()
-    payload = next(p for p in payloads() if str(p) == "validate-action-request")
-    for name, example in payload.valid().items():
+    payload = next(p for p in payloads() if p.stem == "validate-action.request")
+    for name, example in payload.examples("valid").items():
         reference = catalogue[example["action"]["type"]].request
         assert reference is not None
         assert accepts(reference, example["action"]["payload"]), name

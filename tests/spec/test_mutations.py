@@ -8,9 +8,10 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from tests.spec.payloads import FORBIDDING, payloads
+from tests.spec.constraints import FORBIDDING
 
-from dungeonlab_spec.catalogue import schemas
+from dungeonlab_spec.catalogue import definitions
+from dungeonlab_spec.payloads import payloads
 
 # Constraints that another one implies: they are there for anyone who reads the schema, or generates from it.
 IMPLIED = {
@@ -60,7 +61,7 @@ def validator(documents: Mapping[str, Any], reference: str) -> jsonschema_rs.Val
     )
 
 
-def definitions(reference: str) -> frozenset[tuple[str, str]]:
+def reached_from(reference: str) -> frozenset[tuple[str, str]]:
     """Return each definition, as file and name, that a reference leads to, over however many steps."""
     found: set[tuple[str, str]] = set()
     ahead = [reference]
@@ -68,7 +69,7 @@ def definitions(reference: str) -> frozenset[tuple[str, str]]:
         file, _, name = ahead.pop().partition("#/$defs/")
         if (file, name) not in found:
             found.add((file, name))
-            inside = refs(schemas()[file]["$defs"][name])
+            inside = refs(definitions()[file]["$defs"][name])
             ahead += [file + there if there.startswith("#") else there for there in inside]
     return frozenset(found)
 
@@ -84,13 +85,13 @@ def refs(node: Any) -> Iterator[str]:
             yield from refs(inner)
 
 
-INVALID = {(p.reference, definitions(p.reference)): tuple(p.invalid().values()) for p in payloads()}
-INVALID[NAME, definitions(NAME)] = NO_NAMES
+INVALID = {(p.reference, reached_from(p.reference)): tuple(p.examples("invalid").values()) for p in payloads()}
+INVALID[NAME, reached_from(NAME)] = NO_NAMES
 
 
 def is_noticed(file: str, place: Place) -> bool:
     """Whether what is invalid, of any payload that the definition is part of, is valid without the constraint."""
-    documents = {**schemas(), file: without(schemas()[file], place)}
+    documents = {**definitions(), file: without(definitions()[file], place)}
     return any(
         decider.is_valid(example)
         for (reference, parts), examples in INVALID.items()
@@ -100,10 +101,10 @@ def is_noticed(file: str, place: Place) -> bool:
     )
 
 
-@pytest.mark.parametrize("file", sorted(schemas()))
+@pytest.mark.parametrize("file", sorted(definitions()))
 def test_each_constraint_is_needed(file: str) -> None:
     """Without it, some example that should be invalid is not; unless another constraint implies it."""
-    places = list(droppable(schemas()[file]))
+    places = list(droppable(definitions()[file]))
     assert places
     unseen = {(file, *map(str, place[1:])) for place in places if not is_noticed(file, place)}
     assert unseen == {place for place in IMPLIED if place[0] == file}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dungeonlab_spec import Catalogue, Requirement
-from dungeonlab_spec.catalogue import schemas
+from dungeonlab_spec.catalogue import definitions
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = Catalogue.load()
@@ -48,7 +48,7 @@ def test_every_event_is_reported() -> None:
 
 def test_every_code_is_reported() -> None:
     """No error code is missing from the section on errors."""
-    codes = schemas()["identifiers.json"]["$defs"]["ErrorCode"]["enum"]
+    codes = definitions()["identifiers.json"]["$defs"]["ErrorCode"]["enum"]
     assert not [code for code in codes if f"| `{code}` |" not in sections()["7"]]
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
-from tests.spec.payloads import Payload, payloads, read, subschemas, whole
+from tests.spec.constraints import read, subschemas, whole
 
-from dungeonlab_spec.catalogue import resolve, schemas
+from dungeonlab_spec.catalogue import definitions, resolve
+from dungeonlab_spec.payloads import Payload, payloads
 
-FILES = {**schemas(), **{name: read(name) for name in ("catalogue.schema.json", "requirements.schema.json")}}
+FILES = {**definitions(), **{name: read(name) for name in ("catalogue.schema.json", "requirements.schema.json")}}
 every_file = pytest.mark.parametrize("name", sorted(FILES))
 
 
@@ -54,26 +55,26 @@ def test_a_pattern_means_the_same_everywhere(name: str) -> None:
             assert not re.search(r"\\[dwspDWSPb]", pattern)
 
 
-@pytest.mark.parametrize("name", sorted(schemas()))
+@pytest.mark.parametrize("name", sorted(definitions()))
 def test_each_reference_leads_to_a_titled_definition(name: str) -> None:
     """References between the files resolve; every definition carries its name as title, and is used."""
-    for node in nodes(schemas()[name]):
+    for node in nodes(definitions()[name]):
         if "$ref" in node:
             resolve(node["$ref"], name)
-    for title, definition in schemas()[name]["$defs"].items():
+    for title, definition in definitions()[name]["$defs"].items():
         assert definition["title"] == title
 
 
 def test_no_definition_is_idle() -> None:
     """Every definition is referred to, by the catalogue or by another."""
     used = {payload.reference for payload in payloads()} | {read("events.json")["name"]}
-    for file, schema in schemas().items():
+    for file, schema in definitions().items():
         used |= {
             node["$ref"] if not node["$ref"].startswith("#") else file + node["$ref"]
             for node in nodes(schema)
             if "$ref" in node
         }
-    assert {f"{file}#/$defs/{name}" for file, schema in schemas().items() for name in schema["$defs"]} == used
+    assert {f"{file}#/$defs/{name}" for file, schema in definitions().items() for name in schema["$defs"]} == used
 
 
 @pytest.mark.parametrize("payload", payloads(), ids=str)

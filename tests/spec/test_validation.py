@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from tests.spec.payloads import Payload, payloads
 
 from dungeonlab_spec import Violation, accepts, validate
 from dungeonlab_spec.catalogue import examples
+from dungeonlab_spec.payloads import Payload, payloads
 from dungeonlab_spec.validation import violations
 
 CREATE = "token.json#/$defs/TokenCreateRequest"
@@ -95,7 +95,7 @@ def test_a_long_value_is_cut_short() -> None:
 @pytest.mark.parametrize("payload", payloads(), ids=str)
 def test_each_invalid_example_is_explained(payload: Payload) -> None:
     """No refusal falls back on naming the schema alone."""
-    for name, example in payload.invalid().items():
+    for name, example in payload.examples("invalid").items():
         result = violations(payload.reference, example)
         assert result, name
         assert all(isinstance(v, Violation) and "valid against" not in v.expected for v in result), name

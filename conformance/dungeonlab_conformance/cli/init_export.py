@@ -42,10 +42,7 @@ def _exporting(name: str, what: str) -> Callable[[Callable[[], Any]], click.Comm
         @export.command(name, help=f"Write the JSON Schema of {what} to FILE, or to standard output.")
         @click.argument("file", type=FILE, required=False)
         def command(file: Path | None) -> None:
-            import json
-
-            text = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-            _write(text, file or files.STANDARD)
+            _write(files.to_json(schema()), file or files.STANDARD)
 
         return command
 

@@ -107,6 +107,11 @@ def write(text: str, path: Path) -> None:
         file.write(text)
 
 
+def to_json(value: Any) -> str:
+    """Return a value as a JSON text for people and files: indented, and ending with a line break."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
 def from_json(text: str) -> Any:
     """Return what a JSON text holds. Raises `ValueError` with what is wrong, which a number without end is too."""
     try:

@@ -1,4 +1,4 @@
-// The protocol as data, read from spec/: the catalogue's events, the schemas, the HTTP side; and what a refusal is.
+// The protocol as data, read from spec/: the catalogue's events, the definitions of payloads, the HTTP side; and what a refusal is.
 
 import { readdirSync, readFileSync } from "node:fs";
 import Ajv2020 from "ajv/dist/2020.js";
@@ -26,7 +26,7 @@ export const description = read("http.openapi.json");
 /** A validator that knows every schema of the spec by the reference the catalogue uses. */
 export function validator(options = {}) {
   const ajv = new Ajv2020({ strictTypes: false, formats: { "date-time": true }, ...options });
-  for (const file of readdirSync(new URL("schemas/", SPEC))) ajv.addSchema(read(`schemas/${file}`), file);
+  for (const file of readdirSync(new URL("definitions/", SPEC))) ajv.addSchema(read(`definitions/${file}`), file);
   return ajv;
 }
 

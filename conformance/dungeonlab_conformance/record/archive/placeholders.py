@@ -18,7 +18,7 @@ from dungeonlab_conformance.record.secrets.leaks import is_secret, may_name_a_se
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.text.tree import names
 from dungeonlab_spec import Catalogue
-from dungeonlab_spec.catalogue import schemas
+from dungeonlab_spec.catalogue import definitions
 
 _ALIKE = ("0123456789", "abcdef", "ABCDEF", "ghijklmnopqrstuvwxyz", "GHIJKLMNOPQRSTUVWXYZ")  # for each of them another
 _KIND = {character: kind for kind in _ALIKE for character in kind} | dict.fromkeys("-_ ", "")  # which stay
@@ -107,7 +107,7 @@ class Placeholders:
 def vocabulary() -> frozenset[str]:
     """Return the words of the protocol: names of events and properties, and values that it states."""
     words = {event.name for event in Catalogue.load()}
-    for file in schemas().values():
+    for file in definitions().values():
         words.update(_stated(file))
     return frozenset(words)
 

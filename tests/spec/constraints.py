@@ -1,4 +1,4 @@
-"""What travels: each schema with its examples, and the constraints that the schema states.
+"""The constraints that the schema of a payload states, and what of them an example breaks.
 
 For the tests of this room only; judging is left to the validators.
 """
@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
+from typing import Any
 
-from dungeonlab_spec.catalogue import DATA, Catalogue, examples, resolve
+from dungeonlab_spec.catalogue import DATA, resolve
 
-Direction = Literal["request", "ack", "emission"]
 Path = tuple[str, ...]
 
 # Keywords that forbid something. `$ref`, `properties`, `items`, `if` and their like only lead further.
@@ -29,42 +26,6 @@ FORBIDDING = (
     "anyOf",
     "additionalProperties",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """One schema that travels: under which folder its examples stand, and in which direction it goes."""
-
-    folder: str
-    direction: Direction
-    reference: str
-
-    def __str__(self) -> str:
-        return f"{self.folder}-{self.direction}"
-
-    def valid(self) -> dict[str, Any]:
-        """Return the valid examples by name."""
-        return dict(examples(self.folder, "valid", self.direction))
-
-    def invalid(self) -> dict[str, Any]:
-        """Return the invalid examples by the name of their fault."""
-        return dict(examples(self.folder, "invalid", self.direction))
-
-
-@cache
-def payloads() -> tuple[Payload, ...]:
-    """Return every payload of the catalogue, the failure envelope, and the refusal of a connection."""
-    catalogue = Catalogue.load()
-    directions: tuple[Direction, ...] = ("request", "ack", "emission")
-    found = [
-        Payload(event.name.replace(":", "-"), direction, reference)
-        for event in catalogue
-        for direction in directions
-        if (reference := getattr(event, direction)) is not None
-    ]
-    found.append(Payload("failure-ack", "ack", catalogue.failure))
-    found.append(Payload("connect-refusal", "emission", catalogue.refusal))
-    return tuple(found)
 
 
 def inlined(node: Any, file: str) -> Any:

@@ -1,0 +1,1 @@
+"""The protocol in the formats of other tools, one file per format. All of it follows from the catalogue."""
