@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dungeonlab_conformance.exports.json_schema import title
 from dungeonlab_spec.payloads import payloads
 from tests.other_stacks.judge import NODE, is_required, why_not
 
@@ -52,8 +53,8 @@ def test_types_are_made_of_each_file(said: Any) -> None:
     bundle = Counter(_EXPORTED.findall(types.pop("messages.json")))
     assert {name: count for name, count in bundle.items() if count > 1} == {}
     names = {file: _EXPORTED.findall(text) for file, text in types.items()}
-    assert names == {f"{payload.stem}.json": [payload.name] for payload in payloads()}
-    assert set(bundle) >= {payload.name for payload in payloads() if payload.event}
+    assert names == {f"{payload.stem}.json": [title(payload)] for payload in payloads()}
+    assert set(bundle) >= {title(payload) for payload in payloads() if payload.event}
     assert not any(re.search(r"^  (?!\[k: string\])\w+\??: unknown", text, re.MULTILINE) for text in types.values())
 
 

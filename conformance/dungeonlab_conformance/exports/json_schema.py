@@ -33,7 +33,7 @@ def files() -> dict[str, dict[str, Any]]:
 
 def schema(payload: Payload) -> dict[str, Any]:
     """Return the schema of one payload in one piece; an acknowledgement's allows success as well as failure."""
-    named = {"title": payload.name, "description": summary(payload)}
+    named = {"title": title(payload), "description": summary(payload)}
     if is_answer(payload):
         alternatives = [_inlined(reference) for reference in (payload.reference, Catalogue.load().failure)]
         return {**_head(payload.stem), **named, "oneOf": alternatives}
@@ -55,7 +55,7 @@ def bundle() -> dict[str, Any]:
 def definitions(place: str) -> dict[str, Any]:
     """Return every definition by a name that no other has; they refer to each other below `place`.
 
-    ``<Event>Ack`` is either answer, ``<Event>Success`` the one to an accepted request, ``FailureAck`` the other one.
+    ``<Event>Ack`` answers an accepted request, ``FailureAck`` a refused one, and ``<Event>Answer`` is either.
     """
     made: dict[str, Any] = {}
 
@@ -72,10 +72,10 @@ def definitions(place: str) -> dict[str, Any]:
 
     for payload in payloads():
         if is_answer(payload):
-            success = success_name(payload)
-            either = [{"$ref": place + success}, {"$ref": place + FAILURE}]
-            made[payload.name] = {"title": payload.name, "description": summary(payload), "oneOf": either}
-            add(success, payload.reference, description=f"{payload.folder}: the answer to an accepted request.")
+            assert payload.event is not None
+            either = [{"$ref": place + name} for name in (payload.name, FAILURE)]
+            made[title(payload)] = {"title": title(payload), "description": summary(payload), "oneOf": either}
+            add(payload.name, payload.reference, description=f"{payload.event.name}, answered: success.")
         else:
             add(payload.name, payload.reference, description=summary(payload))
     return made
@@ -86,9 +86,9 @@ def is_answer(payload: Payload) -> bool:
     return payload.direction == "ack" and payload.event is not None
 
 
-def success_name(payload: Payload) -> str:
-    """Return what the acknowledgement of an accepted request is called."""
-    return f"{payload.name.removesuffix('Ack')}Success"
+def title(payload: Payload) -> str:
+    """Return what a payload is called in schemas: its name, or that of the answer which it is one of two kinds of."""
+    return f"{payload.name.removesuffix('Ack')}Answer" if is_answer(payload) else payload.name
 
 
 def summary(payload: Payload) -> str:
@@ -114,7 +114,7 @@ def _message(payload: Payload) -> dict[str, Any]:
     properties = {
         "event": {"const": payload.event.name},
         "direction": {"const": payload.direction},
-        "payload": {"$ref": f"#/$defs/{payload.name}"},
+        "payload": {"$ref": f"#/$defs/{title(payload)}"},
     }
     return {"type": "object", "properties": properties, "required": [*properties]}
 

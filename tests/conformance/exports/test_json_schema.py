@@ -13,7 +13,7 @@ import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
 
-from dungeonlab_conformance.exports.json_schema import BUNDLE, bundle, files, schema
+from dungeonlab_conformance.exports.json_schema import BUNDLE, bundle, files, schema, title
 from dungeonlab_spec.catalogue import DATA, definitions
 from dungeonlab_spec.payloads import Payload, payloads
 
@@ -48,7 +48,7 @@ def test_a_file_judges_its_examples(payload: Payload) -> None:
 @every_payload
 def test_the_bundle_judges_its_examples(payload: Payload) -> None:
     """Each payload is a definition of it."""
-    reference = {**bundle(), "oneOf": [{"$ref": f"#/$defs/{payload.name}"}]}
+    reference = {**bundle(), "oneOf": [{"$ref": f"#/$defs/{title(payload)}"}]}
     assert decided(jsonschema_rs.Draft202012Validator(reference, offline=True), payload) == []
 
 
