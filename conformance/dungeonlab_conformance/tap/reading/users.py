@@ -8,7 +8,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 
-_MOST = 10_000  # users that are told apart
+_MOST = 10_000  # users with a name each
 _OF_A_LOGIN = re.compile(r"sess|sid|auth|token|login|jwt", re.IGNORECASE)
 _OF_NO_LOGIN = re.compile(r"csrf|xsrf|^_ga|^_gid|theme|lang|locale|consent", re.IGNORECASE)
 
