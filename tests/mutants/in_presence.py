@@ -64,3 +64,25 @@ class TellsTheRoomWhoIsThrownOut(Pipeline):
             sent = {"sessionId": session, "reason": reason}
             await self.sockets.emit("session-removed", sent, room=self.room(session))
         await self.leave_room(connection, reason)
+
+
+@faulty("presence/true-user", also={"presence/names-who-joined": "it is announced of somebody else"})
+class AnnouncesTheConnection(Pipeline):
+    """Who comes and goes is announced by the id of the connection, not of the user."""
+
+    async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
+        sent = {"sessionId": session, "userId": connection, "timestamp": now(), **more}
+        await self.send_to_others(Emission(event, session, sent), connection)
+
+
+@faulty("presence/true-user")
+class SaysThatTheGameMasterLeft(Pipeline):
+    """Whoever leaves a session, it is announced that the game master left."""
+
+    async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
+        found = await self.store.session(session)
+        if event != "user-left" or found is None:
+            await super().announce(event, connection, session, more)
+            return
+        sent = {"sessionId": session, "userId": found.game_master, "timestamp": now(), **more}
+        await self.send_to_others(Emission(event, session, sent), connection)

@@ -47,7 +47,13 @@ async def an_error_event_is_valid(stage: Stage) -> None:
         raise Unjudged("no error event was sent", waits_for=silence)
 
 
-@check("broadcasts/catalogue-events-only", "names/kebab-case", "presence/right-audience", "broadcasts/true-time")
+@check(
+    "broadcasts/catalogue-events-only",
+    "names/kebab-case",
+    "presence/right-audience",
+    "presence/true-user",
+    "broadcasts/true-time",
+)
 async def only_known_events_are_sent(stage: Stage) -> None:
     """Users join, send requests, and leave; all that they are sent meanwhile is compared with catalogue and clock."""
     await stage.judge_all(_coming_and_going(stage))

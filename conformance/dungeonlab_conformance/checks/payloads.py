@@ -19,6 +19,7 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import carries, contains, new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token
 from dungeonlab_conformance.text.tree import names
@@ -80,6 +81,11 @@ async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, 
     if look is not None:
         look = look.with_properties({"tokenId": valid.args[0]["tokenId"]})
         before = acknowledged_token(await alice.send(look))
+        if before.get("name") != look.args[0]["updates"].get("name"):
+            look = None  # what is answered shows nothing of what is stored
+            stale = VerdictKey("tokens/content-comes-back-exactly", None)
+            why = Unjudged("an update was answered without what it changed", waits_for=stale)
+            stage.leave_open(("payloads/refused-not-stored",), why)
     start = len(stage.journal.heard(bob.connection))
     wrongs = list(invalid_requests(event, valid))
     together = 1 if stage.target.workarounds.deadly.cautious else stage.target.limits.together

@@ -17,12 +17,17 @@ from dungeonlab_spec import Catalogue, Event
 
 @check("rooms/every-tab-hears")
 async def each_of_a_users_tabs_hears(stage: Stage, event: Event) -> None:
-    """Alice sends the request; each of bob's three tabs hears it, as carol does, who joins last."""
+    """Alice sends the request; each of bob's three tabs hears it, as carol does, who joins last.
+
+    Before that each tab says something: one that another has put out of the room need not hear anything.
+    """
     if "encounter" in event.needs:
         await stage.encounter(stage.game)
     alice, bob = await stage.joined("alice"), await stage.joined("bob")
     tabs = [bob, *[await _joined_tab(stage, bob) for _ in range(2)]]
     carol = await stage.joined("carol")
+    for tab in tabs:
+        await tab.send(await stage.request(Catalogue.load()["chat-message"], fresh=True))
     request = await stage.request(event)
     await alice.send(request)
     await carol.hear(request)

@@ -18,14 +18,21 @@ class Attendance:
         self._stays: dict[int, list[RoomStay]] = {}
         self._by_user: dict[tuple[str | None, str], list[RoomStay]] = {}
         self._refused: set[tuple[int, str]] = set()
+        self._asked: set[tuple[str | None, str | None]] = set()  # user, and the session that was named
+        self._framed: set[str] = set()  # sessions in whose scene frames were sent, in place of requests
         self._misled: set[int] = set()  # connections that an invalid request may have moved
         for journal in journals:
             rooms = journal.rooms
             self._misled.update(each.connection for each in journal.requests if _moves_though_invalid(each))
+            if any(not each.connection for each in journal.requests) or any(
+                each.event == "a frame" for each in journal.observations
+            ):
+                self._framed.update(rooms.members)
             self.users.update(rooms.users)
             self.members.update(rooms.members)
             self.shared.update(rooms.shared)
             self._refused.update(rooms.refused_joins)
+            self._asked.update((each.user, each.session) for each in journal.requests if each.event == "join-session")
             for stay in rooms.stays:
                 self._stays.setdefault(stay.connection, []).append(stay)
         for connection, stays in self._stays.items():
@@ -39,6 +46,16 @@ class Attendance:
     def was_refused(self, connection: int, session: str) -> bool:
         """Whether a connection was refused when it asked to join."""
         return (connection, session) in self._refused
+
+    def may_have_come(self, session: str) -> set[str | None]:
+        """Return the users who asked to join a session, by its id or by none that is known; None for unknown users.
+
+        None is among them, too, where somebody sent frames: what was asked for in them is not known.
+        """
+        if session in self._framed:
+            return {None}
+        asked = {user for user, named in self._asked if named == session or named not in self.members}
+        return asked | {user for user, room in self._by_user if room == session}
 
     def is_anywhere(self, connection: int) -> bool:
         """Whether a connection has joined any session, at any time."""

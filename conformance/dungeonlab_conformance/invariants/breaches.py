@@ -18,7 +18,7 @@ from dungeonlab_conformance.invariants.answers.numbers import RULE, is_anothers,
 from dungeonlab_conformance.invariants.answers.times import times
 from dungeonlab_conformance.invariants.content import differences, same
 from dungeonlab_conformance.invariants.deliveries import Ledger, missing
-from dungeonlab_conformance.invariants.presence import misplaced
+from dungeonlab_conformance.invariants.presence import misnamed, misplaced
 from dungeonlab_conformance.invariants.refusals import refusals, said_to_be_invalid
 from dungeonlab_conformance.invariants.scene_index import SceneIndex
 from dungeonlab_conformance.invariants.shapes import Found, answer_faults, broadcast_faults
@@ -187,11 +187,17 @@ def _emission(seen: Observation, scene: SceneIndex, ledger: Ledger, catalogue: C
     if len(seen.args) != 1:
         yield _SERVER_EVENTS, None, Broken("one argument", f"{len(seen.args)}: {seen.args}")
         return
-    for found in validate(event.name, seen.args[0], "emission"):
+    faults = validate(event.name, seen.args[0], "emission")
+    for found in faults:
         yield _SERVER_EVENTS, None, Broken(found.expected, found.got, found.path)
-    for broken in () if ledger.follows_an_invalid_request(seen) else misplaced(seen, ledger.attendance, scene):
+    if ledger.follows_an_invalid_request(seen):
+        return
+    wrongly = list(misplaced(seen, ledger.attendance, scene))
+    for broken in wrongly:
         rule = ledger.late_listener_rule(seen, seen.args[0])
         yield rule or "presence/right-audience", None, broken
+    if not faults and not wrongly and (untrue := misnamed(seen, ledger.attendance)):
+        yield "presence/true-user", None, untrue
 
 
 def _broadcast(event: Event, seen: Observation, ledger: Ledger) -> Iterator[Found]:

@@ -1,7 +1,7 @@
-"""Whether a presence event reached the right connection. Pure: an observation and the attendance, to what broke.
+"""Whether a presence event is true, and reached the right connection. Pure: an observation and the attendance.
 
 A server need not announce anything. What it does announce stays in the session's room and does not reach the
-connection that it is about; `session-removed` reaches that connection alone.
+connection that it is about; `session-removed` reaches that connection alone. It names who came or went.
 """
 
 from __future__ import annotations
@@ -10,8 +10,36 @@ from collections.abc import Iterator
 
 from dungeonlab_conformance.invariants.attendance import Attendance
 from dungeonlab_conformance.invariants.scene_index import SceneIndex
+from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Observation, RoomStay
 from dungeonlab_conformance.results.errors import Broken
+
+
+def misnamed(seen: Observation, attendance: Attendance) -> Broken | None:
+    """Return what is wrong about the user whom a presence event names: one who never came, or one who has not left.
+
+    Whose coming or going the server may have noticed, whatever became of it, is not asked about.
+    """
+    body = seen.args[0] if isinstance(seen.args[0], dict) else {}
+    session, user = body.get("sessionId"), body.get("userId")
+    if not isinstance(session, str) or not isinstance(user, str) or seen.event not in ("user-joined", "user-left"):
+        return None
+    came = attendance.may_have_come(session)
+    if session not in attendance.members or session in attendance.shared or None in came:
+        return None
+    if user not in came:
+        return Broken(f"{seen.event} to name who did so", f"{quoted(user)}, who never asked to join", "$.userId")
+    stays = attendance.stays_of(user, session)
+    if seen.event == "user-left" and stays and all(_lasts(stay, seen.at) for stay in stays):
+        return Broken("user-left to name who left", f"{quoted(user)}, who is in the room", "$.userId")
+    return None
+
+
+def _lasts(stay: RoomStay, at: float) -> bool:
+    """Whether a stay certainly lasted at a time, whatever the server may have noticed."""
+    if not stay.exact or stay.why in ("closed", "revoked"):
+        return False
+    return stay.left_at is None or (stay.leave_requested_at or stay.left_at) > at
 
 
 def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Iterator[Broken]:
@@ -32,7 +60,7 @@ def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> I
             yield Broken(expected, f"{seen.actor}, who had not joined it")
         elif session in attendance.shared:
             return
-        elif user == attendance.users.get(seen.connection) and not acts:
+        elif user == attendance.users.get(seen.connection) and not acts and not misnamed(seen, attendance):
             yield Broken(f"{seen.event} not to reach the connection it is about", f"{seen.actor} heard it")
         elif not any(_was_there(stay, seen, acts) for stay in own):
             yield Broken(expected, f"{seen.actor}, who had left it")

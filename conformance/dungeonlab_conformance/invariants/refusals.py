@@ -65,13 +65,16 @@ def _broken(sent: SentRequest, answer: Acknowledgement, history: History, ledger
         return None
     if sent.event == "join-session":
         return _at_the_door(sent, answer, history)
-    if history.seat(sent.connection, sent) is None:
+    seat = history.seat(sent.connection, sent)
+    if seat is None:
         return None
     if answer.code == "VALIDATION_ERROR":
         return "payloads/valid-accepted", sent.event, Broken(f"{sent.actor}'s {sent.event} to be accepted", answer)
     if answer.code not in _RIGHTS:
         return None
-    if history.others_ended(sent.connection, sent.at):
+    if history.others_ended(sent.connection, sent.at) or (
+        answer.code == "NOT_JOINED" and history.others_came(seat, sent.answered_at)
+    ):
         expected = f"{sent.actor} to be in the room still, whatever another connection of the same user does"
         return (_TABS, None, Broken(expected, answer)) if answer.code == "NOT_JOINED" else None
     who = "game-master" if sent.user == history.rooms.masters.get(session) else "any-member"

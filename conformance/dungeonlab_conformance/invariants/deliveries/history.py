@@ -104,6 +104,11 @@ class History:
         stays = (stay for other in self.others(connection) for stay in self._stays.get(other, []))
         return any(ended(stay) <= at for stay in stays)
 
+    def others_came(self, stay: RoomStay, at: float) -> bool:
+        """Whether another connection of the same user had joined the room of a stay after it began, by a time."""
+        stays = (each for other in self.others(stay.connection) for each in self._stays.get(other, []))
+        return any((stay.acked_at or stay.joined_at) < each.joined_at <= at for each in stays)
+
     def others(self, connection: int) -> list[int]:
         """Return the other connections of the same user."""
         return [each for each in self._connections.get(self.rooms.users.get(connection), []) if each != connection]
