@@ -258,8 +258,10 @@ class Stage(SceneSessions):
         await self.games.first()
 
     async def tear_down(self) -> None:
-        """Close all connections, then delete the game sessions."""
+        """Close all connections, then delete the game sessions. Cut short, it leaves the accounts with leftovers."""
+        before, self.pool.leftovers = self.pool.leftovers, True
         await self.hang_up()
+        self.pool.leftovers = before
         await self.games.clear()
 
     async def hang_up(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -46,6 +47,24 @@ async def test_a_guest_goes_when_the_scene_is_over(reference_url: str) -> None:
         assert mallory.user in (await visitor.join(stage.session)).data["participantIds"]
         await stage.tear_down()
         assert await _members(pool, target) == before
+
+
+async def test_a_session_that_there_was_no_time_to_delete_is_known_to_be_left(
+    reference_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing the connections took all of the time: who met in that session may share it still."""
+    target = Target(reference_url)
+    async with _pool(target) as pool:
+        stage = Stage(pool, target)
+        await stage.set_up()
+        await stage.joined("alice", "bob")
+        with monkeypatch.context() as slow:
+            slow.setattr(stage, "hang_up", asyncio.Event().wait)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await stage.tear_down()
+        assert pool.leftovers
+        await stage.tear_down()
 
 
 async def test_a_member_who_was_taken_in_again_remains_one(reference_url: str) -> None:
