@@ -6,12 +6,19 @@ server's own origin is what `X-Forwarded-Proto` and `X-Forwarded-Host` say: no p
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
 from aiohttp import web
 from yarl import URL
+
+_HEADERS = re.compile(r"[A-Za-z0-9-]{1,60}(?: ?, ?[A-Za-z0-9-]{1,60}){0,20}")  # that a page asks to send
+_REMEMBERED = "600"  # seconds for which a browser need not ask again
+
+log = logging.getLogger("dungeonlab")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Admits = Callable[[str, web.Request], bool]
@@ -49,6 +56,7 @@ def guard(admits: Admits) -> Any:
         if origin is None:
             return await handler(request)
         if not admits(origin, request):
+            log.debug("refused page rule='Origin: the own one, or one of --origin'")
             error = {"error": "pages of this origin may not use this server", "code": "PERMISSION_DENIED"}
             return web.json_response(error, status=403)
         asks_first = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
@@ -59,7 +67,9 @@ def guard(admits: Admits) -> Any:
             response.headers["Vary"] = "Origin"
         if asks_first:
             response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
-            response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+            asked = request.headers.get("Access-Control-Request-Headers", "")
+            response.headers["Access-Control-Allow-Headers"] = asked if _HEADERS.fullmatch(asked) else "Content-Type"
+            response.headers["Access-Control-Max-Age"] = _REMEMBERED
         return response
 
     return guarded

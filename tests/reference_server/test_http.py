@@ -264,6 +264,28 @@ async def test_a_configured_page_may_read_the_answers() -> None:
             assert answer.status == 204
             assert "PUT" in answer.headers["Access-Control-Allow-Methods"]
             assert answer.headers["Access-Control-Allow-Headers"] == "Content-Type"
+            assert int(answer.headers["Access-Control-Max-Age"]) > 0
+        for wanted, allowed in (("content-type, x-trace-id", None), ("a;b", "Content-Type"), ("*", "Content-Type")):
+            headers = {**asks, "Access-Control-Request-Headers": wanted}
+            async with http.options("/socket.io/?EIO=4&transport=polling", headers=headers) as answer:
+                assert answer.headers["Access-Control-Allow-Headers"] == (allowed or wanted)
+
+
+async def test_a_configured_page_may_poll() -> None:
+    """Each answer over polling is one that a page with credentials may read, that of an unknown session too."""
+    page = {"Origin": "http://localhost:5173"}
+    async with house(Settings(origins=("http://localhost:5173",))) as here:
+        bob = await here.person()
+        path = "/socket.io/?EIO=4&transport=polling"
+        async with bob.http.get(path, headers=page) as answer:
+            sid = json.loads((await answer.text())[1:])["sid"]
+            assert answer.headers["Access-Control-Allow-Origin"] == page["Origin"]
+        for method, status, of in (("POST", 200, sid), ("GET", 200, sid), ("GET", 400, "nobody")):
+            body = "40" if method == "POST" else None
+            async with bob.http.request(method, f"{path}&sid={of}", data=body, headers=page) as answer:
+                assert answer.status == status
+                assert answer.headers["Access-Control-Allow-Origin"] == page["Origin"]
+                assert answer.headers["Access-Control-Allow-Credentials"] == "true"
 
 
 @pytest.mark.parametrize(
