@@ -216,6 +216,9 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except Problem as problem:
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource else "unknown"
+        log.debug("refused method=%s route=%s code=%s rule=%r", request.method, route, problem.code, str(problem))
         return _problem(problem.status, str(problem), problem.code)
     except TooBusy:
         answer = _problem(429, "too many are registering or logging in; try again soon", _CODES[429])

@@ -29,7 +29,7 @@ from dungeonlab_reference_server.rules import EFFECTS, Command, Payload, Refusal
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.socketio_server import AckAddress, SocketIoServer
 from dungeonlab_reference_server.store import Store
-from dungeonlab_spec import Event
+from dungeonlab_spec import Catalogue, Event
 
 COOKIE = "dungeonlab_session"
 
@@ -85,6 +85,7 @@ class Pipeline(Rights):
 
     def refuse_connection(self, message: str) -> None:
         """Refuse a connection, with a message and the code."""
+        log.debug("refused connection rule=%r", message)
         more = {"code": "UNAUTHENTICATED"}
         self._check(self.catalogue.refusal, {"message": message, "data": more})
         raise exceptions.ConnectionRefusedError(message, more)
@@ -147,8 +148,11 @@ class Pipeline(Rights):
         try:
             envelope = {"success": True, "data": await act}
             self._check(self.catalogue[name].ack, envelope)
+            log.debug("accepted event=%s user=%s checked=%s", known, self.users.get(connection), _checked(known))
         except Refusal as refusal:
-            log.info("refused event=%s user=%s code=%s", known, self.users.get(connection), refusal.code)
+            user = self.users.get(connection)
+            log.info("refused event=%s user=%s code=%s", known, user, refusal.code)
+            log.debug("refused because event=%s user=%s rule=%r", known, user, refusal.rule)
             envelope = {"success": False, "error": refusal.text, "code": refusal.code}
             self._check(self.catalogue.failure, envelope)
         except Exception as error:  # a fault of the server must not leave the client without an answer
@@ -220,3 +224,8 @@ class Pipeline(Rights):
             event = name if name.isprintable() else ""  # half a surrogate pair cannot be sent as text
             error = {"event": event, "error": envelope["error"], "code": envelope["code"]}
             await self.send(connection, "error", error)
+
+
+def _checked(event: str) -> str:
+    """Return for a log what an accepted request was found to satisfy."""
+    return ",".join(("shape", *Catalogue.load()[event].needs))

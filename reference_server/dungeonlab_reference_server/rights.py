@@ -12,7 +12,7 @@ from dungeonlab_reference_server.bounds import excess
 from dungeonlab_reference_server.rooms import Rooms
 from dungeonlab_reference_server.rules import Payload, Refusal, Session
 from dungeonlab_spec import Event
-from dungeonlab_spec.validation import accepts, complaint
+from dungeonlab_spec.validation import accepts, broken_rule, complaint
 
 
 class Rights(Rooms):
@@ -28,7 +28,7 @@ class Rights(Rooms):
             raise Refusal("VALIDATION_ERROR", too_much)
         assert event.request is not None
         if not accepts(event.request, payload):
-            raise Refusal("VALIDATION_ERROR", complaint(event.request, payload))
+            raise Refusal("VALIDATION_ERROR", complaint(event.request, payload), broken_rule(event.request, payload))
         checked: Payload = payload
         return checked
 
@@ -48,25 +48,27 @@ class Rights(Rooms):
         """Return the session, if it exists and the user is its member."""
         session = await self.store.session(session_id)
         if session is None:
-            raise Refusal("SESSION_NOT_FOUND", "there is no such session")
+            raise Refusal("SESSION_NOT_FOUND", "there is no such session", "$.sessionId: of a session that exists")
         if not session.has_member(user):
-            raise Refusal("PERMISSION_DENIED", "you are no member of this session")
+            raise Refusal("PERMISSION_DENIED", "you are no member of this session", "$.sessionId: of a member")
         return session
 
     def check_joined(self, event: Event, session_id: str, connection: str) -> None:  # noqa: ARG002
         """Refuse a connection that has not joined the session."""
         if self.seats.get(connection) != session_id:
-            raise Refusal("NOT_JOINED", "join the session first")
+            raise Refusal("NOT_JOINED", "join the session first", "$.sessionId: of the session that was joined")
 
     async def check_things(self, event: Event, payload: Payload) -> Payload | None:
         """Check the encounter and the token that an event names; return the token."""
         if "encounter" in event.needs:
             owner = await self.store.encounter_session(payload["encounterId"])
             if owner != payload["sessionId"]:
-                raise Refusal("ENCOUNTER_NOT_FOUND", "there is no such encounter in this session")
+                raise Refusal(
+                    "ENCOUNTER_NOT_FOUND", "there is no such encounter in this session", "$.encounterId: of the session"
+                )
         if "token" not in event.needs:
             return None
         token = await self.store.token(payload["tokenId"])
         if token is None or token["encounterId"] != payload["encounterId"]:
-            raise Refusal("TOKEN_NOT_FOUND", "there is no such token in this encounter")
+            raise Refusal("TOKEN_NOT_FOUND", "there is no such token in this encounter", "$.tokenId: of the encounter")
         return token

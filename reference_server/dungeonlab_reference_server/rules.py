@@ -21,12 +21,16 @@ _EXPLAINED = 500  # values, and levels, up to which all that is wrong is said, a
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an accident
-    """Why a request is not carried out: one of the catalogue's codes, and a sentence for people."""
+    """Why a request is not carried out: one of the catalogue's codes, and a sentence for people.
 
-    def __init__(self, code: str, text: str) -> None:
+    `rule` is for a log, which must not hold what the client wrote: the property, and the rule that it breaks.
+    """
+
+    def __init__(self, code: str, text: str, rule: str = "") -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.rule = rule or text
 
 
 @dataclass(frozen=True, slots=True)

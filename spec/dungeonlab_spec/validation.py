@@ -114,6 +114,24 @@ def complaint(reference: str, payload: object) -> str:
     return f"${path}: {first.message}"[:_SHOWN]
 
 
+def broken_rule(reference: str, payload: object) -> str:
+    """Return where a payload breaks its schema, and which rule: for a log, which must not hold what a client wrote.
+
+    Such as ``$.message: maxLength 2000``.
+    """
+    try:
+        first = next(_decider(reference).iter_errors(payload), None)
+    except (ValueError, TypeError, RecursionError, OverflowError):
+        first = None
+    if first is None:
+        return "$: JSON"
+    asked = (getattr(first.kind, name, None) for name in ("limit", "property", "types", "options", "pattern"))
+    wanted = next((value for value in asked if value is not None), "")
+    wanted = ", ".join(map(str, wanted)) if isinstance(wanted, list) else wanted
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first.instance_path)
+    return f"${path}: {first.schema_path[-1]} {wanted}".rstrip()
+
+
 @cache
 def _decider(reference: str) -> jsonschema_rs.Validator:
     import jsonschema_rs

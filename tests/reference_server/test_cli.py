@@ -198,6 +198,11 @@ async def test_no_secrets_in_the_logs() -> None:
         _, output = process.communicate(timeout=SOON)
     assert "connected user=" in output
     assert "refused event=chat-message" in output
+    assert "accepted event=chat-message" in output
+    assert "checked=shape,membership,joined" in output
+    assert "rule='$.message: type string'" in output
+    assert "rule='there is no such event'" in output
+    assert "refused method=POST route=/api/auth/register code=VALIDATION_ERROR" in output
     for secret in ("whisper", "forged", PASSWORD, *cookies):
         assert secret not in output, output
     assert "Traceback" not in output

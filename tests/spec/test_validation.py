@@ -12,7 +12,7 @@ import pytest
 from dungeonlab_spec import Violation, accepts, validate
 from dungeonlab_spec.catalogue import examples
 from dungeonlab_spec.payloads import Payload, payloads
-from dungeonlab_spec.validation import violations
+from dungeonlab_spec.validation import broken_rule, violations
 
 CREATE = "token.json#/$defs/TokenCreateRequest"
 
@@ -304,3 +304,19 @@ def test_a_property_under_another_name_is_named(there: dict[str, Any], named: st
     payload = {**changed("chat-message", "emission", "sessionId"), **there}
     found = {violation.path: violation.got for violation in validate("chat-message", payload, "emission")}
     assert found["$.sessionId"] == (f"missing; there is `{named}`" if named else "missing")
+
+
+@pytest.mark.parametrize(
+    ("payload", "rule"),
+    [
+        ({"sessionId": "s", "message": "secret" * 1000}, "$.message: maxLength 2000"),
+        ({"sessionId": "s", "massage": "secret"}, "$: required message"),
+        ({"sessionId": ["secret"], "message": "hi"}, "$.sessionId: type string"),
+        ({"sessionId": "a secret", "message": "hi"}, "$.sessionId: pattern ^[A-Za-z0-9_-]+$"),
+        (b"secret", "$: JSON"),
+        ({"sessionId": "s", "message": "hi", "secret": float("nan")}, "$: JSON"),
+    ],
+)
+def test_a_broken_rule_quotes_nothing_of_the_payload(payload: object, rule: str) -> None:
+    """The property and the rule are the schema's: a log may hold them."""
+    assert broken_rule("chat.json#/$defs/ChatMessageRequest", payload) == rule
