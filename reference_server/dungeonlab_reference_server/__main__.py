@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ipaddress
+import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
 from dungeonlab_reference_server.settings import Settings
+
+if TYPE_CHECKING:
+    from dungeonlab_reference_server.misbehaviour import Misbehaviour
+    from dungeonlab_reference_server.world_file import World
 
 _LEVELS = ["debug", "info", "warning", "error"]
 _DEFAULT = Settings()
@@ -29,6 +38,26 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
         if value != "null" and (parts.scheme not in ("http", "https") or value != f"{parts.scheme}://{parts.netloc}"):
             raise click.BadParameter(f"{value!r} is no origin; give one such as https://play.example:8443")
     return tuple(value.lower() for value in values)
+
+
+def _misbehaviour(_: click.Context, __: click.Parameter, value: str | None) -> Misbehaviour | None:
+    """Return what the server is to do wrong."""
+    from dungeonlab_reference_server.misbehaviour import BadOrder, parse
+
+    try:
+        return parse(value) if value is not None else None
+    except BadOrder as fault:
+        raise click.BadParameter(str(fault)) from None
+
+
+def _print_world(context: click.Context, _: click.Parameter, asked: str | None) -> None:
+    """Print the demo's world, or the schema of such files, and end."""
+    if asked is None or context.resilient_parsing:
+        return
+    from dungeonlab_reference_server.world_file import DEMO, schema
+
+    click.echo(DEMO.read_text("utf-8") if asked == "toml" else json.dumps(schema(), indent=2) + "\n", nl=False)
+    context.exit()
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,21 +122,45 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     metavar="N",
     help="How much work hashing a password is, a power of two; little only where accounts do not last.",
 )
+@click.option("--demo", is_flag=True, help="Start with users, sessions and tokens to try a client on, and print them.")
+@click.option(
+    "--world", type=click.Path(path_type=Path), metavar="FILE", help="Start with those of a file, as --print-world has."
+)
+@click.option(
+    "--print-world",
+    type=click.Choice(["toml", "schema"]),
+    is_flag=False,
+    flag_value="toml",
+    callback=_print_world,
+    is_eager=True,
+    expose_value=False,
+    help="Print the world of --demo, or the JSON Schema of such files, and end.",
+)
+@click.option("--allow-remote", is_flag=True, help="Let --demo, with passwords that are known, listen beyond loopback.")
+@click.option(
+    "--misbehave",
+    metavar="WHAT",
+    callback=_misbehaviour,
+    help="Do on purpose what clients must cope with, such as refuse=token:move:RATE_LIMITED,delay=chat-message:2s,"
+    "cut=every:30s; see docs/develop-against.md.",
+)
 @click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends, such as a pipe from its starter.")
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
-def main(
-    host: str, port: int, origins: tuple[str, ...], scrypt_n: str, log_level: str, stop_at_eof: bool, **limits: Any
-) -> None:
+def main(host: str, port: int, origins: tuple[str, ...], scrypt_n: str, log_level: str, **others: Any) -> None:
     """Serve the real-time protocol of DungeonLab, with all state in memory, until Ctrl-C or SIGTERM."""
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
     )
     for chatty in ("asyncio", "aiohttp.server", "engineio", "engineio.server", "socketio.server"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
-    settings = Settings(origins=origins, scrypt_n=int(scrypt_n), **limits)
+    starter = {name: others.pop(name) for name in ("stop_at_eof", "misbehave")} | {"is_demo": others["demo"]}
+    world = _world(host, **{name: others.pop(name) for name in ("demo", "world", "allow_remote")})
+    if world is not None and click.get_current_context().get_parameter_source("scrypt_n") is ParameterSource.DEFAULT:
+        scrypt_n = "2"  # the passwords stand in a file
+    settings = Settings(origins=origins, scrypt_n=int(scrypt_n), **others)
     try:
         with asyncio.Runner(loop_factory=_fast_loop()) as loops:
-            loops.run(_serve(host, port, settings, stop_at_eof))
+            loops.run(_serve(host, port, settings, world=world, **starter))
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
         click.echo(f"cannot listen on {host}, port {port}: {why.lower()}; choose another --host or --port", err=True)
@@ -123,19 +176,70 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(host: str, port: int, settings: Settings, stop_at_eof: bool) -> None:
-    from dungeonlab_reference_server.app import make_app, serve
+def _world(host: str, *, demo: bool, world: Path | None, allow_remote: bool) -> World | None:
+    """Return what the server is to start with. Ends with one sentence if that cannot be."""
+    if demo and world:
+        raise click.UsageError("--demo and --world are two worlds; give one of them")
+    if demo and not allow_remote and not _is_loopback(host):
+        raise click.UsageError(
+            f"everybody knows the passwords of --demo, and {host} is no loopback address; "
+            "add --allow-remote if others may log in, or give your own users with --world"
+        )
+    if not demo and not world:
+        return None
+    from dungeonlab_reference_server.world_file import DEMO, WorldFault, load
 
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    try:
+        return load(world or DEMO)
+    except WorldFault as fault:
+        click.echo(str(fault), err=True)
+        raise SystemExit(2) from None
+
+
+def _is_loopback(host: str) -> bool:
+    """Say whether nobody on another machine can reach a host; also of one that does not exist."""
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)} if host else {"::"}
+    except (OSError, UnicodeError):
+        return True
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found)
+
+
+async def _serve(
+    host: str,
+    port: int,
+    settings: Settings,
+    *,
+    stop_at_eof: bool,
+    world: World | None,
+    is_demo: bool,
+    misbehave: Misbehaviour | None,
+) -> None:
+    from dungeonlab_reference_server.app import PIPELINE, make_app, serve
+    from dungeonlab_reference_server.interventions import Interventions
+    from dungeonlab_reference_server.pipeline import Pipeline
+    from dungeonlab_reference_server.store import MemoryStore
+    from dungeonlab_reference_server.world import introduction, settle
+
+    stop, loop, store = asyncio.Event(), asyncio.get_running_loop(), MemoryStore()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     if stop_at_eof:
         threading.Thread(target=_await_eof, args=(lambda: loop.call_soon_threadsafe(stop.set),), daemon=True).start()
-    runner, taken = await serve(make_app(settings), host, port)
+    app = make_app(settings, store=store, pipeline_class=Interventions if misbehave else Pipeline)
+    if world is not None:
+        await settle(world, store, settings.scrypt_n)
+    if misbehave is not None:
+        misbehave.announce(app)
+    runner, taken = await serve(app, host, port)
     gc.freeze()  # what was imported stays
     gc.set_threshold(20_000, 20, 20)  # payloads are many, small, and seldom in a cycle
     shown = f"[{host}]" if ":" in host else host
     print(f"Listening on http://{shown}:{taken}", flush=True)
+    if world is not None:
+        print(await introduction(world, store, f"http://{shown}:{taken}", is_demo=is_demo), flush=True)
+    if misbehave is not None and isinstance(pipeline := app[PIPELINE], Interventions):
+        misbehave.begin(pipeline)
     await stop.wait()
     await runner.cleanup()
 
