@@ -90,6 +90,8 @@ class Link:
         if end.silent and end is self.server:
             return
         there = self.other(end)
+        if end is self.client:
+            there.send(self._reading.client.held_back())
         there.finish()
         if there.finished or end.silent:
             self._end(end.role, "the TCP connection was closed")

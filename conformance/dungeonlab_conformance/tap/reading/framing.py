@@ -128,6 +128,12 @@ class Framing:
         self.pending.clear()
         self.forwarded = 0
 
+    def held_back(self) -> bytes:
+        """Return what was not passed on of a line that remains unfinished."""
+        rest = bytes(self.pending[self.forwarded :])
+        self.forwarded = len(self.pending)
+        return rest
+
     def decided(self, *, changed: bool) -> list[Piece]:
         """Go on after the answer to a request to change the protocol; return the pieces of what came in between."""
         if self._mode is not _Mode.HOLD:
