@@ -43,7 +43,7 @@ Act = Send | Await | Pause | Literal["half-close", "close", "reset", "read to th
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What both ends do, in order. The server is told nothing of the client's acts, but by what comes."""
+    """What both ends do, in order. Neither knows what the other does, but by what comes."""
 
     name: str
     client: tuple[Act, ...]
