@@ -119,7 +119,8 @@ def changed_in_place(tree: ast.AST) -> list[str]:
             targets.append(node.func)
     flat = [part for target in targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
     changed = [ast.unparse(part) for part in flat if names_in(part) & (RECORD | {".args"})]
-    return [part for part in changed if not part.endswith("journal.add")]  # a method of a tap's journal
+    of_a_tap = ("journal.add", "journal.listeners.append", "journal.listeners.remove")  # its journal is no record
+    return [part for part in changed if not part.endswith(of_a_tap)]
 
 
 def called(tree: ast.AST) -> Iterator[tuple[set[str], str]]:

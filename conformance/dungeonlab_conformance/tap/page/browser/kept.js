@@ -1,0 +1,118 @@
+// The messages that the page keeps: the newest, each with what became of it, and those that the filter lets through.
+
+const MOST = 100_000;
+const PEOPLE = 500; // and connections, each known by name
+const SLACK = 5_000; // so many at once are dropped, since each time costs as much
+
+export class Kept {
+  constructor() {
+    this.clear();
+    this.filter("", "");
+  }
+
+  clear() {
+    this.rows = []; // by number, without gaps but for what was lost
+    this.shown = []; // of these, what fits the filter
+    this.lost = 0;
+    this.newest = Infinity; // number of the newest message when the page was paused
+    this.people = new Map(); // name → number of the lane, in the order in which they came
+    this.connections = new Map(); // value of the choice → label
+    this.open = new Map(); // requests that are not answered yet, by who asked, connection and number
+  }
+
+  add(arrays, lost) { // returns whether there are other connections to choose from now
+    this.lost += lost;
+    let others = false;
+    for (const [number, at, sender, kind, connection, user, transport, event, ackId, outcome, text] of arrays) {
+      const row = { number, at, sender, kind, connection, user, transport, event, ackId, outcome, text, partner: 0 };
+      this.rows.push(row);
+      others = this.#meet(row) || others;
+      this.#answer(row);
+      if (this.#fits(row)) this.shown.push(row);
+    }
+    if (this.rows.length > MOST + SLACK) this.#drop(this.rows.length - MOST);
+    return others;
+  }
+
+  filter(connection, words) {
+    this.connection = connection;
+    this.words = words.trim().toLowerCase();
+    this.shown = this.rows.filter((row) => this.#fits(row));
+  }
+
+  get later() { // how many of those shown came since the pause
+    return this.newest === Infinity ? 0 : this.shown.length - lowest(this.shown, this.newest + 1);
+  }
+
+  hold(held) {
+    this.newest = held ? (this.rows.at(-1)?.number ?? 0) : Infinity;
+  }
+
+  find(number) {
+    return this.rows[place(this.rows, number)];
+  }
+
+  placeOf(number) {
+    return place(this.shown, number);
+  }
+
+  laneOf(row) {
+    return this.people.get(who(row)) ?? PEOPLE;
+  }
+
+  #fits(row) {
+    if (this.connection && String(row.connection) !== this.connection && row.sender !== "tap") return false;
+    return !this.words || `${row.event} ${row.text} ${row.kind} ${row.user}`.toLowerCase().includes(this.words);
+  }
+
+  #meet(row) {
+    if (row.sender === "tap") return false;
+    if (!this.people.has(who(row)) && this.people.size < PEOPLE) this.people.set(who(row), this.people.size);
+    const value = String(row.connection);
+    if (this.connections.has(value)) return false;
+    this.connections.set(value, row.connection ? `${row.connection}: ${who(row)}` : "none: HTTP, attempts");
+    if (this.connections.size > PEOPLE) this.connections.delete(this.connections.keys().next().value);
+    return true;
+  }
+
+  #answer(row) {
+    if (row.ackId === null) return;
+    if (row.kind === "event") {
+      this.open.set(`${row.sender} ${row.connection} ${row.ackId}`, row);
+      return;
+    }
+    if (row.kind !== "ack") return;
+    const key = `${row.sender === "server" ? "client" : "server"} ${row.connection} ${row.ackId}`;
+    const request = this.open.get(key);
+    if (!request) return;
+    request.outcome = row.outcome;
+    request.partner = row.number;
+    row.partner = request.number;
+    this.open.delete(key);
+  }
+
+  #drop(many) {
+    const first = this.rows[many].number;
+    this.rows.splice(0, many);
+    this.lost += many;
+    this.shown.splice(0, lowest(this.shown, first));
+    for (const [key, row] of this.open) if (row.number < first) this.open.delete(key);
+  }
+}
+
+export const who = (row) => row.user || "not logged in";
+
+function place(rows, number) {
+  const found = lowest(rows, number);
+  return rows[found]?.number === number ? found : -1;
+}
+
+function lowest(rows, number) { // the place of the first with that number, or a higher one
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rows[middle].number < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
