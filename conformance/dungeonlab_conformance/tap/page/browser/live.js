@@ -171,7 +171,9 @@ new ResizeObserver(() => {
 }).observe(at("box"));
 at("messages").addEventListener("click", (event) => {
   const number = list.numberAt(event.target);
-  if (number) select(number);
+  if (!number) return;
+  select(number);
+  message.reveal();
 });
 at("messages").addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -70,6 +70,10 @@ export class Message {
     if (!this.aside.hidden) this.aside.focus();
   }
 
+  reveal() {
+    this.aside.scrollIntoView({ block: "nearest" }); // on a narrow screen it is below the list
+  }
+
   close() {
     this.aside.hidden = true;
     this.row = undefined;
