@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.exports import json_schema
+from dungeonlab_conformance.exports.asyncapi import asyncapi
 from dungeonlab_conformance.target import adapter
 from dungeonlab_conformance.target.file.rules import RECIPES
 from dungeonlab_conformance.target.file.schema import schema as target_schema
@@ -26,7 +27,7 @@ from dungeonlab_spec import Catalogue, Requirement
 from dungeonlab_spec.catalogue import resolve
 
 ROOT = Path(__file__).resolve().parent.parent
-SCHEMAS = "spec/dungeonlab_spec/schemas"
+SPEC = "spec/dungeonlab_spec"
 MEASURED = "docs/measured"  # written by tools/measure.py
 NOTICE = "<!-- Made by tools/generate_docs.py; do not edit. -->"
 AUDIENCES = {
@@ -354,7 +355,7 @@ def _broken_by(requirement: Requirement, names: Iterable[str]) -> tuple[str, ...
 
 def schemas() -> Mapping[str, Callable[[], str]]:
     """Return the schema files by their paths, made of the definitions beside them."""
-    return {f"{SCHEMAS}/{name}": partial(to_json, schema) for name, schema in json_schema.files().items()}
+    return {f"{SPEC}/schemas/{name}": partial(to_json, schema) for name, schema in json_schema.files().items()}
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -365,6 +366,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/fault-sets.md": fault_sets,
     "README.md": readme,
     "ARCHITECTURE.md": architecture,
+    f"{SPEC}/asyncapi.json": lambda: to_json(asyncapi()),
     **schemas(),
 }
 

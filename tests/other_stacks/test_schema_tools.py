@@ -1,4 +1,4 @@
-"""The schema files mean to the tools of JavaScript what they mean to the suite."""
+"""The schemas and the AsyncAPI document mean to the tools of JavaScript what they mean to the suite."""
 
 from __future__ import annotations
 
@@ -63,3 +63,9 @@ def test_types_of_acknowledgements_are_known_apart_by_success(said: Any) -> None
     acknowledgement = said["types"]["chat-message.ack.json"]
     assert "success: true;" in acknowledgement
     assert "success: false;" in acknowledgement
+
+
+def test_the_asyncapi_parser_has_nothing_against_the_document(said: Any) -> None:
+    """Neither an error nor a warning; and it does look at references."""
+    assert said["asyncapi"]["found"] == []
+    assert any("ChatMessageRequest" in path for path, _ in said["asyncapi"]["spoilt"])

@@ -9,10 +9,10 @@ import click
 
 
 class FileName(click.Path):
-    """The name of a file; ``-`` is standard input or output. An empty one never means the working folder."""
+    """The name of a file or folder; ``-`` is standard input or output. An empty one never means the working folder."""
 
-    def __init__(self, *, dir_okay: bool = False) -> None:
-        super().__init__(dir_okay=dir_okay, allow_dash=True, path_type=Path)
+    def __init__(self, *, file_okay: bool = True, dir_okay: bool = False) -> None:
+        super().__init__(file_okay=file_okay, dir_okay=dir_okay, allow_dash=file_okay, path_type=Path)
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
@@ -20,7 +20,10 @@ class FileName(click.Path):
         """Return the path, or fail."""
         if isinstance(value, str) and not value.strip():
             self.fail("it is empty, as if the variable that it comes from were not set; name a file", param, ctx)
+        if value == "-" and not self.file_okay:
+            self.fail("it is standard output, which takes no folder; name one", param, ctx)
         return super().convert(value, param, ctx)
 
 
 FILE = FileName()
+FOLDER = FileName(file_okay=False, dir_okay=True)
