@@ -6,7 +6,6 @@ the network: references are relative, and the registry holds every schema there 
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import json
 import math
@@ -33,6 +32,13 @@ _DIGITS = 4_000  # of an integer that are looked at; Python writes no more than 
 _EXPLAINED = 50  # violations of one payload; the rest would say the same again
 _SHOWN = 200  # characters of a value that a message repeats, or of a name in a path
 _LONGEST_PATH = 400  # characters after which a path ends in an ellipsis
+TIME = (  # a date-time as RFC 3339 has it, on a day that exists, in the notation of Python and of JavaScript
+    r"^(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    r"|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
+    r"[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$"
+)
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -151,12 +157,11 @@ def explainer(reference: str) -> Validator:
     from referencing.jsonschema import DRAFT202012
 
     def pattern(_: Validator, wanted: str, value: object, __: object) -> Iterator[ValidationError]:
-        # Python's $ also matches before a final newline; ECMA 262's does not.
-        if isinstance(value, str) and not re.search(re.sub(r"\$$", r"\\Z", wanted), value):
+        if isinstance(value, str) and not _matches(wanted, value):
             yield ValidationError(f"{value!r} does not match {wanted!r}")
 
     times = FormatChecker(formats=())
-    times.checks("date-time", raises=ValueError)(lambda value: not isinstance(value, str) or bool(_time(value)))
+    times.checks("date-time")(lambda value: not isinstance(value, str) or _matches(TIME, value))
     registry: Registry[Any] = Registry().with_resources(
         (_BASE + name, DRAFT202012.create_resource(schema)) for name, schema in definitions().items()
     )
@@ -165,9 +170,9 @@ def explainer(reference: str) -> Validator:
     return made
 
 
-def _time(text: str) -> datetime.datetime:
-    # RFC 3339 has a year 0, Python has not; the year 2000 has the same days.
-    return datetime.datetime.fromisoformat("2000" + text[4:] if text.startswith("0000") else text)
+def _matches(pattern: str, text: str) -> bool:
+    # Python's $ also matches before a final newline; ECMA 262's does not.
+    return re.search(re.sub(r"\$$", r"\\Z", pattern), text) is not None
 
 
 def _explain(error: Any) -> Violation:
@@ -198,6 +203,8 @@ def _explain(error: Any) -> Violation:
         case "minItems" | "maxItems":
             bound = "at least" if error.validator == "minItems" else "at most"
             return Violation(path, f"{bound} {wanted} items", f"{len(value)}: {_show(value)}")
+        case "uniqueItems":
+            return Violation(path, "no two items alike", _show(value))
         case "pattern":
             return Violation(path, f"text that matches {wanted}", _show(value))
         case "format":
@@ -257,13 +264,22 @@ def _not_json(payload: object) -> Violation | None:
             ahead.append((path, None, ~id(value)))
             if isinstance(value, dict):
                 if (odd := next((key for key in value if not isinstance(key, str) or not _encodable(key)), "")) != "":
-                    return Violation(path, "property names in Unicode text", repr(odd)[:_SHOWN])
+                    return Violation(path, "property names in Unicode text", _show_odd(odd))
                 ahead.extend((_below(path, f".{key}", depth), inner, depth + 1) for key, inner in value.items())
             else:
                 ahead.extend((_below(path, f"[{i}]", depth), inner, depth + 1) for i, inner in enumerate(value))
         elif (got := _unfit(value)) is not None:
             return Violation(path, *got)
     return None
+
+
+def _show_odd(key: object) -> str:
+    text = (
+        json.dumps(key, ensure_ascii=False).encode(errors="backslashreplace").decode()
+        if isinstance(key, str)
+        else repr(key)
+    )
+    return text[:_SHOWN]
 
 
 def _unfit(value: object) -> tuple[str, str] | None:

@@ -54,7 +54,7 @@ def changed(event: str, direction: Any, path: str, value: object = ...) -> Any:
         ("chat-message", "ack", "success", 1, "true", "1"),
         ("validate-action", "ack", "data.errors", ["no"], "at most 0 items", '1: ["no"]'),
         ("validate-action", "ack", "data.valid", False, "at least 1 items", "0: []"),
-        ("join-session", "ack", "data.participantIds", ["a", "a"], "uniqueItems", '["a", "a"]'),
+        ("join-session", "ack", "data.participantIds", ["a", "a"], "no two items alike", '["a", "a"]'),
         (
             "token:update",
             "request",
