@@ -1,0 +1,134 @@
+"""What is wrong with each faulty client, what that breaks, and in which act it shows.
+
+The faults themselves are made in each stack. From here comes the table in the documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+JAVASCRIPT, PYTHON = "javascript", "python"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientFault:
+    """A fault of a client: the one requirement that it breaks, and the act that shows it.
+
+    `stacks` are those in which it can be made: some come with one library only.
+    """
+
+    claim: str
+    breaks: str
+    act: str
+    stacks: tuple[str, ...] = (JAVASCRIPT, PYTHON)
+
+
+def _of(requirement: str, act: str, **claims: str) -> dict[str, ClientFault]:
+    """Return faults that break the same requirement in the same act, by their names."""
+    return {
+        name.replace("_", "-"): ClientFault(claim=claim, breaks=f"client/{requirement}", act=act)
+        for name, claim in claims.items()
+    }
+
+
+FAULTS: Mapping[str, ClientFault] = {
+    **_of("connects-with-the-cookie", "ordinary", no_cookie="It connects without the cookie."),
+    **_of("connects-with-the-cookie", "cut-off", cookie_lost_on_reconnect="It connects again without the cookie."),
+    **_of(
+        "joins-before-it-sends",
+        "ordinary",
+        sends_before_it_joins="It greets the session, and joins it after that.",
+        never_joins="It believes that being a member is enough.",
+        believes_a_refused_join="It misspells the session's id, is refused when it joins, and sends as if it were in.",
+    ),
+    **_of(
+        "waits-for-the-join",
+        "ordinary",
+        does_not_wait_for_the_join="It joins, and sends its first message without waiting for the answer.",
+    ),
+    **_of(
+        "puts-session-id-in-every-session-event",
+        "ordinary",
+        forgets_the_session_id="One event of many names the encounter and the token only.",
+        session_id_is_empty="The session's id is null in chat messages.",
+    ),
+    **_of(
+        "sends-only-valid-payloads",
+        "ordinary",
+        numbers_as_text="The coordinates of a move are text, as they come out of an input field.",
+        blank_messages="It sends messages that are blank.",
+        payload_as_text="It sends JSON as text in place of the object.",
+    ),
+    **_of(
+        "sends-one-argument",
+        "ordinary",
+        two_arguments="Chat messages have a second argument behind the payload.",
+        no_argument="It asks for its own profile without any argument.",
+    ),
+    **_of(
+        "sends-catalogue-events-only",
+        "ordinary",
+        misspells_an_event="It sends `chat_message` beside `chat-message`.",
+    ),
+    **_of(
+        "survives-an-error-ack",
+        "refused",
+        crashes_at_an_error_ack="The rejected promise is not caught, and the program ends.",
+        hangs_up_at_an_error_ack="It hangs up when a request is refused.",
+        believes_every_ack="It reads the data of a failure acknowledgement, which has none, and ends with an error.",
+    ),
+    **_of(
+        "tolerates-an-error-event",
+        "both-answers",
+        crashes_at_an_error_event="The handler of the error event throws.",
+        hangs_up_at_an_error_event="It hangs up at an error event.",
+    ),
+    **_of(
+        "ignores-unknown-events",
+        "strange-events",
+        crashes_at_an_unknown_event="An event that has no handler is looked up all the same, and ends the program.",
+        hangs_up_at_an_unknown_event="It hangs up at an event that it does not know.",
+    ),
+    **_of(
+        "rejoins-after-reconnect",
+        "cut-off",
+        flushes_before_the_rejoin="What was said while it was offline goes out before the join.",
+        never_rejoins="It connects again and goes on as if it were still in the room.",
+        rejoins_after_its_first_message="It says that it is back, and then joins.",
+    ),
+    "retries-of-the-library": ClientFault(
+        claim="The library's `retries` send what was unanswered as soon as it is connected: before the join.",
+        breaks="client/rejoins-after-reconnect",
+        act="cut-off",
+        stacks=(JAVASCRIPT,),
+    ),
+    **_of("connects-again", "cut-off", does_not_come_back="Reconnection is switched off."),
+    **_of(
+        "backs-off",
+        "away",
+        hammers="It tries to connect again every 150 ms.",
+        hammers_more_and_more="It tries to connect again at ever shorter intervals.",
+    ),
+    **_of(
+        "stops-when-removed",
+        "removed",
+        goes_on_after_being_removed="It has no handler for `session-removed`.",
+    ),
+    **_of(
+        "stops-sending-after-leaving",
+        "moved-on",
+        goes_on_after_leaving="It leaves, and sends some more messages.",
+        a_listener_lives_on_after_leaving="A timer of the page that it has left goes on making tokens.",
+    ),
+    **_of(
+        "stops-when-unauthenticated",
+        "logged-out",
+        keeps_trying_when_unauthenticated="It tries to connect again and again with the cookie that was refused.",
+    ),
+    **_of(
+        "sends-no-duplicates",
+        "slow-answers",
+        resends_the_unanswered="It sends again what was not answered within 0.7 seconds.",
+    ),
+}

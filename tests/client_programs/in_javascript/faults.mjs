@@ -1,0 +1,323 @@
+// Faults of clients, each in the smallest seam of the correct one. What each breaks is stated in ../faults.py.
+
+const OUT_OF_PATIENCE = 700; // ms
+
+export const faults = {
+  // -- who it is
+  "no-cookie": (Player) =>
+    class extends Player {
+      headers() {
+        return {};
+      }
+    },
+
+  "cookie-lost-on-reconnect": (Player) =>
+    class extends Player {
+      onDisconnect(reason) {
+        super.onDisconnect(reason);
+        this.socket.io.opts.extraHeaders = {};
+      }
+    },
+
+  // -- before it is in
+  "sends-before-it-joins": (Player) =>
+    class extends Player {
+      async onConnect() {
+        if (!this.greeted) await this.ask("chat-message", this.inSession({ message: "Hello!" }));
+        this.greeted = true;
+        return super.onConnect();
+      }
+    },
+
+  "never-joins": (Player) =>
+    class extends Player {
+      async join() {
+        this.enter();
+      }
+
+      onRefusal() {}
+    },
+
+  "does-not-wait-for-the-join": (Player) =>
+    class extends Player {
+      join() {
+        const joining = super.join();
+        if (!this.greeted) void this.ask("chat-message", this.inSession({ message: "Hello!" }));
+        this.greeted = true;
+        return joining;
+      }
+    },
+
+  "believes-a-refused-join": (Player) =>
+    class extends Player {
+      constructor(settings) {
+        super({ ...settings, sessionId: `${settings.sessionId}-x` });
+      }
+
+      hasJoined() {
+        return true;
+      }
+    },
+
+  // -- what it sends
+  "forgets-the-session-id": (Player) =>
+    class extends Player {
+      rename(turn) {
+        const { encounterId } = this.settings;
+        const updates = { name: `Goblin ${turn}` };
+        return this.tokenId && this.request("token:update", { encounterId, tokenId: this.tokenId, updates });
+      }
+    },
+
+  "session-id-is-empty": (Player) =>
+    class extends Player {
+      speak(turn) {
+        return this.request("chat-message", { sessionId: null, message: `This is turn ${turn}.` });
+      }
+    },
+
+  "numbers-as-text": (Player) =>
+    class extends Player {
+      move(turn) {
+        return this.withToken("token:move", { position: { x: String(turn), y: "3" } });
+      }
+    },
+
+  "blank-messages": (Player) =>
+    class extends Player {
+      speak() {
+        return this.request("chat-message", this.inSession({ message: " " }));
+      }
+    },
+
+  "payload-as-text": (Player) =>
+    class extends Player {
+      remove() {
+        const payload = this.onMap({ tokenId: this.tokenId });
+        return this.tokenId && this.request("token:delete", JSON.stringify(payload));
+      }
+    },
+
+  "two-arguments": (Player) =>
+    class extends Player {
+      send(event, payload) {
+        return event === "chat-message" ? super.send(event, payload, { urgent: true }) : super.send(event, payload);
+      }
+    },
+
+  "no-argument": (Player) =>
+    class extends Player {
+      send(event, payload) {
+        return event === "get-user-data" ? super.send(event) : super.send(event, payload);
+      }
+    },
+
+  "misspells-an-event": (Player) =>
+    class extends Player {
+      lookUp() {
+        if (this.joined) this.socket.emit("chat_message", this.inSession({ message: "Is anybody there?" }));
+      }
+    },
+
+  // -- what it cannot bear
+  "crashes-at-an-error-ack": (Player) =>
+    class extends Player {
+      onRefusal(event, { error }) {
+        setImmediate(() => {
+          throw new Error(`${event}: ${error}`);
+        });
+      }
+    },
+
+  "hangs-up-at-an-error-ack": (Player) =>
+    class extends Player {
+      onRefusal() {
+        this.socket.disconnect();
+      }
+    },
+
+  "believes-every-ack": (Player) =>
+    class extends Player {
+      async request(event, payload) {
+        const answer = await super.request(event, payload);
+        if (answer) this.show(Object.keys(answer.data));
+        return answer;
+      }
+
+      show(data) {
+        this.shown = data;
+      }
+    },
+
+  "crashes-at-an-error-event": (Player) =>
+    class extends Player {
+      onErrorEvent({ event, error }) {
+        throw new Error(`${event}: ${error}`);
+      }
+    },
+
+  "hangs-up-at-an-error-event": (Player) =>
+    class extends Player {
+      onErrorEvent() {
+        this.stop();
+      }
+    },
+
+  "crashes-at-an-unknown-event": (Player) =>
+    class extends Player {
+      onAnyEvent(event, [payload]) {
+        const handlers = { "chat-message": true, "session-removed": true, error: true, "user-joined": true, "user-left": true };
+        if (!(event in handlers || event.startsWith("token:"))) throw new Error(`${event} ${payload}: no such event`);
+      }
+    },
+
+  "hangs-up-at-an-unknown-event": (Player) =>
+    class extends Player {
+      onAnyEvent(event) {
+        if (event.startsWith("x-")) this.stop();
+      }
+    },
+
+  // -- when the connection breaks
+  "flushes-before-the-rejoin": (Player) =>
+    class extends Player {
+      request(event, payload) {
+        const buffers = this.knowsTheRoom && !this.over && !this.socket.connected;
+        return buffers ? void this.socket.emit(event, payload) : super.request(event, payload);
+      }
+
+      enter() {
+        this.knowsTheRoom = true;
+        super.enter();
+      }
+    },
+
+  "retries-of-the-library": (Player) =>
+    class extends Player {
+      options() {
+        return { ...super.options(), retries: 3, ackTimeout: 6000 };
+      }
+
+      send(event, ...args) {
+        if (event !== "chat-message") return super.send(event, ...args);
+        return this.socket.emitWithAck(event, ...args);
+      }
+
+      /** Sends side by side with what the library holds back. */
+      onDisconnect(reason) {
+        super.onDisconnect(reason);
+        void this.send("chat-message", this.inSession({ message: "Are you still there?" }));
+      }
+    },
+
+  "never-rejoins": (Player) =>
+    class extends Player {
+      onConnect() {
+        if (!this.entered) return super.onConnect();
+        this.joined = true;
+      }
+
+      enter() {
+        this.entered = true;
+        super.enter();
+      }
+
+      onRefusal() {}
+    },
+
+  "rejoins-after-its-first-message": (Player) =>
+    class extends Player {
+      onConnect() {
+        if (this.entered) void this.ask("chat-message", this.inSession({ message: "I am back." }));
+        return super.onConnect();
+      }
+
+      enter() {
+        this.entered = true;
+        super.enter();
+      }
+
+      onRefusal() {}
+    },
+
+  "does-not-come-back": (Player) =>
+    class extends Player {
+      options() {
+        return { ...super.options(), reconnection: false };
+      }
+    },
+
+  "hammers": (Player) =>
+    class extends Player {
+      options() {
+        return { ...super.options(), reconnectionDelay: 150, reconnectionDelayMax: 150, randomizationFactor: 0 };
+      }
+    },
+
+  "hammers-more-and-more": (Player) =>
+    class extends Player {
+      options() {
+        return { ...super.options(), reconnection: false };
+      }
+
+      onDisconnect(reason) {
+        super.onDisconnect(reason);
+        this.delay = 1200;
+        this.connectLater();
+      }
+
+      connectLater() {
+        this.delay = Math.max(50, this.delay * 0.7);
+        setTimeout(() => this.over || this.socket.connect(), this.delay);
+      }
+    },
+
+  // -- when it is over
+  "goes-on-after-being-removed": (Player) =>
+    class extends Player {
+      onRemoved() {}
+    },
+
+  "goes-on-after-leaving": (Player) =>
+    class extends Player {
+      async leave() {
+        await this.ask("leave-session", this.inSession());
+        for (let turn = 0; turn < 5; turn++) await this.speak(turn);
+        this.quit();
+      }
+
+      onRefusal() {}
+    },
+
+  "a-listener-lives-on-after-leaving": (Player) =>
+    class extends Player {
+      async leave() {
+        await super.leave();
+        const token = { name: "Ghost", position: { x: 0, y: 0 } };
+        setInterval(() => this.ask("token:create", this.onMap({ token })), 200);
+      }
+    },
+
+  "keeps-trying-when-unauthenticated": (Player) =>
+    class extends Player {
+      onConnectError() {
+        this.joined = false;
+        if (!this.socket.active) this.connectLater();
+      }
+    },
+
+  // -- impatience
+  "resends-the-unanswered": (Player) =>
+    class extends Player {
+      async send(event, ...args) {
+        for (let attempt = 0; attempt < 3; attempt++) {
+          try {
+            return await this.socket.timeout(OUT_OF_PATIENCE).emitWithAck(event, ...args);
+          } catch {
+            if (!this.joined) break;
+          }
+        }
+        throw new Error("no answer");
+      }
+    },
+};
