@@ -77,7 +77,7 @@ class AnnouncesTheConnection(Pipeline):
 
 @faulty("presence/true-user")
 class SaysThatTheGameMasterLeft(Pipeline):
-    """Whoever leaves a session, it is announced that the game master left."""
+    """When anybody leaves a session, the game master is announced as gone."""
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
         found = await self.store.session(session)

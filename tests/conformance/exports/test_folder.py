@@ -55,7 +55,7 @@ def test_the_bundle_is_written_to_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("there", ["notes.txt", INDEX, "chat-message/valid/request.minimal.json"])
 def test_a_folder_of_others_is_left_alone(tmp_path: Path, there: str) -> None:
-    """Even if what it holds has a name of ours; unless that is asked for."""
+    """Even if what it holds is called like something of an export; with --force it is."""
     (tmp_path / there).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / there).write_text('{"kind": 5}', "utf-8")
     with pytest.raises(Foreign, match="holds other files"):
