@@ -283,6 +283,20 @@ class LosesNull(StoringData):
         return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
+@faulty(
+    "tokens/content-comes-back-exactly",
+    also={"tokens/broadcast-equals-stored-state": "what an answer says is taken for what is stored"},
+)
+class AnswersWithTheNameBefore(EffectChanger):
+    """An update is answered with the name that the token had before: what was found, in place of what is stored."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None:
+            return effect
+        token = {**effect.answer["token"], "name": command.token["name"]}
+        return replace(effect, answer={"token": token})
+
+
 @faulty("tokens/content-comes-back-exactly")
 class RefusesDollars(Pipeline):
     """Data with a property whose name begins with a dollar is refused, for fear of what a database makes of it."""

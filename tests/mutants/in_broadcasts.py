@@ -91,6 +91,15 @@ class SignsForTheGameMaster(_Rewrites):
         return {**payload, "userId": session.game_master if session else payload["userId"]}
 
 
+@faulty("broadcasts/true-sender")
+class MovesForTheCreator(_Rewrites):
+    """A move is broadcast as that of the user who created the token."""
+
+    async def rewritten(self, payload: Payload, sender: str) -> Payload:
+        token = await self.store.token(payload.get("tokenId", "")) if "position" in payload else None
+        return payload if token is None else {**payload, "userId": token["createdBy"]}
+
+
 class _LastOpened(MemoryStore):
     """Remembers which session was opened last."""
 

@@ -87,6 +87,18 @@ class LeavingUnseatsTheOtherTabs(Pipeline):
         return await super().leave(connection, user, payload)
 
 
+@faulty("join/tabs-are-independent", also={"rooms/own-other-connection-hears": "the sender's other tab is out, too"})
+class JoiningUnseatsTheOtherTabs(Pipeline):
+    """When a user joins in a second tab, the first is taken out of the room without a word."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        for other in self.connections_of(user):
+            if other != connection and self.seats.get(other) == payload["sessionId"]:
+                self.seats.pop(other)
+                await self.sockets.leave_room(other, self.room(payload["sessionId"]))
+        return await super().join(connection, user, payload)
+
+
 @faulty("join/tabs-are-independent")
 class DisconnectingUnseatsTheOtherTabs(Pipeline):
     """A user whose connection ends is out of the room on all others."""

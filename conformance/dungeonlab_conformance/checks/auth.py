@@ -212,9 +212,9 @@ async def _must_name_the_code_over_http(stage: Stage, text: str) -> None:
 
 @check("auth/identity-comes-from-the-cookie")
 async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
-    """Bob claims to be alice, and his broadcast names bob; mallory claims it too, and is refused all the same."""
+    """Bob claims to be carol, and his broadcast names bob; mallory claims to be alice, and is refused all the same."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    await _must_speak_for_himself(bob, carol, (await stage.request(event)).with_properties(_claims(alice)), alice)
+    await _must_speak_for_himself(bob, alice, (await stage.request(event)).with_properties(_claims(carol)), carol)
     request = await stage.request(event, fresh=True)
     mallory = await stage.connected("mallory")
     for requirement, answer in (
@@ -228,12 +228,12 @@ async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
     await _must_remain_mallory(stage, alice, mallory, await stage.request(event, fresh=True))
 
 
-async def _must_speak_for_himself(bob: Actor, carol: Actor, request: Request, alice: Actor) -> None:
+async def _must_speak_for_himself(bob: Actor, listener: Actor, request: Request, claimed: Actor) -> None:
     await bob.send(request)
     if Catalogue.load()[request.event].is_broadcast:
-        heard = (await carol.hear(request)).args[0]
+        heard = (await listener.hear(request)).args[0]
         sender = heard.get("userId") if isinstance(heard, dict) else None
-        if sender == alice.user:
+        if sender == claimed.user:
             raise Broken(f"bob's id {bob.user!r}", f"{quoted(sender)}, which he claimed", "$.userId")
 
 

@@ -19,7 +19,7 @@ from dungeonlab_spec import Catalogue, Event
 async def each_of_a_users_tabs_hears(stage: Stage, event: Event) -> None:
     """Alice sends the request; each of bob's three tabs hears it, as carol does, who joins last.
 
-    Before that each tab says something: one that another has put out of the room need not hear anything.
+    Before that each tab asks something: one that another has put out of the room need not hear anything.
     """
     if "encounter" in event.needs:
         await stage.encounter(stage.game)
@@ -27,7 +27,7 @@ async def each_of_a_users_tabs_hears(stage: Stage, event: Event) -> None:
     tabs = [bob, *[await _joined_tab(stage, bob) for _ in range(2)]]
     carol = await stage.joined("carol")
     for tab in tabs:
-        await tab.send(await stage.request(Catalogue.load()["chat-message"], fresh=True))
+        await tab.send(await stage.request(Catalogue.load()["validate-action"], fresh=True))
     request = await stage.request(event)
     await alice.send(request)
     await carol.hear(request)

@@ -17,9 +17,9 @@ from dungeonlab_conformance.invariants.answers.messages import messages
 from dungeonlab_conformance.invariants.answers.numbers import RULE, is_anothers, numbers
 from dungeonlab_conformance.invariants.answers.times import times
 from dungeonlab_conformance.invariants.content import differences, same
-from dungeonlab_conformance.invariants.deliveries import Ledger, missing
+from dungeonlab_conformance.invariants.deliveries import EACH_TAB, Ledger, missing
 from dungeonlab_conformance.invariants.presence import misnamed, misplaced
-from dungeonlab_conformance.invariants.refusals import refusals, said_to_be_invalid
+from dungeonlab_conformance.invariants.refusals import TABS, refusals, said_to_be_invalid
 from dungeonlab_conformance.invariants.scene_index import SceneIndex
 from dungeonlab_conformance.invariants.shapes import Found, answer_faults, broadcast_faults
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
@@ -88,12 +88,14 @@ def absences(journals: Iterable[Journal], ledger: Ledger, patience: float) -> It
     `patience` is how long a delivery may take, in seconds.
     """
     journals = list(journals)
-    for lost in missing(journals, ledger, patience):
-        yield Breach(lost.requirement, lost.request.event, lost.broken, lost.seen, lost.journal)
-    misnamed = said_to_be_invalid(journals)
+    misnamed, unseats = said_to_be_invalid(journals), False
     for journal in journals:
         for seen, (requirement, event, broken) in refusals(journal, ledger, misnamed):
             yield Breach(requirement, event, broken, seen, journal)
+            unseats = unseats or requirement == TABS
+    for lost in missing(journals, ledger, patience):
+        if not (unseats and lost.requirement == EACH_TAB):  # a tab that another has put out of the room is deaf
+            yield Breach(lost.requirement, lost.request.event, lost.broken, lost.seen, lost.journal)
 
 
 def contradictions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[Breach]:

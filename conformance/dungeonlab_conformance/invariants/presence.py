@@ -27,7 +27,7 @@ def misnamed(seen: Observation, attendance: Attendance) -> Broken | None:
     came = attendance.may_have_come(session)
     if session not in attendance.members or session in attendance.shared or None in came:
         return None
-    if user not in came:
+    if user not in came and user not in attendance.members[session]:
         return Broken(f"{seen.event} to name who did so", f"{quoted(user)}, who never asked to join", "$.userId")
     stays = attendance.stays_of(user, session)
     if seen.event == "user-left" and stays and all(_lasts(stay, seen.at) for stay in stays):

@@ -17,7 +17,7 @@ from dungeonlab_conformance.record.observation import Observation, SentRequest
 from dungeonlab_conformance.results.errors import Broken
 
 _RIGHTS = ("PERMISSION_DENIED", "NOT_JOINED")  # codes of a refusal that is a matter of rights, and of nothing else
-_TABS = "join/tabs-are-independent"
+TABS = "join/tabs-are-independent"
 _DOOR = (*_RIGHTS, "SESSION_NOT_FOUND")
 
 
@@ -76,7 +76,7 @@ def _broken(sent: SentRequest, answer: Acknowledgement, history: History, ledger
         answer.code == "NOT_JOINED" and history.others_came(seat, sent.answered_at)
     ):
         expected = f"{sent.actor} to be in the room still, whatever another connection of the same user does"
-        return (_TABS, None, Broken(expected, answer)) if answer.code == "NOT_JOINED" else None
+        return (TABS, None, Broken(expected, answer)) if answer.code == "NOT_JOINED" else None
     who = "game-master" if sent.user == history.rooms.masters.get(session) else "any-member"
     expected = f"{sent.actor}'s {sent.event}, who is in the room, to be accepted"
     return f"authorization/{who}-allowed", sent.event, Broken(expected, answer)

@@ -85,10 +85,18 @@ def _was_closed(world: World, tab: Tab) -> bool:
     return any(each.user == tab.user and not each.is_open and each.past for each in world.tabs.values())
 
 
-def unheard(world: World, sender: Tab | None, listener: Tab, heard_by: Collection[Tab], encounter_is_new: bool) -> str:
+def unheard(
+    world: World,
+    sender: Tab | None,
+    listener: Tab,
+    heard_by: Collection[Tab],
+    deaf: Collection[Tab],
+    encounter_is_new: bool,
+) -> str:
     """Return what is broken if a listener who certainly is in the room never hears what others hear.
 
-    `heard_by` are the tabs that heard the same; `encounter_is_new` if it was opened after the listener had joined.
+    `heard_by` are the tabs that heard the same, `deaf` those that did not and had to; `encounter_is_new` if it was
+    opened after the listener had joined.
     """
     if listener.transport != "websocket" and not listener.has_heard and _all_others_by_websocket(sender, heard_by):
         return "rooms/every-transport-hears"
@@ -102,8 +110,10 @@ def unheard(world: World, sender: Tab | None, listener: Tab, heard_by: Collectio
         return "rooms/no-encounter-rooms"
     if listener.past in _PASTS:
         return _PASTS[listener.past]
-    if any(tab.user == listener.user for tab in heard_by):
-        return "rooms/every-tab-hears"
+    users = {tab.user for tab in heard_by}
+    if listener.user in users:
+        all_by_some_tab = all(tab.user in users for tab in deaf)
+        return "rooms/every-tab-hears" if all_by_some_tab else "rooms/every-other-member-hears-once"
     session = world.sessions.get(listener.room or "")
     if session is not None and session.master == listener.user:
         return "rooms/game-master-hears"

@@ -6,7 +6,7 @@ as what is so from then on, right or wrong, so that a play goes on after a findi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dungeonlab_conformance.model.answers import Answers
@@ -216,17 +216,18 @@ class Judge:
 
     def _note_missing(self, only: Tab | None = None) -> None:
         """Enter what a tab, or any, has not heard of although it made a round trip long afterwards."""
-        for tab, sent in self._ledger.owed():
+        owed = self._ledger.owed()
+        for tab, sent in owed:
             if only in (None, tab) and self._came_back(tab, sent.answered_at):
                 sent.hearers.pop(tab, None)
-                self._missing(tab, sent)
+                self._missing(tab, sent, [other for other, same in owed if same is sent])
 
-    def _missing(self, tab: Tab, sent: Sent) -> None:
+    def _missing(self, tab: Tab, sent: Sent, deaf: Sequence[Tab]) -> None:
         heard_by = [other for other in sent.heard if other is not tab]
         encounter = sent.encounter
         session = self.world.sessions.get(sent.session)
         new = bool(session and encounter in session.encounters[1:]) and self._knew_nothing_of(tab, encounter)
-        blamed = unheard(self.world, sent.tab, tab, heard_by, encounter_is_new=new)
+        blamed = unheard(self.world, sent.tab, tab, heard_by, deaf, encounter_is_new=new)
         said = Broken(f"{tab.name} to hear {sent.tab.name}'s {sent.request.event}", "nothing, by the end of the play")
         said.request = sent.request
         self._find(blamed, sent.request.event, said, sent.concluded_by or sent.seen)

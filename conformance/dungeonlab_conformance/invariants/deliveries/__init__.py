@@ -23,6 +23,6 @@ everything that follows in its session: that fault has a requirement of its own.
 """
 
 from dungeonlab_conformance.invariants.deliveries.ledger import Ledger
-from dungeonlab_conformance.invariants.deliveries.missing import missing
+from dungeonlab_conformance.invariants.deliveries.missing import EACH_TAB, missing
 
-__all__ = ["Ledger", "missing"]
+__all__ = ["EACH_TAB", "Ledger", "missing"]

@@ -26,8 +26,8 @@ _ELSEWHERE = POSITION_RULES["in another room"]
 class Ledger:
     """The attributions of all deliveries in a run, and what they show of the server.
 
-    `garbled_events` do not say what was done even where no check is concerned with it. `rules_with_late_listeners` are
-    the rules about former or refused members that are broken for broadcasts.
+    `garbled_events` do not say what was done even where no check is concerned with it, outside of plays.
+    `rules_with_late_listeners` are the rules about former or refused members that are broken for broadcasts.
     """
 
     def __init__(self, journals: Iterable[Journal]) -> None:
@@ -60,10 +60,13 @@ class Ledger:
             for session, event in {(r.session, r.event) for r in journal.requests if r.outcome == "accepted"}
             for position in strangers(journal, session or "", self.attendance)
         } - self._leaks_to_strangers
+        plays = (j for j in journals if any(seen.act == "arranges" for seen in j.observations))
+        in_plays = {request.number for journal in plays for request in journal.requests}
         self.garbled_events = {
             each.request.event
             for each in found
             if each.request.outcome == "accepted" and not each.request.requirement and differs(each.request, each.seen)
+            if each.request.number not in in_plays
         }
         self.rules_with_late_listeners = {
             HISTORY_RULES[each.history]

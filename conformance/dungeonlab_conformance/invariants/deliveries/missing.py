@@ -20,7 +20,7 @@ from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue
 
 _EVERYBODY = "rooms/every-other-member-hears-once"
-_EACH_TAB = "rooms/every-tab-hears"
+EACH_TAB = "rooms/every-tab-hears"
 _ENDED_TAB = "join/tabs-are-independent"
 _OWN_TAB = "rooms/own-other-connection-hears"
 _GAME_MASTER = "rooms/game-master-hears"
@@ -142,7 +142,7 @@ class _Scene:
             return _EVERYBODY
         if special is None:
             newer = (each for each in seated if each.connection in others and each.joined_at > (stay.acked_at or 0.0))
-            special = _EACH_TAB
+            special = EACH_TAB
             if any(self._heard_by(each.connection, request) for each in newer):
                 return special
         witnesses = [
@@ -154,7 +154,7 @@ class _Scene:
         ]
         earlier = any((each.acked_at or 0.0) < stay.joined_at for each in witnesses)
         later = any(each.joined_at > (stay.acked_at or 0.0) for each in witnesses)
-        return special if later and (earlier or special == _EACH_TAB) else None
+        return special if later and (earlier or special == EACH_TAB) else None
 
     def _heard_by(self, connection: int, request: SentRequest) -> bool:
         return (request.event, request.mark, connection) in self.heard
