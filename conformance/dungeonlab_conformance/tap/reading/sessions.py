@@ -14,6 +14,7 @@ from dungeonlab_conformance.record.tapped.journal import About, TapJournal
 from dungeonlab_conformance.record.tapped.packet import Kind, Sender
 
 LONGEST_TEXT = 100_000  # characters of a packet that are kept
+_SHOWN = 200  # characters of what cannot be read
 _LONGEST_NAME = 200  # characters of an event's name
 _MOST_ASKED = 10_000  # requests of one side that are not answered
 _MOST_SESSIONS = 10_000  # open ones
@@ -42,6 +43,7 @@ class Session:
     over: bool = False
     silent: bool = False
     _asked: dict[Sender, OrderedDict[int, str]] = field(default_factory=dict)  # events by the number of the request
+    _recovers: bool = False  # whether the server adds an offset to each event, for recovering the connection's state
     _unread: set[Sender] = field(default_factory=set)
 
     def note(self, sender: Sender, kind: Kind, **about: Unpack[About]) -> None:
@@ -65,7 +67,7 @@ class Session:
         elif packet.startswith(MESSAGE):
             self._message(sender, packet[1:])
         elif isinstance(message_in(packet), Noise):
-            self.unreadable(sender, "broken base64 in a body of polling")
+            self.unreadable(sender, packet[:_SHOWN], "a packet in broken base64")
 
     def close(self, sender: Sender, why: str) -> None:
         """Note the end of this session, once."""
@@ -73,16 +75,16 @@ class Session:
             self.note(sender, "close", text=why)
             self.over = True
 
-    def unreadable(self, sender: Sender, why: str) -> None:
-        """Note, once, that what one side sends is not read from here on."""
+    def unreadable(self, sender: Sender, why: str, event: str = "") -> None:
+        """Note, once, that what one side sends is not read from here on; `event` is what is malformed, if that is."""
         if sender not in self._unread:
             self._unread.add(sender)
-            self.note(sender, "unreadable", text=why)
+            self.note(sender, "unreadable", event=event, text=why)
 
     def _message(self, sender: Sender, text: str) -> None:
         found = _PACKET.match(text)
         if not found:
-            self.unreadable(sender, f"no packet of Socket.IO: {text[:80]}")
+            self.unreadable(sender, text[:_SHOWN], "a packet that is none of Socket.IO")
             return
         kind = (_KINDS[found[1]] or ())[sender == "server"]
         if found[3] not in (None, "/"):
@@ -90,7 +92,12 @@ class Session:
         number, data = int(found[4]) if found[4] else None, text[found.end() :]
         match kind:
             case "event":
-                event, arguments = _event(data)
+                if (read := _event(data)) is None:
+                    self.unreadable(sender, text[:_SHOWN], "an event without a name")
+                    return
+                event, arguments = read
+                if self._recovers and sender == "server":
+                    arguments = _without_offset(arguments)
                 if number is not None:
                     self._ask(sender, number, event)
                 self.note(sender, kind, event=event, ack_id=number, text=arguments)
@@ -101,6 +108,7 @@ class Session:
             case "connect-error":
                 self.note(sender, kind, text=data)
             case _:
+                self._recovers = self._recovers or (kind == "connected" and '"pid"' in data)
                 self.note(sender, kind)
 
     def _ask(self, sender: Sender, number: int, event: str) -> None:
@@ -110,16 +118,25 @@ class Session:
             asked.popitem(last=False)
 
 
-def _event(data: str) -> tuple[str, str]:
-    """Return the name and the arguments of an event, from its array; without reading the arguments."""
+def _event(data: str) -> tuple[str, str] | None:
+    """Return the name and the arguments of an event, from its array, without reading these; None without a name."""
     try:
         name, end = _FIRST.raw_decode(data, 1)
     except (ValueError, RecursionError):
-        return "", data
+        return None
     if not data.startswith("[") or not isinstance(name, str):
-        return "", data
+        return None
     rest = data[end:].lstrip()
-    return name[:_LONGEST_NAME], "[" + rest[1:].lstrip() if rest.startswith(",") else "[]" if rest == "]" else data
+    return name[:_LONGEST_NAME], f"[{rest[1:].lstrip()}" if rest.startswith(",") else f"[{rest}"
+
+
+def _without_offset(arguments: str) -> str:
+    """Return arguments without the text behind them, which is for the client's library."""
+    try:
+        read = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return arguments
+    return json.dumps(read[:-1]) if isinstance(read, list) and read and isinstance(read[-1], str) else arguments
 
 
 class Sessions:
