@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dungeonlab_conformance.checks.registry import all_checks
+from dungeonlab_conformance.client_rules.registry import all_rules
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.line import TranscriptLine
@@ -173,11 +174,13 @@ def test_nothing_is_known_by_where_it_lies_in_memory() -> None:
         assert "id" not in names, file
 
 
-def test_every_requirement_has_a_check_or_a_reason() -> None:
-    """Each requirement is judged by some check, or says why it cannot be; never both."""
+def test_every_requirement_has_a_check_or_a_rule() -> None:
+    """Each requirement for servers is judged by some check, and each for clients by exactly one rule."""
     judged = {name for check in all_checks() for name in check.requirements}
-    for requirement in Catalogue.load().requirements.values():
-        assert (requirement.id in judged) != bool(requirement.untestable), requirement.id
+    ruled = sorted(rule.requirement for rule in all_rules())
+    requirements = Catalogue.load().requirements.values()
+    assert judged == {requirement.id for requirement in requirements if requirement.side == "server"}
+    assert ruled == sorted(requirement.id for requirement in requirements if requirement.side == "client")
 
 
 def test_every_check_judges_requirements_that_exist() -> None:

@@ -138,13 +138,13 @@ def requirements() -> str:
     for requirement in catalogue.requirements.values():
         areas.setdefault(requirement.area, []).append(requirement)
     count = len(catalogue.requirements)
-    untestable = sum(r.untestable is not None for r in catalogue.requirements.values())
+    clients = sum(r.side == "client" for r in catalogue.requirements.values())
     lines = [
         NOTICE,
         "# Requirements",
         "",
-        f"{count} requirements of protocol {catalogue.version}; {untestable} of them are not judged by this",
-        "suite, for the reason given. *Judged for* lists the events for which one is judged one by one.",
+        f"{count} requirements of protocol {catalogue.version}. {clients} of them, in the area `client`, are for",
+        "clients, and the others for servers. *Judged for* lists the events for which one is judged one by one.",
         "",
         *ORIGINS,
     ]
@@ -284,7 +284,7 @@ def fault_detection() -> str:
     from tests.mutants.fault import all_faults
 
     catalogue, faults = Catalogue.load(), all_faults().values()
-    demanded = [r for r in catalogue.requirements.values() if r.level != "MAY" and r.untestable is None]
+    demanded = [r for r in catalogue.requirements.values() if r.level != "MAY" and r.side == "server"]
     by = {r.id: [fault.name for fault in faults if r.id in fault.breaks] for r in demanded}
     head = ("Server", "Its fault", "Breaks", "May break besides")
     servers = (
@@ -373,10 +373,9 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 def _requirement(row: Requirement, sections: Mapping[str, str], catalogue: Catalogue) -> tuple[str, ...]:
     judged = [f"`{event.name}`" for event in catalogue.events_for(row) if event is not None]
-    sentence = row.sentence + (f" *Not judged: {row.untestable}.*" if row.untestable else "")
     each = "once" if row.each is None else ", ".join(judged)
     each += f", with `--{row.part}`" if row.part else ""
-    return f"`{row.id}`", row.level, sections[row.section], sentence, row.source, each, row.since
+    return f"`{row.id}`", row.level, sections[row.section], row.sentence, row.source, each, row.since
 
 
 def _summaries(catalogue: Catalogue) -> Iterable[str]:

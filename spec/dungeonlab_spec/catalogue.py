@@ -15,6 +15,7 @@ from dungeonlab_spec.pointer import at
 DATA = files("dungeonlab_spec")
 
 Level = Literal["MUST", "SHOULD", "MAY"]
+Side = Literal["server", "client"]
 PARTS = ("http",)  # parts of the protocol that a server need not have; what they demand is judged where it claims them
 
 
@@ -45,7 +46,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One sentence the protocol demands, under an id that is never reused."""
+    """One sentence the protocol demands, under an id that is never reused. `side` says who has to keep it."""
 
     id: str
     level: Level
@@ -55,8 +56,8 @@ class Requirement:
     since: str
     each: str | None
     hint: str
-    untestable: str | None = None
     part: str | None = None
+    side: Side = "server"
 
     @property
     def area(self) -> str:
@@ -106,7 +107,7 @@ class Catalogue:
             }
         )
         self.requirements: Mapping[str, Requirement] = MappingProxyType(
-            {row["id"]: Requirement(**row) for row in requirements["requirements"]}
+            {row["id"]: _requirement(row) for row in requirements["requirements"]}
         )
 
     @classmethod
@@ -179,6 +180,10 @@ def examples(
         name.removeprefix(f"{direction}.").removesuffix(".json"): json.loads((folder / name).read_text("utf-8"))
         for name in found
     }
+
+
+def _requirement(row: Mapping[str, Any]) -> Requirement:
+    return Requirement(side=row.get("for", "server"), **{name: value for name, value in row.items() if name != "for"})
 
 
 def _definition(reference: str) -> Any:

@@ -61,10 +61,11 @@ def test_the_level_is_the_word_in_the_sentence() -> None:
         assert words == {requirement.level}, requirement.id
 
 
-def test_client_requirements_are_the_untestable_ones() -> None:
-    """What cannot be judged on a server says why, and is what a client owes."""
+def test_client_requirements_are_those_of_their_area() -> None:
+    """What is for clients is what the area of that name demands, once each."""
     for requirement in CATALOGUE.requirements.values():
-        assert (requirement.untestable is not None) == (requirement.area == "client"), requirement.id
+        assert (requirement.side == "client") == (requirement.area == "client"), requirement.id
+        assert requirement.side == "server" or requirement.each is None, requirement.id
 
 
 def test_each_requirement_applies_to_an_event() -> None:

@@ -48,7 +48,7 @@ def state(run: Run) -> tuple[str, str]:
         return f"{unshown} of {len(judged)} not shown", "orange"
     if not run.claim:
         held = {(v.requirement, v.event) for v in run.verdicts if v.outcome is Outcome.PASS}
-        wanted = musts(run.protocol)
+        wanted = musts(run.protocol, side=run.side)
         missing = {name for name, event in wanted if (name, event) not in held}
         every = len({name for name, _ in wanted})
         return f"{every - len(missing)} of {every} MUSTs shown", "blue"
@@ -59,6 +59,8 @@ def state(run: Run) -> tuple[str, str]:
 
 
 def _label(run: Run) -> str:
-    """Return the protocol with the server's address, without the scheme and without credentials."""
+    """Return the protocol with the server's address, without the scheme and without credentials; or with a client."""
+    if run.side == "client":
+        return f"DungeonLab {run.protocol} client"
     address = one_line(run.target).partition("://")[2].rpartition("@")[2]
     return f"DungeonLab {run.protocol} at {shortened(address, _ADDRESS)}"

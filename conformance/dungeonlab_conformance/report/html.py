@@ -22,7 +22,6 @@ from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.documents import section_links
 from dungeonlab_conformance.text.printable import one_line, printable, shortened
-from dungeonlab_spec import Catalogue
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -76,7 +75,6 @@ def page(run: Run) -> str:
     found, rows = areas(run), to_mend(run)
     anchors, room = _Anchors(), _Room(run)
     open_all = len(rows) <= _OPEN
-    catalogue = Catalogue.load()
     flush_left = re.sub("^ +", "", source, flags=re.MULTILINE)
     return environment.from_string(flush_left).render(
         run=run,
@@ -89,7 +87,6 @@ def page(run: Run) -> str:
         causes=[_cause(cause, anchors) for cause in causes(run.verdicts) if not cause.is_known],
         broken=[_mend(judged, anchors) for judged in rows],
         levels=("MUST", "SHOULD", "MAY"),
-        untested=[r for r in catalogue.requirements.values() if r.untestable],
         worst_first=WORST_FIRST,
         marks=MARKS,
         meanings=MEANINGS,

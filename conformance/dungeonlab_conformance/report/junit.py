@@ -49,6 +49,7 @@ def _describe(suite: TestSuite, run: Run) -> None:
         ("target", run.target),
         ("target-file", run.target_file),
         ("bundled", "true" if run.bundled else ""),
+        ("side", run.side),
         ("protocol", run.protocol),
         ("claim", run.claim),
     ):

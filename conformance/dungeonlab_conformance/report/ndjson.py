@@ -40,7 +40,7 @@ class Stream:
         self._written: dict[tuple[str, str | None], dict[str, Any]] = {}
         self._over = False
         document = to_json(run)
-        first = ("format", "suite", "protocol", "began", "target", "targetFile", "bundled", "again", "options")
+        first = ("format", "suite", "protocol", "began", "target", "targetFile", "bundled", "side", "again", "options")
         self._write("run", {name: document[name] for name in first}, scenes=scenes)
 
     def __enter__(self) -> Stream:

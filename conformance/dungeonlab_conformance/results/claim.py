@@ -1,4 +1,4 @@
-"""What is concluded from a run that is over: which failures are accepted, and what may be said of the server. Pure."""
+"""What is concluded from a run that is over: which failures are accepted, and what may be claimed. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dungeonlab_conformance.results.known_failures import KnownFailure, compare_with_known_failures
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
-from dungeonlab_spec import Catalogue
+from dungeonlab_spec import Catalogue, Side
 
 _WHAT = {
     None: "not selected",
@@ -28,7 +28,8 @@ def claim(run: Run) -> str:
     """Return the claim of conformance with what it is made of, or nothing if anything stands in its way."""
     if any(obstacles(run)):
         return ""
-    return f"Conformant to version {run.protocol} of the DungeonLab protocol: {run.subject}"
+    who = "Client conformant" if run.side == "client" else "Conformant"
+    return f"{who} to version {run.protocol} of the DungeonLab protocol: {run.subject}"
 
 
 def obstacles(run: Run) -> Iterator[str]:
@@ -40,7 +41,7 @@ def obstacles(run: Run) -> Iterator[str]:
     outcomes = {(v.requirement, v.event): v.outcome for v in run.verdicts}
     requirements = Catalogue.load().requirements
     parts = {requirements[v.requirement].part for v in run.verdicts if v.requirement in requirements}
-    found = [outcomes.get(pair) for pair in musts(run.protocol, parts)]
+    found = [outcomes.get(pair) for pair in musts(run.protocol, parts, run.side)]
     for outcome in dict.fromkeys(found):
         if outcome is not Outcome.PASS:
             what = _WHAT.get(outcome, str(outcome))
@@ -51,14 +52,14 @@ def obstacles(run: Run) -> Iterator[str]:
         yield "the suite itself failed"
 
 
-def musts(version: str, parts: Collection[str | None] = ()) -> list[tuple[str, str | None]]:
-    """Return every MUST of a version, and of the optional parts given, for each event that it is judged for."""
+def musts(version: str, parts: Collection[str | None] = (), side: Side = "server") -> list[tuple[str, str | None]]:
+    """Return every MUST of a version for one side, and of the optional parts given, for each event it is judged for."""
     catalogue = Catalogue.load()
     return [
         (requirement.id, event.name if event else None)
         for requirement in catalogue.requirements.values()
         if requirement.level == "MUST"
-        and not requirement.untestable
+        and requirement.side == side
         and requirement.holds_in(version)
         and (requirement.part is None or requirement.part in parts)
         for event in catalogue.events_for(requirement)

@@ -1,4 +1,4 @@
-"""The known failures of a server, which work both ways: a listed failure is accepted, a listed success is not.
+"""The known failures of a server or client, which work both ways: a listed failure is accepted, a success is not.
 
 The file is TOML, one table for each entry:
 
@@ -21,12 +21,12 @@ from typing import Any
 
 from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.results.causes import Cause, causes
-from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.run import JUDGED_BY, Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey, fails, verdict_title
 from dungeonlab_conformance.text import toml
 from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_conformance.text.spelling import did_you_mean
-from dungeonlab_spec import Catalogue
+from dungeonlab_spec import Catalogue, Side
 
 ACCEPTED = (Outcome.FAIL, Outcome.WARN, Outcome.NOTE, Outcome.UNJUDGED)  # what an entry can stand for
 _KEYS = {"id": str, "event": str, "reason": str, "expires": datetime.date, "flaky": bool}
@@ -100,13 +100,13 @@ def compare_with_known_failures(run: Run, known: Sequence[KnownFailure], today: 
         if reason := cause.own.known if cause.own else _reason(standing, cause.key):
             for verdict in cause.waiting:
                 verdict.known = verdict.known or f"waits for {cause.key.title}, which is known: {reason}"
-    there = _judgeable()
+    there = _judgeable(run.side)
     for entry in known:
         named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
         held = [v for v in named if v.outcome is Outcome.PASS]
         if not any(entry.names(*pair) for pair in there):
             run.stale.append(
-                f"{entry.where}: {entry} is listed and matches no requirement that is judged{_hint(entry)}"
+                f"{entry.where}: {entry} is listed and matches no requirement that is judged{_hint(entry, run.side)}"
             )
         elif named and entry.expired(today):
             run.stale.append(f"{entry.where}: {entry} was accepted until {entry.expires}; mend it, or decide again")
@@ -120,30 +120,30 @@ def _reason(entries: Sequence[KnownFailure], key: VerdictKey) -> str:
     return next((entry.reason for entry in entries if entry.names(*key)), "")
 
 
-def _hint(entry: KnownFailure) -> str:
+def _hint(entry: KnownFailure, side: Side) -> str:
     """Return what an entry that matches nothing may have meant, or why that is not judged."""
     requirements = Catalogue.load().requirements
     named = [requirement for requirement in requirements.values() if fnmatch.fnmatchcase(requirement.id, entry.id)]
     if not named:
         return f"; {did_you_mean(entry.id, requirements)}"
-    if why := next((r.untestable for r in named if r.untestable), ""):
-        return f": it is {why}"
+    if all(requirement.side != side for requirement in named):
+        return f": it is {JUDGED_BY[named[0].side]}"
     return f" for this event; {did_you_mean(entry.event or '', Catalogue.load().events)}"
 
 
-def _judgeable() -> list[tuple[str, str | None]]:
+def _judgeable(side: Side) -> list[tuple[str, str | None]]:
     catalogue = Catalogue.load()
     return [
         (requirement.id, event.name if event else None)
         for requirement in catalogue.requirements.values()
-        if not requirement.untestable
+        if requirement.side == side
         for event in catalogue.events_for(requirement)
     ]
 
 
 def is_outlived(run: Run, entry: KnownFailure) -> bool:
     """Whether a run shows that an entry matches nothing, or that part of what it lists holds."""
-    if not any(entry.names(*pair) for pair in _judgeable()):
+    if not any(entry.names(*pair) for pair in _judgeable(run.side)):
         return True
     named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
     return any(v.outcome is Outcome.PASS for v in named) and not entry.flaky
@@ -168,7 +168,7 @@ def new_failures(run: Run, listed: Collection[KnownFailure], reason: str = "") -
             found.setdefault(verdict.requirement, []).append(verdict)
     entries: list[tuple[KnownFailure, Verdict]] = []
     for name, verdicts in found.items():
-        whole = {v.event for v in verdicts} == {event for known, event in _judgeable() if known == name}
+        whole = {v.event for v in verdicts} == {event for known, event in _judgeable(run.side) if known == name}
         for verdict in verdicts[:1] if whole else verdicts:
             entry = KnownFailure(name, verdict.known or reason, None if whole else verdict.event)
             entries.append((entry, verdict))

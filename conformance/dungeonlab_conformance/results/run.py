@@ -10,7 +10,12 @@ from pathlib import PurePath
 
 from dungeonlab_conformance.results.exit_codes import EXIT_SUITE, exit_code
 from dungeonlab_conformance.results.verdict import Verdict
-from dungeonlab_spec import Catalogue, Level
+from dungeonlab_spec import Catalogue, Level, Side
+
+JUDGED_BY: dict[Side, str] = {  # the ends of sentences on why a run does not judge a requirement
+    "client": "for clients, which the commands `client` and `tap` judge",
+    "server": "for servers, which the command `run` judges",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +27,7 @@ class RunOptions:
     what. `plays` says whether the covering plays are played, None if the selection says it. `concurrency` is None for
     as much as the link allows; `time_limit` is in seconds, and `restart_wait` too, None if a server that dies ends the
     run, or the target's file says. `search` is what makes it a search, as words of its command line; a run has none.
+    `clients` are all words of the command line that judged clients, but the program's name.
     """
 
     url: str | None = None
@@ -42,10 +48,13 @@ class RunOptions:
     restart_wait: float | None = None
     plays: bool | None = None
     search: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
-        """The command that judges the same server in the same way, to which a selection can be added."""
+        """The command that judges the same in the same way; to that of a run, a selection can be added."""
+        if self.clients:
+            return shlex.join(["dungeonlab-conformance", *self.clients])
         valued = {
             "--target": self.target_file,
             "--transport": self.transport,
@@ -66,11 +75,12 @@ class Run:
     """What a run came to.
 
     `target` is the name of the server that was judged, its URL unless it is the bundled one; `bundled` whether it was
-    the suite's own reference server. `fault` says in one sentence why it ended early, if it did; `own_fault` what the
-    suite itself failed at; `notes` what should be known of the server, and breaks nothing; `plays` what was played
-    besides scenes, or by a search; `stale` what the list of known failures has wrong; `claim` what may be said of the
-    server, if anything. `began` is when, in RFC 3339; `options` are those it was made with, and `recording` is what its
-    verdicts can be computed from again, packed, if it was to be kept.
+    the suite's own reference server. If `side` is "client", clients were judged, and `target` names them. `fault` says
+    in one sentence why it ended early, if it did; `own_fault` what the suite itself failed at; `notes` what should be
+    known of the target, and breaks nothing; `plays` what was played besides scenes, or by a search; `stale` what the
+    list of known failures has wrong; `claim` what may be said of the target, if anything. `began` is when, in RFC 3339;
+    `options` are those it was made with, and `recording` is what its verdicts can be computed from again, packed, if it
+    was to be kept.
     """
 
     target: str
@@ -94,6 +104,7 @@ class Run:
     suite: str = field(default_factory=lambda: version("dungeonlab-conformance"))
     bundled: bool = False
     recording: str = field(default="", compare=False)
+    side: Side = "server"
 
     @property
     def target_file(self) -> str | None:

@@ -28,6 +28,7 @@ def to_json(run: Run) -> dict[str, Any]:
         "target": run.target,
         "targetFile": run.target_file,
         "bundled": run.bundled,
+        "side": run.side,
         "again": run.again,
         "options": _options(run.options),
         "exitCode": run.exit_code,

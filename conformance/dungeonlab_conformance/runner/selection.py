@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dungeonlab_conformance.checks.registry import Check, all_checks
 from dungeonlab_conformance.plays.acts import Play
 from dungeonlab_conformance.plays.covering import covering
+from dungeonlab_conformance.results.run import JUDGED_BY
 from dungeonlab_conformance.results.verdict import scene_name
 from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue, Event, Requirement
@@ -153,7 +154,7 @@ def _no_requirement(value: str, selection: Selection, catalogue: Catalogue, offe
         return f"there is no such requirement or area; {did_you_mean(value, known)}"
     there = [requirement for requirement, _ in offered if requirement in named]
     if not there:
-        return next((r.untestable for r in named if r.untestable), "no check judges it")
+        return next((f"it is {JUDGED_BY[r.side]}" for r in named if r.side == "client"), "no check judges it")
     if selection.version is not None and not any(r.holds_in(selection.version) for r in there):
         return f"version {selection.version} of the protocol does not demand it"
     if all(r.part is not None and r.part not in selection.parts for r in there):

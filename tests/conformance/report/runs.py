@@ -38,7 +38,7 @@ def passing_run() -> Run:
     run = Run("http://127.0.0.1:3000", scenes=3, seconds=1.5, concurrency=8)
     catalogue = Catalogue.load()
     for requirement in catalogue.requirements.values():
-        if not requirement.untestable:
+        if requirement.side == "server":
             for event in catalogue.events_for(requirement):
                 name = event.name if event else None
                 run.verdicts.append(Verdict(requirement.id, name, requirement.level, Outcome.PASS, check="s"))

@@ -412,7 +412,10 @@ def test_what_resembles_nothing_gets_no_guess() -> None:
     [
         (KnownFailure("rooms/sender-hears-notes", "r"), "; did you mean rooms/sender-hears-nothing?"),
         (KnownFailure(ECHO, "r", "token:moved"), "for this event; did you mean token:move?"),
-        (KnownFailure("client/joins-before-it-sends", "r"), "this suite judges servers"),
+        (
+            KnownFailure("client/joins-before-it-sends", "r"),
+            ": it is for clients, which the commands `client` and `tap` judge",
+        ),
     ],
 )
 def test_an_entry_that_matches_nothing_says_what_it_may_have_meant(entry: KnownFailure, said: str) -> None:

@@ -62,9 +62,9 @@ def test_any_text_is_answered(value: str, event: str) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"only": ("client/joins-before-it-sends",)}, "judged on clients, by a server that watches them"),
-        ({"only": ("rooms", "client")}, "--only 'client' selects no check at all: judged on clients"),
-        ({"without": ("client/*",)}, "--except 'client/*' selects no check at all: judged on clients"),
+        ({"only": ("client/joins-before-it-sends",)}, "it is for clients, which the commands `client` and `tap` judge"),
+        ({"only": ("rooms", "client")}, "--only 'client' selects no check at all: it is for clients"),
+        ({"without": ("client/*",)}, "--except 'client/*' selects no check at all: it is for clients"),
         ({"only": ("http",)}, "which is judged only with --http"),
         ({"only": ("rooms",), "version": "0.9"}, "version 0.9 of the protocol does not demand it"),
         ({"only": ("rooms", "chat"), "events": ("chat-message",)}, "--only 'chat' selects no check at all"),

@@ -36,6 +36,7 @@ def headline(run: Run) -> str:
     if not run.claim:
         return "Every MUST that was judged held"
     who = "The bundled reference server is conformant" if run.bundled else "Conformant"
+    who = "Client conformant" if run.side == "client" else who
     return f"{who}: every MUST of version {run.protocol} held"
 
 

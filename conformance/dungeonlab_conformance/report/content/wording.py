@@ -22,9 +22,9 @@ def repeat(verdict: Verdict, run: Run) -> str:
     """Return the command that judges exactly this verdict again.
 
     What an invariant saw in the scene of another requirement is seen again only if that is played, too. What a search
-    found, the whole search finds again.
+    found, the whole search finds again; clients are judged by all that they do.
     """
-    if run.options.search:
+    if run.options.search or run.side == "client":
         return run.again
     wanted, events = [verdict.requirement], [verdict.event]
     for found in verdict.findings[:1]:

@@ -1,0 +1,1 @@
+"""Rules for clients: pure functions from what was seen of clients to what they keep and break."""

@@ -1,0 +1,283 @@
+"""What was seen, by connection: which requests a client sent, how they were answered, how each connection ended.
+
+A journal may begin late, have gaps, and stop being readable: a connection of which something may be missing says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from dungeonlab_conformance.record.tapped.acts import DirectorAct
+from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_spec import Catalogue, Event
+
+_FEW = 3  # requests that it takes to say how often a client sends
+JOIN, LEAVE = "join-session", "leave-session"
+
+
+@dataclass(eq=False, slots=True)
+class ClientRequest:
+    """One event that a client sent. `row` is that of the catalogue, None if it has no such request.
+
+    `session` is the one that the payload names, if it does so in text. `answer` is the acknowledgement, `refusal` what
+    said that it was refused: that, or an error event. None if there was none.
+    """
+
+    packet: TappedPacket
+    row: Event | None
+    session: str | None
+    answer: TappedPacket | None = None
+    refusal: TappedPacket | None = None
+    code: str = ""
+
+    @property
+    def needs_session(self) -> bool:
+        """Whether it is a request in a session."""
+        return self.row is not None and "membership" in self.row.needs
+
+    @property
+    def needs_room(self) -> bool:
+        """Whether only a connection that has joined may send it; leaving is harmless at any time."""
+        return self.row is not None and "joined" in self.row.needs and self.row.name != LEAVE
+
+    def is_answered_before(self, packet: TappedPacket) -> bool:
+        """Whether it was answered, or refused, before something else was seen."""
+        found = self.answer or self.refusal
+        return found is not None and found.number < packet.number
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One Socket.IO connection in an Engine.IO session, from its beginning, or from where it was first seen.
+
+    `connect` is its CONNECT; `refused` is what refused that, or the handshake. `end` is what ended it, which may be an
+    act that cut it off, and `closed` what was seen of that. `round` counts the times that new clients were started.
+    `predecessor` is the connection that it takes the place of, as far as can be said: one of the same cookie that broke
+    before; `successor` is the other way round. `unread` is where something of it may have been missed.
+    """
+
+    number: int
+    first: TappedPacket
+    round: int = 0
+    user: str = ""
+    handshake: TappedPacket | None = None
+    connect: TappedPacket | None = None
+    connected: TappedPacket | None = None
+    refused: TappedPacket | None = None
+    end: TappedPacket | None = None
+    closed: TappedPacket | None = None
+    unread: TappedPacket | None = None
+    predecessor: Connection | None = None
+    successor: Connection | None = None
+    requests: list[ClientRequest] = field(default_factory=list)
+    packets: list[TappedPacket] = field(default_factory=list)
+    asked: dict[int, ClientRequest] = field(default_factory=dict)  # by the number of the acknowledgement
+    quiet: dict[str, ClientRequest] = field(default_factory=dict)  # the last one without a callback, by its event
+    has_joined: bool = False  # or its predecessor had
+
+    @property
+    def who(self) -> str:
+        """How a message names it."""
+        return f"{self.user or 'a client without a cookie'} on connection {self.number}"
+
+    def is_whole_until(self, packet: TappedPacket) -> bool:
+        """Whether everything on it was seen, from its CONNECT to a packet."""
+        return self.connect is not None and (self.unread is None or self.unread.number > packet.number)
+
+    @property
+    def left_by_itself(self) -> bool:
+        """Whether the client ended it on purpose, by a DISCONNECT."""
+        return self.end is not None and self.end.kind == "disconnect" and self.end.sender == "client"
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether it ended by no doing of its client."""
+        return self.end is not None and self.end.sender != "client"
+
+    @property
+    def sends(self) -> list[ClientRequest]:
+        """The requests on it that only a connection that has joined may send."""
+        return [request for request in self.requests if request.needs_room]
+
+    def pace_before(self, packet: TappedPacket) -> float | None:
+        """Return how many seconds mostly pass between two such requests; None if there were too few until a packet."""
+        times = [request.packet.at for request in self.sends if request.packet.number < packet.number]
+        return median(later - at for at, later in pairwise(times)) if len(times) >= _FEW else None
+
+
+class PacketIndex:
+    """All that was seen, in order, and the connections that it belongs to. Never raises, whatever the packets hold."""
+
+    def __init__(self, packets: Iterable[TappedPacket]) -> None:
+        """`packets` are in the order of their numbers; one that is missing is taken for lost."""
+        self.connections: list[Connection] = []
+        self.attempts: list[TappedPacket] = []
+        self.handshakes: list[TappedPacket] = []
+        self.http: list[TappedPacket] = []  # requests beside Socket.IO
+        self.acts: list[TappedPacket] = []
+        self.exits: dict[int, TappedPacket] = {}  # where a client's program ended, by round
+        self.ends: dict[int, TappedPacket] = {}  # the last that was seen of clients, by round
+        self._catalogue = Catalogue.load()
+        self._current: dict[int, Connection] = {}  # by Engine.IO session
+        self._whole: dict[int, Connection] = {}  # those that are open and miss nothing, by Engine.IO session
+        self._broken: dict[tuple[int, str], list[Connection]] = {}  # without a successor yet, by round and user
+        self._round = 0
+        last: TappedPacket | None = None
+        for packet in packets:
+            if last is not None and packet.number != last.number + 1:
+                self._miss(list(self._whole), packet)
+            self._read(packet)
+            if self._round not in self.exits:
+                self.ends[self._round] = packet
+            last = packet
+
+    def requests(self) -> Iterator[tuple[Connection, ClientRequest]]:
+        """Yield what clients sent, connection by connection."""
+        for connection in self.connections:
+            for request in connection.requests:
+                yield connection, request
+
+    def by_user(self) -> Iterator[list[Connection]]:
+        """Yield the connections of each cookie in each round."""
+        found: dict[tuple[int, str], list[Connection]] = {}
+        for connection in self.connections:
+            if connection.user:
+                found.setdefault((connection.round, connection.user), []).append(connection)
+        yield from found.values()
+
+    def _miss(self, numbers: Iterable[int], packet: TappedPacket) -> None:
+        for number in numbers:
+            if (connection := self._whole.pop(number, None)) is not None:
+                connection.unread = packet
+
+    def _read(self, packet: TappedPacket) -> None:
+        match packet.kind:
+            case "act":
+                self._note_act(packet)
+            case "attempt":
+                self.attempts.append(packet)
+            case "request":
+                self.http.append(packet)
+            case "unreadable":
+                self._note_unreadable(packet)
+            case _:
+                self._note_packet(packet)
+
+    def _note_act(self, packet: TappedPacket) -> None:
+        self.acts.append(packet)
+        if packet.event == DirectorAct.BEGIN:
+            self._round += 1
+        if packet.event in (DirectorAct.EXITED, DirectorAct.STOPPED):
+            self.exits.setdefault(self._round, packet)
+            self.ends[self._round] = packet
+        connection = self._current.get(packet.connection)
+        if packet.event == DirectorAct.CUT and connection is not None and connection.end is None:
+            self._end(connection, packet)
+
+    def _note_unreadable(self, packet: TappedPacket) -> None:
+        """Of a TCP connection that belongs to no session, any session over polling may have made use."""
+        polling = (number for number, open_ in self._whole.items() if open_.first.transport != "websocket")
+        self._miss([packet.connection] if packet.connection else list(polling), packet)
+
+    def _note_packet(self, packet: TappedPacket) -> None:
+        if packet.kind == "handshake":
+            self.handshakes.append(packet)
+        if packet.connection == 0:
+            return
+        connection = self._connection(packet)
+        connection.packets.append(packet)
+        connection.user = connection.user or packet.user
+        match packet.kind:
+            case "handshake":
+                connection.handshake = packet
+            case "connect":
+                self._note_connect(connection, packet)
+            case "connected":
+                connection.connected = packet
+            case "connect-error":
+                connection.refused = packet
+            case "response" if connection.connect is None:
+                connection.refused = packet  # the tap notes no answers to polls but those that refuse
+            case "event" if packet.sender == "client":
+                self._note_request(connection, packet)
+            case "event" if packet.event == "error":
+                self._note_error(connection, packet)
+            case "ack" if packet.sender == "server":
+                self._note_answer(connection, packet)
+            case "disconnect" | "close":
+                connection.closed = connection.closed or packet
+                if connection.end is None:
+                    self._end(connection, packet)
+
+    def _connection(self, packet: TappedPacket) -> Connection:
+        """Return the connection of a packet: a new one if another CONNECT follows its end in the same session."""
+        found = self._current.get(packet.connection)
+        again = found is not None and packet.kind == "connect" and bool(found.end or found.refused)
+        if found is None or again:
+            new = Connection(packet.connection, packet, self._round)
+            if found is not None:
+                new.handshake, new.unread = found.handshake, found.unread
+            self.connections.append(new)
+            found = self._current[packet.connection] = new
+            if new.unread is None:
+                self._whole[packet.connection] = new
+        return found
+
+    def _note_connect(self, connection: Connection, packet: TappedPacket) -> None:
+        if connection.connect is None:
+            connection.connect = packet
+            waiting = self._broken.get((connection.round, connection.user))
+            if connection.user and waiting:
+                connection.predecessor = waiting.pop()
+                connection.predecessor.successor = connection
+                connection.has_joined = connection.predecessor.has_joined
+
+    def _note_request(self, connection: Connection, packet: TappedPacket) -> None:
+        """A packet that comes again under its number was repeated by the transport, and is no other request."""
+        known = None if packet.ack_id is None else connection.asked.get(packet.ack_id)
+        if known is not None and (known.packet.event, known.packet.text) == (packet.event, packet.text):
+            return
+        row = self._catalogue.events.get(packet.event)
+        body = first(packet)
+        session = body.get("sessionId") if isinstance(body, dict) else None
+        is_request = row is not None and row.request is not None
+        request = ClientRequest(packet, row if is_request else None, session if isinstance(session, str) else None)
+        connection.requests.append(request)
+        if packet.ack_id is None:
+            connection.quiet[packet.event] = request
+        else:
+            connection.asked[packet.ack_id] = request
+
+    def _note_answer(self, connection: Connection, packet: TappedPacket) -> None:
+        request = None if packet.ack_id is None else connection.asked.get(packet.ack_id)
+        if request is None or request.answer is not None:
+            return
+        request.answer = packet
+        body = first(packet)
+        if isinstance(body, dict) and body.get("success") is False:
+            request.refusal, request.code = packet, f"{body.get('code')}"
+        elif request.packet.event == JOIN:
+            connection.has_joined = True
+
+    def _note_error(self, connection: Connection, packet: TappedPacket) -> None:
+        body = first(packet)
+        event = body.get("event") if isinstance(body, dict) else None
+        request = connection.quiet.get(event) if isinstance(event, str) else None
+        if request is not None and request.refusal is None and isinstance(body, dict):
+            request.refusal, request.code = packet, f"{body.get('code')}"
+
+    def _end(self, connection: Connection, packet: TappedPacket) -> None:
+        connection.end = packet
+        self._whole.pop(connection.number, None)
+        if connection.user and connection.connect is not None and not connection.left_by_itself:
+            self._broken.setdefault((self._round, connection.user), []).append(connection)
+
+
+def first(packet: TappedPacket) -> Any:
+    """Return the first argument of a packet; None if there is none, or it cannot be read."""
+    arguments: Sequence[Any] | None = packet.arguments
+    return arguments[0] if arguments else None

@@ -1,0 +1,226 @@
+"""How clients connect: with which cookie, again after a break, how often, and that they join again first."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import Any
+
+from dungeonlab_conformance.client_rules.index import Connection, PacketIndex
+from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
+from dungeonlab_conformance.client_rules.rooms import Standing, sendings
+from dungeonlab_conformance.client_rules.rules.sessions import is_reconnection
+from dungeonlab_conformance.record.tapped.acts import DirectorAct
+from dungeonlab_conformance.record.tapped.packet import TappedPacket
+
+AT_ONCE = 0.1  # seconds in which several attempts are one: a library may try two addresses, or two transports
+RECONNECTING = 30.0  # seconds that a client may take to begin to connect again
+RETRY = 7.0  # seconds after which a client that was refused would have tried again, if it did
+RARELY = 2.0  # seconds between attempts that trouble no server
+_FLAT = 5  # intervals between attempts that show whether they grow
+_GROWN = 2.0  # times as long as the first ones the later ones are, if they do
+_NOTICED = 10.0  # seconds in which clients see that their server is away
+_PAGES = 3  # other requests in a while that make a client's attempts hard to tell from them
+_WHILE = 30.0
+_MOST = 100  # connections, or requests, that are looked at
+_OFFLINE = 2.0  # times as long as a client mostly pauses it has to be offline: then it would have sent something
+
+
+@rule("client/connects-with-the-cookie", to_see="let the client log in and connect")
+def connects_with_the_cookie(index: PacketIndex) -> Iterator[Evidence]:
+    """Each handshake of a connection that asks for the namespace, or is refused as unauthenticated, has a cookie."""
+    for connection in index.connections:
+        begun = connection.handshake
+        if begun is None:
+            continue
+        if begun.user and connection.connected is not None:
+            yield Holds(connection.connected)
+        elif not begun.user and (connection.connect is not None or _is_unauthenticated(connection.refused)):
+            expected = f"a cookie in the handshake of connection {connection.number}"
+            yield Breaks(expected, "none", (begun,))
+
+
+@rule(
+    "client/rejoins-after-reconnect",
+    to_see="cut the client off while it is in a session and goes on sending, and let it connect again",
+)
+def rejoins_after_reconnect(index: PacketIndex) -> Iterator[Evidence]:
+    """On a connection that takes the place of one that was in a session, nothing is sent to a session before a join."""
+    for connection in index.connections:
+        before = connection.predecessor
+        if before is None or not is_reconnection(connection):
+            continue
+        sent = list(sendings(connection))
+        strange = [each.request.packet for each in sent if each.standing is Standing.STRANGER]
+        for packet in strange:
+            shown = (*([before.end] if before.end else []), packet)
+            expected = f"{connection.who} to join again before it sends to a session: connection {before.number} broke"
+            yield Breaks(expected, f"{packet.event}, without a join on this connection", shown)
+        joined = [each.request.packet for each in sent if each.standing is Standing.JOINED]
+        if joined and not strange:
+            yield _tried_while_offline(before, connection, joined[0])
+
+
+def _tried_while_offline(before: Connection, connection: Connection, packet: TappedPacket) -> Evidence:
+    """Say whether a client that sends at its pace must have had something to send while it was not connected."""
+    end = before.end
+    pace = before.pace_before(end) if end is not None else None
+    if end is None or connection.connected is None or not before.was_cut:
+        return Unclear("it was the client itself that ended its connection: cut it off")
+    if pace is None:
+        return Unclear("the client had sent too little before it was cut off: let it send something regularly")
+    if connection.connected.at - end.at < pace * _OFFLINE:
+        return Unclear("the client had nothing to send while offline: let it send more often, or cut it off longer")
+    return Holds(packet)
+
+
+@rule("client/connects-again", to_see="cut the client off, and let it connect again")
+def connects_again(index: PacketIndex) -> Iterator[Evidence]:
+    """A client that was cut off connects again, within half a minute, with the same cookie."""
+    tried = _tries(index)
+    for connection in index.connections:
+        end = connection.end
+        if end is None or not connection.was_cut or end.kind == "disconnect" or connection.connected is None:
+            continue
+        last = index.ends.get(connection.round, end)
+        if connection.successor is not None:
+            yield Holds(connection.successor.connect or connection.successor.first)
+        elif end.kind == "act" and not any(_any_between(tried.get(u, []), end, last) for u in ("", connection.user)):
+            yield _did_not_return(connection, connection.closed or end, last)
+
+
+def _did_not_return(connection: Connection, end: TappedPacket, last: TappedPacket) -> Evidence:
+    """Judge a client that was cut off and did not connect again; of a silence it may not have been aware."""
+    expected = f"{connection.who} to connect again after it was cut off"
+    exited = last.event == DirectorAct.EXITED
+    if exited and last.text != "0":
+        return Breaks(expected, f"its program ended with {last.text}", (end, last))
+    if last.at - end.at >= RECONNECTING and not exited and (end.kind != "act" or end.text != "silence"):
+        return Breaks(expected, f"nothing for {last.at - end.at:.0f} s", (end,))
+    return Unclear(f"the client was not watched for {RECONNECTING:.0f} s after it was cut off")
+
+
+def _tries(index: PacketIndex) -> dict[str, list[int]]:
+    """Return the numbers of all attempts to connect, by user; nobody knows whose those are that were not let in."""
+    found: dict[str, list[int]] = {"": [packet.number for packet in index.attempts]}
+    for packet in index.handshakes:
+        found.setdefault(packet.user, []).append(packet.number)
+    return {user: sorted(numbers) for user, numbers in found.items()}
+
+
+def _any_between(numbers: Sequence[int], after: TappedPacket, until: TappedPacket) -> bool:
+    return bisect_right(numbers, until.number) > bisect_right(numbers, after.number)
+
+
+@rule("client/backs-off", to_see="keep the server away for ten seconds while the client is connected")
+def backs_off(index: PacketIndex) -> Iterator[Evidence]:
+    """While no connection is accepted, the attempts of each client grow rarer, or are rare anyway."""
+    cut = [c.end for c in index.connections if c.end is not None and c.was_cut and c.connected is not None]
+    cut.sort(key=lambda packet: packet.number)
+    for attempts in _spells(index):
+        first, last = attempts[0], attempts[-1]
+        gone = _just_before(cut, last, first.at - _NOTICED)
+        pages = _just_before(index.http, first, first.at - _WHILE)
+        if not gone:
+            yield Unclear("no client was connected before, so that nobody knows whose attempts these are")
+        elif len(pages) >= _PAGES:
+            yield Unclear("the client also makes other requests, which may be among the attempts")
+        else:
+            since = [gone[0].at] if len(gone) == 1 and gone[0].number < first.number else []
+            times = [*since, *_merged([packet.at for packet in attempts])]
+            yield _judged([later - at for at, later in zip(times, times[len(gone) :], strict=False)], attempts)
+
+
+def _judged(intervals: Sequence[float], attempts: Sequence[TappedPacket]) -> Evidence:
+    """Judge by the time between attempts; of one interval nobody knows whether it grows."""
+    if len(intervals) < 2:
+        return Unclear("the client tried too seldom to be judged: keep the server away longer")
+    early, late = fmean(intervals[:2]), fmean(intervals[len(intervals) // 2 :])
+    if late >= RARELY or late >= early * _GROWN:
+        return Holds(attempts[-1])
+    if len(intervals) < _FLAT:
+        return Unclear("the server was not away for long enough to see whether the attempts grow rarer")
+    expected = "a client to try ever more rarely while the server is away"
+    got = f"{len(attempts)} attempts, the later ones {late:.1f} s apart"
+    return Breaks(expected, got, (*attempts[:3], attempts[-1]))
+
+
+def _spells(index: PacketIndex) -> Iterator[list[TappedPacket]]:
+    """Yield the attempts that were refused one after the other, without a handshake that reached the server between."""
+    accepted = [packet.number for packet in index.handshakes]
+    spell: list[TappedPacket] = []
+    place = 0
+    for attempt in index.attempts:
+        while place < len(accepted) and accepted[place] < attempt.number:
+            place += 1
+            if spell and accepted[place - 1] > spell[-1].number:
+                yield spell
+                spell = []
+        spell.append(attempt)
+    if spell:
+        yield spell
+
+
+def _just_before(packets: Sequence[TappedPacket], packet: TappedPacket, since: float) -> list[TappedPacket]:
+    """Return the packets before another one, of those since a time the last hundred, the last one first."""
+    place = bisect_left(packets, packet.number, key=lambda each: each.number)
+    latest = reversed(packets[max(0, place - _MOST) : place])
+    return [each for each in latest if each.at >= since]
+
+
+def _merged(times: Sequence[float]) -> list[float]:
+    found: list[float] = []
+    for at in times:
+        if not found or at - found[-1] > AT_ONCE:
+            found.append(at)
+    return found
+
+
+@rule(
+    "client/stops-when-unauthenticated",
+    to_see="log the client's user out while it is connected, and let it try to connect again",
+)
+def stops_when_unauthenticated(index: PacketIndex) -> Iterator[Evidence]:
+    """After two refusals as unauthenticated for each of its tabs, a cookie is not tried again."""
+    for connections in index.by_user():
+        most = 2 * _at_once(connections)
+        row: list[TappedPacket] = []
+        for connection in connections:
+            if connection.connected is not None and connection.refused is None:
+                row = []
+            elif connection.refused is not None and _is_unauthenticated(connection.refused):
+                if not row or connection.refused.at - row[-1].at > AT_ONCE:
+                    row.append(connection.refused)
+                if len(row) == most + 1:
+                    expected = f"{connection.user} to stop connecting with a cookie that is refused"
+                    yield Breaks(expected, f"{len(row)} refusals as UNAUTHENTICATED in a row", tuple(row))
+        if 0 < len(row) <= most:
+            last = index.ends.get(connections[0].round, row[-1])
+            if last.event == DirectorAct.EXITED or last.at - row[-1].at >= RETRY:
+                yield Holds(row[-1])
+            else:
+                yield Unclear(f"the client was not watched for {RETRY:.0f} s after it was refused")
+
+
+def _at_once(connections: Sequence[Connection]) -> int:
+    """Return how many connections of one cookie were accepted at the same time; 1 at least."""
+    changes = [(c.connected.number, 1) for c in connections if c.connected is not None]
+    changes += [(c.end.number, -1) for c in connections if c.connected is not None and c.end is not None]
+    most = open_ = 0
+    for _, change in sorted(changes):
+        open_ += change
+        most = max(most, open_)
+    return max(most, 1)
+
+
+def _is_unauthenticated(packet: TappedPacket | None) -> bool:
+    if packet is None or packet.kind == "response":
+        return packet is not None and packet.event in ("401", "403")
+    try:
+        said: Any = json.loads(packet.text)
+    except (ValueError, RecursionError):
+        return False
+    data = said.get("data") if isinstance(said, dict) else None
+    return isinstance(data, dict) and data.get("code") == "UNAUTHENTICATED"

@@ -1,0 +1,134 @@
+"""What is sent to which session, and when: after joining, never after leaving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dungeonlab_conformance.client_rules.index import JOIN, LEAVE, Connection, PacketIndex
+from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
+from dungeonlab_conformance.client_rules.rooms import Sending, Standing, sendings
+from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_conformance.text.printable import shortened
+
+UNDER_WAY = 1.0  # seconds for which a client may send what it sent before it could know
+QUIET = 2.0  # seconds of silence after which a client has stopped, and not just paused
+_PAUSES = 3  # times as long as it mostly pauses it has to be silent, too
+_ID = 130  # characters of an id that a message repeats
+
+
+@rule("client/joins-before-it-sends", to_see="let the client join a session and send something to it")
+def joins_first(index: PacketIndex) -> Iterator[Evidence]:
+    """What needs a room is sent after a request to join, and not after its refusal; reconnections are judged apart."""
+    for connection in index.connections:
+        for sending in sendings(connection):
+            if sending.standing is Standing.JOINED:
+                yield Holds(sending.request.packet)
+            elif sending.standing is Standing.REFUSED or (
+                sending.standing is Standing.STRANGER and not is_reconnection(connection)
+            ):
+                yield _too_early(connection, sending, "to join it first")
+
+
+@rule("client/waits-for-the-join", to_see="let the client join a session with a callback and send something to it")
+def waits_for_the_join(index: PacketIndex) -> Iterator[Evidence]:
+    """Nothing is sent to a session between the request to join it and the answer."""
+    for connection in index.connections:
+        for sending in sendings(connection):
+            if sending.standing is Standing.JOINED:
+                yield Holds(sending.request.packet)
+            elif sending.standing is Standing.UNANSWERED:
+                yield _too_early(connection, sending, "to wait until its join is acknowledged")
+
+
+@rule(
+    "client/stops-sending-after-leaving",
+    to_see="let the client leave a session, or join another, after it has sent something to it, and go on for a while",
+)
+def stops_after_leaving(index: PacketIndex) -> Iterator[Evidence]:
+    """After a request to leave, or joining another session, nothing that needs a room is sent to the session."""
+    for connection in index.connections:
+        sent = list(sendings(connection))
+        late = [each for each in sent if each.standing is Standing.LEFT]
+        late += [each for each in sent if each.standing is Standing.SWITCHED and _is_late(each)]
+        for sending in late:
+            how = "leaving it" if sending.standing is Standing.LEFT else "joining another"
+            yield _after(connection, sending, f"after {how}")
+        if not late:
+            yield from _silence(index, connection, _leavings(connection))
+
+
+@rule(
+    "client/stops-when-removed",
+    to_see="let the client go on sending while its user is removed from the session, until the server says so",
+)
+def stops_when_removed(index: PacketIndex) -> Iterator[Evidence]:
+    """After session-removed nothing that needs a room is sent to the session; what was under way does not count."""
+    for connection in index.connections:
+        outside = [sending for sending in sendings(connection) if sending.standing is Standing.REMOVED]
+        late = [sending for sending in outside if _is_late(sending)]
+        for sending in late:
+            yield _after(connection, sending, "after session-removed")
+        if not late:
+            removed = (p for p in connection.packets if p.event == "session-removed" and p.kind == "event")
+            yield from _silence(index, connection, removed)
+
+
+def is_reconnection(connection: Connection) -> bool:
+    """Whether a connection takes the place of one that broke while it was in a session."""
+    return connection.predecessor is not None and connection.predecessor.has_joined
+
+
+def _is_late(sending: Sending) -> bool:
+    return sending.since is not None and sending.request.packet.at - sending.since.at > UNDER_WAY
+
+
+def _leavings(connection: Connection) -> Iterator[TappedPacket]:
+    """Yield where a connection left a session that it was in, by asking to or by joining another."""
+    inside = None
+    for request in connection.requests:
+        if request.refusal is not None:
+            continue
+        if request.packet.event == LEAVE and request.session is not None and request.session == inside:
+            inside = None
+            yield request.packet
+        elif request.packet.event == JOIN and request.answer is not None:
+            if inside not in (None, request.session):
+                yield request.answer
+            inside = request.session
+
+
+def _silence(index: PacketIndex, connection: Connection, ends: Iterator[TappedPacket]) -> Iterator[Evidence]:
+    """Judge that nothing came after what ended a stay: of a client that was sending, for long enough, or for good."""
+    for since in ends:
+        pace = connection.pace_before(since)
+        end = connection.end or index.ends.get(connection.round, since)
+        if pace is None or not connection.is_whole_until(since):
+            yield Unclear("the client had sent too little by then: let it send something regularly before")
+        elif connection.left_by_itself or end.at - since.at >= max(QUIET, pace * _PAUSES):
+            yield Holds(end)
+        else:
+            yield Unclear("too little was seen afterwards: let the client stay for some seconds")
+
+
+def _too_early(connection: Connection, sending: Sending, what: str) -> Breaks:
+    shown = (sending.since, sending.request.packet) if sending.since else (sending.request.packet,)
+    why = {
+        Standing.REFUSED: ", though its join had been refused",
+        Standing.UNANSWERED: ", while nothing had answered its join",
+    }.get(sending.standing, ", without a join on this connection")
+    return Breaks(f"{connection.who} {what} before it sends to {_session(sending)}", f"{_sent(sending)}{why}", shown)
+
+
+def _after(connection: Connection, sending: Sending, when: str) -> Breaks:
+    shown = (sending.since, sending.request.packet) if sending.since else (sending.request.packet,)
+    seconds = sending.request.packet.at - sending.since.at if sending.since else 0.0
+    expected = f"{connection.who} to send nothing to {_session(sending)} {when}"
+    return Breaks(expected, f"{_sent(sending)}, {seconds:.1f} s later", shown)
+
+
+def _session(sending: Sending) -> str:
+    return f"session {shortened(sending.request.session or '', _ID)}"
+
+
+def _sent(sending: Sending) -> str:
+    return sending.request.packet.event
