@@ -5,17 +5,20 @@ A journal may begin late, have gaps, and stop being readable: a connection of wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_spec import Catalogue, Event
 
+_USER = 60  # characters of a name that a message repeats
 _FEW = 3  # requests that it takes to say how often a client sends
+Derived = TypeVar("Derived")
 JOIN, LEAVE = "join-session", "leave-session"
 
 
@@ -82,7 +85,7 @@ class Connection:
     @property
     def who(self) -> str:
         """How a message names it."""
-        return f"{self.user or 'a client without a cookie'} on connection {self.number}"
+        return f"{shortened(self.user, _USER) or 'a client without a cookie'} on connection {self.number}"
 
     def is_whole_until(self, packet: TappedPacket) -> bool:
         """Whether everything on it was seen, from its CONNECT to a packet."""
@@ -122,6 +125,7 @@ class PacketIndex:
         self.exits: dict[int, TappedPacket] = {}  # where a client's program ended, by round
         self.ends: dict[int, TappedPacket] = {}  # the last that was seen of clients, by round
         self._catalogue = Catalogue.load()
+        self._derived: dict[Any, Any] = {}
         self._current: dict[int, Connection] = {}  # by Engine.IO session
         self._whole: dict[int, Connection] = {}  # those that are open and miss nothing, by Engine.IO session
         self._broken: dict[tuple[int, str], list[Connection]] = {}  # without a successor yet, by round and user
@@ -134,6 +138,13 @@ class PacketIndex:
             if self._round not in self.exits:
                 self.ends[self._round] = packet
             last = packet
+
+    def derived(self, derive: Callable[[PacketIndex], Derived]) -> Derived:
+        """Return what a function makes of this index; it is called once, however many rules ask."""
+        if derive not in self._derived:
+            self._derived[derive] = derive(self)
+        found: Derived = self._derived[derive]
+        return found
 
     def requests(self) -> Iterator[tuple[Connection, ClientRequest]]:
         """Yield what clients sent, connection by connection."""

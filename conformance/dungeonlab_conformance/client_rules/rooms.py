@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from dungeonlab_conformance.client_rules.index import JOIN, LEAVE, ClientRequest, Connection, first
+from dungeonlab_conformance.client_rules.index import JOIN, LEAVE, ClientRequest, Connection, PacketIndex, first
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_spec import Catalogue
 
@@ -119,7 +119,16 @@ class _Rooms:
         return Sending(request, stay.out, stay.since)
 
 
-def sendings(connection: Connection) -> Iterator[Sending]:
+def sendings(index: PacketIndex) -> Iterator[tuple[Connection, list[Sending]]]:
+    """Yield each connection, with its requests that need a room and name a session."""
+    yield from index.derived(_all_sendings)
+
+
+def _all_sendings(index: PacketIndex) -> list[tuple[Connection, list[Sending]]]:
+    return [(connection, list(_of_connection(connection))) for connection in index.connections]
+
+
+def _of_connection(connection: Connection) -> Iterator[Sending]:
     """Yield the requests of a connection that need a room and name a session, as long as nothing of it was missed."""
     catalogue = Catalogue.load()
     by_packet = {request.packet.number: request for request in connection.requests}

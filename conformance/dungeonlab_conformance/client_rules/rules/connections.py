@@ -11,9 +11,10 @@ from typing import Any
 from dungeonlab_conformance.client_rules.index import Connection, PacketIndex
 from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
 from dungeonlab_conformance.client_rules.rooms import Standing, sendings
-from dungeonlab_conformance.client_rules.rules.sessions import is_reconnection
+from dungeonlab_conformance.client_rules.rules.sessions import UNDER_WAY, is_reconnection
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_conformance.text.printable import shortened
 
 AT_ONCE = 0.1  # seconds in which several attempts are one: a library may try two addresses, or two transports
 RECONNECTING = 30.0  # seconds that a client may take to begin to connect again
@@ -48,11 +49,10 @@ def connects_with_the_cookie(index: PacketIndex) -> Iterator[Evidence]:
 )
 def rejoins_after_reconnect(index: PacketIndex) -> Iterator[Evidence]:
     """On a connection that takes the place of one that was in a session, nothing is sent to a session before a join."""
-    for connection in index.connections:
+    for connection, sent in sendings(index):
         before = connection.predecessor
         if before is None or not is_reconnection(connection):
             continue
-        sent = list(sendings(connection))
         strange = [each.request.packet for each in sent if each.standing is Standing.STRANGER]
         for packet in strange:
             shown = (*([before.end] if before.end else []), packet)
@@ -85,10 +85,18 @@ def connects_again(index: PacketIndex) -> Iterator[Evidence]:
         if end is None or not connection.was_cut or end.kind == "disconnect" or connection.connected is None:
             continue
         last = index.ends.get(connection.round, end)
+        if _went_on(connection, end):
+            continue
         if connection.successor is not None:
             yield Holds(connection.successor.connect or connection.successor.first)
         elif end.kind == "act" and not any(_any_between(tried.get(u, []), end, last) for u in ("", connection.user)):
             yield _did_not_return(connection, connection.closed or end, last)
+
+
+def _went_on(connection: Connection, end: TappedPacket) -> bool:
+    """Whether a session survived what should have cut it off, as one over polling does if its client asks again."""
+    later = next((packet for packet in reversed(connection.packets) if packet is not connection.closed), end)
+    return later.at - end.at > UNDER_WAY
 
 
 def _did_not_return(connection: Connection, end: TappedPacket, last: TappedPacket) -> Evidence:
@@ -96,7 +104,7 @@ def _did_not_return(connection: Connection, end: TappedPacket, last: TappedPacke
     expected = f"{connection.who} to connect again after it was cut off"
     exited = last.event == DirectorAct.EXITED
     if exited and last.text != "0":
-        return Breaks(expected, f"its program ended with {last.text}", (end, last))
+        return Breaks(expected, f"its program ended with {shortened(last.text, 20)}", (end, last))
     if last.at - end.at >= RECONNECTING and not exited and (end.kind != "act" or end.text != "silence"):
         return Breaks(expected, f"nothing for {last.at - end.at:.0f} s", (end,))
     return Unclear(f"the client was not watched for {RECONNECTING:.0f} s after it was cut off")
@@ -194,7 +202,7 @@ def stops_when_unauthenticated(index: PacketIndex) -> Iterator[Evidence]:
                 if not row or connection.refused.at - row[-1].at > AT_ONCE:
                     row.append(connection.refused)
                 if len(row) == most + 1:
-                    expected = f"{connection.user} to stop connecting with a cookie that is refused"
+                    expected = f"{shortened(connection.user, 60)} to stop connecting with a cookie that is refused"
                     yield Breaks(expected, f"{len(row)} refusals as UNAUTHENTICATED in a row", tuple(row))
         if 0 < len(row) <= most:
             last = index.ends.get(connections[0].round, row[-1])

@@ -16,10 +16,13 @@ _GIVEN_UP = 30.0  # seconds after which one that was not answered may be asked f
 @rule("client/sends-no-duplicates", to_see="hold back the answers to what the client sends for two seconds")
 def sends_no_duplicates(index: PacketIndex) -> Iterator[Evidence]:
     """What was not answered yet is not sent again, by a client that does not also say the same twice when answered."""
-    for connection in index.connections:
-        sent = [request for request in connection.requests if request.row is not None and request.row.is_broadcast]
-        again, repeats_itself = _repetitions(sent)
-        if again and repeats_itself:
+    sent = {
+        c.first.number: [r for r in c.requests if r.row is not None and r.row.is_broadcast] for c in index.connections
+    }
+    found = [(connection, *_repetitions(sent[connection.first.number])) for connection in index.connections]
+    repeating = {_client(connection) for connection, _, repeats_itself in found if repeats_itself}
+    for connection, again, _ in found:
+        if again and _client(connection) in repeating:
             yield Unclear("the client says the same again also after an answer: let each of its requests differ")
         elif again:
             for before, request in again:
@@ -28,7 +31,12 @@ def sends_no_duplicates(index: PacketIndex) -> Iterator[Evidence]:
                 shown = (before.packet, request.packet)
                 yield Breaks(expected, f"the same again, under another number, {seconds:.1f} s later", shown)
         else:
-            yield from _patient(connection, sent)
+            yield from _patient(connection, sent[connection.first.number])
+
+
+def _client(connection: Connection) -> str:
+    """Return what tells clients apart: programs that are started one after the other are the same client."""
+    return "" if connection.round else connection.user
 
 
 def _patient(connection: Connection, sent: list[ClientRequest]) -> Iterator[Evidence]:
@@ -50,9 +58,13 @@ def _repetitions(sent: list[ClientRequest]) -> tuple[list[tuple[ClientRequest, C
         before = last.get(key)
         if before is not None and before.packet.text == request.packet.text and not request.packet.cut:
             waited = request.packet.at - before.packet.at
-            if before.is_answered_before(request.packet):
+            if before.answer is not None and request.packet.at - before.answer.at >= _AGAIN:
                 repeats_itself = repeats_itself or before.refusal is None
-            elif before.packet.ack_id is not None and _AGAIN <= waited <= _GIVEN_UP:
+            elif (
+                not before.is_answered_before(request.packet)
+                and before.packet.ack_id is not None
+                and _AGAIN <= waited <= _GIVEN_UP
+            ):
                 again.append((before, request))
         last[key] = request
     return again, repeats_itself

@@ -11,6 +11,7 @@ from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.text.printable import shortened
 
 UNDER_WAY = 1.0  # seconds for which a client may send what it sent before it could know
+NEVER = 5.0  # seconds after which nobody can be expected to wait for an answer
 QUIET = 2.0  # seconds of silence after which a client has stopped, and not just paused
 _PAUSES = 3  # times as long as it mostly pauses it has to be silent, too
 _ID = 130  # characters of an id that a message repeats
@@ -19,8 +20,8 @@ _ID = 130  # characters of an id that a message repeats
 @rule("client/joins-before-it-sends", to_see="let the client join a session and send something to it")
 def joins_first(index: PacketIndex) -> Iterator[Evidence]:
     """What needs a room is sent after a request to join, and not after its refusal; reconnections are judged apart."""
-    for connection in index.connections:
-        for sending in sendings(connection):
+    for connection, sent in sendings(index):
+        for sending in sent:
             if sending.standing is Standing.JOINED:
                 yield Holds(sending.request.packet)
             elif sending.standing is Standing.REFUSED or (
@@ -32,10 +33,12 @@ def joins_first(index: PacketIndex) -> Iterator[Evidence]:
 @rule("client/waits-for-the-join", to_see="let the client join a session with a callback and send something to it")
 def waits_for_the_join(index: PacketIndex) -> Iterator[Evidence]:
     """Nothing is sent to a session between the request to join it and the answer."""
-    for connection in index.connections:
-        for sending in sendings(connection):
+    for connection, sent in sendings(index):
+        for sending in sent:
             if sending.standing is Standing.JOINED:
                 yield Holds(sending.request.packet)
+            elif sending.standing is Standing.UNANSWERED and _has_waited(sending):
+                yield Unclear("the server did not answer the request to join, and the client went on after a while")
             elif sending.standing is Standing.UNANSWERED:
                 yield _too_early(connection, sending, "to wait until its join is acknowledged")
 
@@ -46,8 +49,7 @@ def waits_for_the_join(index: PacketIndex) -> Iterator[Evidence]:
 )
 def stops_after_leaving(index: PacketIndex) -> Iterator[Evidence]:
     """After a request to leave, or joining another session, nothing that needs a room is sent to the session."""
-    for connection in index.connections:
-        sent = list(sendings(connection))
+    for connection, sent in sendings(index):
         late = [each for each in sent if each.standing is Standing.LEFT]
         late += [each for each in sent if each.standing is Standing.SWITCHED and _is_late(each)]
         for sending in late:
@@ -63,9 +65,8 @@ def stops_after_leaving(index: PacketIndex) -> Iterator[Evidence]:
 )
 def stops_when_removed(index: PacketIndex) -> Iterator[Evidence]:
     """After session-removed nothing that needs a room is sent to the session; what was under way does not count."""
-    for connection in index.connections:
-        outside = [sending for sending in sendings(connection) if sending.standing is Standing.REMOVED]
-        late = [sending for sending in outside if _is_late(sending)]
+    for connection, sent in sendings(index):
+        late = [sending for sending in sent if sending.standing is Standing.REMOVED and _is_late(sending)]
         for sending in late:
             yield _after(connection, sending, "after session-removed")
         if not late:
@@ -76,6 +77,10 @@ def stops_when_removed(index: PacketIndex) -> Iterator[Evidence]:
 def is_reconnection(connection: Connection) -> bool:
     """Whether a connection takes the place of one that broke while it was in a session."""
     return connection.predecessor is not None and connection.predecessor.has_joined
+
+
+def _has_waited(sending: Sending) -> bool:
+    return sending.since is not None and sending.request.packet.at - sending.since.at > NEVER
 
 
 def _is_late(sending: Sending) -> bool:
@@ -131,4 +136,4 @@ def _session(sending: Sending) -> str:
 
 
 def _sent(sending: Sending) -> str:
-    return sending.request.packet.event
+    return shortened(sending.request.packet.event, _ID)

@@ -6,6 +6,7 @@ end of its program is noted: one that is silent may have nothing to say.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from dungeonlab_conformance.client_rules.index import Connection, PacketIndex
 from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_spec import Catalogue
 
 ARRIVED = 0.2  # seconds after which something has reached its client
@@ -91,16 +93,20 @@ def tolerates_being_disconnected(index: PacketIndex) -> Iterator[Evidence]:
 
 def _borne(index: PacketIndex, requirement: str) -> Iterator[Evidence]:
     """Judge one requirement by all trials, since of several that may have ended a program only one is to blame."""
-    trials = [trial for connection in index.connections for trial in _trials(index, connection)]
+    trials = index.derived(_all_trials)
     for trial in trials:
         if trial.requirement == requirement and trial.borne is not None:
             yield Holds(trial.borne)
     for trial, crash in _blamed(index, trials):
         if trial.requirement == requirement:
             expected = f"{trial.connection.who} to go on after {trial.what}"
-            yield Breaks(expected, f"its program ended with {crash.text}", (trial.packet, crash))
+            yield Breaks(expected, f"its program ended with {shortened(crash.text, 20)}", (trial.packet, crash))
     if any(trial.requirement == requirement for trial in trials):
         yield Unclear("the client sent nothing afterwards: let it send something, a moment later")
+
+
+def _all_trials(index: PacketIndex) -> list[Trial]:
+    return [trial for connection in index.connections for trial in _trials(index, connection)]
 
 
 def _trials(index: PacketIndex, connection: Connection) -> Iterator[Trial]:
@@ -146,13 +152,18 @@ def _asks(packet: TappedPacket) -> str | None:
 def _blamed(index: PacketIndex, trials: list[Trial]) -> Iterator[tuple[Trial, TappedPacket]]:
     """Yield for each crash the trial to blame: none that is borne elsewhere, and rather one that crashes by itself."""
     borne = {trial.requirement for trial in trials if trial.borne is not None}
+    open_: dict[int, list[Trial]] = {}
+    for trial in trials:
+        if trial.borne is None:
+            open_.setdefault(trial.connection.round, []).append(trial)
+    trying = [act.number for act in index.acts if act.event in _TRYING]
     suspects: list[tuple[TappedPacket, list[Trial]]] = []
     for round_, crash in index.exits.items():
         if crash.event == DirectorAct.EXITED and crash.text != "0":
-            last = [act for act in index.acts if act.event in _TRYING and act.number < crash.number]
-            since = last[-1].number if last else -1
-            near = [t for t in trials if t.connection.round == round_ and since < t.packet.number < crash.number]
-            near = [t for t in near if t.borne is None and crash.at - t.packet.at <= CRASHED]
+            place = bisect_left(trying, crash.number)
+            since = trying[place - 1] if place else -1
+            near = [t for t in open_.get(round_, ()) if since < t.packet.number < crash.number]
+            near = [t for t in near if crash.at - t.packet.at <= CRASHED]
             suspects.append((crash, [t for t in near if t.requirement not in borne] or near))
     guilty = {found[0].requirement for _, found in suspects if len({t.requirement for t in found}) == 1}
     for crash, found in suspects:

@@ -1,0 +1,116 @@
+"""What is missing of a journal is never blamed on a client; several clients through one tap are told apart."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import pytest
+from tests.conformance.client_rules.journals import Written
+from tests.conformance.client_rules.test_rules import CORRECT, Play, cases, in_session, judged, playing
+
+from dungeonlab_conformance.client_rules.judgement import judgements
+from dungeonlab_conformance.record.tapped.packet import Sender, TappedPacket
+
+EACH_CORRECT = [pytest.param(case.values[1], id=str(case.id)) for case in cases(CORRECT)]
+SECOND = 100  # what is added to the connections of the second of two clients
+
+
+def blamed(packets: Iterable[TappedPacket]) -> list[str]:
+    """Return the requirements that are broken."""
+    return [judgement.requirement for judgement in judgements(packets) if judgement.state == "broken"]
+
+
+def written(play: Play) -> list[TappedPacket]:
+    """Return the journal of a client."""
+    journal = Written()
+    play(journal)
+    return journal.packets
+
+
+@pytest.mark.parametrize("play", EACH_CORRECT)
+def test_a_journal_that_begins_late_blames_nobody(play: Play) -> None:
+    """The tap was started later, or the oldest packets were dropped."""
+    packets = written(play)
+    for first in range(1, len(packets)):
+        assert blamed(packets[first:]) == [], packets[first]
+
+
+@pytest.mark.parametrize("play", EACH_CORRECT)
+def test_a_packet_that_was_lost_blames_nobody(play: Play) -> None:
+    """Its number is missing."""
+    packets = written(play)
+    for lost in range(len(packets)):
+        assert blamed(packets[:lost] + packets[lost + 1 :]) == [], packets[lost]
+
+
+@pytest.mark.parametrize("play", EACH_CORRECT)
+def test_a_journal_that_ends_early_blames_nobody(play: Play) -> None:
+    """It is judged while it still grows."""
+    packets = written(play)
+    for end in range(len(packets)):
+        assert blamed(packets[:end]) == [], packets[end]
+
+
+@pytest.mark.parametrize("play", EACH_CORRECT)
+@pytest.mark.parametrize("sender", ["client", "server"])
+def test_a_side_that_cannot_be_read_blames_nobody(play: Play, sender: Sender) -> None:
+    """From that packet on nothing is known of what that side of the first connection says."""
+    packets = written(play)
+    for place in range(1, len(packets)):
+        if packets[place].connection == 1:
+            gone = dataclasses.replace(packets[place], sender=sender, kind="unreadable", text="", event="", ack_id=None)
+            rest = [p for p in packets[place:] if (p.sender, p.connection) != (sender, 1)]
+            numbered = [dataclasses.replace(p, number=n) for n, p in enumerate([*packets[:place], gone, *rest], 1)]
+            assert blamed(numbered) == [], packets[place]
+
+
+@pytest.mark.parametrize("user", ["anna", "berta"])
+@pytest.mark.parametrize("play", EACH_CORRECT)
+def test_several_clients_through_one_tap_are_told_apart(play: Play, user: str) -> None:
+    """What one client does is not blamed on another, of the same user or not, that does something else meanwhile."""
+    first = written(play)
+    for other in EACH_CORRECT:
+        second = [
+            dataclasses.replace(p, connection=p.connection and p.connection + SECOND, user=p.user and user)
+            for p in written(other.values[0])  # type: ignore[arg-type]
+            if p.kind != "act" or p.connection
+        ]
+        merged = sorted([*first, *second], key=lambda packet: packet.at)
+        numbered = [dataclasses.replace(packet, number=number) for number, packet in enumerate(merged, 1)]
+        assert blamed(numbered) == [], other.id
+
+
+def test_packets_that_polling_repeats_are_no_duplicates() -> None:
+    """A body that is posted again has the numbers that it had."""
+
+    def play(journal: Written) -> None:
+        in_session(journal)
+        journal.ask(1, "chat-message", journal.message())
+        repeated = journal.packets[-2]
+        journal.wait(1.5)
+        journal.add("client", "event", 1, event=repeated.event, ack_id=repeated.ack_id, text=repeated.text)
+
+    assert judged(play)["client/sends-no-duplicates"].state == "not seen"
+
+
+def test_numbers_of_answers_may_begin_again() -> None:
+    """Those of python-socketio do on each connection: what has the same number there is another request."""
+
+    def play(journal: Written) -> None:
+        playing(journal).cut(1).wait(2)
+        in_session(journal, 2).chat(2, times=2)
+
+    assert judged(play)["client/rejoins-after-reconnect"].state == "held"
+
+
+def test_a_new_socket_in_the_same_engine_io_session_is_in_no_room() -> None:
+    """After a DISCONNECT another CONNECT may follow without a new handshake."""
+
+    def play(journal: Written) -> None:
+        playing(journal).add("client", "disconnect", 1)
+        journal.add("client", "connect", 1)
+        journal.add("server", "connected", 1)
+        journal.chat(1)
+
+    assert judged(play)["client/joins-before-it-sends"].state == "broken"

@@ -1,0 +1,286 @@
+"""Each rule on journals written by hand: faulty clients break it and nothing else, correct ones break nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.conformance.client_rules.journals import FAILURE, Written
+
+from dungeonlab_conformance.client_rules.judgement import Judgement, judgements
+from dungeonlab_conformance.record.tapped.acts import DirectorAct
+
+Play = Callable[[Written], Any]
+MOVE = {"sessionId": "s1", "encounterId": "e1", "tokenId": "t1", "position": {"x": 1, "y": 1}}
+
+TOKEN: dict[str, Any] = {"name": "goblin", "position": {"x": 0, "y": 0}}
+DRAFT: dict[str, Any] = {"sessionId": "s1", "encounterId": "e1", "token": TOKEN}
+PLACEHOLDER = {"image": {"_placeholder": True, "num": 0}}
+VALID_ACTION = {"type": "token:move", "payload": MOVE}
+ERROR = {"event": "token:move", "error": "no", "code": "INTERNAL_ERROR"}
+
+
+def in_session(journal: Written, connection: int = 1, user: str = "anna") -> Written:
+    """A client connects and joins."""
+    return journal.connect(connection, user).join(connection)
+
+
+def playing(journal: Written) -> Written:
+    """A client that is in a session and sends to it regularly."""
+    return in_session(journal).chat(1, times=4)
+
+
+def buffered(journal: Written) -> None:
+    """What socket.io-client does by itself: what was emitted while offline is sent, and only then the join."""
+    playing(journal).cut(1).wait(2).connect(2)
+    journal.ask(2, "chat-message", journal.message())
+    journal.join(2).chat(2, times=2)
+
+
+def resending(journal: Written) -> None:
+    """Each request is sent again after a second, until the answer comes."""
+    in_session(journal)
+    for _ in range(2):
+        payload = journal.message()
+        number = journal.send(1, "chat-message", payload)
+        journal.wait(1.0)
+        journal.send(1, "chat-message", payload)
+        journal.wait(1.0).answer(1, "chat-message", number)
+
+
+def unanswered_join(journal: Written) -> None:
+    """The client joins, does not wait, and sends."""
+    number = journal.connect(1).send(1, "join-session", {"sessionId": "s1"})
+    journal.send(1, "chat-message", journal.message())
+    journal.answer(1, "join-session", number)
+
+
+def join_without_callback(journal: Written) -> None:
+    """The client joins without a callback, so that it cannot wait, and sends."""
+    journal.connect(1).send(1, "join-session", {"sessionId": "s1"}, ack=False)
+    journal.wait(0.5).send(1, "chat-message", journal.message())
+
+
+def crash(journal: Written) -> Written:
+    """The client's program ends with an error."""
+    return journal.wait(0.05).close(1).act(DirectorAct.EXITED, "1")
+
+
+FAULTY: dict[str, list[Play]] = {
+    "client/connects-with-the-cookie": [
+        lambda j: j.connect(1, user="").join(1).chat(1),
+        lambda j: playing(j).cut(1).wait(1).refused_connect(2, user=""),
+        lambda j: (j.handshake(1, user=""), j.add("server", "response", 1, event="401"), j.close(1, "server")),
+    ],
+    "client/joins-before-it-sends": [
+        lambda j: j.connect(1).chat(1),
+        lambda j: j.connect(1).chat(1).join(1).chat(1),
+        lambda j: j.connect(1).join(1, "s2").chat(1, "s1"),
+        lambda j: j.connect(1).join(1, answer=FAILURE).chat(1),
+        lambda j: in_session(j).disconnect(1).wait(1).connect(2).chat(2),
+        lambda j: (in_session(j).chat(1), j.connect(2).chat(2)),
+        lambda j: j.connect(1).join(1).ask(1, "validate-action", {"sessionId": "s2", "action": VALID_ACTION}),
+    ],
+    "client/waits-for-the-join": [unanswered_join, join_without_callback],
+    "client/puts-session-id-in-every-session-event": [
+        lambda j: in_session(j).ask(1, "chat-message", {"message": "x"}),
+        lambda j: in_session(j).ask(1, "chat-message", {"message": "x", "sessionId": None}),
+        lambda j: in_session(j).ask(1, "leave-session", {}),
+        lambda j: j.connect(1).ask(1, "join-session", {"sessionId": ""}),
+    ],
+    "client/sends-only-valid-payloads": [
+        lambda j: in_session(j).ask(1, "token:move", MOVE | {"position": {"x": "1", "y": 2}}),
+        lambda j: in_session(j).ask(1, "chat-message", "hello"),
+        lambda j: in_session(j).ask(1, "chat-message", None),
+        lambda j: in_session(j).ask(1, "chat-message", {"sessionId": "s1", "message": " "}),
+        lambda j: in_session(j).ask(1, "chat-message", {"sessionId": "s1", "message": "\ud800"}),
+        lambda j: in_session(j).ask(1, "token:create", DRAFT | {"token": TOKEN | {"data": PLACEHOLDER}}),
+        lambda j: in_session(j).ask(1, "chat-message", {"sessionId": 7, "message": "x"}),
+    ],
+    "client/sends-one-argument": [
+        lambda j: in_session(j).ask(1, "get-user-data"),
+        lambda j: in_session(j).ask(1, "chat-message", j.message(), "more"),
+    ],
+    "client/sends-catalogue-events-only": [
+        lambda j: in_session(j).ask(1, "chat-messages", j.message()),
+        lambda j: in_session(j).ask(1, "user-joined", {"sessionId": "s1"}),
+    ],
+    "client/survives-an-error-ack": [
+        lambda j: crash(in_session(j).ask(1, "chat-message", j.message(), answer=FAILURE)),
+        lambda j: crash(playing(j).announce(1).ask(1, "chat-message", j.message(), answer=FAILURE)),
+    ],
+    "client/tolerates-an-error-event": [
+        lambda j: crash(surviving(j).hear(1, "error", ERROR).ask(1, "token:move", MOVE, answer=FAILURE)),
+        lambda j: crash(playing(j).hear(1, "error", ERROR)),
+    ],
+    "client/tolerates-presence-events": [lambda j: crash(playing(j).announce(1))],
+    "client/ignores-unknown-events": [
+        lambda j: crash(playing(j).hear(1, "x-bench:hello", {})),
+        lambda j: crash(playing(j).announce(1).hear(1, "user-typing", {})),
+    ],
+    "client/tolerates-being-disconnected": [
+        lambda j: (
+            surviving(j).ask(1, "token:move", MOVE, answer=FAILURE).disconnect(1, "server").wait(0.1),
+            j.act(DirectorAct.EXITED, "1"),
+        ),
+    ],
+    "client/connects-again": [
+        lambda j: (playing(j).cut(1).wait(40), j.act(DirectorAct.STOPPED)),
+        lambda j: (playing(j).cut(1).wait(1), j.act(DirectorAct.EXITED, "1")),
+    ],
+    "client/rejoins-after-reconnect": [
+        buffered,
+        lambda j: playing(j).cut(1).wait(2).connect(2).chat(2, times=2),
+        lambda j: playing(j).close(1, "server").wait(2).connect(2).chat(2),
+        lambda j: playing(j).cut(1).wait(1).connect(2).cut(2).wait(1).connect(3).chat(3),
+    ],
+    "client/backs-off": [
+        lambda j: playing(j).cut(1).attempts(*[1.0] * 10),
+        lambda j: playing(j).cut(1).attempts(*[0.05] * 200),
+        lambda j: (playing(j), in_session(j, 2, "berta").cut(1).cut(2).attempts(*[0.5] * 20)),
+    ],
+    "client/stops-when-unauthenticated": [
+        lambda j: (in_session(j).disconnect(1, "server"), refusals(j, 2, 3, 4)),
+        lambda j: (in_session(j).connect(2).close(1, "server").close(2, "server"), refusals(j, 3, 4, 5, 6, 7)),
+    ],
+    "client/stops-sending-after-leaving": [
+        lambda j: playing(j).leave(1).chat(1),
+        lambda j: playing(j).join(1, "s2").chat(1, "s2", times=3).chat(1, "s1"),
+        lambda j: (playing(j), j.send(1, "leave-session", {"sessionId": "s1"}), j.chat(1)),
+        lambda j: (playing(j), j.send(1, "leave-session", {"sessionId": "s1"}, ack=False), j.chat(1)),
+    ],
+    "client/stops-when-removed": [lambda j: playing(j).remove(1).chat(1, times=5)],
+    "client/sends-no-duplicates": [resending],
+}
+
+
+def refusals(journal: Written, *connections: int) -> Written:
+    """A client connects again and again, and is refused."""
+    for connection in connections:
+        journal.wait(1.5).refused_connect(connection)
+    return journal
+
+
+def surviving(journal: Written) -> Written:
+    """A client that goes on after a failure acknowledgement."""
+    return in_session(journal).ask(1, "chat-message", journal.message(), answer=FAILURE).wait(0.5).chat(1, times=4)
+
+
+CORRECT: dict[str, list[Play]] = {
+    "client/connects-with-the-cookie": [playing, lambda j: j.connect(1, transport="polling").join(1).chat(1)],
+    "client/joins-before-it-sends": [
+        playing,
+        lambda j: in_session(j).join(1).chat(1),
+        lambda j: in_session(j).join(1, "s2", answer=FAILURE).chat(1),
+        lambda j: in_session(j).join(1, answer=FAILURE).chat(1),
+        lambda j: j.connect(1).join(1, answer=FAILURE).wait(1).join(1).chat(1),
+        lambda j: (in_session(j), in_session(j, 2).chat(2).leave(1).chat(2)),
+        lambda j: (in_session(j), j.connect(2, "berta").join(2, "s2").chat(2, "s2").chat(1)),
+    ],
+    "client/waits-for-the-join": [
+        playing,
+        lambda j: (j.connect(1), j.send(1, "join-session", {"sessionId": "s1"}, ack=False), j.broadcast(1).chat(1)),
+    ],
+    "client/puts-session-id-in-every-session-event": [lambda j: playing(j).ask(1, "get-user-data", {})],
+    "client/sends-only-valid-payloads": [lambda j: playing(j).ask(1, "token:move", MOVE | {"extra": 1})],
+    "client/sends-one-argument": [playing],
+    "client/sends-catalogue-events-only": [lambda j: playing(j).ask(1, "x-tavern:ring")],
+    "client/survives-an-error-ack": [surviving],
+    "client/tolerates-an-error-event": [
+        lambda j: playing(j).hear(1, "error", ERROR).ask(1, "token:move", MOVE, answer=FAILURE).wait(0.5).chat(1),
+    ],
+    "client/tolerates-presence-events": [lambda j: playing(j).announce(1).wait(0.5).chat(1)],
+    "client/ignores-unknown-events": [lambda j: playing(j).hear(1, "x-bench:hello").wait(0.5).chat(1)],
+    "client/tolerates-being-disconnected": [
+        lambda j: (surviving(j).ask(1, "token:move", MOVE, answer=FAILURE).disconnect(1, "server"), in_session(j, 2)),
+        lambda j: (
+            surviving(j).ask(1, "token:move", MOVE, answer=FAILURE).disconnect(1, "server").wait(3),
+            j.act(DirectorAct.STOPPED),
+        ),
+    ],
+    "client/connects-again": [lambda j: (playing(j).cut(1).wait(2), in_session(j, 2))],
+    "client/rejoins-after-reconnect": [
+        lambda j: (playing(j).cut(1).wait(2), in_session(j, 2).chat(2, times=2)),
+        lambda j: (playing(j).cut(1, "silence").wait(9).close(1), in_session(j, 2).chat(2, times=2)),
+        lambda j: (playing(j).close(1, "server").wait(2), j.connect(2).join(2, "s2").chat(2, "s2")),
+    ],
+    "client/backs-off": [
+        lambda j: playing(j).cut(1).attempts(1.4, 2.5, 5.0),
+        lambda j: playing(j).cut(1).attempts(1.5, 2.5, 4.2, 5.2, pairs=True),
+        lambda j: playing(j).cut(1).attempts(0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4),
+        lambda j: playing(j).cut(1).attempts(*[5.0] * 12),
+    ],
+    "client/stops-when-unauthenticated": [
+        lambda j: (in_session(j).disconnect(1, "server"), refusals(j, 2, 3), j.wait(10).attempts(0)),
+        lambda j: (in_session(j).disconnect(1, "server"), refusals(j, 2), j.act(DirectorAct.EXITED, "0")),
+    ],
+    "client/stops-sending-after-leaving": [
+        lambda j: playing(j).leave(1).leave(1).disconnect(1),
+        lambda j: playing(j).leave(1).wait(3).join(1).chat(1),
+        lambda j: playing(j).join(1, "s2").chat(1, "s2", times=5),
+    ],
+    "client/stops-when-removed": [
+        lambda j: playing(j).remove(1).wait(0.3).chat(1).wait(3).leave(1).join(1, answer=FAILURE),
+        lambda j: playing(j).remove(1).join(1).chat(1, times=8),
+    ],
+    "client/sends-no-duplicates": [lambda j: late(in_session(j), 3)],
+}
+
+
+def late(journal: Written, times: int) -> None:
+    """A client sends while the answers to what it sent before are still to come."""
+    asked = []
+    for _ in range(times):
+        asked.append(journal.send(1, "chat-message", journal.message()))
+        journal.wait(0.5)
+    for number in asked:
+        journal.wait(0.5).answer(1, "chat-message", number)
+
+
+def judged(play: Play) -> dict[str, Judgement]:
+    """Return what became of each requirement in a journal."""
+    journal = Written()
+    play(journal)
+    return {judgement.requirement: judgement for judgement in judgements(journal.packets)}
+
+
+def cases(plays: dict[str, list[Play]]) -> list[Any]:
+    """Return each play with the requirement that it is about."""
+    return [
+        pytest.param(name, play, id=f"{name.partition('/')[2]}-{number}")
+        for name, each in plays.items()
+        for number, play in enumerate(each, 1)
+    ]
+
+
+def broken(found: dict[str, Judgement]) -> dict[str, Any]:
+    """Return what is broken, and by what."""
+    return {name: [breaks.got for breaks in each.breaks] for name, each in found.items() if each.state == "broken"}
+
+
+@pytest.mark.parametrize(("requirement", "play"), cases(FAULTY))
+def test_a_faulty_client_breaks_one_requirement_alone(requirement: str, play: Play) -> None:
+    """It is blamed for what it does wrong, and for nothing that follows from that."""
+    assert broken(judged(play)).keys() == {requirement}
+
+
+@pytest.mark.parametrize(("requirement", "play"), cases(CORRECT))
+def test_a_correct_client_keeps_it_and_breaks_nothing(requirement: str, play: Play) -> None:
+    """The requirement was seen to hold; what was not seen says what to let the client do."""
+    found = judged(play)
+    assert broken(found) == {}
+    assert found[requirement].state == "held", found[requirement].reason
+    assert all(each.reason for each in found.values() if each.state == "not seen")
+
+
+def test_each_requirement_has_faulty_and_correct_clients() -> None:
+    """None of the rules goes untried."""
+    assert FAULTY.keys() == CORRECT.keys() == judged(lambda _: None).keys()
+
+
+def test_what_convicts_is_the_packet_that_shows_it() -> None:
+    """It is the last packet of what shows a breach, and the first such one of the requirement."""
+    found = judged(lambda j: j.connect(1).chat(1, times=3))["client/joins-before-it-sends"]
+    assert found.packet is not None
+    assert (found.packet.event, found.packet.number, found.times) == ("chat-message", 5, 3)
