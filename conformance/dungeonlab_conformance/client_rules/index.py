@@ -89,7 +89,11 @@ class Connection:
 
     def is_whole_until(self, packet: TappedPacket) -> bool:
         """Whether everything on it was seen, from its CONNECT to a packet."""
-        return self.connect is not None and (self.unread is None or self.unread.number > packet.number)
+        return self.connect is not None and self.is_read_until(packet)
+
+    def is_read_until(self, packet: TappedPacket) -> bool:
+        """Whether nothing was missed between what was first seen of it and a packet."""
+        return self.unread is None or self.unread.number > packet.number
 
     @property
     def left_by_itself(self) -> bool:
@@ -122,6 +126,7 @@ class PacketIndex:
         self.handshakes: list[TappedPacket] = []
         self.http: list[TappedPacket] = []  # requests beside Socket.IO
         self.acts: list[TappedPacket] = []
+        self.acts_by_round: dict[int, set[str]] = {}
         self.exits: dict[int, TappedPacket] = {}  # where a client's program ended, by round
         self.ends: dict[int, TappedPacket] = {}  # the last that was seen of clients, by round
         self._catalogue = Catalogue.load()
@@ -185,6 +190,7 @@ class PacketIndex:
         if packet.event in (DirectorAct.EXITED, DirectorAct.STOPPED):
             self.exits.setdefault(self._round, packet)
             self.ends[self._round] = packet
+        self.acts_by_round.setdefault(self._round, set()).add(packet.event)
         connection = self._current.get(packet.connection)
         if packet.event == DirectorAct.CUT and connection is not None and connection.end is None:
             self._end(connection, packet)

@@ -67,6 +67,25 @@ def crash(journal: Written) -> Written:
     return journal.wait(0.05).close(1).act(DirectorAct.EXITED, "1")
 
 
+def hanging_up_at_refusals(journal: Written) -> None:
+    """A client stays when nothing happens, and goes when a request is refused."""
+    journal.act(DirectorAct.BEGIN, "ordinary")
+    playing(journal).act(DirectorAct.STOPPED).close(1).act(DirectorAct.BEGIN, "refused").act(DirectorAct.REFUSE)
+    in_session(journal, 2).ask(2, "token:move", MOVE, answer=FAILURE).disconnect(2).wait(2).act(DirectorAct.STOPPED)
+
+
+def hanging_up(journal: Written, act: DirectorAct, *heard: Any, answer: Any = None) -> Written:
+    """A client stays when nothing happens, and goes at something that is done to it."""
+    journal.act(DirectorAct.BEGIN, "ordinary")
+    surviving(journal).act(DirectorAct.STOPPED).close(1).act(DirectorAct.BEGIN, "other").act(act)
+    in_session(journal, 2).chat(2, times=2)
+    if answer:
+        journal.ask(2, "token:move", MOVE, answer=answer)
+    if heard:
+        journal.hear(2, *heard)
+    return journal.wait(0.05).disconnect(2).wait(2).act(DirectorAct.STOPPED)
+
+
 FAULTY: dict[str, list[Play]] = {
     "client/connects-with-the-cookie": [
         lambda j: j.connect(1, user="").join(1).chat(1),
@@ -109,15 +128,18 @@ FAULTY: dict[str, list[Play]] = {
     "client/survives-an-error-ack": [
         lambda j: crash(in_session(j).ask(1, "chat-message", j.message(), answer=FAILURE)),
         lambda j: crash(playing(j).announce(1).ask(1, "chat-message", j.message(), answer=FAILURE)),
+        lambda j: hanging_up_at_refusals(j),
     ],
     "client/tolerates-an-error-event": [
         lambda j: crash(surviving(j).hear(1, "error", ERROR).ask(1, "token:move", MOVE, answer=FAILURE)),
         lambda j: crash(playing(j).hear(1, "error", ERROR)),
+        lambda j: hanging_up(j, DirectorAct.ERROR_EVENT, "error", ERROR, answer=FAILURE),
     ],
     "client/tolerates-presence-events": [lambda j: crash(playing(j).announce(1))],
     "client/ignores-unknown-events": [
         lambda j: crash(playing(j).hear(1, "x-bench:hello", {})),
         lambda j: crash(playing(j).announce(1).hear(1, "user-typing", {})),
+        lambda j: hanging_up(j, DirectorAct.UNKNOWN_EVENT, "x-bench:hello", {}),
     ],
     "client/tolerates-being-disconnected": [
         lambda j: (
@@ -226,6 +248,28 @@ CORRECT: dict[str, list[Play]] = {
     ],
     "client/sends-no-duplicates": [lambda j: late(in_session(j), 3)],
 }
+
+
+def test_a_client_that_ends_anyway_is_not_blamed_for_a_refusal() -> None:
+    """It ends by itself too when nothing happens to it, so that nobody knows why it does."""
+
+    def play(journal: Written) -> None:
+        journal.act(DirectorAct.BEGIN, "ordinary")
+        playing(journal).disconnect(1).act(DirectorAct.EXITED, "0").act(DirectorAct.BEGIN, "refused")
+        in_session(journal.act(DirectorAct.REFUSE), 2).ask(2, "token:move", MOVE, answer=FAILURE)
+        journal.disconnect(2).act(DirectorAct.EXITED, "0")
+
+    assert judged(play)["client/survives-an-error-ack"].state == "not seen"
+
+
+def test_a_client_may_go_when_it_is_no_member() -> None:
+    """That code is a reason to hang up."""
+
+    def play(journal: Written) -> None:
+        refused = {"success": False, "error": "no", "code": "PERMISSION_DENIED"}
+        hanging_up(journal, DirectorAct.REFUSE, answer=refused)
+
+    assert broken(judged(play)) == {}
 
 
 def late(journal: Written, times: int) -> None:

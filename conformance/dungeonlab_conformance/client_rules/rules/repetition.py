@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from dungeonlab_conformance.client_rules.index import ClientRequest, Connection, PacketIndex, first
@@ -13,61 +14,73 @@ _AGAIN = 0.25  # seconds after which a request that is sent once more is not jus
 _GIVEN_UP = 30.0  # seconds after which one that was not answered may be asked for anew
 
 
+@dataclass(frozen=True, slots=True)
+class _Repetition:
+    """The same request twice; `answered` is whether the first had been accepted by then."""
+
+    connection: Connection
+    first: ClientRequest
+    second: ClientRequest
+    answered: bool
+
+    @property
+    def habit(self) -> tuple[str, str]:
+        """Of which client it is, and which event: programs that are started one after the other are one client."""
+        return "" if self.connection.round else self.connection.user, self.first.packet.event
+
+
 @rule("client/sends-no-duplicates", to_see="hold back the answers to what the client sends for two seconds")
 def sends_no_duplicates(index: PacketIndex) -> Iterator[Evidence]:
     """What was not answered yet is not sent again, by a client that does not also say the same twice when answered."""
-    sent = {
-        c.first.number: [r for r in c.requests if r.row is not None and r.row.is_broadcast] for c in index.connections
-    }
-    found = [(connection, *_repetitions(sent[connection.first.number])) for connection in index.connections]
-    repeating = {_client(connection) for connection, _, repeats_itself in found if repeats_itself}
-    for connection, again, _ in found:
-        if again and _client(connection) in repeating:
+    found = [repetition for connection in index.connections for repetition in _repetitions(connection)]
+    habits = {repetition.habit for repetition in found if repetition.answered}
+    again = [repetition for repetition in found if not repetition.answered]
+    for repetition in again:
+        if repetition.habit in habits:
             yield Unclear("the client says the same again also after an answer: let each of its requests differ")
-        elif again:
-            for before, request in again:
-                seconds = request.packet.at - before.packet.at
-                expected = f"{connection.who} not to send {request.packet.event} again while it waits for the answer"
-                shown = (before.packet, request.packet)
-                yield Breaks(expected, f"the same again, under another number, {seconds:.1f} s later", shown)
         else:
-            yield from _patient(connection, sent[connection.first.number])
+            yield _broken(repetition)
+    if not again:
+        for connection in index.connections:
+            yield from _patient(connection)
 
 
-def _client(connection: Connection) -> str:
-    """Return what tells clients apart: programs that are started one after the other are the same client."""
-    return "" if connection.round else connection.user
+def _broken(repetition: _Repetition) -> Breaks:
+    before, request = repetition.first.packet, repetition.second.packet
+    expected = f"{repetition.connection.who} not to send {request.event} again while it waits for the answer"
+    return Breaks(
+        expected, f"the same again, under another number, {request.at - before.at:.1f} s later", (before, request)
+    )
 
 
-def _patient(connection: Connection, sent: list[ClientRequest]) -> Iterator[Evidence]:
-    for request in sent:
+def _patient(connection: Connection) -> Iterator[Evidence]:
+    for request in connection.requests:
         answer = request.answer
-        if answer is not None and answer.at - request.packet.at >= LATE and connection.is_whole_until(answer):
+        is_broadcast = request.row is not None and request.row.is_broadcast
+        if is_broadcast and answer is not None and answer.at - request.packet.at >= LATE:
             yield Holds(answer)
 
 
-def _repetitions(sent: list[ClientRequest]) -> tuple[list[tuple[ClientRequest, ClientRequest]], bool]:
-    """Return which requests were sent again before they were answered, and whether others were after it.
+def _repetitions(connection: Connection) -> Iterator[_Repetition]:
+    """Yield requests that are sent again, before they were answered or some time after.
 
-    Something that was changed to and fro is no repetition: only the last request about the same is compared.
+    Something that was changed to and fro is no repetition: only the last request about the same is compared. Nor is it
+    one where an answer may have been missed, or what was refused.
     """
     last: dict[tuple[str, str], ClientRequest] = {}
-    again, repeats_itself = [], False
-    for request in sent:
+    for request in connection.requests:
+        if request.row is None or not request.row.is_broadcast or not connection.is_read_until(request.packet):
+            continue
         key = (request.packet.event, _about(request))
         before = last.get(key)
-        if before is not None and before.packet.text == request.packet.text and not request.packet.cut:
-            waited = request.packet.at - before.packet.at
-            if before.answer is not None and request.packet.at - before.answer.at >= _AGAIN:
-                repeats_itself = repeats_itself or before.refusal is None
-            elif (
-                not before.is_answered_before(request.packet)
-                and before.packet.ack_id is not None
-                and _AGAIN <= waited <= _GIVEN_UP
-            ):
-                again.append((before, request))
         last[key] = request
-    return again, repeats_itself
+        if before is None or before.packet.text != request.packet.text or request.packet.cut:
+            continue
+        if before.is_answered_before(request.packet):
+            if before.refusal is None and before.answer and request.packet.at - before.answer.at >= _AGAIN:
+                yield _Repetition(connection, before, request, answered=True)
+        elif before.packet.ack_id is not None and _AGAIN <= request.packet.at - before.packet.at <= _GIVEN_UP:
+            yield _Repetition(connection, before, request, answered=False)
 
 
 def _about(request: ClientRequest) -> str:

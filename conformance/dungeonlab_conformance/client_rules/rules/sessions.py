@@ -13,7 +13,7 @@ from dungeonlab_conformance.text.printable import shortened
 UNDER_WAY = 1.0  # seconds for which a client may send what it sent before it could know
 NEVER = 5.0  # seconds after which nobody can be expected to wait for an answer
 QUIET = 2.0  # seconds of silence after which a client has stopped, and not just paused
-_PAUSES = 3  # times as long as it mostly pauses it has to be silent, too
+_PAUSES = 2  # times as long as it mostly pauses it has to be silent, too
 _ID = 130  # characters of an id that a message repeats
 
 

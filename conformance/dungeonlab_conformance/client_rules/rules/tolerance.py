@@ -1,7 +1,8 @@
 """What clients have to bear: refusals, events that are optional, and such as they do not know.
 
-That a client goes on is seen by what it sends later on the same connection. That it does not is seen only where the
-end of its program is noted: one that is silent may have nothing to say.
+That a client goes on is seen by what it sends later on the same connection. That it does not is seen where its program
+ends with an error; or where it hangs up at something that was done to it on purpose, and stays away, though it does not
+end by itself when nothing happens. One that is silent may have nothing to say.
 """
 
 from __future__ import annotations
@@ -45,6 +46,15 @@ _KINDS = {  # by requirement: the rank, and how a message names it
     "client/survives-an-error-ack": (3, "a failure acknowledgement"),
     "client/tolerates-presence-events": (4, "a presence event"),
 }
+
+
+Suspects = tuple[TappedPacket, list[Trial]]  # the end of a client, and what may have caused it
+_MEANT: dict[str, DirectorAct] = {  # by which act something is done on purpose
+    "client/ignores-unknown-events": DirectorAct.UNKNOWN_EVENT,
+    "client/tolerates-an-error-event": DirectorAct.ERROR_EVENT,
+    "client/survives-an-error-ack": DirectorAct.REFUSE,
+}
+_REASONS = ("PERMISSION_DENIED", "SESSION_NOT_FOUND", "NOT_JOINED")  # to go: one is no member, or not in the room
 
 
 @rule(
@@ -97,10 +107,12 @@ def _borne(index: PacketIndex, requirement: str) -> Iterator[Evidence]:
     for trial in trials:
         if trial.requirement == requirement and trial.borne is not None:
             yield Holds(trial.borne)
-    for trial, crash in _blamed(index, trials):
+    for trial, end in _blamed([*_crashes(index, trials), *_hang_ups(index, trials)], trials):
         if trial.requirement == requirement:
             expected = f"{trial.connection.who} to go on after {trial.what}"
-            yield Breaks(expected, f"its program ended with {shortened(crash.text, 20)}", (trial.packet, crash))
+            crashed = end.event == DirectorAct.EXITED
+            got = f"its program ended with {shortened(end.text, 20)}" if crashed else "it hung up"
+            yield Breaks(expected, got, (trial.packet, end))
     if any(trial.requirement == requirement for trial in trials):
         yield Unclear("the client sent nothing afterwards: let it send something, a moment later")
 
@@ -149,24 +161,63 @@ def _asks(packet: TappedPacket) -> str | None:
     return "client/tolerates-presence-events" if row.optional and row.scope == "session" else None
 
 
-def _blamed(index: PacketIndex, trials: list[Trial]) -> Iterator[tuple[Trial, TappedPacket]]:
-    """Yield for each crash the trial to blame: none that is borne elsewhere, and rather one that crashes by itself."""
-    borne = {trial.requirement for trial in trials if trial.borne is not None}
-    open_: dict[int, list[Trial]] = {}
-    for trial in trials:
-        if trial.borne is None:
-            open_.setdefault(trial.connection.round, []).append(trial)
+def _crashes(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
+    """Yield what may have ended each program that ended with an error: what was not borne, and came shortly before."""
+    open_ = _by_round(trials)
     trying = [act.number for act in index.acts if act.event in _TRYING]
-    suspects: list[tuple[TappedPacket, list[Trial]]] = []
     for round_, crash in index.exits.items():
-        if crash.event == DirectorAct.EXITED and crash.text != "0":
+        if _is_crash(crash):
             place = bisect_left(trying, crash.number)
             since = trying[place - 1] if place else -1
             near = [t for t in open_.get(round_, ()) if since < t.packet.number < crash.number]
-            near = [t for t in near if crash.at - t.packet.at <= CRASHED]
-            suspects.append((crash, [t for t in near if t.requirement not in borne] or near))
+            yield crash, [t for t in near if crash.at - t.packet.at <= CRASHED]
+
+
+def _hang_ups(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
+    """Yield what may have made a client hang up for good: only what was done on purpose, and is no reason to go.
+
+    Nobody knows of one that also ends by itself when nothing happens to it whether it just was done.
+    """
+    if not any(_stayed(connection, index.exits.get(connection.round)) for connection in index.connections):
+        return
+    there: dict[int, list[Connection]] = {}
+    for connection in index.connections:
+        there.setdefault(connection.round, []).append(connection)
+    for round_, found in _by_round(trials).items():
+        end, ended = there[round_][-1].end, index.exits.get(round_)
+        if end is None or end.sender != "client" or ended is None or ended.number < end.number or _is_crash(ended):
+            continue
+        if all(c.end is not None and c.end.number <= end.number for c in there[round_]):
+            near = [t for t in found if 0 <= end.at - t.packet.at <= _DISCONNECTED]
+            meant = [t for t in near if _MEANT.get(t.requirement) in index.acts_by_round.get(round_, ())]
+            yield end, [t for t in meant if not any(code in t.packet.text for code in _REASONS)]
+
+
+def _is_crash(ended: TappedPacket) -> bool:
+    return ended.event == DirectorAct.EXITED and ended.text != "0"
+
+
+def _stayed(connection: Connection, stopped: TappedPacket | None) -> bool:
+    """Whether a client was there until its program was ended from outside."""
+    if connection.connected is None or stopped is None or stopped.event != DirectorAct.STOPPED:
+        return False
+    return connection.end is None or connection.end.number > stopped.number
+
+
+def _by_round(trials: list[Trial]) -> dict[int, list[Trial]]:
+    """Return the trials that were not borne, by round."""
+    found: dict[int, list[Trial]] = {}
+    for trial in trials:
+        if trial.borne is None:
+            found.setdefault(trial.connection.round, []).append(trial)
+    return found
+
+
+def _blamed(ends: list[Suspects], trials: list[Trial]) -> Iterator[tuple[Trial, TappedPacket]]:
+    """Yield for each end the trial to blame: none that is borne elsewhere, and rather one that does it by itself."""
+    borne = {trial.requirement for trial in trials if trial.borne is not None}
+    suspects = [(end, [t for t in found if t.requirement not in borne] or found) for end, found in ends]
     guilty = {found[0].requirement for _, found in suspects if len({t.requirement for t in found}) == 1}
-    for crash, found in suspects:
-        ranked = sorted(found, key=lambda trial: (trial.requirement not in guilty, trial.rank))
-        if ranked:
-            yield ranked[0], crash
+    for end, found in suspects:
+        if found:
+            yield min(found, key=lambda trial: (trial.requirement not in guilty, trial.rank)), end
