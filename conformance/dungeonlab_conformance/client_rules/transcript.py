@@ -4,72 +4,90 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import takewhile
 
 from dungeonlab_conformance.client_rules.registry import Breaks
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.record.observation import Act
+from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.results.verdict import Finding
 from dungeonlab_conformance.text.printable import shortened
 
 _BEFORE, _AFTER = 24, 6  # packets before and after the one that convicts
 _NEARBY = 600  # packets that are looked through on either side of it
+_NAME = 200  # characters of a name
 _LONGEST = 4_000  # characters of a payload
 _ACTS: dict[str, Act] = {  # by the kind of a packet, for its client
-    "handshake": "arranges",
-    "open": "hears",
-    "upgrade": "arranges",
-    "connect": "arranges",
+    "handshake": "sends",
+    "upgrade": "sends",
+    "connect": "sends",
     "connected": "connects",
     "connect-error": "is refused",
-    "attempt": "arranges",
-    "request": "arranges",
-    "response": "hears",
+    "attempt": "is refused",
+    "request": "sends",
     "ack": "is answered",
     "unreadable": "cannot read",
     "act": "arranges",
 }
-_NAMES = {"handshake": "a handshake", "open": "open", "upgrade": "an upgrade", "connect": "CONNECT"}
+_NAMES = {  # of what has no event
+    "handshake": "a handshake",
+    "open": "the open packet",
+    "upgrade": "an upgrade",
+    "connect": "CONNECT",
+    "attempt": "an attempt to connect",
+}
 DIRECTOR = "director"
 
 
 def finding(breaks: Breaks, packets: Sequence[TappedPacket], rule: str, requirement: str) -> Finding:
     """Return what was broken, with the packets that show it and those around the last of them, on the same connection.
 
-    Acts of the director and attempts to connect belong to every connection.
+    Acts of the director and attempts to connect belong to every connection. What clients did before they were started
+    anew, or do after that, is left out; the finding is said to be of the act in which it was seen.
     """
     convicting = breaks.packets[-1]
     place = bisect_left(packets, convicting.number, key=lambda packet: packet.number)
     near = [packets[n] for n in range(max(0, place - _NEARBY), min(len(packets), place + _NEARBY))]
     connections = {packet.connection for packet in breaks.packets} | {0}
     own = [packet for packet in near if packet.connection in connections]
-    before = [packet for packet in own if packet.number < convicting.number]
-    after = [packet for packet in own if packet.number > convicting.number]
+    begun = [packet for packet in own if _begins(packet) and packet.number <= breaks.packets[0].number]
+    before = [p for p in own if (begun[-1].number if begun else -1) <= p.number < convicting.number]
+    after = list(takewhile(lambda p: not _begins(p), (p for p in own if p.number > convicting.number)))
     shown = {p.number: p for p in (*breaks.packets, *before[-_BEFORE:], *after[:_AFTER])}
     lines = [shown[number] for number in sorted(shown)]
-    began = lines[0].at
     return Finding(
         breaks.expected,
         breaks.got,
         breaks.path,
         check=rule,
+        event=shortened(begun[-1].text, _NAME) if begun else None,
         requirements=(requirement,),
-        transcript=tuple(_line(packet, began) for packet in lines),
+        transcript=tuple(_line(packet, lines[0].at) for packet in lines),
         convicting=lines.index(convicting),
         left_out=max(0, len(before) - _BEFORE),
         from_record=True,
     )
 
 
+def _begins(packet: TappedPacket) -> bool:
+    return packet.kind == "act" and packet.event == DirectorAct.BEGIN
+
+
 def _line(packet: TappedPacket, began: float) -> TranscriptLine:
+    name, said = packet.event or _NAMES.get(packet.kind, ""), packet.text
+    if packet.kind == "act":
+        name, said = f"{name} {said}".strip(), ""
+    elif packet.kind in ("event", "ack") and said.startswith("["):
+        said = said[1:] if packet.cut else said[1:-1]
     return TranscriptLine(
         round((packet.at - began) * 1000, 1),
         _actor(packet),
         _act(packet),
-        packet.event or _NAMES.get(packet.kind, packet.kind if packet.kind in ("attempt", "close") else ""),
-        shortened(packet.text, _LONGEST),
+        shortened(name, _NAME),
+        shortened(said, _LONGEST),
         packet.connection,
-        packet.cut or len(packet.text) > _LONGEST,
+        packet.cut or len(said) > _LONGEST,
     )
 
 

@@ -154,7 +154,8 @@ def _no_requirement(value: str, selection: Selection, catalogue: Catalogue, offe
         return f"there is no such requirement or area; {did_you_mean(value, known)}"
     there = [requirement for requirement, _ in offered if requirement in named]
     if not there:
-        return next((f"it is {JUDGED_BY[r.side]}" for r in named if r.side == "client"), "no check judges it")
+        elsewhere = all(requirement.side != named[0].side for requirement, _ in offered)
+        return f"it is {JUDGED_BY[named[0].side]}" if elsewhere else "no check judges it"
     if selection.version is not None and not any(r.holds_in(selection.version) for r in there):
         return f"version {selection.version} of the protocol does not demand it"
     if all(r.part is not None and r.part not in selection.parts for r in there):

@@ -48,6 +48,25 @@ def test_list_shows_level_sentence_events_and_checks() -> None:
     assert "the_sender_hears_nothing" in done.stdout
 
 
+def test_list_and_explain_know_what_is_demanded_of_clients() -> None:
+    """`--for` takes one side; what is said of a requirement names the commands that judge it, and what it takes."""
+    listed = command("list", "--for", "client")
+    named = [line.split()[1] for line in listed.stdout.splitlines() if not line.startswith(" ")]
+    assert len(named) == 19
+    assert all(name.startswith("client/") for name in named)
+    assert "client/" not in command("list", "--for", "server").stdout
+    explained = command("explain", "client/rejoins-after-reconnect").stdout
+    for word in (
+        "which the commands `client` and `tap` judge",
+        "checked   rejoins_after_reconnect:",
+        "sendBuffer = []",
+    ):
+        assert word in explained
+    elsewhere = command("list", "--for", "client", "--only", "rooms")
+    assert elsewhere.returncode == 2
+    assert "it is for servers, which the command `run` judges" in elsewhere.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [
