@@ -1,4 +1,4 @@
-"""What is missing of a journal is never blamed on a client; several clients through one tap are told apart."""
+"""What is missing of a journal is never blamed on a client; several clients through one tap are kept apart."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_side_that_cannot_be_read_blames_nobody(play: Play, sender: Sender) ->
 
 @pytest.mark.parametrize("user", ["anna", "berta"])
 @pytest.mark.parametrize("play", EACH_CORRECT)
-def test_several_clients_through_one_tap_are_told_apart(play: Play, user: str) -> None:
+def test_several_clients_through_one_tap_are_kept_apart(play: Play, user: str) -> None:
     """What one client does is not blamed on another, of the same user or not, that does something else meanwhile."""
     first = written(play)
     for other in EACH_CORRECT:
