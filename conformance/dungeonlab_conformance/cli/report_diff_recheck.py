@@ -94,6 +94,8 @@ def recheck(result: Path) -> None:
     try:
         with within(_LONGEST):
             run, document = load_document(result)
+            if run.side == "client":
+                raise click.UsageError(f"{shown(result)} is about clients; only verdicts on servers are computed again")
             if not run.recording:
                 raise click.UsageError(f"{shown(result)} holds no recording of its run; `run --json` writes one")
             found = compare(run, document, _chosen(run.options))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.conformance.client_rules.journals import Written
 from tests.conformance.client_rules.test_rules import in_session, playing
+from tests.conformance.command import command
 
 from dungeonlab_conformance.client_rules.judgement import judge_clients
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
@@ -72,6 +73,16 @@ def test_each_format_names_the_client_and_how_to_judge_it_again() -> None:
     assert "on clients from 2 acts" in html.page(run)
     assert badge.endpoint(run)["label"] == "DungeonLab 1.0 client"
     assert badge.state(run) == ("1 of 19 broken", "red")
+
+
+@pytest.mark.parametrize("words", [["replay", REJOINS], ["reproduce", REJOINS], ["recheck"]])
+def test_what_only_works_for_servers_says_so(tmp_path: Path, words: list[str]) -> None:
+    """A client's requests are not played against a server, nor its verdicts computed from a recording."""
+    write(conclude(a_run()), tmp_path / "result.json")
+    done = command(words[0], f"{tmp_path / 'result.json'}", *words[1:])
+    assert done.returncode == 2
+    assert "client" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 def held() -> Run:

@@ -37,6 +37,8 @@ def choosing(command: Any) -> Any:
 
 def chosen(run: Run, requirement: str, event: str | None, number: int) -> tuple[Verdict, Finding]:
     """Return the finding that a command names, and the verdict it belongs to; if there is none, it is wrong usage."""
+    if run.side == "client":
+        raise click.UsageError(f"clients are judged by all that they do, which nobody can play; again: {run.again}")
     broken = [v for v in run.verdicts if v.findings and v.requirement == requirement]
     matching = [v for v in broken if event is None or v.event == event]
     if not matching:
