@@ -132,7 +132,11 @@ class Link:
 
 
 class End(asyncio.Protocol):
-    """One end of a link. Its transport is None before it is connected, and after it has gone."""
+    """One end of a link. Its transport is None before it is connected, and after it has gone.
+
+    What is to be sent before it is connected waits for that: some event loops deliver what a client sent however early
+    it was asked to wait.
+    """
 
     def __init__(self, link: Link, role: Role) -> None:
         self.role = role
@@ -140,6 +144,9 @@ class End(asyncio.Protocol):
         self.finished = False  # whether it sends nothing more
         self._link = link
         self._transport: asyncio.Transport | None = None
+        self._gone = False
+        self._early = bytearray()
+        self._finished_early = False
 
     @property
     def is_open(self) -> bool:
@@ -154,12 +161,17 @@ class End(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Send, as soon as it takes it."""
-        if self._transport and data:
+        if self._transport is None and not self._gone:
+            self._early += data
+            self._link.other(self).hold(True)
+        elif self._transport and data:
             self._transport.write(data)
 
     def finish(self) -> None:
         """Send nothing more, where the protocol can say that."""
-        if self._transport and self._transport.can_write_eof() and not self._transport.is_closing():
+        if self._transport is None:
+            self._finished_early = True
+        elif self._transport.can_write_eof() and not self._transport.is_closing():
             self._transport.write_eof()
 
     def hold(self, held: bool) -> None:
@@ -194,6 +206,11 @@ class End(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be connected."""
         self._transport = cast("asyncio.Transport", transport)
+        if self._early:
+            self._transport.write(bytes(self._early))
+            self._early.clear()
+        if self._finished_early:
+            self.finish()
         self._link.opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -208,7 +225,7 @@ class End(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Be gone."""
-        self._transport = None
+        self._transport, self._gone = None, True
         self._link.lost(self, error)
 
     def pause_writing(self) -> None:

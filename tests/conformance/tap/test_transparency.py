@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 
 import pytest
+import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conformance.tap.conversation import Act, Conversation, Send, played
@@ -32,6 +33,17 @@ async def test_both_ends_receive_the_same(conversation: Conversation) -> None:
     direct = await played(conversation, tapped=False)
     tapped = await played(conversation, tapped=True)
     assert tapped == direct
+
+
+def test_on_the_faster_event_loop_they_do_too() -> None:
+    """The commands run on uvloop, where it is installed; it begins to read, and ends connections, at other moments."""
+
+    async def all_of_them() -> None:
+        for conversation in CONVERSATIONS:
+            assert await played(conversation, tapped=True) == await played(conversation, tapped=False), conversation
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loops:
+        loops.run(all_of_them())
 
 
 def _closes(end: End) -> None:

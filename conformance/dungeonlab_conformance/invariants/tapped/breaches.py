@@ -6,6 +6,7 @@ did not come, but for an answer; and nothing from what nobody is known to have c
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -113,7 +114,7 @@ def _unanswered(replayed: Replayed) -> Iterator[TappedBreach]:
     for known in replayed.connections.values():
         if not known.whole or known.ended_by_tap:
             continue
-        for request in known.asked.values():
+        for request in itertools.chain.from_iterable(known.asked.values()):
             sent = replayed.journal.last_sent(request)
             if sent is not None and known.heard >= sent.at + ANSWERED_WITHIN:
                 waited = f"none in {known.heard - sent.at:.0f} s, in which the connection went on"

@@ -34,7 +34,7 @@ class Known:
     user: str
     whole: bool
     unsure: bool = False
-    asked: dict[int, Request] = field(default_factory=dict)
+    asked: dict[int, list[Request]] = field(default_factory=dict)
     answered: dict[int, Request] = field(default_factory=dict)
     stays: dict[Request, RoomStay] = field(default_factory=dict)
     repeats: int = 0  # answers to what was answered before
@@ -104,7 +104,7 @@ class Replayed:
     def _asks(self, known: Known, packet: TappedPacket) -> None:
         request = _request(packet)
         if packet.ack_id is not None:
-            known.asked[packet.ack_id] = request
+            known.asked.setdefault(packet.ack_id, []).append(request)
         if packet.event in (JOIN, LEAVE) and (not request.legal or request.session is None):
             known.unsure = True
         if request is _UNJUDGED:
@@ -131,16 +131,17 @@ class Replayed:
         number, args = packet.ack_id, packet.arguments
         if number is None:
             return
-        if (request := known.asked.pop(number, None)) is not None:
+        if asked := known.asked.get(number):
+            request = asked.pop(0)
             known.answered[number] = request
             if args is not None and request is not _UNJUDGED:
                 self._answers(known, packet, request, args)
             elif request.event in (JOIN, LEAVE):
                 known.unsure = True
-        elif (request := known.answered.get(number)) is not None:
-            if request is not _UNJUDGED and known.repeats < _MOST_REPEATS:
+        elif (before := known.answered.get(number)) is not None:
+            if before is not _UNJUDGED and known.repeats < _MOST_REPEATS:
                 known.repeats += 1
-                self._write(known, packet, "is answered again", request.event, args or (), request)
+                self._write(known, packet, "is answered again", before.event, args or (), before)
         elif known.whole:
             self._write(known, packet, "is sent", f"an answer to request {number}", args or ())
 

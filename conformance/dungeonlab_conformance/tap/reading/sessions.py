@@ -17,6 +17,7 @@ LONGEST_TEXT = 100_000  # characters of a packet that are kept
 _SHOWN = 200  # characters of what cannot be read
 _LONGEST_NAME = 200  # characters of an event's name
 _MOST_ASKED = 10_000  # requests of one side that are not answered
+_MOST_ALIKE = 100  # of them under one number
 _MOST_SESSIONS = 10_000  # open ones
 _PACKET = re.compile(r"([0-6])(?:(\d{1,10})-)?(?:(/[^,]*),?)?(\d{1,18})?", re.DOTALL)
 _KINDS: dict[str, tuple[Kind, Kind] | None] = {  # by the type of a packet: from a client, and from a server
@@ -42,7 +43,7 @@ class Session:
     sid: str = ""
     over: bool = False
     silent: bool = False
-    _asked: dict[Sender, OrderedDict[int, str]] = field(default_factory=dict)  # events by the number of the request
+    _asked: dict[Sender, OrderedDict[int, list[str]]] = field(default_factory=dict)  # events by the request's number
     _recovers: bool = False  # whether the server adds an offset to each event, for recovering the connection's state
     _unread: set[Sender] = field(default_factory=set)
 
@@ -103,7 +104,7 @@ class Session:
                 self.note(sender, kind, event=event, ack_id=number, text=arguments)
             case "ack":
                 asked = self._asked.get("client" if sender == "server" else "server")
-                event = asked.pop(number, "") if asked and number is not None else ""
+                event = _answered(asked, number) if asked and number is not None else ""
                 self.note(sender, kind, event=event, ack_id=number, text=data)
             case "connect-error":
                 self.note(sender, kind, text=data)
@@ -113,9 +114,21 @@ class Session:
 
     def _ask(self, sender: Sender, number: int, event: str) -> None:
         asked = self._asked.setdefault(sender, OrderedDict())
-        asked[number] = event
+        asked.setdefault(number, []).append(event)
+        if len(asked[number]) > _MOST_ALIKE:
+            asked[number].pop(0)
         if len(asked) > _MOST_ASKED:
             asked.popitem(last=False)
+
+
+def _answered(asked: OrderedDict[int, list[str]], number: int) -> str:
+    """Return the event of the oldest request under a number that is not answered; "" if there is none."""
+    events = asked.get(number)
+    if not events:
+        return ""
+    if len(events) == 1:
+        del asked[number]
+    return events.pop(0)
 
 
 def _event(data: str) -> tuple[str, str] | None:
