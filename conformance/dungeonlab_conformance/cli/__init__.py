@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from dungeonlab_conformance.cli.clients.tap import tap
 from dungeonlab_conformance.cli.compare import compare
 from dungeonlab_conformance.cli.docs import docs
 from dungeonlab_conformance.cli.findings.replay import replay
@@ -65,6 +66,7 @@ def main() -> None:
 for command in (
     run,
     search,
+    tap,
     report,
     diff,
     compare,

@@ -29,18 +29,35 @@ def loaded(file: Path) -> Run:
         raise click.UsageError(str(error)) from None
 
 
+def watched(file: Path) -> Run | None:
+    """Return what became of the clients in a recording of a tap; None if the file is none."""
+    from dungeonlab_conformance.record.tapped import ndjson
+    from dungeonlab_conformance.tap.verdicts import judged
+    from dungeonlab_conformance.text.files import Unreadable
+
+    if not ndjson.is_recording(file):
+        return None
+    try:
+        return judged(f"the recording {file}", ndjson.read(file), ("report", str(file)))
+    except Unreadable as error:
+        raise click.UsageError(str(error)) from None
+
+
 @click.command()
 @click.argument("result", type=FILE)
 @reports.reporting
 @click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what passed.")
 def report(result: Path, verbose: bool, **files: Path | None) -> None:
-    """Make reports of RESULT, which an earlier run wrote with --json or --ndjson; print it if none is asked for."""
+    """Make reports of RESULT, which an earlier run wrote with --json or --ndjson; print it if none is asked for.
+
+    A recording that `tap --record` wrote is judged for that.
+    """
     from rich.console import Console
 
     from dungeonlab_conformance.report import terminal
 
     reports.make_sure_of(files, read=[result])
-    run = loaded(result)
+    run = watched(result) or loaded(result)
     fault = run.own_fault
     reports.make_sure_of_badge(files, bundled=run.bundled)
     problems = reports.write(run, files)

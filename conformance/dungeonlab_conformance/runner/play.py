@@ -61,17 +61,17 @@ def to_its_end(runner: Playable, signals: Signals | None = None, known: Sequence
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
     _spare_the_collector()
-    loops = asyncio.Runner(loop_factory=_fast_loop(runner.target))
+    loops = asyncio.Runner(loop_factory=fast_loop(runner.target.url))
     with nullcontext(signals) if signals else Signals() as heeded, loops:
         return conclude(loops.run(_until_interrupted(runner, heeded)), known)
 
 
-def _fast_loop(target: Target) -> Callable[[], asyncio.AbstractEventLoop] | None:
+def fast_loop(url: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return what makes a loop of uvloop, where that is installed; None for one of asyncio.
 
-    A server that is reached by TLS is judged with asyncio's, whose TLS is the interpreter's own.
+    A server at a `url` that is reached by TLS is judged with asyncio's, whose TLS is the interpreter's own.
     """
-    if target.url.startswith("https:"):
+    if url.startswith("https:"):
         return None
     try:
         import uvloop

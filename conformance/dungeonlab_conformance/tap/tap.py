@@ -15,7 +15,7 @@ from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.tap.link import Cut, Link, Role
 from dungeonlab_conformance.tap.reading.sessions import Sessions
 from dungeonlab_conformance.tap.reading.users import Users
-from dungeonlab_conformance.tap.rewriting import Lines, cookies_for_http, names_of_server
+from dungeonlab_conformance.tap.rewriting import Lines, authority, cookies_for_http, names_of_server
 from dungeonlab_conformance.target import address
 from dungeonlab_conformance.target.target import tls
 
@@ -45,10 +45,19 @@ class Tap:
         self._edits: dict[Role, Lines] = {}
 
     @property
+    def upstream(self) -> str:
+        """The server's URL, without a user's name and password."""
+        return f"{self._upstream.scheme}://{authority(self._upstream)}{self._upstream.path}"
+
+    @property
+    def address(self) -> str:
+        """Where it listens: a host and a port."""
+        return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
+
+    @property
     def url(self) -> str:
         """Where clients find the server, through this tap."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}{self._upstream.path}"
+        return f"http://{self.address}{self._upstream.path}"
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()

@@ -87,10 +87,10 @@ def test_the_first_signal_disturbs_nothing_that_must_be_reported() -> None:
 def test_the_loop_is_a_fast_one_where_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not for a server that is reached by TLS: that is the interpreter's own."""
     plain, secure = Target("http://127.0.0.1:9"), Target("https://127.0.0.1:9")
-    assert play._fast_loop(plain) is uvloop.new_event_loop
-    assert play._fast_loop(secure) is None
+    assert play.fast_loop(plain.url) is uvloop.new_event_loop
+    assert play.fast_loop(secure.url) is None
     monkeypatch.setitem(sys.modules, "uvloop", None)
-    assert play._fast_loop(plain) is None
+    assert play.fast_loop(plain.url) is None
 
 
 async def test_outside_of_the_main_thread_signals_are_left_alone() -> None:

@@ -48,8 +48,13 @@ class TapJournal:
 
     def add(self, sender: Sender, kind: Kind, **about: Unpack[About]) -> TappedPacket:
         """Remember a packet; it gets its number, from 1, and its time."""
-        self._number += 1
-        packet = TappedPacket(self._number, self._clock() - self._began, sender, kind, **about)
+        packet = TappedPacket(self._number + 1, self._clock() - self._began, sender, kind, **about)
+        self.keep(packet)
+        return packet
+
+    def keep(self, packet: TappedPacket) -> None:
+        """Remember a packet that has its number and time, such as one of a recording."""
+        self._number = packet.number
         self._packets.append(packet)
         self._text += len(packet.text)
         while len(self._packets) > self._most or self._text > self._most_text:
@@ -57,4 +62,3 @@ class TapJournal:
             self.dropped += 1
         for listener in self.listeners:
             listener(packet)
-        return packet

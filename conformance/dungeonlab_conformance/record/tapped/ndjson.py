@@ -31,10 +31,15 @@ def line(packet: TappedPacket) -> str:
     return json.dumps({name: value for name, value in known.items() if _DEFAULTS.get(name, MISSING) != value})
 
 
-def is_recording(text: str) -> bool:
-    """Say whether a text begins like a recording."""
-    first = text.lstrip("\ufeff").partition("\n")[0].strip()
-    return first.startswith("{") and '"recording"' in first and len(first) < 200
+def is_recording(path: Path) -> bool:
+    """Say whether a file begins like a recording; what cannot be read by name does not."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return b'{"recording"' in file.read(len(head()) + 10)
+    except (OSError, ValueError):
+        return False
 
 
 def read(path: Path) -> Iterator[TappedPacket]:

@@ -45,7 +45,7 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
     lines = [ndjson.head(), *map(ndjson.line, journal.packets), '{"number": 3, "at"']
     file.write_text("\n".join(lines), "utf-8")
     assert list(ndjson.read(file)) == list(journal.packets)
-    assert ndjson.is_recording(file.read_text("utf-8"))
+    assert ndjson.is_recording(file)
 
 
 @pytest.mark.parametrize(
@@ -77,5 +77,7 @@ def test_another_file_is_no_recording(tmp_path: Path) -> None:
     file.write_text('{"number": 1}\n', "utf-8")
     with pytest.raises(Unreadable, match="no recording of a tap"):
         list(ndjson.read(file))
+    assert not ndjson.is_recording(file)
+    assert not ndjson.is_recording(tmp_path)
     with pytest.raises(Unreadable, match="cannot be read"):
         list(ndjson.read(tmp_path / "none"))

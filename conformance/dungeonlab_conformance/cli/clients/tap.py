@@ -1,0 +1,135 @@
+"""`tap`: stand between clients and a server, and judge what they say to each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dungeonlab_conformance.cli.options import reports
+from dungeonlab_conformance.cli.options.paths import FILE
+from dungeonlab_conformance.cli.options.target import EMPTY_URL, Between
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dungeonlab_conformance.tap.recording import Recording
+    from dungeonlab_conformance.tap.tap import Tap
+    from dungeonlab_conformance.tap.verdicts import Judging
+
+_LONGEST = 30 * 24 * 3600.0  # seconds that one may watch
+_LOOPBACK = "127.0.0.1"
+
+
+@click.command()
+@click.argument("url")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where clients connect.  [default: any]")
+@click.option(
+    "--host",
+    default=_LOOPBACK,
+    show_default=True,
+    help="The address to listen at; any other than that of loopback lets others in your network come too.",
+)
+@click.option(
+    "--for", "seconds", type=Between(0.1, _LONGEST), metavar="SECONDS", help="How long.  [default: till Ctrl-C]"
+)
+@click.option(
+    "--record", "record", type=FILE, metavar="FILE", help="Write what passes as JSON lines; `report` reads it."
+)
+@click.option("--insecure", is_flag=True, help="Do not look at the certificate of an https server.")
+@reports.reporting
+@click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what held.")
+def tap(
+    url: str,
+    port: int,
+    host: str,
+    seconds: float | None,
+    record: Path | None,
+    insecure: bool,
+    verbose: bool,
+    **files: Path | None,
+) -> None:
+    """Stand between clients and the server at URL, pass on every byte, and judge what was said.
+
+    Have clients connect to the address that is printed, in place of URL. Clients are judged by all requirements for
+    clients; the server by what needs no knowledge of what else it does: shapes, names, one answer to each request, and
+    silence outside of rooms. Cookies and passwords are neither shown nor stored; what is said in events is.
+
+    Exit codes: 0 nothing was broken; 1 a MUST was; 2 wrong usage; 3 nothing could be judged; 4 the suite's own fault.
+    """
+    from rich.console import Console
+
+    from dungeonlab_conformance.record.tapped.journal import TapJournal
+    from dungeonlab_conformance.report import terminal
+    from dungeonlab_conformance.results.errors import TargetFault
+    from dungeonlab_conformance.tap.recording import Recording
+    from dungeonlab_conformance.tap.tap import Tap
+    from dungeonlab_conformance.tap.verdicts import MOST, Judging, exit_code, run_of
+
+    if not url.strip():
+        raise click.BadParameter(EMPTY_URL, param_hint="URL")
+    written = {**files, "record": record}
+    reports.make_sure_of(written)
+    on_output = reports.to_output(written)
+    try:
+        made = Tap(url.strip(), TapJournal(MOST), host=host, port=port, verify=not insecure)
+    except TargetFault as fault:
+        raise click.UsageError(str(fault)) from None
+    judging, run = Judging(made.journal), run_of(made.upstream, ("tap", made.upstream))
+    recording = Recording(record) if record else None
+    _carry(made, judging, recording, seconds, Console(highlight=False, stderr=on_output))
+    judging.fill(run)
+    problems = reports.write(run, files)
+    terminal.show(run, Console(highlight=False, stderr=on_output), verbosity=int(verbose))
+    if recording and recording.problem:
+        problems.append(recording.problem)
+    for problem in problems:
+        click.echo(problem, err=True)
+    raise SystemExit(exit_code(run) or (2 if problems else 0))
+
+
+def _carry(made: Tap, judging: Judging, recording: Recording | None, seconds: float | None, console: Console) -> None:
+    """Carry what comes until the time is over, or there is a signal."""
+    import asyncio
+    import os
+
+    from rich.console import Console
+    from rich.status import Status
+
+    from dungeonlab_conformance.runner.interruptions.signals import Signals
+    from dungeonlab_conformance.runner.play import fast_loop
+    from dungeonlab_conformance.tap.watch import watch
+
+    progress = Status("", console=Console(stderr=True))
+
+    def on_ready() -> None:
+        ending = f"after {seconds:g} s, or with Ctrl-C" if seconds is not None else "with Ctrl-C"
+        console.print(f"clients connect to  {made.url}", markup=False, soft_wrap=True)
+        console.print(f"in front of         {made.upstream}; the report comes {ending}", markup=False, soft_wrap=True)
+        if progress.console.is_terminal:
+            progress.start()
+
+    def on_progress() -> None:
+        progress.update(_progress(judging))
+
+    work = watch(made, judging, recording, seconds=seconds, on_ready=on_ready, on_progress=on_progress)
+    try:
+        with Signals() as signals, asyncio.Runner(loop_factory=fast_loop(made.upstream)) as loops:
+            loops.run(signals.until_stopped(work))
+    except asyncio.CancelledError:
+        pass  # the usual end
+    except OSError as error:
+        why = (os.strerror(error.errno) if error.errno else str(error)).lower()
+        raise click.UsageError(f"cannot listen at {made.address}: {why}; choose another --port or --host") from None
+    finally:
+        progress.stop()
+
+
+def _progress(judging: Judging) -> str:
+    """Return what was seen so far, in a line."""
+    seen = judging.seen
+    return (
+        f"{seen['client handshake']} connections, {seen['client event']} messages, {seen['server ack']} answers, "
+        f"{seen['server event']} events"
+    )

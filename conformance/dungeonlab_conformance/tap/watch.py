@@ -1,0 +1,44 @@
+"""A tap in front of a server for as long as somebody wants, recorded and judged meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+
+from dungeonlab_conformance.tap.recording import Recording
+from dungeonlab_conformance.tap.tap import Tap
+from dungeonlab_conformance.tap.verdicts import Judging
+
+_LOOK = 1.0  # seconds between two looks at what is to be judged
+_SWITCH = 0.0005  # seconds after which what judges lets go, so that it holds up nobody who talks
+
+
+async def watch(
+    tap: Tap,
+    judging: Judging,
+    recording: Recording | None,
+    *,
+    seconds: float | None,
+    on_ready: Callable[[], None],
+    on_progress: Callable[[], None],
+) -> None:
+    """Carry what comes to a tap for some seconds, or until cancelled, and judge it in between.
+
+    `on_ready` is called when clients can connect, `on_progress` about each second. Raises `OSError` if the tap cannot
+    listen.
+    """
+    sys.setswitchinterval(_SWITCH)
+    if recording:
+        tap.journal.listeners.append(recording.add)
+    async with tap:
+        with recording or nullcontext():
+            on_ready()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while True:
+                        await asyncio.sleep(_LOOK)
+                        on_progress()
+                        if judging.is_due:
+                            await asyncio.to_thread(judging.judge, judging.pending())

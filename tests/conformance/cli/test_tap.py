@@ -1,0 +1,118 @@
+"""`tap`: how it begins and ends, what it says, what it writes, and what is made of that."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import socketio
+from tests.conformance.command import command, started, unused_port
+from tests.serving import Variant, served
+
+from dungeonlab_conformance.record.tapped import ndjson
+from dungeonlab_reference_server.pipeline import COOKIE
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The reference server."""
+    with served(Variant()) as url:
+        yield url
+
+
+def test_clients_are_carried_and_judged(server: str, tmp_path: Path) -> None:
+    """The address is printed at once; Ctrl-C ends in a report; the recording is judged alike; no secret is anywhere."""
+    recording, result = tmp_path / "tap.ndjson", tmp_path / "tap.json"
+    with started("tap", server, "--record", recording, "--json", result) as process:
+        assert process.stdout
+        url = process.stdout.readline().split()[-1]
+        cookie = asyncio.run(_play(url))
+        process.send_signal(signal.SIGINT)
+        printed, errors = process.communicate(timeout=60)
+    assert process.returncode == 1, errors
+    assert "client/sends-only-valid-payloads" in printed
+    assert "connections seen: 1; messages of clients: 1; answers to them: 1" in printed
+    verdicts = {each["requirement"]: each["outcome"] for each in json.loads(result.read_text())["verdicts"]}
+    assert verdicts["client/connects-with-the-cookie"] == "pass"
+    again = command("report", recording, "--json", tmp_path / "again.json")
+    assert again.returncode == 0, again.stderr
+    repeated = json.loads((tmp_path / "again.json").read_text())["verdicts"]
+    assert {each["requirement"]: each["outcome"] for each in repeated} == verdicts
+    assert cookie not in printed + recording.read_text() + result.read_text()
+
+
+async def _play(url: str) -> str:
+    """Log in and send something invalid; return the cookie's value."""
+    body = {"username": "alice", "password": "a-password"}
+    async with aiohttp.ClientSession(url) as http:
+        async with http.post("/api/auth/register", json=body):
+            pass
+        async with http.post("/api/auth/login", json=body) as answer:
+            cookie = answer.cookies[COOKIE].value
+    client = socketio.AsyncClient(reconnection=False)
+    await client.connect(url, headers={"Cookie": f"{COOKIE}={cookie}"}, transports=["websocket"])
+    assert not (await client.call("chat-message", {"message": 1}))["success"]
+    await client.disconnect()
+    return cookie
+
+
+def test_nobody_came(tmp_path: Path) -> None:
+    """Without clients nothing is judged, which is no success; the recording is there, and empty."""
+    recording = tmp_path / "tap.ndjson"
+    done = command("tap", f"http://127.0.0.1:{unused_port()}", "--for", "0.2", "--record", recording)
+    assert done.returncode == 3, done.stderr
+    assert recording.read_text() == ndjson.head() + "\n"
+
+
+def test_a_server_that_is_away_is_said_to_be() -> None:
+    """Clients are reset, and counted."""
+    with started("tap", f"http://127.0.0.1:{unused_port()}", "--for", "1") as process:
+        assert process.stdout
+        port = int(process.stdout.readline().rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as client, pytest.raises(ConnectionResetError):
+            client.recv(1)
+        printed, _ = process.communicate(timeout=60)
+    assert "connections that the server, or the tap, did not accept: 1" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nonsense",), "no server URL"),
+        (("http://127.0.0.1:1/?a=b",), "behind its path"),
+        ((" ",), "it is empty"),
+        (("http://127.0.0.1:1", "--for", "0"), "not in the range"),
+        (("http://127.0.0.1:1", "--host", "192.0.2.1"), "cannot listen at 192.0.2.1"),
+        (("http://127.0.0.1:1", "--record", "/nowhere/tap.ndjson"), "there is no folder"),
+    ],
+)
+def test_wrong_usage_is_said_in_a_sentence(words: tuple[str, ...], said: str) -> None:
+    """With exit code 2, before anything begins."""
+    done = command("tap", *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    """And so is the option for another one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = command("tap", "http://127.0.0.1:1", "--port", port)
+    assert done.returncode == 2
+    assert f"cannot listen at 127.0.0.1:{port}: address already in use; choose another --port" in done.stderr
+
+
+def test_a_broken_recording_is_refused(tmp_path: Path) -> None:
+    """By one sentence with the line."""
+    file = tmp_path / "tap.ndjson"
+    file.write_text(f"{ndjson.head()}\n{{}}\n")
+    done = command("report", file)
+    assert done.returncode == 2
+    assert "tap.ndjson:2: this line is no packet" in done.stderr
