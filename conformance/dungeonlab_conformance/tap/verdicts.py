@@ -6,6 +6,7 @@ together with those before them; what was broken once stays broken, and what was
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -20,7 +21,7 @@ from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey, fails
 from dungeonlab_spec import Catalogue
 
-MOST = 10_000  # packets that are remembered while somebody judges them; to judge them takes some seconds
+MOST = 10_000  # packets that are judged at a time, which takes about two seconds
 _FINDINGS = 5  # of one verdict
 _RANK = {Outcome.UNJUDGED: 0, Outcome.PASS: 1}  # all others are graver
 
@@ -58,13 +59,14 @@ class Judging:
     @property
     def is_due(self) -> bool:
         """Whether there are so many new packets that some would be dropped before they were judged."""
-        room = len(self._journal.packets) if self._journal.dropped > self._dropped else self._most
-        return 2 * self._new >= room
+        kept = len(self._journal.packets) if self._journal.dropped > self._dropped else self._most
+        return 2 * self._new >= min(kept, self._most)
 
     def pending(self) -> tuple[TappedPacket, ...]:
         """Return what is to be judged now; what comes from now on is new."""
         self._new, self._dropped = 0, self._journal.dropped
-        return tuple(self._journal.packets)
+        packets = self._journal.packets
+        return tuple(itertools.islice(packets, max(0, len(packets) - self._most), None))
 
     def judge(self, packets: Sequence[TappedPacket]) -> None:
         """Judge packets that were pending; may be called in a thread of its own."""
@@ -108,7 +110,7 @@ def run_of(subject: str, words: Sequence[str]) -> Run:
 
 def judged(subject: str, packets: Iterable[TappedPacket], words: Sequence[str]) -> Run:
     """Return what became of a recording."""
-    journal = TapJournal(MOST)
+    journal = TapJournal()
     judging, run = Judging(journal), run_of(subject, words)
     for packet in packets:
         journal.keep(packet)

@@ -65,7 +65,7 @@ def tap(
     from dungeonlab_conformance.results.errors import TargetFault
     from dungeonlab_conformance.tap.recording import Recording
     from dungeonlab_conformance.tap.tap import Tap
-    from dungeonlab_conformance.tap.verdicts import MOST, Judging, exit_code, run_of
+    from dungeonlab_conformance.tap.verdicts import Judging, exit_code, run_of
 
     if not url.strip():
         raise click.BadParameter(EMPTY_URL, param_hint="URL")
@@ -73,7 +73,7 @@ def tap(
     reports.make_sure_of(written)
     on_output = reports.to_output(written)
     try:
-        made = Tap(url.strip(), TapJournal(MOST), host=host, port=port, verify=not insecure)
+        made = Tap(url.strip(), TapJournal(), host=host, port=port, verify=not insecure)
     except TargetFault as fault:
         raise click.UsageError(str(fault)) from None
     judging, run = Judging(made.journal), run_of(made.upstream, ("tap", made.upstream))
