@@ -129,6 +129,8 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
             socket = self.eio.sockets.get(eio_sid)
             if socket is not None and not socket.upgraded:
                 await asyncio.sleep(0)  # an upload may hold thousands of packets, and others want their turn
+            if socket is None or socket.closing:
+                return  # the server has ended it while this was on its way
             try:
                 await self._take(eio_sid, data)
             except Exception as error:  # a hostile packet may raise anything, and ends its own connection only

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -252,3 +253,24 @@ async def test_a_login_ends(table: Table, transport: str, as_if_cut: bool) -> No
     with pytest.raises(socketio.exceptions.ConnectionError):
         await table.bob.connects(transport)
     await master.does("chat-message", table.chat())
+
+
+async def test_what_was_on_its_way_when_a_session_ended_is_no_fault(
+    table: Table, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Packets of an upload behind the one during which the session ends are dropped, and logged as nothing."""
+    table.server.give(Refuse(event="chat-message", code="RATE_LIMITED"))
+    path = "/socket.io/?EIO=4&transport=polling"
+    async with table.bob.http.get(path) as answer:
+        sid = json.loads((await answer.text())[1:])["sid"]
+    async with table.bob.http.post(f"{path}&sid={sid}", data="40"):
+        pass
+    chat = json.dumps(["chat-message", table.chat()])
+    with caplog.at_level("INFO", "dungeonlab"):
+        upload = table.bob.http.post(f"{path}&sid={sid}", data="\x1e".join(f"42{n}{chat}" for n in range(500)))
+        sending = asyncio.ensure_future(upload)
+        await eventually(lambda: "on order Refuse" in caplog.text)
+        await table.server.end_connections(table.bob.id)
+        (await sending).release()
+    assert caplog.text.count("on order Refuse") < 500
+    assert "unreadable" not in caplog.text
