@@ -221,11 +221,7 @@ async def _serve(
     from dungeonlab_reference_server.store import MemoryStore
     from dungeonlab_reference_server.world import introduction, settle
 
-    stop, loop, store = asyncio.Event(), asyncio.get_running_loop(), MemoryStore()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    if stop_at_eof:
-        threading.Thread(target=_await_eof, args=(lambda: loop.call_soon_threadsafe(stop.set),), daemon=True).start()
+    stop, store = _stop(at_eof=stop_at_eof), MemoryStore()
     app = make_app(settings, store=store, pipeline_class=Interventions if misbehave else Pipeline)
     if world is not None:
         await settle(world, store, settings.scrypt_n)
@@ -237,11 +233,22 @@ async def _serve(
     shown = f"[{host}]" if ":" in host else host
     print(f"Listening on http://{shown}:{taken}", flush=True)
     if world is not None:
-        print(await introduction(world, store, f"http://{shown}:{taken}", is_demo=is_demo), flush=True)
+        url, origins = f"http://{shown}:{taken}", settings.origins
+        print(await introduction(world, store, url, is_demo=is_demo, origins=origins), flush=True)
     if misbehave is not None and isinstance(pipeline := app[PIPELINE], Interventions):
         misbehave.begin(pipeline)
     await stop.wait()
     await runner.cleanup()
+
+
+def _stop(*, at_eof: bool) -> asyncio.Event:
+    """Return an event that is set when the server is to stop."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if at_eof:
+        threading.Thread(target=_await_eof, args=(lambda: loop.call_soon_threadsafe(stop.set),), daemon=True).start()
+    return stop
 
 
 def _await_eof(then: Callable[[], object]) -> None:

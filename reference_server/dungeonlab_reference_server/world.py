@@ -7,6 +7,7 @@ import secrets
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from dungeonlab_reference_server.passwords import hash_password
 from dungeonlab_reference_server.pipeline import COOKIE
@@ -35,7 +36,7 @@ async def settle(world: World, store: Store, scrypt_n: int) -> None:
         await store.save_token(create(Command("token:create", payload, creator, now(), key)).saved or {})
 
 
-async def introduction(world: World, store: Store, url: str, *, is_demo: bool) -> str:
+async def introduction(world: World, store: Store, url: str, *, is_demo: bool, origins: Sequence[str] = ()) -> str:
     """Return for people what is in a world, and how to log in; passwords and a cookie only of the demo's users."""
     lines = ["", "A world to develop clients against. What happens in it is forgotten when the server ends.", ""]
     shown = {name: user.password if is_demo else "(in the file)" for name, user in world.users.items()}
@@ -47,6 +48,7 @@ async def introduction(world: World, store: Store, url: str, *, is_demo: bool) -
         ["session", "encounter", "tokens"],
         [(place, key, ", ".join(_tokens(world, key)) or "none") for place, key in _encounters(world)],
     )
+    lines += _hosts(url, origins)
     if world.users:
         name = next(iter(world.users))
         body = json.dumps({"username": name, "password": shown[name] if is_demo else "PASSWORD"})
@@ -59,6 +61,16 @@ async def introduction(world: World, store: Store, url: str, *, is_demo: bool) -
             await store.open_login(cookie, world.user_id(name))
             lines += ["Or with a cookie that was obtained for you:", f"  Cookie: {COOKIE}={cookie}"]
     return "\n".join(lines)
+
+
+def _hosts(url: str, origins: Sequence[str]) -> Iterator[str]:
+    """Yield what a page of another host name has to know: cookies go by it, and not by the address behind it."""
+    here = urlsplit(url)
+    for origin in origins:
+        name = urlsplit(origin).hostname or ""
+        if {here.hostname, name} == {"127.0.0.1", "localhost"}:
+            yield f"On pages of {origin}, call this server http://{name}:{here.port}, or they are sent no cookie."
+            yield ""
 
 
 def _sessions(world: World, name: str) -> Iterator[str]:

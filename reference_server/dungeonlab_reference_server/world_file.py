@@ -14,6 +14,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -171,6 +172,7 @@ def _read(path: Path) -> str:
         raise WorldFault(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
+@cache
 def _draft() -> dict[str, Any]:
     """Return the schema of what a token is created from, with everything in it that it refers to."""
     request, file = resolve(_REQUEST)

@@ -125,6 +125,11 @@ async def test_everybody_who_is_printed_can_log_in(demo: Demo) -> None:
     assert table in demo.printed
 
 
+def test_pages_of_another_host_name_are_given_the_right_one(demo: Demo) -> None:
+    """A cookie of 127.0.0.1 would never be sent from a page of localhost."""
+    assert f"On pages of {demo.pages}, call this server {demo.by_name}," in demo.printed
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not there")
 def test_the_printed_curl_lines_work(demo: Demo, tmp_path: Path) -> None:
     """The first logs in and keeps the cookie, the second shows with it who that is."""
