@@ -29,7 +29,8 @@ _WARNING = (
 )
 _TIME = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|m)", re.ASCII)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
-_SHORTEST, _LONGEST = 0.1, 600.0  # seconds
+_LONGEST = 600.0  # seconds
+_SHORTEST_PAUSE = 0.1  # seconds
 _ANY = "*"
 FORMS = {
     "refuse": "refuse=EVENT:CODE or refuse=EVENT:CODE:every:3, such as refuse=token:move:RATE_LIMITED",
@@ -146,20 +147,20 @@ def _code(event: str | None, code: str) -> str:
     return code
 
 
-def _seconds(part: str, time: str) -> float:
+def _seconds(part: str, time: str, least: float = 0.0) -> float:
     found = _TIME.fullmatch(time)
     _must(found, part)
     assert found is not None
     seconds = float(found[1]) * _UNITS[found[2]]
-    if not _SHORTEST <= seconds <= _LONGEST:
-        raise BadOrder(f"{_shown(part)!r} is not between {_SHORTEST:g} and {_LONGEST:g} seconds")
+    if not least <= seconds <= _LONGEST:
+        raise BadOrder(f"{_shown(part)!r} is not between {least:g} and {_LONGEST:g} seconds")
     return seconds
 
 
 def _pause(part: str, value: str) -> float:
     every, _, time = value.partition(":")
     _must(every == "every", part)
-    return _seconds(part, time)
+    return _seconds(part, time, _SHORTEST_PAUSE)
 
 
 def _meant(name: str, known: Collection[str]) -> str:
