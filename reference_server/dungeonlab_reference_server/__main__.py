@@ -113,6 +113,20 @@ def _print_world(context: click.Context, _: click.Parameter, asked: str | None) 
     show_default=True,
     help="TCP connections, and Socket.IO connections, at once.",
 )
+@click.option(
+    "--ping-interval",
+    type=click.FloatRange(0.1),
+    default=_DEFAULT.ping_interval,
+    show_default=True,
+    help="Seconds between two pings to a client.",
+)
+@click.option(
+    "--ping-timeout",
+    type=click.FloatRange(0.1),
+    default=_DEFAULT.ping_timeout,
+    show_default=True,
+    help="Seconds within which a client must answer a ping.",
+)
 @click.option("--check-outgoing", is_flag=True, help="Check everything sent against the schemas (for debugging).")
 @click.option(
     "--scrypt-n",
@@ -145,6 +159,7 @@ def _print_world(context: click.Context, _: click.Parameter, asked: str | None) 
     "cut=every:30s; see docs/develop-against.md.",
 )
 @click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends, such as a pipe from its starter.")
+@click.option("--control", is_flag=True, hidden=True, help="Take orders from standard input, and stop when it ends.")
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
 def main(host: str, port: int, origins: tuple[str, ...], scrypt_n: str, log_level: str, **others: Any) -> None:
     """Serve the real-time protocol of DungeonLab, with all state in memory, until Ctrl-C or SIGTERM."""
@@ -153,7 +168,7 @@ def main(host: str, port: int, origins: tuple[str, ...], scrypt_n: str, log_leve
     )
     for chatty in ("asyncio", "aiohttp.server", "engineio", "engineio.server", "socketio.server"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
-    starter = {name: others.pop(name) for name in ("stop_at_eof", "misbehave")} | {"is_demo": others["demo"]}
+    starter = {name: others.pop(name) for name in ("stop_at_eof", "control", "misbehave")} | {"is_demo": others["demo"]}
     world = _world(host, **{name: others.pop(name) for name in ("demo", "world", "allow_remote")})
     if world is not None and click.get_current_context().get_parameter_source("scrypt_n") is ParameterSource.DEFAULT:
         scrypt_n = "2"  # the passwords stand in a file
@@ -211,18 +226,20 @@ async def _serve(
     settings: Settings,
     *,
     stop_at_eof: bool,
+    control: bool,
     world: World | None,
     is_demo: bool,
     misbehave: Misbehaviour | None,
 ) -> None:
     from dungeonlab_reference_server.app import PIPELINE, make_app, serve
+    from dungeonlab_reference_server.control import take_orders
     from dungeonlab_reference_server.interventions import Interventions
     from dungeonlab_reference_server.pipeline import Pipeline
     from dungeonlab_reference_server.store import MemoryStore
     from dungeonlab_reference_server.world import introduction, settle
 
     stop, store = _stop(at_eof=stop_at_eof), MemoryStore()
-    app = make_app(settings, store=store, pipeline_class=Interventions if misbehave else Pipeline)
+    app = make_app(settings, store=store, pipeline_class=Interventions if misbehave or control else Pipeline)
     if world is not None:
         await settle(world, store, settings.scrypt_n)
     if misbehave is not None:
@@ -235,8 +252,11 @@ async def _serve(
     if world is not None:
         url, origins = f"http://{shown}:{taken}", settings.origins
         print(await introduction(world, store, url, is_demo=is_demo, origins=origins), flush=True)
-    if misbehave is not None and isinstance(pipeline := app[PIPELINE], Interventions):
+    pipeline = app[PIPELINE]
+    if misbehave is not None and isinstance(pipeline, Interventions):
         misbehave.begin(pipeline)
+    if control and isinstance(pipeline, Interventions):
+        take_orders(pipeline, stop.set)
     await stop.wait()
     await runner.cleanup()
 

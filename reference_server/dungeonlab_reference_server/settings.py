@@ -20,6 +20,7 @@ class Settings:
     `connect_timeout` is how long a connection may stay that has entered no namespace; `idle_timeout` how long a TCP
     connection may take until the head of a request is complete; `upload_timeout` how long a body may take, beside
     a second for each 5 kB; `write_timeout` how long an answer may take, beside a second for each 2 kB.
+    A client is sent a ping each `ping_interval`, and must answer within `ping_timeout`.
     `most_connections` counts TCP connections and, separately, Socket.IO connections; `connections_per_user`
     counts a user's Socket.IO connections.
     """
@@ -37,5 +38,7 @@ class Settings:
     idle_timeout: float = 20.0
     upload_timeout: float = 20.0
     write_timeout: float = 20.0
+    ping_interval: float = 25.0
+    ping_timeout: float = 20.0
     most_connections: int = 2_000
     connections_per_user: int = 200

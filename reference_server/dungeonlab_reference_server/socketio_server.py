@@ -71,6 +71,8 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
             async_handlers=False,  # one connection's events in the order they came
             cors_allowed_origins=[],  # of no concern to the library: `origins` guards both sides
             max_http_buffer_size=SLACK * settings.largest_message,
+            ping_interval=settings.ping_interval,
+            ping_timeout=settings.ping_timeout,
             http_compression=False,  # it would hold everybody up: a megabyte takes longer than all else about it
             namespaces=["/"],
             settings=settings,

@@ -30,7 +30,8 @@ SOON = 60  # seconds: stopping takes a fraction of one, but this machine may hav
 def running(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run the server on a free port; yields its URL and its process."""
     command = [*COMMAND, "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline().removeprefix("Listening on ").strip(), process

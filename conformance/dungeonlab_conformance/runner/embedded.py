@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from dungeonlab_conformance.results.errors import TargetFault
 
@@ -22,12 +23,29 @@ def command(*options: str) -> list[str]:
 @asynccontextmanager
 async def reference_server(*options: str) -> AsyncIterator[str]:
     """Run the reference server while the block runs; yields its URL. Raises `TargetFault` if it does not start."""
+    async with started("--stop-at-eof", *options) as server:  # it ends with this process, even one that is killed
+        yield server.url
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The reference server, with its standard input and output."""
+
+    url: str
+    input: asyncio.StreamWriter
+    output: asyncio.StreamReader
+
+
+@asynccontextmanager
+async def started(*options: str) -> AsyncIterator[Started]:
+    """Run the reference server while the block runs. Raises `TargetFault` if it does not start."""
     process = await asyncio.create_subprocess_exec(
-        *command("--stop-at-eof", *options),
-        stdin=asyncio.subprocess.PIPE,  # never written to: it ends with this process, even one that is killed
+        *command(*options),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # so that Ctrl-C reaches the suite alone, which still has to clear away
     )
+    assert process.stdin is not None
     assert process.stdout is not None
     try:
         try:
@@ -37,7 +55,7 @@ async def reference_server(*options: str) -> AsyncIterator[str]:
             line = ""
         if not line.startswith(READY):
             raise TargetFault("the reference server did not start; run dungeonlab-reference-server to see why")
-        yield line.removeprefix(READY).strip()
+        yield Started(line.removeprefix(READY).strip(), process.stdin, process.stdout)
     finally:
         if process.returncode is None:
             process.terminate()
