@@ -1,4 +1,4 @@
-"""What the rules for clients say so far, for the page: in a thread, once a second at most, and a tenth of the time.
+"""What the rules for clients say so far, for the page: once a second at most, while it is open.
 
 What was broken stays broken, and what was seen to hold stays seen, when the journal has dropped what showed it.
 """
@@ -8,19 +8,21 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
 
+from dungeonlab_conformance.client_rules.judgement import Judgement, State
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_conformance.tap.page.rows import after
 from dungeonlab_conformance.tap.page.stream import Stream
 from dungeonlab_conformance.text.printable import one_line, sentence_of, shortened
 from dungeonlab_spec import Catalogue
 
 _EVERY = 1.0  # seconds between two judgements, at least
-_SHARE = 9  # times as long as a judgement took is waited before the next
+_SHARE = 2  # times as long as a judgement took is waited before the next
 _LONGEST = 500  # characters of a sentence on what is broken
+_WORTH: dict[State, int] = {"not seen": 0, "held": 1, "broken": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +30,48 @@ class Standing:
     """What is known of one requirement: what broke it and in which packet, or what to do to see it."""
 
     requirement: str
-    state: Literal["held", "broken", "unseen"]
+    state: State
     sentence: str = ""
     packet: int = 0  # the number of the one that broke it; 0 if none did
 
+    @classmethod
+    def of(cls, judgement: Judgement) -> Standing:
+        """Return what the page shows of a judgement."""
+        if judgement.state == "broken" and judgement.packet:
+            breaks = judgement.breaks[0]
+            sentence = f"Expected: {breaks.expected}. Got: {breaks.got}"
+            return cls(judgement.requirement, "broken", sentence, judgement.packet.number)
+        return cls(judgement.requirement, judgement.state, judgement.reason.removeprefix("not seen: "))
 
-Judge = Callable[[Sequence[TappedPacket]], Sequence[Standing]]
+
+# Judges what it was given so far, and these packets; those before a number are to be forgotten.
+Judge = Callable[[Sequence[TappedPacket], int], Awaitable[Sequence[Standing]]]
 
 
-class Judgement:
-    """Keeps up with a journal while a page is open. `text` is what the page is sent: JSON, or nothing yet."""
+class Standings:
+    """What is known of each requirement, kept up with a journal. `text` is JSON for the page, or nothing yet."""
 
     def __init__(self, journal: TapJournal, judge: Judge, stream: Stream) -> None:
         self.text = ""
-        self._journal, self._judge, self._stream = journal, judge, stream
+        self.journal, self._judge, self._stream = journal, judge, stream
         self._known: dict[str, Standing] = {}
+        self._judged = 0
 
     async def keep_up(self) -> None:
-        """Judge whenever there is something new to judge, for ever."""
-        judged = -1
+        """Judge whenever there is something new and a page to show it, for ever."""
         while True:
-            newest = self._journal.packets[-1].number if self._journal.packets else 0
-            took = 0.0
-            if self._stream.watched and newest != judged:
-                judged, began = newest, time.monotonic()
-                await self._judge_all()
-                took = time.monotonic() - began
-            await asyncio.sleep(max(_EVERY, _SHARE * took))
+            began = time.monotonic()
+            packets = self.journal.packets
+            new = after(packets, self._judged, len(packets))
+            if self._stream.watched and (new or not self.text):
+                await self._judge_further(new, packets[0].number if packets else 0)
+            await asyncio.sleep(max(_EVERY, _SHARE * (time.monotonic() - began)))
 
-    async def _judge_all(self) -> None:
+    async def _judge_further(self, new: Sequence[TappedPacket], first: int) -> None:
         fault = ""
+        self._judged = new[-1].number if new else 0
         try:
-            found = await asyncio.to_thread(self._judge, tuple(self._journal.packets))
+            found = await self._judge(new, first)
         except Exception as error:  # a fault of a rule: said on the page, while the tap goes on
             found, fault = (), f"The suite itself failed while it judged: {sentence_of(error)}"
         for standing in found:
@@ -68,9 +80,6 @@ class Judgement:
                 self._known[standing.requirement] = standing
         self.text = json.dumps({"fault": fault, "requirements": [_shown(each) for each in self._known.values()]})
         self._stream.wake()
-
-
-_WORTH = {"unseen": 0, "held": 1, "broken": 2}
 
 
 def _shown(standing: Standing) -> dict[str, str | int]:

@@ -13,7 +13,8 @@ from dungeonlab_conformance.record.tapped import ndjson
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.tap.page import same_origin
 from dungeonlab_conformance.tap.page.director import Director, buttons, carry_out
-from dungeonlab_conformance.tap.page.judgement import Judge, Judgement
+from dungeonlab_conformance.tap.page.judge_process import JudgeProcess
+from dungeonlab_conformance.tap.page.judgement import Judge, Standings
 from dungeonlab_conformance.tap.page.rows import after, whole
 from dungeonlab_conformance.tap.page.stream import Stream
 
@@ -25,17 +26,24 @@ _LINES = 500  # of a recording, written at a time
 class LivePage:
     """The live page, served on loopback while the block runs; `url` is its address.
 
-    `subject` says in words what is watched. `judge` is called with the packets that are kept, in a thread of its own.
-    Entering the block raises `OSError` if the port is taken; 0 takes one that is free.
+    `subject` says in words what is watched. Entering the block raises `OSError` if the port is taken; 0 takes a free
+    one. `judge` is for tests: the rules for clients, in a process of their own, otherwise.
     """
 
     def __init__(
-        self, journal: TapJournal, judge: Judge, *, subject: str, director: Director | None = None, port: int = 0
+        self,
+        journal: TapJournal,
+        *,
+        subject: str,
+        director: Director | None = None,
+        port: int = 0,
+        judge: Judge | None = None,
     ) -> None:
         self.url = ""
         self.journal, self._director, self._port = journal, director, port
-        self._stream = Stream(journal, {"subject": subject, "acts": buttons(director)}, lambda: self._judgement.text)
-        self._judgement = Judgement(journal, judge, self._stream)
+        self._rules = JudgeProcess()
+        self._stream = Stream(journal, {"subject": subject, "acts": buttons(director)}, lambda: self._standings.text)
+        self._standings = Standings(journal, judge or self._rules, self._stream)
         app = web.Application(middlewares=[same_origin.middleware(lambda: self._port)], client_max_size=1024)
         app.on_response_prepare.append(same_origin.protect)
         app.router.add_get("/stream", self._stream.handle, allow_head=False)
@@ -55,13 +63,14 @@ class LivePage:
             raise
         self._port = self._runner.addresses[0][1]
         self.url = f"http://{_HOST}:{self._port}/"
-        self._judging = asyncio.create_task(self._judgement.keep_up())
+        self._judging = asyncio.create_task(self._standings.keep_up())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._judging.cancel()
+        self._rules.close()
         self._stream.end()
         await self._runner.cleanup()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.conformance.tap.page.watched import EARLY, MARKUP, Recorder, judge
+from tests.conformance.tap.page.watched import EARLY, MARKUP, Judge, Recorder
 
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.tap.page.live_page import LivePage
@@ -23,7 +23,7 @@ from dungeonlab_conformance.tap.page.stream import READERS
 async def served(journal: TapJournal) -> AsyncIterator[tuple[LivePage, aiohttp.ClientSession]]:
     """Serve a page; yields it, and what asks it."""
     async with (
-        LivePage(journal, judge, subject="here", director=Recorder()) as page,
+        LivePage(journal, subject="here", director=Recorder(), judge=Judge()) as page,
         aiohttp.ClientSession(page.url, timeout=aiohttp.ClientTimeout(10)) as asks,
     ):
         yield page, asks
@@ -223,5 +223,5 @@ async def test_a_port_that_is_taken_raises_what_the_command_line_says() -> None:
     async with served(TapJournal()) as (page, _):
         port = int(page.url.rstrip("/").rpartition(":")[2])
         with pytest.raises(OSError, match="in use"):
-            async with LivePage(TapJournal(), judge, subject="here", port=port):
+            async with LivePage(TapJournal(), subject="here", port=port):
                 raise AssertionError("it was opened")

@@ -23,11 +23,20 @@ MARKUP = '<script>document.title = 1</script><img src=x onerror="document.title 
 REVERSED = "\u202egnp.exe \u05e9\u05dc\u05d5\u05dd \"quoted\" 'so'"
 
 
-def judge(packets: Sequence[TappedPacket]) -> list[Standing]:
-    """Convict the first chat message that is refused; call payloads valid; ask for a lost connection."""
-    refused = [p for p in packets if p.kind == "ack" and p.event == "chat-message" and "NOT_JOINED" in p.text]
-    early = Standing(EARLY, "broken", f"It sent {MARKUP}", refused[0].number) if refused else Standing(EARLY, "held")
-    return [early, Standing(WHOLE, "held"), Standing(REJOINS, "unseen", TO_DO)]
+class Judge:
+    """Convicts the first chat message that is refused; calls payloads valid; asks for a lost connection."""
+
+    def __init__(self) -> None:
+        self.seen: list[TappedPacket] = []
+
+    async def __call__(self, new: Sequence[TappedPacket], first: int) -> list[Standing]:
+        """Judge what was given so far, from a number on."""
+        self.seen = [packet for packet in (*self.seen, *new) if packet.number >= first]
+        refused = [p for p in self.seen if p.kind == "ack" and p.event == "chat-message" and "NOT_JOINED" in p.text]
+        early = (
+            Standing(EARLY, "broken", f"It sent {MARKUP}", refused[0].number) if refused else Standing(EARLY, "held")
+        )
+        return [early, Standing(WHOLE, "held"), Standing(REJOINS, "not seen", TO_DO)]
 
 
 class Recorder:
@@ -103,7 +112,8 @@ def watched(most: int = 100_000) -> Iterator[Watched]:
 
     async def made() -> LivePage:
         journal = TapJournal(most)
-        return await LivePage(journal, judge, subject="a client <b>and</b> a server", director=director).__aenter__()
+        subject = "a client <b>and</b> a server"
+        return await LivePage(journal, subject=subject, director=director, judge=Judge()).__aenter__()
 
     page = asyncio.run_coroutine_threadsafe(made(), loop).result(20)
     try:

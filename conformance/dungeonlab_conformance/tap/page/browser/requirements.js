@@ -1,7 +1,7 @@
 // What is demanded of clients: what is broken, with the message that broke it; what to do to see the rest; what holds.
 
-const MARKS = { broken: "✗", warned: "!", unseen: "?", held: "✓" };
-const STATES = ["broken", "unseen", "held"];
+const MARKS = { broken: "✗", warned: "!", "not seen": "?", held: "✓" };
+const BOXES = { broken: "#broken", "not seen": "#unseen", held: "#held" };
 
 export class Requirements {
   constructor(section, lead) {
@@ -13,9 +13,9 @@ export class Requirements {
     const notice = this.section.querySelector("#fault");
     notice.hidden = !fault;
     notice.textContent = fault;
-    for (const state of STATES) {
+    for (const [state, place] of Object.entries(BOXES)) {
       const those = requirements.filter((each) => each.state === state);
-      const box = this.section.querySelector(`#${state}`);
+      const box = this.section.querySelector(place);
       box.querySelector("summary b").textContent = those.length;
       box.classList.toggle("none", those.length === 0);
       box.querySelector("ul").replaceChildren(...those.map((each) => this.#item(each)));
@@ -33,7 +33,7 @@ export class Requirements {
     if (warned) item.className = "warn";
     item.append(part("span", MARKS[warned ? "warned" : state], "mark"), part("code", requirement), " ", part("span", level, "level"));
     item.append(part("p", says));
-    if (sentence) item.append(part("p", sentence, state === "unseen" ? "todo" : "got"));
+    if (sentence) item.append(part("p", sentence, state === "not seen" ? "todo" : "got"));
     if (packet) {
       const button = part("button", `Show message ${packet}`);
       button.type = "button";
