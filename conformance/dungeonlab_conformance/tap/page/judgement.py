@@ -41,7 +41,8 @@ class Standing:
             breaks = judgement.breaks[0]
             sentence = f"Expected: {breaks.expected}. Got: {breaks.got}"
             return cls(judgement.requirement, "broken", sentence, judgement.packet.number)
-        return cls(judgement.requirement, judgement.state, judgement.reason.removeprefix("not seen: "))
+        reason = judgement.reason.removeprefix("not seen: ")
+        return cls(judgement.requirement, judgement.state, f"{reason[:1].upper()}{reason[1:]}{'.' if reason else ''}")
 
 
 # Judges what it was given so far, and these packets; those before a number are to be forgotten.

@@ -150,7 +150,7 @@ def test_what_is_demanded_is_seen_to_hold_or_broken_or_not_seen(opened: Opens, t
 
 
 def test_a_filter_leaves_one_connection_or_some_words(opened: Opens, tap: Watched) -> None:
-    """What passes meanwhile is let through or not as well."""
+    """What passes meanwhile is let through or not as well; of one connection there is one lane beside the server's."""
     for connection, user in ((1, "alice"), (2, "bob")):
         tap.request("token:move", f'[{{"by":"{user}"}}]', connection=connection, user=user)
     chrome = opened()
@@ -160,6 +160,7 @@ def test_a_filter_leaves_one_connection_or_some_words(opened: Opens, tap: Watche
     choice.send_keys("2")
     until(chrome, lambda: len(names(chrome)) == 2)
     assert text(chrome, "#count") == "2 of 4 messages shown"
+    assert [head.text for head in chrome.find_elements(By.CSS_SELECTOR, "#heads b")] == ["bob", "server"]
     tap.request("chat-message", "[]", connection=1, user="alice")
     tap.request("token:move", '["again"]', connection=2, user="bob")
     until(chrome, lambda: text(chrome, "#count") == "4 of 8 messages shown")

@@ -31,7 +31,7 @@ async def test_it_judges_what_it_was_given_so_far(rules: JudgeProcess) -> None:
     found = {each.requirement: each for each in await rules([], 0)}
     assert found.keys() == of_clients
     assert {each.state for each in found.values()} == {"not seen"}
-    assert "cut the client off" in found[REJOINS].sentence
+    assert "Cut the client off" in found[REJOINS].sentence
     for sender, kind in (("client", "handshake"), ("server", "open"), ("client", "connect"), ("server", "connected")):
         journal.add(sender, kind, connection=1, user="user-1", transport="websocket")  # type: ignore[arg-type]
     await rules(list(journal.packets), 1)

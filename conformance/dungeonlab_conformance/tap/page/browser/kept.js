@@ -16,7 +16,7 @@ export class Kept {
     this.lost = 0;
     this.newest = Infinity; // number of the newest message when the page was paused
     this.people = new Map(); // name → number of the lane, in the order in which they came
-    this.connections = new Map(); // value of the choice → label
+    this.connections = new Map(); // value of the choice → label, and whose it is
     this.open = new Map(); // requests that are not answered yet, by who asked, connection and number
   }
 
@@ -56,8 +56,17 @@ export class Kept {
     return place(this.shown, number);
   }
 
+  get lanes() { // the names of people in their order; of a single connection, one
+    const owner = this.owner;
+    return owner ? [owner] : [...this.people.keys()];
+  }
+
   laneOf(row) {
-    return this.people.get(who(row)) ?? PEOPLE;
+    return this.owner ? 0 : (this.people.get(who(row)) ?? PEOPLE);
+  }
+
+  get owner() {
+    return this.connection === "0" ? "" : (this.connections.get(this.connection)?.person ?? "");
   }
 
   #fits(row) {
@@ -70,7 +79,8 @@ export class Kept {
     if (!this.people.has(who(row)) && this.people.size < PEOPLE) this.people.set(who(row), this.people.size);
     const value = String(row.connection);
     if (this.connections.has(value)) return false;
-    this.connections.set(value, row.connection ? `${row.connection}: ${who(row)}` : "none: HTTP, attempts");
+    const label = row.connection ? `${row.connection}: ${who(row)}` : "none: HTTP, attempts";
+    this.connections.set(value, { label, person: who(row) });
     if (this.connections.size > PEOPLE) this.connections.delete(this.connections.keys().next().value);
     return true;
   }

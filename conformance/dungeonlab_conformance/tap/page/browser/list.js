@@ -33,7 +33,7 @@ export class List {
     this.selected = 0; // number of a message
     this.broken = new Set(); // numbers of messages
     this.height = 36; // of a row, in pixels
-    this.lanes = 0;
+    this.lanes = ""; // the names above them
     this.expected = -1; // where this list itself has scrolled to
   }
 
@@ -125,20 +125,20 @@ export class List {
   }
 
   #drawHeads() {
-    const names = [...this.kept.people.keys()];
-    const lanes = Math.min(names.length, LANES);
-    if (lanes === this.lanes && this.heads.childElementCount) return;
-    this.lanes = lanes;
-    const shown = names.length > LANES ? [...names.slice(0, LANES - 1), "others"] : names;
+    const names = this.kept.lanes;
+    const shown = [...(names.length > LANES ? [...names.slice(0, LANES - 1), "others"] : names), "server"];
+    if (shown.join("\n") === this.lanes) return;
+    this.lanes = shown.join("\n");
     this.heads.replaceChildren(
-      ...[...shown, "server"].map((name) => {
+      ...shown.map((name) => {
         const head = document.createElement("b");
         head.textContent = head.title = name;
         return head;
       }),
     );
     this.heads.lastElementChild.className = "server";
-    this.box.style.setProperty("--n", lanes + 1);
+    this.box.style.setProperty("--n", shown.length);
+    this.box.classList.toggle("many", shown.length > 6);
   }
 
   #drawRow(element, row, place) {

@@ -74,7 +74,7 @@ function pause(wish) {
 
 function offerConnections() {
   const chosen = connections.value;
-  connections.replaceChildren(new Option("all", ""), ...[...kept.connections].map(([value, label]) => new Option(label, value)));
+  connections.replaceChildren(new Option("all", ""), ...[...kept.connections].map(([value, { label }]) => new Option(label, value)));
   connections.value = chosen;
   if (connections.value !== chosen) refilter(); // it is offered no more: back to all
 }

@@ -34,6 +34,7 @@ export class Message {
     this.name.textContent = label(row);
     this.#facts(row);
     this.payload.textContent = row.text;
+    this.payload.hidden = this.copy.hidden = !row.text;
     this.cut.hidden = true;
     this.refresh();
     let text;
@@ -56,7 +57,8 @@ export class Message {
     this.name.textContent = `Message ${number}`;
     this.facts.replaceChildren();
     this.payload.textContent = "This page does not keep that message any more.";
-    this.cut.hidden = this.partner.hidden = true;
+    this.payload.hidden = false;
+    this.cut.hidden = this.partner.hidden = this.copy.hidden = true;
     this.focus();
   }
 
@@ -71,7 +73,8 @@ export class Message {
   }
 
   reveal() {
-    this.aside.scrollIntoView({ block: "nearest" }); // on a narrow screen it is below the list
+    const below = this.aside.offsetTop > this.aside.previousElementSibling.offsetTop; // on a narrow screen
+    if (below) this.aside.scrollIntoView({ block: "nearest" });
   }
 
   close() {
