@@ -54,7 +54,7 @@ def _foreign(request: web.Request, hosts: set[str]) -> str:
         return "This page answers to itself only; the request comes from another origin."
     if not origins and request.method not in ("GET", "HEAD"):
         return "Only this page itself may change anything here; the request has no origin."
-    site, mode = request.headers.get("Sec-Fetch-Site", "none"), request.headers.get("Sec-Fetch-Mode", "navigate")
-    if site not in ("same-origin", "none") and mode != "navigate":
+    site, is_link = request.headers.get("Sec-Fetch-Site", "none"), request.headers.get("Sec-Fetch-Mode") == "navigate"
+    if site not in ("same-origin", "none") and not (is_link and request.path == "/"):
         return "This page answers to itself only; the request comes from another site."
     return ""

@@ -10,11 +10,19 @@ export function wireTheme(button) {
   };
   button.addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
-    localStorage.setItem("theme", root.dataset.theme);
+    try {
+      localStorage.setItem("theme", root.dataset.theme);
+    } catch {
+      // the reader lets no page store anything; the choice lasts as long as the page
+    }
     paint();
   });
-  const kept = localStorage.getItem("theme");
-  if (kept === "light" || kept === "dark") root.dataset.theme = kept;
+  try {
+    const kept = localStorage.getItem("theme");
+    if (kept === "light" || kept === "dark") root.dataset.theme = kept;
+  } catch {
+    // as above
+  }
   system.addEventListener("change", paint);
   paint();
 }
