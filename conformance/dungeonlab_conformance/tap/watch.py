@@ -1,4 +1,4 @@
-"""A tap in front of a server for as long as somebody wants, recorded and judged meanwhile."""
+"""A tap in front of a server for as long as somebody wants: shown on a page, recorded and judged meanwhile."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 
+from dungeonlab_conformance.tap.page.live_page import LivePage
 from dungeonlab_conformance.tap.recording import Recording
 from dungeonlab_conformance.tap.tap import Tap
 from dungeonlab_conformance.tap.verdicts import Judging
@@ -21,20 +22,20 @@ async def watch(
     recording: Recording | None,
     *,
     seconds: float | None,
-    on_ready: Callable[[], None],
+    on_ready: Callable[[str], None],
     on_progress: Callable[[], None],
 ) -> None:
     """Carry what comes to a tap for some seconds, or until cancelled, and judge it in between.
 
-    `on_ready` is called when clients can connect, `on_progress` about each second. Raises `OSError` if the tap cannot
-    listen.
+    `on_ready` is called with the live page's address when clients can connect, `on_progress` about each second. Raises
+    `OSError` if the tap cannot listen.
     """
     sys.setswitchinterval(_SWITCH)
     if recording:
         tap.journal.listeners.append(recording.add)
-    async with tap:
+    async with tap, LivePage(tap.journal, subject=f"clients, and the server at {tap.upstream}") as page:
         with recording or nullcontext():
-            on_ready()
+            on_ready(page.url)
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -60,6 +61,38 @@ async def _play(url: str) -> str:
     assert not (await client.call("chat-message", {"message": 1}))["success"]
     await client.disconnect()
     return cookie
+
+
+def test_the_live_page_is_there_while_the_tap_runs(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its address is printed, `--open` opens it, and what passes is on its stream, and what is made of that."""
+    opened = tmp_path / "xdg-open"
+    opened.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    opened.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with started("tap", server, "--open") as process:
+        assert process.stdout
+        printed = [process.stdout.readline().split() for _ in range(3)]
+        page = printed[2][-1]
+        asyncio.run(_play(printed[0][-1]))
+        stream = asyncio.run(_seen(page))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert printed[2][:2] == ["live", "page"]
+    assert (tmp_path / "opened").read_text().strip() == page
+    assert '"chat-message"' in stream
+    assert '"client/sends-only-valid-payloads", "state": "broken"' in stream
+    assert errors == ""
+
+
+async def _seen(page: str) -> str:
+    """Return what the page is sent until it knows what clients did."""
+    seen = b""
+    async with asyncio.timeout(30), aiohttp.ClientSession() as http, http.get(f"{page}stream") as stream:
+        while b'"broken"' not in seen or b"event: rows" not in seen:
+            seen += await stream.content.readany()
+    return seen.decode()
 
 
 def test_nobody_came(tmp_path: Path) -> None:

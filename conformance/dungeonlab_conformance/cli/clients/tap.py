@@ -37,6 +37,7 @@ _LOOPBACK = "127.0.0.1"
 @click.option(
     "--record", "record", type=FILE, metavar="FILE", help="Write what passes as JSON lines; `report` reads it."
 )
+@click.option("--open", "opens_page", is_flag=True, help="Open the live page in a browser.")
 @click.option("--insecure", is_flag=True, help="Do not look at the certificate of an https server.")
 @reports.reporting
 @click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what held.")
@@ -46,6 +47,7 @@ def tap(
     host: str,
     seconds: float | None,
     record: Path | None,
+    opens_page: bool,
     insecure: bool,
     verbose: bool,
     **files: Path | None,
@@ -54,7 +56,8 @@ def tap(
 
     Have clients connect to the address that is printed, in place of URL. Clients are judged by all requirements for
     clients; the server by what needs no knowledge of what else it does: shapes, names, one answer to each request, and
-    silence outside of rooms. Cookies and passwords are neither shown nor stored; what is said in events is.
+    silence outside of rooms. Cookies and passwords are neither shown nor stored; what is said in events is. The live
+    page, whose address is printed too, shows it all as it passes, to who sits at this machine.
 
     Exit codes: 0 nothing was broken; 1 a MUST was; 2 wrong usage; 3 nothing could be judged; 4 the suite's own fault.
     """
@@ -78,7 +81,7 @@ def tap(
         raise click.UsageError(str(fault)) from None
     judging, run = Judging(made.journal), run_of(made.upstream, ("tap", made.upstream))
     recording = Recording(record) if record else None
-    _carry(made, judging, recording, seconds, Console(highlight=False, stderr=on_output))
+    _carry(made, judging, recording, seconds, Console(highlight=False, stderr=on_output), opens_page=opens_page)
     judging.fill(run)
     problems = reports.write(run, files)
     terminal.show(run, Console(highlight=False, stderr=on_output), verbosity=int(verbose))
@@ -89,7 +92,15 @@ def tap(
     raise SystemExit(exit_code(run) or (2 if problems else 0))
 
 
-def _carry(made: Tap, judging: Judging, recording: Recording | None, seconds: float | None, console: Console) -> None:
+def _carry(
+    made: Tap,
+    judging: Judging,
+    recording: Recording | None,
+    seconds: float | None,
+    console: Console,
+    *,
+    opens_page: bool,
+) -> None:
     """Carry what comes until the time is over, or there is a signal."""
     import asyncio
     import os
@@ -103,10 +114,13 @@ def _carry(made: Tap, judging: Judging, recording: Recording | None, seconds: fl
 
     progress = Status("", console=Console(stderr=True))
 
-    def on_ready() -> None:
+    def on_ready(page: str) -> None:
         ending = f"after {seconds:g} s, or with Ctrl-C" if seconds is not None else "with Ctrl-C"
         console.print(f"clients connect to  {made.url}", markup=False, soft_wrap=True)
         console.print(f"in front of         {made.upstream}; the report comes {ending}", markup=False, soft_wrap=True)
+        console.print(f"live page           {page}", markup=False, soft_wrap=True)
+        if opens_page:
+            click.launch(page)
         if progress.console.is_terminal:
             progress.start()
 
