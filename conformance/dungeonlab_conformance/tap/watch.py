@@ -33,7 +33,7 @@ async def watch(
     sys.setswitchinterval(_SWITCH)
     if recording:
         tap.journal.listeners.append(recording.add)
-    async with tap, LivePage(tap.journal, subject=f"clients, and the server at {tap.upstream}") as page:
+    async with tap, LivePage(tap.journal, subject=f"clients and the server at {tap.upstream}") as page:
         with recording or nullcontext():
             on_ready(page.url)
             with suppress(TimeoutError):

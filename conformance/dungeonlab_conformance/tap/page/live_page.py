@@ -26,8 +26,8 @@ _LINES = 500  # of a recording, written at a time
 class LivePage:
     """The live page, served on loopback while the block runs; `url` is its address.
 
-    `subject` says in words what is watched. Entering the block raises `OSError` if the port is taken; 0 takes a free
-    one. `judge` is for tests: the rules for clients, in a process of their own, otherwise.
+    `subject` says between whom something passes. Entering the block raises `OSError` if the port is taken; 0 takes one
+    that is free. `judge` is for tests: the rules for clients, in a process of their own, otherwise.
     """
 
     def __init__(

@@ -107,7 +107,7 @@ def test_whatever_comes_is_text(opened: Opens, tap: Watched, hostile: str) -> No
     until(chrome, lambda: json_text(shown) in text(chrome, "#payload"))
     assert text(chrome, "#name") == shown
     assert chrome.title == "Live: a client <b>and</b> a server"
-    assert text(chrome, "#subject") == "a client <b>and</b> a server"
+    assert text(chrome, "#subject") == "What passes between a client <b>and</b> a server"
     made = "return document.querySelectorAll('main script, main img, main b b, [onerror], [href^=javascript]').length"
     assert chrome.execute_script(made) == 0
 
@@ -321,7 +321,7 @@ def test_a_screen_reader_finds_what_there_is(opened: Opens, tap: Watched) -> Non
     assert [role for role, name in found if role in usable and not name.strip()] == []
     messages = [name.partition(" s, ")[2] for role, name in found if role == "option" and " s, " in name]
     assert messages == [
-        "not logged in: tries to connect, refused",
+        "no login: tries to connect, refused",
         "alice, connection 1: token:move, accepted",
         "server to alice, connection 1: ack token:move, accepted",
         "bob, connection 2: chat-message, failed",

@@ -110,7 +110,7 @@ export class Kept {
   }
 }
 
-export const who = (row) => row.user || "not logged in";
+export const who = (row) => row.user || "no login";
 
 function place(rows, number) {
   const found = lowest(rows, number);

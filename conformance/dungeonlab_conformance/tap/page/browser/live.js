@@ -92,7 +92,7 @@ async function act(name) {
 }
 
 function begin({ subject, acts, anew }) {
-  at("subject").textContent = subject;
+  at("subject").textContent = `What passes between ${subject}`;
   document.title = `Live: ${subject}`;
   if (anew) {
     kept.clear();
