@@ -1,13 +1,19 @@
-"""JSON pointers (RFC 6901), such as ``/data/id``: the one place that takes them apart."""
+"""JSON pointers (RFC 6901), such as ``/data/id``: the one place that takes them apart and puts them together."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
 def keys(pointer: str) -> tuple[str, ...]:
     """Return the keys that a pointer names, from the outside in; none for the empty one."""
     return tuple(key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:])
+
+
+def pointer_of(path: Iterable[str | int]) -> str:
+    """Return the pointer that names such keys and items, from the outside in."""
+    return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)
 
 
 def at(value: Any, pointer: str) -> Any:

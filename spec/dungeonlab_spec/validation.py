@@ -10,14 +10,15 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from dungeonlab_spec.catalogue import Catalogue, definitions, resolve
-from dungeonlab_spec.payloads import Direction
+from dungeonlab_spec.payloads import Direction, payload_of
+from dungeonlab_spec.pointer import pointer_of
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -39,6 +40,7 @@ TIME = (  # a date-time as RFC 3339 has it, on a day that exists, in the notatio
     r"[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$"
 )
+_Place = tuple[Any, str | int] | None  # of a value in others: that of what it lies in, and its key there
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -46,12 +48,14 @@ _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 class Violation:
     """One way in which a payload breaks its schema.
 
-    `path` is a JSON path such as ``$.token.position.x``; `expected` and `got` are phrases for people.
+    `path` is a JSON path such as ``$.token.position.x``, and `pointer` the same as a JSON pointer,
+    ``/token/position/x``; `expected` and `got` are phrases for people.
     """
 
     path: str
     expected: str
     got: str
+    pointer: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.path}: expected {self.expected}, got {self.got}"
@@ -82,16 +86,12 @@ def validate(event: str, payload: object, direction: Direction) -> list[Violatio
     `direction` is ``"request"`` (client to server), ``"ack"`` (the callback's one argument; a `success` of
     false is checked against the failure envelope) or ``"emission"`` (server to client).
 
-    Raises `KeyError` for an event that is not in the catalogue, and `LookupError` for a direction in which
-    the event does not travel.
+    Raises `Unknown`, a `ValueError` in one sentence, for an event that is not in the catalogue, for what is no
+    direction, and for a direction in which the event does not travel.
     """
-    catalogue = Catalogue.load()
-    row = catalogue[event]
-    reference: str | None = getattr(row, direction)
-    if reference is None:
-        raise LookupError(f"{event} has no {direction}")
+    reference = payload_of(event, direction).reference
     if direction == "ack" and isinstance(payload, Mapping) and payload.get("success") is False:
-        reference = catalogue.failure
+        reference = Catalogue.load().failure
     return violations(reference, payload)
 
 
@@ -176,6 +176,13 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 def _explain(error: Any) -> Violation:
+    """Return a violation in words, with its place as a pointer too: of what is missing or too much, its own."""
+    found = _phrased(error)
+    inside = found.path[len(error.json_path) + 1 :]
+    return replace(found, pointer=pointer_of([*error.absolute_path, *([inside] if inside else [])]))
+
+
+def _phrased(error: Any) -> Violation:
     wanted, value = error.validator_value, error.instance
     path: str = error.json_path
     match error.validator:
@@ -252,24 +259,25 @@ def _cut(number: int) -> int:
 def _not_json(payload: object) -> Violation | None:
     """Find the first value that JSON cannot hold; at any depth, and a value inside itself too."""
     around: set[int] = set()  # containers that are being looked through
-    ahead: list[tuple[str, object, int]] = [("$", payload, 0)]
+    ahead: list[tuple[str, object, int, _Place]] = [("$", payload, 0, None)]
     while ahead:
-        path, value, depth = ahead.pop()
+        path, value, depth, place = ahead.pop()
         if depth < 0:
             around.discard(~depth)
         elif isinstance(value, dict | list | tuple):
             if id(value) in around:
-                return Violation(path, "a JSON value", "a value inside itself")
+                return Violation(path, "a JSON value", "a value inside itself", _pointer(place))
             around.add(id(value))
-            ahead.append((path, None, ~id(value)))
+            ahead.append((path, None, ~id(value), None))
             if isinstance(value, dict):
                 if (odd := next((key for key in value if not isinstance(key, str) or not _encodable(key)), "")) != "":
-                    return Violation(path, "property names in Unicode text", _show_odd(odd))
-                ahead.extend((_below(path, f".{key}", depth), inner, depth + 1) for key, inner in value.items())
+                    return Violation(path, "property names in Unicode text", _show_odd(odd), _pointer(place))
+                inside: Iterable[tuple[str | int, Any, str]] = ((key, inner, f".{key}") for key, inner in value.items())
             else:
-                ahead.extend((_below(path, f"[{i}]", depth), inner, depth + 1) for i, inner in enumerate(value))
+                inside = ((i, inner, f"[{i}]") for i, inner in enumerate(value))
+            ahead.extend((_below(path, step, depth), inner, depth + 1, (place, key)) for key, inner, step in inside)
         elif (got := _unfit(value)) is not None:
-            return Violation(path, *got)
+            return Violation(path, *got, _pointer(place))
     return None
 
 
@@ -280,6 +288,15 @@ def _show_odd(key: object) -> str:
         else repr(key)
     )
     return text[:_SHOWN]
+
+
+def _pointer(place: _Place) -> str:
+    """Return a place as a pointer; of one that lies very deep, the last part of it."""
+    keys: list[str | int] = []
+    while place and len(keys) < _DEEPEST:
+        place, key = place
+        keys.append(key if isinstance(key, int) else key[:_SHOWN])
+    return ("…" if place else "") + pointer_of(reversed(keys))
 
 
 def _unfit(value: object) -> tuple[str, str] | None:

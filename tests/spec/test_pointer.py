@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dungeonlab_spec.pointer import at, find, keys
+from dungeonlab_spec.pointer import at, find, keys, pointer_of
 
 VALUE = {"a": {"": [1, {"b/c": "x", "m~n": None}]}, "text": "abc"}
 
@@ -31,3 +31,11 @@ def test_nothing_stands_there(pointer: str) -> None:
 def test_keys_are_unescaped_once() -> None:
     """``~01`` is ``~1``, not a slash."""
     assert keys("/~01/b") == ("~1", "b")
+
+
+def test_a_pointer_is_put_together() -> None:
+    """It leads where the keys do, whatever characters they hold."""
+    path = ("a/b", "~1", 0, "")
+    assert pointer_of(path) == "/a~1b/~01/0/"
+    assert keys(pointer_of(path)) == ("a/b", "~1", "0", "")
+    assert pointer_of([]) == ""

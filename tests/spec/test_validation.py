@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
@@ -244,18 +245,54 @@ def test_a_long_name_is_not_repeated_for_each_value_below_it() -> None:
     assert [v.expected for v in validate("chat-message", payload, "emission")] == ["no such property"]
 
 
-def test_an_unknown_event_is_a_key_error() -> None:
-    """The caller's mistake, not the payload's."""
-    with pytest.raises(KeyError, match="tokenMove"):
-        validate("tokenMove", {}, "request")
+@pytest.mark.parametrize(
+    ("event", "direction", "said"),
+    [
+        ("tokenMove", "request", "there is no event 'tokenMove' in the catalogue; did you mean token:move?"),
+        ("chat", "request", "there is no event 'chat' in the catalogue; did you mean chat-message?"),
+        ("chat-message", "reqest", "there is no direction 'reqest'; did you mean request?"),
+        ("chat-message", "response", "there is no direction 'response'; there is request, ack, emission"),
+        ("chat-message", "x", "there is no direction 'x'; there is request, ack, emission"),
+        ("error", "ack", "error has no ack; it has emission"),
+        ("join-session", "emission", "join-session has no emission; it has request, ack"),
+        ("error", "reqest", "there is no direction 'reqest'; there is emission"),
+        ("q" * 100_000, "request", "there is no event 'qqqqqq"),
+        (None, "request", "there is no event (a NoneType)"),
+        ("chat-message", ["request"], "there is no direction (a list)"),
+    ],
+)
+def test_a_misspelt_question_is_a_value_error(event: Any, direction: Any, said: str) -> None:
+    """The caller's mistake, not the payload's: one sentence says what is wrong, and what may be meant."""
+    with pytest.raises(ValueError, match=re.escape(said)) as raised:
+        validate(event, {}, direction)
+    assert len(str(raised.value)) < 400
+    assert isinstance(raised.value, LookupError)  # as it was before
 
 
-def test_a_direction_an_event_does_not_travel_in_is_a_lookup_error() -> None:
-    """`error` is never acknowledged, `join-session` never sent to others."""
-    with pytest.raises(LookupError, match="error has no ack"):
-        validate("error", {}, "ack")
-    with pytest.raises(LookupError, match="join-session has no emission"):
-        validate("join-session", {}, "emission")
+@pytest.mark.parametrize(
+    ("event", "direction", "payload", "pointer"),
+    [
+        ("token:create", "request", {"sessionId": "s", "encounterId": "e", "token": {"position": {}}}, "/token/name"),
+        ("token:create", "request", {"sessionId": "s", "encounterId": "e", "token": {"name": "a"}}, "/token/position"),
+        ("chat-message", "emission", {"a/b~c": 1}, "/a~1b~0c"),
+        ("chat-message", "request", [], ""),
+        ("join-session", "ack", {"success": True, "data": {"participantIds": ["a", 5]}}, "/data/participantIds/1"),
+        ("token:create", "request", {"token": {"data": {"a/b": [0, float("nan")]}}}, "/token/data/a~1b/1"),
+        ("chat-message", "request", {"x": {"\ud800": 1}}, "/x"),
+    ],
+)
+def test_a_violation_has_its_place_as_a_pointer(event: str, direction: Any, payload: Any, pointer: str) -> None:
+    """Of what is missing or too much, where it would stand or stands."""
+    assert pointer in [violation.pointer for violation in validate(event, payload, direction)]
+
+
+def test_a_pointer_to_what_is_very_deep_can_be_read() -> None:
+    """It ends where the fault is."""
+    value: object = float("nan")
+    for _ in range(50_000):
+        value = [value]
+    [violation] = validate("token:create", {"token": {"data": value}}, "request")
+    assert violation.pointer == "…" + "/0" * 64
 
 
 def test_an_unknown_schema_is_a_key_error() -> None:

@@ -15,6 +15,8 @@ import select
 import stat
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,41 +46,73 @@ def read(path: Path, most: int = MOST) -> str:
 
     A pipe or a device is read like a file, as long as it says something.
     """
-    try:
-        raw = _bytes(path, most)
-    except FileNotFoundError:
-        raise Unreadable(path, "cannot be read: it does not exist") from None
-    except IsADirectoryError:
-        raise Unreadable(path, "is a folder; name the file in it") from None
-    except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
-        if isinstance(error, Unreadable):
-            raise
-        raise Unreadable(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    pieces, size = [], 0
+    with _named(path):
+        for piece in _pieces(path, within=6 * _SILENCE):
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
+                raise Unreadable(path, f"is larger than {_amount(most)}, the most that is read of such a file")
+    raw = b"".join(pieces)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Unreadable(path, "this is no UTF-8 text", raw[: error.start].count(b"\n") + 1) from None
 
 
-def _bytes(path: Path, most: int) -> bytes:
-    descriptor = sys.__stdin__.fileno() if path == STANDARD and sys.__stdin__ else -1
+def lines(path: Path, longest: int) -> Iterator[bytes]:
+    """Yield the lines of a file of any size as they come, without the line breaks. Raises `Unreadable`.
+
+    No more is kept than one line; one of more than `longest` bytes is the end.
+    """
+    rest, number = b"", 1
+    with _named(path):
+        for piece in _pieces(path):
+            *whole, rest = (rest + piece).split(b"\n")
+            for line in whole:
+                yield line
+                number += 1
+            if len(rest) > longest:
+                raise Unreadable(path, f"this line is longer than {_amount(longest)}; nothing below it is read", number)
+    if rest:
+        yield rest
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with a file into a sentence about it."""
+    try:
+        yield
+    except Unreadable:
+        raise
+    except FileNotFoundError:
+        raise Unreadable(path, "cannot be read: it does not exist") from None
+    except IsADirectoryError:
+        raise Unreadable(path, "is a folder; name the file in it") from None
+    except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
+        raise Unreadable(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _pieces(path: Path, within: float = math.inf) -> Iterator[bytes]:
+    """Yield a file's bytes to its end; those of a pipe or a device only as long as it says something."""
     if path == STANDARD and isinstance(getattr(sys.stdin, "buffer", None), io.BytesIO):  # as tests put it there
-        return bytes(sys.stdin.buffer.read(most))
+        yield sys.stdin.buffer.read()
+        return
+    descriptor = sys.__stdin__.fileno() if path == STANDARD and sys.__stdin__ else -1
     opened = descriptor if descriptor >= 0 else os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         kind = os.fstat(opened).st_mode
         if stat.S_ISDIR(kind):
             raise IsADirectoryError
-        return _whole(path, opened, most, patient=not stat.S_ISREG(kind) and path != STANDARD)
+        yield from _read(path, opened, within, patient=not stat.S_ISREG(kind) and path != STANDARD)
     finally:
         if opened != descriptor:
             os.close(opened)
 
 
-def _whole(path: Path, opened: int, most: int, *, patient: bool) -> bytes:
-    """Read to the end; of a `patient` reading, no longer than it takes to be sure that nothing comes."""
-    pieces: list[bytes] = []
-    size, end = 0, time.monotonic() + 6 * _SILENCE
+def _read(path: Path, opened: int, within: float, *, patient: bool) -> Iterator[bytes]:
+    """Yield what is read; of a `patient` reading, no longer than it takes to be sure that nothing comes."""
+    end = time.monotonic() + within
     poll = select.poll()
     poll.register(opened, select.POLLIN)
     while True:
@@ -86,11 +120,8 @@ def _whole(path: Path, opened: int, most: int, *, patient: bool) -> bytes:
             raise Unreadable(path, f"is a pipe or a device to which nobody writes for {_SILENCE:.0f} s; name a file")
         piece = os.read(opened, _PIECE)
         if not piece:
-            return b"".join(pieces)
-        pieces.append(piece)
-        size += len(piece)
-        if size > most:
-            raise Unreadable(path, f"is larger than {_amount(most)}, the most that is read of such a file")
+            return
+        yield piece
 
 
 def _amount(size: int) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
-from tests.conformance.command import COMMAND, command, unused_port
+from tests.conformance.command import command, unused_port
 from tests.conformance.report.runs import broken_run, nasty_run, passing_run
 
 from dungeonlab_conformance.results.to_json import write
@@ -101,19 +99,6 @@ def test_explain_helps_with_an_id_that_is_not_quite_right() -> None:
     assert "did you mean rooms/sender-hears-nothing?" in done.stderr
 
 
-def test_validate_names_an_unknown_event_before_it_reads() -> None:
-    """Standard input may be a keyboard: nobody types a payload for an event that does not exist."""
-    reading, writing = os.pipe()  # never written to, and open until the command is over
-    try:
-        words = [*COMMAND, "validate", "chat-mesage"]
-        done = subprocess.run(words, stdin=reading, capture_output=True, text=True, timeout=60, check=False)
-    finally:
-        os.close(writing)
-        os.close(reading)
-    assert done.returncode == 2
-    assert "did you mean chat-message?" in done.stderr
-
-
 def test_probe_ticks_off_what_a_run_needs(reference_url: str) -> None:
     """Exit code 0 and a tick for every step."""
     done = command("probe", reference_url)
@@ -128,27 +113,6 @@ def test_probe_stops_at_what_is_missing() -> None:
     assert done.returncode == 3
     assert "is the server running?" in done.stdout
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("event", "text", "code", "said"),
-    [
-        ("chat-message", '{"sessionId": "a", "message": "hi"}', 0, "valid: chat-message request"),
-        ("chat-message", '{"sessionId": "a"}', 1, "message"),
-        ("chat-message", "{", 2, "holds no JSON"),
-        ("chat", "{}", 2, "there is no event 'chat' in the catalogue; did you mean chat-message?"),
-        ("user-joined", "{}", 2, "user-joined has no request; it has emission"),
-        ("chat-message", "[" * 100_000, 2, "holds no JSON"),
-    ],
-)
-def test_validate_holds_a_payload_against_its_schema(
-    tmp_path: Path, event: str, text: str, code: int, said: str
-) -> None:
-    """0 valid, 1 not, 2 not even a question."""
-    (tmp_path / "p.json").write_text(text)
-    done = command("validate", event, tmp_path / "p.json")
-    assert done.returncode == code
-    assert said in done.stdout + done.stderr
 
 
 def test_a_terminal_that_cannot_show_a_letter_is_no_reason_to_fail(result: Path) -> None:

@@ -83,4 +83,4 @@ def test_the_next_command_that_init_names_can_be_pasted(tmp_path: Path) -> None:
 def test_standard_input_is_called_so(tmp_path: Path) -> None:
     """Not by what it might be elsewhere."""
     done = command("validate", "chat-message", "-", cwd=tmp_path, PYTHONIOENCODING="utf-8")
-    assert "Error: standard input holds no JSON" in done.stderr
+    assert "standard input:1: holds no JSON" in done.stderr

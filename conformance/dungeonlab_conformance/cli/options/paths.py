@@ -27,3 +27,4 @@ class FileName(click.Path):
 
 FILE = FileName()
 FOLDER = FileName(file_okay=False, dir_okay=True)
+FILES = FileName(dir_okay=True)  # of which one may be a folder, and the others be read all the same
