@@ -21,7 +21,7 @@ from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_spec import Catalogue
 
 DOCS = Path(__file__).parents[2] / "docs"
-GUIDES = ("reading-a-report.md", "known-failures.md", "ci.md")
+GUIDES = ("reading-a-report.md", "known-failures.md", "ci.md", "exports.md")
 ACTION: dict[str, Any] = yaml.safe_load((DOCS.parent / "action.yml").read_text("utf-8"))
 
 
@@ -36,7 +36,7 @@ def commands() -> list[list[str]]:
     found = [
         m[0]
         for text in texts
-        for m in re.finditer(r"dungeonlab-conformance (run|report|diff|replay|export|explain)[^\n`|]*", text)
+        for m in re.finditer(r"dungeonlab-conformance (run|report|diff|replay|export|explain|validate)[^\n`|]*", text)
     ]
     return [shlex.split(line.replace("…", "")) for line in found]
 
