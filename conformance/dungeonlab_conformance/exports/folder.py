@@ -30,10 +30,10 @@ def write(texts: Mapping[str, str], folder: Path, known_by: str, *, force: bool 
     is_known = _identity(before) == _identity(files.from_json(texts[known_by]))
     if not is_known and not force and folder.exists() and any(folder.iterdir()):
         raise Foreign(f"{folder} holds other files; name an empty folder, or write into it all the same with --force")
-    for name, text in texts.items():
+    for name in sorted(texts, key=lambda name: name != known_by):  # first that one: what is interrupted can be renewed
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        files.write(text, file)
+        files.write(texts[name], file)
     if is_known:
         _remove(folder, before, texts)
 

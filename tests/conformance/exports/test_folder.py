@@ -80,6 +80,14 @@ def test_an_example_that_is_no_more_is_removed(tmp_path: Path) -> None:
     assert [file.exists() for file in (old, own, outside)] == [False, True, True]
 
 
+def test_an_interrupted_export_can_be_repeated(tmp_path: Path) -> None:
+    """What was written of it is known as such, however little it is."""
+    with pytest.raises(OSError, match=r"Not a directory|File exists"):
+        write({"file": "", "file/below": "", **TEXTS}, tmp_path, INDEX)
+    write(TEXTS, tmp_path, INDEX)
+    assert all((tmp_path / name).read_text("utf-8") == text for name, text in TEXTS.items())
+
+
 def test_a_newer_version_of_the_protocol_renews_a_folder(tmp_path: Path) -> None:
     """An id is known again though it holds a version."""
     write({BUNDLE: '{"$id": "urn:dungeonlab:0.9:messages"}'}, tmp_path, BUNDLE)
