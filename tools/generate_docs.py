@@ -1,4 +1,4 @@
-"""Writes the pages and schemas that are made from the protocol's data: `python tools/generate_docs.py [--check]`.
+"""Writes pages, schemas and types that are made from the protocol's data: `python tools/generate_docs.py [--check]`.
 
 `--check` writes nothing, and exits with 1 if a page is not what the data would make of it. A further page is
 a further entry in PAGES.
@@ -16,8 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.exports import json_schema
+from dungeonlab_conformance.exports import json_schema, npm
 from dungeonlab_conformance.exports.asyncapi import asyncapi
+from dungeonlab_conformance.exports.python import python
+from dungeonlab_conformance.exports.typescript import typescript
 from dungeonlab_conformance.target import adapter
 from dungeonlab_conformance.target.file.rules import RECIPES
 from dungeonlab_conformance.target.file.schema import schema as target_schema
@@ -368,6 +370,9 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "ARCHITECTURE.md": architecture,
     f"{SPEC}/asyncapi.json": lambda: to_json(asyncapi()),
     **schemas(),
+    "spec/npm/src/payloads.json": partial(to_json, npm.payloads()),
+    "spec/npm/src/protocol.d.ts": typescript,
+    "tests/conformance/exports/uses/protocol.py": python,
 }
 
 

@@ -62,6 +62,20 @@ def _report_schema() -> str:
     return files.to_json(schema())
 
 
+@_exporting("typescript", "TypeScript types of the payloads, and of the events for socket.io-client and socket.io,")
+def _typescript() -> str:
+    from dungeonlab_conformance.exports.typescript import typescript
+
+    return typescript()
+
+
+@_exporting("python", "Python types of the payloads, and of a client that sends them,")
+def _python() -> str:
+    from dungeonlab_conformance.exports.python import python
+
+    return python()
+
+
 @_exporting("asyncapi", "an AsyncAPI 3 description of the events, with examples and requirements,")
 def _asyncapi() -> str:
     from dungeonlab_conformance.exports.asyncapi import asyncapi
