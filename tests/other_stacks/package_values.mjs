@@ -44,6 +44,8 @@ for (const [value, expected, got] of [
 ]) {
   assert.deepEqual(chat(value), [`$.message: expected ${expected}, got ${got}`]);
 }
+assert.equal(validate("chat-message", { "a/b~": [5n] })[0].pointer, "/a~1b~0/0");
+assert.equal(validate("chat-message", nested(5n, 70))[0].pointer, `…${"/0".repeat(64)}`);
 assert.deepEqual(chat([undefined]), ["$.message[0]: expected a JSON value, got undefined"]);
 assert.deepEqual(chat({ "\udfff": 1 }), ['$.message: expected property names in Unicode text, got "\\udfff"']);
 assert.deepEqual(chat(inside), ["$.message.again: expected a JSON value, got a value inside itself"]);
@@ -82,7 +84,7 @@ assert.ok(performance.now() - began < 20_000);
 
 // wrong calls
 for (const [call, message] of [
-  [["tokenMove", {}], 'there is no event "tokenMove"; did you mean "token:move"?'],
+  [["tokenMove", {}], 'there is no event "tokenMove" in the catalogue; did you mean "token:move"?'],
   [["join-session", {}, "emission"], "join-session has no emission; it has request, ack"],
   [["error", {}], "error has no request; it has emission"],
   [["error", {}, "reqest"], 'there is no direction "reqest"; did you mean "request"?'],

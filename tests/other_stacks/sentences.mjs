@@ -9,5 +9,5 @@ const { validate } = await import(process.argv[2]);
 for await (const line of createInterface({ input: process.stdin })) {
   const [event, direction, payload] = JSON.parse(line);
   const found = validate(event, payload, direction);
-  console.log(JSON.stringify(found.map(({ path, expected, got }) => [path, expected, got])));
+  console.log(JSON.stringify(found.map(({ path, pointer, expected, got }) => [path, pointer, expected, got])));
 }

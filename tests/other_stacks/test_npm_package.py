@@ -112,9 +112,9 @@ def test_odd_values_and_wrong_calls_are_explained(installed: Path) -> None:
 
 
 def test_the_sentences_are_those_of_the_specification(installed: Path) -> None:
-    """For every example, valid or not, and for many altered ones, both say the same, at the same path."""
+    """For every example, valid or not, and for many altered ones, both say the same, at the same path and pointer."""
     cases = [case for payload in payloads() if payload.event for case in cases_of(payload, payload.event.name)]
-    ours = [[[v.path, v.expected, v.got] for v in validate(*_in_order(case))] for case in cases]
+    ours = [[[v.path, v.pointer, v.expected, v.got] for v in validate(*_in_order(case))] for case in cases]
     said = node(installed / "dist" / "index.js", "sentences.mjs", "".join(f"{json.dumps(case)}\n" for case in cases))
     theirs = [json.loads(line) for line in said.split("\n") if line]
     assert len(theirs) == len(ours) > 2000

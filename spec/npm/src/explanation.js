@@ -4,7 +4,7 @@
 import { areUnlike, isObject } from "./json.js";
 import { definitions, formats } from "./payloads.json";
 import { closest } from "./spelling.js";
-import { byCodePoints, lengthOf, show, violation } from "./violation.js";
+import { byCodePoints, lengthOf, pointerTo, show, violation } from "./violation.js";
 
 const MOST = 50; // violations of one payload; the rest would say the same again
 const LONGEST_NAME = 200; // characters of a name that may be another one's misspelling
@@ -13,13 +13,13 @@ const WIDEST = 2000; // of such names
 /** Return the violations of a payload under a definition, in order of their paths. */
 export function explain(name, payload) {
   const found = [];
-  for (const each of violationsOf(definitions[name], { value: payload, path: "$", level: 0 })) {
+  for (const each of violationsOf(definitions[name], { value: payload, path: "$", pointer: "", level: 0 })) {
     if (found.push(each) === MOST) break;
   }
   return found.sort((a, b) => byCodePoints(a.path, b.path));
 }
 
-/** Yield the violations of a schema at a place of the payload: its value, its path, and how deep it is. */
+/** Yield the violations of a schema at a place of the payload: its value, how it is reached, and how deep it is. */
 function* violationsOf(schema, place) {
   for (const [keyword, wanted] of Object.entries(schema)) {
     if (Object.hasOwn(KEYWORDS, keyword)) yield* KEYWORDS[keyword](wanted, place, schema);
@@ -51,7 +51,7 @@ const KEYWORDS = {
   *required(names, place, schema) {
     if (!isObject(place.value)) return;
     for (const name of names.filter((name) => !Object.hasOwn(place.value, name))) {
-      yield violation(`${place.path}.${name}`, "a value", missing(name, place, schema));
+      yield violation(inside(place, name), "a value", missing(name, place, schema));
     }
   },
   *additionalProperties(_, place, schema) {
@@ -105,12 +105,13 @@ function isValid(schema, place) {
   return violationsOf(schema, place).next().done;
 }
 
-function inside({ value, path, level }, key) {
-  return { value: value[key], path: path + (Array.isArray(value) ? `[${key}]` : `.${key}`), level: level + 1 };
+function inside({ value, path, pointer, level }, key) {
+  const step = Array.isArray(value) ? `[${key}]` : `.${key}`;
+  return { value: value[key], path: path + step, pointer: pointer + pointerTo(key), level: level + 1 };
 }
 
 function broken(place, expected, got = shown(place)) {
-  return violation(place.path, expected, got);
+  return violation(place, expected, got);
 }
 
 function shown(place) {

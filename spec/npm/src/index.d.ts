@@ -5,6 +5,8 @@ export const protocolVersion: string;
 export interface Violation {
   /** Where: a JSON path such as `$.token.position.x`. */
   readonly path: string;
+  /** The same as a JSON pointer: `/token/position/x`. */
+  readonly pointer: string;
   /** What was expected there, in a phrase for people. */
   readonly expected: string;
   /** What came. */

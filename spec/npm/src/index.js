@@ -11,6 +11,7 @@ import { closest } from "./spelling.js";
 import { violation } from "./violation.js";
 
 const DIRECTIONS = ["request", "ack", "emission"];
+const ROOT = { path: "$", pointer: "" };
 const EVENTS = new Map(Object.entries(events).map(([name, row]) => [name, new Map(Object.entries(row))]));
 
 /** The version of the protocol. */
@@ -35,7 +36,7 @@ export function validate(event, payload, direction = "request") {
   const name = direction === "ack" && isObject(value) && value.success === false ? failure : usual;
   if (deciders[name](value)) return [];
   const found = explain(name, value);
-  return found.length > 0 ? found : [violation("$", `a valid ${name}`, "another")];
+  return found.length > 0 ? found : [violation(ROOT, `a valid ${name}`, "another")];
 }
 
 /** Throw an `InvalidPayload` if something is wrong with a payload. */
@@ -46,7 +47,10 @@ export function assertValid(event, payload, direction = "request") {
 
 function definitionOf(event, direction) {
   const row = EVENTS.get(event);
-  if (!row) throw new RangeError(`there is no event ${quoted(event)}${didYouMean(event, [...EVENTS.keys()])}`);
+  if (!row) {
+    const meant = didYouMean(event, [...EVENTS.keys()]);
+    throw new RangeError(`there is no event ${quoted(event)} in the catalogue${meant}`);
+  }
   if (!DIRECTIONS.includes(direction)) {
     throw new RangeError(`there is no direction ${quoted(direction)}${didYouMean(direction, DIRECTIONS)}`);
   }

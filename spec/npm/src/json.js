@@ -1,6 +1,6 @@
 // Values as JSON has them: what is none, what JSON leaves out, and which values are alike.
 
-import { beginning, DEEPEST, lengthOf, SHOWN, violation } from "./violation.js";
+import { beginning, DEEPEST, lengthOf, pointerTo, SHOWN, violation } from "./violation.js";
 
 const LONGEST_PATH = 400; // characters, after which a path ends in an ellipsis
 
@@ -15,7 +15,7 @@ export function isObject(value) {
  */
 export function readAsJson(payload) {
   const around = new Set(); // containers that are being looked through
-  const ahead = [{ value: payload, above: null, step: "$" }];
+  const ahead = [{ value: payload, above: null, key: null }];
   let complete = true;
   while (ahead.length > 0) {
     const place = ahead.pop();
@@ -24,7 +24,7 @@ export function readAsJson(payload) {
       continue;
     }
     const unfit = unfitFor(place.value, around);
-    if (unfit) return { fault: violation(pathOf(place), ...unfit) };
+    if (unfit) return { fault: violation({ path: pathOf(place), pointer: pointerOf(place) }, ...unfit) };
     if (typeof place.value === "object" && place.value !== null) {
       around.add(place.value);
       ahead.push({ left: place.value });
@@ -42,13 +42,13 @@ export function areUnlike(list) {
 /** Add what is inside a container to what lies ahead; return whether all of it will be sent. */
 function lookInside(place, ahead) {
   if (Array.isArray(place.value)) {
-    for (let i = 0; i < place.value.length; i++) ahead.push({ value: place.value[i], above: place, step: `[${i}]` });
+    for (let key = 0; key < place.value.length; key++) ahead.push({ value: place.value[key], above: place, key });
     return true;
   }
   let complete = true;
   for (const [key, value] of Object.entries(place.value)) {
     if (value === undefined) complete = false;
-    else ahead.push({ value, above: place, step: `.${key}` });
+    else ahead.push({ value, above: place, key });
   }
   return complete;
 }
@@ -74,14 +74,25 @@ function isWellFormed(text) {
 
 /** Return the path of a place; no very long one, since names in it may be of any length. */
 function pathOf(place) {
-  const steps = [];
-  for (let here = place; here; here = here.above) steps.push(here.step);
-  let path = "";
-  for (const [level, step] of steps.reverse().entries()) {
-    const fits = level <= DEEPEST && lengthOf(path) < LONGEST_PATH;
-    path = fits ? path + beginning(step, SHOWN) : `${path.replace(/…$/, "")}…`;
+  const keys = [];
+  for (let here = place; here.above; here = here.above) keys.push(here.key);
+  let path = "$";
+  for (const [level, key] of keys.reverse().entries()) {
+    const step = typeof key === "number" ? `[${key}]` : beginning(`.${key}`, SHOWN);
+    const fits = level < DEEPEST && lengthOf(path) < LONGEST_PATH;
+    path = fits ? path + step : `${path.replace(/…$/, "")}…`;
   }
   return path;
+}
+
+/** Return a place as a pointer; of one that lies very deep, the last part of it. */
+function pointerOf(place) {
+  let pointer = "";
+  let here = place;
+  for (let count = 0; here.above && count < DEEPEST; count++, here = here.above) {
+    pointer = pointerTo(typeof here.key === "number" ? here.key : beginning(here.key, SHOWN)) + pointer;
+  }
+  return here.above ? `…${pointer}` : pointer;
 }
 
 /** Copy a payload without what is undefined. */

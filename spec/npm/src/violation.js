@@ -3,9 +3,14 @@
 export const SHOWN = 200; // characters of a value that a message repeats, or of a name in a path
 export const DEEPEST = 64; // levels of a payload below which a message repeats nothing
 
-/** Return a violation: where, as a JSON path, and what was expected and what came, in phrases for people. */
-export function violation(path, expected, got) {
-  return { path, expected, got, message: `${path}: expected ${expected}, got ${got}` };
+/** Return a violation: where, as a JSON path and a JSON pointer, and what was expected and what came, in phrases. */
+export function violation({ path, pointer }, expected, got) {
+  return { path, pointer, expected, got, message: `${path}: expected ${expected}, got ${got}` };
+}
+
+/** Return a key as a part of a JSON pointer. */
+export function pointerTo(key) {
+  return `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
 /** Return a value that stands so many levels deep in its payload as JSON, cut short. */
