@@ -25,6 +25,7 @@ if MISSING and is_required():
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=f"SKIPPED, NOT PASSED: {MISSING}")
 HERE = Path(__file__).parent
+GUIDE = (HERE.parents[1] / "docs" / "exports.md").read_text("utf-8")
 EVERY = 1 if os.environ.get("EXAMPLES") else 4  # which of the altered payloads are tried: every fourth
 NO_CODE = "--disallow-code-generation-from-strings"  # what a strict content security policy is to a browser
 _LARGEST = 3000  # characters of an example that is altered
@@ -121,6 +122,19 @@ def test_the_sentences_are_those_of_the_specification(installed: Path) -> None:
     assert [(c, o, t) for c, o, t in zip(cases, ours, theirs, strict=True) if o != t] == []
     assert sum(map(bool, ours)) > 1500
     assert sum(not found for found in ours) > 500
+
+
+def test_the_guide_is_right_about_the_package(archive: Path, installed: Path) -> None:
+    """Its unit tests pass, and its size is as stated."""
+    project = installed.parents[1]
+    [tests] = re.findall(r"^```mjs\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    (project / "client.test.mjs").write_text(tests, "utf-8")
+    command = ["node", NO_CODE, "--test", "client.test.mjs"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"pass 2\b", done.stdout)
+    [kilobytes] = re.findall(r"compiled ahead: (\d+) kB", GUIDE)
+    assert int(kilobytes) == pytest.approx(archive.stat().st_size / 1000, abs=2)
 
 
 def test_every_event_can_be_validated(installed: Path) -> None:

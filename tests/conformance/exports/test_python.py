@@ -15,12 +15,16 @@ import pytest
 from tests.conformance.exports.uses import protocol
 
 USES = Path(__file__).parent / "uses"
+GUIDE = (Path(__file__).parents[3] / "docs" / "exports.md").read_text("utf-8")
 _MARK = re.compile(r" +# type: ignore\[([a-z-]+)\]$", re.MULTILINE)
 
 
 @pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed: pip install -e '.[lint]'")
 def test_mypy_objects_to_each_wrong_use_and_to_no_other_line(tmp_path: Path) -> None:
-    """Each line of `wrong.py` that has a mark is refused with the error that the mark names; nothing else is."""
+    """Each line of `wrong.py` that has a mark is refused with the error that the mark names.
+
+    Nothing else is: neither the right uses nor the example of the guide.
+    """
     wrong = (USES / "wrong.py").read_text("utf-8")
     expected = {
         (number, found[1]) for number, line in enumerate(wrong.splitlines(), 1) if (found := _MARK.search(line))
@@ -29,6 +33,8 @@ def test_mypy_objects_to_each_wrong_use_and_to_no_other_line(tmp_path: Path) -> 
     for name in ("good.py", "protocol.py"):
         (tmp_path / name).write_text((USES / name).read_text("utf-8").replace("tests.conformance.exports.uses.", ""))
     (tmp_path / "wrong.py").write_text(_MARK.sub("", wrong).replace("tests.conformance.exports.uses.", ""))
+    [guide] = re.findall(r"^```py\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "guide.py").write_text(guide)
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--config-file", "", "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
     said = re.findall(r"^(\w+)\.py:(\d+): error: .* \[([a-z-]+)\]$", done.stdout, re.MULTILINE)
