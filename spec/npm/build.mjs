@@ -1,13 +1,14 @@
 // Makes dist/: validators compiled by ajv, bundled with src/ as an ES module and as CommonJS, and the types of both.
 
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import Ajv from "ajv/dist/2020.js";
 import { _ } from "ajv/dist/compile/codegen/index.js";
 import standaloneCode from "ajv/dist/standalone/index.js";
 import { build } from "esbuild";
 import { areUnlike } from "./src/json.js";
 
-const here = (path) => new URL(path, import.meta.url);
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { events, failure, definitions, formats } = JSON.parse(await readFile(here("src/payloads.json"), "utf8"));
 
 const LENGTH_OF = 'require("../src/violation.js").lengthOf'; // the same as ajv's, which names a module of ajv
@@ -48,8 +49,8 @@ function deciders() {
 
 function bundle(format) {
   return build({
-    entryPoints: [here("src/index.js").pathname],
-    outfile: here(format === "esm" ? "dist/index.js" : "dist/index.cjs").pathname,
+    entryPoints: [here("src/index.js")],
+    outfile: here(format === "esm" ? "dist/index.js" : "dist/index.cjs"),
     bundle: true,
     format,
     minify: true,

@@ -80,6 +80,7 @@ members.participantIds = Array.from({ length: 1e5 }, (_, i) => (i % 2 ? `${i}` :
 assert.equal(validate("join-session", twice, "ack").length, 50);
 const names = Object.fromEntries(Array.from({ length: 1e5 }, (_, i) => [`session-id-${i}`, i]));
 assert.equal(validate("join-session", names).length, 1);
+assert.equal(validate("leave-session", { success: true, data: names }, "ack").length, 2);
 assert.ok(performance.now() - began < 20_000);
 
 // wrong calls

@@ -56,8 +56,8 @@ const KEYWORDS = {
   },
   *additionalProperties(_, place, schema) {
     if (!isObject(place.value)) return;
-    const [extra] = unknownTo(schema, place.value).sort(byCodePoints);
-    if (extra !== undefined) yield broken(inside(place, extra), "no such property");
+    const extra = unknownTo(schema, place.value);
+    if (extra.length > 0) yield broken(inside(place, extra.reduce(lesser)), "no such property");
   },
   *anyOf(schemas, place) {
     if (schemas.some((schema) => isValid(schema, place))) return;
@@ -129,6 +129,10 @@ function matches(pattern, text) {
 function kindOf(value) {
   if (value === null) return "null";
   return Array.isArray(value) ? "array" : typeof value;
+}
+
+function lesser(name, other) {
+  return byCodePoints(name, other) <= 0 ? name : other;
 }
 
 function unknownTo(schema, value) {

@@ -20,6 +20,7 @@ export type DirectionOf<E extends keyof Payloads> = keyof Payloads[E];
 
 /** What `assertValid` throws: `violations` says what is wrong, `message` says it in one line. */
 export class InvalidPayload extends Error {
+  private constructor();
   readonly event: keyof Payloads;
   readonly direction: "request" | "ack" | "emission";
   readonly violations: readonly Violation[];
