@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dungeonlab_conformance.cli.options import fuzz as fuzz_options
-from dungeonlab_conformance.cli.options import reports, waiting
+from dungeonlab_conformance.cli.options import known_failures, reports, waiting
 from dungeonlab_conformance.cli.options.paths import FILE
 from dungeonlab_conformance.cli.options.selection import chosen_scenes, selecting, time_limit
 from dungeonlab_conformance.cli.options.target import make_target, pointing
@@ -77,21 +77,7 @@ class Output:
     show_default=True,
     help="The weakest level that fails the run.",
 )
-@click.option(
-    "--known-failures",
-    "known_file",
-    type=FILE,
-    metavar="FILE",
-    help="Accept the failures listed in FILE; complain of those listed that hold.",
-)
-@click.option(
-    "--write-known-failures",
-    "listing_file",
-    type=FILE,
-    metavar="FILE",
-    help="List what fails in FILE, for you to give the reasons; what is listed there already is kept.",
-)
-@click.option("--reason", metavar="TEXT", help="With --write-known-failures: the reason of each entry without one.")
+@known_failures.accepting
 @reports.reporting
 @click.option("--ndjson", "ndjson_file", type=FILE, metavar="FILE", help="Stream each verdict as a JSON line.")
 @click.option(
@@ -115,8 +101,8 @@ def run(**given: Any) -> None:
     options, output = _sorted(given)
     _make_sure_of(options, output)
     listed = output.listing_file
-    before = _known(listed if listed and listed.exists() else None, needs_reasons=False)
-    known = before if output.is_rewriting else _known(output.known_file)
+    before = known_failures.load(listed if listed and listed.exists() else None, needs_reasons=False)
+    known = before if output.is_rewriting else known_failures.load(output.known_file)
     options = fuzz_options.with_seed(options)
     chosen = _chosen(options)
     target = _target(options, output)
@@ -134,7 +120,7 @@ def run(**given: Any) -> None:
         problems = _play(target, chosen, started, output, signals, known)
         problems += reports.write(started, output.files)
         if listed:
-            problems += _list(started, listed, output.reason or "")
+            problems += known_failures.write(started, listed, output.reason or "")
         terminal.show(started, console, verbosity=-1 if output.quiet else int(output.verbose))
         problems += reports.tell_github(started, errors=reports_on_output)
         for problem in problems:
@@ -162,10 +148,7 @@ def _make_sure_of(options: RunOptions, output: Output) -> None:
     reports.make_sure_of(output.written, read=[output.known_file])
     file = Path(options.target_file) if options.target_file else find() if options.url is None else None
     reports.make_sure_of({**output.written, "listing": output.listing_file}, read=[file])
-    if output.reason is not None and not output.reason.strip():
-        raise click.UsageError("--reason is empty; say why these failures are accepted")
-    if output.reason is not None and output.listing_file is None:
-        raise click.UsageError("--reason is for the list that --write-known-failures writes; name its FILE")
+    known_failures.make_sure_of_reason(output.reason, output.listing_file)
 
 
 def _chosen(options: RunOptions) -> list[Scene]:
@@ -225,30 +208,5 @@ def _play(
     return [stream.problem] if stream and stream.problem else []
 
 
-def _known(file: Path | None, *, needs_reasons: bool = True) -> list[KnownFailure]:
-    from dungeonlab_conformance.results.known_failures import load_known_failures
-
-    try:
-        return load_known_failures(file, needs_reasons=needs_reasons) if file else []
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-
-
 def _is_cut_short(result: Run) -> bool:
     return bool(result.fault or result.interrupted)
-
-
-def _list(result: Run, file: Path, reason: str) -> list[str]:
-    from dungeonlab_conformance.report import known_failures
-
-    if _is_cut_short(result):
-        return [f"{file} was not written: the run was cut short, and what it did not reach is no failure"]
-    try:
-        missing = known_failures.write(result, file, reason)
-    except OSError as error:
-        return [f"{file} could not be written: {error.strerror}"]
-    except ValueError as error:
-        return [f"the list of known failures was not written: {error}"]
-    if missing:
-        click.echo(f"{file} lists what fails; give each entry a reason ({missing} without)", err=True)
-    return []

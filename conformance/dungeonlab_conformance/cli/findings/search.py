@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dungeonlab_conformance.cli.options import reports, waiting
+from dungeonlab_conformance.cli.options import known_failures, reports, waiting
 from dungeonlab_conformance.cli.options.paths import FILE
 from dungeonlab_conformance.cli.options.target import Between, make_target, pointing
 
@@ -67,7 +66,7 @@ def search(**given: Any) -> None:
     if given["quiet"] and given["verbose"]:
         raise click.UsageError("--quiet and --verbose contradict each other; leave one out")
     reports.make_sure_of(files, read=[given["known_file"], given["target_file"]])
-    known = _known(given["known_file"])
+    known = known_failures.load(given["known_file"])
     searched, options = _options(given)
     target = make_target(given["url"], given["target_file"], given["transport"], given["scale"])
     reports.make_sure_of_badge(files, bundled=target.bundled)
@@ -103,15 +102,6 @@ def _options(given: dict[str, Any]) -> tuple[SearchOptions, RunOptions]:
     of_a_run = {name: given[name] for name in ("url", "transport", "scale")}
     options = RunOptions(**of_a_run, target_file=file, seed=seed, search=tuple(words))
     return SearchOptions(seed=seed, **named), options
-
-
-def _known(file: Path | None) -> list[KnownFailure]:
-    from dungeonlab_conformance.results.known_failures import load_known_failures
-
-    try:
-        return load_known_failures(file) if file else []
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def _play(target: Target, searched: SearchOptions, run: Run, signals: Signals, known: Sequence[KnownFailure]) -> None:
