@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from dungeonlab_conformance.cli.clients.client import client
 from dungeonlab_conformance.cli.clients.tap import tap
 from dungeonlab_conformance.cli.compare import compare
 from dungeonlab_conformance.cli.docs import docs
@@ -76,6 +77,7 @@ for command in (
     list_,
     explain,
     probe,
+    client,
     validate,
     init,
     export,

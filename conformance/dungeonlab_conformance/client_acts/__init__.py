@@ -1,0 +1,1 @@
+"""Acts for clients: what happens to a client under test, and what becomes of it."""

@@ -1,0 +1,151 @@
+"""The director: makes happen to the clients of some users what clients must cope with. Each thing is a method, by name.
+
+What concerns requests and connections is done by the bundled server, so that ids and order stay right on both
+transports; what concerns the wire is done by the tap. Each is noted in the journal before it happens. The methods
+return a sentence on what they did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
+
+from dungeonlab_conformance.client_acts.directed_server import DirectedServer
+from dungeonlab_conformance.record.tapped.acts import DirectorAct
+from dungeonlab_conformance.record.tapped.journal import TapJournal
+from dungeonlab_conformance.results.errors import Unjudged
+from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.tap.link import Cut
+from dungeonlab_conformance.tap.tap import Tap
+from dungeonlab_conformance.target.identity import Identity
+
+STRANGE = ("x-bench:hello", "user-waved")  # events of no version; the second looks like presence
+
+
+class Director:
+    """Makes things happen to the clients of `audience`, who belong to the session of a stage and come through a tap."""
+
+    def __init__(
+        self, server: DirectedServer, tap: Tap, journal: TapJournal, stage: Stage, audience: Collection[Identity]
+    ) -> None:
+        self._server = server
+        self._tap = tap
+        self._journal = journal
+        self._stage = stage
+        self._audience = audience
+
+    @property
+    def acts(self) -> Mapping[str, Callable[[], Awaitable[str]]]:
+        """What a person may have happen, by name, in the order of the buttons for it."""
+        return {
+            "refuse-next": self.refuse_next,
+            "error-event": self.error_event,
+            "strange-event": self.strange_event,
+            "answer-late": self.answer_late,
+            "answer-at-once": self.answer_at_once,
+            "cut-off": self.cut_off,
+            "go-away": self.go_away,
+            "disconnect": self.disconnect,
+            "throw-out": self.throw_out,
+            "take-in": self.take_in,
+            "log-out": self.log_out,
+        }
+
+    # -- answers -------------------------------------------------------------------------------------
+
+    async def refuse_next(self, code: str = "PERMISSION_DENIED") -> str:
+        """Refuse the next request, unless it joins or leaves."""
+        self._note(DirectorAct.REFUSE, code)
+        await self._order("refuse_next", code)
+        return f"The next request is refused with {code}."
+
+    async def error_event(self, code: str = "PERMISSION_DENIED") -> str:
+        """Refuse the next request, with an error event beside the acknowledgement."""
+        self._note(DirectorAct.REFUSE, code)
+        self._note(DirectorAct.ERROR_EVENT)
+        await self._order("refuse_next", code, with_error_event=True)
+        return f"The next request is refused with {code}, and an error event comes besides."
+
+    async def answer_late(self, seconds: float = 2.0) -> str:
+        """Hold every acknowledgement back for two seconds from now on."""
+        self._note(DirectorAct.SLOW, f"{seconds:g}")
+        await self._order("delay", seconds or None)
+        return f"Answers come {seconds:g} seconds late from now on."
+
+    async def answer_at_once(self) -> str:
+        """Hold no acknowledgement back any more."""
+        await self.answer_late(0.0)
+        return "Answers come at once again."
+
+    # -- events --------------------------------------------------------------------------------------
+
+    async def strange_event(self) -> str:
+        """Send events that no version of the protocol knows."""
+        payload = {"sessionId": self._stage.session, "userId": "somebody", "timestamp": "2026-01-01T00:00:00.000Z"}
+        for name in STRANGE:
+            self._note(DirectorAct.UNKNOWN_EVENT, name)
+            await self._order("emit", name, payload)
+        return f"{' and '.join(STRANGE)} were sent."
+
+    # -- connections ---------------------------------------------------------------------------------
+
+    async def cut_off(self, how: Cut = "fin") -> str:
+        """End every connection, as a broken network does."""
+        await self._cut(how)
+        return "Every connection was cut off."
+
+    async def go_away(self, seconds: float = 10.0) -> str:
+        """Be away for ten seconds: connections end, and new ones are refused."""
+        self._note(DirectorAct.AWAY, f"{seconds:g}")
+        self._tap.refuse(seconds)
+        asyncio.get_running_loop().call_later(seconds, self._note, DirectorAct.BACK)
+        await self._cut("fin")
+        return f"Nobody can connect for {seconds:g} seconds."
+
+    async def disconnect(self) -> str:
+        """Disconnect by a packet that says so, as some servers do after a refusal."""
+        self._note(DirectorAct.DISCONNECT)
+        await self._order("end_user")
+        return "Every connection was ended by the server."
+
+    async def _cut(self, how: Cut) -> None:
+        for connection in self._open_connections():
+            self._note(DirectorAct.CUT, how, connection)
+            await self._tap.cut(connection, how)
+        if how != "silence":  # whose session ends on both sides as soon as no ping is answered
+            await self._order("end_connections")
+
+    def _open_connections(self) -> list[int]:
+        there = dict.fromkeys(packet.connection for packet in self._journal.packets if packet.kind == "open")
+        gone = {packet.connection for packet in self._journal.packets if packet.kind == "close"}
+        return [connection for connection in there if connection not in gone]
+
+    # -- memberships and logins ----------------------------------------------------------------------
+
+    async def throw_out(self) -> str:
+        """End every membership of the session, as a game master does."""
+        self._note(DirectorAct.REMOVE)
+        for who in self._audience:
+            with suppress(Unjudged):  # is no member any more
+                await self._stage.games.revoke(self._stage.game, who)
+        return "Nobody is a member any more; they cannot join until they are taken in again."
+
+    async def take_in(self) -> str:
+        """Make everybody a member of the session again."""
+        for who in self._audience:
+            await self._stage.games.take_in(self._stage.game, who)
+        return "Everybody is a member again."
+
+    async def log_out(self) -> str:
+        """Let every cookie die, and end the connections: who comes back with it is refused as UNAUTHENTICATED."""
+        self._note(DirectorAct.LOG_OUT)
+        await self._order("end_login", as_if_cut=True)
+        return "Every cookie is worthless, and every connection was ended; only a new login helps."
+
+    async def _order(self, name: str, *arguments: object, **options: object) -> None:
+        for who in self._audience:
+            await self._server.order(name, who.user, *arguments, **options)
+
+    def _note(self, act: DirectorAct, text: str = "", connection: int = 0) -> None:
+        self._journal.add("tap", "act", event=act, text=text, connection=connection)

@@ -1,0 +1,63 @@
+"""The others in the room of a client under test: members who talk, and make, move and remove tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.tokens import acknowledged_token
+
+_SAID = ("Roll for initiative.", "A door creaks.", "Who has the torch?", "The goblin looks at you.")
+
+
+class Others:
+    """The game master and bob, who have joined the session of a stage. `token` is one that they leave alone."""
+
+    def __init__(self, stage: Stage, encounter: str, master: Actor, bob: Actor) -> None:
+        self.encounter = encounter
+        self.token = ""
+        self._stage = stage
+        self._master, self._bob = master, bob
+        self._said = itertools.cycle(_SAID)
+
+    @classmethod
+    async def come(cls, stage: Stage) -> Others:
+        """Connect them, have them join, and make the token. Raises `Unjudged` or `TargetFault` if that fails."""
+        master, bob = await stage.joined("gamemaster", "bob")
+        others = cls(stage, await stage.encounter(stage.game), master, bob)
+        others.token = await others.create("Guardian")
+        return others
+
+    async def create(self, name: str) -> str:
+        """Make a token; returns its id."""
+        answer = await self._ask(self._master, "token:create", token={"name": name, "position": {"x": 3, "y": 4}})
+        return str(acknowledged_token(answer)["id"])
+
+    async def act(self) -> None:
+        """Do once what members do, each thing after the other, and come and go."""
+        await self._say(self._bob)
+        token = await self.create("Goblin")
+        await self._ask(self._master, "token:move", tokenId=token, position={"x": 5, "y": 6})
+        await self._ask(self._bob, "token:update", tokenId=token, updates={"name": "Wounded goblin"})
+        await self._ask(self._master, "token:delete", tokenId=token)
+        await self._bob.leave()
+        await self._bob.join(self._stage.session)
+        await self._say(self._master)
+
+    async def go_on(self, pause: float) -> None:
+        """Do what members do again and again, with a pause in seconds after each round."""
+        while True:
+            await self.act()
+            await asyncio.sleep(pause)
+
+    async def _say(self, who: Actor) -> None:
+        payload = {"sessionId": self._stage.session, "message": next(self._said)}
+        await who.try_send(Request("chat-message", (payload,), None, self._stage.session))
+
+    async def _ask(self, who: Actor, event: str, **more: Any) -> Any:
+        payload = {"sessionId": self._stage.session, "encounterId": self.encounter, **more}
+        return await who.try_send(Request(event, (payload,), None, self._stage.session))

@@ -1,0 +1,200 @@
+"""One act under way: the world it is played in, the client's program, and what is seen of it on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from dungeonlab_conformance.client_acts.directed_server import DirectedServer
+from dungeonlab_conformance.client_acts.director import Director
+from dungeonlab_conformance.client_acts.others import Others
+from dungeonlab_conformance.client_acts.program import Program, running
+from dungeonlab_conformance.record.tapped.acts import DirectorAct
+from dungeonlab_conformance.record.tapped.journal import TapJournal
+from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_conformance.stage.accounts import AccountPool
+from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.tap.tap import Tap
+from dungeonlab_conformance.target.identity import Identity
+
+_START = 30.0  # seconds for a program to start and connect
+_JOIN = 10.0  # seconds for it to join then
+_SOME, _NEXT = 4, 2.5  # requests that say how often a client sends, and seconds for each
+_DRAIN = 0.2  # seconds for what a program sent last to be read
+
+
+class Over(Exception):  # noqa: N818 - the end of an act, not an error
+    """The client has ended, or does not do what the rest of the act is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What an act is played in: a session on the bundled server, the people in it, and the tap before it.
+
+    `users` are whom clients may be, the first of them where there is one client only.
+    """
+
+    stage: Stage
+    others: Others
+    users: tuple[Identity, ...]
+    tap: Tap
+    director: Director
+
+    @property
+    def url(self) -> str:
+        """Where clients find the server."""
+        return self.tap.url.rstrip("/")
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What a client needs to know."""
+        user = self.users[0]
+        return {
+            "DUNGEONLAB_URL": self.url,
+            "DUNGEONLAB_USERNAME": user.variables["username"],
+            "DUNGEONLAB_PASSWORD": user.variables["password"],
+            "DUNGEONLAB_COOKIE": "; ".join(f"{name}={value}" for name, value in user.cookies.items()),
+            "DUNGEONLAB_SESSION": self.stage.session,
+            "DUNGEONLAB_ENCOUNTER": self.others.encounter,
+            "DUNGEONLAB_TOKEN": self.others.token,
+        }
+
+
+@asynccontextmanager
+async def world(
+    server: DirectedServer, pool: AccountPool, journal: TapJournal, *roles: str, port: int = 0
+) -> AsyncIterator[World]:
+    """Prepare a world on a server while the block runs, for clients of the users who play these roles.
+
+    Raises `OSError` if the tap's port is taken.
+    """
+    stage = Stage(pool, pool.provisioner.target)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(stage.hang_up)
+        tap = await stack.enter_async_context(Tap(server.url, journal, port=port))
+        await stage.set_up()
+        others = await Others.come(stage)
+        users = tuple([await stage.roles.member(role) for role in roles])
+        yield World(stage, others, users, tap, Director(server, tap, journal, stage, users))
+
+
+class Performance:
+    """An act that is played with a program, which starts when it is first waited for.
+
+    The methods that wait raise `Over` when the program has ended, or when it does not do what is waited for.
+    """
+
+    def __init__(
+        self, name: str, world: World, journal: TapJournal, command: Sequence[str], joined: asyncio.Event | None = None
+    ) -> None:
+        """`joined` is set as soon as the client has joined."""
+        self.name = name
+        self.world = world
+        self.director, self.others = world.director, world.others
+        self.journal = journal
+        self.program: Program | None = None
+        self._joined = joined or asyncio.Event()
+        self._command = command
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Performance:
+        self.journal.add("tap", "act", event=DirectorAct.BEGIN, text=self.name)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.program is not None and not self.program.ended.done():
+            self.journal.add("tap", "act", event=DirectorAct.STOPPED)
+        await self._stack.aclose()
+
+    def _note_end(self, ended: asyncio.Task[int | None]) -> None:
+        if not ended.cancelled() and ended.result() is not None:
+            self.journal.add("tap", "act", event=DirectorAct.EXITED, text=f"{ended.result()}")
+
+    async def client_joins(self) -> None:
+        """Start the program and wait until it has joined a session."""
+        environment = {**self.world.environment, "DUNGEONLAB_ACT": self.name}
+        self.program = await self._stack.enter_async_context(running(self._command, environment))
+        self.program.ended.add_done_callback(self._note_end)
+        await self.sees(lambda packet: packet.kind in ("connected", "connect-error"), _START)
+        await self.sees(has_joined, _JOIN)
+        self._joined.set()
+
+    async def client_acts(self) -> None:
+        """Wait until some of the client's requests are answered; no longer than it sends them, since it need not."""
+        for _ in range(_SOME):
+            if await self.may_see(is_answer, _NEXT, after=self.last) is None:
+                return
+
+    @property
+    def last(self) -> int:
+        """The number of the newest packet."""
+        return self.journal.packets[-1].number if self.journal.packets else 0
+
+    async def sees(self, wanted: Callable[[TappedPacket], bool], seconds: float, *, after: int = 0) -> TappedPacket:
+        """Wait until something has been seen, later than the packet of that number."""
+        found = await self.may_see(wanted, seconds, after=after)
+        if found is None:
+            raise Over
+        return found
+
+    async def may_see(
+        self, wanted: Callable[[TappedPacket], bool], seconds: float, *, after: int = 0
+    ) -> TappedPacket | None:
+        """Wait as `sees` does; None if it is not seen in that time."""
+        assert self.program is not None
+        found: asyncio.Future[TappedPacket] = asyncio.get_running_loop().create_future()
+
+        def look(packet: TappedPacket) -> None:
+            if packet.number > after and not found.done() and wanted(packet):
+                found.set_result(packet)
+
+        for packet in list(self.journal.packets):
+            look(packet)
+        self.journal.listeners.append(look)
+        try:
+            await asyncio.wait((found, self.program.ended), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if not found.done() and self.program.ended.done():
+                await asyncio.wait((found,), timeout=_DRAIN)
+                if not found.done():
+                    raise Over
+            return found.result() if found.done() else None
+        finally:
+            self.journal.listeners.remove(look)
+            found.cancel()
+
+    async def quiet(self, pause: float, most: float) -> None:
+        """Wait until the client has sent nothing for a while, in seconds; no longer than `most`."""
+        ending = asyncio.get_running_loop().time() + most
+        while (left := ending - asyncio.get_running_loop().time()) > 0:
+            if await self.may_see(is_sent, min(pause, left), after=self.last) is None:
+                return
+
+
+def is_sent(packet: TappedPacket) -> bool:
+    """Whether the client sent a request."""
+    return packet.sender == "client" and packet.kind == "event"
+
+
+def is_answer(packet: TappedPacket) -> bool:
+    """Whether the server answered a request."""
+    return packet.sender == "server" and packet.kind == "ack"
+
+
+def is_refusal(packet: TappedPacket) -> bool:
+    """Whether the server refused a request."""
+    return is_answer(packet) and _success(packet) is False
+
+
+def has_joined(packet: TappedPacket) -> bool:
+    """Whether the client has joined a session: the server says so, or was asked without a callback."""
+    if is_sent(packet) and packet.event == "join-session" and packet.ack_id is None:
+        return True
+    return is_answer(packet) and packet.event == "join-session" and _success(packet) is True
+
+
+def _success(packet: TappedPacket) -> object:
+    arguments = packet.arguments
+    envelope = arguments[0] if arguments else None
+    return envelope.get("success") if isinstance(envelope, dict) else None

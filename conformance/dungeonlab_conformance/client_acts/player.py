@@ -1,0 +1,180 @@
+"""Plays acts with a program, many side by side, each in a world of its own, and has what was seen judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from dungeonlab_conformance.client_acts.acts import Act, acts
+from dungeonlab_conformance.client_acts.directed_server import DirectedServer, directed_server
+from dungeonlab_conformance.client_acts.faults import accounted
+from dungeonlab_conformance.client_acts.performance import Over, Performance, world
+from dungeonlab_conformance.client_acts.program import Output
+from dungeonlab_conformance.record.secrets.redaction import Secrets
+from dungeonlab_conformance.record.tapped.journal import TapJournal
+from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_conformance.results.errors import TargetFault, Unjudged
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.results.verdict import Outcome, Verdict
+from dungeonlab_conformance.stage.accounts import AccountPool
+from dungeonlab_conformance.stage.provisioning import Provisioner
+from dungeonlab_conformance.target.target import Target
+
+Judge = Callable[[Sequence[TappedPacket]], list[Verdict]]
+
+_PINGS = ("--ping-interval", "4", "--ping-timeout", "6")  # so that a silent network is noticed soon
+NOWHERE = "http://127.0.0.1:9"  # until the server has an address
+
+
+@dataclass
+class Played:
+    """An act and what was seen in it; `crash` is how the program ended by itself, if it `ended` so, and not well."""
+
+    act: Act
+    journal: TapJournal = field(default_factory=TapJournal)
+    output: Output = field(default_factory=Output)
+    crash: int | None = None
+    ended: bool = False
+
+
+class ActPlayer:
+    """Plays some acts with a command, and fills in a run. `on_act` is called with each that is over."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        chosen: Sequence[Act],
+        run: Run,
+        judge: Judge,
+        *,
+        side_by_side: int = 10,
+        server_options: Sequence[str] = (),
+        on_act: Callable[[Played], None] = lambda _: None,
+    ) -> None:
+        self.target = Target(NOWHERE)
+        self.run = run
+        self._command, self._chosen = command, chosen
+        self._judge, self._on_act = judge, on_act
+        self._whole = {act.name for act in chosen} == {act.name for act in acts()}
+        self._lanes = asyncio.Semaphore(side_by_side)
+        self._server_options = server_options
+        self._played: list[Played] = []
+        self._provisioner = Provisioner(self.target)
+
+    @property
+    def secrets(self) -> Secrets:
+        """What must not be shown: the cookies and passwords of the users whom the client is."""
+        return self.target.secrets
+
+    async def play(self) -> Run:
+        """Play every act, and return what they came to; what goes wrong is in the run."""
+        limit = self.run.options.time_limit
+        with accounted(self.run, self.secrets):
+            try:
+                async with asyncio.timeout(limit), directed_server(*_PINGS, *self._server_options) as server:
+                    self.target.url = server.url
+                    await self._play(server)
+            except TimeoutError:
+                raise TargetFault(f"the acts took longer than {limit:g} s; raise --time-limit") from None
+            except asyncio.CancelledError:
+                self.run.interrupted = True
+            finally:
+                await self._provisioner.close()
+        self.settle()
+        return self.run
+
+    async def _play(self, server: DirectedServer) -> None:
+        """Play the first act, and the others as soon as the client has joined in that."""
+        first, *others = self._chosen
+        joined = asyncio.Event()
+        opening = asyncio.create_task(self._perform(server, 0, first, joined))
+        waiting = asyncio.create_task(joined.wait())
+        try:
+            await asyncio.wait((opening, waiting), return_when=asyncio.FIRST_COMPLETED)
+            if not joined.is_set():
+                await opening
+                self.run.fault = self._absence(self._played[0])
+                return
+            try:
+                async with asyncio.TaskGroup() as group:
+                    slow_first = sorted(others, key=lambda act: -act.seconds)
+                    for lane, act in enumerate(slow_first, 1):
+                        group.create_task(self._perform(server, lane, act, asyncio.Event()))
+            except* (TargetFault, Unjudged) as faults:
+                raise faults.exceptions[0] from None
+            await opening
+        finally:
+            for task in (opening, waiting):
+                task.cancel()
+            await asyncio.gather(opening, waiting, return_exceptions=True)
+
+    async def _perform(self, server: DirectedServer, lane: int, act: Act, joined: asyncio.Event) -> None:
+        played = Played(act)
+        async with self._lanes:
+            self._played.append(played)
+            pool = AccountPool(lane, self._provisioner)
+            async with world(server, pool, played.journal, "alice") as here:
+                performance = Performance(act.name, here, played.journal, self._command, joined)
+                try:
+                    async with performance:
+                        await act.play(performance)
+                except Over:
+                    pass
+                if performance.program is not None:
+                    played.output = performance.program.output
+                    played.crash = performance.program.exit_code or None
+                    played.ended = performance.program.exit_code is not None
+            self.run.scenes += 1
+            self._on_act(played)
+
+    def _absence(self, played: Played) -> str:
+        """Say why there was nothing to play with: the client has not joined a session."""
+        kinds = {packet.kind for packet in played.journal.packets}
+        if played.crash is not None:
+            why = f"ended with {played.crash} before it had joined a session"
+        elif "connected" in kinds or "connect-error" in kinds:
+            why = "connected, and did not join DUNGEONLAB_SESSION"
+        elif played.ended:
+            why = "ended before it made a connection to DUNGEONLAB_URL"
+        elif "handshake" in kinds or "request" in kinds:
+            why = "reached DUNGEONLAB_URL, and made no Socket.IO connection"
+        else:
+            why = "made no connection to DUNGEONLAB_URL"
+        last = [line for line in played.output.text.splitlines() if line.strip()][-1:]
+        said = f"; the last that it printed is: {last[0]}" if last else ""
+        return self.secrets.shortened(f"the client {why}{said}", 600)
+
+    def settle(self) -> None:
+        """Judge all that was seen, one act after the other."""
+        if self.run.verdicts:
+            return
+        packets = [replace(packet, text=self.secrets.redact(packet.text)) for packet in in_a_row(self._played)]
+        about = {requirement for act in self._chosen for requirement in act.about}
+        for verdict in self._judge(packets):
+            if self._whole or verdict.outcome is not Outcome.UNJUDGED or verdict.requirement in about:
+                self.run.verdicts.append(verdict)
+        ends: dict[int, list[str]] = {}
+        for played in self._played:
+            if played.crash is not None:
+                ends.setdefault(played.crash, []).append(played.act.name)
+        for code, names in ends.items():
+            self.run.notes.append(f"the client ended by itself with {code} in {', '.join(names)}")
+
+
+def in_a_row(played: Sequence[Played]) -> Iterator[TappedPacket]:
+    """Yield what was seen in acts that were played side by side, as if they had been played one after the other.
+
+    A program that ends in one act and not in another says more than one that is seen in a single act.
+    """
+    number, at, connections = 0, 0.0, 0
+    for each in played:
+        last = at
+        highest = connections
+        for packet in each.journal.packets:
+            number += 1
+            last = at + packet.at
+            connection = packet.connection and connections + packet.connection
+            highest = max(highest, connection)
+            yield replace(packet, number=number, at=last, connection=connection)
+        at, connections = last, highest

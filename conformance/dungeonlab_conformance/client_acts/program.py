@@ -1,0 +1,143 @@
+"""The program under test: started in a process group of its own, its output kept within bounds, and ended for certain.
+
+Knows nothing of the protocol. What the program starts belongs to it and ends with it, unless it leaves the group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from dungeonlab_conformance.results.errors import TargetFault
+
+_FIRST, _LAST = 4_000, 12_000  # bytes of the output that are kept: of its beginning, and of its end
+_POLITE = 2.0  # seconds after SIGTERM within which a program may end by itself
+_FIRM = 5.0  # seconds for the system to end it after SIGKILL
+
+
+class Output:
+    """What a program prints, errors included: the beginning and the end of it, whatever its size."""
+
+    def __init__(self) -> None:
+        self._first = b""
+        self._last: deque[bytes] = deque()
+        self._size = 0  # of what `_last` holds
+        self._left_out = 0
+
+    def add(self, data: bytes) -> None:
+        """Keep more of it."""
+        room = _FIRST - len(self._first)
+        self._first += data[:room]
+        if data := data[room:]:
+            self._last.append(data)
+            self._size += len(data)
+        while self._size > _LAST:
+            oldest = self._last.popleft()
+            kept = oldest[min(len(oldest), self._size - _LAST) :]
+            self._left_out += len(oldest) - len(kept)
+            self._size -= len(oldest) - len(kept)
+            if kept:
+                self._last.appendleft(kept)
+
+    @property
+    def text(self) -> str:
+        """What was kept, with a line in place of what was not."""
+        if not self._left_out:
+            return (self._first + b"".join(self._last)).decode(errors="replace")
+        end = b"".join(self._last).decode(errors="replace")
+        return f"{self._first.decode(errors='replace')}\n… {self._left_out} bytes left out …\n{end}"
+
+
+class Program:
+    """A program that runs. `crashed` says so once it has ended by itself otherwise than well."""
+
+    def __init__(self, process: asyncio.subprocess.Process, printed: asyncio.StreamReader) -> None:
+        self._process = process
+        self._printed = printed
+        self._asked = False  # whether we have asked it to end
+        self.output = Output()
+        self._reading = asyncio.create_task(self._read())
+        self.ended = asyncio.create_task(self._wait())
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended by itself; None as long as it runs, and if it was asked to end."""
+        return self.ended.result() if self.ended.done() and not self.ended.cancelled() else None
+
+    @property
+    def crashed(self) -> bool:
+        """Whether it ended by itself, by a signal or with another code than 0."""
+        return bool(self.exit_code)
+
+    async def end(self) -> None:
+        """End it and all that it started: politely, then firmly."""
+        self._asked = self._asked or not self.ended.done()
+        self._signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_POLITE):
+                await self._process.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._signal(signal.SIGKILL)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRM):
+                await self._process.wait()
+                await self._reading  # ends with the last process that holds the other end
+        self._reading.cancel()
+        self.ended.cancel()
+
+    async def _wait(self) -> int | None:
+        code = await self._process.wait()
+        return None if self._asked else code
+
+    async def _read(self) -> None:
+        while data := await self._printed.read(65_536):
+            self.output.add(data)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left in the group
+            os.killpg(self._process.pid, number)
+
+
+@asynccontextmanager
+async def running(command: Sequence[str], environment: Mapping[str, str]) -> AsyncIterator[Program]:
+    """Run a program while the block runs, with more in its environment.
+
+    Raises `TargetFault` if it cannot be started.
+    """
+    reads, writes = os.pipe()  # one of asyncio's own would have a program last as long as whom it hands it on to
+    printed = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(printed), os.fdopen(reads, "rb")
+    )
+    try:
+        try:
+            program = Program(await _started(command, environment, writes), printed)
+        finally:
+            os.close(writes)
+        try:
+            yield program
+        finally:
+            await asyncio.shield(program.end())
+    finally:
+        transport.close()
+
+
+async def _started(command: Sequence[str], environment: Mapping[str, str], output: int) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environment},
+            start_new_session=True,  # a group of its own, which can be ended whole
+        )
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise TargetFault(f"the client {command[0]!r} cannot be started: {why.lower()}") from None

@@ -1,0 +1,121 @@
+"""A program is played with in acts: a correct one is clean in all of them, a faulty one is caught in the act for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from dungeonlab_conformance.client_acts.acts import acts, chosen_acts
+from dungeonlab_conformance.client_acts.player import ActPlayer, Played, in_a_row
+from dungeonlab_conformance.client_rules.judgement import judge_clients
+from dungeonlab_conformance.record.tapped.journal import TapJournal
+from dungeonlab_conformance.results.run import Run, RunOptions
+from dungeonlab_conformance.results.verdict import Outcome
+
+TINY = [sys.executable, str(Path(__file__).with_name("tiny_client.py"))]
+
+
+async def played(command: Sequence[str], *names: str, time_limit: float = 120.0) -> Run:
+    """Play acts with a program, and return what they came to."""
+    run = Run("the client", side="client", options=RunOptions(clients=("client",), time_limit=time_limit))
+    return await ActPlayer(command, chosen_acts(names), run, judge_clients).play()
+
+
+def outcomes(run: Run) -> dict[str, Outcome]:
+    """Return what became of each requirement that was judged, by the last part of its name."""
+    return {verdict.requirement.partition("/")[2]: verdict.outcome for verdict in run.verdicts}
+
+
+async def test_a_correct_client_is_clean_in_every_act() -> None:
+    """Nothing is held against it, and all that clients have to keep was seen to hold."""
+    run = await played(TINY)
+    assert (run.fault, run.own_fault, run.notes) == (None, "", [])
+    assert run.scenes == len(list(acts()))
+    assert {name: outcome for name, outcome in outcomes(run).items() if outcome is not Outcome.PASS} == {}
+    assert run.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "act", "broken"),
+    [
+        ("crashes", "refused/RATE_LIMITED", "survives-an-error-ack"),
+        ("never-rejoins", "cut-off/fin", "rejoins-after-reconnect"),
+        ("ignores-removal", "removed", "stops-when-removed"),
+    ],
+)
+async def test_a_faulty_client_is_caught_in_the_act_for_it(fault: str, act: str, broken: str) -> None:
+    """What it breaks is broken, and nothing else; the finding has a transcript."""
+    run = await played([*TINY, fault], act)
+    found = outcomes(run)
+    assert found[broken] in (Outcome.FAIL, Outcome.WARN)
+    assert [name for name, outcome in found.items() if outcome in (Outcome.FAIL, Outcome.WARN)] == [broken]
+    [verdict] = [verdict for verdict in run.verdicts if verdict.findings]
+    assert verdict.findings[0].transcript
+
+
+async def test_without_all_acts_only_what_they_are_about_is_left_open() -> None:
+    """A requirement that no chosen act is about has no verdict unless it was seen all the same."""
+    run = await played(TINY, "moved-on")
+    assert outcomes(run)["stops-sending-after-leaving"] is Outcome.PASS
+    assert "backs-off" not in outcomes(run)
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (
+            "print('no such host'); raise SystemExit(7)",
+            "the client ended with 7 before it had joined a session; the last",
+        ),
+        ("pass", "the client ended before it made a connection to DUNGEONLAB_URL"),
+    ],
+)
+async def test_a_program_that_ends_at_once_is_no_client(script: str, why: str) -> None:
+    """The run is cut short after one act, with what the program printed last."""
+    run = await played([sys.executable, "-c", script])
+    assert run.fault is not None
+    assert run.fault.startswith(why)
+    assert run.scenes == 1
+    assert run.exit_code == 3
+
+
+async def test_a_program_that_hangs_is_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given some time to connect, and not that time for each act."""
+    monkeypatch.setattr("dungeonlab_conformance.client_acts.performance._START", 0.3)
+    run = await played([sys.executable, "-c", "import time; time.sleep(60)"])
+    assert run.fault == "the client made no connection to DUNGEONLAB_URL"
+    assert run.scenes == 1
+
+
+async def test_a_program_that_connects_and_does_not_join_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not the same as one that never came."""
+    monkeypatch.setattr("dungeonlab_conformance.client_acts.performance._JOIN", 0.3)
+    script = (
+        "import os, time, socketio; c = socketio.Client();"
+        "c.connect(os.environ['DUNGEONLAB_URL'], headers={'Cookie': os.environ['DUNGEONLAB_COOKIE']}); time.sleep(60)"
+    )
+    run = await played([sys.executable, "-c", script])
+    assert run.fault == "the client connected, and did not join DUNGEONLAB_SESSION"
+
+
+async def test_the_time_limit_ends_the_acts() -> None:
+    """What was seen until then is judged."""
+    run = await played(TINY, "ordinary", time_limit=3.0)
+    assert run.fault == "the acts took longer than 3 s; raise --time-limit"
+    assert outcomes(run)["connects-with-the-cookie"] in (Outcome.PASS, Outcome.UNJUDGED)
+
+
+def test_acts_that_were_played_side_by_side_are_judged_one_after_the_other() -> None:
+    """Numbers and times go on, and no two acts have a connection in common; what belongs to none stays so."""
+    both = [Played(act, TapJournal()) for act in list(acts())[:2]]
+    for each in both:
+        each.journal.add("tap", "act", event="begin")
+        each.journal.add("client", "handshake", connection=1)
+        each.journal.add("client", "handshake", connection=2)
+    packets = list(in_a_row(both))
+    assert [packet.number for packet in packets] == [1, 2, 3, 4, 5, 6]
+    assert [packet.connection for packet in packets] == [0, 1, 2, 0, 3, 4]
+    assert [packet.at for packet in packets] == sorted(packet.at for packet in packets)

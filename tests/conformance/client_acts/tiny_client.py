@@ -1,0 +1,75 @@
+"""A client as short as one can be, run as a program: it joins, says something now and then, and reacts.
+
+With a word after it, it is faulty in one way. What it should play with stands in its environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+import socketio
+
+FAULT = sys.argv[1] if len(sys.argv) > 1 else ""
+SESSION = {"sessionId": os.environ["DUNGEONLAB_SESSION"]}
+PAUSE = 0.15  # seconds between two messages
+
+
+async def main() -> None:
+    """Play until a signal comes."""
+    client = socketio.AsyncClient(reconnection_delay=0.5)
+    state: dict[str, Any] = {"joined": False, "turn": 0}
+
+    async def ask(event: str, payload: dict[str, Any]) -> Any:
+        answer = await client.call(event, payload, timeout=10)
+        if FAULT == "crashes" and not answer["success"]:
+            os._exit(3)
+        return answer
+
+    async def connect() -> None:
+        if FAULT == "never-rejoins" and state["turn"]:
+            state["joined"] = True
+            return
+        answer = await ask("join-session", SESSION)
+        state["joined"] = answer["success"]
+
+    async def disconnect(reason: str) -> None:
+        state["joined"] = False
+        if reason == client.reason.SERVER_DISCONNECT:
+            await asyncio.sleep(0.3)
+            await begin()
+
+    async def refused(why: Any) -> None:
+        if isinstance(why, dict) and FAULT != "tries-for-ever":  # the server is there, and refuses
+            await client.shutdown()
+
+    async def removed(_: Any) -> None:
+        state["joined"] = FAULT == "ignores-removal"
+
+    async def begin() -> None:
+        await client.connect(os.environ["DUNGEONLAB_URL"], headers=lambda: {"Cookie": os.environ["DUNGEONLAB_COOKIE"]})
+
+    async def speak() -> None:
+        state["turn"] += 1
+        if state["turn"] == 9 and os.environ["DUNGEONLAB_ACT"] == "moved-on":
+            state["joined"] = False
+            await ask("leave-session", SESSION)
+        else:
+            await ask("chat-message", {**SESSION, "message": f"turn {state['turn']}"})
+
+    handlers = {"connect": connect, "disconnect": disconnect, "connect_error": refused, "session-removed": removed}
+    for event, handler in handlers.items():
+        client.on(event, handler)
+    await begin()
+    while True:
+        await asyncio.sleep(PAUSE)
+        if state["joined"]:
+            try:
+                await speak()
+            except (TimeoutError, socketio.exceptions.SocketIOError):
+                state["joined"] = state["joined"] and client.connected
+
+
+asyncio.run(main())
