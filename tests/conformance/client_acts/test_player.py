@@ -30,7 +30,7 @@ def outcomes(run: Run) -> dict[str, Outcome]:
 
 
 async def test_a_correct_client_is_clean_in_every_act() -> None:
-    """Nothing is held against it, and all that clients have to keep was seen to hold."""
+    """Nothing is found in it, and all that clients have to keep was seen to hold."""
     run = await played(TINY)
     assert (run.fault, run.own_fault, run.notes) == (None, "", [])
     assert run.scenes == len(list(acts()))
