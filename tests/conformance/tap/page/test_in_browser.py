@@ -51,7 +51,7 @@ def opened(chrome: Chrome, tap: Watched) -> Iterator[Opens]:
 
 
 def until(chrome: Chrome, holds: Callable[[], object]) -> None:
-    WebDriverWait(chrome, 20, 0.05).until(lambda _: holds())
+    WebDriverWait(chrome, 60, 0.05).until(lambda _: holds())
 
 
 def one(chrome: Chrome, selector: str) -> WebElement:
