@@ -1,0 +1,42 @@
+"""The client for a browser: a small front end in TypeScript, built by Vite with the package as npm installs it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.client_programs.programs import FOLDER
+from tests.npm_package import install, pack
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEnd:
+    """A copy of the front end in a folder of its own, beside which its packages are found."""
+
+    folder: Path
+
+    @classmethod
+    def set_up(cls, project: Path) -> FrontEnd:
+        """Copy the front end into a project's folder, and install the packed package and its other packages."""
+        installed = install(pack(project), project)
+        for found in (FOLDER / "node_modules").iterdir():
+            if not found.name.startswith("."):
+                (installed.parent / found.name).symlink_to(found)
+        shutil.copytree(FOLDER / "in_browser", project / "front-end")
+        return cls(project / "front-end")
+
+    def objections(self) -> str:
+        """Return what the compiler says of its types; nothing if it has no objection."""
+        return self._run("typescript/bin/tsc", "--project", ".").stdout
+
+    def build(self) -> Path:
+        """Build it, and return the folder that a web server serves."""
+        done = self._run("vite/bin/vite.js", "build", "--logLevel", "warn")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return self.folder / "dist"
+
+    def _run(self, program: str, *words: str) -> subprocess.CompletedProcess[str]:
+        command = ["node", str(self.folder.parent / "node_modules" / program), *words]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=180)
