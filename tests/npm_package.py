@@ -22,8 +22,15 @@ def missing() -> str | None:
 
 
 def pack(folder: Path) -> Path:
-    """Build the package and pack it into a folder; returns the file that npm would publish."""
-    _npm(PACKAGE, "pack", "--pack-destination", str(folder))
+    """Copy the package into a folder, build and pack it there; returns the file that npm would publish.
+
+    Where it is kept nothing is built: others may be building at the same time.
+    """
+    source = folder / "repository" / "spec" / "npm"
+    shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("node_modules", "build", "dist", "LICENSE"))
+    shutil.copy(PACKAGE.parents[1] / "LICENSE", source.parents[1])
+    (source / "node_modules").symlink_to(PACKAGE / "node_modules")
+    _npm(source, "pack", "--pack-destination", str(folder))
     [archive] = folder.glob("*.tgz")
     return archive
 
