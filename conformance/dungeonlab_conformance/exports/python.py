@@ -31,7 +31,7 @@ _CLIENT = '''\
 
 
 class Client(Protocol):
-    """A `socketio.AsyncClient` whose requests are typed: `client: Client = socketio.AsyncClient()`.
+    """The requests of a `socketio.AsyncClient`, with types: `client = cast(Client, socketio.AsyncClient())`.
 
     `call` returns the answer; `emit` asks for none.
     """

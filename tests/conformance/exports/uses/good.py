@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import socketio
 from tests.conformance.exports.uses.protocol import (
     ChatMessageEmission,
@@ -15,7 +17,7 @@ from tests.conformance.exports.uses.protocol import (
     UserLeftEmission,
 )
 
-CLIENT: Client = socketio.AsyncClient()
+CLIENT = cast("Client", socketio.AsyncClient())
 DRAFT: TokenDraft = {"name": "Goblin", "position": {"x": 1, "y": 2}, "data": {"hp": 7, "notes": ["a", None]}}
 CREATION: TokenCreateRequest = {"sessionId": "session-1", "encounterId": "encounter-1", "token": DRAFT}
 UPDATES: list[TokenUpdates] = [{"name": "Orc"}, {"size": "huge", "isVisible": False}, {"data": {}}]

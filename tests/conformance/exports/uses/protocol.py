@@ -516,7 +516,7 @@ ServerToClientEvents = TypedDict(
 
 
 class Client(Protocol):
-    """A `socketio.AsyncClient` whose requests are typed: `client: Client = socketio.AsyncClient()`.
+    """The requests of a `socketio.AsyncClient`, with types: `client = cast(Client, socketio.AsyncClient())`.
 
     `call` returns the answer; `emit` asks for none.
     """
