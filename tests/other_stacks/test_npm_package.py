@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from dungeonlab_conformance.payloads.invalid import EXAMPLE_IDS
+from dungeonlab_conformance.payloads.kinds import kinds_of, payload_of
 from dungeonlab_spec import Catalogue, validate
 from dungeonlab_spec.payloads import Payload, payloads
 from tests.npm_package import PACKAGE, compiled, install, missing, pack
@@ -145,11 +147,14 @@ def test_every_event_can_be_validated(installed: Path) -> None:
 
 
 def cases_of(payload: Payload, event: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield an event, a direction and a payload: each example, and the largest valid one altered."""
+    """Yield an event, a direction and a payload: examples, the largest valid one altered, and each kind of request."""
     valid, invalid = (list(payload.examples(kind).values()) for kind in ("valid", "invalid"))
     largest = max(valid, key=lambda example: len(text) if len(text := json.dumps(example)) < _LARGEST else 0)
     for found in (*valid, *invalid, *list(altered(largest))[::EVERY]):
         yield event, payload.direction, found
+    if payload.direction == "request":
+        made = (payload_of(event, kind, EXAMPLE_IDS) for kind in kinds_of(event))
+        yield from ((event, "request", *request.args) for request in made if len(request.args) == 1)
 
 
 def _in_order(case: tuple[str, str, Any]) -> tuple[str, Any, Any]:
