@@ -129,7 +129,7 @@ def test_the_sentences_are_those_of_the_specification(installed: Path) -> None:
 def test_the_guide_is_right_about_the_package(archive: Path, installed: Path) -> None:
     """Its unit tests pass, and its size is as stated."""
     project = installed.parents[1]
-    [tests] = re.findall(r"^```mjs\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    [tests] = re.findall(r"^```javascript\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
     (project / "client.test.mjs").write_text(tests, "utf-8")
     command = ["node", NO_CODE, "--test", "client.test.mjs"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=120)
