@@ -99,11 +99,10 @@ def test_a_newer_version_of_the_protocol_renews_a_folder(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("examples .", "holds other files; name an empty folder, or write into it all the same with --force"),
         ("examples file", "'file' is a file"),
-        ("examples file/below", "cannot be written: Not a directory"),
+        ("json-schema --each file/below", "cannot be written: Not a directory"),
         ("examples -", "it is standard output, which takes no folder"),
-        ("json-schema --each .", "holds other files"),
+        ("json-schema --each .", "holds other files; name an empty folder, or write into it all the same with --force"),
         ("json-schema --force", "--force is for --each"),
         ("json-schema a.json --each b", "name one of them"),
         ("asyncapi none/a.json", "cannot be written: No such file or directory"),
