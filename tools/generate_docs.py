@@ -369,6 +369,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "README.md": readme,
     "ARCHITECTURE.md": architecture,
     f"{SPEC}/asyncapi.json": lambda: to_json(asyncapi()),
+    f"{SPEC}/messages.schema.json": lambda: to_json(json_schema.bundle()),
     **schemas(),
     "spec/npm/src/payloads.json": partial(to_json, npm.payloads()),
     "spec/npm/src/protocol.d.ts": typescript,

@@ -95,9 +95,7 @@ _FORCE = click.option("--force", is_flag=True, help="Write into the folder even 
 
 @export.command("json-schema")
 @click.argument("file", type=FILE, required=False)
-@click.option(
-    "--each", metavar="DIR", type=FOLDER, help="Write a file for each payload, and the bundle, to DIR instead."
-)
+@click.option("--each", metavar="DIR", type=FOLDER, help="Write a file for each payload to DIR instead.")
 @_FORCE
 def _json_schema(file: Path | None, each: Path | None, force: bool) -> None:
     """Write one JSON Schema with a definition for each payload to FILE, or to standard output."""
@@ -109,7 +107,7 @@ def _json_schema(file: Path | None, each: Path | None, force: bool) -> None:
         raise click.UsageError("--force is for --each: a file is written over in any case")
     if each:
         texts = {name: files.to_json(schema) for name, schema in json_schema.files().items()}
-        _write_folder(texts, each, json_schema.BUNDLE, force)
+        _write_folder(texts, each, json_schema.KNOWN_BY, force)
     else:
         _write(files.to_json(json_schema.bundle()), file or files.STANDARD)
 

@@ -15,7 +15,7 @@ from dungeonlab_spec.payloads import Payload, payloads
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 FAILURE = "FailureAck"
-BUNDLE = "messages.json"
+KNOWN_BY = "failure-ack.json"  # a folder of the files; there in every version
 _MADE = "Made from the definitions of the specification; not to be edited."
 # A day that exists, in years from 0000 to 9999, and a time without a leap second: what `format` and `pattern` of the
 # definition say together.
@@ -27,8 +27,8 @@ Refer = Callable[[str, str], dict[str, Any]]  # what stands for a reference, and
 
 
 def files() -> dict[str, dict[str, Any]]:
-    """Return the schema of each payload, and the bundle, by the names of their files; each holds whatever it needs."""
-    return {**{f"{payload.stem}.json": schema(payload) for payload in payloads()}, BUNDLE: bundle()}
+    """Return the schema of each payload by the name of its file; each holds whatever it needs."""
+    return {f"{payload.stem}.json": schema(payload) for payload in payloads()}
 
 
 def schema(payload: Payload) -> dict[str, Any]:

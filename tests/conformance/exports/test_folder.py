@@ -10,7 +10,7 @@ from tests.conformance.command import command
 
 from dungeonlab_conformance.exports.examples import INDEX, examples
 from dungeonlab_conformance.exports.folder import Foreign, write
-from dungeonlab_conformance.exports.json_schema import BUNDLE, files
+from dungeonlab_conformance.exports.json_schema import KNOWN_BY, files
 from dungeonlab_spec.catalogue import DATA
 from dungeonlab_spec.payloads import payloads
 from dungeonlab_spec.validation import accepts
@@ -50,7 +50,7 @@ def test_the_bundle_is_written_to_a_file(tmp_path: Path) -> None:
     """Or to standard output: the same text."""
     assert command("export", "json-schema", "all.json", cwd=tmp_path).returncode == 0
     text = (tmp_path / "all.json").read_text("utf-8")
-    assert text == command("export", "json-schema").stdout == (DATA / "schemas" / BUNDLE).read_text("utf-8")
+    assert text == command("export", "json-schema").stdout == (DATA / "messages.schema.json").read_text("utf-8")
 
 
 @pytest.mark.parametrize("there", ["notes.txt", INDEX, "chat-message/valid/request.minimal.json"])
@@ -90,10 +90,10 @@ def test_an_interrupted_export_can_be_repeated(tmp_path: Path) -> None:
 
 def test_a_newer_version_of_the_protocol_renews_a_folder(tmp_path: Path) -> None:
     """An id is known again though it holds a version."""
-    write({BUNDLE: '{"$id": "urn:dungeonlab:0.9:messages"}'}, tmp_path, BUNDLE)
-    write({BUNDLE: '{"$id": "urn:dungeonlab:1.0:messages"}'}, tmp_path, BUNDLE)
+    write({KNOWN_BY: '{"$id": "urn:dungeonlab:0.9:failure-ack"}'}, tmp_path, KNOWN_BY)
+    write({KNOWN_BY: '{"$id": "urn:dungeonlab:1.0:failure-ack"}'}, tmp_path, KNOWN_BY)
     with pytest.raises(Foreign):
-        write({BUNDLE: '{"$id": "urn:other:1.0:messages"}'}, tmp_path, BUNDLE)
+        write({KNOWN_BY: '{"$id": "urn:other:1.0:failure-ack"}'}, tmp_path, KNOWN_BY)
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
 
-from dungeonlab_conformance.exports.json_schema import BUNDLE, bundle, files, schema, title
+from dungeonlab_conformance.exports.json_schema import KNOWN_BY, bundle, files, schema, title
 from dungeonlab_spec.catalogue import DATA, definitions
 from dungeonlab_spec.payloads import Payload, payloads
 
 FILES = files()
+WITH_BUNDLE = {**FILES, "bundle": bundle()}
 every_payload = pytest.mark.parametrize("payload", payloads(), ids=str)
 
 
@@ -69,10 +70,10 @@ def test_the_root_of_the_bundle_is_a_message() -> None:
     assert not validator.is_valid({})
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", WITH_BUNDLE)
 def test_a_file_is_whole(name: str) -> None:
     """It has a root and a title; it leads to no other file, and asks for no plugin."""
-    file = FILES[name]
+    file = WITH_BUNDLE[name]
     Draft202012Validator.check_schema(file)
     assert file.keys() & {"type", "oneOf"}
     assert re.fullmatch(r"[A-Z][A-Za-z]+", file["title"])
@@ -82,14 +83,15 @@ def test_a_file_is_whole(name: str) -> None:
 
 def test_no_two_files_have_one_id_or_one_title() -> None:
     """Ids are names, and no addresses: nothing is ever fetched."""
-    ids = [file["$id"] for file in FILES.values()]
-    assert len({*ids}) == len({file["title"] for file in FILES.values()}) == len(FILES)
+    ids = [file["$id"] for file in WITH_BUNDLE.values()]
+    assert len({*ids}) == len({file["title"] for file in WITH_BUNDLE.values()}) == len(WITH_BUNDLE)
     assert all(id_.startswith("urn:dungeonlab:1.0:") for id_ in ids)
 
 
 def test_only_these_files_are_there() -> None:
     """No schema of a payload that travels no more is left behind."""
     assert {entry.name for entry in (DATA / "schemas").iterdir()} == FILES.keys()
+    assert KNOWN_BY in FILES
 
 
 def test_nothing_is_valid_against_a_file_of_definitions() -> None:
@@ -105,7 +107,6 @@ def test_definitions_of_the_bundle_have_names_of_their_own() -> None:
     names = [name for file in definitions().values() for name in file["$defs"]]
     assert len({*names}) == len(names)
     assert all(found["title"] == name for name, found in bundle()["$defs"].items())
-    assert BUNDLE in FILES
 
 
 DAYS = {

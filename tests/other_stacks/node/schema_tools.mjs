@@ -10,11 +10,11 @@ import { compile } from "json-schema-to-typescript";
 
 const SPEC = new URL("../../../spec/dungeonlab_spec/", import.meta.url);
 const SCHEMAS = new URL("schemas/", SPEC);
-const BUNDLE = "messages.json";
 const WARNING = 1; // of the parser's severities; below it are errors, above it hints
 
 const read = (url) => JSON.parse(readFileSync(url, "utf8"));
 const schemas = Object.fromEntries(readdirSync(SCHEMAS).map((file) => [file, read(new URL(file, SCHEMAS))]));
+const bundle = read(new URL("messages.schema.json", SPEC));
 
 /** The examples of a payload: where each stands, whether it is valid, and its value. */
 function* examples(file) {
@@ -34,12 +34,12 @@ function misjudged(file, isValid) {
 
 /** Each file by itself, then each definition of the bundle. */
 function ajv() {
-  const payloads = Object.keys(schemas).filter((file) => file !== BUNDLE);
+  const payloads = Object.keys(schemas);
   const alone = payloads.map((file) => misjudged(file, new Ajv2020({ strict: true }).compile(schemas[file])));
-  const bundle = new Ajv2020({ strict: true }).addSchema(schemas[BUNDLE]);
-  const definition = (file) => bundle.getSchema(`${schemas[BUNDLE].$id}#/$defs/${schemas[file].title}`);
+  const all = new Ajv2020({ strict: true }).addSchema(bundle);
+  const definition = (file) => all.getSchema(`${bundle.$id}#/$defs/${schemas[file].title}`);
   const bundled = payloads.map((file) => misjudged(file, definition(file)));
-  const root = bundle.getSchema(schemas[BUNDLE].$id);
+  const root = all.getSchema(bundle.$id);
   const wrapped = payloads.filter((file) => file.includes(".", file.indexOf(".") + 1)).map((file) => {
     const [folder, direction] = file.split(".");
     const event = schemas[file].description.split(/[, ]/)[0];
@@ -61,9 +61,10 @@ function ajvCli() {
   return { status, output: stdout + stderr };
 }
 
-/** The types that are made of each file. */
+/** The types that are made of each file, and of the bundle. */
 async function types() {
-  const made = Object.entries(schemas).map(async ([file, schema]) => [file, await compile(schema, file)]);
+  const files = Object.entries({ ...schemas, bundle });
+  const made = files.map(async ([file, schema]) => [file, await compile(schema, file)]);
   return Object.fromEntries(await Promise.all(made));
 }
 
