@@ -27,7 +27,17 @@ API = {  # page: its title, what it says, and the objects that users import
         "Events, requirements and schemas of [the protocol](../spec/protocol.md), and what validates a payload.",
         tuple(
             f"dungeonlab_spec.{name}"
-            for name in ("Catalogue", "Event", "Requirement", "Violation", "validate", "accepts", "Direction", "Level")
+            for name in (
+                "Catalogue",
+                "Event",
+                "Requirement",
+                "Violation",
+                "validate",
+                "accepts",
+                "Direction",
+                "Level",
+                "Side",
+            )
         ),
     ),
     "reference-server": (

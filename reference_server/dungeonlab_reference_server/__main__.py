@@ -156,7 +156,7 @@ def _print_world(context: click.Context, _: click.Parameter, asked: str | None) 
     metavar="WHAT",
     callback=_misbehaviour,
     help="Do on purpose what clients must cope with, such as refuse=token:move:RATE_LIMITED,delay=chat-message:2s,"
-    "cut=every:30s; see docs/develop-against.md.",
+    "cut=every:30s; see: dungeonlab-conformance docs develop-against.",
 )
 @click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends, such as a pipe from its starter.")
 @click.option("--control", is_flag=True, hidden=True, help="Take orders from standard input, and stop when it ends.")
