@@ -39,7 +39,6 @@ _ALWAYS = tuple(
         "sends-one-argument",
         "sends-catalogue-events-only",
         "tolerates-presence-events",
-        "sends-no-duplicates",
     )
 )
 
