@@ -67,8 +67,11 @@ def set_up(folder: Path, suite: str, **more: str) -> Runner:
     )
 
 
-def typed(page: list[Step], folder: Path, port: int) -> str:
-    """Return what is printed when the page is followed in one shell, with a mark after each step."""
+def typed(page: list[Step], folder: Path, port: int, **more: str) -> str:
+    """Return what is printed when the page is followed in one shell, with a mark after each step.
+
+    `more` is set in its environment.
+    """
     script = "exec 2>&1\n"
     for number, step in enumerate(page):
         if step.file:
@@ -79,12 +82,24 @@ def typed(page: list[Step], folder: Path, port: int) -> str:
     return subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
-        env=bare_environment(),
+        env=bare_environment() | more,
         capture_output=True,
         text=True,
         check=False,
         timeout=600,
     ).stdout
+
+
+def assert_as_written(page: list[Step], result: str) -> None:
+    """Compare what was printed with what the page says: each step's lines, and how it ends."""
+    begins = 0
+    for found in re.finditer(r"^@@@ (\d+) (\d+)$", result, re.MULTILINE):
+        step, said = page[int(found[1])], result[begins : found.start()]
+        begins = found.end()
+        assert int(found[2]) == step.ends, f"{step.commands}\n{said}"
+        for line in step.prints:
+            assert re.search(".*".join(map(re.escape, line.split("…"))), said), f"{step.commands}\n{line}\n\n{said}"
+    assert result.count("@@@") == len([step for step in page if step.commands])
 
 
 def test_every_command_on_the_page(tmp_path: Path, port: int, suite: str) -> None:
@@ -98,15 +113,8 @@ def test_every_command_on_the_page(tmp_path: Path, port: int, suite: str) -> Non
     example.write_text(example.read_text("utf-8").replace("4000", str(port)), "utf-8")
     page = list(steps(PAGE.read_text("utf-8").replace("4000", str(port))))
     result = typed(page, checkout, port)
-    begins = 0
-    for found in re.finditer(r"^@@@ (\d+) (\d+)$", result, re.MULTILINE):
-        step, said = page[int(found[1])], result[begins : found.start()]
-        begins = found.end()
-        assert int(found[2]) == step.ends, f"{step.commands}\n{said}"
-        for line in step.prints:
-            assert re.search(".*".join(map(re.escape, line.split("…"))), said), f"{step.commands}\n{line}\n\n{said}"
-        assert "open-sesame" not in said
-    assert result.count("@@@") == len([step for step in page if step.commands])
+    assert_as_written(page, result)
+    assert "open-sesame" not in result
     own = checkout / "my-server"
     assert (own / "report.html").stat().st_size > 10_000
     [workflow] = (own / ".github" / "workflows").glob("*.yml")
