@@ -41,6 +41,7 @@ class Link:
         self.sessions: set[Session] = set()
         self._reading = ConnectionReading(sessions, users, self.sessions.add)
         self._edits, self._connect, self._over = edits, connect, over
+        self._first: Role | None = None  # who was the first to send nothing more
         self._ended = False
 
     def cut(self, how: Cut) -> None:
@@ -93,8 +94,9 @@ class Link:
         if end is self.client:
             there.send(self._reading.client.held_back())
         there.finish()
+        self._first = self._first or end.role
         if there.finished or end.silent:
-            self._end(end.role, "the TCP connection was closed")
+            self._end(self._first, "the TCP connection was closed")
             end.close()
             there.close()
         else:
@@ -103,7 +105,8 @@ class Link:
     def lost(self, end: End, error: Exception | None) -> None:
         """Pass on that an end has gone, by force if there was an error."""
         there = self.other(end)
-        self._end(end.role, "the TCP connection was reset" if error else "the TCP connection was closed")
+        how = "the TCP connection was reset" if error else "the TCP connection was closed"
+        self._end(self._first or end.role, how)
         if error:
             there.reset()
         else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import socketio
@@ -59,3 +61,20 @@ async def test_a_conversation_is_noted(url: str, transports: list[str]) -> None:
     assert {(seen.connection, seen.user) for seen in journal.packets} == {(1, "user-1")}
     assert {seen.transport for seen in list(journal.packets)[2:]} == {last}
     assert "very-secret" not in repr(journal.packets)
+
+
+async def test_who_falls_silent_first_has_ended_a_connection(url: str) -> None:
+    """The client's end is the client's, also where the server's answer to it is the last that comes."""
+    journal = TapJournal()
+    async with Tap(url, journal) as tap:
+        address = urlsplit(tap.url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        asks = f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        more = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        writer.write(f"{asks}{more}Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode())
+        await reader.readuntil(b'"sid"')
+        writer.write_eof()
+        await reader.read()  # until the server has closed
+        writer.close()
+        await writer.wait_closed()
+    assert [(seen.sender, seen.kind) for seen in journal.packets if seen.kind == "close"] == [("client", "close")]
