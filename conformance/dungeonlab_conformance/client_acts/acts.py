@@ -76,7 +76,7 @@ async def _refused(client: Performance, code: str) -> None:
 
 
 async def _both_answers(client: Performance) -> None:
-    await client.director.error_event()
+    await client.director.error_event("INTERNAL_ERROR")  # which is no reason to go
     await client.client_joins()
     await client.sees(is_refusal, _REFUSED)
     await client.quiet(_PAUSE, _MOST)
