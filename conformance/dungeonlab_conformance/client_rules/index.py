@@ -68,6 +68,7 @@ class Connection:
     round: int = 0
     user: str = ""
     handshake: TappedPacket | None = None
+    opened: TappedPacket | None = None
     connect: TappedPacket | None = None
     connected: TappedPacket | None = None
     refused: TappedPacket | None = None
@@ -217,8 +218,10 @@ class PacketIndex:
                 connection.connected = packet
             case "connect-error":
                 connection.refused = packet
-            case "response" if connection.connect is None:
-                connection.refused = packet  # the tap notes no answers to polls but those that refuse
+            case "response" if connection.opened is None:
+                connection.refused = packet  # of the handshake: others are noted, too, if they refuse something
+            case "open":
+                connection.opened = packet
             case "event" if packet.sender == "client":
                 self._note_request(connection, packet)
             case "event" if packet.event == "error":
@@ -237,7 +240,7 @@ class PacketIndex:
         if found is None or again:
             new = Connection(packet.connection, packet, self._round)
             if found is not None:
-                new.handshake, new.unread = found.handshake, found.unread
+                new.handshake, new.opened, new.unread = found.handshake, found.opened, found.unread
             self.connections.append(new)
             found = self._current[packet.connection] = new
             if new.unread is None:

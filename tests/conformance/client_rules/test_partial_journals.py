@@ -94,6 +94,32 @@ def test_packets_that_polling_repeats_are_no_duplicates() -> None:
     assert judged(play)["client/sends-no-duplicates"].state == "not seen"
 
 
+def test_tabs_that_were_there_before_may_each_be_refused() -> None:
+    """Of three connections of one cookie only the end was seen, since the tap forgets what is old."""
+    journal = Written()
+    for tab in (1, 2, 3):
+        journal.connect(tab)
+    begin = len(journal.packets)
+    for tab in (1, 2, 3):
+        journal.close(tab, "server")
+    for tab in (4, 5, 6):
+        journal.wait(0.5).refused_connect(tab)
+    assert blamed(journal.packets[begin:]) == []
+
+
+def test_an_upgrade_that_is_refused_is_no_refused_connection() -> None:
+    """A server, or a proxy, may answer it with 403: the client stays on polling."""
+
+    def play(journal: Written) -> None:
+        for connection in range(1, 6):
+            journal.handshake(connection, transport="polling").add("server", "response", connection, event="403")
+            journal.add("client", "connect", connection)
+            journal.add("server", "connected", connection)
+            journal.disconnect(connection).wait(1)
+
+    assert judged(play)["client/stops-when-unauthenticated"].state == "not seen"
+
+
 def test_numbers_of_answers_may_begin_again() -> None:
     """Those of python-socketio do on each connection: what has the same number there is another request."""
 

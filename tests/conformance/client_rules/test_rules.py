@@ -90,7 +90,7 @@ FAULTY: dict[str, list[Play]] = {
     "client/connects-with-the-cookie": [
         lambda j: j.connect(1, user="").join(1).chat(1),
         lambda j: playing(j).cut(1).wait(1).refused_connect(2, user=""),
-        lambda j: (j.handshake(1, user=""), j.add("server", "response", 1, event="401"), j.close(1, "server")),
+        lambda j: (j.add("client", "handshake", 1), j.add("server", "response", 1, event="401"), j.close(1, "server")),
     ],
     "client/joins-before-it-sends": [
         lambda j: j.connect(1).chat(1),

@@ -196,7 +196,7 @@ def stops_when_unauthenticated(index: PacketIndex) -> Iterator[Evidence]:
         most = 2 * _at_once(connections)
         row: list[TappedPacket] = []
         for connection in connections:
-            if connection.connected is not None and connection.refused is None:
+            if connection.connected is not None:
                 row = []
             elif connection.refused is not None and _is_unauthenticated(connection.refused):
                 if not row or connection.refused.at - row[-1].at > AT_ONCE:
@@ -213,9 +213,13 @@ def stops_when_unauthenticated(index: PacketIndex) -> Iterator[Evidence]:
 
 
 def _at_once(connections: Sequence[Connection]) -> int:
-    """Return how many connections of one cookie were accepted at the same time; 1 at least."""
-    changes = [(c.connected.number, 1) for c in connections if c.connected is not None]
-    changes += [(c.end.number, -1) for c in connections if c.connected is not None and c.end is not None]
+    """Return how many connections of one cookie were there at the same time; 1 at least.
+
+    Those whose beginning was not seen had been there before.
+    """
+    there = [c for c in connections if c.connected is not None or c.handshake is None]
+    changes = [(c.connected.number if c.connected else -1, 1) for c in there]
+    changes += [(c.end.number, -1) for c in there if c.end is not None]
     most = open_ = 0
     for _, change in sorted(changes):
         open_ += change
