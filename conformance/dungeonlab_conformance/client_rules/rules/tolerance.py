@@ -139,14 +139,23 @@ def _trials(index: PacketIndex, connection: Connection) -> Iterator[Trial]:
 
 
 def _disconnection(index: PacketIndex, connection: Connection, failures: list[TappedPacket]) -> Iterator[Trial]:
+    """Yield what came after a refusal by a packet that says so, or by order; TCP connections end for other reasons."""
     end = connection.end
     if end is None or end.sender != "server" or not failures or not 0 <= end.at - failures[-1].at <= _DISCONNECTED:
+        return
+    if end.kind != "disconnect" and not _was_ordered(index, end):
         return
     ended = index.exits.get(connection.round)
     went_on = ended if ended is not None and (ended.event == DirectorAct.STOPPED or ended.text == "0") else None
     borne = connection.successor.first if connection.successor is not None else went_on
     requirement = "client/tolerates-being-disconnected"
     yield Trial(requirement, *_KINDS[requirement], end, connection, borne)
+
+
+def _was_ordered(index: PacketIndex, end: TappedPacket) -> bool:
+    place = bisect_left(index.acts, end.number, key=lambda act: act.number)
+    latest = index.acts[place - 1] if place else None
+    return latest is not None and latest.event == DirectorAct.DISCONNECT and end.at - latest.at <= _DISCONNECTED
 
 
 def _asks(packet: TappedPacket) -> str | None:
