@@ -54,8 +54,7 @@ class Output:
     @property
     def is_rewriting(self) -> bool:
         """Whether the list of known failures that is read is about to be replaced."""
-        known, listing = self.known_file, self.listing_file
-        return known is not None and listing is not None and known.resolve() == listing.resolve()
+        return known_failures.is_rewritten(self.known_file, self.listing_file)
 
 
 @click.command()
@@ -101,8 +100,7 @@ def run(**given: Any) -> None:
     options, output = _sorted(given)
     _make_sure_of(options, output)
     listed = output.listing_file
-    before = known_failures.load(listed if listed and listed.exists() else None, needs_reasons=False)
-    known = before if output.is_rewriting else known_failures.load(output.known_file)
+    known = known_failures.accepted(output.known_file, listed)
     options = fuzz_options.with_seed(options)
     chosen = _chosen(options)
     target = _target(options, output)

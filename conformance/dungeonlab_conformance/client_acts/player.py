@@ -12,6 +12,7 @@ from dungeonlab_conformance.client_acts.faults import accounted
 from dungeonlab_conformance.client_acts.performance import Over, Performance, world
 from dungeonlab_conformance.client_acts.program import Output
 from dungeonlab_conformance.record.secrets.redaction import Secrets
+from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.results.errors import TargetFault, Unjudged
@@ -23,6 +24,7 @@ from dungeonlab_conformance.target.target import Target
 
 Judge = Callable[[Sequence[TappedPacket]], list[Verdict]]
 
+_MOST, _MOST_TEXT = 10_000, 5_000_000  # packets of one act that are kept, and characters in them
 _PINGS = ("--ping-interval", "4", "--ping-timeout", "6")  # so that a silent network is noticed soon
 NOWHERE = "http://127.0.0.1:9"  # until the server has an address
 
@@ -32,7 +34,7 @@ class Played:
     """An act and what was seen in it; `crash` is how the program ended by itself, if it `ended` so, and not well."""
 
     act: Act
-    journal: TapJournal = field(default_factory=TapJournal)
+    journal: TapJournal = field(default_factory=lambda: TapJournal(_MOST, _MOST_TEXT))
     output: Output = field(default_factory=Output)
     crash: int | None = None
     ended: bool = False
@@ -165,16 +167,19 @@ class ActPlayer:
 def in_a_row(played: Sequence[Played]) -> Iterator[TappedPacket]:
     """Yield what was seen in acts that were played side by side, as if they had been played one after the other.
 
-    A program that ends in one act and not in another says more than one that is seen in a single act.
+    A program that ends in one act and not in another says more than one that is seen in a single act. Where a journal
+    has dropped something, numbers are missing; the beginning of an act is always there.
     """
     number, at, connections = 0, 0.0, 0
     for each in played:
-        last = at
-        highest = connections
-        for packet in each.journal.packets:
-            number += 1
-            last = at + packet.at
+        packets = list(each.journal.packets)
+        if not packets:
+            continue
+        if packets[0].number > 1:
+            packets.insert(0, TappedPacket(1, packets[0].at, "tap", "act", event=DirectorAct.BEGIN, text=each.act.name))
+        for packet in packets:
             connection = packet.connection and connections + packet.connection
-            highest = max(highest, connection)
-            yield replace(packet, number=number, at=last, connection=connection)
-        at, connections = last, highest
+            yield replace(packet, number=number + packet.number, at=at + packet.at, connection=connection)
+        number += packets[-1].number
+        at += packets[-1].at
+        connections += max(packet.connection for packet in packets)

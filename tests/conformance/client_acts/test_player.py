@@ -119,3 +119,16 @@ def test_acts_that_were_played_side_by_side_are_judged_one_after_the_other() -> 
     assert [packet.number for packet in packets] == [1, 2, 3, 4, 5, 6]
     assert [packet.connection for packet in packets] == [0, 1, 2, 0, 3, 4]
     assert [packet.at for packet in packets] == sorted(packet.at for packet in packets)
+
+
+def test_what_a_journal_has_dropped_is_missing_and_each_act_has_its_beginning() -> None:
+    """A client that floods its act is not blamed for what nobody has kept."""
+    [act, other] = list(acts())[:2]
+    flooded, short = Played(act, TapJournal(most=3)), Played(other, TapJournal())
+    for each in (flooded, short):
+        each.journal.add("tap", "act", event="begin")
+        for _ in range(9):
+            each.journal.add("client", "event", connection=1)
+    packets = list(in_a_row([flooded, short]))
+    assert [packet.number for packet in packets] == [1, 8, 9, 10, *range(11, 21)]
+    assert [packet.event for packet in packets if packet.kind == "act"] == ["begin", "begin"]

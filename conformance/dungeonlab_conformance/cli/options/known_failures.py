@@ -57,6 +57,17 @@ def load(file: Path | None, *, needs_reasons: bool = True) -> list[KnownFailure]
         raise click.UsageError(str(error)) from None
 
 
+def is_rewritten(known_file: Path | None, listing_file: Path | None) -> bool:
+    """Whether the list of known failures that is read is about to be replaced."""
+    return known_file is not None and listing_file is not None and known_file.resolve() == listing_file.resolve()
+
+
+def accepted(known_file: Path | None, listing_file: Path | None) -> list[KnownFailure]:
+    """Return what is accepted; also make sure, before a long run, that a list that is there already can be read."""
+    before = load(listing_file if listing_file and listing_file.exists() else None, needs_reasons=False)
+    return before if is_rewritten(known_file, listing_file) else load(known_file)
+
+
 def write(result: Run, file: Path, reason: str) -> list[str]:
     """List what fails; returns a sentence for what could not be written."""
     from dungeonlab_conformance.report import known_failures
