@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import SplitResult
 
 from dungeonlab_conformance.tap.reading.framing import Framing, Part, Piece
@@ -20,12 +19,16 @@ _COOKIE = re.compile(rb"(set-cookie:[ \t]*)(.*?)(\r?\n)", re.IGNORECASE | re.DOT
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-@dataclass(frozen=True, slots=True)
 class Lines:
     """How the lines of heads are changed that begin with one of `names` (lower case, with their colon)."""
 
-    names: tuple[bytes, ...]
-    edit: Edit
+    def __init__(self, names: tuple[bytes, ...], edit: Edit) -> None:
+        self.names, self.edit = names, edit
+        self._lines = re.compile(rb"^(?:%b)[^\n]*\n" % b"|".join(names), re.IGNORECASE | re.MULTILINE)
+
+    def changed(self, lines: bytes) -> bytes:
+        """Return one line, or several, with those changed that are to be."""
+        return self._lines.sub(lambda found: self.edit(found[0]), lines)
 
     def may_begin(self, begun: bytes) -> bool:
         """Say whether the beginning of a line may become one that is changed."""
@@ -44,8 +47,8 @@ def rewritten(framing: Framing, lines: Lines, data: bytes) -> tuple[bytes, list[
     for piece in pieces:
         if not piece.raw:
             continue
-        changed = piece.part is Part.LINE and not skip
-        out.append(lines.edit(piece.raw) if changed else piece.raw[skip:])
+        whole = piece.part is Part.LINE and not skip
+        out.append(lines.changed(piece.raw) if whole else piece.raw[skip:])
         skip = 0
     pending = bytes(framing.pending)
     if skip or not framing.in_head or not lines.may_begin(pending):

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dungeonlab_conformance.clients.engine_io_packets import OPEN, split
 from dungeonlab_conformance.record.tapped.packet import Sender
@@ -17,6 +17,7 @@ from dungeonlab_conformance.tap.reading.users import Users
 from dungeonlab_conformance.tap.reading.websocket import LARGEST, Close, Frames, Unreadable, agreed
 
 _LONGEST_PATH = 200  # characters
+_LONGEST_QUERY = 2_000  # characters that are looked at
 _Purpose = Literal["handshake", "poll", "post", "websocket", "other"]
 
 
@@ -74,15 +75,15 @@ class ConnectionReading:
     def _request(self, head: Head) -> None:
         method, target, *_ = (*head.start.split(" "), "")
         path, _, query = target.partition("?")
-        asked = parse_qs(query, max_num_fields=50) if len(query) < 10_000 and query.count("&") < 50 else {}
+        asked = dict(pair.partition("=")[::2] for pair in query[:_LONGEST_QUERY].split("&"))
         user = self._users.name(head.headers)
         exchange = Exchange(method, urlsplit(path).path[:_LONGEST_PATH], user, "other")
         exchange.codings["client"] = head.headers.get("content-encoding", "")
         self._arriving = exchange
         self._asked.append(exchange)
-        transport = asked.get("transport", [""])[0]
+        transport = asked.get("transport", "")
         if "EIO" in asked and transport in ("polling", "websocket"):
-            self._engine_io(exchange, transport, asked.get("sid", [""])[0])
+            self._engine_io(exchange, transport, unquote(asked.get("sid", "")))
         if exchange.purpose == "other":
             self._sessions.journal.add("client", "request", user=user, event=f"{method} {exchange.path}")
 

@@ -13,6 +13,7 @@ from enum import Enum, auto
 
 _LONGEST_HEAD = 256 << 10  # bytes of a head, or of trailers; servers accept a tenth of that
 _LONGEST_LINE = 64 << 10  # bytes
+_END = b"\r\n\r\n"
 _MOST_WAITING = 1_000  # requests on one connection that are not answered yet
 _MOST_HELD = 64 << 10  # bytes behind a request to change the protocol, until that is answered
 
@@ -20,7 +21,7 @@ _MOST_HELD = 64 << 10  # bytes behind a request to change the protocol, until th
 class Part(Enum):
     """What a piece is of."""
 
-    LINE = auto()  # a line of a head
+    LINE = auto()  # a line of a head, or all its lines if they came at once
     HEAD = auto()  # no bytes: the head is whole
     BODY = auto()  # what a body holds
     FRAMING = auto()  # sizes of chunks, trailers, empty lines before a request
@@ -111,13 +112,12 @@ class Framing:
     def feed(self, data: bytes) -> list[Piece]:
         """Return the pieces of what came. Raises nothing."""
         pieces: list[Piece] = []
-        at = begun = 0
+        before, at = bytes(self.pending), 0
         try:
             while at < len(data):
-                begun = len(self.pending)
                 at = self._next(data, at, pieces)
         except Malformed as error:
-            rest = bytes(self.pending[:begun]) + data[at:]
+            rest = (before + data)[sum(len(piece.raw) for piece in pieces) :]
             self.stop()
             pieces += (Piece(Part.REST, rest), Piece(Part.UNREADABLE, why=str(error)))
         return pieces
@@ -165,6 +165,10 @@ class Framing:
                     raise Malformed("much is sent behind a request to change the protocol that was not answered")
                 pieces.append(Piece(Part.HELD, data[at:]))
                 return len(data)
+        if self._mode is _Mode.HEAD and not self.pending and not self._lines:
+            end = data.find(_END, at) + len(_END)
+            if len(_END) <= end <= at + _LONGEST_LINE and self._whole_head(data[at:end], pieces):
+                return end
         end = data.find(b"\n", at) + 1
         self.pending += data[at : end or len(data)]
         if len(self.pending) > _LONGEST_LINE:
@@ -175,6 +179,15 @@ class Framing:
         self._line(line, pieces)
         self.pending.clear()
         return end
+
+    def _whole_head(self, raw: bytes, pieces: list[Piece]) -> bool:
+        """Take a head that came at once, as they do; False if its lines have to be looked at one by one."""
+        lines = raw[: -len(_END)].split(b"\r\n")
+        if not lines[0] or raw.count(b"\n") != len(lines) + 1:
+            return False
+        self._lines = lines
+        self._end_head(raw, pieces)
+        return True
 
     def _line(self, line: bytes, pieces: list[Piece]) -> None:
         text = line.rstrip(b"\r\n")
@@ -204,10 +217,14 @@ class Framing:
         if text:
             self._lines.append(text)
             pieces.append(Piece(Part.LINE, line))
-            return
+        else:
+            self._end_head(line, pieces)
+
+    def _end_head(self, raw: bytes, pieces: list[Piece]) -> None:
+        pieces.append(Piece(Part.LINE, raw))
         head = _head(self._lines)
         ahead = self._follows(head)
-        pieces += (Piece(Part.LINE, line), Piece(Part.HEAD, head=head))
+        pieces.append(Piece(Part.HEAD, head=head))
         self._lines, self._size = [], 0
         if isinstance(ahead, int):
             self._left, self._mode = ahead, _Mode.BODY if ahead else _Mode.HEAD
@@ -263,7 +280,11 @@ class Dialogue:
 
 def _head(lines: list[bytes]) -> Head:
     headers: dict[str, str] = {}
+    name = ""
     for line in lines[1:]:
+        if line[:1] in b" \t" and name:  # the rest of the one before
+            headers[name] += f" {line.decode('latin-1').strip()}"
+            continue
         name, colon, value = line.decode("latin-1").partition(":")
         if not colon:
             raise Malformed("a line without a colon in a head")

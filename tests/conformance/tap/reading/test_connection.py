@@ -152,7 +152,7 @@ def test_other_requests_are_noted_without_their_secrets(wire: Wire) -> None:
     assert "s3cret" not in repr(list(wire.journal.packets))
 
 
-def test_users_differ_by_their_logins(wire: Wire) -> None:
+def test_users_are_known_by_their_logins(wire: Wire) -> None:
     """The same login is the same user whatever other cookies come along; another login is another user."""
     names = [
         wire.users.name({"cookie": cookie})
