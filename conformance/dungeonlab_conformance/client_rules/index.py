@@ -17,6 +17,7 @@ from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_spec import Catalogue, Event
 
 _USER = 60  # characters of a name that a message repeats
+_LULL, _PAUSES = 2.0, 5  # seconds without one, and times as long as it mostly pauses, after which it has stopped
 _FEW = 3  # requests that it takes to say how often a client sends
 Derived = TypeVar("Derived")
 JOIN, LEAVE = "join-session", "leave-session"
@@ -112,9 +113,15 @@ class Connection:
         return [request for request in self.requests if request.needs_room]
 
     def pace_before(self, packet: TappedPacket) -> float | None:
-        """Return how many seconds mostly pass between two such requests; None if there were too few until a packet."""
+        """Return how many seconds mostly pass between two such requests of a client that sends until a packet.
+
+        None if there were too few, or none any more for a while.
+        """
         times = [request.packet.at for request in self.sends if request.packet.number < packet.number]
-        return median(later - at for at, later in pairwise(times)) if len(times) >= _FEW else None
+        if len(times) < _FEW:
+            return None
+        pace = median(later - at for at, later in pairwise(times))
+        return pace if packet.at - times[-1] <= max(_LULL, pace * _PAUSES) else None
 
 
 class PacketIndex:

@@ -19,9 +19,9 @@ from dungeonlab_conformance.text.printable import shortened
 AT_ONCE = 0.1  # seconds in which several attempts are one: a library may try two addresses, or two transports
 RECONNECTING = 30.0  # seconds that a client may take to begin to connect again
 RETRY = 7.0  # seconds after which a client that was refused would have tried again, if it did
-RARELY = 2.0  # seconds between attempts that trouble no server
+RARELY, SELDOM = 2.0, 4.0  # seconds between attempts that a server bears for a while, and that trouble none
 _FLAT = 5  # intervals between attempts that show whether they grow
-_GROWN = 2.0  # times as long as the first ones the later ones are, if they do
+_GROWN, _GROWS = 1.6, 1.25  # times as long as the first ones the later ones are, if they grow; where they are rare
 _NOTICED = 10.0  # seconds in which clients see that their server is away
 _PAGES = 3  # other requests in a while that make a client's attempts hard to tell from them
 _WHILE = 30.0
@@ -146,7 +146,7 @@ def _judged(intervals: Sequence[float], attempts: Sequence[TappedPacket]) -> Evi
     if len(intervals) < 2:
         return Unclear("the client tried too seldom to be judged: keep the server away longer")
     early, late = fmean(intervals[:2]), fmean(intervals[len(intervals) // 2 :])
-    if late >= RARELY or late >= early * _GROWN:
+    if late >= SELDOM or late >= early * (_GROWS if late >= RARELY else _GROWN):
         return Holds(attempts[-1])
     if len(intervals) < _FLAT:
         return Unclear("the server was not away for long enough to see whether the attempts grow rarer")
