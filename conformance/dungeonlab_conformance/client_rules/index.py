@@ -132,6 +132,7 @@ class PacketIndex:
         self.connections: list[Connection] = []
         self.attempts: list[TappedPacket] = []
         self.handshakes: list[TappedPacket] = []
+        self.gaps: list[int] = []  # before which numbers something is missing
         self.http: list[TappedPacket] = []  # requests beside Socket.IO
         self.acts: list[TappedPacket] = []
         self.acts_by_round: dict[int, set[str]] = {}
@@ -146,6 +147,7 @@ class PacketIndex:
         last: TappedPacket | None = None
         for packet in packets:
             if last is not None and packet.number != last.number + 1:
+                self.gaps.append(packet.number)
                 self._miss(list(self._whole), packet)
             self._read(packet)
             if self._round not in self.exits:

@@ -133,6 +133,8 @@ def backs_off(index: PacketIndex) -> Iterator[Evidence]:
         pages = _just_before(index.http, first, first.at - _WHILE)
         if not gone:
             yield Unclear("no client was connected before, so that nobody knows whose attempts these are")
+        elif bisect_right(index.gaps, last.number) > bisect_right(index.gaps, min(gone[-1].number, first.number)):
+            yield Unclear("some of what was seen meanwhile is missing")
         elif len(pages) >= _PAGES:
             yield Unclear("the client also makes other requests, which may be among the attempts")
         else:
