@@ -107,6 +107,16 @@ def test_tabs_that_were_there_before_may_each_be_refused() -> None:
     assert blamed(journal.packets[begin:]) == []
 
 
+def test_a_lost_packet_of_two_tabs_that_are_refused_blames_nobody() -> None:
+    """Each of them tries twice, as it may; whichever packet is missing."""
+    journal = Written()
+    journal.connect(1).connect(2).close(1, "server").close(2, "server")
+    for tab in (3, 4, 5, 6):
+        journal.wait(0.5).refused_connect(tab)
+    for lost in range(len(journal.packets)):
+        assert blamed(journal.packets[:lost] + journal.packets[lost + 1 :]) == [], journal.packets[lost]
+
+
 def test_an_upgrade_that_is_refused_is_no_refused_connection() -> None:
     """A server, or a proxy, may answer it with 403: the client stays on polling."""
 

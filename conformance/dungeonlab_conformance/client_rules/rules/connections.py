@@ -217,10 +217,10 @@ def stops_when_unauthenticated(index: PacketIndex) -> Iterator[Evidence]:
 def _at_once(connections: Sequence[Connection]) -> int:
     """Return how many connections of one cookie were there at the same time; 1 at least.
 
-    Those whose beginning was not seen had been there before.
+    Those whose beginning was not seen had been there before; those of which no refusal was seen were accepted.
     """
-    there = [c for c in connections if c.connected is not None or c.handshake is None]
-    changes = [(c.connected.number if c.connected else -1, 1) for c in there]
+    there = [c for c in connections if c.connected is not None or c.refused is None]
+    changes = [(c.first.number if c.handshake else -1, 1) for c in there]
     changes += [(c.end.number, -1) for c in there if c.end is not None]
     most = open_ = 0
     for _, change in sorted(changes):
