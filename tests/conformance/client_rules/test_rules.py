@@ -265,6 +265,12 @@ def test_a_client_that_ends_anyway_is_not_blamed_for_a_refusal() -> None:
     assert judged(play)["client/survives-an-error-ack"].state == "not seen"
 
 
+def test_a_crash_is_not_blamed_on_what_the_client_bore_before() -> None:
+    """Somebody came shortly before its program ended, as somebody had when it went on."""
+    found = judged(lambda j: crash(playing(j).announce(1).wait(0.5).chat(1, times=2).announce(1)))
+    assert broken(found) == {}
+
+
 def test_a_client_may_go_when_it_is_no_member() -> None:
     """That code is a reason to hang up."""
 

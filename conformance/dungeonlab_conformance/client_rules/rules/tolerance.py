@@ -171,15 +171,20 @@ def _asks(packet: TappedPacket) -> str | None:
 
 
 def _crashes(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
-    """Yield what may have ended each program that ended with an error: what was not borne, and came shortly before."""
+    """Yield what may have ended each program that ended with an error: what was not borne, and came shortly before.
+
+    Somebody comes or goes all the time: that ends nothing which was seen to bear it.
+    """
     open_ = _by_round(trials)
+    harmless = {trial.requirement for trial in trials if trial.borne is not None} - _MEANT.keys()
     trying = [act.number for act in index.acts if act.event in _TRYING]
     for round_, crash in index.exits.items():
         if _is_crash(crash):
             place = bisect_left(trying, crash.number)
             since = trying[place - 1] if place else -1
             near = [t for t in open_.get(round_, ()) if since < t.packet.number < crash.number]
-            yield crash, [t for t in near if crash.at - t.packet.at <= CRASHED]
+            near = [t for t in near if crash.at - t.packet.at <= CRASHED]
+            yield crash, [t for t in near if t.requirement not in harmless]
 
 
 def _hang_ups(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
