@@ -162,6 +162,7 @@ FAULTY: dict[str, list[Play]] = {
         lambda j: playing(j).cut(1).attempts(*[0.05] * 200),
         lambda j: playing(j).cut(1).attempts(*[2.0] * 6),
         lambda j: playing(j).cut(1).attempts(1.2, 0.8, 0.6, 0.4, 0.3, 0.2, 0.15, 0.1, 0.1),
+        lambda j: playing(j).cut(1).attempts(0.11, 0.11, *[0.25] * 40),
         lambda j: (playing(j), in_session(j, 2, "berta").cut(1).cut(2).attempts(*[0.5] * 20)),
     ],
     "client/stops-when-unauthenticated": [

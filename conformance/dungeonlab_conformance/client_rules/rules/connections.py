@@ -22,6 +22,8 @@ RETRY = 7.0  # seconds after which a client that was refused would have tried ag
 RARELY, SELDOM = 2.0, 4.0  # seconds between attempts that a server bears for a while, and that trouble none
 _FLAT = 5  # intervals between attempts that show whether they grow
 _GROWN, _GROWS = 1.6, 1.25  # times as long as the first ones the later ones are, if they grow; where they are rare
+_OFTEN = 0.5  # seconds between attempts that are too often in the end, however they grew: a busy machine is slow, too
+_LONG = 5.0  # seconds in which they could have grown beyond that
 _NOTICED = 10.0  # seconds in which clients see that their server is away
 _PAGES = 3  # other requests in a while that make a client's attempts hard to tell from them
 _WHILE = 30.0
@@ -148,9 +150,10 @@ def _judged(intervals: Sequence[float], attempts: Sequence[TappedPacket]) -> Evi
     if len(intervals) < 2:
         return Unclear("the client tried too seldom to be judged: keep the server away longer")
     early, late = fmean(intervals[:2]), fmean(intervals[len(intervals) // 2 :])
-    if late >= SELDOM or late >= early * (_GROWS if late >= RARELY else _GROWN):
+    grows = late >= early * (_GROWS if late >= RARELY else _GROWN)
+    if late >= SELDOM or (grows and late >= _OFTEN):
         return Holds(attempts[-1])
-    if len(intervals) < _FLAT:
+    if len(intervals) < _FLAT or (grows and sum(intervals) < _LONG):
         return Unclear("the server was not away for long enough to see whether the attempts grow rarer")
     expected = "a client to try ever more rarely while the server is away"
     got = f"{len(attempts)} attempts, the later ones {late:.1f} s apart"
