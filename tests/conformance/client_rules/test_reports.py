@@ -63,6 +63,14 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert again.verdicts == run.verdicts
 
 
+def test_a_client_that_breaks_the_same_often_is_read_back_too(tmp_path: Path) -> None:
+    """No more findings are kept than a result may hold."""
+    journal = Written()
+    journal.connect(1).chat(1, times=20)
+    write(Run("a client", judge_clients(journal.packets), side="client"), tmp_path / "result.json")
+    assert [len(v.findings) for v in load_run(tmp_path / "result.json").verdicts if v.findings] == [3]
+
+
 def test_each_format_names_the_client_and_how_to_judge_it_again() -> None:
     """No report says that a server was judged."""
     run = conclude(a_run())
