@@ -14,6 +14,7 @@ from dungeonlab_conformance.client_rules.judgement import judge_clients
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.report import badge, html, junit, markdown
 from dungeonlab_conformance.report.content.headline import headline
+from dungeonlab_conformance.report.ndjson import Stream
 from dungeonlab_conformance.results.claim import conclude, obstacles
 from dungeonlab_conformance.results.known_failures import KnownFailure
 from dungeonlab_conformance.results.load import load_run
@@ -60,6 +61,16 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     write(run, tmp_path / "result.json")
     again = load_run(tmp_path / "result.json")
     assert (again.side, again.again) == ("client", "dungeonlab-conformance client -- node bot.mjs")
+    assert again.verdicts == run.verdicts
+
+
+def test_a_run_is_read_back_from_a_stream(tmp_path: Path) -> None:
+    """One line for each verdict, written when all acts are over."""
+    run = conclude(a_run())
+    with Stream(tmp_path / "stream.ndjson", run, 0) as stream:
+        stream.finish()
+    again = load_run(tmp_path / "stream.ndjson")
+    assert (again.side, again.again, again.exit_code) == ("client", run.again, run.exit_code)
     assert again.verdicts == run.verdicts
 
 
