@@ -10,7 +10,7 @@ from dungeonlab_conformance.client_rules.index import ClientRequest, Connection,
 from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
 
 LATE = 1.0  # seconds after which an answer is late
-_AGAIN = 0.25  # seconds after which a request that is sent once more is not just one of several alike
+_AGAIN = 0.4  # seconds after which a request that is sent once more is not just one of several alike
 _GIVEN_UP = 30.0  # seconds after which one that was not answered may be asked for anew
 
 
