@@ -266,6 +266,30 @@ def test_a_client_that_ends_anyway_is_not_blamed_for_a_refusal() -> None:
     assert judged(play)["client/survives-an-error-ack"].state == "not seen"
 
 
+def test_a_client_that_repeats_itself_is_judged_by_what_else_it_sends() -> None:
+    """It says the same again before an answer and after one, and moves a token while answers are late."""
+
+    def play(journal: Written) -> None:
+        in_session(journal)
+        payload = journal.message()
+        for pause in (1.0, 0.5):
+            number = journal.send(1, "chat-message", payload)
+            journal.wait(pause)
+        journal.answer(1, "chat-message", number)
+        journal.wait(1).ask(1, "chat-message", payload)
+        assert judged_so_far(journal) == "not seen"
+        number = journal.send(1, "token:move", MOVE)
+        journal.wait(2).answer(1, "token:move", number)
+
+    assert judged(play)["client/sends-no-duplicates"].state == "held"
+
+
+def judged_so_far(journal: Written) -> str:
+    """Return what became of repetitions in a journal that goes on."""
+    found = {judgement.requirement: judgement for judgement in judgements(journal.packets)}
+    return found["client/sends-no-duplicates"].state
+
+
 def test_a_crash_is_not_blamed_on_what_the_client_bore_before() -> None:
     """Somebody came shortly before its program ended, as somebody had when it went on."""
     found = judged(lambda j: crash(playing(j).announce(1).wait(0.5).chat(1, times=2).announce(1)))

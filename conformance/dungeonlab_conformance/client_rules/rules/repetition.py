@@ -40,9 +40,9 @@ def sends_no_duplicates(index: PacketIndex) -> Iterator[Evidence]:
             yield Unclear("the client says the same again also after an answer: let each of its requests differ")
         else:
             yield _broken(repetition)
-    if not again:
-        for connection in index.connections:
-            yield from _patient(connection)
+    unclear = {repetition.first.packet.event for repetition in again}
+    for connection in index.connections:
+        yield from _patient(connection, unclear)
 
 
 def _broken(repetition: _Repetition) -> Breaks:
@@ -53,11 +53,12 @@ def _broken(repetition: _Repetition) -> Breaks:
     )
 
 
-def _patient(connection: Connection) -> Iterator[Evidence]:
+def _patient(connection: Connection, unclear: set[str]) -> Iterator[Evidence]:
+    """Yield the answers that came late to requests which were not sent again, of events that none was."""
     for request in connection.requests:
         answer = request.answer
-        is_broadcast = request.row is not None and request.row.is_broadcast
-        if is_broadcast and answer is not None and answer.at - request.packet.at >= LATE:
+        is_judged = request.row is not None and request.row.is_broadcast and request.row.name not in unclear
+        if is_judged and answer is not None and answer.at - request.packet.at >= LATE:
             yield Holds(answer)
 
 
