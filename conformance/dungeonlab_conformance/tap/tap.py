@@ -17,6 +17,7 @@ from dungeonlab_conformance.tap.reading.sessions import Sessions
 from dungeonlab_conformance.tap.reading.users import Users
 from dungeonlab_conformance.tap.rewriting import Lines, authority, cookies_for_http, names_of_server
 from dungeonlab_conformance.target import address
+from dungeonlab_conformance.target.dialect.translation import PLAIN, Dialect
 from dungeonlab_conformance.target.target import tls
 
 _CONNECTING = 30.0  # seconds for which a server may take to accept a connection
@@ -27,17 +28,25 @@ class Tap:
     """Listens at `url` and carries what comes there to the server at `upstream`. An asynchronous context manager.
 
     `port` 0 takes a free one. `verify` is as in a target's file: whether an https server's certificate must be valid,
-    or the file of an authority. Raises `TargetFault` for what is no URL, and `OSError` on entry where it cannot listen.
+    or the file of an authority. What is noted is in the protocol's words, where server and clients speak a `dialect`.
+    Raises `TargetFault` for what is no URL, and `OSError` on entry where it cannot listen.
     """
 
     def __init__(
-        self, upstream: str, journal: TapJournal, *, host: str = "127.0.0.1", port: int = 0, verify: bool | str = True
+        self,
+        upstream: str,
+        journal: TapJournal,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        verify: bool | str = True,
+        dialect: Dialect = PLAIN,
     ) -> None:
         self.journal = journal
         self._upstream = address.check(upstream)
         self._host, self._port = host, port
         self._tls: ssl.SSLContext | None = tls(verify) if self._upstream.scheme == "https" else None
-        self._sessions, self._users = Sessions(journal), Users()
+        self._sessions, self._users = Sessions(journal, dialect), Users()
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused_until: float | None = 0.0  # on the clock of the event loop; None: until further notice

@@ -103,6 +103,18 @@ def test_nobody_came(tmp_path: Path) -> None:
     assert recording.read_text() == ndjson.head() + "\n"
 
 
+def test_a_target_file_may_say_how_the_server_speaks(tmp_path: Path) -> None:
+    """One that is wrong is refused before anything begins; a right one is taken."""
+    file = tmp_path / "dungeonlab-target.toml"
+    file.write_text('[server]\nurl = "http://127.0.0.1:1"\n[dialect.events]\nchat-message = "say"\n')
+    url = f"http://127.0.0.1:{unused_port()}"
+    assert command("tap", url, "--for", "0.2", "--target", file).returncode == 3
+    file.write_text("[server")
+    done = command("tap", url, "--for", "0.2", "--target", file)
+    assert done.returncode == 2
+    assert "dungeonlab-target.toml:1" in done.stderr
+
+
 def test_a_server_that_is_away_is_said_to_be() -> None:
     """Clients are reset, and counted."""
     with started("tap", f"http://127.0.0.1:{unused_port()}", "--for", "1") as process:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dungeonlab_conformance.cli.options import reports
 from dungeonlab_conformance.cli.options.paths import FILE
-from dungeonlab_conformance.cli.options.target import EMPTY_URL, Between
+from dungeonlab_conformance.cli.options.target import EMPTY_URL, Between, make_target, targeting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +38,7 @@ _LOOPBACK = "127.0.0.1"
     "--record", "record", type=FILE, metavar="FILE", help="Write what passes as JSON lines; `report` reads it."
 )
 @click.option("--open", "opens_page", is_flag=True, help="Open the live page in a browser.")
+@targeting
 @click.option("--insecure", is_flag=True, help="Do not look at the certificate of an https server.")
 @reports.reporting
 @click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what held.")
@@ -47,10 +48,9 @@ def tap(
     host: str,
     seconds: float | None,
     record: Path | None,
-    opens_page: bool,
-    insecure: bool,
+    target_file: Path | None,
     verbose: bool,
-    **files: Path | None,
+    **given: Any,
 ) -> None:
     """Stand between clients and the server at URL, pass on every byte, and judge what was said.
 
@@ -69,14 +69,19 @@ def tap(
     from dungeonlab_conformance.tap.recording import Recording
     from dungeonlab_conformance.tap.tap import Tap
     from dungeonlab_conformance.tap.verdicts import Judging, exit_code, run_of
+    from dungeonlab_conformance.target.dialect.translation import PLAIN
 
     if not url.strip():
         raise click.BadParameter(EMPTY_URL, param_hint="URL")
+    opens_page, insecure = given.pop("opens_page"), given.pop("insecure")
+    files: dict[str, Path | None] = given
     written = {**files, "record": record}
-    reports.make_sure_of(written)
+    reports.make_sure_of(written, read=[target_file])
+    known = make_target(url.strip(), target_file, None, 1.0, references=True) if target_file else None
+    verify, dialect = (known.verify, known.dialect) if known else (True, PLAIN)
     on_output = reports.to_output(written)
     try:
-        made = Tap(url.strip(), TapJournal(), host=host, port=port, verify=not insecure)
+        made = Tap(url.strip(), TapJournal(), host=host, port=port, verify=verify and not insecure, dialect=dialect)
     except TargetFault as fault:
         raise click.UsageError(str(fault)) from None
     judging, run = Judging(made.journal), run_of(made.upstream, ("tap", made.upstream))

@@ -1,17 +1,22 @@
-"""Engine.IO sessions and the Socket.IO packets in them, as text: which is noted of each, and under which number."""
+"""Engine.IO sessions and the Socket.IO packets in them, as text: which is noted of each, and under which number.
+
+Where a server has a dialect of its own, what is noted is in the protocol's words.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Unpack
 
 from dungeonlab_conformance.clients.engine_io_packets import CLOSE, MESSAGE, OPEN, UPGRADE, Noise, message_in
 from dungeonlab_conformance.record.tapped.journal import About, TapJournal
 from dungeonlab_conformance.record.tapped.packet import Kind, Sender
+from dungeonlab_conformance.target.dialect.argument_templates import Args
+from dungeonlab_conformance.target.dialect.translation import PLAIN, Dialect
 
 LONGEST_TEXT = 100_000  # characters of a packet that are kept
 _SHOWN = 200  # characters of what cannot be read
@@ -40,6 +45,7 @@ class Session:
     user: str
     transport: Literal["", "polling", "websocket"]
     journal: TapJournal
+    dialect: Dialect
     sid: str = ""
     over: bool = False
     silent: bool = False
@@ -99,12 +105,19 @@ class Session:
                 event, arguments = read
                 if self._recovers and sender == "server":
                     arguments = _without_offset(arguments)
+                if sender == "server" and self.dialect.is_answer(event):
+                    return  # which has no number, so that nobody knows what it answers
+                if self.dialect:
+                    said = self.dialect.asked if sender == "client" else self.dialect.received
+                    event, arguments = _in_protocol(lambda args: said(event, args), arguments, event)
                 if number is not None:
                     self._ask(sender, number, event)
                 self.note(sender, kind, event=event, ack_id=number, text=arguments)
             case "ack":
                 asked = self._asked.get("client" if sender == "server" else "server")
                 event = _answered(asked, number) if asked and number is not None else ""
+                if self.dialect and event and sender == "server":
+                    _, data = _in_protocol(lambda args: (event, self.dialect.answer(event, args)), data, event)
                 self.note(sender, kind, event=event, ack_id=number, text=data)
             case "connect-error":
                 self.note(sender, kind, text=data)
@@ -143,6 +156,18 @@ def _event(data: str) -> tuple[str, str] | None:
     return name[:_LONGEST_NAME], f"[{rest[1:].lstrip()}" if rest.startswith(",") else f"[{rest}"
 
 
+def _in_protocol(translate: Callable[[Args], tuple[str, Args]], text: str, event: str) -> tuple[str, str]:
+    """Return an event and its arguments as the protocol has them, where they can be read."""
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return event, text
+    if not isinstance(read, list):
+        return event, text
+    event, args = translate(tuple(read))
+    return event, json.dumps(args, ensure_ascii=False)
+
+
 def _without_offset(arguments: str) -> str:
     """Return arguments without the text behind them, which is for the client's library."""
     try:
@@ -155,15 +180,15 @@ def _without_offset(arguments: str) -> str:
 class Sessions:
     """The sessions that a tap knows, by the ids that the server gave them."""
 
-    def __init__(self, journal: TapJournal) -> None:
-        self.journal = journal
+    def __init__(self, journal: TapJournal, dialect: Dialect = PLAIN) -> None:
+        self.journal, self._dialect = journal, dialect
         self._by_sid: OrderedDict[str, Session] = OrderedDict()
         self._count = 0
 
     def begin(self, user: str, transport: Literal["polling", "websocket"]) -> Session:
         """Return a session that a client asks for, and note that."""
         self._count += 1
-        session = Session(self._count, user, transport, self.journal)
+        session = Session(self._count, user, transport, self.journal, self._dialect)
         session.note("client", "handshake")
         return session
 

@@ -163,6 +163,19 @@ class Dialect:
             args = (self._asked(self._refusal(args[0])), *args[1:])
         return event, self._by_code("decode", event, args)
 
+    def asked(self, name: str, args: Args) -> tuple[str, Args]:
+        """Return name and arguments of what a client of this server sent, as the protocol would have them."""
+        event = next((ours for ours, theirs in self.events.items() if theirs == name), name)
+        said = self.arguments.get(event)
+        shape = Shape(arguments=said) if said else self.requests.get(event, SAME)
+        return event, shape.one_object(args)
+
+    def is_answer(self, name: str) -> bool:
+        """Whether what the server sends under a name stands for an acknowledgement."""
+        return any(
+            isinstance(how, AnswerByEvent) and name in (how.success, how.failure) for how in self.answers.values()
+        )
+
     def _asked(self, error: dict[str, Any]) -> dict[str, Any]:
         """Return an error that names the refused request as the protocol does."""
         theirs = error.get("event")

@@ -15,6 +15,7 @@ from dungeonlab_conformance.tap.reading import sessions
 from dungeonlab_conformance.tap.reading.connection import ConnectionReading
 from dungeonlab_conformance.tap.reading.sessions import Sessions
 from dungeonlab_conformance.tap.reading.users import Users
+from dungeonlab_conformance.target.dialect.translation import PLAIN, AnswerByEvent, Dialect, Shape
 
 COOKIE = b"Cookie: theme=dark; session=s3cret\r\n"
 POLL = b"GET /socket.io/?EIO=4&transport=polling&sid=abc&t=1 HTTP/1.1\r\nHost: h\r\n" + COOKIE + b"\r\n"
@@ -30,9 +31,9 @@ OPEN = '0{"sid":"abc","pingInterval":25000}'
 class Wire:
     """One connection that is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect = PLAIN) -> None:
         self.journal = TapJournal(clock=lambda: 0.0)
-        self.sessions, self.users = Sessions(self.journal), Users()
+        self.sessions, self.users = Sessions(self.journal, dialect), Users()
         self.reading = self.another()
 
     def another(self) -> ConnectionReading:
@@ -152,7 +153,7 @@ def test_other_requests_are_noted_without_their_secrets(wire: Wire) -> None:
     assert "s3cret" not in repr(list(wire.journal.packets))
 
 
-def test_users_are_known_by_their_logins(wire: Wire) -> None:
+def test_users_differ_by_their_logins(wire: Wire) -> None:
     """The same login is the same user whatever other cookies come along; another login is another user."""
     names = [
         wire.users.name({"cookie": cookie})
@@ -255,6 +256,32 @@ def test_requests_that_are_never_answered_are_forgotten(wire: Wire, monkeypatch:
         wire.client(frame(0x81, b'42%d["chat-message"]' % number))
     wire.server(frame(0x81, b"430[]") + frame(0x81, b"431[]"))
     assert [row[2] for row in wire.noted() if row[1] == "ack"] == ["", "chat-message"]
+
+
+def test_what_is_said_in_a_dialect_is_noted_in_the_protocols_words() -> None:
+    """Names, arguments by position, properties, codes; events that stand for answers are left out."""
+    wire = Wire(
+        Dialect(
+            events={"chat-message": "say", "token:move": "move"},
+            broadcasts={"chat-message": "said"},
+            arguments={"chat-message": ["{sessionId}", "{message}"]},
+            requests={"token:move": Shape(rename={"id": "tokenId"})},
+            answers={"get-user-data": AnswerByEvent("me", "no-me")},
+            emissions={"chat-message": Shape(rename={"text": "message"})},
+            codes={"E1": "NOT_JOINED"},
+        )
+    )
+    wire.websocket()
+    wire.client(frame(0x81, b'421["say","s","hi"]') + frame(0x81, b'42["move",{"id":"t"}]') + frame(0x81, b'42["say"]'))
+    wire.server(frame(0x81, b'431[{"success":false,"error":"no","code":"E1"}]') + frame(0x81, b'42["me",{}]'))
+    wire.server(frame(0x81, b'42["said",{"text":"hi"}]'))
+    assert wire.noted() == [
+        ("client", "event", "chat-message", '[{"sessionId": "s", "message": "hi"}]'),
+        ("client", "event", "token:move", '[{"tokenId": "t"}]'),
+        ("client", "event", "chat-message", "[{}]"),
+        ("server", "ack", "chat-message", '[{"success": false, "error": "no", "code": "NOT_JOINED"}]'),
+        ("server", "event", "chat-message", '[{"message": "hi"}]'),
+    ]
 
 
 def test_long_texts_are_cut(wire: Wire) -> None:
