@@ -13,7 +13,6 @@ from pathlib import Path
 from tests.client_programs.faults import JAVASCRIPT, PYTHON
 
 FOLDER = Path(__file__).parent
-TRANSPORTS = ("websocket", "polling", "upgrade")
 _COMMANDS = {
     JAVASCRIPT: ["node", str(FOLDER / "in_javascript" / "main.mjs")],
     PYTHON: [sys.executable, "-m", "tests.client_programs.in_python"],

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from dungeonlab_spec import Catalogue
 from tests.client_programs.faults import FAULTS, JAVASCRIPT, PYTHON
 from tests.client_programs.programs import FOLDER, is_required, listed, why_not
 
@@ -38,3 +39,10 @@ def test_the_lock_names_no_registry() -> None:
     """The packages can be had from the registry, of whatever name, that npm is set up for."""
     lock = json.loads((FOLDER / "package-lock.json").read_text())
     assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
+
+
+def test_each_fault_breaks_a_requirement_for_clients() -> None:
+    """What it is said to break stands in the catalogue; each fault says how it comes about."""
+    requirements = Catalogue.load().requirements
+    assert {fault.breaks for fault in FAULTS.values()} <= {name for name in requirements if name.startswith("client/")}
+    assert all(fault.claim.endswith(".") for fault in FAULTS.values())

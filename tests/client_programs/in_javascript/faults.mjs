@@ -138,8 +138,8 @@ export const faults = {
 
   "believes-every-ack": (Player) =>
     class extends Player {
-      async request(event, payload) {
-        const answer = await super.request(event, payload);
+      async ask(event, payload) {
+        const answer = await super.ask(event, payload);
         if (answer) this.show(Object.keys(answer.data));
         return answer;
       }
@@ -178,17 +178,28 @@ export const faults = {
       }
     },
 
+  "crashes-at-presence-events": (Player) =>
+    class extends Player {
+      onAnyEvent(event, [{ userId } = {}]) {
+        const members = new Map([[this.settings.username, { name: "me" }]]);
+        if (event === "user-joined") this.newest = members.get(userId).name;
+      }
+    },
+
+  "ends-when-disconnected": (Player) =>
+    class extends Player {
+      onDisconnect(reason) {
+        if (reason === "io server disconnect") throw new Error(reason);
+        super.onDisconnect(reason);
+      }
+    },
+
   // -- when the connection breaks
   "flushes-before-the-rejoin": (Player) =>
     class extends Player {
-      request(event, payload) {
-        const buffers = this.knowsTheRoom && !this.over && !this.socket.connected;
-        return buffers ? void this.socket.emit(event, payload) : super.request(event, payload);
-      }
-
-      enter() {
-        this.knowsTheRoom = true;
-        super.enter();
+      onDisconnect(reason) {
+        super.onDisconnect(reason);
+        this.socket.emit("chat-message", this.inSession({ message: "Is anybody there?" })); // the library buffers it
       }
     },
 
@@ -250,7 +261,7 @@ export const faults = {
   "hammers": (Player) =>
     class extends Player {
       options() {
-        return { ...super.options(), reconnectionDelay: 150, reconnectionDelayMax: 150, randomizationFactor: 0 };
+        return { ...super.options(), reconnectionDelay: 300, reconnectionDelayMax: 300, randomizationFactor: 0 };
       }
     },
 
@@ -263,6 +274,10 @@ export const faults = {
       onDisconnect(reason) {
         super.onDisconnect(reason);
         this.delay = 1200;
+        this.connectLater();
+      }
+
+      onConnectError() {
         this.connectLater();
       }
 
@@ -310,6 +325,7 @@ export const faults = {
   "resends-the-unanswered": (Player) =>
     class extends Player {
       async send(event, ...args) {
+        if (event === "join-session") return super.send(event, ...args);
         for (let attempt = 0; attempt < 3; attempt++) {
           try {
             return await this.socket.timeout(OUT_OF_PATIENCE).emitWithAck(event, ...args);

@@ -119,8 +119,8 @@ class HangsUpAtAnErrorAck(Player):
 
 
 class BelievesEveryAck(Player):
-    async def request(self, event: str, payload: Any) -> Answer:
-        answer = await super().request(event, payload)
+    async def ask(self, event: str, *args: Any) -> Answer:
+        answer = await super().ask(event, *args)
         self.shown = list(answer["data"]) if answer else None
         return answer
 
@@ -147,13 +147,32 @@ class HangsUpAtAnUnknownEvent(Player):
             self.go(self.give_up())
 
 
+class CrashesAtPresenceEvents(Player):
+    def on_other_event(self, event: str, *args: Any) -> None:
+        if event == "user-joined":
+            members = {self.settings.username: "me"}
+            members[args[0]["userId"]]
+
+
+class EndsWhenDisconnected(Player):
+    def on_disconnect(self, reason: str) -> None:
+        if reason == self.client.reason.SERVER_DISCONNECT:
+            raise ConnectionAbortedError(reason)
+        super().on_disconnect(reason)
+
+
 class FlushesBeforeTheRejoin(Player):
     """What is said while the connection is away goes out as soon as there is one again, and the join follows."""
 
+    lost = False
+
+    def on_disconnect(self, reason: str) -> None:
+        super().on_disconnect(reason)
+        self.lost = True
+
     async def on_connect(self) -> None:
-        waiting, self.waiting = self.waiting, []
-        for event, payload in waiting if self.token else ():
-            await self.client.emit(event, payload)
+        if self.lost:
+            await self.client.emit("chat-message", self.in_session(message="Is anybody there?"))
         await self.join()
 
 
@@ -198,7 +217,7 @@ class DoesNotComeBack(Player):
 
 class Hammers(Player):
     def options(self) -> dict[str, Any]:
-        return {"reconnection_delay": 0.15, "reconnection_delay_max": 0.15, "randomization_factor": 0}
+        return {"reconnection_delay": 0.3, "reconnection_delay_max": 0.3, "randomization_factor": 0}
 
 
 class HammersMoreAndMore(Player):
@@ -251,6 +270,8 @@ class KeepsTryingWhenUnauthenticated(Player):
 
 class ResendsTheUnanswered(Player):
     async def send(self, event: str, *args: Any, patience: float = _OUT_OF_PATIENCE) -> Answer:
+        if event == "join-session":
+            return await super().send(event, *args)
         for _ in range(3):
             try:
                 return await super().send(event, *args, patience=patience)
