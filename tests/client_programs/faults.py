@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-JAVASCRIPT, PYTHON = "javascript", "python"
+JAVASCRIPT, PYTHON, BROWSER = "javascript", "python", "browser"
 TRANSPORTS = ("websocket", "polling", "upgrade")
 
 

@@ -132,12 +132,24 @@ def _found(played: Sequence[Played]) -> Found:
     )
 
 
-def judge_by_command(stack: str, transport: str, *, fault: str | None = None, acts: Iterable[str] = ()) -> Run:
+def judge_by_command(
+    stack: str, transport: str, *, fault: str | None = None, acts: Iterable[str] = (), options: Sequence[str] = ()
+) -> Run:
     """Judge a client by the command that users have, in every act unless some are named."""
     chosen = [word for act in acts for word in ("--act", act)]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "run.json"
-        words = [sys.executable, "-m", "dungeonlab_conformance", "client", *chosen, "--quiet", "--json", str(file)]
+        words = [
+            sys.executable,
+            "-m",
+            "dungeonlab_conformance",
+            "client",
+            *options,
+            *chosen,
+            "--quiet",
+            "--json",
+            str(file),
+        ]
         done = subprocess.run(
             [*words, "--", *command(stack, fault=fault)],
             env={**os.environ, **environment(transport)},

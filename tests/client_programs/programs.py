@@ -10,12 +10,13 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from tests.client_programs.faults import JAVASCRIPT, PYTHON
+from tests.client_programs.faults import BROWSER, JAVASCRIPT, PYTHON
 
 FOLDER = Path(__file__).parent
 _COMMANDS = {
     JAVASCRIPT: ["node", str(FOLDER / "in_javascript" / "main.mjs")],
     PYTHON: [sys.executable, "-m", "tests.client_programs.in_python"],
+    BROWSER: ["node", str(FOLDER / "in_browser" / "start.mjs")],
 }
 
 

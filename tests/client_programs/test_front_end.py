@@ -1,16 +1,29 @@
-"""The package for npm in a front end: it type-checks, and builds into a page that makes no code of text."""
+"""The package for npm in a front end: it type-checks, builds into a page that makes no code of text, and behaves.
+
+With `CLIENTS=all` in the environment the page plays every act, over each transport.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.client_programs.faults import BROWSER, TRANSPORTS
 from tests.client_programs.front_end import FrontEnd
+from tests.client_programs.judge import judge_by_command
 from tests.client_programs.programs import is_required, why_not
 from tests.npm_package import missing
 
+ALL = os.environ.get("CLIENTS") == "all"
 MISSING = missing() or why_not()
 if MISSING and is_required():
     pytest.fail(f"the front end is required here, but {MISSING}", pytrace=False)
@@ -18,22 +31,73 @@ if MISSING and is_required():
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=f"SKIPPED, NOT PASSED: {MISSING}")
 
 
-def test_a_front_end_uses_the_package(tmp_path: Path) -> None:
-    """Its types are right and checked, the page holds the validators, and no file of it needs `eval`."""
-    front_end = FrontEnd.set_up(tmp_path)
+@pytest.fixture(scope="module")
+def front_end(tmp_path_factory: pytest.TempPathFactory) -> FrontEnd:
+    """Return a copy of the front end, beside its packages."""
+    return FrontEnd.set_up(tmp_path_factory.mktemp("front-end"))
+
+
+@pytest.fixture(scope="module")
+def page(front_end: FrontEnd) -> Path:
+    """Return the folder of the page that is built of it."""
+    return front_end.build()
+
+
+def test_a_front_end_uses_the_types(front_end: FrontEnd) -> None:
+    """What it sends is checked: a misspelt property is refused, and nothing else is."""
     wrong = front_end.folder / "src" / "wrong.ts"
     wrong.write_text(
         'import type { Payloads } from "dungeonlab-protocol";\n'
         'export const said: Payloads["chat-message"]["request"] = { sessionId: "s", mesage: "Hello" };\n',
         "utf-8",
     )
-    assert re.findall(r"^(\S+)\(\d+,\d+\): error TS(\d+)", front_end.objections(), re.MULTILINE) == [
-        ("src/wrong.ts", "2561")
-    ]
+    objections = front_end.objections()
     wrong.unlink()
-    page = front_end.build()
+    assert re.findall(r"^(\S+)\(\d+,\d+\): error TS(\d+)", objections, re.MULTILINE) == [("src/wrong.ts", "2561")]
+
+
+def test_the_page_holds_the_validators(page: Path) -> None:
+    """No file of it needs `eval`."""
     [script] = page.rglob("*.js")
     code = script.read_text("utf-8")
     assert "no such property" in code
     assert "dungeonlab-protocol" not in (page / "index.html").read_text("utf-8")
     assert not re.search(r"\beval\(|\bnew Function\b", code)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS if ALL else ["upgrade"])
+def test_nothing_is_found_in_a_page_in_a_browser(page: Path, transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes from another origin, under a strict policy, and each requirement that is judged holds."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        why = "Chromium is missing: apt-get install chromium"
+        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    with _served(page) as address:
+        monkeypatch.setenv("PAGE", address)
+        monkeypatch.setenv("BROWSER", str(browser))
+        options = ("--origin", address, "--side-by-side", "4")
+        run = judge_by_command(BROWSER, transport, acts=() if ALL else ("cut-off/fin",), options=options)
+    assert [(v.requirement, v.outcome, v.reason) for v in run.verdicts if v.outcome != "pass"] == []
+    assert run.fault is None
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    """Serve a folder while the block runs; yields its address."""
+
+    class Pages(SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args, directory=str(folder))
+
+        def end_headers(self) -> None:
+            policy = "default-src 'self'; connect-src http://127.0.0.1:* ws://127.0.0.1:*"
+            self.send_header("Content-Security-Policy", policy)
+            super().end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
