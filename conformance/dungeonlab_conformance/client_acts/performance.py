@@ -19,7 +19,7 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.tap.tap import Tap
 from dungeonlab_conformance.target.identity import Identity
 
-_START = 30.0  # seconds for a program to start and connect
+START = 30.0  # seconds for a program to start and connect, if nothing is known of it
 _JOIN = 10.0  # seconds for it to join then
 _SOME, _NEXT = 4, 2.5  # requests that say how often a client sends, and seconds for each
 _DRAIN = 0.2  # seconds for what a program sent last to be read
@@ -87,15 +87,22 @@ class Performance:
     """
 
     def __init__(
-        self, name: str, world: World, journal: TapJournal, command: Sequence[str], joined: asyncio.Event | None = None
+        self,
+        name: str,
+        world: World,
+        journal: TapJournal,
+        command: Sequence[str],
+        *,
+        start: float = START,
+        joined: asyncio.Event | None = None,
     ) -> None:
-        """`joined` is set as soon as the client has joined."""
+        """`start` is how many seconds the program may take to connect; `joined` is set when the client has joined."""
         self.name = name
         self.world = world
         self.director, self.others = world.director, world.others
         self.journal = journal
         self.program: Program | None = None
-        self._joined = joined or asyncio.Event()
+        self._start, self._joined = start, joined or asyncio.Event()
         self._command = command
         self._stack = AsyncExitStack()
 
@@ -117,7 +124,7 @@ class Performance:
         environment = {**self.world.environment, "DUNGEONLAB_ACT": self.name}
         self.program = await self._stack.enter_async_context(running(self._command, environment))
         self.program.ended.add_done_callback(self._note_end)
-        await self.sees(lambda packet: packet.kind in ("connected", "connect-error"), _START)
+        await self.sees(lambda packet: packet.kind in ("connected", "connect-error"), self._start)
         await self.sees(has_joined, _JOIN)
         self._joined.set()
 

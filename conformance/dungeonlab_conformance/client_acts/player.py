@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from dungeonlab_conformance.client_acts.acts import Act, acts
 from dungeonlab_conformance.client_acts.directed_server import DirectedServer, directed_server
 from dungeonlab_conformance.client_acts.faults import accounted
-from dungeonlab_conformance.client_acts.performance import Over, Performance, world
+from dungeonlab_conformance.client_acts.performance import START, Over, Performance, world
 from dungeonlab_conformance.client_acts.program import Output
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
@@ -25,6 +25,7 @@ from dungeonlab_conformance.target.target import Target
 Judge = Callable[[Sequence[TappedPacket]], list[Verdict]]
 
 _MOST, _MOST_TEXT = 10_000, 5_000_000  # packets of one act that are kept, and characters in them
+_SLOWER, _SLOWEST = 10, 120.0  # times as slowly as the first one many may start at once; at most, in seconds
 _PINGS = ("--ping-interval", "4", "--ping-timeout", "6")  # so that a silent network is noticed soon
 NOWHERE = "http://127.0.0.1:9"  # until the server has an address
 
@@ -59,6 +60,7 @@ class ActPlayer:
         self._command, self._chosen = command, chosen
         self._judge, self._on_act = judge, on_act
         self._whole = {act.name for act in chosen} == {act.name for act in acts()}
+        self._start = START
         self._lanes = asyncio.Semaphore(side_by_side)
         self._server_options = server_options
         self._played: list[Played] = []
@@ -98,6 +100,8 @@ class ActPlayer:
                 await opening
                 self.run.fault = self._absence(self._played[0])
                 return
+            began = next(packet.at for packet in self._played[0].journal.packets if packet.kind == "connected")
+            self._start = min(max(START, _SLOWER * began), _SLOWEST)
             try:
                 async with asyncio.TaskGroup() as group:
                     slow_first = sorted(others, key=lambda act: -act.seconds)
@@ -117,7 +121,9 @@ class ActPlayer:
             self._played.append(played)
             pool = AccountPool(lane, self._provisioner)
             async with world(server, pool, played.journal, "alice") as here:
-                performance = Performance(act.name, here, played.journal, self._command, joined)
+                performance = Performance(
+                    act.name, here, played.journal, self._command, start=self._start, joined=joined
+                )
                 try:
                     async with performance:
                         await act.play(performance)

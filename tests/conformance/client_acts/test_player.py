@@ -84,7 +84,7 @@ async def test_a_program_that_ends_at_once_is_no_client(script: str, why: str) -
 
 async def test_a_program_that_hangs_is_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given some time to connect, and not that time for each act."""
-    monkeypatch.setattr("dungeonlab_conformance.client_acts.performance._START", 0.3)
+    monkeypatch.setattr("dungeonlab_conformance.client_acts.player.START", 0.3)
     run = await played([sys.executable, "-c", "import time; time.sleep(60)"])
     assert run.fault == "the client made no connection to DUNGEONLAB_URL"
     assert run.scenes == 1
