@@ -296,6 +296,34 @@ def test_a_crash_is_not_blamed_on_what_the_client_bore_before() -> None:
     assert broken(found) == {}
 
 
+def test_a_short_client_is_not_blamed_for_what_it_has_outlived() -> None:
+    """It ends each time it has said all; elsewhere it is stopped, since it waits for a server that is away."""
+
+    def play(journal: Written) -> None:
+        journal.act(DirectorAct.BEGIN, "ordinary")
+        in_session(journal).chat(1).disconnect(1).act(DirectorAct.EXITED, "0")
+        journal.act(DirectorAct.BEGIN, "logged-out").act(DirectorAct.LOG_OUT)
+        in_session(journal, 2).chat(2).act(DirectorAct.STOPPED).close(2)
+        journal.act(DirectorAct.BEGIN, "refused").act(DirectorAct.REFUSE)
+        in_session(journal, 3).ask(3, "token:move", MOVE, answer=FAILURE).disconnect(3).act(DirectorAct.EXITED, "0")
+
+    assert broken(judged(play)) == {}
+
+
+def test_a_client_that_went_on_after_a_refusal_may_hang_up_at_once() -> None:
+    """A request that waited for another's answer is no longer one that was under way."""
+
+    def play(journal: Written) -> None:
+        journal.act(DirectorAct.BEGIN, "ordinary")
+        playing(journal).act(DirectorAct.STOPPED).close(1).act(DirectorAct.BEGIN, "refused").act(DirectorAct.REFUSE)
+        in_session(journal, 2).ask(2, "token:move", MOVE, answer=FAILURE)
+        for _ in range(2):
+            journal.ask(2, "chat-message", journal.message())
+        journal.disconnect(2).wait(2).act(DirectorAct.STOPPED)
+
+    assert broken(judged(play)) == {}
+
+
 def test_a_client_may_go_when_it_is_no_member() -> None:
     """That code is a reason to hang up."""
 

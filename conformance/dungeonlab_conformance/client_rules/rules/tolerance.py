@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dungeonlab_conformance.client_rules.index import Connection, PacketIndex
+from dungeonlab_conformance.client_rules.index import LEAVE, Connection, PacketIndex
 from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
@@ -54,6 +54,7 @@ _MEANT: dict[str, DirectorAct] = {  # by which act something is done on purpose
     "client/tolerates-an-error-event": DirectorAct.ERROR_EVENT,
     "client/survives-an-error-ack": DirectorAct.REFUSE,
 }
+_NOTHING = {DirectorAct.BEGIN, DirectorAct.EXITED, DirectorAct.STOPPED}  # acts that do nothing to a client
 _REASONS = ("PERMISSION_DENIED", "SESSION_NOT_FOUND", "NOT_JOINED")  # to go: one is no member, or not in the room
 
 
@@ -197,6 +198,8 @@ def _hang_ups(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
     there: dict[int, list[Connection]] = {}
     for connection in index.connections:
         there.setdefault(connection.round, []).append(connection)
+    if any(_goes_by_itself(index, found[-1]) for found in there.values()):
+        return
     for round_, found in _by_round(trials).items():
         end, ended = there[round_][-1].end, index.exits.get(round_)
         if end is None or end.sender != "client" or ended is None or ended.number < end.number or _is_crash(ended):
@@ -204,6 +207,7 @@ def _hang_ups(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
         if all(c.end is not None and c.end.number <= end.number for c in there[round_]):
             near = [t for t in found if 0 <= end.at - t.packet.at <= _DISCONNECTED]
             meant = [t for t in near if _MEANT.get(t.requirement) in index.acts_by_round.get(round_, ())]
+            meant = [t for t in meant if not _went_on(t)]
             yield end, [t for t in meant if not any(code in t.packet.text for code in _REASONS)]
 
 
@@ -216,6 +220,26 @@ def _stayed(connection: Connection, stopped: TappedPacket | None) -> bool:
     if connection.connected is None or stopped is None or stopped.event != DirectorAct.STOPPED:
         return False
     return connection.end is None or connection.end.number > stopped.number
+
+
+def _goes_by_itself(index: PacketIndex, connection: Connection) -> bool:
+    """Whether a client's last connection, where nothing was done to the client, was ended by the client itself."""
+    ended = index.exits.get(connection.round)
+    if connection.end is None or index.acts_by_round.get(connection.round, set()) - _NOTHING:
+        return False
+    return connection.end.sender == "client" and (ended is None or connection.end.number < ended.number)
+
+
+def _went_on(trial: Trial) -> bool:
+    """Whether a client did something of its own before it hung up: it left, or one request waited for another's answer.
+
+    What comes so is no longer under way from before, however short the time.
+    """
+    sent = [request for request in trial.connection.requests if request.packet.number > trial.packet.number]
+    answers = [request.answer.number for request in sent if request.answer is not None]
+    return any(
+        request.packet.event == LEAVE or request.packet.number > min(answers, default=10**12) for request in sent
+    )
 
 
 def _by_round(trials: list[Trial]) -> dict[int, list[Trial]]:
