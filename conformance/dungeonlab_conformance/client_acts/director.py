@@ -20,6 +20,7 @@ from dungeonlab_conformance.tap.link import Cut
 from dungeonlab_conformance.tap.tap import Tap
 from dungeonlab_conformance.target.identity import Identity
 
+CODE = "INTERNAL_ERROR"  # any request may be refused with it, and it is no reason to leave
 STRANGE = ("x-bench:hello", "user-waved")  # events of no version; the second looks like presence
 
 
@@ -54,13 +55,13 @@ class Director:
 
     # -- answers -------------------------------------------------------------------------------------
 
-    async def refuse_next(self, code: str = "PERMISSION_DENIED") -> str:
+    async def refuse_next(self, code: str = CODE) -> str:
         """Refuse the next request, unless it joins or leaves."""
         self._note(DirectorAct.REFUSE, code)
         await self._order("refuse_next", code)
         return f"The next request is refused with {code}."
 
-    async def error_event(self, code: str = "PERMISSION_DENIED") -> str:
+    async def error_event(self, code: str = CODE) -> str:
         """Refuse the next request, with an error event beside the acknowledgement."""
         self._note(DirectorAct.REFUSE, code)
         self._note(DirectorAct.ERROR_EVENT)
