@@ -1,1 +1,1 @@
-"""Judges any server URL against the real-time protocol of DungeonLab, over a real Socket.IO connection."""
+"""Judges servers, at any URL, and clients by the real-time protocol of DungeonLab, over real Socket.IO connections."""

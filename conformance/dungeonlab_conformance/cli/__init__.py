@@ -57,9 +57,9 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="dungeonlab-conformance")
 def main() -> None:
-    """Judge any server against the real-time protocol of DungeonLab.
+    """Judge servers and clients by the real-time protocol of DungeonLab.
 
-    Exit codes: 0 every MUST held; 1 at least one was broken; 2 wrong usage; 3 the target could not be tested;
+    Exit codes: 0 every MUST held; 1 at least one was broken; 2 wrong usage; 3 something could not be judged;
     4 the suite's own fault; 130 interrupted.
     """
 
