@@ -63,13 +63,15 @@ def _print_world(context: click.Context, _: click.Parameter, asked: str | None) 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
-@click.option("--origin", "origins", multiple=True, callback=_origins, help="Pages of it may come too; repeatable.")
+@click.option(
+    "--origin", "origins", multiple=True, callback=_origins, help="Let pages of this origin connect; repeatable."
+)
 @click.option(
     "--rate-limit",
     type=click.IntRange(0),
     default=_DEFAULT.rate_limit,
     show_default=True,
-    help="Events per minute and user; 0 for no limit.",
+    help="Requests per minute and user; 0 for no limit.",
 )
 @click.option(
     "--largest-message",

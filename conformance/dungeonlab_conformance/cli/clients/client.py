@@ -66,14 +66,20 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 @click.option("--act", "act_names", multiple=True, metavar="NAME", help="Play these acts only; repeatable.")
 @click.option("--list-acts", is_flag=True, help="Print the acts, and play none.")
 @click.option(
-    "--for", "seconds", type=Between(1, _LONGEST), metavar="SECONDS", help="Without a command: watch so long."
+    "--for",
+    "seconds",
+    type=Between(1, _LONGEST),
+    metavar="SECONDS",
+    help="Without a command: end after that time.  [default: with Ctrl-C]",
 )
 @click.option("--port", type=click.IntRange(0, 65535), help="Without a command: where clients connect.  [default: any]")
 @click.option("--open", "opens_page", is_flag=True, help="Without a command: open the live page in a browser.")
 @click.option(
-    "--origin", "origins", multiple=True, callback=_origins, help="Clients are pages of this origin; repeatable."
+    "--origin", "origins", multiple=True, callback=_origins, help="Let pages of this origin connect; repeatable."
 )
-@click.option("--side-by-side", type=click.IntRange(1, 64), default=10, show_default=True, help="Acts at a time.")
+@click.option(
+    "--side-by-side", type=click.IntRange(1, 64), default=10, show_default=True, help="How many acts at a time."
+)
 @time_limit
 @click.option(
     "--fail-on",
@@ -86,13 +92,13 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 @reports.reporting
 @click.option("-q", "--quiet", is_flag=True, help="Print what fails the run, one id a line, and the last line.")
 @click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what passed.")
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def client(list_acts: bool, fail_on: str, **given: Any) -> None:
     """Judge a client: the program that COMMAND starts, or without one whatever a person connects.
 
-    A program is started once for each act, in front of the bundled server, and finds in its environment where that is
-    and as whom to come: DUNGEONLAB_URL, _USERNAME, _PASSWORD, _COOKIE, _SESSION, _ENCOUNTER, _TOKEN and _ACT. It need
-    not do more than clients do: connect, join, send a few requests, react. Write -- before it.
+    The program is started once for each act, in front of the bundled server. Its environment says where the server is,
+    as whom to log in, and where to play: DUNGEONLAB_URL, _USERNAME, _PASSWORD, _COOKIE, _SESSION, _ENCOUNTER, _TOKEN
+    and _ACT. It does what clients do: connect, join, send a few requests, react. Write -- before COMMAND.
 
     Exit codes: 0 every MUST held; 1 at least one was broken; 2 wrong usage; 3 something was not seen, or there was no
     client; 4 the suite's own fault; 130 interrupted.
@@ -186,6 +192,7 @@ def _judge(
     asked: Given, chosen: list[Act], run: Run, console: Console, signals: Signals, known: list[KnownFailure]
 ) -> None:
     """Play the acts, or watch a person's clients."""
+    from dungeonlab_conformance.report.content.headline import counted
     from dungeonlab_conformance.report.terminal import Following
     from dungeonlab_conformance.runner.play import to_its_end
 
@@ -193,7 +200,7 @@ def _judge(
         to_its_end(_watcher(asked, run, console), signals, known)
         return
     if not asked.quiet:
-        console.print(f"Judging {run.target}, in {len(chosen)} acts", markup=False, soft_wrap=True)
+        console.print(f"Judging {run.target}, in {counted(len(chosen), 'act')}", markup=False, soft_wrap=True)
     from rich.console import Console as Terminal
 
     with Following(Terminal(stderr=True), len(chosen)) as following:

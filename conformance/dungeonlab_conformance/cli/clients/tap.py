@@ -29,10 +29,14 @@ _LOOPBACK = "127.0.0.1"
     "--host",
     default=_LOOPBACK,
     show_default=True,
-    help="The address to listen at; any other than that of loopback lets others in your network come too.",
+    help="The address to listen at. Any but that of loopback lets other machines connect.",
 )
 @click.option(
-    "--for", "seconds", type=Between(0.1, _LONGEST), metavar="SECONDS", help="How long.  [default: till Ctrl-C]"
+    "--for",
+    "seconds",
+    type=Between(0.1, _LONGEST),
+    metavar="SECONDS",
+    help="End after that time.  [default: with Ctrl-C]",
 )
 @click.option(
     "--record", "record", type=FILE, metavar="FILE", help="Write what passes as JSON lines; `report` reads it."
@@ -41,7 +45,7 @@ _LOOPBACK = "127.0.0.1"
 @targeting
 @click.option("--insecure", is_flag=True, help="Do not look at the certificate of an https server.")
 @reports.reporting
-@click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what held.")
+@click.option("-v", "--verbose", is_flag=True, help="Print whole transcripts, and what passed.")
 def tap(
     url: str,
     port: int,
@@ -55,9 +59,9 @@ def tap(
     """Stand between clients and the server at URL, pass on every byte, and judge what was said.
 
     Have clients connect to the address that is printed, in place of URL. Clients are judged by all requirements for
-    clients; the server by what needs no knowledge of what else it does: shapes, names, one answer to each request, and
-    silence outside of rooms. Cookies and passwords are neither shown nor stored; what is said in events is. The live
-    page, whose address is printed too, shows it all as it passes, to who sits at this machine.
+    clients; the server by what can be seen from here alone: shapes, names, one answer to each request, and silence
+    outside of rooms. Cookies and passwords are neither shown nor stored; what is said in events is. The live page shows
+    what passes, as it passes; its address is printed too, and it opens on this machine only.
 
     Exit codes: 0 nothing was broken; 1 a MUST was; 2 wrong usage; 3 nothing could be judged; 4 the suite's own fault.
     """
