@@ -1,8 +1,8 @@
-"""The director: makes happen to the clients of some users what clients must cope with. Each thing is a method, by name.
+"""The director: makes happen to the clients of some users what clients must cope with. Each method is one such thing.
 
-What concerns requests and connections is done by the bundled server, so that ids and order stay right on both
-transports; what concerns the wire is done by the tap. Each is noted in the journal before it happens. The methods
-return a sentence on what they did.
+The bundled server does what concerns requests and connections, so that ids and order stay right on both transports.
+The tap does what concerns the wire. Each is noted in the journal before it happens. The methods return a sentence on
+what they did.
 """
 
 from __future__ import annotations

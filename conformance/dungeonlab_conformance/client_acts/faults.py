@@ -1,4 +1,4 @@
-"""What goes wrong while clients are watched: put into the run, as whose fault it is."""
+"""What goes wrong while clients are watched, put into the run: whose fault it is, in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which sessions a connection is, as far as its client can know, whenever it sends something to one."""
+"""In which session a connection is, as far as its client can know, whenever it sends something to one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the package for npm validates by. Pure."""
+"""The schemas by which the package for npm validates. Pure."""
 
 from __future__ import annotations
 

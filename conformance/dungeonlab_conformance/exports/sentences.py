@@ -1,4 +1,4 @@
-"""What those who write clients should know of a value and of an event, in sentences: for comments. Pure."""
+"""Sentences on a value and on an event, for the comments in exported types. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The tap itself: one TCP connection to the server for each of a client's, and the bytes of each to the other.
 
-What comes is forwarded first and read afterwards; who cannot take more holds up who sends; the end of one direction,
-and of a connection by force, are passed on as they are.
+What comes is forwarded first and read afterwards. An end that can take no more holds up the other. The end of one
+direction, and a reset, are passed on as they are.
 """
 
 from __future__ import annotations

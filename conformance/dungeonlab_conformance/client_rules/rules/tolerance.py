@@ -1,8 +1,8 @@
-"""What clients have to bear: refusals, events that are optional, and such as they do not know.
+"""What clients have to bear: refusals, events that are optional, and events that they do not know.
 
-That a client goes on is seen by what it sends later on the same connection. That it does not is seen where its program
-ends with an error; or where it hangs up at something that was done to it on purpose, and stays away, though it does not
-end by itself when nothing happens. One that is silent may have nothing to say.
+A client is seen to go on by what it sends later on the same connection. It is seen not to go on in two cases: its
+program ends with an error, or it hangs up at something that was done to it on purpose and stays away, though it does
+not end by itself when nothing happens. One that is silent may have nothing to say.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a tap saw, as the journal that the invariants judge. Pure.
 
-A connection of which the tap saw the beginning is known as a scene's are: what it asked for, and which rooms it is in.
-Of another one nothing is said that would follow from what was not seen.
+Of a connection whose beginning the tap saw, it is known what it asked for and which rooms it is in, as in a scene. Of
+another one nothing is said that would follow from what was not seen.
 """
 
 from __future__ import annotations

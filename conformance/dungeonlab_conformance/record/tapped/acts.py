@@ -1,4 +1,4 @@
-"""What may happen to clients on purpose, as packets of the kind "act" name it in `event`: written by who directs them.
+"""What may be done to clients on purpose. A director notes it as a packet of the kind "act", with its name as `event`.
 
 The rules judge what they see in the packets. They need these notes only for what no packet shows: where one program
 ends and the next begins, and how it ended.

@@ -1,4 +1,4 @@
-"""What the page may have happen to the client: the acts of a director, each of which is a button."""
+"""The buttons of the page: each is an act of a director, which makes something happen to the client."""
 
 from __future__ import annotations
 

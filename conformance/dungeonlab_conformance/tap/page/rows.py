@@ -1,4 +1,4 @@
-"""What the page is sent of a packet: one short row of the list, and the whole when somebody asks. Shows no secret.
+"""A packet as the page is sent it: one short row of the list, and the whole when somebody asks. Shows no secret.
 
 What comes from outside leaves as JSON text without invisible characters; the page takes it for text.
 """

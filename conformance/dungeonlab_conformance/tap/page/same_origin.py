@@ -1,4 +1,4 @@
-"""Who may use the page: browsers on this machine that were led to it by its own address, and no other page in them.
+"""Who may use the page: browsers on this machine that opened it by its own address. Other pages in them may not.
 
 A page from elsewhere may name this address, or make its own name lead to it (DNS rebinding). What it sends carries its
 origin, or a foreign host: both are refused before anything is read.

@@ -1,4 +1,4 @@
-"""Engine.IO sessions and the Socket.IO packets in them, as text: which is noted of each, and under which number.
+"""Engine.IO sessions and the Socket.IO packets in them, as text: what is noted of each, and under which number.
 
 Where a server has a dialect of its own, what is noted is in the protocol's words.
 """

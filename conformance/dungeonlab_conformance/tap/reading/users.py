@@ -1,4 +1,4 @@
-"""Who it is that a cookie comes from: a name, by a digest that nobody can go back from. No cookie is kept."""
+"""Names the user of a cookie, `user-1` and so on, by a digest that cannot be reversed. No cookie is kept."""
 
 from __future__ import annotations
 
