@@ -21,7 +21,17 @@ from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_spec import Catalogue
 
 DOCS = Path(__file__).parents[2] / "docs"
-GUIDES = ("reading-a-report.md", "known-failures.md", "ci.md", "exports.md")
+GUIDES = (
+    "../README.md",
+    "ci.md",
+    "client.md",
+    "develop-against.md",
+    "exports.md",
+    "known-failures.md",
+    "live-page.md",
+    "reading-a-report.md",
+    "tap.md",
+)
 ACTION: dict[str, Any] = yaml.safe_load((DOCS.parent / "action.yml").read_text("utf-8"))
 
 
@@ -36,9 +46,9 @@ def commands() -> list[list[str]]:
     found = [
         m[0]
         for text in texts
-        for m in re.finditer(r"dungeonlab-conformance (run|report|diff|replay|export|explain|validate)[^\n`|]*", text)
+        for m in re.finditer(rf"dungeonlab-conformance ({'|'.join(main.commands)})\b[^\n`|]*", text)
     ]
-    return [shlex.split(line.replace("…", "")) for line in found]
+    return [shlex.split(line.replace("…", "").partition(" -- ")[0], comments=True) for line in found]
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
@@ -104,5 +114,13 @@ def test_every_result_of_the_action_is_explained() -> None:
 @pytest.mark.parametrize("guide", GUIDES)
 def test_every_link_leads_somewhere(guide: str) -> None:
     """Within the repository, to a file that is there."""
-    links = re.findall(r"\]\(([^)#]+)\)", (DOCS / guide).read_text("utf-8"))
-    assert [link for link in links if "://" not in link and not (DOCS / link).exists()] == []
+    page = DOCS / guide
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_the_readme_lists_every_command() -> None:
+    """The table has one row or another for each, and names none that there is not."""
+    table = (DOCS.parent / "README.md").read_text("utf-8").partition("\n## Commands\n")[2].partition("\n\nIn Python")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(name for cell in cells for name in re.findall(r"`([a-z]+)", cell)) == sorted(main.commands)
