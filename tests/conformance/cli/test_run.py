@@ -99,7 +99,7 @@ def test_the_printed_command_finds_the_failure_again(echoing: str) -> None:
     [
         (["--only", "nothing/*"], "selects no check at all"),
         (["--only", "connect", "--except", "connect"], "selects no check at all"),
-        (["--only", "client"], "selects no check at all: judged on clients"),
+        (["--only", "client"], "selects no check at all: it is for clients"),
         (["--only", "http"], "judged only with --http"),
         (["--only", "connect", "--only", "conect"], "--only 'conect' selects no check at all: there is no such"),
         (["--only", "rooms/sender-hear-nothing"], "did you mean rooms/sender-hears-nothing?"),
