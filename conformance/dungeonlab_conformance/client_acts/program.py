@@ -129,8 +129,8 @@ async def running(command: Sequence[str], environment: Mapping[str, str]) -> Asy
 
 
 async def _started(command: Sequence[str], environment: Mapping[str, str], output: int) -> asyncio.subprocess.Process:
-    try:
-        return await asyncio.create_subprocess_exec(
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
@@ -138,6 +138,15 @@ async def _started(command: Sequence[str], environment: Mapping[str, str], outpu
             env={**os.environ, **environment},
             start_new_session=True,  # a group of its own, which can be ended whole
         )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:  # it may have started others by now, which nobody would end
+        with suppress(OSError, ValueError):
+            process = await starting
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+        raise
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise TargetFault(f"the client {command[0]!r} cannot be started: {why.lower()}") from None

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.reference_server.people import eventually
@@ -86,6 +87,30 @@ async def test_the_block_may_be_left_by_an_exception() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not is_there(int(said[0].output.text))
+
+
+async def test_who_leaves_while_a_program_starts_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program is there, and nobody holds it yet: Ctrl-C in that moment ends it, with what it has started."""
+    start, created = asyncio.create_subprocess_exec, asyncio.get_running_loop().create_future()
+
+    async def slow(*command: str, **more: Any) -> asyncio.subprocess.Process:
+        process = await start(*command, **more)
+        created.set_result(process.pid)
+        await asyncio.sleep(0.1)
+        return process
+
+    async def run() -> None:
+        async with running(shell("sleep 300 & sleep 300"), {}):
+            pass
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slow)
+    task = asyncio.create_task(run())
+    group = await created
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with pytest.raises(ProcessLookupError):
+        os.killpg(group, 0)
 
 
 async def test_a_flood_of_output_is_kept_within_bounds() -> None:
