@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.reference_server.people import eventually
+from tests.test_interrupted import wait_for
 
 from dungeonlab_conformance.client_acts.program import Output, Program, running
 from dungeonlab_conformance.results.errors import TargetFault
@@ -91,26 +92,25 @@ async def test_the_block_may_be_left_by_an_exception() -> None:
 
 async def test_who_leaves_while_a_program_starts_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """The program is there, and nobody holds it yet: Ctrl-C in that moment ends it, with what it has started."""
-    start, created = asyncio.create_subprocess_exec, asyncio.get_running_loop().create_future()
+    start, created, mark = asyncio.create_subprocess_exec, asyncio.Event(), f"starting-{os.getpid()}"
 
     async def slow(*command: str, **more: Any) -> asyncio.subprocess.Process:
         process = await start(*command, **more)
-        created.set_result(process.pid)
+        created.set()
         await asyncio.sleep(0.1)
         return process
 
     async def run() -> None:
-        async with running(shell("sleep 300 & sleep 300"), {}):
+        async with running(shell("sleep 300 & sleep 300"), {"DUNGEONLAB_TEST_MARK": mark}):
             pass
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", slow)
     task = asyncio.create_task(run())
-    group = await created
+    await created.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    with pytest.raises(ProcessLookupError):
-        os.killpg(group, 0)
+    assert wait_for(mark, 0) == {}
 
 
 async def test_a_flood_of_output_is_kept_within_bounds() -> None:
