@@ -16,6 +16,7 @@ from dungeonlab_conformance.tap.reading.sessions import Session, Sessions
 from dungeonlab_conformance.tap.reading.users import Users
 from dungeonlab_conformance.tap.reading.websocket import LARGEST, Close, Frames, Unreadable, agreed
 
+MOST_HELD = 64 << 20  # bytes of unfinished bodies and messages, on all connections of a tap
 _LONGEST_PATH = 200  # characters
 _LONGEST_QUERY = 2_000  # characters that are looked at
 _Purpose = Literal["handshake", "poll", "post", "websocket", "other"]
@@ -46,6 +47,7 @@ class ConnectionReading:
         self._frames: dict[Sender, Frames] = {}
         self._carried: Session | None = None  # over WebSocket
         self._upgraded = False  # whether that session lives by this connection
+        self._held = 0  # bytes of what is unfinished, as far as `_sessions` know
         self.client, self.server = self._dialogue.client, self._dialogue.server
 
     def read(self, sender: Literal["client", "server"], pieces: Iterable[Piece]) -> None:
@@ -64,6 +66,10 @@ class ConnectionReading:
                     self._websocket(sender, piece.raw)
                 case Part.UNREADABLE:
                     self._unreadable(sender, piece.why)
+        self._account()
+        if self._held and self._sessions.held > MOST_HELD:
+            self._drop(sender)
+            self._unreadable(sender, f"more than {MOST_HELD >> 20} MB are unfinished, on all connections together")
 
     def ended(self, sender: Sender, how: str) -> None:
         """Note that one side, or the tap, has ended this connection."""
@@ -71,6 +77,24 @@ class ConnectionReading:
             self._end(sender)  # a body that goes on until the connection ends
         if self._carried and (self._upgraded or self._carried.transport == "websocket"):
             self._close(self._carried, sender, how)
+        for one in ("client", "server"):
+            self._drop(one)
+
+    def _account(self) -> None:
+        """Say how much of what was read is unfinished."""
+        bodies = [body for each in (self._arriving, self._answering) if each for body in each.bodies.values()]
+        held = sum(map(len, bodies)) + sum(frames.held for frames in self._frames.values())
+        self._sessions.held += held - self._held
+        self._held = held
+
+    def _drop(self, sender: Sender) -> None:
+        """Read nothing more of one side."""
+        (self.client if sender == "client" else self.server).stop()
+        exchange = self._arriving if sender == "client" else self._answering
+        if exchange:
+            exchange.bodies.clear()
+        self._frames.pop(sender, None)
+        self._account()
 
     def _request(self, head: Head) -> None:
         method, target, *_ = (*head.start.split(" "), "")

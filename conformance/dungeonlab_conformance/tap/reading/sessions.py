@@ -182,6 +182,7 @@ class Sessions:
 
     def __init__(self, journal: TapJournal, dialect: Dialect = PLAIN) -> None:
         self.journal, self._dialect = journal, dialect
+        self.held = 0  # bytes of what is unfinished on the connections of these sessions
         self._by_sid: OrderedDict[str, Session] = OrderedDict()
         self._count = 0
 

@@ -32,6 +32,11 @@ class Frames:
         self._opcode = 0  # of the message that is being put together
         self._compressed = False
 
+    @property
+    def held(self) -> int:
+        """How many bytes it holds of what is unfinished."""
+        return len(self._buffer) + len(self._message)
+
     def feed(self, data: bytes) -> list[str | bytes | Close]:
         """Return the messages that are whole now. Raises `Unreadable`; call it no more then."""
         self._buffer += data

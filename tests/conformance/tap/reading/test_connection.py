@@ -11,7 +11,7 @@ import pytest
 from tests.conformance.tap.conversations import MASK, deflated, frame
 
 from dungeonlab_conformance.record.tapped.journal import TapJournal
-from dungeonlab_conformance.tap.reading import sessions
+from dungeonlab_conformance.tap.reading import connection, sessions
 from dungeonlab_conformance.tap.reading.connection import ConnectionReading
 from dungeonlab_conformance.tap.reading.sessions import Sessions
 from dungeonlab_conformance.tap.reading.users import Users
@@ -246,6 +246,24 @@ def test_hostile_peers_take_little_memory(wire: Wire) -> None:
     tracemalloc.stop()
     assert most < 60_000_000
     assert kept < 40_000_000
+
+
+def test_what_is_unfinished_is_bounded_over_all_connections(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who would take more than is left is not read any more; what others send is, and what has ended takes nothing."""
+    monkeypatch.setattr(connection, "MOST_HELD", 100_000)
+    readings = []
+    for _ in range(3):
+        wire.reading = wire.another()
+        readings.append(wire.reading)
+        wire.websocket()
+        wire.client(frame(0x01, b"4" * 40_000))
+    assert [row[1] for row in wire.noted()] == ["unreadable"]
+    assert wire.sessions.held < 100_000
+    wire.reading = readings[0]
+    wire.client(frame(0x80, b"2"))
+    for reading in readings:
+        reading.ended("client", "the TCP connection was closed")
+    assert wire.sessions.held == 0
 
 
 def test_requests_that_are_never_answered_are_forgotten(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
