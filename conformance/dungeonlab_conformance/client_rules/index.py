@@ -5,6 +5,7 @@ A journal may begin late, have gaps, and stop being readable: a connection of wh
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,6 +19,7 @@ from dungeonlab_spec import Catalogue, Event
 
 _USER = 60  # characters of a name that a message repeats
 _LULL, _PAUSES = 2.0, 5  # seconds without one, and times as long as it mostly pauses, after which it has stopped
+_LAST = 30  # requests that are looked at for that
 _FEW = 3  # requests that it takes to say how often a client sends
 Derived = TypeVar("Derived")
 JOIN, LEAVE = "join-session", "leave-session"
@@ -79,6 +81,7 @@ class Connection:
     predecessor: Connection | None = None
     successor: Connection | None = None
     requests: list[ClientRequest] = field(default_factory=list)
+    sends: list[ClientRequest] = field(default_factory=list)  # those that only a connection that has joined may send
     packets: list[TappedPacket] = field(default_factory=list)
     asked: dict[int, ClientRequest] = field(default_factory=dict)  # by the number of the acknowledgement
     quiet: dict[str, ClientRequest] = field(default_factory=dict)  # the last one without a callback, by its event
@@ -107,17 +110,13 @@ class Connection:
         """Whether it ended by no doing of its client."""
         return self.end is not None and self.end.sender != "client"
 
-    @property
-    def sends(self) -> list[ClientRequest]:
-        """The requests on it that only a connection that has joined may send."""
-        return [request for request in self.requests if request.needs_room]
-
     def pace_before(self, packet: TappedPacket) -> float | None:
-        """Return how many seconds mostly pass between two such requests of a client that sends until a packet.
+        """Return how many seconds mostly pass between two requests to a session, of a client that sends until a packet.
 
-        None if there were too few, or none any more for a while.
+        None if there were too few, or none any more for a while. The last ones count.
         """
-        times = [request.packet.at for request in self.sends if request.packet.number < packet.number]
+        place = bisect_left(self.sends, packet.number, key=lambda request: request.packet.number)
+        times = [request.packet.at for request in self.sends[max(0, place - _LAST) : place]]
         if len(times) < _FEW:
             return None
         pace = median(later - at for at, later in pairwise(times))
@@ -276,6 +275,8 @@ class PacketIndex:
         is_request = row is not None and row.request is not None
         request = ClientRequest(packet, row if is_request else None, session if isinstance(session, str) else None)
         connection.requests.append(request)
+        if request.needs_room:
+            connection.sends.append(request)
         if packet.ack_id is None:
             connection.quiet[packet.event] = request
         else:
