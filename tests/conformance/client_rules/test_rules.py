@@ -243,6 +243,7 @@ CORRECT: dict[str, list[Play]] = {
     ],
     "client/stops-sending-after-leaving": [
         lambda j: playing(j).leave(1).leave(1).disconnect(1),
+        lambda j: (in_session(j).chat(1).leave(1).wait(3), j.act(DirectorAct.STOPPED)),
         lambda j: playing(j).leave(1).wait(3).join(1).chat(1),
         lambda j: playing(j).join(1, "s2").chat(1, "s2", times=5),
     ],

@@ -13,6 +13,7 @@ from dungeonlab_conformance.text.printable import shortened
 UNDER_WAY = 1.0  # seconds for which a client may send what it sent before it could know
 NEVER = 5.0  # seconds after which nobody can be expected to wait for an answer
 QUIET = 2.0  # seconds of silence after which a client has stopped, and not just paused
+_UNKNOWN = 1.4  # seconds between two requests of a client that sends few
 _PAUSES = 2  # times as long as it mostly pauses it has to be silent, too
 _ID = 130  # characters of an id that a message repeats
 
@@ -56,7 +57,7 @@ def stops_after_leaving(index: PacketIndex) -> Iterator[Evidence]:
             how = "leaving it" if sending.standing is Standing.LEFT else "joining another"
             yield _after(connection, sending, f"after {how}")
         if not late:
-            yield from _silence(index, connection, _leavings(connection))
+            yield from _silence(index, connection, _leavings(connection), own_doing=True)
 
 
 @rule(
@@ -102,11 +103,18 @@ def _leavings(connection: Connection) -> Iterator[TappedPacket]:
             inside = request.session
 
 
-def _silence(index: PacketIndex, connection: Connection, ends: Iterator[TappedPacket]) -> Iterator[Evidence]:
-    """Judge that nothing came after what ended a stay: of a client that was sending, for long enough, or for good."""
+def _silence(
+    index: PacketIndex, connection: Connection, ends: Iterator[TappedPacket], *, own_doing: bool = False
+) -> Iterator[Evidence]:
+    """Judge that nothing came after what ended a stay: of a client that was sending, for long enough, or for good.
+
+    Where it was its `own_doing`, it need not have sent regularly: it knows that it is over.
+    """
     for since in ends:
         pace = connection.pace_before(since)
         end = connection.end or index.ends.get(connection.round, since)
+        if pace is None and own_doing and connection.sends and connection.sends[0].packet.number < since.number:
+            pace = _UNKNOWN
         if pace is None or not connection.is_whole_until(since):
             yield Unclear("the client had sent too little by then: let it send something regularly before")
         elif connection.left_by_itself or end.at - since.at >= max(QUIET, pace * _PAUSES):
