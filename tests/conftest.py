@@ -19,6 +19,8 @@ os.environ.pop("PYTEST_ADDOPTS", None)  # it is for this pytest, not for those t
 _LONG = (  # folders and files that take longest, in this order
     "mutants",
     "test_ten_minutes.py",
+    "test_ten_minutes_of_a_client.py",
+    "client_acts",
     "false_alarms",
     "other_stacks",
     "test_generated_payloads.py",
