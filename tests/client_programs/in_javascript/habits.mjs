@@ -163,7 +163,7 @@ export const habits = {
     class extends Player {
       async remove() {
         await super.remove();
-        if (this.over) return;
+        if (this.over || !this.socket.connected) return;
         this.socket.disconnect();
         this.socket.connect();
       }
