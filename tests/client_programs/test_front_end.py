@@ -75,7 +75,7 @@ def test_nothing_is_found_in_a_page_in_a_browser(page: Path, transport: str, mon
     with _served(page) as address:
         monkeypatch.setenv("PAGE", address)
         monkeypatch.setenv("BROWSER", str(browser))
-        options = ("--origin", address, "--side-by-side", "4")
+        options = ("--origin", address, "--concurrency", "4")
         run = judge_by_command(BROWSER, transport, acts=() if ALL else ("cut-off/fin",), options=options)
     assert [(v.requirement, v.outcome, v.reason) for v in run.verdicts if v.outcome != "pass"] == []
     assert run.fault is None

@@ -51,7 +51,7 @@ class ActPlayer:
         run: Run,
         judge: Judge,
         *,
-        side_by_side: int = 10,
+        concurrency: int = 10,
         server_options: Sequence[str] = (),
         on_act: Callable[[Played], None] = lambda _: None,
     ) -> None:
@@ -61,7 +61,7 @@ class ActPlayer:
         self._judge, self._on_act = judge, on_act
         self._whole = {act.name for act in chosen} == {act.name for act in acts()}
         self._start = START
-        self._lanes = asyncio.Semaphore(side_by_side)
+        self._lanes = asyncio.Semaphore(concurrency)
         self._server_options = server_options
         self._played: list[Played] = []
         self._provisioner = Provisioner(self.target)

@@ -40,7 +40,7 @@ class Given:
     seconds: float | None
     port: int | None
     opens_page: bool
-    side_by_side: int
+    concurrency: int
     time_limit: float
     quiet: bool
     verbose: bool
@@ -77,9 +77,7 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 @click.option(
     "--origin", "origins", multiple=True, callback=_origins, help="Let pages of this origin connect; repeatable."
 )
-@click.option(
-    "--side-by-side", type=click.IntRange(1, 64), default=10, show_default=True, help="How many acts at a time."
-)
+@click.option("--concurrency", type=click.IntRange(1, 64), default=10, show_default=True, help="Acts side by side.")
 @time_limit
 @click.option(
     "--fail-on",
@@ -227,7 +225,7 @@ def _player(asked: Given, chosen: list[Act], run: Run, following: Any) -> Playab
         chosen,
         run,
         judge_clients,
-        side_by_side=asked.side_by_side,
+        concurrency=asked.concurrency,
         server_options=options,
         on_act=on_act,
     )
