@@ -24,7 +24,7 @@ _FLAT = 5  # intervals between attempts that show whether they grow
 _GROWN, _GROWS = 1.6, 1.25  # times as long as the first ones the later ones are, if they grow; where they are rare
 _OFTEN = 0.5  # seconds between attempts that are too often in the end, however they grew: a busy machine is slow, too
 _LONG = 5.0  # seconds in which they could have grown beyond that
-_SELDOM = 0.8  # seconds between attempts that a library's shortest limit allows, which its chance may have begun with
+_CAPPED = 0.8  # seconds between attempts at the lowest limit that a library is set to; chance may begin with it
 _EVEN = 1.15  # times as long as the shortest interval is the longest, of a timer at a fixed rate
 _NOTICED = 10.0  # seconds in which clients see that their server is away
 _PAGES = 3  # other requests in a while that make a client's attempts hard to tell from them
@@ -157,7 +157,7 @@ def _judged(intervals: Sequence[float], attempts: Sequence[TappedPacket]) -> Evi
         return Holds(attempts[-1])
     if len(intervals) < _FLAT or (grows and sum(intervals) < _LONG):
         return Unclear("the server was not away for long enough to see whether the attempts grow rarer")
-    if late >= _SELDOM and max(intervals) > min(intervals) * _EVEN:
+    if late >= _CAPPED and max(intervals) > min(intervals) * _EVEN:
         return Unclear(
             "the attempts are rare, at uneven intervals: whether they grow rarer up to a limit cannot be seen"
         )
