@@ -33,14 +33,14 @@ class Link:
         self,
         sessions: Sessions,
         users: Users,
-        edits: Mapping[Role, Lines],
         connect: Callable[[Link], None],
         over: Callable[[Link], None],
     ) -> None:
         self.client, self.server = End(self, "client"), End(self, "server")
         self.sessions: set[Session] = set()
         self._reading = ConnectionReading(sessions, users, self.sessions.add)
-        self._edits, self._connect, self._over = edits, connect, over
+        self._connect, self._over = connect, over
+        self.edits: Mapping[Role, Lines] = {}
         self._first: Role | None = None  # who was the first to send nothing more
         self._ended = False
 
@@ -72,7 +72,7 @@ class Link:
             return
         role, there = end.role, self.other(end)
         framing = self._reading.client if role == "client" else self._reading.server
-        if lines := self._edits.get(role):
+        if lines := self.edits.get(role):
             data, pieces = rewritten(framing, lines, data)
             there.send(data)
         else:
@@ -155,6 +155,12 @@ class End(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether it is connected."""
         return self._transport is not None
+
+    @property
+    def address(self) -> str:
+        """The host of its own address on this machine."""
+        found = self._transport.get_extra_info("sockname") if self._transport else None
+        return str(found[0]) if found else ""
 
     @property
     def is_reset(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -51,7 +52,7 @@ class Tap:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused_until: float | None = 0.0  # on the clock of the event loop; None: until further notice
         self._server: asyncio.Server | None = None
-        self._edits: dict[Role, Lines] = {}
+        self._edits: dict[str, Mapping[Role, Lines]] = {}  # by the address at which clients found the tap
 
     @property
     def upstream(self) -> str:
@@ -72,9 +73,6 @@ class Tap:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._accept, self._host, self._port, backlog=_BACKLOG)
         self._port = self._server.sockets[0].getsockname()[1]
-        self._edits = {"client": names_of_server(self._upstream, self._host, self._port)}
-        if self._tls:
-            self._edits["server"] = cookies_for_http()
         return self
 
     async def __aexit__(
@@ -104,12 +102,13 @@ class Tap:
         self._refused_until = None if seconds is None else asyncio.get_running_loop().time() + seconds
 
     def _accept(self) -> asyncio.Protocol:
-        link = Link(self._sessions, self._users, self._edits, self._connect, self._links.discard)
+        link = Link(self._sessions, self._users, self._connect, self._links.discard)
         self._links.add(link)
         return link.client
 
     def _connect(self, link: Link) -> None:
         """Connect a link, whose client is there, to the server."""
+        link.edits = self._edits_at(link.client.address)
         until = self._refused_until
         if until is None or until > asyncio.get_running_loop().time():
             self._refused(link, "refused by the tap")
@@ -117,6 +116,15 @@ class Tap:
         task = asyncio.create_task(self._connected(link))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _edits_at(self, host: str) -> Mapping[Role, Lines]:
+        """Return what is changed for clients who found the tap at an address, one of several if it listens at all."""
+        if host not in self._edits:
+            edits: dict[Role, Lines] = {"client": names_of_server(self._upstream, host, self._port)}
+            if self._tls:
+                edits["server"] = cookies_for_http()
+            self._edits[host] = edits
+        return self._edits[host]
 
     async def _connected(self, link: Link) -> None:
         loop, parts = asyncio.get_running_loop(), self._upstream

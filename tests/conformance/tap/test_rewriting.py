@@ -106,3 +106,16 @@ async def test_a_server_behind_tls_is_served_to_clients_without(tmp_path: Path) 
             with pytest.raises(ConnectionResetError):
                 await asked(tap.url)
         assert "certificate" in journal.packets[0].text
+
+
+async def test_a_tap_that_listens_everywhere_has_the_name_by_which_it_was_found() -> None:
+    """A client on another machine names the address that it has connected to."""
+
+    def answer(_: str) -> Iterable[bytes]:
+        return http("200 OK", b"hi")
+
+    async with bytes_server(answer) as server, Tap(server.url, TapJournal(), host="0.0.0.0") as tap:
+        port = urlsplit(tap.url).port
+        await asked(f"http://127.0.0.2:{port}")
+        await asked(f"http://127.0.0.2:{port}", "X-Host: 127.0.0.1")
+    assert [head.split("\r\n")[1] for head in server.asked] == [f"Host: {urlsplit(server.url).netloc}"] * 2

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 _MOST = 10_000  # users with a name each
+_SHORTEST = 12  # characters of a value that nobody can guess
 _OF_A_LOGIN = re.compile(r"sess|sid|auth|token|login|jwt", re.IGNORECASE)
 _OF_NO_LOGIN = re.compile(r"csrf|xsrf|^_ga|^_gid|theme|lang|locale|consent", re.IGNORECASE)
 
@@ -36,9 +37,14 @@ class Users:
         return self._names[digest]
 
 
+def _is_a_login(name: str, value: str) -> bool:
+    """Whether a cookie is a login by its name, and by a value that nobody can guess: two people have different ones."""
+    return len(value) >= _SHORTEST and bool(_OF_A_LOGIN.search(name))
+
+
 def _login(header: str) -> str:
     """Return what of a Cookie header tells one login from another."""
     pairs = sorted({pair.strip() for pair in header.split(";") if "=" in pair})
     likely = [pair for pair in pairs if not _OF_NO_LOGIN.search(pair.partition("=")[0])]
-    certain = [pair for pair in likely if _OF_A_LOGIN.search(pair.partition("=")[0])]
+    certain = [pair for pair in likely if _is_a_login(*pair.partition("=")[::2])]
     return "; ".join(certain or likely)

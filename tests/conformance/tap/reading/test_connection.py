@@ -8,6 +8,8 @@ import tracemalloc
 from typing import Literal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.conformance.tap.conversations import MASK, deflated, frame
 
 from dungeonlab_conformance.record.tapped.journal import TapJournal
@@ -25,6 +27,29 @@ WEBSOCKET = (
     + b"\r\n"
 )
 SWITCHES = b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Extensions: %b\r\n\r\n"
+_PACKETS = [
+    b"4",
+    b"2probe",
+    b"40",
+    b"41",
+    b"42",
+    b'42["a"',
+    b'430[{"a":1}]',
+    b"451-[1]",
+    b"b!",
+    b"0{}",
+    b'0{"sid":1}',
+    b"6",
+]
+_FRAMES = st.builds(frame, st.sampled_from([0x81, 0x01, 0x00, 0x80, 0x88, 0xC1, 0x82, 0xFF]), st.sampled_from(_PACKETS))
+_WHOLE = [
+    POLL,
+    POLL.replace(b"&sid=abc", b""),
+    WEBSOCKET,
+    SWITCHES % b"",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+]
+_BYTES = st.one_of(st.binary(max_size=100), st.sampled_from(_PACKETS), _FRAMES, st.sampled_from(_WHOLE))
 OPEN = '0{"sid":"abc","pingInterval":25000}'
 
 
@@ -161,6 +186,10 @@ def test_users_differ_by_their_logins(wire: Wire) -> None:
     ]
     assert names == ["user-1", "user-1", "user-2", "", "user-1"]
     assert wire.users.name({"authorization": "Bearer a"}) == "user-3"
+    named = [wire.users.name({"cookie": f"auth_mode=local; uid={name}"}) for name in ("alice", "bob")]
+    assert named == ["user-4", "user-5"]
+    random = "session=0123456789abcdef"
+    assert wire.users.name({"cookie": f"{random}; seen=1"}) == wire.users.name({"cookie": f"seen=2; {random}"})
 
 
 def test_the_offset_for_recovery_is_no_argument(wire: Wire) -> None:
@@ -300,6 +329,19 @@ def test_what_is_said_in_a_dialect_is_noted_in_the_protocols_words() -> None:
         ("server", "ack", "chat-message", '[{"success": false, "error": "no", "code": "NOT_JOINED"}]'),
         ("server", "event", "chat-message", '[{"message": "hi"}]'),
     ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), _BYTES), max_size=12), st.booleans())
+def test_whatever_comes_is_read_without_a_fault(sent: list[tuple[bool, bytes]], opened: bool) -> None:
+    """Any bytes of both sides, in any order, on a fresh connection or behind an upgrade: nothing is raised."""
+    wire = Wire()
+    if opened:
+        wire.websocket(b"permessage-deflate")
+    for by_client, data in sent:
+        (wire.client if by_client else wire.server)(data)
+    wire.reading.ended("server", "the TCP connection was closed")
+    assert wire.sessions.held == 0
 
 
 def test_long_texts_are_cut(wire: Wire) -> None:
