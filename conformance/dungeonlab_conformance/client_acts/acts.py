@@ -17,8 +17,9 @@ from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue
 
 _PAUSE, _MOST = 1.5, 4.0  # seconds without a request after which a client has done its part, and at most for that
+_SILENCE = 5.0  # seconds that show that a client has stopped, even one that sends a request in a second or two
 _REFUSED = 8.0  # seconds for a request that can be refused
-_LEAVING = 8.0  # seconds for a client to leave by itself
+_LEAVING = 15.0  # seconds for a client to leave by itself
 _BACK = 31.0  # seconds to notice that the connection is lost, and to come back
 _RETRIES = 6.0  # seconds in which a client that goes on trying shows it
 _AWAY = 10.0  # seconds for which the server is away
@@ -112,7 +113,7 @@ async def _removed(client: Performance) -> None:
     await client.client_joins()
     await client.client_acts()
     await client.director.throw_out()
-    await client.quiet(2 * _PAUSE, _MOST)
+    await client.quiet(_SILENCE, _SILENCE + _PAUSE)
 
 
 async def _server_away(client: Performance) -> None:
@@ -128,7 +129,7 @@ async def _moved_on(client: Performance) -> None:
     await client.client_joins()
     await client.sees(_leaves, _LEAVING, after=client.last)
     await client.others.act()
-    await client.quiet(2 * _PAUSE, _MOST)
+    await client.quiet(_SILENCE, _SILENCE + _PAUSE)
 
 
 async def _slow_answers(client: Performance) -> None:
