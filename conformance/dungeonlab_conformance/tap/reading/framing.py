@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 _LONGEST_HEAD = 256 << 10  # bytes of a head, or of trailers; servers accept a tenth of that
 _LONGEST_LINE = 64 << 10  # bytes
@@ -43,8 +44,7 @@ class Head:
         return token in (each.strip().lower() for each in self.headers.get(name, "").split(","))
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Some bytes of one part; the head, where that is whole; `why` nothing can be read from here on."""
 
     part: Part
