@@ -106,7 +106,7 @@ class ConnectionReading:
         self._arriving = exchange
         self._asked.append(exchange)
         transport = asked.get("transport", "")
-        if "EIO" in asked and transport in ("polling", "websocket"):
+        if "EIO" in asked and transport in ("polling", "websocket") and method in ("GET", "POST"):
             self._engine_io(exchange, transport, unquote(asked.get("sid", "")))
         if exchange.purpose == "other":
             self._sessions.journal.add("client", "request", user=user, event=f"{method} {exchange.path}")

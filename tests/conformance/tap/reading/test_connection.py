@@ -169,6 +169,15 @@ def test_a_refused_handshake_ends_its_session(wire: Wire) -> None:
     assert wire.noted() == [("server", "response", "401", ""), ("server", "close", "", "GET was answered with 401")]
 
 
+def test_a_browsers_question_beforehand_is_none_of_the_sessions(wire: Wire) -> None:
+    """Where an OPTIONS request is refused, the session that it names goes on."""
+    wire.polling()
+    wire.client(POLL.replace(b"GET", b"OPTIONS"))
+    wire.server(b"HTTP/1.1 405 no\r\nContent-Length: 0\r\n\r\n")
+    wire.posted(b"40")
+    assert [row[1] for row in wire.noted()] == ["request", "response", "connect"]
+
+
 def test_other_requests_are_noted_without_their_secrets(wire: Wire) -> None:
     """Method, path and status; no query, no body, no cookie."""
     body = b'{"password":"s3cret"}'
