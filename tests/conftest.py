@@ -23,6 +23,7 @@ _LONG = (  # folders and files that take longest, in this order
     "client_acts",
     "false_alarms",
     "other_stacks",
+    "client_programs",
     "test_generated_payloads.py",
     "test_judging.py",
     "hostile",

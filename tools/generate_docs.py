@@ -317,38 +317,13 @@ def fault_detection() -> str:
     return "\n".join([*lines, ""])
 
 
-def fault_sets() -> str:
-    """Return what the suite said of servers with several faults drawn by lot, when that was measured last."""
-    found = json.loads((ROOT / MEASURED / "fault-sets.json").read_text("utf-8"))
-    share = 100 * found["found"] / found["broken"]
-    lines = [
-        NOTICE,
-        "# Sets of faults",
-        "",
-        f"A real server is wrong in many points at once. These {found['servers']} have {found['size']} of the",
-        "[faults](fault-detection.md) each, drawn by lot; servers that stop, refuse or silence nearly everything are",
-        "among them. `tox -e fault-sets` judges such servers every night, and `python -m tests.mutants.lots --json",
-        "docs/measured/fault-sets.json` writes down what this page is made of.",
-        "",
-        f"- Found: {found['found']} of the {found['broken']} requirements that they break ({share:.0f} %). Not counted",
-        f"  are {found['concealed']} that no client can see, since another fault of the server conceals them.",
-        f"- Missed: {found['broken'] - found['found']}; of these {found['passed']} passed, the others are unjudged.",
-        f"- Verdicts that blame something else: {found['blamed']}.",
-        f"- Unjudged verdicts of one server, in the {found['working']} where people can log in and join: the median is",
-        f"  {found['median']:g}, nine of ten servers have at most {found['p90']}, the worst {found['worst']}.",
-        "",
-        *_table(("Faults", "Found", "Missed", "Wrongly blamed", "Unjudged"), map(_fault_set, found["results"])),
-    ]
-    return "\n".join([*lines, ""])
+def _measured(page: str) -> str:
+    """Return a page that says what faults were found when that was measured last."""
+    sys.path.append(str(ROOT))  # the page is about tests, which are not installed
+    from tools.fault_pages import CONTENTS
 
-
-def _fault_set(result: Any) -> tuple[str, ...]:
-    faults = ", ".join(f"`{name}`" for name in result["name"].split("+"))
-    missed = ", ".join(f"`{name}` ({outcomes})" for name, outcomes in result["missed"].items())
-    blamed = "; ".join(result["blamed"])
-    count = f"{len(result['found'])} of {len(result['found']) + len(result['missed'])}"
-    unjudged = f"{sum(result['unjudged'].values())} of {result['verdicts']}"
-    return faults, count, missed or "-", blamed or "-", unjudged
+    found = json.loads((ROOT / MEASURED / f"{page}.json").read_text("utf-8"))
+    return "\n".join([NOTICE, *CONTENTS[page](found, _table), ""])
 
 
 def _broken_by(requirement: Requirement, names: Iterable[str]) -> tuple[str, ...]:
@@ -365,7 +340,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/requirements.md": requirements,
     "docs/target-file.md": target_file,
     "docs/fault-detection.md": fault_detection,
-    "docs/fault-sets.md": fault_sets,
+    "docs/fault-sets.md": partial(_measured, "fault-sets"),
+    "docs/client-faults.md": partial(_measured, "client-faults"),
     "README.md": readme,
     "ARCHITECTURE.md": architecture,
     f"{SPEC}/asyncapi.json": lambda: to_json(asyncapi()),

@@ -1,21 +1,21 @@
 """Has clients play acts, many side by side in front of one server, and says what each was found to break.
 
-From the shell, by the command that users have: ``python -m tests.client_programs.judge [--times N] [--all] [NAME ...]``
-for faults, ``--clean N`` for the clients without one, each in every act. The exit code is 1 if something is not judged
-as stated.
+From the shell: ``python -m tests.client_programs.judge [--runs N] [--json FILE] [NAME ...]`` for every fault in every
+stack over every transport, and for the correct clients. The exit code is 1 if something is not judged as stated.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,16 @@ from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.target.target import Target
-from tests.client_programs.faults import FAULTS, TRANSPORTS
+from tests.client_programs.faults import FAULTS, JAVASCRIPT, PYTHON, TRANSPORTS
 from tests.client_programs.programs import command, environment
 from tests.command_line import refuse_unknown
+from tests.other_stacks.judge import served
 from tests.turns import turn
 
 _PINGS = ("--ping-interval", "4", "--ping-timeout", "6")  # as in the command
 _AT_ONCE = 3 * (os.cpu_count() or 1)  # clients wait most of the time
 _PATIENCE = 300.0  # seconds for one client in every act
+_ENTERED = "client/joins-before-it-sends"  # held by a client that has played at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Trial:
     transport: str = "upgrade"
     fault: str | None = None
     habit: str | None = None
+    turn: int = 0  # of several times that the same is played
 
     @property
     def command(self) -> list[str]:
@@ -167,39 +170,67 @@ def broken(run: Run) -> set[str]:
     return {v.requirement for v in run.verdicts if v.outcome in (Outcome.FAIL, Outcome.WARN, Outcome.NOTE)}
 
 
-def _all_trials(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    for name in names:
-        for stack in FAULTS[name].stacks:
-            for transport in FAULTS[name].transports:
-                yield name, stack, transport
+def held(run: Run) -> set[str]:
+    """Return the requirements that a run saw to hold."""
+    return {v.requirement for v in run.verdicts if v.outcome == Outcome.PASS}
+
+
+def measure(names: Iterable[str], runs: int) -> dict[str, dict[str, tuple[int, int]]]:
+    """Return how often faults were blamed exactly, and how often nothing was found in correct clients, of how often.
+
+    Each fault is played in each stack over each transport, each correct client so many times over each transport,
+    cut off and back, and in front of the server of another stack in what can happen to it there.
+    """
+    with_faults = [
+        Trial(stack, FAULTS[name].acts, transport, fault=name)
+        for name in names
+        for stack in FAULTS[name].stacks
+        for transport in FAULTS[name].transports
+    ]
+    correct = [
+        Trial(stack, ("cut-off/fin",), transport, turn=number)
+        for stack in (JAVASCRIPT, PYTHON)
+        for transport in TRANSPORTS
+        for number in range(runs)
+    ]
+    elsewhere = [replace(trial, acts=("ordinary", "moved-on", "removed")) for trial in correct]
+    with served() as url:
+        rows = [
+            ("faults", judge_side_by_side(with_faults)),
+            ("correct", judge_side_by_side(correct)),
+            ("before another server", judge_side_by_side(elsewhere, url)),
+        ]
+    return {kind: _counted(found) for kind, found in rows}
+
+
+def _counted(found: Mapping[Trial, Found]) -> dict[str, tuple[int, int]]:
+    counts: dict[str, tuple[int, int]] = {}
+    for trial, result in found.items():
+        expected = {FAULTS[trial.fault].breaks} if trial.fault else set()
+        right = result.broken == expected and (trial.fault is not None or _ENTERED in result.held)
+        if not right:
+            print(f"NO {trial}: found {sorted(result.broken)}", *result.why, sep="\n      ", flush=True)
+        name = trial.fault or f"{trial.stack} over {trial.transport}"
+        good, all_ = counts.get(name, (0, 0))
+        counts[name] = (good + right, all_ + 1)
+    return counts
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Judge what the command line names and print what was wrong; returns the exit code."""
+    """Measure, print what was found and write it if asked to; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.client_programs.judge")
     parser.add_argument("names", nargs="*", metavar="NAME", help="of a fault; all of them by default")
-    parser.add_argument("--clean", type=int, metavar="N", help="judge the clients without a fault, N times each")
+    parser.add_argument("--runs", type=int, default=20, metavar="N", help="of each correct client  [default: 20]")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures down")
     asked = parser.parse_args(words)
     refuse_unknown(parser, asked.names, FAULTS, "fault")
-    as_stated = True
-    if asked.clean is not None:
-        jobs = [(stack, transport) for stack in ("javascript", "python") for transport in TRANSPORTS]
-        for stack, transport in jobs * asked.clean:
-            run = judge_by_command(stack, transport)
-            as_stated &= _report(f"{stack} over {transport}", run, set())
-        return 0 if as_stated else 1
-    for name, stack, transport in _all_trials(asked.names or list(FAULTS)):
-        run = judge_by_command(stack, transport, fault=name, acts=FAULTS[name].acts)
-        as_stated &= _report(f"{name} in {stack} over {transport}", run, {FAULTS[name].breaks})
-    return 0 if as_stated else 1
-
-
-def _report(what: str, run: Run, expected: set[str]) -> bool:
-    found = broken(run)
-    right = found == expected and not (run.own_fault or (run.fault and not expected))
-    more = "" if right else f": found {sorted(found)}, not {sorted(expected)}; {run.fault or run.own_fault or ''}"
-    print(f"{'ok ' if right else 'NO '} {what}{more}", flush=True)
-    return right
+    found = measure(asked.names or FAULTS, asked.runs)
+    for kind, counts in found.items():
+        for name, (good, all_) in counts.items():
+            print(f"{'ok ' if good == all_ else 'NO '} {kind}: {name} {good} of {all_}")
+    if asked.json:
+        asked.json.write_text(f"{json.dumps(found, indent=1)}\n", "utf-8")
+    return 0 if all(good == all_ for counts in found.values() for good, all_ in counts.values()) else 1
 
 
 if __name__ == "__main__":

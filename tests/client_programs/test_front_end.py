@@ -19,7 +19,7 @@ import pytest
 
 from tests.client_programs.faults import BROWSER, TRANSPORTS
 from tests.client_programs.front_end import FrontEnd
-from tests.client_programs.judge import judge_by_command
+from tests.client_programs.judge import broken, held, judge_by_command
 from tests.client_programs.programs import is_required, why_not
 from tests.npm_package import missing
 
@@ -67,7 +67,10 @@ def test_the_page_holds_the_validators(page: Path) -> None:
 
 @pytest.mark.parametrize("transport", TRANSPORTS if ALL else ["upgrade"])
 def test_nothing_is_found_in_a_page_in_a_browser(page: Path, transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It comes from another origin, under a strict policy, and each requirement that is judged holds."""
+    """It comes from another origin, under a strict policy; it is cut off, and comes back.
+
+    Whether it had something to say meanwhile, so that its joining again is judged, depends on how fast the browser is.
+    """
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         why = "Chromium is missing: apt-get install chromium"
@@ -77,8 +80,8 @@ def test_nothing_is_found_in_a_page_in_a_browser(page: Path, transport: str, mon
         monkeypatch.setenv("BROWSER", str(browser))
         options = ("--origin", address, "--concurrency", "4")
         run = judge_by_command(BROWSER, transport, acts=() if ALL else ("cut-off/fin",), options=options)
-    assert [(v.requirement, v.outcome, v.reason) for v in run.verdicts if v.outcome != "pass"] == []
-    assert run.fault is None
+    assert (broken(run), run.fault) == (set(), None)
+    assert {"client/connects-with-the-cookie", "client/connects-again"} <= held(run)
 
 
 @contextmanager

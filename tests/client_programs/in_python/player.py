@@ -76,7 +76,7 @@ class Player:
         finally:
             for task in self.tasks:
                 task.cancel()
-            await self.client.shutdown()
+        await self.client.shutdown()
 
     def options(self) -> dict[str, Any]:
         return {"reconnection_delay": FIRST_DELAY, "reconnection_delay_max": LONGEST_DELAY}
