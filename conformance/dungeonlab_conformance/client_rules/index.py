@@ -62,8 +62,9 @@ class Connection:
 
     `connect` is its CONNECT; `refused` is what refused that, or the handshake. `end` is what ended it, which may be an
     act that cut it off, and `closed` what was seen of that. `round` counts the times that new clients were started.
-    `predecessor` is the connection that it takes the place of, as far as can be said: one of the same cookie that broke
-    before; `successor` is the other way round. `unread` is where something of it may have been missed.
+    `predecessor` is the connection that it takes the place of, as far as can be said: one of the same program or
+    cookie that broke before; `successor` is the other way round. `unread` is where something of it may have been
+    missed.
     """
 
     number: int
@@ -141,7 +142,7 @@ class PacketIndex:
         self._derived: dict[Any, Any] = {}
         self._current: dict[int, Connection] = {}  # by Engine.IO session
         self._whole: dict[int, Connection] = {}  # those that are open and miss nothing, by Engine.IO session
-        self._broken: dict[tuple[int, str], list[Connection]] = {}  # without a successor yet, by round and user
+        self._broken: dict[tuple[int, str], list[Connection]] = {}  # without a successor yet, by client
         self._round = 0
         last: TappedPacket | None = None
         for packet in packets:
@@ -206,6 +207,8 @@ class PacketIndex:
 
     def _note_unreadable(self, packet: TappedPacket) -> None:
         """Of a TCP connection that belongs to no session, any session over polling may have made use."""
+        if packet.connection:
+            self._connection(packet)  # of which nothing else may have been seen yet
         polling = (number for number, open_ in self._whole.items() if open_.first.transport != "websocket")
         self._miss([packet.connection] if packet.connection else list(polling), packet)
 
@@ -258,7 +261,7 @@ class PacketIndex:
     def _note_connect(self, connection: Connection, packet: TappedPacket) -> None:
         if connection.connect is None:
             connection.connect = packet
-            waiting = self._broken.get((connection.round, connection.user))
+            waiting = self._broken.get(self._client(connection))
             if connection.user and waiting:
                 connection.predecessor = waiting.pop()
                 connection.predecessor.successor = connection
@@ -304,7 +307,11 @@ class PacketIndex:
         connection.end = packet
         self._whole.pop(connection.number, None)
         if connection.user and connection.connect is not None and not connection.left_by_itself:
-            self._broken.setdefault((self._round, connection.user), []).append(connection)
+            self._broken.setdefault(self._client(connection), []).append(connection)
+
+    def _client(self, connection: Connection) -> tuple[int, str]:
+        """Say which client a connection is of: a program is one, though it may log in anew and bring another cookie."""
+        return connection.round, "" if connection.round else connection.user
 
 
 def first(packet: TappedPacket) -> Any:

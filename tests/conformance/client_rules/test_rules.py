@@ -224,7 +224,10 @@ CORRECT: dict[str, list[Play]] = {
             j.act(DirectorAct.STOPPED),
         ),
     ],
-    "client/connects-again": [lambda j: (playing(j).cut(1).wait(2), in_session(j, 2))],
+    "client/connects-again": [
+        lambda j: (playing(j).cut(1).wait(2), in_session(j, 2)),
+        lambda j: (playing(j.act(DirectorAct.BEGIN, "cut-off/rst")).cut(1).wait(2), in_session(j, 2, "anna-anew")),
+    ],
     "client/rejoins-after-reconnect": [
         lambda j: (playing(j).cut(1).wait(2), in_session(j, 2).chat(2, times=2)),
         lambda j: (playing(j).cut(1, "silence").wait(9).close(1), in_session(j, 2).chat(2, times=2)),
@@ -339,6 +342,16 @@ def test_a_client_may_go_when_it_is_no_member() -> None:
 def test_a_client_may_try_at_uneven_intervals_up_to_a_low_limit(pauses: tuple[float, ...]) -> None:
     """That is how libraries try whose limit was set to two seconds, or less: by chance they begin with long ones."""
     assert broken(judged(lambda j: playing(j).cut(1).attempts(*pauses))) == {}
+
+
+def test_who_logs_in_anew_may_be_who_was_cut_off() -> None:
+    """Of several people nobody knows who comes with a cookie that was not seen before."""
+
+    def play(journal: Written) -> None:
+        playing(journal).cut(1).wait(2)
+        in_session(journal, 2, "anna-anew").wait(40).chat(2)
+
+    assert broken(judged(play)) == {}
 
 
 def late(journal: Written, times: int) -> None:

@@ -82,8 +82,8 @@ def _tried_while_offline(before: Connection, connection: Connection, packet: Tap
 
 @rule("client/connects-again", to_see="cut the client off, and let it connect again")
 def connects_again(index: PacketIndex) -> Iterator[Evidence]:
-    """A client that was cut off connects again, within half a minute, with the same cookie."""
-    tried = _tries(index)
+    """A client that was cut off connects again, within half a minute, with the same cookie or that of a new login."""
+    tried, new = _tries(index), _logins(index)
     for connection in index.connections:
         end = connection.end
         if end is None or not connection.was_cut or end.kind == "disconnect" or connection.connected is None:
@@ -93,6 +93,8 @@ def connects_again(index: PacketIndex) -> Iterator[Evidence]:
             continue
         if connection.successor is not None:
             yield Holds(connection.successor.connect or connection.successor.first)
+        elif _any_between(new, end, last):
+            yield Unclear("somebody came with a new login, who may be the client that was cut off")
         elif end.kind == "act" and not any(_any_between(tried.get(u, []), end, last) for u in ("", connection.user)):
             yield _did_not_return(connection, connection.closed or end, last)
 
@@ -120,6 +122,14 @@ def _tries(index: PacketIndex) -> dict[str, list[int]]:
     for packet in index.handshakes:
         found.setdefault(packet.user, []).append(packet.number)
     return {user: sorted(numbers) for user, numbers in found.items()}
+
+
+def _logins(index: PacketIndex) -> list[int]:
+    """Return where each user was first seen to connect."""
+    seen: dict[str, int] = {}
+    for packet in index.handshakes:
+        seen.setdefault(packet.user, packet.number)
+    return sorted(seen.values())
 
 
 def _any_between(numbers: Sequence[int], after: TappedPacket, until: TappedPacket) -> bool:
