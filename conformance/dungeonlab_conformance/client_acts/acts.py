@@ -121,7 +121,7 @@ async def _server_away(client: Performance) -> None:
     await client.client_acts()
     before = client.last
     await client.director.go_away(_AWAY)
-    await client.sees(has_joined, _BACK, after=before)
+    await client.sees(has_joined, _AWAY + _BACK, after=before)
     await client.quiet(_PAUSE, _MOST)
 
 
@@ -168,7 +168,7 @@ def acts() -> Iterator[Act]:
         yield Act(f"cut-off/{how}", f"the connection is lost: {said}", partial(_cut_off, how=how), back, least)
     yield Act("removed", "the user's membership is ended", _removed, ("client/stops-when-removed",))
     what = f"the connection is lost, and none is accepted for {_AWAY:g} seconds"
-    yield Act("server-away", what, _server_away, ("client/backs-off",), _BACK)
+    yield Act("server-away", what, _server_away, ("client/backs-off", "client/connects-again"), _BACK)
     what = "nothing by itself: the client leaves, or joins another session"
     yield Act("moved-on", what, _moved_on, ("client/stops-sending-after-leaving",), _LEAVING)
     what = f"every answer is {_LATE:g} seconds late"

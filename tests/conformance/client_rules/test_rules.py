@@ -150,6 +150,10 @@ FAULTY: dict[str, list[Play]] = {
     "client/connects-again": [
         lambda j: (playing(j).cut(1).wait(40), j.act(DirectorAct.STOPPED)),
         lambda j: (playing(j).cut(1).wait(1), j.act(DirectorAct.EXITED, "1")),
+        lambda j: (
+            playing(j).cut(1).attempts(0.1, 1.0).wait(9),
+            j.act(DirectorAct.BACK).wait(31).act(DirectorAct.STOPPED),
+        ),
     ],
     "client/rejoins-after-reconnect": [
         buffered,
@@ -342,6 +346,18 @@ def test_a_client_may_go_when_it_is_no_member() -> None:
 def test_a_client_may_try_at_uneven_intervals_up_to_a_low_limit(pauses: tuple[float, ...]) -> None:
     """That is how libraries try whose limit was set to two seconds, or less: by chance they begin with long ones."""
     assert broken(judged(lambda j: playing(j).cut(1).attempts(*pauses))) == {}
+
+
+def test_a_client_that_tries_ever_more_rarely_has_not_given_up() -> None:
+    """It may take far longer than before until it tries again; and nobody need try while the server is away."""
+
+    def patient(journal: Written) -> None:
+        playing(journal).cut(1).attempts(3, 9).act(DirectorAct.BACK).wait(40).act(DirectorAct.STOPPED)
+
+    def away(journal: Written) -> None:
+        playing(journal).cut(1).attempts(0.1, 1.0).wait(90).act(DirectorAct.STOPPED)
+
+    assert broken(judged(patient)) == broken(judged(away)) == {}
 
 
 def test_who_logs_in_anew_may_be_who_was_cut_off() -> None:

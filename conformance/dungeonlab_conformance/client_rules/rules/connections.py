@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
@@ -29,6 +30,7 @@ _EVEN = 1.15  # times as long as the shortest interval is the longest, of a time
 _NOTICED = 10.0  # seconds in which clients see that their server is away
 _PAGES = 3  # other requests in a while that make a client's attempts hard to tell from them
 _WHILE = 30.0
+_RARER = 5.0  # times as long as its longest pause so far a client that tries ever more rarely may take to try again
 _MOST = 100  # connections, or requests, that are looked at
 _OFFLINE = 2.0  # times as long as a client mostly pauses it has to be offline: then it would have sent something
 
@@ -97,6 +99,8 @@ def connects_again(index: PacketIndex) -> Iterator[Evidence]:
             yield Unclear("somebody came with a new login, who may be the client that was cut off")
         elif end.kind == "act" and not any(_any_between(tried.get(u, []), end, last) for u in ("", connection.user)):
             yield _did_not_return(connection, connection.closed or end, last)
+        elif end.kind == "act" and not _any_between(tried.get(connection.user, []), end, last):
+            yield _gave_up(index, connection, end, last)
 
 
 def _went_on(connection: Connection, end: TappedPacket) -> bool:
@@ -114,6 +118,22 @@ def _did_not_return(connection: Connection, end: TappedPacket, last: TappedPacke
     if last.at - end.at >= RECONNECTING and not exited and (end.kind != "act" or end.text != "silence"):
         return Breaks(expected, f"nothing for {last.at - end.at:.0f} s", (end,))
     return Unclear(f"the client was not watched for {RECONNECTING:.0f} s after it was cut off")
+
+
+def _gave_up(index: PacketIndex, connection: Connection, end: TappedPacket, last: TappedPacket) -> Evidence:
+    """Judge a client that tried to connect again, was not let in, and was not seen to try once the server was back."""
+    attempts = [packet for packet in index.attempts if end.number < packet.number < last.number]
+    back = next((act for act in index.acts if act.event == DirectorAct.BACK and act.number > end.number), None)
+    if not attempts or back is None or last.event == DirectorAct.EXITED:
+        return Unclear("nobody was let in after the client was cut off: let the server come back")
+    longest = max(later.at - earlier.at for earlier, later in pairwise((end, *attempts)))
+    waited = last.at - max(attempts[-1].at, back.at)
+    if waited < max(RECONNECTING, longest * _RARER):
+        return Unclear(f"the client was not watched for {RECONNECTING:.0f} s after the server had come back")
+    expected = f"{connection.who} to connect again once the server is back"
+    return Breaks(
+        expected, f"attempts before that: {len(attempts)}; since then nothing for {waited:.0f} s", (end, back)
+    )
 
 
 def _tries(index: PacketIndex) -> dict[str, list[int]]:
