@@ -65,6 +65,7 @@ class Act:
 
 async def _ordinary(client: Performance) -> None:
     await client.client_joins()
+    await client.client_acts()
     await client.others.act()
     await client.quiet(_PAUSE, _MOST)
 
@@ -86,8 +87,10 @@ async def _both_answers(client: Performance) -> None:
 async def _strange_events(client: Performance) -> None:
     await client.client_joins()
     await client.director.strange_event()
-    await client.others.act()
+    await client.client_acts()
     await client.director.strange_event()
+    await client.quiet(_PAUSE, _MOST)
+    await client.others.act()
     await client.quiet(_PAUSE, _MOST)
 
 
@@ -106,6 +109,7 @@ async def _cut_off(client: Performance, how: Cut) -> None:
     before = client.last
     await client.director.cut_off(how)
     await client.sees(has_joined, _BACK, after=before)
+    await client.client_acts()
     await client.quiet(_PAUSE, _MOST)
 
 
@@ -122,6 +126,7 @@ async def _server_away(client: Performance) -> None:
     before = client.last
     await client.director.go_away(_AWAY)
     await client.sees(has_joined, _AWAY + _BACK, after=before)
+    await client.client_acts()
     await client.quiet(_PAUSE, _MOST)
 
 

@@ -21,7 +21,8 @@ from dungeonlab_conformance.target.identity import Identity
 
 START = 30.0  # seconds for a program to start and connect, if nothing is known of it
 _JOIN = 10.0  # seconds for it to join then
-_SOME, _NEXT = 4, 2.5  # requests that say how often a client sends, and seconds for each
+_SOME = 4  # requests that say how often a client sends
+_FIRST, _NEXT = 6.0, 2.5  # seconds for the first of them, and for each other
 _DRAIN = 0.2  # seconds for what a program sent last to be read
 
 
@@ -129,9 +130,14 @@ class Performance:
         self._joined.set()
 
     async def client_acts(self) -> None:
-        """Wait until some of the client's requests are answered; no longer than it sends them, since it need not."""
-        for _ in range(_SOME):
-            if await self.may_see(is_answer, _NEXT, after=self.last) is None:
+        """Wait until some of the client's requests are answered; no longer than it sends them, since it need not.
+
+        Meanwhile the others act, since some clients say nothing but in answer to somebody.
+        """
+        for seconds in (_FIRST, *[_NEXT] * (_SOME - 1)):
+            before = self.last
+            await self.others.act()
+            if await self.may_see(is_answer, seconds, after=before) is None:
                 return
 
     @property

@@ -282,6 +282,7 @@ class PacketIndex:
             connection.sends.append(request)
         if packet.ack_id is None:
             connection.quiet[packet.event] = request
+            connection.has_joined |= packet.event == JOIN  # as far as can be said without an answer
         else:
             connection.asked[packet.ack_id] = request
 

@@ -31,6 +31,12 @@ def playing(journal: Written) -> Written:
     return in_session(journal).chat(1, times=4)
 
 
+def quietly_playing(journal: Written) -> Written:
+    """A client that joins without a callback, and plays as soon as it hears something of the room."""
+    journal.connect(1).send(1, "join-session", {"sessionId": "s1"}, ack=False)
+    return journal.broadcast(1).chat(1, times=4)
+
+
 def buffered(journal: Written) -> None:
     """What socket.io-client does by itself: what was emitted while offline is sent, and only then the join."""
     playing(journal).cut(1).wait(2).connect(2)
@@ -157,6 +163,7 @@ FAULTY: dict[str, list[Play]] = {
     ],
     "client/rejoins-after-reconnect": [
         buffered,
+        lambda j: quietly_playing(j).cut(1).wait(2).connect(2).chat(2),
         lambda j: playing(j).cut(1).wait(2).connect(2).chat(2, times=2),
         lambda j: playing(j).close(1, "server").wait(2).connect(2).chat(2),
         lambda j: playing(j).cut(1).wait(1).connect(2).cut(2).wait(1).connect(3).chat(3),
