@@ -57,6 +57,13 @@ async def test_a_faulty_client_is_caught_in_the_act_for_it(fault: str, act: str,
     assert verdict.findings[0].transcript
 
 
+async def test_a_client_that_only_answers_others_is_judged_as_well() -> None:
+    """The others say something whenever it counts."""
+    found = outcomes(await played([*TINY, "only-answers"], "strange-events", "removed"))
+    judged = {"ignores-unknown-events", "tolerates-presence-events", "stops-when-removed"}
+    assert {name: found[name] for name in judged} == dict.fromkeys(judged, Outcome.PASS)
+
+
 async def test_without_all_acts_only_what_they_are_about_is_left_open() -> None:
     """A requirement that no chosen act is about has no verdict unless it was seen all the same."""
     run = await played(TINY, "moved-on")

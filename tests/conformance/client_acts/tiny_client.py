@@ -1,6 +1,6 @@
 """A client as short as one can be, run as a program: it joins, says something now and then, and reacts.
 
-With a word after it, it is faulty in one way. What it should play with stands in its environment.
+With a word after it, it is faulty, or odd, in one way. What it should play with stands in its environment.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import socketio
 
-FAULT = sys.argv[1] if len(sys.argv) > 1 else ""
+WAY = sys.argv[1] if len(sys.argv) > 1 else ""
 SESSION = {"sessionId": os.environ["DUNGEONLAB_SESSION"]}
 PAUSE = 0.15  # seconds between two messages
 
@@ -24,12 +24,12 @@ async def main() -> None:
 
     async def ask(event: str, payload: dict[str, Any]) -> Any:
         answer = await client.call(event, payload, timeout=10)
-        if FAULT == "crashes" and not answer["success"]:
+        if WAY == "crashes" and not answer["success"]:
             os._exit(3)
         return answer
 
     async def connect() -> None:
-        if FAULT == "never-rejoins" and state["turn"]:
+        if WAY == "never-rejoins" and state["turn"]:
             state["joined"] = True
             return
         answer = await ask("join-session", SESSION)
@@ -42,11 +42,15 @@ async def main() -> None:
             await begin()
 
     async def refused(why: Any) -> None:
-        if isinstance(why, dict) and FAULT != "tries-for-ever":  # the server is there, and refuses
+        if isinstance(why, dict) and WAY != "tries-for-ever":  # the server is there, and refuses
             await client.shutdown()
 
     async def removed(_: Any) -> None:
-        state["joined"] = FAULT == "ignores-removal"
+        state["joined"] = WAY == "ignores-removal"
+
+    async def heard(_: Any) -> None:
+        if WAY == "only-answers" and state["joined"]:
+            await speak()
 
     async def begin() -> None:
         await client.connect(os.environ["DUNGEONLAB_URL"], headers=lambda: {"Cookie": os.environ["DUNGEONLAB_COOKIE"]})
@@ -60,12 +64,13 @@ async def main() -> None:
             await ask("chat-message", {**SESSION, "message": f"turn {state['turn']}"})
 
     handlers = {"connect": connect, "disconnect": disconnect, "connect_error": refused, "session-removed": removed}
+    handlers["chat-message"] = heard
     for event, handler in handlers.items():
         client.on(event, handler)
     await begin()
     while True:
         await asyncio.sleep(PAUSE)
-        if state["joined"]:
+        if state["joined"] and WAY != "only-answers":
             try:
                 await speak()
             except (TimeoutError, socketio.exceptions.SocketIOError):
