@@ -75,7 +75,7 @@ class AnnouncesTheConnection(Pipeline):
         await self.send_to_others(Emission(event, session, sent), connection)
 
 
-@faulty("presence/true-user")
+@faulty("presence/true-user", also={"presence/right-audience": "the game master hears of it, too"})
 class SaysThatTheGameMasterLeft(Pipeline):
     """When anybody leaves a session, the game master is announced as gone."""
 

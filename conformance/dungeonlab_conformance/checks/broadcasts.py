@@ -68,12 +68,15 @@ def _objects(args: Sequence[Any]) -> Iterator[dict[str, Any]]:
 
 async def _coming_and_going(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    masters = [await stage.joined(name) for name in {"gamemaster"} & {*stage.roles.available("alice", "gamemaster")}]
     mallory, dave = await stage.onlooker("mallory"), await stage.onlooker("dave", in_other_game=True)
     tab = await stage.other_tab(bob)
     await everything(stage, alice, bob)
     await tab.join(stage.session)
     if stage.target.offers("leave-session"):
         await carol.leave()
+        for actor in (alice, *masters):  # who is there still
+            await actor.send(await stage.request(Catalogue.load()["chat-message"], fresh=True))
     if dave is not None:
         await carol.join((await stage.other_game()).session)
     await tab.close()

@@ -19,6 +19,7 @@ class Attendance:
         self._by_user: dict[tuple[str | None, str], list[RoomStay]] = {}
         self._refused: set[tuple[int, str]] = set()
         self._asked: set[tuple[str | None, str | None]] = set()  # user, and the session that was named
+        self._connections: dict[str, list[tuple[int, str | None]]] = {}  # in whose scenes, with the users
         self._framed: set[str] = set()  # sessions in whose scene frames were sent, in place of requests
         self._misled: set[int] = set()  # connections that an invalid request may have moved
         for journal in journals:
@@ -29,6 +30,8 @@ class Attendance:
             ):
                 self._framed.update(rooms.members)
             self.users.update(rooms.users)
+            for session in rooms.members:
+                self._connections.setdefault(session, []).extend(rooms.users.items())
             self.members.update(rooms.members)
             self.shared.update(rooms.shared)
             self._refused.update(rooms.refused_joins)
@@ -56,6 +59,11 @@ class Attendance:
             return {None}
         asked = {user for user, named in self._asked if named == session or named not in self.members}
         return asked | {user for user, room in self._by_user if room == session}
+
+    def sole_connection(self, user: str, session: str) -> int | None:
+        """Return the one connection that a user had in all scenes of a session; None if it was not one."""
+        own = {connection for connection, owner in self._connections.get(session, ()) if owner == user}
+        return own.pop() if len(own) == 1 else None
 
     def is_anywhere(self, connection: int) -> bool:
         """Whether a connection has joined any session, at any time."""

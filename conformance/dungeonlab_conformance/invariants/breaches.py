@@ -198,7 +198,7 @@ def _emission(seen: Observation, scene: SceneIndex, ledger: Ledger, catalogue: C
     for broken in wrongly:
         rule = ledger.late_listener_rule(seen, seen.args[0])
         yield rule or "presence/right-audience", None, broken
-    if not faults and not wrongly and (untrue := misnamed(seen, ledger.attendance)):
+    if not faults and not wrongly and (untrue := misnamed(seen, ledger.attendance, scene)):
         yield "presence/true-user", None, untrue
 
 

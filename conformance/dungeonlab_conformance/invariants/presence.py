@@ -15,10 +15,10 @@ from dungeonlab_conformance.record.observation import Observation, RoomStay
 from dungeonlab_conformance.results.errors import Broken
 
 
-def misnamed(seen: Observation, attendance: Attendance) -> Broken | None:
+def misnamed(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Broken | None:
     """Return what is wrong about the user whom a presence event names: one who never came, or one who has not left.
 
-    Whose coming or going the server may have noticed, whatever became of it, is not asked about.
+    Nobody has left whose only connection acts in the room later on without having joined again.
     """
     body = seen.args[0] if isinstance(seen.args[0], dict) else {}
     session, user = body.get("sessionId"), body.get("userId")
@@ -29,17 +29,11 @@ def misnamed(seen: Observation, attendance: Attendance) -> Broken | None:
         return None
     if user not in came and user not in attendance.members[session]:
         return Broken(f"{seen.event} to name who did so", f"{quoted(user)}, who never asked to join", "$.userId")
-    stays = attendance.stays_of(user, session)
-    if seen.event == "user-left" and stays and all(_lasts(stay, seen.at) for stay in stays):
+    stays, sole = attendance.stays_of(user, session), attendance.sole_connection(user, session)
+    stayed = sole is not None and [(stay.connection, stay.repeats) for stay in stays] == [(sole, 0)]
+    if seen.event == "user-left" and sole is not None and stayed and scene.acted_after(sole, session, seen.at):
         return Broken("user-left to name who left", f"{quoted(user)}, who is in the room", "$.userId")
     return None
-
-
-def _lasts(stay: RoomStay, at: float) -> bool:
-    """Whether a stay certainly lasted at a time, whatever the server may have noticed."""
-    if not stay.exact or stay.why in ("closed", "revoked"):
-        return False
-    return stay.left_at is None or (stay.leave_requested_at or stay.left_at) > at
 
 
 def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Iterator[Broken]:
@@ -60,7 +54,7 @@ def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> I
             yield Broken(expected, f"{seen.actor}, who had not joined it")
         elif session in attendance.shared:
             return
-        elif user == attendance.users.get(seen.connection) and not acts and not misnamed(seen, attendance):
+        elif user == attendance.users.get(seen.connection) and not acts and not misnamed(seen, attendance, scene):
             yield Broken(f"{seen.event} not to reach the connection it is about", f"{seen.actor} heard it")
         elif not any(_was_there(stay, seen, acts) for stay in own):
             yield Broken(expected, f"{seen.actor}, who had left it")

@@ -11,6 +11,7 @@ from typing import Any
 
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import SentRequest
+from dungeonlab_spec import Catalogue
 
 
 class SceneIndex:
@@ -32,6 +33,20 @@ class SceneIndex:
     def last_heard(self, connection: int, session: str) -> int:
         """Return the number of the last thing a connection was sent that names a session; 0 if it was sent none."""
         return self._last_heard.get((connection, session), 0)
+
+    def acted_after(self, connection: int, session: str, at: float) -> bool:
+        """Whether a connection sent after a time what only those in a session's room may send, and it was accepted."""
+        return self._last_acted.get((connection, session), 0.0) > at
+
+    @cached_property
+    def _last_acted(self) -> dict[tuple[int, str], float]:
+        catalogue, found = Catalogue.load(), dict[tuple[int, str], float]()
+        for request in self._journal.requests:
+            event = catalogue.events.get(request.event)
+            if event is not None and "joined" in event.needs and request.outcome == "accepted" and request.session:
+                place = request.connection, request.session
+                found[place] = max(found.get(place, 0.0), request.at)
+        return found
 
     @cached_property
     def _requests(self) -> dict[str, tuple[list[float], list[SentRequest]]]:
