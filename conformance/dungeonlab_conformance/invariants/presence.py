@@ -18,7 +18,7 @@ from dungeonlab_conformance.results.errors import Broken
 def misnamed(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Broken | None:
     """Return what is wrong about the user whom a presence event names: one who never came, or one who has not left.
 
-    Nobody has left whose only connection acts in the room later on without having joined again.
+    No member has left whose only connection stays to the end, and acts in the room later on.
     """
     body = seen.args[0] if isinstance(seen.args[0], dict) else {}
     session, user = body.get("sessionId"), body.get("userId")
@@ -29,8 +29,10 @@ def misnamed(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Br
         return None
     if user not in came and user not in attendance.members[session]:
         return Broken(f"{seen.event} to name who did so", f"{quoted(user)}, who never asked to join", "$.userId")
-    stays, sole = attendance.stays_of(user, session), attendance.sole_connection(user, session)
-    stayed = sole is not None and [(stay.connection, stay.repeats) for stay in stays] == [(sole, 0)]
+    stays = attendance.stays_of(user, session) if user in attendance.members[session] else []
+    sole = attendance.sole_connection(user, session)
+    stayed = [(stay.connection, stay.repeats, stay.exact) for stay in stays] == [(sole, 0, True)]
+    stayed = stayed and stays[0].why in (None, "gone")  # by itself, as all do at the end
     if seen.event == "user-left" and sole is not None and stayed and scene.acted_after(sole, session, seen.at):
         return Broken("user-left to name who left", f"{quoted(user)}, who is in the room", "$.userId")
     return None
