@@ -14,7 +14,7 @@ import click
 from dungeonlab_conformance.cli.options import fuzz as fuzz_options
 from dungeonlab_conformance.cli.options import known_failures, reports, waiting
 from dungeonlab_conformance.cli.options.paths import FILE
-from dungeonlab_conformance.cli.options.selection import chosen_scenes, selecting, time_limit
+from dungeonlab_conformance.cli.options.selection import chosen_scenes, fail_on, selecting, time_limit
 from dungeonlab_conformance.cli.options.target import make_target, pointing
 from dungeonlab_conformance.target.file.advice import NAME
 
@@ -69,13 +69,7 @@ class Output:
 @click.option("--http", is_flag=True, help="Judge the HTTP side too, of a server that claims to have it.")
 @click.option("--plays/--no-plays", default=None, help="Carry out the covering plays.  [default: in a whole run]")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first broken MUST.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(["must", "should", "may"]),
-    default="must",
-    show_default=True,
-    help="The weakest level that fails the run.",
-)
+@fail_on
 @known_failures.accepting
 @reports.reporting
 @click.option("--ndjson", "ndjson_file", type=FILE, metavar="FILE", help="Stream each verdict as a JSON line.")

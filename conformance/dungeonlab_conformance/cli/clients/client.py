@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from dungeonlab_conformance.cli.options import known_failures, reports
-from dungeonlab_conformance.cli.options.selection import time_limit
+from dungeonlab_conformance.cli.options.selection import fail_on, time_limit
 from dungeonlab_conformance.cli.options.target import Between
 
 if TYPE_CHECKING:
@@ -79,13 +79,7 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 )
 @click.option("--concurrency", type=click.IntRange(1, 64), default=10, show_default=True, help="Acts side by side.")
 @time_limit
-@click.option(
-    "--fail-on",
-    type=click.Choice(["must", "should", "may"]),
-    default="must",
-    show_default=True,
-    help="The weakest level that fails the run.",
-)
+@fail_on
 @known_failures.accepting
 @reports.reporting
 @click.option("-q", "--quiet", is_flag=True, help="Print what fails the run, one id a line, and the last line.")

@@ -65,6 +65,13 @@ time_limit = click.option(
     metavar="SECONDS|10m",
     help="End the run after that time, with what it has found; exit code 3.",
 )
+fail_on = click.option(
+    "--fail-on",
+    type=click.Choice(["must", "should", "may"]),
+    default="must",
+    show_default=True,
+    help="The weakest level that fails the run.",
+)
 
 
 def _known_version(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
