@@ -18,10 +18,14 @@ class Attendance:
         self._stays: dict[int, list[RoomStay]] = {}
         self._by_user: dict[tuple[str | None, str], list[RoomStay]] = {}
         self._refused: set[tuple[int, str]] = set()
-        self._asked: set[tuple[str | None, str | None]] = set()  # user, and the session that was named
+        self._came: dict[
+            str | None, set[str | None]
+        ] = {}  # by session, the users who asked to join it, or were in its room
+        self._came_somewhere: set[str | None] = set()  # those who asked to join what is no known session
         self._connections: dict[str, list[tuple[int, str | None]]] = {}  # in whose scenes, with the users
         self._framed: set[str] = set()  # sessions in whose scene frames were sent, in place of requests
         self._misled: set[int] = set()  # connections that an invalid request may have moved
+        asked: set[tuple[str | None, str | None]] = set()  # user, and the session that was named
         for journal in journals:
             rooms = journal.rooms
             self._misled.update(each.connection for each in journal.requests if _moves_though_invalid(each))
@@ -35,12 +39,17 @@ class Attendance:
             self.members.update(rooms.members)
             self.shared.update(rooms.shared)
             self._refused.update(rooms.refused_joins)
-            self._asked.update((each.user, each.session) for each in journal.requests if each.event == "join-session")
+            asked.update((each.user, each.session) for each in journal.requests if each.event == "join-session")
             for stay in rooms.stays:
                 self._stays.setdefault(stay.connection, []).append(stay)
         for connection, stays in self._stays.items():
             for stay in stays:
                 self._by_user.setdefault((self.users.get(connection), stay.session), []).append(stay)
+        for user, room in self._by_user:
+            self._came.setdefault(room, set()).add(user)
+        for user, named in asked:
+            found = self._came.setdefault(named, set()) if named in self.members else self._came_somewhere
+            found.add(user)
 
     def is_member(self, connection: int, session: str) -> bool:
         """Whether the user behind a connection belongs to a session at the end of its scene."""
@@ -57,8 +66,7 @@ class Attendance:
         """
         if session in self._framed:
             return {None}
-        asked = {user for user, named in self._asked if named == session or named not in self.members}
-        return asked | {user for user, room in self._by_user if room == session}
+        return self._came.get(session, set()) | self._came_somewhere
 
     def sole_connection(self, user: str, session: str) -> int | None:
         """Return the one connection that a user had in all scenes of a session; None if it was not one."""

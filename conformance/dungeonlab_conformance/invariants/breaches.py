@@ -88,9 +88,9 @@ def absences(journals: Iterable[Journal], ledger: Ledger, patience: float) -> It
     `patience` is how long a delivery may take, in seconds.
     """
     journals = list(journals)
-    misnamed, unseats = said_to_be_invalid(journals), False
+    called_invalid, unseats = said_to_be_invalid(journals), False
     for journal in journals:
-        for seen, (requirement, event, broken) in refusals(journal, ledger, misnamed):
+        for seen, (requirement, event, broken) in refusals(journal, ledger, called_invalid):
             yield Breach(requirement, event, broken, seen, journal)
             unseats = unseats or requirement == TABS
     for lost in missing(journals, ledger, patience):
