@@ -204,6 +204,28 @@ class HearsTheFirstMemberOnly(Ranks):
         return user in session.participants[:1]
 
 
+@faulty(
+    "authorization/any-member-allowed",
+    "authorization/game-master-allowed",
+    also={"tokens/create-then-others-can-move": "others may do nothing"},
+    hides=True,
+)
+class HearsTheFirstWhoActs(Ranks, AtTheDoor):
+    """Only the participant who acted first may act, until he is turned away; the others may join and listen."""
+
+    first: ClassVar[dict[str, str]] = {}
+
+    def may(self, event: Event, user: str, session: Session) -> bool:
+        return user == (self.first.setdefault(session.id, user) if user in session.participants else None)
+
+    async def check_guest(self, session: Session, user: str) -> None:
+        if session.has_member(user):
+            return
+        if self.first.get(session.id) == user:
+            del self.first[session.id]
+        raise Refusal("PERMISSION_DENIED", "you are no member")
+
+
 @faulty("join/game-master-admitted", hides=True)
 class LocksTheGameMasterOut(AtTheDoor):
     """The game master is refused when joining, and nobody else who may join."""

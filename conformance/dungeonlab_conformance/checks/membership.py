@@ -66,7 +66,11 @@ async def _must_be_a_member_again(stage: Stage, alice: Actor, *tabs: Actor) -> N
     await carol.hear(said)
     if not any(tab.deliveries_of(said) for tab in tabs):  # one may be deaf for being one of several
         await anew.must_hear(said)
-    await anew.must_be_allowed(await _chat(stage))
+    try:
+        await anew.must_be_allowed(await _chat(stage))
+    except Broken:
+        await stage.control(Catalogue.load()["chat-message"], carol)  # it may let some members act, and others not
+        raise
 
 
 async def _must_be_admitted(stage: Stage, tab: Actor) -> None:
