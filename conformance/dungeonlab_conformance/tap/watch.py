@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 
 from dungeonlab_conformance.tap.page.live_page import LivePage
 from dungeonlab_conformance.tap.recording import Recording
@@ -31,15 +31,16 @@ async def watch(
     `OSError` if the tap cannot listen.
     """
     sys.setswitchinterval(_SWITCH)
-    if recording:
-        tap.journal.listeners.append(recording.add)
-    async with tap, LivePage(tap.journal, subject=f"clients and the server at {tap.upstream}") as page:
-        with recording or nullcontext():
-            on_ready(page.url)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    while True:
-                        await asyncio.sleep(_LOOK)
-                        on_progress()
-                        if judging.is_due:
-                            await asyncio.to_thread(judging.judge, judging.pending())
+    with ExitStack() as written:  # until the tap has ended: the connections that this closes belong to the recording
+        async with tap:
+            if recording:  # not before the tap listens: where it cannot, an earlier file is left as it is
+                tap.journal.listeners.append(written.enter_context(recording).add)
+            async with LivePage(tap.journal, subject=f"clients and the server at {tap.upstream}") as page:
+                on_ready(page.url)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        while True:
+                            await asyncio.sleep(_LOOK)
+                            on_progress()
+                            if judging.is_due:
+                                await asyncio.to_thread(judging.judge, judging.pending())

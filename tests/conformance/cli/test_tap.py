@@ -48,8 +48,36 @@ def test_clients_are_carried_and_judged(server: str, tmp_path: Path) -> None:
     assert cookie not in printed + recording.read_text() + result.read_text()
 
 
+def test_who_is_connected_at_the_end_is_recorded_until_then(server: str, tmp_path: Path) -> None:
+    """A connection that the end of the tap closes is no fault of the tap; what it said is in the file, and its end."""
+    recording = tmp_path / "tap.ndjson"
+
+    async def stay(url: str) -> int:
+        client, _ = await _connected(url)
+        process.send_signal(signal.SIGINT)
+        returncode = await asyncio.to_thread(process.wait, 60)
+        await client.disconnect()
+        return returncode
+
+    with started("tap", server, "--record", recording) as process:
+        assert process.stdout
+        url = process.stdout.readline().split()[-1]
+        returncode = asyncio.run(stay(url))
+        _, errors = process.communicate(timeout=60)
+    assert (returncode, errors) == (0, "")
+    assert [packet.kind for packet in ndjson.read(recording)][-1] == "close"
+
+
 async def _play(url: str) -> str:
     """Log in and send something invalid; return the cookie's value."""
+    client, cookie = await _connected(url)
+    assert not (await client.call("chat-message", {"message": 1}))["success"]
+    await client.disconnect()
+    return cookie
+
+
+async def _connected(url: str) -> tuple[socketio.AsyncClient, str]:
+    """Return a client that is logged in and connected, and its cookie's value."""
     body = {"username": "alice", "password": "a-password"}
     async with aiohttp.ClientSession(url) as http:
         async with http.post("/api/auth/register", json=body):
@@ -58,9 +86,7 @@ async def _play(url: str) -> str:
             cookie = answer.cookies[COOKIE].value
     client = socketio.AsyncClient(reconnection=False)
     await client.connect(url, headers={"Cookie": f"{COOKIE}={cookie}"}, transports=["websocket"])
-    assert not (await client.call("chat-message", {"message": 1}))["success"]
-    await client.disconnect()
-    return cookie
+    return client, cookie
 
 
 def test_the_live_page_is_there_while_the_tap_runs(
