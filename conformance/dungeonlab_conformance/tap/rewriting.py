@@ -33,7 +33,7 @@ class Lines:
     def may_begin(self, begun: bytes) -> bool:
         """Say whether the beginning of a line may become one that is changed."""
         lower = begun.lower()
-        return any(lower.startswith(name) or name.startswith(lower) for name in self.names)
+        return lower.startswith(self.names) or any(name.startswith(lower) for name in self.names)
 
 
 def rewritten(framing: Framing, lines: Lines, data: bytes) -> tuple[bytes, list[Piece]]:

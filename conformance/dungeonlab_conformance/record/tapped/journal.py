@@ -36,7 +36,7 @@ class TapJournal:
     ) -> None:
         self.listeners: list[Callable[[TappedPacket], None]] = []
         self.dropped = 0
-        self._most, self._most_text = most, most_text
+        self.most, self.most_text = most, most_text
         self._clock, self._began = clock, clock()
         self._packets: deque[TappedPacket] = deque()
         self._number = self._text = 0
@@ -57,7 +57,7 @@ class TapJournal:
         self._number = packet.number
         self._packets.append(packet)
         self._text += len(packet.text)
-        while len(self._packets) > self._most or self._text > self._most_text:
+        while len(self._packets) > self.most or self._text > self.most_text:
             self._text -= len(self._packets.popleft().text)
             self.dropped += 1
         for listener in self.listeners:
