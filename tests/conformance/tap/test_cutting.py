@@ -54,6 +54,7 @@ async def test_a_session_is_cut(how: Cut) -> None:
         assert await clients[1].call("echo", 1) == 1
         over = await seen(journal, "close")
         assert (over.connection, over.sender) == (1, "client" if how == "silence" else "tap")
+        await clients[0].eio.ws.close()  # which the library leaves open when no pings come
         await clients[1].disconnect()
 
 
