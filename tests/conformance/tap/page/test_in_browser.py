@@ -232,7 +232,7 @@ def test_an_act_is_a_button(opened: Opens, tap: Watched) -> None:
     assert tap.director.done == ["refuse-next"]
     buttons["Cut off"].send_keys(Keys.ENTER)
     until(chrome, lambda: text(chrome, "#acted") == "nobody is connected")
-    assert [entry["message"].count("409") for entry in chrome.get_log("browser")] == [1]  # type: ignore[no-untyped-call]
+    assert [entry["message"].count("status of 409") for entry in chrome.get_log("browser")] == [1]  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("most", [100_000, 1_000])
