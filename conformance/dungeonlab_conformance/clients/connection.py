@@ -100,6 +100,8 @@ class Connection(Receiver):
         except TimeoutError:
             raise Gone(f"{self.name} could not send {request.event}: the server takes nothing any more") from None
         except Closed as closed:
+            if self._reader is not None:  # which observes the end; what came before it is still read
+                await asyncio.wait([self._reader], timeout=self.target.limits.answer)
             raise Gone(f"{self.name} could not send {request.event}: {closed}") from None
 
     async def asks_for_no_namespace(self) -> bool:

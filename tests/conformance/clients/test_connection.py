@@ -10,12 +10,13 @@ from aiohttp import web
 from tests.conformance.scripted_server import ENTERED, OPEN, over_websocket, serving
 
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.engine_io import Closed
 from dungeonlab_conformance.clients.raw.tcp import TcpConnection
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.clients.sender import Unreadable
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import TargetFault, Unjudged
+from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.limits import Capacity, Limits
 from dungeonlab_conformance.target.target import Target
@@ -131,6 +132,25 @@ async def test_after_the_end_nothing_more_is_heard(end: str) -> None:
         assert await alice._in_time(pending, question()) is None
         assert alice.closed
         assert not alice.journal.heard()
+        await alice.close()
+
+
+async def test_what_cannot_be_sent_any_more_is_known_to_be_so_for_a_close_that_was_observed() -> None:
+    """An end that shows in sending first is not raised before it stands in the record."""
+    async with serving(over_websocket()) as url:
+        alice = actor(url)
+        await alice.connect()
+        line = alice._line
+        assert line
+
+        async def send(*_: object) -> None:
+            asyncio.get_running_loop().call_later(0.05, lambda: asyncio.ensure_future(line.close()))
+            raise Closed("Cannot write to closing transport")
+
+        line.send = send  # type: ignore[method-assign]
+        with pytest.raises(Gone):
+            await alice.try_send(question())
+        assert "is closed" in {seen.act for seen in alice.journal.observations}
         await alice.close()
 
 
