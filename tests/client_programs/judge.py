@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from dungeonlab_conformance.client_acts.acts import Act, chosen_acts
-from dungeonlab_conformance.client_acts.directed_server import DirectedServer, directed_server
 from dungeonlab_conformance.client_acts.performance import Over, Performance, world
 from dungeonlab_conformance.client_acts.player import Played, in_a_row
+from dungeonlab_conformance.client_acts.processes.directed_server import DirectedServer, directed_server
 from dungeonlab_conformance.client_rules.judgement import judgements
 from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.results.run import Run

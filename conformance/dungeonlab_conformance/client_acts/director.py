@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 
-from dungeonlab_conformance.client_acts.directed_server import DirectedServer
+from dungeonlab_conformance.client_acts.processes.directed_server import DirectedServer
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.results.errors import Unjudged

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from dungeonlab_conformance.client_acts.directed_server import DirectedServer
 from dungeonlab_conformance.client_acts.director import Director
 from dungeonlab_conformance.client_acts.others import Others
-from dungeonlab_conformance.client_acts.program import Program, running
+from dungeonlab_conformance.client_acts.processes.directed_server import DirectedServer
+from dungeonlab_conformance.client_acts.processes.program import Program, running
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.record.tapped.packet import TappedPacket

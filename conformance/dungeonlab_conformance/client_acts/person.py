@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import aiohttp
 
-from dungeonlab_conformance.client_acts.directed_server import directed_server
 from dungeonlab_conformance.client_acts.faults import accounted
 from dungeonlab_conformance.client_acts.performance import World, has_joined, world
 from dungeonlab_conformance.client_acts.player import NOWHERE, Judge
+from dungeonlab_conformance.client_acts.processes.directed_server import directed_server
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.results.run import Run

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from dungeonlab_conformance.client_acts.acts import Act, acts
-from dungeonlab_conformance.client_acts.directed_server import DirectedServer, directed_server
 from dungeonlab_conformance.client_acts.faults import accounted
 from dungeonlab_conformance.client_acts.performance import START, Over, Performance, world
-from dungeonlab_conformance.client_acts.program import Output
+from dungeonlab_conformance.client_acts.processes.directed_server import DirectedServer, directed_server
+from dungeonlab_conformance.client_acts.processes.program import Output
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.journal import TapJournal

@@ -136,14 +136,15 @@ def test_a_port_that_is_taken_is_said() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found by /proc")
-def test_ctrl_c_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the program, which ignores SIGTERM, nor what it started, nor the server."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_no_process_is_left_behind(number: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the program, which ignores SIGTERM, nor what it started, nor the server, whatever ends the suite."""
     mark = f"client-{unused_port()}"
     monkeypatch.setenv("DUNGEONLAB_TEST_MARK", mark)
     script = "trap '' TERM; sleep 300 & sleep 300"
     with started("client", "--", "/bin/sh", "-c", script) as process:
         wait_until(lambda: sum("sleep 300" in words for words in running(mark).values()) >= 2)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.communicate(timeout=SOON)
-        assert process.returncode == 130
+        assert process.returncode == code
     assert wait_for(mark, 0) == {}

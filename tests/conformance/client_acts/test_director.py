@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dungeonlab_conformance.client_acts.directed_server import directed_server
 from dungeonlab_conformance.client_acts.performance import World, world
+from dungeonlab_conformance.client_acts.processes.directed_server import directed_server
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.stage.accounts import AccountPool

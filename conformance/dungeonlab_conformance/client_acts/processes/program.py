@@ -1,6 +1,7 @@
 """The program under test: started in a process group of its own, its output kept within bounds, and ended for certain.
 
-Knows nothing of the protocol. What the program starts belongs to it and ends with it, unless it leaves the group.
+Knows nothing of the protocol. What the program starts belongs to it and ends with it, unless it leaves the group. All
+of it ends with this process as well, even with one that is killed: a keeper starts it, and outlives both.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from dungeonlab_conformance.results.errors import TargetFault
 
+_KEEPER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")))
 _FIRST, _LAST = 4_000, 12_000  # bytes of the output that are kept: of its beginning, and of its end
 _POLITE = 2.0  # seconds after SIGTERM within which a program may end by itself
 _FIRM = 5.0  # seconds for the system to end it after SIGKILL
@@ -55,8 +59,10 @@ class Output:
 class Program:
     """A program that runs. `crashed` says so once it has ended by itself otherwise than well."""
 
-    def __init__(self, process: asyncio.subprocess.Process, printed: asyncio.StreamReader) -> None:
-        self._process = process
+    def __init__(self, keeper: asyncio.subprocess.Process, group: int, printed: asyncio.StreamReader) -> None:
+        """`keeper` is the process that has started it; `group` is that of the program's processes."""
+        self._keeper = keeper
+        self._group = group
         self._printed = printed
         self._asked = False  # whether we have asked it to end
         self.output = Output()
@@ -77,23 +83,18 @@ class Program:
         """End it and all that it started: politely, then firmly."""
         self._asked = self._asked or not self.ended.done()
         self._signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(_POLITE):
-                await self._process.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self._signal(signal.SIGKILL)
+        await asyncio.wait((self.ended,), timeout=_POLITE)
+        self._signal(signal.SIGKILL)
         with suppress(TimeoutError):
             async with asyncio.timeout(_FIRM):
-                await self._process.wait()
+                await _released(self._keeper)
                 await self._reading  # ends with the last process that holds the other end
         self._reading.cancel()
         self.ended.cancel()
 
     async def _wait(self) -> int | None:
-        code = await self._process.wait()
-        return None if self._asked else code
+        word, _, code = await _said(self._keeper)
+        return None if self._asked or word != "exited" else int(code)
 
     async def _read(self) -> None:
         while data := await self._printed.read(65_536):
@@ -101,7 +102,7 @@ class Program:
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):  # nobody is left in the group
-            os.killpg(self._process.pid, number)
+            os.killpg(self._group, number)
 
 
 @asynccontextmanager
@@ -117,9 +118,10 @@ async def running(command: Sequence[str], environment: Mapping[str, str]) -> Asy
     )
     try:
         try:
-            program = Program(await _started(command, environment, writes), printed)
+            keeper, group = await _started(command, environment, writes)
         finally:
             os.close(writes)
+        program = Program(keeper, group, printed)
         try:
             yield program
         finally:
@@ -128,25 +130,45 @@ async def running(command: Sequence[str], environment: Mapping[str, str]) -> Asy
         transport.close()
 
 
-async def _started(command: Sequence[str], environment: Mapping[str, str], output: int) -> asyncio.subprocess.Process:
+async def _started(
+    command: Sequence[str], environment: Mapping[str, str], output: int
+) -> tuple[asyncio.subprocess.Process, int]:
+    """Return the keeper and the group of a program that it has started."""
     starting = asyncio.create_task(
         asyncio.create_subprocess_exec(
+            *_KEEPER,
             *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
             stderr=output,
             env={**os.environ, **environment},
-            start_new_session=True,  # a group of its own, which can be ended whole
+            start_new_session=True,  # Ctrl-C reaches this process alone
         )
     )
     try:
-        return await asyncio.shield(starting)
+        keeper = await asyncio.shield(starting)
+        word, _, rest = await _said(keeper)
+        if word == "started":
+            return keeper, int(rest)
+        await _released(keeper)
+        why = rest or "no process can be started"
     except asyncio.CancelledError:  # it may have started others by now, which nobody would end
         with suppress(OSError, ValueError):
-            process = await starting
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await _released(await starting)
         raise
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise TargetFault(f"the client {command[0]!r} cannot be started: {why.lower()}") from None
+    raise TargetFault(f"the client {command[0]!r} cannot be started: {why.lower()}") from None
+
+
+async def _said(keeper: asyncio.subprocess.Process) -> tuple[str, str, str]:
+    """Return the next thing that a keeper says: a word, a space, and what belongs to it; nothing at its end."""
+    assert keeper.stdout is not None
+    return (await keeper.stdout.readline()).decode("utf-8", "replace").strip().partition(" ")
+
+
+async def _released(keeper: asyncio.subprocess.Process) -> None:
+    """Have a keeper end what it keeps, and then itself."""
+    assert keeper.stdin is not None
+    keeper.stdin.close()
+    await keeper.wait()

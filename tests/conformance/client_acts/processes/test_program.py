@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.command import wait_until
 from tests.reference_server.people import eventually
 from tests.test_interrupted import wait_for
 
-from dungeonlab_conformance.client_acts.program import Output, Program, running
+from dungeonlab_conformance.client_acts.processes.program import Output, Program, running
 from dungeonlab_conformance.results.errors import TargetFault
 
 
@@ -54,7 +56,7 @@ async def test_who_is_asked_to_end_has_not_crashed() -> None:
 
 async def test_who_ignores_the_polite_way_is_ended_firmly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that ignores SIGTERM is gone after the block, and so is what it started."""
-    monkeypatch.setattr("dungeonlab_conformance.client_acts.program._POLITE", 0.1)
+    monkeypatch.setattr("dungeonlab_conformance.client_acts.processes.program._POLITE", 0.1)
     script = "trap '' TERM; sleep 60 & echo $! $$ up; wait; sleep 60"
     async with running(shell(script), {}) as program:
         await eventually(lambda: "up" in program.output.text)
@@ -111,6 +113,27 @@ async def test_who_leaves_while_a_program_starts_leaves_none(monkeypatch: pytest
     with pytest.raises(asyncio.CancelledError):
         await task
     assert wait_for(mark, 0) == {}
+
+
+@pytest.mark.parametrize("script", ["trap '' TERM HUP; sleep 300 & echo $! $$; sleep 300", "sleep 300 & echo $! $$"])
+def test_a_program_ends_with_who_started_it_even_by_sigkill(script: str) -> None:
+    """Though it heeds nothing and does not read its input, or has ended and left somebody behind."""
+    code = (
+        "import asyncio, sys\n"
+        "from dungeonlab_conformance.client_acts.processes.program import running\n"
+        "async def main():\n"
+        "    async with running(['/bin/sh', '-c', sys.argv[1]], {}) as program:\n"
+        "        while not program.output.text.strip(): await asyncio.sleep(0.01)\n"
+        "        print(program.output.text, flush=True)\n"
+        "        await asyncio.sleep(300)\n"
+        "asyncio.run(main())"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, script], stdout=subprocess.PIPE, text=True) as suite:
+        assert suite.stdout
+        processes = [int(word) for word in suite.stdout.readline().split()]
+        assert is_there(processes[0])
+        suite.kill()
+    wait_until(lambda: not any(map(is_there, processes)))
 
 
 async def test_a_flood_of_output_is_kept_within_bounds() -> None:

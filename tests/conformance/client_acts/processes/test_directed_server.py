@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dungeonlab_conformance.client_acts.directed_server import directed_server
+from dungeonlab_conformance.client_acts.processes.directed_server import directed_server
 from dungeonlab_conformance.results.errors import TargetFault
 
 
