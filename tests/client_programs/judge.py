@@ -21,9 +21,10 @@ from typing import Any
 
 from dungeonlab_conformance.client_acts.acts import Act, chosen_acts
 from dungeonlab_conformance.client_acts.performance import Over, Performance, world
-from dungeonlab_conformance.client_acts.player import Played, in_a_row
+from dungeonlab_conformance.client_acts.player import Played
 from dungeonlab_conformance.client_acts.processes.directed_server import DirectedServer, directed_server
 from dungeonlab_conformance.client_rules.judgement import judgements
+from dungeonlab_conformance.record.tapped.side_by_side import JournalOfActs
 from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome
@@ -95,7 +96,8 @@ async def _judge(trials: Sequence[Trial], url: str | None) -> dict[Trial, Found]
         async def judged(lane: int, trial: Trial) -> Found:
             async with lanes:
                 pool = AccountPool(lane, provisioner)
-                return _found([await _played(server, pool, trial, act) for act in chosen_acts(trial.acts)])
+                seen = JournalOfActs()
+                return _found([await _played(server, pool, trial, act, seen) for act in chosen_acts(trial.acts)], seen)
 
         try:
             found = await asyncio.gather(*(judged(lane, trial) for lane, trial in enumerate(trials)))
@@ -113,8 +115,9 @@ async def _served(url: str | None) -> AsyncIterator[DirectedServer]:
         yield server
 
 
-async def _played(server: DirectedServer, pool: AccountPool, trial: Trial, act: Act) -> Played:
+async def _played(server: DirectedServer, pool: AccountPool, trial: Trial, act: Act, seen: JournalOfActs) -> Played:
     played = Played(act)
+    seen.follow(played.journal, 1 + max((packet.act for packet in seen.packets), default=0))
     async with world(server, pool, played.journal, "alice") as here:
         performance = Performance(act.name, here, played.journal, trial.command)
         with suppress(Over):
@@ -125,8 +128,8 @@ async def _played(server: DirectedServer, pool: AccountPool, trial: Trial, act: 
     return played
 
 
-def _found(played: Sequence[Played]) -> Found:
-    found = judgements(in_a_row(played))
+def _found(played: Sequence[Played], seen: JournalOfActs) -> Found:
+    found = judgements(seen.in_a_row())
     return Found(
         broken={judgement.requirement for judgement in found if judgement.state == "broken"},
         held={judgement.requirement for judgement in found if judgement.state == "held"},

@@ -38,7 +38,8 @@ def watched(file: Path) -> Run | None:
     if not ndjson.is_recording(file):
         return None
     try:
-        return judged(f"the recording {file}", ndjson.read(file), ("report", str(file)))
+        directed = ndjson.is_directed(file)
+        return judged(f"the recording {file}", ndjson.read(file), ("report", str(file)), directed=directed)
     except Unreadable as error:
         raise click.UsageError(str(error)) from None
 
@@ -50,7 +51,7 @@ def watched(file: Path) -> Run | None:
 def report(result: Path, verbose: bool, **files: Path | None) -> None:
     """Make reports of RESULT, which an earlier run wrote with --json or --ndjson; print it if none is asked for.
 
-    A recording that `tap --record` wrote is judged for that.
+    A recording that `tap --record` or `client --record` wrote is judged for that.
     """
     from rich.console import Console
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from dungeonlab_conformance.client_acts.acts import Act, acts
 from dungeonlab_conformance.client_acts.faults import accounted
 from dungeonlab_conformance.client_acts.performance import START, Over, Performance, world
 from dungeonlab_conformance.client_acts.processes.directed_server import DirectedServer, directed_server
 from dungeonlab_conformance.client_acts.processes.program import Output
+from dungeonlab_conformance.client_rules.judgement import judge_clients
 from dungeonlab_conformance.record.secrets.redaction import Secrets
-from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.journal import TapJournal
-from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_conformance.record.tapped.side_by_side import JournalOfActs, journal_of_act
 from dungeonlab_conformance.results.errors import TargetFault, Unjudged
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.provisioning import Provisioner
+from dungeonlab_conformance.tap.page.live_page import LivePage
+from dungeonlab_conformance.tap.recording import Recording
 from dungeonlab_conformance.target.target import Target
 
-Judge = Callable[[Sequence[TappedPacket]], list[Verdict]]
-
-_MOST, _MOST_TEXT = 10_000, 5_000_000  # packets of one act that are kept, and characters in them
 _SLOWER, _SLOWEST = 10, 120.0  # times as slowly as the first one many may start at once; at most, in seconds
 _PINGS = ("--ping-interval", "4", "--ping-timeout", "6")  # so that a silent network is noticed soon
 NOWHERE = "http://127.0.0.1:9"  # until the server has an address
@@ -35,30 +36,36 @@ class Played:
     """An act and what was seen in it; `crash` is how the program ended by itself, if it `ended` so, and not well."""
 
     act: Act
-    journal: TapJournal = field(default_factory=lambda: TapJournal(_MOST, _MOST_TEXT))
+    journal: TapJournal = field(default_factory=journal_of_act)
     output: Output = field(default_factory=Output)
     crash: int | None = None
     ended: bool = False
 
 
 class ActPlayer:
-    """Plays some acts with a command, and fills in a run. `on_act` is called with each that is over."""
+    """Plays some acts with a command, and fills in a run; `recording` is what it writes meanwhile, if a file is named.
+
+    `on_page` is called with the live page's address, `on_act` with each act that is over.
+    """
 
     def __init__(
         self,
         command: Sequence[str],
         chosen: Sequence[Act],
         run: Run,
-        judge: Judge,
         *,
         concurrency: int = 10,
         server_options: Sequence[str] = (),
+        record: Path | None = None,
+        on_page: Callable[[str], None] = lambda _: None,
         on_act: Callable[[Played], None] = lambda _: None,
     ) -> None:
         self.target = Target(NOWHERE)
         self.run = run
         self._command, self._chosen = command, chosen
-        self._judge, self._on_act = judge, on_act
+        self._on_page, self._on_act = on_page, on_act
+        self._journal = JournalOfActs()
+        self.recording = Recording(record, self._journal)
         self._whole = {act.name for act in chosen} == {act.name for act in acts()}
         self._start = START
         self._lanes = asyncio.Semaphore(concurrency)
@@ -76,9 +83,8 @@ class ActPlayer:
         limit = self.run.options.time_limit
         with accounted(self.run, self.secrets):
             try:
-                async with asyncio.timeout(limit), directed_server(*_PINGS, *self._server_options) as server:
-                    self.target.url = server.url
-                    await self._play(server)
+                async with asyncio.timeout(limit), AsyncExitStack() as stack:
+                    await self._play(await self._prepare(stack))
             except TimeoutError:
                 raise TargetFault(f"the acts took longer than {limit:g} s; raise --time-limit") from None
             except asyncio.CancelledError:
@@ -87,6 +93,15 @@ class ActPlayer:
                 await self._provisioner.close()
         self.settle()
         return self.run
+
+    async def _prepare(self, stack: AsyncExitStack) -> DirectedServer:
+        """Start the server, the page and the recording; returns the server."""
+        server = await stack.enter_async_context(directed_server(*_PINGS, *self._server_options))
+        self.target.url = server.url
+        page = await stack.enter_async_context(LivePage(self._journal, subject="your client and the bundled server"))
+        stack.enter_context(self.recording)
+        self._on_page(page.url)
+        return server
 
     async def _play(self, server: DirectedServer) -> None:
         """Play the first act, and the others as soon as the client has joined in that."""
@@ -116,9 +131,10 @@ class ActPlayer:
             await asyncio.gather(opening, waiting, return_exceptions=True)
 
     async def _perform(self, server: DirectedServer, lane: int, act: Act, joined: asyncio.Event) -> None:
-        played = Played(act)
+        played = Played(act, journal_of_act(self.secrets.redact))
         async with self._lanes:
             self._played.append(played)
+            self._journal.follow(played.journal, len(self._played))
             pool = AccountPool(lane, self._provisioner)
             async with world(server, pool, played.journal, "alice") as here:
                 performance = Performance(
@@ -157,9 +173,8 @@ class ActPlayer:
         """Judge all that was seen, one act after the other."""
         if self.run.verdicts:
             return
-        packets = [replace(packet, text=self.secrets.redact(packet.text)) for packet in in_a_row(self._played)]
         about = {requirement for act in self._chosen for requirement in act.about}
-        for verdict in self._judge(packets):
+        for verdict in judge_clients(self._journal.in_a_row()):
             if self._whole or verdict.outcome is not Outcome.UNJUDGED or verdict.requirement in about:
                 self.run.verdicts.append(verdict)
         ends: dict[int, list[str]] = {}
@@ -168,24 +183,3 @@ class ActPlayer:
                 ends.setdefault(played.crash, []).append(played.act.name)
         for code, names in ends.items():
             self.run.notes.append(f"the client ended by itself with {code} in {', '.join(names)}")
-
-
-def in_a_row(played: Sequence[Played]) -> Iterator[TappedPacket]:
-    """Yield what was seen in acts that were played side by side, as if they had been played one after the other.
-
-    A program that ends in one act and not in another says more than one that is seen in a single act. Where a journal
-    has dropped something, numbers are missing; the beginning of an act is always there.
-    """
-    number, at, connections = 0, 0.0, 0
-    for each in played:
-        packets = list(each.journal.packets)
-        if not packets:
-            continue
-        if packets[0].number > 1:
-            packets.insert(0, TappedPacket(1, packets[0].at, "tap", "act", event=DirectorAct.BEGIN, text=each.act.name))
-        for packet in packets:
-            connection = packet.connection and connections + packet.connection
-            yield replace(packet, number=number + packet.number, at=at + packet.at, connection=connection)
-        number += packets[-1].number
-        at += packets[-1].at
-        connections += max(packet.connection for packet in packets)

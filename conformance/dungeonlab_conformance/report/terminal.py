@@ -71,6 +71,11 @@ class Following:
     ) -> None:
         self.progress.stop()
 
+    def say(self, console: Console, line: str) -> None:
+        """Print a line, above the bar if both are on a terminal."""
+        where = self.progress.console if console.is_terminal and self.progress.live.is_started else console
+        where.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def on_scene(self, verdicts: list[Verdict]) -> None:
         """Count a scene that was played."""
         self.failing += sum(v.outcome is Outcome.FAIL for v in verdicts)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from dungeonlab_conformance.record.tapped import ndjson
+from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.text.files import STANDARD
 
@@ -16,23 +17,30 @@ _EVERY = 1.0  # seconds between two times at which what is held back is written
 
 
 class Recording:
-    """A file of packets, `-` for standard output. `problem` says why something could not be written, if so."""
+    """A file of what comes to a journal while a block runs, `-` for standard output; no file writes nothing.
 
-    def __init__(self, file: Path) -> None:
-        self.problem = ""
+    `problems` says why something could not be written, if so.
+    """
+
+    def __init__(self, file: Path | None, journal: TapJournal) -> None:
+        self.problems: list[str] = []
+        self._journal = journal
         self._name = "standard output" if file == STANDARD else str(file)
         self._file = file
         self._stream: IO[str] | None = None
         self._written = 0.0
 
     def __enter__(self) -> Self:
+        if self._file is None:
+            return self
         try:
             self._stream = (
                 sys.stdout if self._file == STANDARD else self._file.open("w", encoding="utf-8", newline="\n")
             )
         except OSError as error:
             self._fail(error)
-        self._write(ndjson.head())
+        self._write(ndjson.head(directed=self._journal.directed))
+        self._journal.listeners.append(self._add)
         return self
 
     def __exit__(
@@ -46,11 +54,11 @@ class Recording:
         except OSError as failed:
             self._fail(failed)
 
-    def add(self, packet: TappedPacket) -> None:
-        """Write a packet; what cannot be written is not tried again."""
+    def _add(self, packet: TappedPacket) -> None:
         self._write(ndjson.line(packet))
 
     def _write(self, line: str) -> None:
+        """Write a line; what cannot be written is not tried again."""
         if self._stream is None:
             return
         try:
@@ -62,5 +70,5 @@ class Recording:
             self._fail(error)
 
     def _fail(self, error: OSError) -> None:
-        self.problem = f"{self._name} was not written to its end: {(error.strerror or str(error)).lower()}"
+        self.problems = [f"{self._name} was not written to its end: {(error.strerror or str(error)).lower()}"]
         self._stream = None

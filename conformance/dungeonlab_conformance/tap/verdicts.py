@@ -2,11 +2,14 @@
 
 A tap may run for hours, and remembers the newest packets only. So they are judged whenever there are many new ones,
 together with those before them; what was broken once stays broken, and what was seen to hold stays seen.
+
+A server that does what a director says is not judged.
 """
 
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -16,6 +19,7 @@ from dungeonlab_conformance.client_rules.transcript import finding
 from dungeonlab_conformance.invariants.tapped.breaches import tapped_breaches
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_conformance.record.tapped.side_by_side import JournalOfActs
 from dungeonlab_conformance.results.claim import conclude
 from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey, fails
@@ -49,6 +53,7 @@ class Judging:
         self._new = self._new_text = 0  # packets, and characters in them
         self._last = 0.0
         self._known: dict[VerdictKey, Verdict] = {}
+        self._turn = threading.Lock()  # what judges in a thread may still do so when the rest is judged
         journal.listeners.append(self._count)
 
     @property
@@ -59,28 +64,35 @@ class Judging:
     @property
     def is_due(self) -> bool:
         """Whether there are so many new packets that some might soon be dropped before they were judged."""
-        is_much = 4 * self._new >= 3 * self._most or 2 * self._new >= self._journal.most
-        return is_much or 2 * self._new_text >= self._journal.most_text
+        journal = self._journal
+        if isinstance(journal, JournalOfActs):
+            return False  # they are judged together, when all are over
+        is_much = 4 * self._new >= 3 * self._most or 2 * self._new >= journal.most
+        return is_much or 2 * self._new_text >= journal.most_text
 
     def pending(self) -> tuple[TappedPacket, ...]:
         """Return what is to be judged now; what comes from now on is new."""
+        if isinstance(self._journal, JournalOfActs):
+            return tuple(self._journal.in_a_row())
         packets, wanted = self._journal.packets, max(self._most, self._new + self._most // 4)
         self._new = self._new_text = 0
         return tuple(itertools.islice(packets, max(0, len(packets) - wanted), None))
 
     def judge(self, packets: Sequence[TappedPacket]) -> None:
         """Judge packets that were pending; may be called in a thread of its own."""
-        for verdict in (*judge_clients(packets), *judge_server(packets)):
-            before = self._known.get(verdict.key)
-            if before is None or _rank(verdict) > _rank(before):
-                self._known[verdict.key] = verdict
+        of_server = () if self._journal.directed else judge_server(packets)
+        found = (*judge_clients(packets), *of_server)
+        with self._turn:
+            for verdict in found:
+                before = self._known.get(verdict.key)
+                if before is None or _rank(verdict) > _rank(before):
+                    self._known[verdict.key] = verdict
 
     def fill(self, run: Run) -> None:
         """Judge the rest, and write what was found into a run."""
         self.judge(self.pending())
-        run.verdicts, run.seconds, run.scenes = self.verdicts, self._last, 1
+        run.verdicts, run.seconds = self.verdicts, run.seconds or self._last
         run.notes += self._notes()
-        conclude(run)
 
     def _notes(self) -> Iterator[str]:
         seen = self.seen
@@ -106,19 +118,22 @@ def _rank(verdict: Verdict) -> int:
 
 def run_of(subject: str, words: Sequence[str]) -> Run:
     """Return the run that judges the clients of a server, by this command line."""
-    return Run(f"the clients of {subject}", options=RunOptions(clients=tuple(words)), side="client")
+    return Run(f"the clients of {subject}", scenes=1, options=RunOptions(clients=tuple(words)), side="client")
 
 
-def judged(subject: str, packets: Iterable[TappedPacket], words: Sequence[str]) -> Run:
-    """Return what became of a recording."""
-    journal = TapJournal()
+def judged(subject: str, packets: Iterable[TappedPacket], words: Sequence[str], *, directed: bool = False) -> Run:
+    """Return what became of a recording; `directed` as in a journal."""
+    coming = iter(packets)
+    opening = next(coming, None)
+    of_acts = opening is not None and opening.act > 0
+    journal = JournalOfActs() if of_acts else TapJournal(directed=directed)
     judging, run = Judging(journal), run_of(subject, words)
-    for packet in packets:
+    for packet in itertools.chain((opening,) if opening else (), coming):
         journal.keep(packet)
         if judging.is_due:
             judging.judge(judging.pending())
     judging.fill(run)
-    return run
+    return conclude(run)
 
 
 def exit_code(run: Run) -> int:

@@ -19,7 +19,7 @@ _SWITCH = 0.0005  # seconds after which what judges lets go, so that it holds up
 async def watch(
     tap: Tap,
     judging: Judging,
-    recording: Recording | None,
+    recording: Recording,
     *,
     seconds: float | None,
     on_ready: Callable[[str], None],
@@ -30,17 +30,21 @@ async def watch(
     `on_ready` is called with the live page's address when clients can connect, `on_progress` about each second. Raises
     `OSError` if the tap cannot listen.
     """
-    sys.setswitchinterval(_SWITCH)
     with ExitStack() as written:  # until the tap has ended: the connections that this closes belong to the recording
         async with tap:
-            if recording:  # not before the tap listens: where it cannot, an earlier file is left as it is
-                tap.journal.listeners.append(written.enter_context(recording).add)
+            written.enter_context(recording)  # not before the tap listens: where it cannot, an earlier file stays
             async with LivePage(tap.journal, subject=f"clients and the server at {tap.upstream}") as page:
                 on_ready(page.url)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
-                        while True:
-                            await asyncio.sleep(_LOOK)
-                            on_progress()
-                            if judging.is_due:
-                                await asyncio.to_thread(judging.judge, judging.pending())
+                        await keep_judging(judging, on_progress)
+
+
+async def keep_judging(judging: Judging, on_progress: Callable[[], None] = lambda: None) -> None:
+    """Judge what comes to a journal before it is dropped, for ever; `on_progress` is called about each second."""
+    sys.setswitchinterval(_SWITCH)
+    while True:
+        await asyncio.sleep(_LOOK)
+        on_progress()
+        if judging.is_due:
+            await asyncio.to_thread(judging.judge, judging.pending())

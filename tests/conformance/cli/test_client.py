@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,11 @@ def test_the_acts_are_listed() -> None:
     assert "client/stops-when-removed" in done.stdout
 
 
-def test_a_crash_is_reported_with_what_the_program_printed(tmp_path: Path) -> None:
-    """Exit code 1; the finding names the act's requirement, and every report is written, without the cookie."""
+def test_a_crash_is_reported_with_what_the_program_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 1; the finding names the act's requirement, and every report is written, without the cookie.
+
+    The live page was there, and what passed is recorded.
+    """
     script = (
         "import os, sys, runpy;"
         "print('playing', os.environ['DUNGEONLAB_ACT'], os.environ['DUNGEONLAB_COOKIE'], flush=True);"
@@ -37,6 +41,8 @@ def test_a_crash_is_reported_with_what_the_program_printed(tmp_path: Path) -> No
     )
     files = {name: tmp_path / f"report.{name}" for name in ("json", "junit", "markdown", "html")}
     written = [word for name, file in files.items() for word in (f"--{name}", file)]
+    written += ["--record", recording := tmp_path / "acts.ndjson", "--open"]
+    opened = browser(tmp_path, monkeypatch)
     done = command("client", "--act", "refused/RATE_LIMITED", *written, "--", sys.executable, "-c", script)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "FAIL  client/survives-an-error-ack" in done.stdout
@@ -46,6 +52,11 @@ def test_a_crash_is_reported_with_what_the_program_printed(tmp_path: Path) -> No
     assert run.side == "client"
     assert run.again.startswith("dungeonlab-conformance client --act refused/RATE_LIMITED -- ")
     assert all("client/survives-an-error-ack" in file.read_text("utf-8") for file in files.values())
+    assert f"live page  {opened()}" in done.stdout
+    again = command("report", recording)
+    assert again.returncode == 0
+    assert "FAIL  client/survives-an-error-ack" in again.stdout
+    assert "dungeonlab_session" not in recording.read_text("utf-8")
 
 
 def test_a_known_failure_is_accepted(tmp_path: Path) -> None:
@@ -69,6 +80,8 @@ def test_a_known_failure_is_accepted(tmp_path: Path) -> None:
         (["--origin", "localhost", "--", "true"], "'localhost' is no origin"),
         (["-q", "-v", "--", "true"], "contradict"),
         (["--json", "/no/such/folder/x.json", "--", "true"], "cannot be written"),
+        (["--record", "/no/such/folder/x.ndjson", "--", "true"], "cannot be written"),
+        (["--record", "same.json", "--json", "same.json"], "is named for two reports"),
     ],
 )
 def test_wrong_usage_ends_before_anything_is_started(words: list[str], why: str) -> None:
@@ -96,9 +109,26 @@ def invitation(lines: Iterator[str]) -> dict[str, str]:
     return found
 
 
-def test_a_persons_clients_are_watched_until_ctrl_c() -> None:
+def browser(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Put a browser in the way of the real one; returns what says which page it was to open."""
+    opened = folder / "xdg-open"
+    opened.write_text(f'#!/bin/sh\necho "$1" > {folder}/opened\n')
+    opened.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def page() -> str:
+        wait_until((folder / "opened").exists)
+        wait_until(lambda: (folder / "opened").read_text("utf-8").endswith("\n"))
+        return (folder / "opened").read_text("utf-8").strip()
+
+    return page
+
+
+def test_a_persons_clients_are_watched_until_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The address, the users and the session are printed; Ctrl-C brings the report, and no process stays."""
-    with started("client", "--port", port := unused_port()) as process:
+    opened = browser(tmp_path, monkeypatch)
+    recording = tmp_path / "by-hand.ndjson"
+    with started("client", "--open", "--record", recording, "--port", port := unused_port()) as process:
         assert process.stdout is not None
         shown = invitation(iter(process.stdout.readline, ""))
         assert shown["server"] == f"http://127.0.0.1:{port}"
@@ -109,11 +139,14 @@ def test_a_persons_clients_are_watched_until_ctrl_c() -> None:
         page = re.findall(r"http://\S+", shown["page"])[0]
         with urllib.request.urlopen(page, timeout=SOON) as answer:
             assert answer.status == 200
+        assert opened() == page
         process.send_signal(signal.SIGINT)
         said, complained = process.communicate(timeout=SOON)
     assert process.returncode == 3  # nothing that must hold was seen
     assert complained == ""
     assert "the clients that were watched: " in said
+    assert "POST /api/auth/login" in recording.read_text("utf-8")
+    assert command("report", recording).returncode == 0
 
 
 def test_a_persons_clients_are_watched_for_some_time() -> None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from dungeonlab_conformance.client_acts.acts import acts, chosen_acts
-from dungeonlab_conformance.client_acts.player import ActPlayer, Played, in_a_row
-from dungeonlab_conformance.client_rules.judgement import judge_clients
-from dungeonlab_conformance.record.tapped.journal import TapJournal
+from dungeonlab_conformance.client_acts.player import ActPlayer
+from dungeonlab_conformance.record.tapped import ndjson
 from dungeonlab_conformance.results.run import Run, RunOptions
-from dungeonlab_conformance.results.verdict import Outcome
+from dungeonlab_conformance.results.verdict import Outcome, VerdictKey
+from dungeonlab_conformance.tap.verdicts import judged
 
 TINY = [sys.executable, str(Path(__file__).with_name("tiny_client.py"))]
 
 
-async def played(command: Sequence[str], *names: str, time_limit: float = 120.0) -> Run:
+async def played(command: Sequence[str], *names: str, time_limit: float = 120.0, **more: Any) -> Run:
     """Play acts with a program, and return what they came to."""
     run = Run("the client", side="client", options=RunOptions(clients=("client",), time_limit=time_limit))
-    return await ActPlayer(command, chosen_acts(names), run, judge_clients).play()
+    return await ActPlayer(command, chosen_acts(names), run, **more).play()
 
 
 def outcomes(run: Run) -> dict[str, Outcome]:
@@ -62,6 +66,57 @@ async def test_a_client_that_only_answers_others_is_judged_as_well() -> None:
     found = outcomes(await played([*TINY, "only-answers"], "strange-events", "removed"))
     judged = {"ignores-unknown-events", "tolerates-presence-events", "stops-when-removed"}
     assert {name: found[name] for name in judged} == dict.fromkeys(judged, Outcome.PASS)
+
+
+async def test_a_recording_of_acts_is_judged_like_the_acts(tmp_path: Path) -> None:
+    """What the director has the server do is no fault of it; each packet says in which act it was seen."""
+    file = tmp_path / "acts.ndjson"
+    run = await played([*TINY, "crashes"], "refused/RATE_LIMITED", "both-answers", "strange-events", record=file)
+    again = judged("the recording", ndjson.read(file), ("report",), directed=ndjson.is_directed(file))
+    found = {verdict.key: verdict.outcome for verdict in again.verdicts}
+    assert {verdict.key: found[verdict.key] for verdict in run.verdicts} == {
+        verdict.key: verdict.outcome for verdict in run.verdicts
+    }
+    assert all(
+        outcome in (Outcome.PASS, Outcome.UNJUDGED) for key, outcome in found.items() if key not in run_keys(run)
+    )
+    assert outcomes(run)["survives-an-error-ack"] is Outcome.FAIL
+    packets = list(ndjson.read(file))
+    assert {packet.act for packet in packets} == {1, 2, 3}
+    acts_of: dict[int, set[int]] = {}
+    for packet in packets:
+        acts_of.setdefault(packet.connection, set()).add(packet.act)
+    assert all(len(acts) == 1 for connection, acts in acts_of.items() if connection)
+
+
+def run_keys(run: Run) -> set[VerdictKey]:
+    """Return what a run has a verdict on."""
+    return {verdict.key for verdict in run.verdicts}
+
+
+async def test_the_live_page_shows_the_acts_while_they_are_played() -> None:
+    """Its address is known at once; every message says in which act it passes, and what was seen to hold is there."""
+    pages, seen = asyncio.Queue[str](), b""
+
+    async def look() -> str:
+        nonlocal seen
+        page = await pages.get()
+        async with aiohttp.ClientSession() as http, http.get(f"{page}stream") as stream:
+            async for line in stream.content:
+                seen += line
+        return page
+
+    looking = asyncio.create_task(look())
+    await played(TINY, "ordinary", "strange-events", on_page=pages.put_nowait)
+    page = await asyncio.wait_for(looking, 20)
+    rows = [
+        row for line in seen.splitlines() if line.startswith(b'data: {"lost"') for row in json.loads(line[6:])["rows"]
+    ]
+    assert {row[-1] for row in rows} == {1, 2}
+    assert {row[10] for row in rows if row[7] == "begin"} == {"ordinary", "strange-events"}
+    assert b'"acts":[]' in seen  # no buttons: the acts direct
+    assert b"event: end" in seen
+    assert page.startswith("http://127.0.0.1:")
 
 
 async def test_without_all_acts_only_what_they_are_about_is_left_open() -> None:
@@ -114,29 +169,3 @@ async def test_the_time_limit_ends_the_acts() -> None:
     run = await played(TINY, "ordinary", time_limit=3.0)
     assert run.fault == "the acts took longer than 3 s; raise --time-limit"
     assert outcomes(run)["connects-with-the-cookie"] in (Outcome.PASS, Outcome.UNJUDGED)
-
-
-def test_acts_that_were_played_side_by_side_are_judged_one_after_the_other() -> None:
-    """Numbers and times go on, and no two acts have a connection in common; what belongs to none stays so."""
-    both = [Played(act, TapJournal()) for act in list(acts())[:2]]
-    for each in both:
-        each.journal.add("tap", "act", event="begin")
-        each.journal.add("client", "handshake", connection=1)
-        each.journal.add("client", "handshake", connection=2)
-    packets = list(in_a_row(both))
-    assert [packet.number for packet in packets] == [1, 2, 3, 4, 5, 6]
-    assert [packet.connection for packet in packets] == [0, 1, 2, 0, 3, 4]
-    assert [packet.at for packet in packets] == sorted(packet.at for packet in packets)
-
-
-def test_what_a_journal_has_dropped_is_missing_and_each_act_has_its_beginning() -> None:
-    """A client that floods its act is not blamed for what nobody has kept."""
-    [act, other] = list(acts())[:2]
-    flooded, short = Played(act, TapJournal(most=3)), Played(other, TapJournal())
-    for each in (flooded, short):
-        each.journal.add("tap", "act", event="begin")
-        for _ in range(9):
-            each.journal.add("client", "event", connection=1)
-    packets = list(in_a_row([flooded, short]))
-    assert [packet.number for packet in packets] == [1, 8, 9, 10, *range(11, 21)]
-    assert [packet.event for packet in packets if packet.kind == "act"] == ["begin", "begin"]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
 from dungeonlab_conformance.cli.options import known_failures, reports
+from dungeonlab_conformance.cli.options.paths import FILE
 from dungeonlab_conformance.cli.options.selection import fail_on, time_limit
 from dungeonlab_conformance.cli.options.target import Between
 
@@ -18,12 +20,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dungeonlab_conformance.client_acts.acts import Act
-    from dungeonlab_conformance.client_acts.person import Invitation
-    from dungeonlab_conformance.client_acts.player import Played
+    from dungeonlab_conformance.client_acts.person import Invitation, PersonWatcher
+    from dungeonlab_conformance.client_acts.player import ActPlayer, Played
+    from dungeonlab_conformance.report.terminal import Following
     from dungeonlab_conformance.results.known_failures import KnownFailure
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.runner.interruptions.signals import Signals
-    from dungeonlab_conformance.runner.play import Playable
 
 _REPORTS = ("json_file", "junit_file", "markdown_file", "html_file", "badge_file")
 _LONGEST = 3600 * 24  # seconds that a person may take
@@ -39,6 +41,7 @@ class Given:
     origins: tuple[str, ...]
     seconds: float | None
     port: int | None
+    record: Path | None
     opens_page: bool
     concurrency: int
     time_limit: float
@@ -73,7 +76,8 @@ def _origins(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     help="Without a command: end after that time.  [default: with Ctrl-C]",
 )
 @click.option("--port", type=click.IntRange(0, 65535), help="Without a command: where clients connect.  [default: any]")
-@click.option("--open", "opens_page", is_flag=True, help="Without a command: open the live page in a browser.")
+@click.option("--record", type=FILE, metavar="FILE", help="Write what passes as JSON lines; `report` reads it.")
+@click.option("--open", "opens_page", is_flag=True, help="Open the live page, which shows what passes, in a browser.")
 @click.option(
     "--origin", "origins", multiple=True, callback=_origins, help="Let pages of this origin connect; repeatable."
 )
@@ -106,21 +110,22 @@ def client(list_acts: bool, fail_on: str, **given: Any) -> None:
     known_file, listing_file, reason = (given.pop(name) for name in ("known_file", "listing_file", "reason"))
     asked = Given(**given)
     chosen = _make_sure_of(asked)
-    reports.make_sure_of(files, read=[known_file])
-    reports.make_sure_of({**files, "listing": listing_file}, read=[])
+    reports.make_sure_of({**files, "record": asked.record}, read=[known_file])
+    written = {**files, "listing": listing_file, "record": asked.record}
+    reports.make_sure_of(written, read=[])
     known_failures.make_sure_of_reason(reason, listing_file)
     known = known_failures.accepted(known_file, listing_file)
-    on_output = reports.to_output({**files, "listing": listing_file})
+    on_output = reports.to_output(written)
     console = Console(highlight=False, stderr=on_output)
     if asked.verbose:  # the suite's own faults with their stack traces, to be reported
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
         logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
     run = _run(asked, fail_on)
     with Signals() as signals:
-        _judge(asked, chosen, run, console, signals, known)
+        problems = _judge(asked, chosen, run, console, signals, known)
         if known_failures.is_rewritten(known_file, listing_file) and not (run.fault or run.interrupted):
             run.stale.clear()  # the list that is wrong is about to be replaced
-        problems = reports.write(run, files)
+        problems += reports.write(run, files)
         if listing_file:
             problems += known_failures.write(run, listing_file, reason or "")
         terminal.show(run, console, verbosity=-1 if asked.quiet else int(asked.verbose))
@@ -149,7 +154,7 @@ def _make_sure_of(asked: Given) -> list[Act]:
         if asked.act_names:
             raise click.UsageError("--act is for a program that is played with; give its command after --")
         return []
-    given = {"--for": asked.seconds is not None, "--port": asked.port is not None, "--open": asked.opens_page}
+    given = {"--for": asked.seconds is not None, "--port": asked.port is not None}
     if name := next((name for name, is_given in given.items() if is_given), None):
         raise click.UsageError(
             f"{name} is for a person's client; leave it out beside a command, whose acts end by themselves"
@@ -182,21 +187,24 @@ def _run(asked: Given, fail_on: str) -> Run:
 
 def _judge(
     asked: Given, chosen: list[Act], run: Run, console: Console, signals: Signals, known: list[KnownFailure]
-) -> None:
-    """Play the acts, or watch a person's clients."""
+) -> list[str]:
+    """Play the acts, or watch a person's clients; returns a sentence if the recording could not be written."""
     from dungeonlab_conformance.report.content.headline import counted
     from dungeonlab_conformance.report.terminal import Following
     from dungeonlab_conformance.runner.play import to_its_end
 
     if not asked.command:
-        to_its_end(_watcher(asked, run, console), signals, known)
-        return
+        watcher = _watcher(asked, run, console)
+        to_its_end(watcher, signals, known)
+        return watcher.recording.problems
     if not asked.quiet:
         console.print(f"Judging {run.target}, in {counted(len(chosen), 'act')}", markup=False, soft_wrap=True)
     from rich.console import Console as Terminal
 
     with Following(Terminal(stderr=True), len(chosen)) as following:
-        to_its_end(_player(asked, chosen, run, following), signals, known)
+        player = _player(asked, chosen, run, console, following)
+        to_its_end(player, signals, known)
+    return player.recording.problems
 
 
 def _options(asked: Given) -> tuple[str, ...]:
@@ -204,9 +212,14 @@ def _options(asked: Given) -> tuple[str, ...]:
     return tuple(word for origin in asked.origins for word in ("--origin", origin))
 
 
-def _player(asked: Given, chosen: list[Act], run: Run, following: Any) -> Playable:
+def _player(asked: Given, chosen: list[Act], run: Run, console: Console, following: Following) -> ActPlayer:
     from dungeonlab_conformance.client_acts.player import ActPlayer
-    from dungeonlab_conformance.client_rules.judgement import judge_clients
+
+    def on_page(page: str) -> None:
+        if not asked.quiet:
+            following.say(console, f"live page  {page}")
+        if asked.opens_page:
+            click.launch(page)
 
     def on_act(played: Played) -> None:
         following.on_scene([])
@@ -218,9 +231,10 @@ def _player(asked: Given, chosen: list[Act], run: Run, following: Any) -> Playab
         asked.command,
         chosen,
         run,
-        judge_clients,
         concurrency=asked.concurrency,
         server_options=options,
+        record=asked.record,
+        on_page=on_page,
         on_act=on_act,
     )
     return player
@@ -236,9 +250,8 @@ def _show_crash(played: Played, output: str) -> None:
         click.echo(f"  {line}", err=True)
 
 
-def _watcher(asked: Given, run: Run, console: Console) -> Playable:
+def _watcher(asked: Given, run: Run, console: Console) -> PersonWatcher:
     from dungeonlab_conformance.client_acts.person import PersonWatcher
-    from dungeonlab_conformance.client_rules.judgement import judge_clients
 
     def on_ready(invitation: Invitation) -> None:
         _invite(invitation, asked.seconds, console)
@@ -247,10 +260,10 @@ def _watcher(asked: Given, run: Run, console: Console) -> Playable:
 
     return PersonWatcher(
         run,
-        judge_clients,
         seconds=asked.seconds,
         port=asked.port or 0,
         server_options=_options(asked),
+        record=asked.record,
         on_ready=on_ready,
     )
 

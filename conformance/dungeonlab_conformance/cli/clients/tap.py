@@ -69,6 +69,7 @@ def tap(
 
     from dungeonlab_conformance.record.tapped.journal import TapJournal
     from dungeonlab_conformance.report import terminal
+    from dungeonlab_conformance.results.claim import conclude
     from dungeonlab_conformance.results.errors import TargetFault
     from dungeonlab_conformance.tap.recording import Recording
     from dungeonlab_conformance.tap.tap import Tap
@@ -89,13 +90,12 @@ def tap(
     except TargetFault as fault:
         raise click.UsageError(str(fault)) from None
     judging, run = Judging(made.journal), run_of(made.upstream, ("tap", made.upstream))
-    recording = Recording(record) if record else None
+    recording = Recording(record, made.journal)
     _carry(made, judging, recording, seconds, Console(highlight=False, stderr=on_output), opens_page=opens_page)
     judging.fill(run)
-    problems = reports.write(run, files)
+    conclude(run)
+    problems = recording.problems + reports.write(run, files)
     terminal.show(run, Console(highlight=False, stderr=on_output), verbosity=int(verbose))
-    if recording and recording.problem:
-        problems.append(recording.problem)
     for problem in problems:
         click.echo(problem, err=True)
     raise SystemExit(exit_code(run) or (2 if problems else 0))
@@ -104,7 +104,7 @@ def tap(
 def _carry(
     made: Tap,
     judging: Judging,
-    recording: Recording | None,
+    recording: Recording,
     seconds: float | None,
     console: Console,
     *,

@@ -23,19 +23,30 @@ class About(TypedDict, total=False):
     ack_id: int | None
     text: str
     cut: bool
+    act: int
 
 
 class TapJournal:
     """The packets that a tap has read, in order; the oldest are dropped where there are too many, and counted.
 
-    Each of `listeners` is called with every further packet, right when it is added.
+    `most` is how many there may be, `most_text` how many characters in all. Each of `listeners` is called with every
+    further packet, right when it is added. `directed` says that the server does what a director tells it, so that
+    nobody judges it. `redact` takes what is secret out of each text.
     """
 
     def __init__(
-        self, most: int = MOST, most_text: int = MOST_TEXT, *, clock: Callable[[], float] = time.monotonic
+        self,
+        most: int = MOST,
+        most_text: int = MOST_TEXT,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        directed: bool = False,
+        redact: Callable[[str], str] | None = None,
     ) -> None:
         self.listeners: list[Callable[[TappedPacket], None]] = []
         self.dropped = 0
+        self.directed = directed
+        self._redact = redact
         self.most, self.most_text = most, most_text
         self._clock, self._began = clock, clock()
         self._packets: deque[TappedPacket] = deque()
@@ -48,6 +59,8 @@ class TapJournal:
 
     def add(self, sender: Sender, kind: Kind, **about: Unpack[About]) -> TappedPacket:
         """Remember a packet; it gets its number, from 1, and its time."""
+        if self._redact and "text" in about:
+            about["text"] = self._redact(about["text"])
         packet = TappedPacket(self._number + 1, self._clock() - self._began, sender, kind, **about)
         self.keep(packet)
         return packet

@@ -14,15 +14,19 @@ from typing import IO, Any, get_args, get_type_hints
 from dungeonlab_conformance.record.tapped.packet import Kind, Sender, TappedPacket
 from dungeonlab_conformance.text.files import Unreadable, from_json
 
-HEAD = {"recording": "dungeonlab-conformance tap", "version": 1}
+_HEADS = {  # by whether the server did what a director says
+    False: {"recording": "dungeonlab-conformance tap", "version": 1},
+    True: {"recording": "dungeonlab-conformance client", "version": 1},
+}
+MOST_ACTS = 50  # in one recording
 _LONGEST = 1_000_000  # bytes of a line
 _DEFAULTS = {each.name: each.default for each in fields(TappedPacket) if each.default is not MISSING}
 _NAMES = [each.name for each in fields(TappedPacket)]
 
 
-def head() -> str:
-    """Return the first line of a recording."""
-    return json.dumps(HEAD)
+def head(*, directed: bool = False) -> str:
+    """Return the first line of a recording; it says whether the server did what a director says."""
+    return json.dumps(_HEADS[directed])
 
 
 def line(packet: TappedPacket) -> str:
@@ -33,13 +37,22 @@ def line(packet: TappedPacket) -> str:
 
 def is_recording(path: Path) -> bool:
     """Say whether a file begins like a recording; what cannot be read by name does not."""
+    return b'{"recording"' in _beginning(path)
+
+
+def is_directed(path: Path) -> bool:
+    """Say whether a recording is of clients to whom a director made things happen."""
+    return _beginning(path).startswith(head(directed=True).encode())
+
+
+def _beginning(path: Path) -> bytes:
     try:
         if not path.is_file():
-            return False
+            return b""
         with path.open("rb") as file:
-            return b'{"recording"' in file.read(len(head()) + 10)
+            return file.read(len(head(directed=True)) + 10)
     except (OSError, ValueError):
-        return False
+        return b""
 
 
 def read(path: Path) -> Iterator[TappedPacket]:
@@ -64,7 +77,7 @@ def _packets(path: Path, file: IO[bytes]) -> Iterator[TappedPacket]:
             return
         value = _value(path, raw, number)
         if number == 1:
-            if value != HEAD:
+            if value not in _HEADS.values():
                 raise Unreadable(path, f"this is no recording of a tap; its first line is {head()}", number)
             continue
         packet = _packet(path, value, number)
@@ -92,6 +105,7 @@ def _packet(path: Path, value: Any, number: int) -> TappedPacket:
     return TappedPacket(**value)
 
 
+_HIGHEST = {"act": MOST_ACTS}
 _CHOICES = {
     "sender": get_args(Sender),
     "kind": get_args(Kind),
@@ -108,4 +122,4 @@ def _fits(name: str, value: object) -> bool:
         return isinstance(value, str)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return name == "ack_id" and value is None
-    return value >= 0 and (name == "at" or isinstance(value, int))
+    return 0 <= value <= _HIGHEST.get(name, value) and (name == "at" or isinstance(value, int))

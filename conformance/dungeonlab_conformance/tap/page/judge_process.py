@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 
 from dungeonlab_conformance.client_rules.judgement import judgements
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_conformance.record.tapped.side_by_side import one_after_the_other
 from dungeonlab_conformance.tap.page.judgement import Standing
 from dungeonlab_conformance.text.printable import sentence_of
 
@@ -81,7 +82,9 @@ def _serve(pipe: Connection) -> None:
 def _judged(seen: deque[TappedPacket], first: int) -> Sequence[Standing] | str:
     while seen and seen[0].number < first:
         seen.popleft()
+    in_order = list(one_after_the_other(seen))
+    numbers = {judged.number: was.number for judged, was in in_order}
     try:
-        return [Standing.of(judgement) for judgement in judgements(seen)]
+        return [Standing.of(judgement, numbers) for judgement in judgements(judged for judged, _ in in_order)]
     except Exception as error:  # a rule's: the page says it
         return sentence_of(error)

@@ -1,6 +1,7 @@
 """What the rules for clients say so far, for the page: once a second at most, while it is open.
 
-What was broken stays broken, and what was seen to hold stays seen, when the journal has dropped what showed it.
+What was broken stays broken, and what was seen to hold stays seen, when the journal has dropped what showed it. Until
+then the latest judgement counts, since it knows all: what a later act shows may excuse a client.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from dungeonlab_conformance.client_rules.judgement import Judgement, State
@@ -35,12 +36,12 @@ class Standing:
     packet: int = 0  # the number of the one that broke it; 0 if none did
 
     @classmethod
-    def of(cls, judgement: Judgement) -> Standing:
-        """Return what the page shows of a judgement."""
+    def of(cls, judgement: Judgement, numbers: Mapping[int, int]) -> Standing:
+        """Return what the page shows of a judgement; `numbers` are those of packets on the page, by those it names."""
         if judgement.state == "broken" and judgement.packet:
             breaks = judgement.breaks[0]
             sentence = f"Expected: {breaks.expected}. Got: {breaks.got}"
-            return cls(judgement.requirement, "broken", sentence, judgement.packet.number)
+            return cls(judgement.requirement, "broken", sentence, numbers[judgement.packet.number])
         reason = judgement.reason.removeprefix("not seen: ")
         return cls(judgement.requirement, judgement.state, f"{reason[:1].upper()}{reason[1:]}{'.' if reason else ''}")
 
@@ -76,7 +77,7 @@ class Standings:
         except Exception as error:  # a fault of a rule: said on the page, while the tap goes on
             found, fault = (), f"The suite itself failed while it judged: {sentence_of(error)}"
         for standing in found:
-            before = self._known.get(standing.requirement)
+            before = self._known.get(standing.requirement) if first > 1 else None
             if before is None or _WORTH[standing.state] > _WORTH[before.state]:
                 self._known[standing.requirement] = standing
         self.text = json.dumps({"fault": fault, "requirements": [_shown(each) for each in self._known.values()]})

@@ -86,7 +86,7 @@ class LivePage:
         response.content_type = "application/x-ndjson"
         await response.prepare(request)
         packets = list(self.journal.packets)
-        lines = [ndjson.head()]
+        lines = [ndjson.head(directed=self.journal.directed)]
         for start in range(0, len(packets), _LINES):
             lines += map(ndjson.line, packets[start : start + _LINES])
             await response.write(("\n".join(lines) + "\n").encode())

@@ -14,7 +14,7 @@ from dungeonlab_conformance.record.secrets.leaks import redact
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.text.printable import one_line, printable
 
-Row = tuple[int, float, str, str, int, str, str, str, int | None, str, str]
+Row = tuple[int, float, str, str, int, str, str, str, int | None, str, str, int]
 _BRIEF = 120  # characters of a payload in the list
 _NAME = 80  # characters of a name in the list
 _WHOLE = 100_000  # characters of a payload where it is shown by itself
@@ -22,7 +22,7 @@ _OUTCOMES = {"connected": "success", "connect-error": "refused", "attempt": "ref
 
 
 def row(packet: TappedPacket) -> Row:
-    """Return number, seconds, sender, kind, connection, user, transport, event, ack number, outcome, text in brief."""
+    """Return number, seconds, sender, kind, connection, user, transport, event, ack number, outcome, text, act."""
     return (
         packet.number,
         round(packet.at, 3),
@@ -35,6 +35,7 @@ def row(packet: TappedPacket) -> Row:
         packet.ack_id,
         outcome(packet),
         _shown(packet.text, _BRIEF),
+        packet.act,
     )
 
 

@@ -59,6 +59,8 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
         ('{"number": 1, "at": -1, "sender": "tap", "kind": "act"}', "at"),
         ('{"number": 1, "at": 0, "sender": "tap", "kind": "act", "cut": 1}', "cut"),
         ('{"number": 1, "at": 0, "sender": "tap", "kind": "act", "ack_id": 1.5}', "ack_id"),
+        ('{"number": 1, "at": 0, "sender": "tap", "kind": "act", "act": 51}', "act"),
+        ('{"number": 1, "at": 0, "sender": "tap", "kind": "act", "act": -1}', "act"),
         ('{"number": 1, "at": 0, "sender": "tap", "kind": "act", "more": 1}', "no packet"),
         ('{"number": 0, "at": 0, "sender": "tap", "kind": "act"}', "comes after"),
     ],
@@ -69,6 +71,26 @@ def test_what_is_no_packet_is_refused(tmp_path: Path, line: str, why: str) -> No
     file.write_text(f"{ndjson.head()}\n{line}\n", "utf-8")
     with pytest.raises(Unreadable, match=rf"tap.ndjson:2: .*{why}"):
         list(ndjson.read(file))
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_the_first_line_says_whether_a_director_was_there(tmp_path: Path, directed: bool) -> None:
+    """Who reads the recording then knows not to judge the server."""
+    file = tmp_path / "tap.ndjson"
+    packet = TapJournal(clock=lambda: 0.0).add("client", "event", act=2)
+    file.write_text(f"{ndjson.head(directed=directed)}\n{ndjson.line(packet)}\n", "utf-8")
+    assert ndjson.is_recording(file)
+    assert ndjson.is_directed(file) == directed
+    assert list(ndjson.read(file)) == [packet]
+
+
+def test_a_journal_takes_what_is_secret_out_of_texts() -> None:
+    """Before it remembers them, and before anybody hears of them."""
+    journal = TapJournal(redact=lambda text: text.replace("sesame", "***"))
+    heard: list[TappedPacket] = []
+    journal.listeners.append(heard.append)
+    journal.add("client", "event", text='["open sesame"]')
+    assert [packet.text for packet in (*journal.packets, *heard)] == ['["open ***"]'] * 2
 
 
 def test_another_file_is_no_recording(tmp_path: Path) -> None:

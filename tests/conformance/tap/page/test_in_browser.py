@@ -14,7 +14,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tests.chromium import CONTRAST, chromium, emulate
 from tests.conformance.tap.page.watched import EARLY, MARKUP, REJOINS, REVERSED, TO_DO, WHOLE, Watched, watched
 
-from dungeonlab_conformance.record.tapped.journal import TapJournal
+from dungeonlab_conformance.record.tapped.journal import About, TapJournal
 
 Opens = Callable[..., Chrome]
 ROWS = "#messages li:not([hidden])"
@@ -155,7 +155,7 @@ def test_a_filter_leaves_one_connection_or_some_words(opened: Opens, tap: Watche
         tap.request("token:move", f'[{{"by":"{user}"}}]', connection=connection, user=user)
     chrome = opened()
     until(chrome, lambda: len(names(chrome)) == 4)
-    choice = one(chrome, "#filters select")
+    choice = one(chrome, "#filters [name=connection]")
     assert [option.text for option in choice.find_elements(By.TAG_NAME, "option")] == ["all", "1: alice", "2: bob"]
     choice.send_keys("2")
     until(chrome, lambda: len(names(chrome)) == 2)
@@ -169,6 +169,37 @@ def test_a_filter_leaves_one_connection_or_some_words(opened: Opens, tap: Watche
     one(chrome, "#filters [name=words]").send_keys("x")
     until(chrome, lambda: one(chrome, "#nothing").is_displayed())
     assert names(chrome) == []
+
+
+def test_of_several_acts_one_can_be_chosen(opened: Opens, tap: Watched) -> None:
+    """By its name: its people, what the director did in it, and nothing else; a message says in which act it passed."""
+    for act, name in ((1, "ordinary"), (2, "cut-off/fin")):
+        about: About = {"connection": act, "user": "user-1", "act": act}
+        tap.do(lambda journal, n=name, a=act: journal.add("tap", "act", event="begin", text=n, act=a))  # type: ignore[misc]
+        tap.do(lambda journal, a=about: journal.add("client", "event", event="chat-message", text="[]", **a))  # type: ignore[misc]
+    tap.do(lambda journal: journal.add("tap", "act", event="cut", connection=2, act=2))
+    chrome = opened()
+    until(chrome, lambda: len(names(chrome)) == 5)
+    heads = [head.text for head in chrome.find_elements(By.CSS_SELECTOR, "#heads b")]
+    assert heads == ["ordinary", "cut-off/fin", "server"]
+    choice = one(chrome, "#filters [name=act]")
+    assert [option.text for option in choice.find_elements(By.TAG_NAME, "option")] == ["all", "ordinary", "cut-off/fin"]
+    choice.send_keys("c")
+    until(chrome, lambda: names(chrome) == ["begin", "chat-message", "cut"])
+    assert [head.text for head in chrome.find_elements(By.CSS_SELECTOR, "#heads b")] == [
+        "cut-off/fin",
+        "server",
+    ]
+    one(chrome, f"{ROWS}:nth-child(2)").click()
+    until(chrome, lambda: "cut-off/fin" in text(chrome, "#facts"))
+
+
+def test_without_acts_there_is_none_to_choose(opened: Opens, tap: Watched) -> None:
+    """In front of a person's clients, or a server of one's own."""
+    tap.request("token:move", "[]")
+    chrome = opened()
+    until(chrome, lambda: len(names(chrome)) == 2)
+    assert not one(chrome, "#filters [name=act]").is_displayed()
 
 
 def test_a_pause_holds_what_is_seen(opened: Opens, tap: Watched) -> None:

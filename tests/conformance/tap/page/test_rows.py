@@ -44,7 +44,7 @@ def test_no_password_is_shown_in_part_either(before: int, ending: str) -> None:
     """Wherever the list cuts a payload off, and where the whole is."""
     text = f'[{{"x":"{"y" * before}","password":"{SECRET}{ending}{SECRET * 20}"}}]'
     packet = TappedPacket(1, 0.0, "client", "event", event="e", text=text)
-    for shown in (row(packet)[-1], whole(packet)["text"]):
+    for shown in (row(packet)[10], whole(packet)["text"]):
         assert SECRET[:6] not in shown
 
 

@@ -7,7 +7,7 @@ const SLACK = 5_000; // so many at once are dropped, since each time costs as mu
 export class Kept {
   constructor() {
     this.clear();
-    this.filter("", "");
+    this.filter("", "", "");
   }
 
   clear() {
@@ -15,16 +15,17 @@ export class Kept {
     this.shown = []; // of these, what fits the filter
     this.lost = 0;
     this.newest = Infinity; // number of the newest message when the page was paused
-    this.people = new Map(); // name → number of the lane, in the order in which they came
+    this.acts = new Map(); // number → name, of what is played with a program
+    this.people = new Map(); // name → the act in which they were seen, in the order in which they came
     this.connections = new Map(); // value of the choice → label, and whose it is
     this.open = new Map(); // requests that are not answered yet, by who asked, connection and number
   }
 
-  add(arrays, lost) { // returns whether there are other connections to choose from now
+  add(arrays, lost) { // returns whether there are other connections, or acts, to choose from now
     this.lost += lost;
     let others = false;
-    for (const [number, at, sender, kind, connection, user, transport, event, ackId, outcome, text] of arrays) {
-      const row = { number, at, sender, kind, connection, user, transport, event, ackId, outcome, text, partner: 0 };
+    for (const [number, at, sender, kind, connection, user, transport, event, ackId, outcome, text, act] of arrays) {
+      const row = { number, at, sender, kind, connection, user, transport, event, ackId, outcome, text, act, partner: 0 };
       this.rows.push(row);
       others = this.#meet(row) || others;
       this.#answer(row);
@@ -34,7 +35,8 @@ export class Kept {
     return others;
   }
 
-  filter(connection, words) {
+  filter(act, connection, words) {
+    this.act = act;
     this.connection = connection;
     this.words = words.trim().toLowerCase();
     this.shown = this.rows.filter((row) => this.#fits(row));
@@ -58,11 +60,13 @@ export class Kept {
 
   get lanes() { // the names of people in their order; of a single connection, one
     const owner = this.owner;
-    return owner ? [owner] : [...this.people.keys()];
+    if (owner) return [owner];
+    return [...this.people].filter(([, act]) => !this.act || String(act) === this.act).map(([name]) => name);
   }
 
   laneOf(row) {
-    return this.owner ? 0 : (this.people.get(who(row)) ?? PEOPLE);
+    const lane = this.owner ? 0 : this.lanes.indexOf(who(row));
+    return lane < 0 ? PEOPLE : lane;
   }
 
   get owner() {
@@ -70,17 +74,25 @@ export class Kept {
   }
 
   #fits(row) {
-    if (this.connection && String(row.connection) !== this.connection && row.sender !== "tap") return false;
-    return !this.words || `${row.event} ${row.text} ${row.kind} ${row.user}`.toLowerCase().includes(this.words);
+    if (this.act && String(row.act) !== this.act) return false;
+    if (this.connection && String(row.connection) !== this.connection) {
+      if (row.sender !== "tap" || row.act !== (this.connections.get(this.connection)?.act ?? row.act)) return false;
+    }
+    return !this.words || `${row.event} ${row.text} ${row.kind} ${who(row)}`.toLowerCase().includes(this.words);
   }
 
   #meet(row) {
-    if (row.sender === "tap") return false;
-    if (!this.people.has(who(row)) && this.people.size < PEOPLE) this.people.set(who(row), this.people.size);
+    const begins = row.act && row.kind === "act" && row.event === "begin";
+    if (begins) this.acts.set(row.act, row.text);
+    const act = row.act ? (this.acts.get(row.act) ?? `act ${row.act}`) : "";
+    const user = row.user || "no login";
+    row.person = !act ? user : row.sender === "tap" || user === "user-1" ? act : `${act}: ${user}`; // one program an act
+    if (row.sender === "tap") return Boolean(begins);
+    if (!this.people.has(who(row)) && this.people.size < PEOPLE) this.people.set(who(row), row.act);
     const value = String(row.connection);
     if (this.connections.has(value)) return false;
     const label = row.connection ? `${row.connection}: ${who(row)}` : "none: HTTP, attempts";
-    this.connections.set(value, { label, person: who(row) });
+    this.connections.set(value, { label, person: who(row), act: row.connection ? row.act : undefined });
     if (this.connections.size > PEOPLE) this.connections.delete(this.connections.keys().next().value);
     return true;
   }
@@ -110,7 +122,7 @@ export class Kept {
   }
 }
 
-export const who = (row) => row.user || "no login";
+export const who = (row) => row.person;
 
 function place(rows, number) {
   const found = lowest(rows, number);

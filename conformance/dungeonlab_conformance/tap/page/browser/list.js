@@ -181,7 +181,8 @@ export const label = (row) => {
 };
 
 export function sentence(row, outcome) {
-  const from = row.sender === "client" ? who(row) : row.sender === "tap" ? "director" : `server to ${who(row)}`;
+  const director = row.act ? `director, in ${who(row)}` : "director";
+  const from = row.sender === "client" ? who(row) : row.sender === "tap" ? director : `server to ${who(row)}`;
   const connection = row.connection ? `, connection ${row.connection}` : "";
   return `${row.at.toFixed(3)} s, ${from}${connection}: ${label(row)}${outcome ? `, ${SAID[outcome]}` : ""}`;
 }

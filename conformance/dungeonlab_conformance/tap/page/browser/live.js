@@ -13,6 +13,7 @@ const message = new Message(at("message"), kept);
 const requirements = new Requirements(at("requirements"), show);
 const form = at("filters");
 const connections = form.elements.connection;
+const acts = form.elements.act;
 let paused = false;
 let waiting = false; // for the next frame
 
@@ -59,7 +60,7 @@ function select(number) {
 }
 
 function refilter() {
-  kept.filter(connections.value, form.elements.words.value);
+  kept.filter(acts.value, connections.value, form.elements.words.value);
   list.to(kept.placeOf(list.selected));
   draw();
 }
@@ -72,14 +73,24 @@ function pause(wish) {
   draw();
 }
 
-function offerConnections() {
-  const chosen = connections.value;
-  connections.replaceChildren(new Option("all", ""), ...[...kept.connections].map(([value, { label }]) => new Option(label, value)));
-  connections.value = chosen;
-  if (connections.value !== chosen) refilter(); // it is offered no more: back to all
+function offerChoices() {
+  offer(connections, new Map([...kept.connections].map(([value, { label }]) => [value, label])));
+  offer(acts, new Map([...kept.acts].map(([number, name]) => [String(number), name])));
+  acts.parentElement.hidden = kept.acts.size === 0;
 }
 
-async function act(name) {
+function offer(select, labels) { // those that are there stay, since somebody may be about to choose one
+  const chosen = select.value;
+  for (const option of [...select.options]) if (option.value && labels.get(option.value) !== option.text) option.remove();
+  const there = new Set([...select.options].map(({ value }) => value));
+  for (const [value, label] of labels) if (!there.has(value)) select.append(new Option(label, value));
+  if (select.value !== chosen) {
+    select.value = ""; // it is offered no more: back to all
+    refilter();
+  }
+}
+
+async function carryOut(name) {
   const said = at("acted");
   try {
     const answer = await fetch(`acts/${encodeURIComponent(name)}`, { method: "POST" });
@@ -91,24 +102,24 @@ async function act(name) {
   }
 }
 
-function begin({ subject, acts, anew }) {
+function begin({ subject, acts: offered, anew }) {
   at("subject").textContent = `What passes between ${subject}`;
   document.title = `Live: ${subject}`;
   if (anew) {
     kept.clear();
     message.close();
-    connections.replaceChildren(new Option("all", ""));
+    offerChoices();
     refilter();
   }
-  at("director").hidden = acts.length === 0;
+  at("director").hidden = offered.length === 0;
   at("acts").replaceChildren(
-    ...acts.map(({ name, label, explains }) => {
+    ...offered.map(({ name, label, explains }) => {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = label;
       button.title = explains;
       button.dataset.act = name;
-      button.addEventListener("click", () => act(name));
+      button.addEventListener("click", () => carryOut(name));
       return button;
     }),
   );
@@ -130,7 +141,7 @@ source.addEventListener("requirements", (event) => {
 });
 source.addEventListener("rows", (event) => {
   const { lost, rows } = JSON.parse(event.data);
-  if (kept.add(rows, lost)) offerConnections();
+  if (kept.add(rows, lost)) offerChoices();
   if (list.selected) message.refresh();
   draw();
 });
@@ -153,7 +164,7 @@ source.addEventListener("error", async () => {
   }
 });
 
-form.addEventListener("input", refilter);
+for (const event of ["input", "change"]) form.addEventListener(event, refilter); // not all send both for a choice
 form.addEventListener("submit", (event) => event.preventDefault());
 at("pause").addEventListener("click", () => pause(!paused));
 at("end").addEventListener("click", () => {

@@ -92,6 +92,7 @@ export class Message {
       ["Message", `${row.number}, after ${row.at.toFixed(3)} s`],
       ["From", row.sender === "client" ? who(row) : row.sender],
       ["To", { client: "server", server: who(row) }[row.sender] ?? ""],
+      ["Act", this.kept.acts.get(row.act) ?? ""],
       ["Connection", row.connection ? `${row.connection}${row.transport && `, ${row.transport}`}` : ""],
       ["Kind", row.kind],
       ["Ack number", row.ackId === null ? "" : String(row.ackId)],
