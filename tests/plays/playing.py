@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dungeonlab_conformance.plays.acts import Play
-from dungeonlab_conformance.runner.search.playing import LANES, Carried, Playing, shown_by
+from dungeonlab_conformance.runner.search.playing import LANES, Carried, Playing, judged
 from dungeonlab_conformance.target.target import Target
 
 _TOGETHER = 40  # plays whose recordings are judged at a time, and forgotten
@@ -60,6 +60,8 @@ def _enter(came: Outcomes, carried: list[Carried]) -> None:
     came.acts += sum(each.stage.acts for each in carried)
     came.longest = max(came.longest, *(each.seconds for each in carried))
     came.ended_early.update(each.ended_early for each in carried if each.ended_early)
-    for each, found in shown_by(carried):
+    all_that_came = judged(carried)
+    names = {journal: each.play.name for journal, each in all_that_came.plays.items()}
+    for found in all_that_came.breaches:
         said = f"expected {found.broken.expected}; got {found.broken.got}"
-        came.findings.append(f"{each.play.name}: {found.requirement} [{found.event}] {said}"[:600])
+        came.findings.append(f"{names[found.journal]}: {found.requirement} [{found.event}] {said}"[:600])

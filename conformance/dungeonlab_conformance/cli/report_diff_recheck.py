@@ -98,8 +98,8 @@ def diff(old: Path, new: Path) -> None:
 def recheck(result: Path) -> None:
     """Compute the verdicts of RESULT again from what it recorded, without any server, and compare them.
 
-    Needs a result that `run --json` wrote. Exit codes: 0 all that follows from the recording is what is written;
-    1 something differs; 2 the file is no such result.
+    Needs a result that `run --json` or `search --json` wrote. Exit codes: 0 all that follows from the recording is
+    what is written; 1 something differs; 2 the file is no such result.
     """
     from importlib.metadata import version
 
@@ -115,7 +115,9 @@ def recheck(result: Path) -> None:
             if run.side == "client":
                 raise click.UsageError(f"{shown(result)} is about clients; only verdicts on servers are computed again")
             if not run.recording:
-                raise click.UsageError(f"{shown(result)} holds no recording of its run; `run --json` writes one")
+                raise click.UsageError(
+                    f"{shown(result)} holds no recording of its run; `run --json` and `search --json` write one"
+                )
             found = compare(run, document, _chosen(run.options))
     except ValueError as error:
         known = str(error).startswith(shown(result))
@@ -127,16 +129,18 @@ def recheck(result: Path) -> None:
     own = version("dungeonlab-conformance")
     if run.suite != own:
         click.echo(f"written by version {one_line(run.suite)}, computed again by the rules of version {own}")
-    _show(found)
+    _show(found, searched=bool(run.options.search))
     raise SystemExit(1 if found.differences else 0)
 
 
 def _chosen(options: RunOptions) -> list[VerdictKey]:
-    """Return on what there has to be a verdict after a run with these options."""
+    """Return on what there has to be a verdict after a run with these options; a search has them on what it found."""
     from dungeonlab_conformance.results.verdict import VerdictKey
     from dungeonlab_conformance.runner.selection import Selection, scenes
     from dungeonlab_spec import Catalogue
 
+    if options.search:
+        return []
     levels = tuple(map(str.upper, options.levels))
     parts = ("http",) if options.http else ()
     given = Selection(options.only, options.without, options.events, levels, options.protocol_version, parts)
@@ -145,7 +149,7 @@ def _chosen(options: RunOptions) -> list[VerdictKey]:
     return list(dict.fromkeys(VerdictKey(name, event) for scene, event in names for name in sorted(scene.wanted)))
 
 
-def _show(found: Rechecked) -> None:
+def _show(found: Rechecked, *, searched: bool) -> None:
     from dungeonlab_conformance.text.printable import one_line
 
     for line in found.differences[:_SHOWN]:
@@ -154,8 +158,11 @@ def _show(found: Rechecked) -> None:
     if differ > _SHOWN:
         click.echo(f"≠ and {differ - _SHOWN} more")
     click.echo(
-        f"verdicts computed again: {found.verdicts}, from {found.scenes} scenes with {found.observations} observations"
-        f"; broken by what was recorded: {found.convicted}"
+        f"verdicts computed again: {found.verdicts}, from {found.scenes} {'plays' if searched else 'scenes'} with "
+        f"{found.observations} observations; broken by what was recorded: {found.convicted}"
     )
-    click.echo(f"findings that scenes made themselves, which cannot be computed, taken as they are: {found.taken}")
+    if searched:
+        click.echo("how much the search played besides, and in how many plays each showed, is taken as it is written")
+    else:
+        click.echo(f"findings that scenes made themselves, which cannot be computed, taken as they are: {found.taken}")
     click.echo(f"differences from what is written: {differ}" if differ else "all is as it is written")

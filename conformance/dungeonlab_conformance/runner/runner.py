@@ -26,7 +26,7 @@ from dungeonlab_conformance.runner.concurrency import Pace
 from dungeonlab_conformance.runner.evaluation import Recording
 from dungeonlab_conformance.runner.interruptions.deaths import Deaths
 from dungeonlab_conformance.runner.interruptions.watch import Watch
-from dungeonlab_conformance.runner.recheck.packed_recording import packed_recording
+from dungeonlab_conformance.runner.recheck.packed_recording import NOT_KEPT, packed_recording
 from dungeonlab_conformance.runner.scene import Played, act
 from dungeonlab_conformance.runner.schedule import AccountPools, Schedule
 from dungeonlab_conformance.runner.selection import Scene
@@ -47,7 +47,6 @@ _RECOVERS = (
     "event for that is no argument"
 )
 _OTHERWISE = "nobody could connect over {}; all that is not about that transport was judged over {}"
-_NOT_KEPT = "the result holds no recording of the run, which is {}; so it cannot be checked again"
 _CLEARING = 30.0  # seconds for clearing everything away at its end
 
 
@@ -284,7 +283,7 @@ class Runner:
         try:
             self.run.recording = packed_recording(recording, self.target.secrets)
         except TooLarge as much:
-            self.run.notes.append(_NOT_KEPT.format(much))
+            self.run.notes.append(NOT_KEPT.format(much))
         except Exception as fault:  # as in `play`
             self._blame_the_suite(fault)
 

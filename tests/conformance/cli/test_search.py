@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import re
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conformance.command import command, started, unused_port
 from tests.mutants.judge import served
 from tests.serving import reference_server
 
-from dungeonlab_conformance.results.load import load_run
+from dungeonlab_conformance.record.secrets.redaction import Secrets
+from dungeonlab_conformance.results.load import from_json, load_run
+from dungeonlab_conformance.runner.recheck.packed_recording import packed_trials
+from dungeonlab_conformance.runner.recheck.recheck import recheck
 from dungeonlab_conformance.runner.search.search import SearchOptions
 
+Document = dict[str, Any]
 SOON = 60  # seconds, for a busy machine
 FEW = ("--plays", "10", "--seed", "1", "--timeout", "0.5")
 
@@ -31,6 +39,7 @@ def test_nothing_is_found_on_the_reference_server(reference_url: str, tmp_path: 
     assert ": nothing was found in " in last
     result = load_run(tmp_path / "r.json")
     assert (result.verdicts, result.claim, result.leftovers, result.scenes) == ([], "", [], 10)
+    assert command("recheck", tmp_path / "r.json").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -42,7 +51,10 @@ def test_nothing_is_found_on_the_reference_server(reference_url: str, tmp_path: 
     ],
 )
 def test_a_fault_is_found_and_shown_by_a_few_acts(name: str, requirement: str, most: int, tmp_path: Path) -> None:
-    """Exit code 1; the finding has the shortest play, how often that showed it, and the command that finds it again."""
+    """Exit code 1; the finding has the shortest play, how often that showed it, and the command that finds it again.
+
+    What is written follows from what was recorded, and what somebody changes in it shows.
+    """
     with served(name) as url:
         files = ("--json", tmp_path / "r.json", "--html", tmp_path / "r.html")
         done = command("search", url, *FEW, "--plays", "20", *files)
@@ -56,6 +68,59 @@ def test_a_fault_is_found_and_shown_by_a_few_acts(name: str, requirement: str, m
     assert all(f"  {number}  {act}" in done.stdout for number, act in enumerate(finding.acts, 1))
     assert f"again: dungeonlab-conformance search {url} --timeout 0.5 --seed 1 --plays 20" in done.stdout
     assert finding.how_often in (tmp_path / "r.html").read_text("utf-8")
+    again = command("recheck", tmp_path / "r.json")
+    assert (again.returncode, again.stderr) == (0, ""), again.stdout
+    assert f"verdicts computed again: {len(result.verdicts)}, from {10 * len(result.verdicts)} plays" in again.stdout
+    document = json.loads((tmp_path / "r.json").read_text("utf-8"))
+    assert [change.__name__ for change in _CHANGES if not _shows(change, document, requirement)] == []
+
+
+def _shows(change: Callable[[Document, Document], None], document: Document, requirement: str) -> bool:
+    """Whether computing the verdicts again shows that a result was changed."""
+    changed = copy.deepcopy(document)
+    change(changed, next(row for row in changed["verdicts"] if row["requirement"] == requirement))
+    return recheck(from_json(changed), changed, ()).differences != ()
+
+
+def _take_it_out(document: Document, verdict: Document) -> None:
+    document["verdicts"].remove(verdict)
+
+
+def _call_it_good(_: Document, verdict: Document) -> None:
+    verdict.update(outcome="pass", findings=[])
+
+
+def _call_it_rare(_: Document, verdict: Document) -> None:
+    verdict["outcome"] = "warn"
+    verdict["findings"][0]["how_often"] = "seen 9 of 10 times; 1 of 20 plays showed it"
+
+
+def _say_it_was_less(_: Document, verdict: Document) -> None:
+    verdict["findings"][0]["expected"] = "something else"
+
+
+def _accuse_another_event(_: Document, verdict: Document) -> None:
+    verdict["event"] = "token:delete"
+
+
+def _change_the_exit_code(document: Document, _: Document) -> None:
+    document["exitCode"] = 0
+
+
+def _call_it_seen_by_a_scene(document: Document, verdict: Document) -> None:
+    document["recording"] = packed_trials([], Secrets())
+    verdict["findings"][0]["from_record"] = False
+
+
+_CHANGES: tuple[Callable[[Document, Document], None], ...] = (
+    _take_it_out,
+    _call_it_good,
+    _call_it_rare,
+    _say_it_was_less,
+    _accuse_another_event,
+    _change_the_exit_code,
+    _call_it_seen_by_a_scene,
+)
 
 
 def test_what_is_known_fails_no_search(tmp_path: Path) -> None:

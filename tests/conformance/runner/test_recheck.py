@@ -7,6 +7,7 @@ import copy
 import json
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from dungeonlab_conformance.record.secrets.leaks import Leak, Ours
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.results import to_json
 from dungeonlab_conformance.results.load import from_json
-from dungeonlab_conformance.results.run import RunOptions
-from dungeonlab_conformance.results.verdict import VerdictKey
-from dungeonlab_conformance.runner.evaluation import RecordedScene, Recording
+from dungeonlab_conformance.results.run import Run, RunOptions
+from dungeonlab_conformance.results.verdict import Finding, Verdict, VerdictKey
+from dungeonlab_conformance.runner.evaluation import RecordedScene, Recording, breaks
 from dungeonlab_conformance.runner.play import play
-from dungeonlab_conformance.runner.recheck.packed_recording import packed_recording, unpacked_recording
+from dungeonlab_conformance.runner.recheck.packed_recording import packed_recording, packed_trials, unpacked_recording
 from dungeonlab_conformance.runner.recheck.patience import within
 from dungeonlab_conformance.runner.recheck.recheck import recheck
+from dungeonlab_conformance.runner.recheck.trials import Trial, conclusion
 from dungeonlab_conformance.runner.selection import Selection, play_scenes, scenes
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent, Dialect, Shape
 from dungeonlab_conformance.target.limits import Limits
@@ -183,6 +185,33 @@ def test_what_a_play_shows_can_be_computed_again() -> None:
 
 
 # -- secrets -----------------------------------------------------------------------------------------
+
+
+def test_what_a_search_saw_at_times_is_a_warning() -> None:
+    """Of ten plays two show it: that is written, or it differs; nothing less than each time fails a search."""
+    joined = [Act("connect", tab) for tab in ("alice", "bob")]
+    joined += [Act("send", tab, event="join-session") for tab in ("alice", "bob")]
+    made = [Act("send", "alice", event="token:create", token="t1")]
+    made += [Act("send", "alice", event="token:move", token="t1", callback=False)]
+    shows = [Play.of(f"shows {number}", [*joined, *made]) for number in (1, 2)]
+    shows_not = [Play.of(f"shows not {number}", joined) for number in range(8)]
+    key = VerdictKey("tokens/version-grows", "token:move")
+    document = recorded("TellsTheOldVersion", key.requirement, plays=[*shows, *shows_not])
+    recording, _ = unpacked_recording(document["recording"])
+    recording = replace(recording, scenes=[scene for scene in recording.scenes if not scene.requirements])
+    found = conclusion([(Trial(key, counted=True, recording=recording), [*breaks(recording)])])
+    assert (found.how_often, found.outcome("MUST")) == ("seen 2 of 10 times", "warn")
+    assert found.first is not None
+    said = found.first.broken
+    verdict = Verdict(*key, "MUST", found.outcome("MUST"), check="shows 1")
+    often = f"{found.how_often}; 5 of 20 plays showed it"
+    verdict.findings = [Finding(said.expected, said.got, said.path, "shows 1", from_record=True, how_often=often)]
+    run = Run("http://a.server", [verdict], options=RunOptions(search=("--plays", "20")))
+    run.recording = packed_trials([Trial(key, counted=True, recording=recording)], Secrets())
+    document = json.loads(to_json.text(run))
+    assert differences(document) == []
+    document["verdicts"][0]["outcome"] = "fail"
+    assert any("it follows warn" in line for line in differences(document))
 
 
 def test_a_secret_that_a_server_sent_is_found_again_and_not_kept() -> None:

@@ -81,7 +81,7 @@ def search(**given: Any) -> None:
             terminal.open_run(run, console)
             console.print(f"The same plays again: --seed {searched.seed}")
         waiting.until_up(target, given["wait"], signals)
-        _play(target, searched, run, signals, known)
+        _play(target, searched, run, signals, known, recorded=files["json_file"] is not None)
         problems = reports.write(run, files)
         terminal.show(run, console, verbosity=-1 if given["quiet"] else int(given["verbose"]))
         problems += reports.tell_github(run, errors=on_output)
@@ -104,7 +104,15 @@ def _options(given: dict[str, Any]) -> tuple[SearchOptions, RunOptions]:
     return SearchOptions(seed=seed, **named), options
 
 
-def _play(target: Target, searched: SearchOptions, run: Run, signals: Signals, known: Sequence[KnownFailure]) -> None:
+def _play(
+    target: Target,
+    searched: SearchOptions,
+    run: Run,
+    signals: Signals,
+    known: Sequence[KnownFailure],
+    *,
+    recorded: bool,
+) -> None:
     """Carry out the search, which is followed meanwhile on a terminal."""
     from rich.console import Console
 
@@ -113,4 +121,4 @@ def _play(target: Target, searched: SearchOptions, run: Run, signals: Signals, k
     from dungeonlab_conformance.runner.search.search import Search
 
     with Following(Console(stderr=True), searched.plays) as following:
-        to_its_end(Search(target, searched, run, following.on_plays), signals, known)
+        to_its_end(Search(target, searched, run, following.on_plays, recorded=recorded), signals, known)

@@ -31,10 +31,12 @@ from dungeonlab_conformance.record.secrets.leaks import Leak, Ours
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.runner.evaluation import RecordedScene, Recording
+from dungeonlab_conformance.runner.recheck.trials import Trial
 from dungeonlab_conformance.target.dialect.argument_templates import Args
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent, Dialect, Shape
 
 FORMAT = 1
+NOT_KEPT = "the result holds no recording of the run, which is {}; so it cannot be checked again"
 _MOST_HIDDEN, _LONGEST_HIDDEN = 10_000, 300  # placeholders that are listed, and characters of each
 
 
@@ -45,24 +47,35 @@ def packed_recording(recording: Recording, known: Secrets) -> str:
     """
     hiding = Placeholders(known)
     shelf = Shelf(hiding)
+    return _packed(_recording_to_json(recording, shelf), hiding, shelf)
+
+
+def packed_trials(trials: Sequence[Trial], known: Secrets) -> str:
+    """Return the trials of a search in the same way. Raises `TooLarge`."""
+    hiding = Placeholders(known)
+    shelf = Shelf(hiding)
+    rows = [[*trial.key, trial.counted, _recording_to_json(trial.recording, shelf)] for trial in trials]
+    return _packed({"trials": rows}, hiding, shelf)
+
+
+def _packed(document: Mapping[str, Any], hiding: Placeholders, shelf: Shelf) -> str:
+    hidden = [shelf.text(placeholder[:_LONGEST_HIDDEN]) for placeholder in [*hiding.used][:_MOST_HIDDEN]]
+    return packed({"format": FORMAT, **document, "hidden": hidden, "payloads": shelf.payloads})
+
+
+def _recording_to_json(recording: Recording, shelf: Shelf) -> dict[str, Any]:
     scenes = [
         [scene.check, scene.event, list(scene.requirements), journal_to_json(scene.journal, shelf)]
         for scene in recording.scenes
     ]
-    dialect = shelf.number([_dialect_to_json(recording.dialect)]) if recording.dialect else None
-    return packed(
-        {
-            "format": FORMAT,
-            "scenes": scenes,
-            "secrets": _secrets(recording, shelf),
-            "dialect": dialect,
-            "patience": recording.patience,
-            "gaps": [[gone, None if math.isinf(back) else back] for gone, back in recording.gaps],
-            "unplayed": list(recording.unplayed),
-            "hidden": [shelf.text(placeholder[:_LONGEST_HIDDEN]) for placeholder in [*hiding.used][:_MOST_HIDDEN]],
-            "payloads": shelf.payloads,
-        }
-    )
+    return {
+        "scenes": scenes,
+        "secrets": _secrets(recording, shelf),
+        "dialect": shelf.number([_dialect_to_json(recording.dialect)]) if recording.dialect else None,
+        "patience": recording.patience,
+        "gaps": [[gone, None if math.isinf(back) else back] for gone, back in recording.gaps],
+        "unplayed": list(recording.unplayed),
+    }
 
 
 def _secrets(recording: Recording, shelf: Shelf) -> Sequence[Any]:
@@ -78,21 +91,43 @@ def _secrets(recording: Recording, shelf: Shelf) -> Sequence[Any]:
 
 def unpacked_recording(written: str) -> tuple[Recording, frozenset[str]]:
     """Return a recording, and what stands in it for secrets, or the beginning of that. Raises `Damaged`."""
+    document, payloads = _opened(written)
+    return _recording_of(document, payloads), _hidden(document)
+
+
+def unpacked_trials(written: str) -> tuple[list[Trial], frozenset[str]]:
+    """Return the trials of a search, and what stands in them for secrets. Raises `Damaged`."""
+    document, payloads = _opened(written)
+    trials = []
+    for row in column(document, "trials"):
+        requirement, event, counted, found = cells(row, 4)
+        recording = _recording_of(mapping(found, "a trial"), payloads)
+        trials.append(Trial(_key([requirement, event]), flag(counted), recording))
+    return trials, _hidden(document)
+
+
+def _opened(written: str) -> tuple[Mapping[str, object], Payloads]:
     document = mapping(unpacked(written), "it")
     if document.get("format") != FORMAT:
         raise Damaged(f"it is of another format than {FORMAT}")
-    payloads = Payloads(document.get("payloads"))
+    return document, Payloads(document.get("payloads"))
+
+
+def _hidden(document: Mapping[str, object]) -> frozenset[str]:
+    return frozenset(text(each)[:_LONGEST_HIDDEN] for each in column(document, "hidden")[:_MOST_HIDDEN]) - {""}
+
+
+def _recording_of(document: Mapping[str, object], payloads: Payloads) -> Recording:
     scenes = []
     for row in column(document, "scenes"):
         check, event, requirements, journal = cells(row, 4)
         names = tuple(map(text, sequence(requirements, "requirements")))
         scenes.append(RecordedScene(text(check), maybe(text, event), names, journal_of(journal, payloads)))
-    hidden = frozenset(text(each)[:_LONGEST_HIDDEN] for each in column(document, "hidden")[:_MOST_HIDDEN]) - {""}
     number = document.get("dialect")
     dialect = Dialect() if number is None else _dialect_of(payloads.arguments(number))
     patience, gaps = seconds(document.get("patience")), list(map(_gap, column(document, "gaps")))
     unplayed = [_key(row) for row in column(document, "unplayed")]
-    return Recording(scenes, _secrets_sent(column(document, "secrets")), dialect, patience, gaps, unplayed), hidden
+    return Recording(scenes, _secrets_sent(column(document, "secrets")), dialect, patience, gaps, unplayed)
 
 
 def _secrets_sent(rows: Sequence[object]) -> SecretsSent:

@@ -15,7 +15,7 @@ from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import name_marks_after
 from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.results.errors import TargetFault, Unjudged
-from dungeonlab_conformance.runner.evaluation import breaks, recording_of
+from dungeonlab_conformance.runner.evaluation import Recording, breaks, recording_of
 from dungeonlab_conformance.runner.selection import Scene, play_scenes
 from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.cleanup import clear_away
@@ -119,10 +119,21 @@ class Playing:
             return [f"all that has {self.target.run} in its name: it took longer than {_CLEARING:.0f} s"]
 
 
-def shown_by(plays: Sequence[Carried]) -> list[tuple[Carried, Breach]]:
-    """Return all that the rules find in plays that were carried out, by the model and by the invariants."""
-    if not plays:
-        return []
-    played = {carried.stage.journal: carried for carried in plays}
-    recording = recording_of([(carried.scene, carried.stage) for carried in plays], ())
-    return [(played[breach.journal], breach) for breach in breaks(recording)]
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Plays that were carried out, and judged together: their recording, and all that the rules find in it."""
+
+    carried: Sequence[Carried]
+    recording: Recording
+    breaches: Sequence[Breach]
+
+    @property
+    def plays(self) -> dict[Journal, Carried]:
+        """The plays by their journals."""
+        return {each.stage.journal: each for each in self.carried}
+
+
+def judged(carried: Sequence[Carried]) -> Judged:
+    """Hold plays against the rules, of the model and of the invariants; there is one at least."""
+    recording = recording_of([(each.scene, each.stage) for each in carried], ())
+    return Judged(carried, recording, [*breaks(recording)])

@@ -19,24 +19,26 @@ from dungeonlab_conformance.plays.covering import covering
 from dungeonlab_conformance.plays.generator import WARM, random_play
 from dungeonlab_conformance.plays.shrinking import shortest
 from dungeonlab_conformance.plays.situations import Situation, count, visited
+from dungeonlab_conformance.record.archive.values import TooLarge
 from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
 from dungeonlab_conformance.runner.evaluation import finding, unexplained
-from dungeonlab_conformance.runner.search.playing import Carried, Playing, shown_by
+from dungeonlab_conformance.runner.recheck.packed_recording import NOT_KEPT, packed_trials
+from dungeonlab_conformance.runner.recheck.trials import AGAIN, Trial, conclusion, first_of_each, key_of
+from dungeonlab_conformance.runner.search.playing import Carried, Judged, Playing, judged
 from dungeonlab_conformance.runner.selection import judgeable
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 
 _LOG = logging.getLogger(__name__)
 _TOGETHER = 20  # plays after which it is looked at what they show
-_AGAIN = 10  # times that the shortest play is played
 _TRIES = 200  # parts of a play that are tried
 _IN_A_ROW = 3  # times that a part must show it, where the shortest does so only at times
 _IMPATIENCE = 0.2  # of each time limit, while parts are tried
 _LAST = 120.0  # seconds beyond its time in which a search comes to its end
+_MOST_SEEN = 300_000  # observations that are kept; a result can hold about as many
 _LONGEST = 4000  # characters of what went wrong
-Shown = tuple[Carried, Breach]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +70,12 @@ class Count:
     showing: dict[VerdictKey, int] = field(default_factory=dict)  # plays in which each was seen
     situations: set[Situation] = field(default_factory=set)
 
-    def add(self, carried: Sequence[Carried], shown: Sequence[Shown]) -> None:
-        """Count plays, with what they show."""
-        self.plays += len(carried)
-        self.acts += sum(each.stage.acts for each in carried)
-        self.situations.update(*(visited(each.play) for each in carried))
-        for key, _ in {(_key(breach), each.play.name) for each, breach in shown}:
+    def add(self, came: Judged, shown: Sequence[Breach]) -> None:
+        """Count plays, with what of that which they show is judged."""
+        self.plays += len(came.carried)
+        self.acts += sum(each.stage.acts for each in came.carried)
+        self.situations.update(*(visited(each.play) for each in came.carried))
+        for key, _ in {(key_of(breach), breach.journal) for breach in shown}:
             self.showing[key] = self.showing.get(key, 0) + 1
 
     @property
@@ -90,9 +92,18 @@ class Search:
     """One search on one target; what is found are verdicts of its run."""
 
     def __init__(
-        self, target: Target, options: SearchOptions, run: Run, on_plays: Callable[[int, int], None] = lambda *_: None
+        self,
+        target: Target,
+        options: SearchOptions,
+        run: Run,
+        on_plays: Callable[[int, int], None] = lambda *_: None,
+        *,
+        recorded: bool = False,
     ) -> None:
-        """`on_plays` is called with how many plays more were played, and how many findings there are."""
+        """`on_plays` is called with how many plays more were played, and how many findings there are.
+
+        A search that is `recorded` holds in its run all that `recheck` needs.
+        """
         self.target = target
         self.options = options
         self.run = run
@@ -101,6 +112,8 @@ class Search:
         self._counted = Count()
         self._known: set[str] = set()  # requirements that were found broken
         self._verdicts: dict[VerdictKey, Verdict] = {}
+        self._trials: dict[VerdictKey, Sequence[Trial]] = {}  # what each of them rests on
+        self._recorded = recorded
         self._until = 0.0
         catalogue = Catalogue.load()
         pairs = [(each, event) for each, event in judgeable(catalogue) if each.level != "MAY" and not each.part]
@@ -139,6 +152,18 @@ class Search:
         self.run.verdicts = sorted(found, key=lambda v: (order[v.requirement], v.event or ""))
         self.run.scenes = self._counted.plays
         self.run.plays = self._counted.in_words
+        if self._recorded and not self.run.recording:
+            self._keep([trial for trials in self._trials.values() for trial in trials])
+
+    def _keep(self, trials: Sequence[Trial]) -> None:
+        """Put what the verdicts rest on into the run, unless it is too large."""
+        self._recorded = False
+        try:
+            self.run.recording = packed_trials(trials, self.target.secrets)
+        except TooLarge as much:
+            self._forgo(much)
+        except Exception as fault:  # as in `play`
+            self._blame_the_suite(fault)
 
     def _with_count(self, verdict: Verdict) -> Verdict:
         """Return a verdict whose findings say, too, how many plays of the search showed the same."""
@@ -165,19 +190,15 @@ class Search:
 
     async def _some(self, playing: Playing, plays: Sequence[Play]) -> None:
         """Carry out some plays, and look closer at each thing that they show and that nothing known explains."""
-        carried = await self._carried(playing, plays)
-        if all(each.ended_early for each in carried):
-            raise TargetFault(f"no play came to its end; the last one: {carried[-1].ended_early}")
-        shown = self._shown(carried)
-        self._counted.add(carried, shown)
-        self._on_plays(len(carried), len(self._verdicts))
-        first: dict[VerdictKey, Shown] = {}
-        where = {each.stage.journal: each for each in carried}
-        for breach in unexplained([breach for _, breach in shown], self._known):
-            first.setdefault(_key(breach), (where[breach.journal], breach))
-        for key, found in first.items():
+        came = judged(await self._carried(playing, plays))
+        if all(each.ended_early for each in came.carried):
+            raise TargetFault(f"no play came to its end; the last one: {came.carried[-1].ended_early}")
+        shown = [breach for breach in came.breaches if key_of(breach) in self._judged]
+        self._counted.add(came, shown)
+        self._on_plays(len(came.carried), len(self._verdicts))
+        for key in dict.fromkeys(map(key_of, unexplained(shown, self._known))):
             if key not in self._verdicts:
-                await self._look_closer(playing, key, found)
+                await self._look_closer(playing, key, came)
                 self._on_plays(0, len(self._verdicts))
 
     async def _carried(self, playing: Playing, plays: Sequence[Play]) -> list[Carried]:
@@ -187,27 +208,26 @@ class Search:
             await reach(self.target)
         return carried
 
-    def _shown(self, carried: Sequence[Carried]) -> list[Shown]:
-        return [(each, breach) for each, breach in shown_by(carried) if _key(breach) in self._judged]
-
-    async def _look_closer(self, playing: Playing, key: VerdictKey, found: Shown) -> None:
+    async def _look_closer(self, playing: Playing, key: VerdictKey, upon: Judged) -> None:
         """Look for the shortest play that breaks the same, and play that again; enter what comes of it.
 
-        If it does not do so each time, another is looked for, of which each part did several times.
+        It was come `upon` in some plays. If the shortest does not show it each time, another is looked for, of which
+        each part did several times.
         """
-        self._enter(key, found, found[0].play, 1, 1)  # stands if the search is cut short meanwhile
+        found = upon.plays[first_of_each(upon.breaches, key)[0].journal]
+        self._enter(key, [(upon, False)], found.play)  # stands if the search is cut short meanwhile
         most = -1
         for in_a_row in (1, _IN_A_ROW):
             with self._impatient():
                 shows = partial(self._shows, playing, key, in_a_row)
-                least = await shortest(found[0].play, shows, tries=_TRIES // in_a_row, at_once=playing.lanes)
-            again = self._shown(await self._carried(playing, [least] * _AGAIN))
-            seen = {each.stage.journal: (each, breach) for each, breach in again if _key(breach) == key}
-            if len(seen) > most:
-                most = len(seen)
-                shown = next(iter(seen.values()), found)
-                self._enter(key, shown, least if seen else found[0].play, most, _AGAIN)
-            if most == _AGAIN or self._is_over():
+                least = await shortest(found.play, shows, tries=_TRIES // in_a_row, at_once=playing.lanes)
+            again = judged(await self._carried(playing, [least] * AGAIN))
+            seen = len(first_of_each(again.breaches, key))
+            if seen > most:
+                most = seen
+                trials = [(again, True)] if seen else [(upon, False), (again, True)]
+                self._enter(key, trials, least if seen else found.play)
+            if most == AGAIN or self._is_over():
                 break
 
     async def _shows(self, playing: Playing, key: VerdictKey, in_a_row: int, play: Play) -> bool:
@@ -215,8 +235,7 @@ class Search:
         for _ in range(in_a_row):
             if self._is_over():
                 return False
-            shown = self._shown(await self._carried(playing, [play]))
-            if not any(_key(breach) == key for _, breach in shown):
+            if not first_of_each(judged(await self._carried(playing, [play])).breaches, key):
                 return False
         return True
 
@@ -231,18 +250,30 @@ class Search:
         finally:
             limits.scale = usual
 
-    def _enter(self, key: VerdictKey, shown: Shown, play: Play, seen: int, times: int) -> None:
-        """Enter a finding, seen so many times of how many; unless that is each of all times, it is a warning."""
-        carried, breach = shown
+    def _enter(self, key: VerdictKey, came: Sequence[tuple[Judged, bool]], play: Play) -> None:
+        """Enter a verdict with what it rests on: plays, each with whether they are counted; `play` shows it best."""
+        trials = [(Trial(key, counted, each.recording), each) for each, counted in came]
+        concluded = conclusion((trial, each.breaches) for trial, each in trials)
+        breach = concluded.first
+        assert breach is not None  # something was come upon
+        carried = next(each.plays[breach.journal] for each, _ in came if breach.journal in each.plays)
         made = finding(breach.broken, carried.scene, carried.stage, breach.seen)
         verdict = Verdict(*key, Catalogue.load().requirements[key.requirement].level, Outcome.PASS)
         verdict.check, verdict.seconds = carried.scene.check.name, carried.seconds
-        acts, how_often = tuple(map(str, play.acts)), f"seen {seen} of {times} times"
-        verdict.convict(replace(made, from_record=True, acts=acts, how_often=how_often))
-        if seen < _AGAIN:
-            verdict.outcome = Outcome.WARN
+        acts = tuple(map(str, play.acts))
+        verdict.convict(replace(made, from_record=True, acts=acts, how_often=concluded.how_often))
+        verdict.outcome = concluded.outcome(verdict.level)
         self._verdicts[key] = verdict
+        if self._recorded:
+            self._remember(key, [trial for trial, _ in trials])
 
+    def _remember(self, key: VerdictKey, trials: Sequence[Trial]) -> None:
+        """Keep what a verdict rests on, as long as that of all verdicts is no more than a result can hold."""
+        self._trials[key] = trials
+        if sum(each.observations for kept in self._trials.values() for each in kept) > _MOST_SEEN:
+            self._forgo(TooLarge(f"of more than {_MOST_SEEN:,} observations"))
 
-def _key(breach: Breach) -> VerdictKey:
-    return VerdictKey(breach.requirement, breach.event)
+    def _forgo(self, much: TooLarge) -> None:
+        self._recorded = False
+        self._trials.clear()
+        self.run.notes.append(NOT_KEPT.format(much))
