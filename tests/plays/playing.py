@@ -57,7 +57,7 @@ async def _carry_out(target: Target, plays: list[Play], lanes: int) -> Outcomes:
 
 def _enter(came: Outcomes, carried: list[Carried]) -> None:
     came.plays += len(carried)
-    came.acts += sum(each.stage.acts for each in carried)
+    came.acts += sum(len(each.stage.acts) for each in carried)
     came.longest = max(came.longest, *(each.seconds for each in carried))
     came.ended_early.update(each.ended_early for each in carried if each.ended_early)
     all_that_came = judged(carried)

@@ -92,15 +92,16 @@ class Executor:
         try:
             match act.does:
                 case "connect" | "connect with the old cookie":
-                    await self._connect(act)
+                    await self._connect(act, before)
                 case "send":
-                    await self._send(act)
+                    await self._send(act, before)
                 case "disconnect" | "cut":
                     if (tab := self._tabs.get(act.tab)) is not None and not tab.closed:
                         await (tab.disconnect_cleanly() if act.does == "disconnect" else tab.close())
-                        self.stage.acts += 1
+                        self._did(act, before)
                 case _:
                     await self._arrange(act)
+                    self._did(act, before)
         except (Missing, Refused):
             return  # the act is impossible here, or the model has noted what was refused
         except Unjudged:
@@ -118,7 +119,10 @@ class Executor:
         except Unjudged as failed:
             self._over = str(failed)
             raise
-        self.stage.acts += 1
+
+    def _did(self, act: Act, before: int) -> None:
+        """Note that an act was done, or is about to be, after an observation."""
+        self.stage.acts.append((before, str(act)))
 
     def _came_since(self, number: int) -> bool:
         """Whether anything came from the server since an observation."""
@@ -127,7 +131,7 @@ class Executor:
 
     # -- tabs ------------------------------------------------------------------------------------------
 
-    async def _connect(self, act: Act) -> None:
+    async def _connect(self, act: Act, before: int) -> None:
         old = act.does != "connect"
         login = self._arrangements.ended_login(act.role) if old else self._arrangements.login(act.role)
         tab = self._tabs.get(act.tab)
@@ -137,8 +141,8 @@ class Executor:
         opened = await self.stage.actor(act.role, called=name, identity=login)
         if old:
             self.stage.journal.write(name, opened.connection, "arranges", "handshake", ({"cookie": "logged out"},))
+        self._did(act, before)
         await opened.connect(transport=act.transport or None)
-        self.stage.acts += 1
         if not old:
             self._tabs[act.tab] = opened
 
@@ -163,12 +167,12 @@ class Executor:
 
     # -- requests --------------------------------------------------------------------------------------
 
-    async def _send(self, act: Act) -> None:
+    async def _send(self, act: Act, before: int) -> None:
         tab = await self._tab(act.tab)
         request = self._request(act)
         if tab is None or request is None:
             return
-        self.stage.acts += 1
+        self._did(act, before)
         if not act.callback:
             await tab.send_without_callback(request)
             await self._fence(tab)

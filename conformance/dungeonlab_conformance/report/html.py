@@ -10,6 +10,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dungeonlab_conformance.report.content.excerpt import ACTS, acts_excerpt
 from dungeonlab_conformance.report.content.grouping import WORST_FIRST, Area, RequirementVerdicts, areas, to_mend
 from dungeonlab_conformance.report.content.headline import headline
 from dungeonlab_conformance.report.content.sequence_diagram import MOST, Diagram, diagram
@@ -184,7 +185,7 @@ class _Room:
             before = self._drawn.get(drawn)
             self._drawn.setdefault(drawn, (anchor, verdict.title))
         return {
-            "acts": finding.acts,
+            "acts": acts_excerpt(finding, ACTS if self._draw_all or number == 0 else 0),
             "how_often": finding.how_often,
             "sent": sent_text(finding.sent, text) if finding.sent else "",
             "expected": shortened(finding.expected, text),

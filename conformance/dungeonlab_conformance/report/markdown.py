@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
+from dungeonlab_conformance.report.content.excerpt import acts_excerpt
 from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, areas, broken
 from dungeonlab_conformance.report.content.headline import counted, headline
 from dungeonlab_conformance.report.content.mermaid import mermaid
@@ -15,7 +16,7 @@ from dungeonlab_conformance.report.content.usual_cause import usual_cause
 from dungeonlab_conformance.report.content.wording import causes_in_words, repeat, sent_text, transcript_lines
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
-from dungeonlab_conformance.results.verdict import Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 from dungeonlab_conformance.text import files
 from dungeonlab_conformance.text.printable import one_line, shortened
 
@@ -107,9 +108,8 @@ def _verdict(verdict: Verdict, run: Run, *, drawn: bool) -> Iterator[str]:
         yield f"*Known:* {_plain(verdict.known)}"
         yield ""
     where = f" at {_code(first.path)}" if first.path else ""
-    yield from (f"{number}. {_code(act)}" for number, act in enumerate(first.acts, 1))
+    yield from _acts(first)
     if first.how_often:
-        yield ""
         yield f"- {_plain(first.how_often)}"
     if first.sent:
         yield f"- sent: {_code(sent_text(first.sent, _LONGEST))}"
@@ -128,6 +128,17 @@ def _verdict(verdict: Verdict, run: Run, *, drawn: bool) -> Iterator[str]:
         yield f"{fence}text"
         yield from lines
         yield f"{fence}\n\n</details>\n"
+
+
+def _acts(finding: Finding) -> Iterator[str]:
+    """Yield the acts of the play in which a finding was seen, as a list with their numbers."""
+    shown = acts_excerpt(finding)
+    if shown.opening:
+        yield f"{_plain(shown.opening)}\n"
+    for number, act in shown.acts:
+        yield f"{number}. {_code(act)}"
+    if shown.acts:
+        yield ""
 
 
 def _plain(words: str) -> str:

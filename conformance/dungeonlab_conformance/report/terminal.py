@@ -13,11 +13,18 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from dungeonlab_conformance.report.content.excerpt import ExcerptLine, excerpt
+from dungeonlab_conformance.report.content.excerpt import ACTS, ExcerptLine, excerpt
 from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, areas, to_mend
 from dungeonlab_conformance.report.content.headline import counted
 from dungeonlab_conformance.report.content.usual_cause import usual_cause
-from dungeonlab_conformance.report.content.wording import ARROW, causes_in_words, reason_in_words, repeat, sent_text
+from dungeonlab_conformance.report.content.wording import (
+    ARROW,
+    acts_lines,
+    causes_in_words,
+    reason_in_words,
+    repeat,
+    sent_text,
+)
 from dungeonlab_conformance.results.causes import causes
 from dungeonlab_conformance.results.claim import obstacles
 from dungeonlab_conformance.results.exit_codes import EXIT_TARGET
@@ -249,8 +256,9 @@ def _broken(judged: RequirementVerdicts, run: Run, console: Console, *, whole: b
 def _finding(finding: Finding, console: Console, *, whole: bool) -> None:
     longest = _LONGEST[whole]
     where = f" at {finding.path}" if finding.path else ""
-    for number, done in enumerate(finding.acts, 1):
-        _say(console, f"  {number:>3}  {_shown(done)}")
+    for line in acts_lines(finding, None if whole else ACTS):
+        more = " (-v shows them)" if line.startswith("…") else ""
+        _say(console, f"  {_shown(line)}{more}")
     if finding.how_often:
         _say(console, f"  [bold]{_shown(finding.how_often)}[/]")
     if finding.sent:

@@ -57,7 +57,9 @@ class Finding:
     those of the transcript. `ids` are the ids of the scene's stage, by what they are of, and `cast` who each actor is
     logged in as: what it takes to play the transcript again on another stage. `sent` is the request that the server got
     wrong, where there is a single one; the transcript need not have it. It is `from_record` if a rule for every scene
-    found it, so that it follows from what was recorded; else the scene itself did.
+    found it, so that it follows from what was recorded; else the scene itself did. `acts` are those of the play in
+    which it was seen, up to what convicts, or in a search all of the shortest play, and `how_often` says how often that
+    showed it.
     """
 
     expected: str
@@ -79,7 +81,7 @@ class Finding:
     @property
     def from_a_play(self) -> bool:
         """Whether it was seen in one of the covering plays, which are played for no requirement."""
-        return self.from_record and not self.requirements and not self.acts
+        return self.from_record and not self.requirements and not self.how_often
 
     @property
     def scene(self) -> str:

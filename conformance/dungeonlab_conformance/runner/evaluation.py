@@ -72,8 +72,9 @@ def finding(broken: Broken, scene: Scene, stage: Stage, upto: Observation | None
     share = room.share
     expected, got = (secrets.shortened(said, min(_SAID, share // 3)) for said in (broken.expected, broken.got))
     sent = request_line(stage.journal, secrets, broken.request, share // 6) if broken.request else None
-    spent = len(expected) + len(got) + size([sent] if sent else [])
     seen = upto or _observation(broken, stage.journal)
+    acts = tuple(act for before, act in stage.acts if seen is None or before < seen.number)
+    spent = len(expected) + len(got) + size([sent] if sent else []) + sum(map(len, acts))
     kept = transcript(stage.journal, secrets, upto, share - spent, until=broken.at)
     if seen is not None and kept.place(seen) is None:
         kept = transcript(stage.journal, secrets, seen, share - spent)
@@ -95,6 +96,7 @@ def finding(broken: Broken, scene: Scene, stage: Stage, upto: Observation | None
         cast,
         kept.left_out,
         sent,
+        acts=acts,
     )
 
 

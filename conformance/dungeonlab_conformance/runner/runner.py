@@ -316,7 +316,7 @@ def _played(stages: Sequence[Stage]) -> str:
     if not stages:
         return ""
     whole = covering()
-    played, acts = sum(stage.acts > 0 for stage in stages), sum(len(play.acts) for play in whole.plays)
+    played, acts = sum(bool(stage.acts) for stage in stages), sum(len(play.acts) for play in whole.plays)
     covered = (
         f"{whole.pairs[0]:,} of {whole.pairs[1]:,} pairs and {whole.triples[0]:,} of {whole.triples[1]:,} triples of "
         "circumstances"

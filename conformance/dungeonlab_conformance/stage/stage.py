@@ -75,7 +75,7 @@ class SceneFindings:
         self.judged: dict[str, list[Broken | Unjudged]] = {}
         self.unwanted: set[str] = set()
         self.provocations: list[Provocation] = []
-        self.acts = 0  # of a play, that were done
+        self.acts: list[tuple[int, str]] = []  # of a play, that were done, each with the last observation before it
 
     def follow(self) -> Judge:
         """Have the model follow what happens here from now on, and return it."""

@@ -30,7 +30,7 @@ async def carried_out(url: str, play: Play) -> tuple[int, list[ModelFinding]]:
     stage = Stage(AccountPool(0, provisioner), target)
     try:
         await Executor(stage).carry_out(play)
-        return stage.acts, judge(stage.journal, target.limits.answer)
+        return len(stage.acts), judge(stage.journal, target.limits.answer)
     finally:
         await stage.tear_down()
         await provisioner.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -53,6 +54,7 @@ def nasty_run() -> Run:
     )
     ids = {NASTY: NASTY}
     finding = Finding(NASTY, NASTY, f"$.{NASTY}", NASTY, NASTY, (NASTY,), lines, 2, ids, ids, sent=lines[0])
+    finding = replace(finding, acts=(NASTY,), how_often=NASTY)
     run = Run(
         f"http://127.0.0.1:3000/{NASTY}", scenes=1, fault=NASTY, own_fault=NASTY, leftovers=[NASTY], notes=[NASTY]
     )
@@ -101,6 +103,15 @@ def stuck_run() -> Run:
     shown = Verdict(ECHO, "token:move", "MUST", Outcome.PASS)
     unexplained = Verdict(ECHO, "token:delete", "MUST", Outcome.UNJUDGED, "too slow")
     return Run("http://u", [broken, *waits, waiting("join/outsider-refused", JOIN), shown, unexplained])
+
+
+def played_run() -> Run:
+    """Return a run with one finding that a play of 24 acts made."""
+    acts = ("alice connect", "bob connect", *(f"alice chat-message in here, {number}" for number in range(3, 25)))
+    lines = (TranscriptLine(1.5, "bob", "hears", "chat-message", "{}", 1),)
+    finding = Finding("nothing", "a leak", transcript=lines, convicting=0, from_record=True, acts=acts)
+    finding = replace(finding, how_often="seen 10 of 10 times")
+    return Run("http://a.server", [failing("rooms/outsider-hears-nothing", "chat-message", finding)])
 
 
 def waiting(requirement: str, cause: VerdictKey, event: str | None = None) -> Verdict:

@@ -19,6 +19,7 @@ from tests.conformance.report.runs import (
     long_finding,
     nasty_run,
     passing_run,
+    played_run,
     stuck_run,
 )
 
@@ -136,6 +137,14 @@ def test_everything_that_was_judged_is_there() -> None:
     assert page.count("svg") == page.count("pre") == 0
     for part in ("A broadcast MUST NOT reach", "io.to(room)", "alice to hear nothing of", f"--only {ECHO}"):
         assert part in page.text
+
+
+def test_what_a_play_showed_begins_with_who_did_what() -> None:
+    """A list whose numbers are those of the acts, in one column with what was expected and got."""
+    text = html.page(played_run())
+    acts = '<dd class="play">… 4 earlier acts<ol start="5"><li>alice chat-message in here, 5</li>'
+    assert f"<dt>Play</dt>{acts}" in text
+    assert "<dt>How often</dt><dd>seen 10 of 10 times</dd>" in text
 
 
 def test_a_page_of_many_failures_stays_light() -> None:

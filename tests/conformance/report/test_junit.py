@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from tests.conformance.report.runs import CREATE, ECHO, broken_run, failing, nasty_run, passing_run, waiting
+from tests.conformance.report.runs import CREATE, ECHO, broken_run, failing, nasty_run, passing_run, played_run, waiting
 
 from dungeonlab_conformance.report import junit
 from dungeonlab_conformance.results.run import Run
@@ -66,6 +66,14 @@ def test_a_failure_says_what_was_expected_and_what_came(file: Path) -> None:
     assert failure is not None
     assert failure.get("message") == "expected silence; got an echo"
     assert "MUST NOT" in (failure.text or "")
+
+
+def test_a_failure_in_a_play_says_who_did_what(file: Path) -> None:
+    """An act a line, the last ones with their numbers, and how often it was seen."""
+    failure = the_case(played_run(), file).find("failure")
+    assert failure is not None
+    lines = (failure.text or "").splitlines()
+    assert {"… 4 earlier acts", "  5  alice chat-message in here, 5", "seen 10 of 10 times"} <= {*lines}
 
 
 @pytest.mark.parametrize(

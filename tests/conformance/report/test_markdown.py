@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from markdown_it import MarkdownIt
-from tests.conformance.report.runs import ECHO, NASTY, broken_run, failing, nasty_run, passing_run, stuck_run
+from tests.conformance.report.runs import (
+    ECHO,
+    NASTY,
+    broken_run,
+    failing,
+    nasty_run,
+    passing_run,
+    played_run,
+    stuck_run,
+)
 
 from dungeonlab_conformance.report import markdown
 from dungeonlab_conformance.results.run import Run
@@ -41,6 +50,13 @@ def test_each_failure_can_be_mended_from_it() -> None:
     text = markdown.text(broken_run())
     for part in (ECHO, "MUST NOT reach", "*Usually:*", "- expected", "- got", "--event token:delete", "<details>"):
         assert part in text
+
+
+def test_what_a_play_showed_begins_with_who_did_what() -> None:
+    """A list whose numbers are those of the acts."""
+    page = READ.render(markdown.text(played_run()))
+    assert '<p>… 4 earlier acts</p>\n<ol start="5">\n<li><code>alice chat-message in here, 5</code></li>' in page
+    assert "<li>seen 10 of 10 times</li>" in page
 
 
 def test_a_hostile_server_adds_no_markup() -> None:

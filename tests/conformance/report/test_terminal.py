@@ -17,6 +17,7 @@ from tests.conformance.report.runs import (
     failing,
     nasty_run,
     passing_run,
+    played_run,
     stuck_run,
     waiting,
 )
@@ -268,6 +269,15 @@ def test_the_line_that_convicts_is_there_and_marked() -> None:
     at = where(found, '  sent: chat-message {"message": 5}')
     assert found[at + 1] == "  expected: a"
     assert "  … 46 later lines (-v shows more)" in found
+
+
+def test_what_a_play_showed_begins_with_who_did_what() -> None:
+    """An act a line; with -v all of them, and else the last ones."""
+    found = printed(played_run())
+    at = where(found, "  … 4 earlier acts (-v shows them)")
+    assert found[at + 1] == "    5  alice chat-message in here, 5"
+    assert found[at + 21 : at + 23] == ["  seen 10 of 10 times", "  expected: nothing"]
+    assert "    1  alice connect" in printed(played_run(), 1)
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])

@@ -50,7 +50,7 @@ def found_in(journal: Journal, said: str, room: Room | None = None) -> Finding:
     """Return a finding of a scene, as a run makes it."""
     target = SimpleNamespace(secrets=Secrets(), room=room or Room())
     target.secrets.add("4711-secret")
-    stage = SimpleNamespace(target=target, journal=journal, actors=[], raws=[], ids=lambda: {"session": said})
+    stage = SimpleNamespace(target=target, journal=journal, acts=[], actors=[], raws=[], ids=lambda: {"session": said})
     scene = SimpleNamespace(check=SimpleNamespace(name="scene"), event=None, wanted=frozenset({ECHO}))
     return finding(Broken(said, f"{said} 4711-secret", said), cast("Any", scene), cast("Any", stage))
 

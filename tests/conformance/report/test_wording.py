@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conformance.arbitrary import VALUES, quickly
-from tests.conformance.report.runs import ECHO, NASTY, failing
+from tests.conformance.report.runs import ECHO, NASTY, failing, played_run
 
 from dungeonlab_conformance.record.arguments import LONGEST, LONGEST_NAME, Arguments, arguments, body, leaves, name
 from dungeonlab_conformance.record.line import TranscriptLine
-from dungeonlab_conformance.report.content.wording import finding_lines, repeat, spoken
+from dungeonlab_conformance.report.content.wording import acts_lines, finding_lines, repeat, spoken
 from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Finding, scene_name
 from dungeonlab_conformance.runner.selection import Selection, in_vain, judgeable, scenes
@@ -90,6 +90,16 @@ def test_a_finding_reads_line_by_line() -> None:
     ]
     assert failing(ECHO, "token:move").title == f"{ECHO} [token:move]"
     assert spoken(lines[0], 4) == 'alice sends chat-message {"a…'
+
+
+def test_what_a_play_shows_begins_with_its_acts() -> None:
+    """The last twenty, with their numbers, and how many come before them; then how often it was seen."""
+    [finding] = played_run().verdicts[0].findings
+    opening, *acts, often, expected = list(finding_lines(finding))[:23]
+    assert (opening, often, expected) == ("… 4 earlier acts", "seen 10 of 10 times", "expected: nothing")
+    assert (acts[0], acts[-1]) == ("  5  alice chat-message in here, 5", " 24  alice chat-message in here, 24")
+    assert len(acts) == 20
+    assert [line.split()[0] for line in acts_lines(finding, None)] == [str(number) for number in range(1, 25)]
 
 
 def test_nothing_invisible_is_left() -> None:

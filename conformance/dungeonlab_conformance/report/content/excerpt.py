@@ -1,4 +1,7 @@
-"""Which lines of a finding's transcript a report shows where not all fit: those around the one that convicts."""
+"""Which lines of a finding a report shows where not all fit.
+
+Of its transcript it is those around the one that convicts, of the play in which it was seen the last acts.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ from dataclasses import dataclass
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.report.content.headline import counted
 from dungeonlab_conformance.results.verdict import Finding
+from dungeonlab_conformance.text.printable import shortened
 
+ACTS = 20  # of a play, in reports that do not show all
+_ACT = 300  # characters of an act
 _AFTERWARDS = 5  # one line in so many of what is shown comes after the one that convicts
 
 
@@ -47,6 +53,26 @@ def excerpt(finding: Finding, most: int | None = None) -> Excerpt:
     places = window(len(lines), convicting, len(lines) if most is None else most)
     shown = (ExcerptLine(lines[place], place == convicting) for place in places)
     return Excerpt(tuple(shown), places.start, len(lines) - places.stop, finding.left_out)
+
+
+@dataclass(frozen=True, slots=True)
+class ActsExcerpt:
+    """The acts of a play that are shown, each with its number, and how many come `before` them."""
+
+    acts: tuple[tuple[int, str], ...]
+    before: int
+
+    @property
+    def opening(self) -> str:
+        """What stands above the acts; empty where all are shown."""
+        return f"… {counted(self.before, 'earlier act')}" if self.before else ""
+
+
+def acts_excerpt(finding: Finding, most: int | None = ACTS) -> ActsExcerpt:
+    """Return the last acts of the play in which a finding was seen; None is all of them. Scenes have no acts."""
+    before = 0 if most is None else max(0, len(finding.acts) - most)
+    shown = ((number, shortened(act, _ACT)) for number, act in enumerate(finding.acts[before:], before + 1))
+    return ActsExcerpt(tuple(shown), before)
 
 
 def window(lines: int, convicting: int | None, most: int) -> range:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from dungeonlab_conformance.record.line import TranscriptLine
-from dungeonlab_conformance.report.content.excerpt import excerpt
+from dungeonlab_conformance.report.content.excerpt import ACTS, acts_excerpt, excerpt
 from dungeonlab_conformance.report.content.headline import counted
 from dungeonlab_conformance.results.causes import Cause, causes
 from dungeonlab_conformance.results.run import Run
@@ -78,14 +78,25 @@ def _wait(number: int, what: str) -> str:
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:
-    """Yield what was sent, expected and got, and the transcript around what convicts, one line each."""
+    """Yield the acts of a play, what was sent, expected and got, and the transcript around what convicts."""
     where = f" at {finding.path}" if finding.path else ""
+    yield from acts_lines(finding)
+    if finding.how_often:
+        yield finding.how_often
     if finding.sent:
         yield f"sent: {sent_text(finding.sent, LONGEST)}"
     yield f"expected{where}: {shortened(finding.expected, LONGEST)}"
     yield f"got: {shortened(finding.got, LONGEST)}"
     yield f"transcript of {finding.scene} (milliseconds, actor):"
     yield from (f"  {line}" for line in transcript_lines(finding, _LINES, _LINE))
+
+
+def acts_lines(finding: Finding, most: int | None = ACTS) -> Iterator[str]:
+    """Yield the last acts of the play in which a finding was seen, with their numbers; nothing of a scene."""
+    shown = acts_excerpt(finding, most)
+    if shown.opening:
+        yield shown.opening
+    yield from (f"{number:>3}  {act}" for number, act in shown.acts)
 
 
 def transcript_lines(finding: Finding, most: int | None, longest: int) -> Iterator[str]:

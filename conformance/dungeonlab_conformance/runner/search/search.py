@@ -73,7 +73,7 @@ class Count:
     def add(self, came: Judged, shown: Sequence[Breach]) -> None:
         """Count plays, with what of that which they show is judged."""
         self.plays += len(came.carried)
-        self.acts += sum(each.stage.acts for each in came.carried)
+        self.acts += sum(len(each.stage.acts) for each in came.carried)
         self.situations.update(*(visited(each.play) for each in came.carried))
         for key, _ in {(key_of(breach), breach.journal) for breach in shown}:
             self.showing[key] = self.showing.get(key, 0) + 1
