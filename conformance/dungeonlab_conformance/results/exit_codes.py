@@ -15,10 +15,12 @@ def exit_code(
     fault: str | None = None,
     fail_on: Level = "MUST",
     stale: bool = False,
+    watched: bool = False,
 ) -> int:
     """Say how a run ends: the suite's own fault first, then what was proved, then what could not be.
 
     `stale` is whether the list of known failures has something wrong. A run that skipped everything has shown nothing.
+    Where what came by itself was `watched`, what was not seen fails nothing, unless nothing was.
     """
     if any(v.outcome is Outcome.ERROR for v in verdicts):
         return EXIT_SUITE
@@ -27,5 +29,7 @@ def exit_code(
     failing = {v.outcome for v in verdicts if fails(v, fail_on) and not v.known}
     if failing - {Outcome.UNJUDGED} or stale:
         return EXIT_BROKEN
-    nothing = bool(verdicts) and all(v.outcome is Outcome.SKIPPED for v in verdicts)
+    unseen = {Outcome.UNJUDGED} if watched else set()
+    failing -= unseen
+    nothing = bool(verdicts) and all(v.outcome in {Outcome.SKIPPED, *unseen} for v in verdicts)
     return EXIT_TARGET if fault or failing or nothing else EXIT_OK

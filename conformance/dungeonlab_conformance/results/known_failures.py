@@ -100,7 +100,7 @@ def compare_with_known_failures(run: Run, known: Sequence[KnownFailure], today: 
         if reason := cause.own.known if cause.own else _reason(standing, cause.key):
             for verdict in cause.waiting:
                 verdict.known = verdict.known or f"waits for {cause.key.title}, which is known: {reason}"
-    there = _judgeable(run.side)
+    there = _judgeable(run)
     for entry in known:
         named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
         held = [v for v in named if v.outcome is Outcome.PASS]
@@ -131,19 +131,19 @@ def _hint(entry: KnownFailure, side: Side) -> str:
     return f" for this event; {did_you_mean(entry.event or '', Catalogue.load().events)}"
 
 
-def _judgeable(side: Side) -> list[tuple[str, str | None]]:
+def _judgeable(run: Run) -> list[tuple[str, str | None]]:
     catalogue = Catalogue.load()
     return [
         (requirement.id, event.name if event else None)
         for requirement in catalogue.requirements.values()
-        if requirement.side == side
+        if requirement.side == run.side or run.watched
         for event in catalogue.events_for(requirement)
     ]
 
 
 def is_outlived(run: Run, entry: KnownFailure) -> bool:
     """Whether a run shows that an entry matches nothing, or that part of what it lists holds."""
-    if not any(entry.names(*pair) for pair in _judgeable(run.side)):
+    if not any(entry.names(*pair) for pair in _judgeable(run)):
         return True
     named = [v for v in run.verdicts if entry.names(v.requirement, v.event)]
     return any(v.outcome is Outcome.PASS for v in named) and not entry.flaky
@@ -160,7 +160,8 @@ def new_failures(run: Run, listed: Collection[KnownFailure], reason: str = "") -
     for verdict in run.verdicts:
         cause = cause_of.get(verdict.key)
         ways = [verdict.key, *_listable(cause)]
-        if fails(verdict, run.fail_on) and not any(entry.names(*key) for key in ways for entry in listed):
+        counts = fails(verdict, run.fail_on) and not (run.watched and verdict.outcome is Outcome.UNJUDGED)
+        if counts and not any(entry.names(*key) for key in ways for entry in listed):
             wanted.add(ways[-1] if cause and cause.own else verdict.key)
     found: dict[str, list[Verdict]] = {}
     for verdict in run.verdicts:
@@ -168,7 +169,7 @@ def new_failures(run: Run, listed: Collection[KnownFailure], reason: str = "") -
             found.setdefault(verdict.requirement, []).append(verdict)
     entries: list[tuple[KnownFailure, Verdict]] = []
     for name, verdicts in found.items():
-        whole = {v.event for v in verdicts} == {event for known, event in _judgeable(run.side) if known == name}
+        whole = {v.event for v in verdicts} == {event for known, event in _judgeable(run) if known == name}
         for verdict in verdicts[:1] if whole else verdicts:
             entry = KnownFailure(name, verdict.known or reason, None if whole else verdict.event)
             entries.append((entry, verdict))

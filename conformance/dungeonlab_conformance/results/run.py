@@ -112,6 +112,11 @@ class Run:
         return self.options.target_file
 
     @property
+    def watched(self) -> bool:
+        """Whether clients and their server were watched, as `tap` does: what came was judged, of both."""
+        return self.options.clients[:1] in (("tap",), ("report",))
+
+    @property
     def again(self) -> str:
         """The command that repeats the run, without its selection."""
         return self.options.command
@@ -132,4 +137,5 @@ class Run:
             fault=self.fault,
             fail_on=self.fail_on,
             stale=bool(self.stale),
+            watched=self.watched,
         )

@@ -22,7 +22,7 @@ from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.record.tapped.side_by_side import JournalOfActs
 from dungeonlab_conformance.results.claim import conclude
 from dungeonlab_conformance.results.run import Run, RunOptions
-from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey, fails
+from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
 from dungeonlab_spec import Catalogue
 
 MOST = 20_000  # packets that are judged at a time, which takes about four seconds, a quarter of them once more
@@ -134,10 +134,3 @@ def judged(subject: str, packets: Iterable[TappedPacket], words: Sequence[str], 
             judging.judge(judging.pending())
     judging.fill(run)
     return conclude(run)
-
-
-def exit_code(run: Run) -> int:
-    """Return how a command that only watches should end: 1 if something was broken, 3 if nothing could be judged."""
-    if any(verdict.findings and fails(verdict, run.fail_on) for verdict in run.verdicts):
-        return 1
-    return 0 if any(verdict.outcome is not Outcome.UNJUDGED for verdict in run.verdicts) else 3
