@@ -23,6 +23,7 @@ _LEAVING = 15.0  # seconds for a client to leave by itself
 _BACK = 31.0  # seconds to notice that the connection is lost, and to come back
 _RETRIES = 6.0  # seconds in which a client that goes on trying shows it
 _AWAY = 10.0  # seconds for which the server is away
+_REJOINS = "connect and join again"
 _LATE = 2.0  # seconds by which answers are late
 _CUTS: Mapping[Cut, str] = {
     "fin": "it is closed",
@@ -73,14 +74,14 @@ async def _ordinary(client: Performance) -> None:
 async def _refused(client: Performance, code: str) -> None:
     await client.director.refuse_next(code)
     await client.client_joins()
-    await client.sees(is_refusal, _REFUSED)
+    await client.sees(is_refusal, _REFUSED, "send a request that could be refused")
     await client.quiet(_PAUSE, _MOST)
 
 
 async def _both_answers(client: Performance) -> None:
     await client.director.error_event("INTERNAL_ERROR")  # which is no reason to go
     await client.client_joins()
-    await client.sees(is_refusal, _REFUSED)
+    await client.sees(is_refusal, _REFUSED, "send a request that could be refused")
     await client.quiet(_PAUSE, _MOST)
 
 
@@ -97,7 +98,7 @@ async def _strange_events(client: Performance) -> None:
 async def _disconnected(client: Performance) -> None:
     await client.director.refuse_next()
     await client.client_joins()
-    await client.sees(is_refusal, _REFUSED)
+    await client.sees(is_refusal, _REFUSED, "send a request that could be refused")
     await client.director.disconnect()
     if await client.may_see(has_joined, _RETRIES, after=client.last):
         await client.quiet(_PAUSE, _MOST)
@@ -108,7 +109,7 @@ async def _cut_off(client: Performance, how: Cut) -> None:
     await client.client_acts()
     before = client.last
     await client.director.cut_off(how)
-    await client.sees(has_joined, _BACK, after=before)
+    await client.sees(has_joined, _BACK, _REJOINS, after=before)
     await client.client_acts()
     await client.quiet(_PAUSE, _MOST)
 
@@ -125,7 +126,7 @@ async def _server_away(client: Performance) -> None:
     await client.client_acts()
     before = client.last
     await client.director.go_away(_AWAY)
-    await client.sees(has_joined, _AWAY + _BACK, after=before)
+    await client.sees(has_joined, _AWAY + _BACK, _REJOINS, after=before)
     await client.client_acts()
     await client.quiet(_PAUSE, _MOST)
 

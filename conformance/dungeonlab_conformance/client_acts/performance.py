@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from types import TracebackType
 
 from dungeonlab_conformance.client_acts.director import Director
 from dungeonlab_conformance.client_acts.others import Others
@@ -23,11 +24,13 @@ START = 30.0  # seconds for a program to start and connect, if nothing is known 
 _JOIN = 10.0  # seconds for it to join then
 _SOME = 4  # requests that say how often a client sends
 _FIRST, _NEXT = 6.0, 2.5  # seconds for the first of them, and for each other
+_LIVELY = 1.0  # seconds since a client sent something, with which it need not be waited for; less than a pause in acts
+_PINGED = 12.0  # seconds within which one that sends nothing is pinged, and is seen to answer, or not to come back
 _DRAIN = 0.2  # seconds for what a program sent last to be read
 
 
 class Over(Exception):  # noqa: N818 - the end of an act, not an error
-    """The client has ended, or does not do what the rest of the act is about."""
+    """The client has ended, or does not do what the rest of the act is about; its text says what, if it could have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ class Performance:
         self.director, self.others = world.director, world.others
         self.journal = journal
         self.program: Program | None = None
+        self.missed = ""  # what the client did not do, and the rest of the act was about
+        self.froze = False
         self._start, self._joined = start, joined or asyncio.Event()
         self._command = command
         self._stack = AsyncExitStack()
@@ -111,10 +116,38 @@ class Performance:
         self.journal.add("tap", "act", event=DirectorAct.BEGIN, text=self.name)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        if self.program is not None and not self.program.ended.done():
-            self.journal.add("tap", "act", event=DirectorAct.STOPPED)
-        await self._stack.aclose()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None or isinstance(error, Over):
+                self.missed = str(error or "")
+                await self._look_for_life()
+            if self.program is not None and not self.program.ended.done():
+                self.journal.add("tap", "act", event=DirectorAct.STOPPED)
+        finally:
+            await self._stack.aclose()
+
+    async def _look_for_life(self) -> None:
+        """Note it if the program runs and has frozen: it answers no ping, and does not come back when that ends it."""
+        ending = asyncio.get_running_loop().time() + _PINGED
+        while self.program is not None and not self.program.ended.done():
+            pinged, silent = self.world.tap.leaves_pings_unanswered, self.world.tap.silence
+            if silent < _LIVELY or not (pinged or self._is_connected):
+                return
+            if asyncio.get_running_loop().time() >= ending:
+                self.froze = pinged
+                if pinged:
+                    self.journal.add("tap", "act", event=DirectorAct.FROZE, text=f"{silent:.1f}")
+                return
+            await asyncio.wait((self.program.ended,), timeout=_DRAIN)
+
+    @property
+    def _is_connected(self) -> bool:
+        newest = next(
+            (p for p in reversed(self.journal.packets) if p.kind in ("connected", "close", "disconnect")), None
+        )
+        return newest is not None and newest.kind == "connected"
 
     def _note_end(self, ended: asyncio.Task[int | None]) -> None:
         if not ended.cancelled() and ended.result() is not None:
@@ -125,8 +158,8 @@ class Performance:
         environment = {**self.world.environment, "DUNGEONLAB_ACT": self.name}
         self.program = await self._stack.enter_async_context(running(self._command, environment))
         self.program.ended.add_done_callback(self._note_end)
-        await self.sees(lambda packet: packet.kind in ("connected", "connect-error"), self._start)
-        await self.sees(has_joined, _JOIN)
+        await self.sees(lambda packet: packet.kind in ("connected", "connect-error"), self._start, "connect")
+        await self.sees(has_joined, _JOIN, "join a session")
         self._joined.set()
 
     async def client_acts(self) -> None:
@@ -145,11 +178,16 @@ class Performance:
         """The number of the newest packet."""
         return self.journal.packets[-1].number if self.journal.packets else 0
 
-    async def sees(self, wanted: Callable[[TappedPacket], bool], seconds: float, *, after: int = 0) -> TappedPacket:
-        """Wait until something has been seen, later than the packet of that number."""
+    async def sees(
+        self, wanted: Callable[[TappedPacket], bool], seconds: float, what: str = "", *, after: int = 0
+    ) -> TappedPacket:
+        """Wait until something has been seen, later than the packet of that number.
+
+        `what` names it for a reader, where a client that goes on does it.
+        """
         found = await self.may_see(wanted, seconds, after=after)
         if found is None:
-            raise Over
+            raise Over(what and f"did not {what} within {seconds:g} s")
         return found
 
     async def may_see(

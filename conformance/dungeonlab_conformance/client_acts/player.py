@@ -33,13 +33,18 @@ NOWHERE = "http://127.0.0.1:9"  # until the server has an address
 
 @dataclass
 class Played:
-    """An act and what was seen in it; `crash` is how the program ended by itself, if it `ended` so, and not well."""
+    """An act and what was seen in it; `crash` is how the program ended by itself, if it `ended` so, and not well.
+
+    `missed` is what it did not do, and the rest of the act was about; `froze` is whether it answered no ping any more.
+    """
 
     act: Act
     journal: TapJournal = field(default_factory=journal_of_act)
     output: Output = field(default_factory=Output)
     crash: int | None = None
     ended: bool = False
+    missed: str = ""
+    froze: bool = False
 
 
 class ActPlayer:
@@ -145,6 +150,7 @@ class ActPlayer:
                         await act.play(performance)
                 except Over:
                     pass
+                played.missed, played.froze = performance.missed, performance.froze
                 if performance.program is not None:
                     played.output = performance.program.output
                     played.crash = performance.program.exit_code or None
@@ -177,9 +183,17 @@ class ActPlayer:
         for verdict in judge_clients(self._journal.in_a_row()):
             if self._whole or verdict.outcome is not Outcome.UNJUDGED or verdict.requirement in about:
                 self.run.verdicts.append(verdict)
-        ends: dict[int, list[str]] = {}
+        self._note_what_went_otherwise()
+
+    def _note_what_went_otherwise(self) -> None:
+        """Say in which acts the program ended, froze, or did not do what the rest of an act was about."""
+        found: dict[str, list[str]] = {}
         for played in self._played:
             if played.crash is not None:
-                ends.setdefault(played.crash, []).append(played.act.name)
-        for code, names in ends.items():
-            self.run.notes.append(f"the client ended by itself with {code} in {', '.join(names)}")
+                found.setdefault(f"ended by itself with {played.crash}", []).append(played.act.name)
+            elif played.froze:
+                what = "froze: it runs, sends nothing, answers no ping, and does not connect again"
+                found.setdefault(what, []).append(played.act.name)
+            elif played.missed and not self.run.fault:
+                found.setdefault(played.missed, []).append(played.act.name)
+        self.run.notes += [f"in {', '.join(names)}, the client {what}" for what, names in found.items()]

@@ -137,6 +137,7 @@ class PacketIndex:
         self.acts: list[TappedPacket] = []
         self.acts_by_round: dict[int, set[str]] = {}
         self.exits: dict[int, TappedPacket] = {}  # where a client's program ended, by round
+        self.freezes: dict[int, TappedPacket] = {}  # where it was seen that a client's program had frozen, by round
         self.ends: dict[int, TappedPacket] = {}  # the last that was seen of clients, by round
         self._catalogue = Catalogue.load()
         self._derived: dict[Any, Any] = {}
@@ -200,6 +201,8 @@ class PacketIndex:
         if packet.event in (DirectorAct.EXITED, DirectorAct.STOPPED):
             self.exits.setdefault(self._round, packet)
             self.ends[self._round] = packet
+        if packet.event == DirectorAct.FROZE:
+            self.freezes.setdefault(self._round, packet)
         self.acts_by_round.setdefault(self._round, set()).add(packet.event)
         connection = self._current.get(packet.connection)
         if packet.event == DirectorAct.CUT and connection is not None and connection.end is None:

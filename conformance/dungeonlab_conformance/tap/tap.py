@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -93,9 +94,21 @@ class Tap:
         A session over polling goes on if its client asks again; it ends only by the server.
         """
         for session in self._sessions.numbered(connection):
-            session.silent = how == "silence"
+            session.silent, session.pinged = how == "silence", False  # what comes no more is not the client's silence
             for link in [link for link in self._links if session in link.sessions]:
                 link.cut(how)
+
+    @property
+    def leaves_pings_unanswered(self) -> bool:
+        """Whether the newest session left the server's latest ping unanswered, even if it has ended by that."""
+        newest = self._sessions.newest
+        return newest is not None and newest.pinged and not newest.silent
+
+    @property
+    def silence(self) -> float:
+        """For how many seconds no client has sent anything in any session, pongs included; 0 if there was none."""
+        newest = self._sessions.newest
+        return time.monotonic() - max(each.heard for each in self._sessions.open(newest)) if newest else 0.0
 
     def refuse(self, seconds: float | None) -> None:
         """Reset every new TCP connection from now on, for so many seconds; None: until 0 ends it. Each is noted."""

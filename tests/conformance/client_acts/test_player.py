@@ -36,7 +36,8 @@ def outcomes(run: Run) -> dict[str, Outcome]:
 async def test_a_correct_client_is_clean_in_every_act() -> None:
     """Nothing is found in it, and nearly all that clients have to keep was seen to hold."""
     run = await played(TINY)
-    assert (run.fault, run.own_fault, run.notes) == (None, "", [])
+    assert (run.fault, run.own_fault) == (None, "")
+    assert not [note for note in run.notes if "froze" in note or "ended" in note]
     assert run.scenes == len(list(acts()))
     others = {name: outcome for name, outcome in outcomes(run).items() if outcome is not Outcome.PASS}
     assert set(others.values()) <= {Outcome.UNJUDGED}
@@ -59,6 +60,28 @@ async def test_a_faulty_client_is_caught_in_the_act_for_it(fault: str, act: str,
     assert [name for name, outcome in found.items() if outcome in (Outcome.FAIL, Outcome.WARN)] == [broken]
     [verdict] = [verdict for verdict in run.verdicts if verdict.findings]
     assert verdict.findings[0].transcript
+
+
+async def test_a_client_that_freezes_is_caught_and_said() -> None:
+    """It runs, its connection is open, and nothing comes of it; it is said in which act. Elsewhere it is alive."""
+    run = await played([*TINY, "freezes"], "ordinary", "refused/RATE_LIMITED")
+    found = outcomes(run)
+    assert [name for name, outcome in found.items() if outcome in (Outcome.FAIL, Outcome.WARN)] == [
+        "survives-an-error-ack"
+    ]
+    assert run.notes == [
+        "in refused/RATE_LIMITED, the client froze: it runs, sends nothing, answers no ping, and does not connect again"
+    ]
+
+
+async def test_what_a_client_did_not_do_is_said_by_act(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that joins and sends nothing has not frozen: it answers pings; nothing of it can be refused."""
+    monkeypatch.setattr("dungeonlab_conformance.client_acts.acts._REFUSED", 1.0)
+    run = await played([*TINY, "only-listens"], "refused/RATE_LIMITED", "both-answers")
+    assert run.notes == [
+        "in refused/RATE_LIMITED, both-answers, the client did not send a request that could be refused within 1 s"
+    ]
+    assert not [verdict for verdict in run.verdicts if verdict.findings]
 
 
 async def test_a_client_that_only_answers_others_is_judged_as_well() -> None:

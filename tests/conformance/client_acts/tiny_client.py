@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from typing import Any
 
@@ -26,6 +27,8 @@ async def main() -> None:
         answer = await client.call(event, payload, timeout=10)
         if WAY == "crashes" and not answer["success"]:
             os._exit(3)
+        if WAY == "freezes" and not answer["success"]:
+            os.kill(os.getpid(), signal.SIGSTOP)  # all of it: no ping is answered
         return answer
 
     async def connect() -> None:
@@ -70,7 +73,7 @@ async def main() -> None:
     await begin()
     while True:
         await asyncio.sleep(PAUSE)
-        if state["joined"] and WAY != "only-answers":
+        if state["joined"] and WAY not in ("only-answers", "only-listens"):
             try:
                 await speak()
             except (TimeoutError, socketio.exceptions.SocketIOError):

@@ -92,6 +92,18 @@ def hanging_up(journal: Written, act: DirectorAct, *heard: Any, answer: Any = No
     return journal.wait(0.05).disconnect(2).wait(2).act(DirectorAct.STOPPED)
 
 
+def freezing(journal: Written, act: DirectorAct, *heard: Any, answer: Any = None, silent: str = "11.9") -> Written:
+    """A client stays when nothing happens, and after something that is done to it answers no ping any more."""
+    journal.act(DirectorAct.BEGIN, "ordinary")
+    surviving(journal).act(DirectorAct.STOPPED).close(1).act(DirectorAct.BEGIN, "other").act(act)
+    in_session(journal, 2).chat(2, times=2)
+    if answer:
+        journal.ask(2, "token:move", MOVE, answer=answer)
+    if heard:
+        journal.hear(2, *heard)
+    return journal.wait(12).close(2, "server").act(DirectorAct.FROZE, silent).act(DirectorAct.STOPPED)
+
+
 FAULTY: dict[str, list[Play]] = {
     "client/connects-with-the-cookie": [
         lambda j: j.connect(1, user="").join(1).chat(1),
@@ -135,6 +147,7 @@ FAULTY: dict[str, list[Play]] = {
         lambda j: crash(in_session(j).ask(1, "chat-message", j.message(), answer=FAILURE)),
         lambda j: crash(playing(j).announce(1).ask(1, "chat-message", j.message(), answer=FAILURE)),
         lambda j: hanging_up_at_refusals(j),
+        lambda j: freezing(j, DirectorAct.REFUSE, answer=FAILURE),
     ],
     "client/tolerates-an-error-event": [
         lambda j: crash(surviving(j).hear(1, "error", ERROR).ask(1, "token:move", MOVE, answer=FAILURE)),
@@ -146,6 +159,7 @@ FAULTY: dict[str, list[Play]] = {
         lambda j: crash(playing(j).hear(1, "x-bench:hello", {})),
         lambda j: crash(playing(j).announce(1).hear(1, "user-typing", {})),
         lambda j: hanging_up(j, DirectorAct.UNKNOWN_EVENT, "x-bench:hello", {}),
+        lambda j: freezing(j, DirectorAct.UNKNOWN_EVENT, "x-bench:hello", {}),
     ],
     "client/tolerates-being-disconnected": [
         lambda j: (
@@ -337,6 +351,27 @@ def test_a_client_that_went_on_after_a_refusal_may_hang_up_at_once() -> None:
         journal.disconnect(2).wait(2).act(DirectorAct.STOPPED)
 
     assert broken(judged(play)) == {}
+
+
+def test_a_client_is_blamed_for_freezing_only_if_that_is_certain() -> None:
+    """Not if it also freezes when nothing happens, nor if nobody knows, nor if it was alive afterwards."""
+
+    def also_by_itself(journal: Written) -> None:
+        journal.act(DirectorAct.BEGIN, "moved-on")
+        in_session(journal, 3).chat(3).wait(12).close(3, "server").act(DirectorAct.FROZE, "11.8").act(
+            DirectorAct.STOPPED
+        )
+        freezing(journal, DirectorAct.REFUSE, answer=FAILURE)
+
+    def nobody_knows(journal: Written) -> None:
+        journal.act(DirectorAct.BEGIN, "refused").act(DirectorAct.REFUSE)
+        in_session(journal).ask(1, "token:move", MOVE, answer=FAILURE).wait(12)
+        journal.act(DirectorAct.FROZE, "11.9").act(DirectorAct.STOPPED)
+
+    for play in (also_by_itself, nobody_knows):
+        assert broken(judged(play)) == {}
+    for silent in ("5", "-1", "nan", "1e999", "long"):
+        assert broken(judged(lambda j, s=silent: freezing(j, DirectorAct.REFUSE, answer=FAILURE, silent=s))) == {}  # type: ignore[misc]
 
 
 def test_a_client_may_go_when_it_is_no_member() -> None:

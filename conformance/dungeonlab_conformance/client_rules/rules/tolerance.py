@@ -1,8 +1,8 @@
 """What clients have to bear: refusals, events that are optional, and events that they do not know.
 
 A client is seen to go on by what it sends later on the same connection. It is seen not to go on in two cases: its
-program ends with an error, or it hangs up at something that was done to it on purpose and stays away, though it does
-not end by itself when nothing happens. One that is silent may have nothing to say.
+program ends with an error, or it hangs up or freezes at something that was done to it on purpose, though it does not do
+so by itself when nothing happens. One that is silent and answers pings may have nothing to say.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dungeonlab_spec import Catalogue
 
 ARRIVED = 0.2  # seconds after which something has reached its client
 CRASHED = 5.0  # seconds in which a program ends that does not bear something
+_LONGEST = 3600.0 * 24  # seconds for which a client may be frozen
 _DISCONNECTED = 2.0  # seconds after a refusal in which a disconnection belongs to it
 _TRYING = (DirectorAct.CUT, DirectorAct.AWAY, DirectorAct.BACK, DirectorAct.REMOVE, DirectorAct.LOG_OUT)
 
@@ -54,7 +55,12 @@ _MEANT: dict[str, DirectorAct] = {  # by which act something is done on purpose
     "client/tolerates-an-error-event": DirectorAct.ERROR_EVENT,
     "client/survives-an-error-ack": DirectorAct.REFUSE,
 }
-_NOTHING = {DirectorAct.BEGIN, DirectorAct.EXITED, DirectorAct.STOPPED}  # acts that do nothing to a client
+_NOTHING = {
+    DirectorAct.BEGIN,
+    DirectorAct.EXITED,
+    DirectorAct.FROZE,
+    DirectorAct.STOPPED,
+}  # acts that do nothing to a client
 _REASONS = ("PERMISSION_DENIED", "SESSION_NOT_FOUND", "NOT_JOINED")  # to go: one is no member, or not in the room
 
 
@@ -108,12 +114,11 @@ def _borne(index: PacketIndex, requirement: str) -> Iterator[Evidence]:
     for trial in trials:
         if trial.requirement == requirement and trial.borne is not None:
             yield Holds(trial.borne)
-    for trial, end in _blamed([*_crashes(index, trials), *_hang_ups(index, trials)], trials):
+    ends = [*_crashes(index, trials), *_hang_ups(index, trials), *_freezes(index, trials)]
+    for trial, end in _blamed(ends, trials):
         if trial.requirement == requirement:
             expected = f"{trial.connection.who} to go on after {trial.what}"
-            crashed = end.event == DirectorAct.EXITED
-            got = f"its program ended with {shortened(end.text, 20)}" if crashed else "it hung up"
-            yield Breaks(expected, got, (trial.packet, end))
+            yield Breaks(expected, _what_came(end), (trial.packet, end))
     if any(trial.requirement == requirement for trial in trials):
         yield Unclear("the client sent nothing afterwards: let it send something, a moment later")
 
@@ -209,6 +214,41 @@ def _hang_ups(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
             meant = [t for t in near if _MEANT.get(t.requirement) in index.acts_by_round.get(round_, ())]
             meant = [t for t in meant if not _went_on(t)]
             yield end, [t for t in meant if not any(code in t.packet.text for code in _REASONS)]
+
+
+def _freezes(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
+    """Yield what may have frozen a client: only what was done on purpose, when it was last seen to be alive.
+
+    Nobody knows of one that also freezes when nothing happens to it, or was not seen to be alive then.
+    """
+    acts = index.acts_by_round
+    calm = [number for number in acts if number and not acts[number] - _NOTHING]
+    if not calm or any(DirectorAct.FROZE in acts[n] or DirectorAct.STOPPED not in acts[n] for n in calm):
+        return
+    for number, open_ in _by_round(trials).items():
+        if (froze := index.freezes.get(number)) is None:
+            continue
+        alive = froze.at - _seconds(froze.text)
+        meant = [t for t in open_ if _MEANT.get(t.requirement) in acts[number]]
+        yield froze, [t for t in meant if alive - ARRIVED < t.packet.at <= froze.at]
+
+
+def _seconds(text: str) -> float:
+    """Return the seconds that a note names; none if it names no time."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return 0.0
+    return seconds if 0 <= seconds < _LONGEST else 0.0
+
+
+def _what_came(end: TappedPacket) -> str:
+    """Return what a client did in place of going on."""
+    if end.event == DirectorAct.EXITED:
+        return f"its program ended with {shortened(end.text, 20)}"
+    if end.event == DirectorAct.FROZE:
+        return f"its program froze: for {shortened(end.text, 20)} s it has sent nothing, and answered no ping"
+    return "it hung up"
 
 
 def _is_crash(ended: TappedPacket) -> bool:

@@ -17,6 +17,7 @@ class DirectorAct(StrEnum):
 
     BEGIN = "begin"  # new clients are started, or are to be seen as new; the name of what is played with them
     EXITED = "exited"  # a client's program has ended by itself; its exit code, negative for a signal
+    FROZE = "froze"  # a client's program runs, and answers no ping any more; for how many seconds it has sent nothing
     STOPPED = "stopped"  # a client's program still ran, and was ended from outside
     REFUSE = "refuse"  # a request is refused; with which code
     ERROR_EVENT = "error-event"  # a failure acknowledgement comes with an error event

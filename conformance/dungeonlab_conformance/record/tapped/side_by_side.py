@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
@@ -28,6 +28,7 @@ class JournalOfActs(TapJournal):
         super().__init__(directed=True)
         self._connections = 0
         self._acts: dict[int, TapJournal] = {}
+        self._names: dict[int, str] = {}
 
     def follow(self, journal: TapJournal, act: int) -> None:
         """Add what comes to the journal of an act, which has that number, from 1."""
@@ -54,6 +55,8 @@ class JournalOfActs(TapJournal):
 
     def keep(self, packet: TappedPacket) -> None:
         """Remember a packet, for its act as well."""
+        if packet.act and _begins(packet):
+            self._names.setdefault(packet.act, packet.text)
         if packet.act:
             self._acts.setdefault(packet.act, journal_of_act()).keep(packet)
         super().keep(packet)
@@ -61,14 +64,17 @@ class JournalOfActs(TapJournal):
     def in_a_row(self) -> list[TappedPacket]:
         """Return what is remembered of the acts, as if they had been played one after the other; empty without acts."""
         seen = itertools.chain.from_iterable(each.packets for each in self._acts.values())
-        return [packet for packet, _ in one_after_the_other(seen)]
+        return [packet for packet, _ in one_after_the_other(seen, self._names)]
 
 
-def one_after_the_other(packets: Iterable[TappedPacket]) -> Iterator[tuple[TappedPacket, TappedPacket]]:
+def one_after_the_other(
+    packets: Iterable[TappedPacket], names: Mapping[int, str] | None = None
+) -> Iterator[tuple[TappedPacket, TappedPacket]]:
     """Yield each packet as if the acts had been played one after the other, and beside it as it was seen.
 
     A program that ends in one act and not in another says more than one that is seen in a single act. Packets of no act
-    stay as they are. Where the beginning of an act was dropped, it is said all the same, and a number is missing.
+    stay as they are. Where the beginning of an act was dropped, it is said all the same, by its name if that is one of
+    `names`, and a number is missing.
     """
     groups: dict[int, list[TappedPacket]] = {}
     for packet in packets:
@@ -77,11 +83,16 @@ def one_after_the_other(packets: Iterable[TappedPacket]) -> Iterator[tuple[Tappe
     number, at = 0, 0.0
     for act, group in sorted(groups.items()):
         began, last = group[0].at, 0.0
-        if (group[0].kind, group[0].event) != ("act", DirectorAct.BEGIN):
-            yield TappedPacket(number + 1, at, "tap", "act", event=DirectorAct.BEGIN, act=act), group[0]
+        if not _begins(group[0]):
+            name = (names or {}).get(act, "")
+            yield TappedPacket(number + 1, at, "tap", "act", event=DirectorAct.BEGIN, text=name, act=act), group[0]
             number += 2
         for packet in group:
             number += 1
             last = max(last, packet.at - began)
             yield replace(packet, number=number, at=at + last), packet
         at += last
+
+
+def _begins(packet: TappedPacket) -> bool:
+    return packet.kind == "act" and packet.event == DirectorAct.BEGIN

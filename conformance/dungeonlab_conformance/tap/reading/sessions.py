@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Unpack
 
-from dungeonlab_conformance.clients.engine_io_packets import CLOSE, MESSAGE, OPEN, UPGRADE, Noise, message_in
+from dungeonlab_conformance.clients.engine_io_packets import CLOSE, MESSAGE, OPEN, PING, UPGRADE, Noise, message_in
 from dungeonlab_conformance.record.tapped.journal import About, TapJournal
 from dungeonlab_conformance.record.tapped.packet import Kind, Sender
 from dungeonlab_conformance.target.dialect.argument_templates import Args
@@ -49,6 +50,8 @@ class Session:
     sid: str = ""
     over: bool = False
     silent: bool = False
+    heard: float = field(default_factory=time.monotonic)  # when the client sent something last
+    pinged: bool = False  # since then
     _asked: dict[Sender, OrderedDict[int, list[str]]] = field(default_factory=dict)  # events by the request's number
     _recovers: bool = False  # whether the server adds an offset to each event, for recovering the connection's state
     _unread: set[Sender] = field(default_factory=set)
@@ -62,6 +65,10 @@ class Session:
 
     def packet(self, sender: Sender, packet: str | bytes) -> None:
         """Note an Engine.IO packet, if it is one that is noted; bytes are attachments, of which their packet says."""
+        if sender == "client":
+            self.heard, self.pinged = time.monotonic(), False
+        elif packet == PING:
+            self.pinged = True
         if isinstance(packet, bytes) or sender in self._unread or self.over:
             return
         if packet.startswith(OPEN) and sender == "server":
@@ -182,6 +189,7 @@ class Sessions:
 
     def __init__(self, journal: TapJournal, dialect: Dialect = PLAIN) -> None:
         self.journal, self._dialect = journal, dialect
+        self.newest: Session | None = None
         self.held = 0  # bytes of what is unfinished on the connections of these sessions
         self._by_sid: OrderedDict[str, Session] = OrderedDict()
         self._count = 0
@@ -191,6 +199,7 @@ class Sessions:
         self._count += 1
         session = Session(self._count, user, transport, self.journal, self._dialect)
         session.note("client", "handshake")
+        self.newest = session
         return session
 
     def opened(self, session: Session, packet: str) -> None:
@@ -212,6 +221,10 @@ class Sessions:
     def forget(self, session: Session) -> None:
         """Forget the id of a session that is over."""
         self._by_sid.pop(session.sid, None)
+
+    def open(self, besides: Session) -> Iterator[Session]:
+        """Yield the sessions that are known to be open, and one besides."""
+        yield from (besides, *self._by_sid.values())
 
     def numbered(self, number: int) -> Iterator[Session]:
         """Yield the session with a number, if it is known."""

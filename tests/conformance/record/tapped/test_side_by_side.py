@@ -53,7 +53,7 @@ def test_an_act_in_which_much_passes_makes_no_other_forgotten(monkeypatch: pytes
     packets = whole.in_a_row()
     assert [packet.act for packet in packets] == [1] * 4 + [2] * 3
     assert [packet.number for packet in packets] == [1, 3, 4, 5, 6, 7, 8]
-    assert [packet.event for packet in packets if packet.kind == "act"] == ["begin", "begin"]
+    assert [(packet.event, packet.text) for packet in packets if packet.kind == "act"] == [("begin", "an act")] * 2
 
 
 def test_a_recording_of_acts_is_remembered_like_the_acts() -> None:
