@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import inspect
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +22,17 @@ from tests.mutants.judge import served
 from tests.other_stacks.judge import why_not
 
 from dungeonlab_conformance.checks.registry import all_checks
+from dungeonlab_conformance.plays.acts import Act, Play
 from dungeonlab_conformance.record.line import TranscriptLine
 from dungeonlab_conformance.results.to_json import write
 from dungeonlab_conformance.results.verdict import Finding
+from dungeonlab_conformance.runner.evaluation import finding as finding_of
 from dungeonlab_conformance.runner.reproduction.languages import LANGUAGES
 from dungeonlab_conformance.runner.reproduction.script import UNSEEN
 from dungeonlab_conformance.runner.reproduction.statements import Irreproducible
 from dungeonlab_conformance.runner.reproduction.writer import reproduction
+from dungeonlab_conformance.runner.search.playing import Playing, judged
+from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 
 # Faults with two tabs, a leak, a wrong acceptance, a wrong code and a wrong value; and the verdicts that show them.
@@ -203,6 +208,63 @@ def register(url: str, name: str, password: str) -> None:
     asked = urllib.request.Request(f"{url}/api/auth/register", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(asked) as answer:
         assert answer.status == 201
+
+
+# -- what plays found ---------------------------------------------------------------------------------
+
+
+def joined(*tabs: str) -> list[Act]:
+    """Return what some tabs do to be in the room."""
+    return [act for tab in tabs for act in (Act("connect", tab), Act("send", tab, event="join-session"))]
+
+
+def on_a_token(tab: str, event: str, payload: str) -> Act:
+    """Return what a tab does to the only token."""
+    return Act("send", tab, event=event, token="t1", payload=payload)
+
+
+SAID = Act("send", "bob", event="chat-message")
+PLAYED = {  # by faulty servers with a leak, a tab that does not hear, and wrong contents
+    "TellsOutsiders": [*joined("bob"), Act("connect", "mallory"), SAID],
+    "DisconnectingUnseatsTheOtherTabs": [*joined("alice", "alice/2", "bob"), Act("disconnect", "alice/2"), SAID],
+    "MergesData": [
+        *joined("alice", "bob"),
+        on_a_token("alice", "token:create", "minimal"),
+        *(on_a_token("alice", "token:update", payload) for payload in ("unknown-property", "data:composed-key")),
+    ],
+}
+
+
+async def found_by(plays: Iterable[Sequence[Act]], url: str) -> list[tuple[str, Finding]]:
+    """Return the first thing that each play shows on a server, and which requirement it breaks."""
+    playing, found = Playing(Target(url, limits=Limits(0.5)), lanes=1), []
+    try:
+        for carried in await playing.together(Play.of("a play", acts) for acts in plays):
+            breach = judged([carried]).breaches[0]
+            found.append((breach.requirement, finding_of(breach.broken, carried.scene, carried.stage, breach.seen)))
+        return found
+    finally:
+        await playing.clear_away()
+
+
+@pytest.mark.parametrize("names", ["TellsOutsiders", "DisconnectingUnseatsTheOtherTabs+MergesData"])
+def test_what_a_play_found_is_shown_in_both_languages(
+    names: str, python: tuple[Path, ...], reference_url: str, tmp_path: Path
+) -> None:
+    """1 on a server with the faults, 0 on one without, in Python and in JavaScript from the same statements."""
+    languages: list[tuple[str, tuple[object, ...], str]] = [("python", python, ".py")]
+    if NODE is None:
+        make_node_folder(tmp_path, "socket.io-client")
+        languages.append(("javascript", ("node",), ".mjs"))
+    with served(names) as url:
+        found = asyncio.run(found_by([PLAYED[name] for name in names.split("+")], url))
+        for language, words, suffix in languages:
+            files = [tmp_path / f"{number}{suffix}" for number, _ in enumerate(found)]
+            for file, (requirement, finding) in zip(files, found, strict=True):
+                file.write_text(reproduction(requirement, finding, Target(url), language, file.name), "utf-8")
+            for server, code in ((url, 1), (reference_url, 0)):
+                came = verdicts_of(words, files, server)
+                assert [each for each, _ in came] == [code] * len(found), f"{language}: {came}"
 
 
 # -- what is done over HTTP in the course of a play --------------------------------------------------

@@ -220,14 +220,15 @@ def _convicting(finding: Finding) -> int | None:
             body = next(iter(payload(line)), None)
             value = at(body, path)
             near = isinstance(at(body, path[:-1]), dict) and len(path) > 1
-            if value is ABSENT:
-                is_it = near and finding.got in _NOTHING
-            else:
-                got = finding.got
-                is_it = got.startswith("also ") or got == quoted(value) or _literal(_QUOTED.sub("", got)) == value
-            if is_it:
+            if _is_what_came(finding, value) if value is not ABSENT else near and finding.got in _NOTHING:
                 return number
     return None
+
+
+def _is_what_came(finding: Finding, value: Any) -> bool:
+    """Whether a finding says that a value came."""
+    got = finding.got
+    return got.startswith("also ") or got == quoted(value) or _literal(_QUOTED.sub("", got)) == value
 
 
 def _request(finding: Finding, place: int | None) -> int | None:
@@ -263,7 +264,20 @@ def _value(finding: Finding, place: int | None) -> Iterator[Decision]:
         listed = _literal(finding.expected.removeprefix(_MEMBERS))
         if isinstance(listed, list) and all(isinstance(each, str) for each in listed):
             yield Decision("members", place, request, path=path, right=tuple(listed))
-    yield Decision("value", place, request, path=path, right=_right(finding))
+    if (there := _there(finding, place, path)) is not None:
+        yield Decision("value", place, request, path=there, right=_right(finding))
+
+
+def _there(finding: Finding, place: int, path: Path) -> Path | None:
+    """Return where in a message the value stands that came; None if it is not to be found.
+
+    What others hear holds under its own path what a request asked for under another one, which the finding names.
+    """
+    body = next(iter(payload(finding.transcript[place])), None)
+    if at(body, path) is not ABSENT or finding.got in _NOTHING:
+        return path
+    named = ((where, value) for where, value in everything(body) if where[-1:] == path[-1:])
+    return next((where for where, value in named if _is_what_came(finding, value)), None)
 
 
 def _other(finding: Finding, place: int, path: Path, wanted: str) -> tuple[int, Path] | None:
