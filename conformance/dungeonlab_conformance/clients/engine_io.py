@@ -134,8 +134,11 @@ class EngineIO:
 
     async def flush(self) -> None:
         """Wait until everything has been sent. Raises `Closed`."""
-        if self._posting is not None:
-            await asyncio.shield(self._posting)
+        if (posting := self._posting) is not None:
+            await asyncio.wait([posting])
+            if posting.cancelled():
+                raise Closed("the connection was given up before everything was sent")
+            posting.result()
 
     async def receive(self) -> list[Frame]:
         """Wait for frames; there may be none. Raises `Closed` once there will be no more."""

@@ -139,3 +139,14 @@ async def test_a_refused_upload_ends_the_connection() -> None:
         with pytest.raises(Closed, match="HTTP 400"):
             await line.receive()
         await line.close()
+
+
+async def test_who_waits_for_an_upload_learns_that_the_connection_is_given_up() -> None:
+    """It is closed by then, as by its reader once the server has ended it; nobody has cancelled who waits."""
+    async with polled(OPEN, []) as (line, _, _):
+        await line.send("2[]")
+        waiting = asyncio.create_task(line.flush())
+        await asyncio.sleep(0)
+        await line.close()
+        with pytest.raises(Closed, match="given up"):
+            await waiting
