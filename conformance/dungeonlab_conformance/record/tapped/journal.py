@@ -57,6 +57,11 @@ class TapJournal:
         """What is remembered, oldest first. It goes on growing: copy it, to look at it in peace."""
         return self._packets
 
+    @property
+    def last(self) -> int:
+        """The number of the newest packet; 0 before there is one."""
+        return self._number
+
     def add(self, sender: Sender, kind: Kind, **about: Unpack[About]) -> TappedPacket:
         """Remember a packet; it gets its number, from 1, and its time."""
         if self._redact and "text" in about:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
@@ -29,6 +30,7 @@ class JournalOfActs(TapJournal):
         self._connections = 0
         self._acts: dict[int, TapJournal] = {}
         self._names: dict[int, str] = {}
+        self._gaps: list[int] = []
 
     def follow(self, journal: TapJournal, act: int) -> None:
         """Add what comes to the journal of an act, which has that number, from 1."""
@@ -55,6 +57,8 @@ class JournalOfActs(TapJournal):
 
     def keep(self, packet: TappedPacket) -> None:
         """Remember a packet, for its act as well."""
+        if packet.number != self.last + 1:
+            self._gaps.append(packet.number)
         if packet.act and _begins(packet):
             self._names.setdefault(packet.act, packet.text)
         if packet.act:
@@ -64,17 +68,17 @@ class JournalOfActs(TapJournal):
     def in_a_row(self) -> list[TappedPacket]:
         """Return what is remembered of the acts, as if they had been played one after the other; empty without acts."""
         seen = itertools.chain.from_iterable(each.packets for each in self._acts.values())
-        return [packet for packet, _ in one_after_the_other(seen, self._names)]
+        return [packet for packet, _ in one_after_the_other(seen, self._names, self._gaps)]
 
 
 def one_after_the_other(
-    packets: Iterable[TappedPacket], names: Mapping[int, str] | None = None
+    packets: Iterable[TappedPacket], names: Mapping[int, str] | None = None, gaps: Sequence[int] = ()
 ) -> Iterator[tuple[TappedPacket, TappedPacket]]:
     """Yield each packet as if the acts had been played one after the other, and beside it as it was seen.
 
     A program that ends in one act and not in another says more than one that is seen in a single act. Packets of no act
     stay as they are. Where the beginning of an act was dropped, it is said all the same, by its name if that is one of
-    `names`, and a number is missing.
+    `names`, and a number is missing. So it is where something of any act may be missing: before the numbers in `gaps`.
     """
     groups: dict[int, list[TappedPacket]] = {}
     for packet in packets:
@@ -87,8 +91,10 @@ def one_after_the_other(
             name = (names or {}).get(act, "")
             yield TappedPacket(number + 1, at, "tap", "act", event=DirectorAct.BEGIN, text=name, act=act), group[0]
             number += 2
+        before = group[0]
         for packet in group:
-            number += 1
+            missing = bisect_right(gaps, packet.number) > bisect_right(gaps, before.number)
+            before, number = packet, number + 1 + missing
             last = max(last, packet.at - began)
             yield replace(packet, number=number, at=at + last), packet
         at += last

@@ -74,6 +74,21 @@ def test_of_an_act_whose_beginning_was_dropped_a_number_is_missing() -> None:
     assert [packet.number for packet in judged][:3] == [1, 3, 4]
 
 
+def test_what_is_missing_of_all_acts_is_missing_of_each() -> None:
+    """A recording from which somebody has taken lines proves nothing of what may have stood there."""
+    whole, first, second = both()
+    for each in (first, second):
+        each.add("client", "event", connection=1)
+    again = JournalOfActs()
+    for packet in whole.packets:
+        if packet.number not in (4, 5):
+            again.keep(packet)
+    assert [(packet.act, packet.number) for packet in again.in_a_row()] == [
+        *((1, number) for number in (1, 2, 4, 5)),
+        *((2, number) for number in (6, 8, 9)),
+    ]
+
+
 def test_packets_of_no_act_stay_as_they_are() -> None:
     """A tap's journal is one after the other already."""
     journal = TapJournal()
