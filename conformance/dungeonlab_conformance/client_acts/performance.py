@@ -131,6 +131,8 @@ class Performance:
     async def _look_for_life(self) -> None:
         """Note it if the program runs and has frozen: it answers no ping, and does not come back when that ends it."""
         ending = asyncio.get_running_loop().time() + _PINGED
+        if any(packet.kind == "unreadable" for packet in self.journal.packets):
+            return  # it may have answered
         while self.program is not None and not self.program.ended.done():
             pinged, silent = self.world.tap.leaves_pings_unanswered, self.world.tap.silence
             if silent < _LIVELY or not (pinged or self._is_connected):
