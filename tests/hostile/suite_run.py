@@ -1,4 +1,4 @@
-"""One run of the suite in a process of its own, with what it came to, how long it took and how much memory it had."""
+"""A run or a search in a process of its own: what it came to, how long it took and how much memory it had."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.conformance.command import COMMAND, environment
@@ -19,12 +19,16 @@ ENDS = (0, 1, 3)  # exit codes of a run that was started rightly and not interru
 
 @dataclass(frozen=True, slots=True)
 class SuiteRun:
-    """What a run came to: exit code, seconds, peak memory in megabytes, all that it printed."""
+    """What a run, or a search, came to: exit code, seconds, peak memory in megabytes, all that it printed.
+
+    `again` is what computing its verdicts again came to, where that was tried and they differ.
+    """
 
     code: int
     seconds: float
     peak: float
     said: str
+    again: str = ""
 
     @property
     def problem(self) -> str:
@@ -35,6 +39,8 @@ class SuiteRun:
             return "traceback"
         if self.code not in ENDS:
             return f"exit {self.code}"
+        if self.again:
+            return f"computed again: {self.again}"
         return f"{self.peak:.0f} MB" if self.peak > MEMORY else ""
 
 
@@ -50,12 +56,12 @@ def _peak_of(process: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:")), 0.0)
 
 
-def judge(*words: object, meanwhile: Callable[[int], object] = lambda _: None) -> SuiteRun:
-    """Run `dungeonlab-conformance run` with these words to its end; `meanwhile` is called with its process id."""
+def judge(*words: object, command: str = "run", meanwhile: Callable[[int], object] = lambda _: None) -> SuiteRun:
+    """Run `dungeonlab-conformance`, with these words, to its end; `meanwhile` is called with its process id."""
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "said").open("w+", errors="replace") as said:
         began = time.monotonic()
         process = subprocess.Popen(
-            [*COMMAND, "run", *map(str, words)], stdout=said, stderr=said, cwd=folder, env=environment()
+            [*COMMAND, command, *map(str, words)], stdout=said, stderr=said, cwd=folder, env=environment()
         )
         ending = threading.Timer(HANGS, process.kill)
         ending.start()
@@ -72,3 +78,14 @@ def judge(*words: object, meanwhile: Callable[[int], object] = lambda _: None) -
                 process.wait()
         said.seek(0)
         return SuiteRun(process.returncode, time.monotonic() - began, peak, said.read())
+
+
+def search(*words: object) -> SuiteRun:
+    """Search in the same way, and compute the verdicts again from what was recorded."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "result.json"
+        run = judge(*words, "--json", file, command="search")
+        again = judge(file, command="recheck") if file.exists() else None
+    if again is None or again.code == 0:
+        return run
+    return replace(run, again=f"exit {again.code}", said=f"{run.said}\n{again.said}")

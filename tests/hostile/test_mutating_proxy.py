@@ -1,4 +1,4 @@
-"""The mutating proxy itself, and a handful of runs through it; `python -m tests.hostile proxy` does many."""
+"""The mutating proxy itself, and a handful of runs and searches through it; `python -m tests.hostile` does many."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.hostile.damage import KINDS
 from tests.hostile.pieces import Binary, Cutter, Frame, Message
 from tests.hostile.proxy import Plan, mutating
-from tests.hostile.suite_run import judge
+from tests.hostile.suite_run import judge, search
 
 ANSWER = Message(
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Length: 26\r\n\r\n",
@@ -75,5 +75,14 @@ def test_damaged_traffic_ends_a_run_in_order(reference_url: str, kind: str) -> N
     """Whatever it finds: no fault of the suite, no traceback, no hang, no more memory than a run may have."""
     with mutating(reference_url, Plan(3, kind, 0.02)) as (url, proxy):
         run = judge(url, "--only", "acks", "--event", "chat-message", "--timeout", "0.2")
+    assert proxy.done.total(), run.said
+    assert not run.problem, run.said
+
+
+def test_damaged_traffic_ends_a_search_in_order(reference_url: str) -> None:
+    """Whatever it finds, it is not interrupted by that, and its verdicts follow from what it recorded."""
+    few = ("--plays", "4", "--length", "12", "--minutes", "0.02", "--seed", "1", "--timeout", "0.2")
+    with mutating(reference_url, Plan(3, "payload", 0.05)) as (url, proxy):
+        run = search(url, *few)
     assert proxy.done.total(), run.said
     assert not run.problem, run.said
