@@ -434,6 +434,22 @@ def test_ids_of_the_result_are_not_sent() -> None:
         assert not [recorded for recorded in ("S-1", "T-1", "A-1") if recorded in text]
 
 
+@pytest.mark.parametrize("said", ["M-1", "2026-11-26T19:10:09.401Z"])
+def test_what_a_server_chooses_anew_is_compared_with_nothing_recorded(said: str) -> None:
+    """An id that was acknowledged, or a time, is another one on any server, mended or not."""
+    key = "messageId" if said == "M-1" else "timestamp"
+    lines = (
+        TranscriptLine(0, "alice", "connects", "websocket", "", 1),
+        TranscriptLine(1, "bob", "connects", "websocket", "", 2),
+        TranscriptLine(2, "alice", "sends", "chat-message", '{"message": "hello"}', 1),
+        TranscriptLine(3, "bob", "hears", "chat-message", json.dumps({key: "another", "message": "hello"}), 2),
+    )
+    cast = {"alice": "alice", "bob": "bob"}
+    finding = Finding(f"{said!r}, as acknowledged", "'another'", f"$.{key}", "c", None, (), lines, 3, {}, cast)
+    with pytest.raises(Irreproducible, match="is chosen anew each time"):
+        reproduction("x", finding, Target("http://127.0.0.1:9"), "javascript", "x")
+
+
 def test_a_scene_that_acts_unseen_is_not_shown() -> None:
     """Each check is known whose scene logs out, takes somebody in or deletes a session: no transcript shows that."""
     unseen = re.compile(r"\.(log_out|take_in|delete_session)\(|_share_a_session\(|_logged_out\(")

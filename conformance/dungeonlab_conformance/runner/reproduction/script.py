@@ -314,15 +314,16 @@ class _Conclusion:
         path = self.decided.path
         if self.line.cut:
             raise Irreproducible("the message that shows it is too long to be kept whole")
-        body = Variable(self.lines.said[self.decided.place])
+        body, name = Variable(self.lines.said[self.decided.place]), str(path[-1]) if path else ""
         if self.decided.right:
             right = [theirs for ours in self.decided.right for theirs in self._theirs(ours)]
-            return Decides("must_be", (body, list(path), *self.ids.now(right)))
-        value = at(next(iter(payload(self.line)), None), path)
-        wrong = value if value is ABSENT else self.ids.recorded(value, str(path[-1]) if path else "")
-        if wrong is ANY:
+            compared = [self.ids.recorded(each, name) for each in self.ids.now(right)]
+        else:
+            value = at(next(iter(payload(self.line)), None), path)
+            compared = [value if value is ABSENT else self.ids.recorded(value, name)]
+        if ANY in compared:
             raise Irreproducible(f"what stood at {self.lines.finding.path} is chosen anew each time")
-        return Decides("must_not_be", (body, list(path), wrong))
+        return Decides("must_be" if self.decided.right else "must_not_be", (body, list(path), *compared))
 
     def _members(self) -> Decides:
         body, master = Variable(self.lines.said[self.decided.place]), self.lines.finding.ids.get("gamemaster")
