@@ -224,7 +224,7 @@ def on_a_token(tab: str, event: str, payload: str) -> Act:
 
 
 SAID = Act("send", "bob", event="chat-message")
-PLAYED = {  # by faulty servers with a leak, a tab that does not hear, and wrong contents
+PLAYED = {  # by faulty servers with a leak, a tab that does not hear, wrong contents, and a wrong id
     "TellsOutsiders": [*joined("bob"), Act("connect", "mallory"), SAID],
     "DisconnectingUnseatsTheOtherTabs": [*joined("alice", "alice/2", "bob"), Act("disconnect", "alice/2"), SAID],
     "MergesData": [
@@ -232,6 +232,7 @@ PLAYED = {  # by faulty servers with a leak, a tab that does not hear, and wrong
         on_a_token("alice", "token:create", "minimal"),
         *(on_a_token("alice", "token:update", payload) for payload in ("unknown-property", "data:composed-key")),
     ],
+    "NamesAMessageTwice": [*joined("alice", "bob"), SAID],
 }
 
 
@@ -247,7 +248,9 @@ async def found_by(plays: Iterable[Sequence[Act]], url: str) -> list[tuple[str, 
         await playing.clear_away()
 
 
-@pytest.mark.parametrize("names", ["TellsOutsiders", "DisconnectingUnseatsTheOtherTabs+MergesData"])
+@pytest.mark.parametrize(
+    "names", ["TellsOutsiders", "DisconnectingUnseatsTheOtherTabs+MergesData", "NamesAMessageTwice"]
+)
 def test_what_a_play_found_is_shown_in_both_languages(
     names: str, python: tuple[Path, ...], reference_url: str, tmp_path: Path
 ) -> None:

@@ -46,7 +46,7 @@ def _disagreement(seen: Observation, known: list[Answered]) -> Iterator[tuple[Ob
         if not isinstance(came, str) or len(named) < len(answered):
             continue  # a matter of shape
         if not any(text == came or (key == "timestamp" and same_moment(text, came)) for text in named):
-            broken = Broken(f"{quoted(named[0])}, as acknowledged", quoted(came), f"$.{key}")
+            broken = Broken(f"{quoted(named[0])}, as acknowledged", quoted(came), f"$.{key}", request=known[0].sent)
             yield seen, ("chat/answer-and-broadcast-agree", None, broken)
 
 

@@ -27,6 +27,7 @@ Kind = Literal[
     "value",  # the value at `path` of the message at `place` is not to be what it was, or to be one of `right`
     "members",  # that value is to be the list of `right`, in any order; the game master may be in it, too
     "agreement",  # that value is to be what another message has, at `other`
+    "acknowledged",  # that value is to be what the answer to the request says, which comes later
     "alive",  # the server is to go on answering
     "heard",  # `listener` is to hear the broadcast of the request, `times` times if that is said
     "silent",  # the delivery at `place` is not to come
@@ -257,6 +258,8 @@ def _value(finding: Finding, place: int | None) -> Iterator[Decision]:
         right = _literal(agrees[1])
         if other is not None:
             yield Decision("agreement", max(place, other[0]), request, path=path, other=other, said=place)
+        elif finding.expected.endswith("as acknowledged") and (asked := _request(finding, place)) is not None:
+            yield Decision("acknowledged", place, asked, path=path)
         elif isinstance(right, str | int | float | bool) and finding.convicting == place:
             yield Decision("value", place, request, path=path, right=(right,))
         return

@@ -96,6 +96,10 @@ class _Lines:
             decides = self.is_decisive(line) or self._is_looked_at(place)
             if n <= last or line.act == "is answered" or decides:
                 yield from self._of(place, line)
+        asked = self.decided.request
+        if self.decided.kind == "acknowledged" and asked in self.pending:
+            self.said[asked] = self._name("answer")
+            yield Answers(self.pending[asked], True, self.said[asked])
 
     def _of(self, place: int, line: TranscriptLine) -> Iterator[Statement]:
         if line.act == "arranges":
@@ -233,7 +237,7 @@ class _Lines:
 
     def _is_looked_at(self, place: int) -> bool:
         """Whether a value in the message at a place decides."""
-        if self.decided.kind not in ("value", "members", "agreement", "said"):
+        if self.decided.kind not in ("value", "members", "agreement", "acknowledged", "said"):
             return False
         other = self.decided.other[0] if self.decided.other else None
         return place in (self.decided.place, self.decided.said, other)
@@ -287,6 +291,8 @@ class _Conclusion:
                 return self._value()
             case "agreement":
                 return self._agreement()
+            case "acknowledged":
+                return self._acknowledged()
             case "heard":
                 return self._heard()
             case "alive":
@@ -336,6 +342,13 @@ class _Conclusion:
             raise Irreproducible("what was to agree is not in the transcript")
         said, (place, path) = self.lines.said, other
         return Decides("must_agree", (Variable(said[one]), list(self.decided.path), Variable(said[place]), list(path)))
+
+    def _acknowledged(self) -> Decides:
+        asked, path = self.decided.request, list(self.decided.path)
+        if asked is None or asked not in self.lines.said:
+            raise Irreproducible("the request whose answer was to agree is not in the transcript")
+        said, answer = self.lines.said[self.decided.place], self.lines.said[asked]
+        return Decides("must_agree", (Variable(said), path, Variable(answer), ["data", *path]))
 
     def _theirs(self, code: Any) -> list[Any]:
         """Return the server's own codes for one of the protocol."""
