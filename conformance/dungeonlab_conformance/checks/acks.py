@@ -226,7 +226,7 @@ async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
     alice = await _one_who_may(stage, event)
     accepted = []
     async for actor, request, codes in _causes(stage, event, alice):
-        answer = await actor.try_get_answer(request)
+        answer = await actor.try_send(request)
         if answer.accepted:
             accepted.append(codes)
         elif answer.code not in CODES:
@@ -280,7 +280,7 @@ async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator
     misshapen = next((key for key, value in request.args[0].items() if not key.endswith("Id")), None)
     if misshapen is not None:
         wrong = request.with_properties({misshapen: 5}, mark=None, legal=False)
-        if (await alice.try_get_answer(wrong)).code == "VALIDATION_ERROR":
+        if (await alice.try_send(wrong)).code == "VALIDATION_ERROR":
             yield replace(wrong), {"VALIDATION_ERROR"}
 
 

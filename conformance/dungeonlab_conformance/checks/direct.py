@@ -10,13 +10,13 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import Token, whole
 from dungeonlab_conformance.payloads.invalid import InvalidRequest, invalid_requests
 from dungeonlab_conformance.payloads.requests import profile_request
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.tokens import acknowledged_token
+from dungeonlab_conformance.stage.tokens import acknowledged_token, without
 from dungeonlab_spec import Catalogue, Event
 
 FEW = 4  # of each kind of invalid action that are asked about
@@ -35,7 +35,7 @@ async def ones_own_profile(stage: Stage) -> None:
 def _must_be_profile_of(answer: Acknowledgement, name: str, user: str | None) -> None:
     """Make sure that an answer is somebody's profile."""
     if answer.data.get("user") is None:
-        raise Unjudged("the answer holds no user")
+        raise without(answer, "a user")
     found = answer.data["user"].get("id") if isinstance(answer.data["user"], dict) else answer.data["user"]
     if found != user:
         raise Broken(f"{name}'s id {user!r}", quoted(found), "$.data.user.id")
@@ -56,9 +56,10 @@ async def a_profile_holds_no_secrets(stage: Stage) -> None:
     alice = await stage.connected("alice")
     bob = await stage.roles.member("bob")
     for request in (profile_request(), profile_request(bob.user)):
-        user = (await alice.send(request)).data.get("user")
+        answer = await alice.send(request)
+        user = answer.data.get("user")
         if not isinstance(user, dict):
-            raise Unjudged("the answer holds no user")
+            raise without(answer, "a user")
         extra = sorted(set(user) - {"id", "username", "displayName"})
         if extra:
             raise Broken("id, username and displayName only", f"also {', '.join(extra)}", f"$.data.user.{extra[0]}")
@@ -91,7 +92,10 @@ def _asking(stage: Stage, action: Request) -> Request:
 async def validate_action_says_yes(stage: Stage, event: Event) -> None:
     """Alice asks about an action that she may take; the answer is that it is valid."""
     alice = await stage.joined("alice")
-    data = (await alice.send(await _question(stage, event))).data
+    answer = await alice.send(await _question(stage, event))
+    if isinstance(answer, Inferred):
+        raise without(answer, "yes or no")
+    data = answer.data
     if data.get("valid") is not True or data.get("errors"):
         got = f"{quoted(data.get('valid'))}, with errors {quoted(data.get('errors'))}"
         raise Broken("true, without errors", got, "$.data.valid")
@@ -104,7 +108,9 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
     They do as well about a token that she has deleted.
     """
     alice = await stage.joined("alice")
-    await alice.send(await _question(stage, event))
+    answer = await alice.send(await _question(stage, event))
+    if isinstance(answer, Inferred):
+        raise without(answer, "yes or no")
     valid = await stage.request(event)
     placeless = {key: value for key, value in valid.args[0].items() if key != "encounterId"}
     malformed = replace(valid, args=(placeless,), mark=None, legal=False)
@@ -168,7 +174,8 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
     asked = await stage.request(event)
     for _ in range(2):
         question = replace(_asking(stage, asked), action=asked)
-        if (await alice.send(question)).data.get("valid") is not True:
+        answer = await alice.send(question)
+        if answer.data.get("valid") is not True and not isinstance(answer, Inferred):
             raise Unjudged("validate-action did not say yes")
     await bob.fence()
     if bob.deliveries_of(asked):

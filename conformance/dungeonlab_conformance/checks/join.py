@@ -16,6 +16,7 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.tokens import without
 from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue, Event
 
@@ -32,7 +33,7 @@ async def a_member_is_admitted(stage: Stage) -> None:
     members = await stage.connected("alice", "bob")
     gamemaster = (await stage.roles.identity("gamemaster")).user if stage.roles.can_play("gamemaster") else None
     for member in members:
-        answer = await member.try_join(stage.session)
+        answer = await member.try_join(stage.session, expected=True)
         if not answer.accepted:
             raise Broken(f"{member.name} to be admitted", answer)
         _must_name_the_members(answer, gamemaster, [each.user for each in members])
@@ -86,8 +87,7 @@ async def the_members_are_listed_as_they_are_now(stage: Stage) -> None:
 def _must_list(answer: Acknowledgement, somebody: Actor, *, listed: bool) -> None:
     members = answer.data.get("participantIds")
     if not isinstance(members, list) or not all(isinstance(each, str) for each in members):
-        shape = VerdictKey("acks/success-shape", "join-session")
-        raise Unjudged("join-session was acknowledged without ids of participants", waits_for=shape)
+        raise without(answer, "ids of participants")
     if (somebody.user in members) != listed:
         expected = f"{somebody.name}'s id {somebody.user!r} {'among' if listed else 'not to be among'} the participants"
         raise Broken(expected, f"{members}", "$.data.participantIds")
@@ -97,7 +97,7 @@ def _must_list(answer: Acknowledgement, somebody: Actor, *, listed: bool) -> Non
 async def the_game_master_is_admitted(stage: Stage) -> None:
     """The game master joins, although not a participant."""
     gamemaster = await stage.connected("gamemaster")
-    answer = await gamemaster.try_join(stage.session)
+    answer = await gamemaster.try_join(stage.session, expected=True)
     if not answer.accepted:
         raise Broken("the game master to be admitted", answer)
 
@@ -161,7 +161,8 @@ async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
     await carol.hear(there)
     for here in await everything(stage, alice, bob):
         await carol.must_not_hear(here, unlike=gamemaster)
-    both = await asyncio.gather(*map(carol.try_join, (stage.session, (await stage.other_game()).session)))
+    sessions = stage.session, (await stage.other_game()).session
+    both = await asyncio.gather(*(carol.try_join(session, expected=True) for session in sessions))
     if not all(answer.accepted for answer in both):
         return
     there, here = await _chat(stage, there=True), await _chat(stage)
@@ -209,7 +210,7 @@ async def one_session_per_user(stage: Stage) -> None:
 async def a_repeated_join_is_harmless(stage: Stage) -> None:
     """Bob joins twice and is admitted twice; he hears alice once, as carol does, and alice hears him once."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    again = await bob.try_join(stage.session)
+    again = await bob.try_join(stage.session, expected=True)
     if not again.accepted:
         raise Broken("joining again to succeed", again)
     for request in await everything(stage, alice, carol):
@@ -326,7 +327,7 @@ async def a_member_joins_again_after_reconnecting(stage: Stage) -> None:
     await carol.close()
     missed = await everything(stage, alice, bob)
     anew = await stage.connected("carol")
-    answer = await anew.try_join(stage.session)
+    answer = await anew.try_join(stage.session, expected=True)
     last = await stage.other_tab(bob)
     members = (await last.join(stage.session)).data.get("participantIds")
     if not answer.accepted:

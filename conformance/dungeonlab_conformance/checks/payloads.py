@@ -286,7 +286,7 @@ async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
         payload = with_ids(event, example, {**ids_of(valid.args[0]), "userId": alice.user or ""})
         requirement = "chat/text-arrives-unchanged" if "message" in payload else None
         request = Request(event.name, (payload,), None, stage.session, requirement=requirement)
-        answer = await alice.try_send(request)
+        answer = await alice.try_send(request, expected=True)
         if name == "minimal" and answer.code in ("PERMISSION_DENIED", "NOT_JOINED"):
             raise Unjudged(f"alice may not: {answer.args}", waits_for=not_accepted(answer))  # no matter of her payload
         if not answer.accepted:
@@ -307,7 +307,7 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
     valid = await stage.request(event)
     name, number = f"claimed-{new_mark()[:-1]}", new_mark(0)
     request = replace(valid, args=(_adorned(valid.args[0], name, number),))
-    answer = await alice.try_send(request)
+    answer = await alice.try_send(request, expected=True)
     if not answer.accepted or (answer.data.get("valid") is False and usual.data.get("valid")):
         raise Broken(f"{event.name} with unknown properties to be accepted", answer)
     _must_be_free_of((name, number), answer, "stored")

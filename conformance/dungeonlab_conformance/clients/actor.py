@@ -39,7 +39,7 @@ class Actor(Sender):
     async def try_prepare(self, request: Request) -> Acknowledgement:
         """Send what a server has no reason to refuse, and return the answer; a refusal is judged after the run."""
         self.journal.expect(request)
-        return await self.try_send(request)
+        return await self.try_send(request, expected=True)
 
     async def repeat_without_callback(self, request: Request) -> Request:
         """Send without a callback what was refused with one, and wait until the server must have received it."""
@@ -52,7 +52,7 @@ class Actor(Sender):
         stay = self.stay
         if stay is None:
             raise Unjudged(f"{self.name} has not joined")
-        answer = await self.try_send(Request.naming("leave-session", stay.session))
+        answer = await self.try_send(Request.naming("leave-session", stay.session), expected=True)
         if not answer.accepted:
             why = f"{self.name} could not leave: leave-session was refused ({answer.shown})"
             raise Unjudged(why, waits_for=not_accepted(answer))
@@ -108,7 +108,7 @@ class Actor(Sender):
 
     async def must_be_allowed(self, request: Request) -> Acknowledgement:
         """Send a request. Raises `Broken` if it is refused."""
-        answer = await self.try_send(request)
+        answer = await self.try_send(request, expected=True)
         if not answer.accepted:
             raise Broken(f"{self.name}'s {request.event} to be accepted", answer)
         return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_spec import Catalogue, Event
 
@@ -10,6 +10,12 @@ from dungeonlab_spec import Catalogue, Event
 def no_answer(event: str) -> VerdictKey | None:
     """Return what a server breaks that does not acknowledge a request."""
     return _first(event, "acks/every-token-operation-answers", "acks/every-other-request-answers")
+
+
+def no_content(answer: Acknowledgement) -> VerdictKey | None:
+    """Return what a server breaks whose acceptance of a request does not say what it should, or is not there."""
+    event = answer.request.event
+    return no_answer(event) if isinstance(answer, Inferred) else _first(event, "acks/success-shape")
 
 
 def not_accepted(answer: Acknowledgement, *, by_game_master: bool = False) -> VerdictKey | None:

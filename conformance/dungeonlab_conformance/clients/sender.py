@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, Protocol
 
 from dungeonlab_conformance.clients.connection import Connection
 from dungeonlab_conformance.clients.obstacles import no_answer, not_accepted
@@ -23,8 +24,20 @@ from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.target.workarounds import NAMESPACE
 
 Answer = tuple[Acknowledgement, SentRequest]
-Inquire = Callable[["Sender", SentRequest], Awaitable[Inferred | None]]
 SURVIVES = "payloads/server-survives"  # what a server breaks that dies of a request
+
+
+class Inquire(Protocol):
+    """Finds out what becomes of requests that are not acknowledged."""
+
+    def tells(self, request: Request) -> bool:
+        """Whether to send this without a callback: it would get no answer, and a refusal shows only so."""
+
+    async def __call__(self, sender: Sender, request: Request, *, expected: bool) -> Inferred | None:
+        """Return what became of a request, which is sent here if it has not been sent; None if nothing shows it.
+
+        Where it is `expected` to be accepted, it also counts that no refusal comes.
+        """
 
 
 class Unanswered(Unjudged):
@@ -74,14 +87,15 @@ class Sender(Connection):
         if stay and stay.why == "closed":
             await self.join(stay.session)
 
-    async def try_send(self, request: Request) -> Acknowledgement:
+    async def try_send(self, request: Request, *, expected: bool = False) -> Acknowledgement:
         """Send a request with a callback and return what became of it, an acceptance or a refusal.
 
-        That is what its answer says, or where that is missing, whatever else shows it: an `Inferred` answer then. A
+        That is what its answer says, or where that is missing, whatever else shows it: an `Inferred` answer then. Where
+        the request is `expected` to be accepted, that no refusal is reported shows it as well. A
         server may disconnect a user whom it refused; then this reconnects and sends the request once more. Where
         nothing shows what became of it: raises as `try_get_answer` does.
         """
-        return await self._send(request, self._what_became_of)
+        return await self._send(request, partial(self._what_became_of, expected=expected))
 
     async def try_get_answer(self, request: Request, *, hurried: bool = False) -> Acknowledgement:
         """Send a request with a callback and return its answer, and nothing else that shows what became of it.
@@ -107,20 +121,24 @@ class Sender(Connection):
             self.journal.rooms.left(self.connection, sent.answered_at or self.journal.clock(), sent.at)
         return answer
 
-    async def _what_became_of(self, request: Request) -> Answer:
+    async def _what_became_of(self, request: Request, *, expected: bool) -> Answer:
         """Return the answer to a request, or what else shows what became of it."""
-        try:
-            return await self._answer_to(request, quickly=self._hardly_answers(request.event))
-        except (Unanswered, Unreadable):
-            sent = self.journal.last_sent(request)
-            found = evidence(self.journal, sent) if sent else None
-            if found is None and sent is not None and self.inquire is not None:
-                found = await self.inquire(self, sent)
-            if found is None or sent is None:
-                raise
-            if found.seen is not None:
-                self.journal.inferred(request, found.outcome, found.evidence)
-            return found, sent
+        none: Unjudged = Unanswered(request.event, f"{request.event} was not answered, other requests were")
+        if self.inquire is None or not self.inquire.tells(request):
+            try:
+                return await self._answer_to(request, quickly=self._hardly_answers(request.event))
+            except (Unanswered, Unreadable) as reason:
+                none = reason
+        sent = self.journal.last_sent(request)
+        found = evidence(self.journal, sent) if sent else None
+        if found is None and self.inquire is not None:
+            found = await self.inquire(self, request, expected=expected)
+        sent = self.journal.last_sent(request)
+        if found is None or sent is None:
+            raise none
+        if found.seen is not None:
+            self.journal.inferred(request, found.outcome, found.evidence)
+        return found, sent
 
     async def _answer_to(self, request: Request, *, quickly: bool = False) -> Answer:
         """Send a request and wait for its answer; `quickly` if there will hardly be one."""
@@ -162,17 +180,23 @@ class Sender(Connection):
             await self.reconnect()
         await self._ask(request)
 
-    async def send_without_callback(self, request: Request, *, outcome: RequestOutcome = "unknown") -> None:
-        """Send a request without a callback; `outcome` is what is known of it although no answer will say so."""
+    async def send_without_callback(
+        self, request: Request, *, outcome: RequestOutcome = "unknown", moves: bool = True
+    ) -> SentRequest:
+        """Send a request without a callback; `outcome` is what is known of it although no answer will say so.
+
+        That this connection may be in another room afterwards is recorded here if it `moves`, and elsewhere if not.
+        """
         if self.closed:
             await self.reconnect()
         sent = self._note(request, "tells", outcome)
         session = request.named_session
-        if request.event == "join-session" and request.legal and session is not None:
+        if moves and request.event == "join-session" and request.legal and session is not None:
             self.journal.rooms.join_unacknowledged(self.connection, session, sent.at)
-        if request.event == "leave-session" and request.legal:
+        if moves and request.event == "leave-session" and request.legal:
             self.journal.rooms.leave_asked(self.connection)
         await self.emit(request)
+        return sent
 
     async def try_send_once(self, request: Request) -> Arguments | None:
         """Send a request with a callback, once; return the answer's arguments, or None if none came in time."""
@@ -181,15 +205,15 @@ class Sender(Connection):
             self._give_up(request)
         return seen.args if seen else None
 
-    async def try_join(self, session: str) -> Acknowledgement:
-        """Ask to join a session and return the answer."""
-        return await self.try_send(Request.naming("join-session", session))
+    async def try_join(self, session: str, *, expected: bool = False) -> Acknowledgement:
+        """Ask to join a session and return what became of that; see `try_send`."""
+        return await self.try_send(Request.naming("join-session", session), expected=expected)
 
     async def join(self, session: str) -> Acknowledgement:
         """Join a session, as a preparation: a refusal leaves the scene unjudged."""
         request = Request.naming("join-session", session)
         self.journal.expect(request)
-        answer = await self.try_send(request)
+        answer = await self.try_send(request, expected=True)
         if not answer.accepted:
             why = f"{self.name} could not join: join-session was refused ({answer.shown})"
             raise Unjudged(why, waits_for=not_accepted(answer, by_game_master=self.is_game_master))
@@ -231,8 +255,9 @@ class Sender(Connection):
         raise Unjudged(f"{self.name}'s round trip was not answered in {self.target.limits.answer:.1f} s")
 
     def _hardly_answers(self, event: str) -> bool:
-        never = self.target.dialect.answer_to(event) == "none"
-        return never or event in self.target.workarounds.silent or self.target.limits.gave_up(event)
+        limits = self.target.limits
+        never = self.target.dialect.answer_to(event) == "none" or limits.answers_nothing
+        return never or event in self.target.workarounds.silent or limits.gave_up(event)
 
     async def _came_back(self, fence: str) -> bool:
         """Make a round trip of one kind. Any answer will do, a refusal too."""

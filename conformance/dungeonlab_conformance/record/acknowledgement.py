@@ -75,7 +75,17 @@ class Inferred(Acknowledgement):
         return self.outcome == "accepted"
 
     @property
+    def code(self) -> str | None:
+        """The code of the error event by which it was refused."""
+        code = None if self.accepted else self._said.get("code")
+        return code if isinstance(code, str) else None
+
+    @property
     def data(self) -> dict[str, Any]:
         """What its broadcast says, in place of what an acceptance carries."""
-        body = self.seen.args[0] if self.accepted and self.seen and self.seen.args else None
+        return self._said if self.accepted else {}
+
+    @property
+    def _said(self) -> dict[str, Any]:
+        body = self.seen.args[0] if self.seen and self.seen.args else None
         return body if isinstance(body, dict) else {}

@@ -1,7 +1,8 @@
-"""Finds out what became of a request that was not acknowledged, by two members of the session who talk to each other.
+"""Finds out what becomes of requests that are not acknowledged, by error events and by what members hear.
 
-What the one says reaches the other as long as the room works. So a request of which nobody hears meanwhile was
-refused, and who hears them is in the room.
+A request that is refused without a callback causes an error event: where the survey saw one, requests of the kind are
+sent so. And two members of the session talk to each other: what the one says reaches the other as long as the room
+works. So a request of which nobody hears meanwhile was refused, and who hears them is in the room.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from dungeonlab_conformance.clients.sender import Sender, Unanswered
 from dungeonlab_conformance.payloads.requests import valid_request
 from dungeonlab_conformance.record.acknowledgement import Inferred
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.evidence import evidence
+from dungeonlab_conformance.record.evidence import evidence, shown_by
 from dungeonlab_conformance.record.marks import carries
-from dungeonlab_conformance.record.observation import Request, RequestOutcome, SentRequest
+from dungeonlab_conformance.record.observation import Observation, Request, RequestOutcome, SentRequest
 from dungeonlab_conformance.results.errors import Missing, Unjudged
-from dungeonlab_spec import Catalogue
+from dungeonlab_spec import Catalogue, Event
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.stage.stage import Stage
 
 _HERE, _THERE = ("gamemaster", "alice", "bob", "carol"), ("carol", "dave", "gamemaster")  # who may talk, by preference
 _MESSAGE = "chat-message"
+MOVES = ("join-session", "leave-session")  # what changes in which room a connection is, and is not broadcast
 
 
 class Inquiry:
@@ -42,27 +44,84 @@ class Inquiry:
             except Unjudged:
                 return
 
-    async def __call__(self, sender: Sender, sent: SentRequest) -> Inferred | None:
-        """Return what became of a request; None if nothing shows it."""
-        if sent.event in self._stage.target.workarounds.refused_silently:
+    def tells(self, request: Request) -> bool:
+        """Whether to send this without a callback: it would get no answer, and a refusal shows only so."""
+        workarounds = self._stage.target.workarounds
+        return request.event in workarounds.reported - workarounds.refused_silently
+
+    async def __call__(self, sender: Sender, request: Request, *, expected: bool) -> Inferred | None:
+        """Return what became of a request, which is sent here if it `tells` it; None if nothing shows it.
+
+        Where it is `expected` to be accepted, it also counts that no refusal comes. Raises `Gone` if the connection is
+        closed over it.
+        """
+        row = Catalogue.load().events.get(request.event)
+        if self.tells(request):
+            sent = await sender.send_without_callback(request, moves=False)
+            if request.event in MOVES and request.legal:
+                found = await self._moved(sender, sent, expected=expected)
+            else:
+                found = await self._acted(sender, sent, row, expected=expected)
+            if found is None and sender.closed:
+                raise sender.gone(f"{sender.name}'s connection was closed after {request.event}")
+            return found
+        last = self._stage.journal.last_sent(request)
+        if last is None or row is None:
+            return None
+        if request.event in self._stage.target.workarounds.refused_silently:
             return _inferred(
-                sent, "refused", "what is accepted is acknowledged, other requests were answered meanwhile"
+                last, "refused", "what is accepted is acknowledged, other requests were answered meanwhile"
             )
-        session = sent.session or ""
-        row = Catalogue.load().events.get(sent.event)
-        if sent.event == "leave-session" and not sender.is_in(session):
-            return None  # there is nothing to be seen
-        if row is None or not (row.is_broadcast or sent.event in ("join-session", "leave-session")):
-            return None
-        if row.is_broadcast and (sent.mark is None or sent.event in self._stage.target.workarounds.unheard):
-            return None  # nobody would know its broadcast
+        if request.event in MOVES:
+            return await self._presence(sender, last)
+        return await self._overheard(sender, last) if row.is_broadcast else None
+
+    # -- requests without a callback -----------------------------------------------------------------
+
+    async def _acted(self, sender: Sender, sent: SentRequest, row: Event | None, *, expected: bool) -> Inferred | None:
+        """Say what became of a request that was sent without a callback: its broadcast or an error event shows it."""
+        limits = self._stage.target.limits
+        found = await self._shown(sent, limits.sweep if expected else limits.answer)
+        if found is None and row is not None and row.is_broadcast:
+            found = await self._overheard(sender, sent)
+            expected = expected and row.name in self._stage.target.workarounds.unheard
+        if found is None and expected and await sender.fence():
+            return _inferred(sent, "accepted", "it caused no error event, as what is refused does")
+        return found
+
+    async def _moved(self, sender: Sender, sent: SentRequest, *, expected: bool) -> Inferred | None:
+        """Say the same of asking to join or to leave: who hears the room shows it, or an error event."""
+        where = f"{sender.name} {'hears' if sent.event == 'join-session' else 'does not hear'} what is said in the room"
+        if expected and await self._has_moved(sender, sent):
+            return _inferred(sent, "accepted", where)
+        if (found := await self._shown(sent, self._stage.target.limits.sweep)) is not None:
+            return found
+        moved = await self._has_moved(sender, sent)
+        if moved and (expected or not sender.is_in(sent.session or "")):
+            return _inferred(sent, "accepted", where)
+        if moved is not None and expected:
+            return _inferred(sent, "accepted", "it caused no error event, as what is refused does")
+        return None
+
+    async def _shown(self, sent: SentRequest, seconds: float) -> Inferred | None:
+        """Wait for something that shows what became of a request; None if nothing does in so many seconds."""
+        journal = self._stage.journal
+        shown: asyncio.Future[Inferred] = asyncio.get_running_loop().create_future()
+
+        def look(seen: Observation) -> None:
+            if not shown.done() and (found := shown_by(journal, seen, sent)) is not None:
+                shown.set_result(found)
+
+        for seen in list(journal.observations):
+            look(seen)
+        unsubscribe = journal.subscribe(look)
         try:
-            speaker, listener = await self.members_of(session)
-            if row.is_broadcast:
-                return await self._broadcast(sender, sent, speaker, listener)
-            return await self._presence(sender, sent, speaker, listener)
-        except Unjudged:
-            return None
+            await asyncio.wait([shown], timeout=seconds)
+        finally:
+            unsubscribe()
+        return shown.result() if shown.done() else None
+
+    # -- two members ---------------------------------------------------------------------------------
 
     async def members_of(self, session: str) -> tuple[Actor, Actor]:
         """Return two who are in a session's room, a speaker and a listener. Raises `Unjudged` if they cannot be."""
@@ -118,28 +177,49 @@ class Inquiry:
         assert isinstance(listener, Actor)
         return await listener.try_observe_fenced(lambda seen: carries(seen, message)) is not None
 
-    async def _broadcast(self, sender: Sender, sent: SentRequest, speaker: Actor, listener: Actor) -> Inferred | None:
-        stay = listener.stay
-        await sender.fence()
-        works = await self._is_heard(speaker, listener, sent.session or "")
+    async def _overheard(self, sender: Sender, sent: SentRequest) -> Inferred | None:
+        """Say what became of a request that is broadcast: nobody hears of what is refused, while others are heard."""
+        if sent.mark is None or sent.event in self._stage.target.workarounds.unheard:
+            return None  # nobody would know its broadcast
+        try:
+            speaker, listener = await self.members_of(sent.session or "")
+            stay = listener.stay
+            await sender.fence()
+            works = await self._is_heard(speaker, listener, sent.session or "")
+        except Unjudged:
+            return None
         if (found := evidence(self._stage.journal, sent)) is not None:
             return found
+        if any(seen.at >= sent.at and carries(seen, sent) for seen in self._stage.journal.heard()):
+            return None  # though it may be that of another one that was sent before
         if not works or stay is None or stay.acked_at is None or stay.acked_at > sent.at or listener is sender:
             return None
         return _inferred(sent, "refused", "nobody heard of it, while others were heard")
 
-    async def _presence(self, sender: Sender, sent: SentRequest, speaker: Actor, listener: Actor) -> Inferred | None:
-        """Say whether somebody is in the room by now, who asked to join or to leave it."""
-        await sender.fence()
-        if sender in (speaker, listener) or (sent.event == "join-session" and sender.is_in(sent.session or "")):
+    async def _presence(self, sender: Sender, sent: SentRequest) -> Inferred | None:
+        """Say what became of a request to join or to leave, by whether its sender hears the room."""
+        joins, is_in = sent.event == "join-session", sender.is_in(sent.session or "")
+        moved = None if joins == is_in else await self._has_moved(sender, sent)  # else there is nothing to be seen
+        if moved is None:
             return None
-        if not await self._is_heard(speaker, listener, sent.session or ""):
-            return None
-        is_in = await self._is_heard(speaker, sender, sent.session or "", fenced=True)
-        where = "hears" if is_in else "does not hear"
-        accepted = is_in == (sent.event == "join-session")
-        outcome: RequestOutcome = "accepted" if accepted else "refused"
+        outcome: RequestOutcome = "accepted" if moved else "refused"
+        where = "hears" if moved == joins else "does not hear"
         return _inferred(sent, outcome, f"{sender.name} {where} what is said in the room")
+
+    async def _has_moved(self, sender: Sender, sent: SentRequest) -> bool | None:
+        """Whether somebody is in the room who asked to join it, or out of it who asked to leave; None if unknown."""
+        session = sent.session or ""
+        if not self._stage.journal.rooms.members.get(session):
+            return None  # there is nobody who could be asked
+        try:
+            speaker, listener = await self.members_of(session)
+            await sender.fence()
+            if sender in (speaker, listener) or not await self._is_heard(speaker, listener, session):
+                return None
+            is_in = await self._is_heard(speaker, sender, session, fenced=True)
+        except Unjudged:
+            return None
+        return is_in == (sent.event == "join-session")
 
 
 def _inferred(sent: SentRequest, outcome: RequestOutcome, evidence: str) -> Inferred:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
 from dungeonlab_conformance.payloads.refused import for_something_unknown
+from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.evidence import evidence
-from dungeonlab_conformance.record.marks import contains
+from dungeonlab_conformance.record.evidence import evidence, shown_by
+from dungeonlab_conformance.record.marks import carries, contains
 from dungeonlab_conformance.record.observation import Request, SentRequest
 from dungeonlab_conformance.results.errors import Gone, Missing, TargetFault, Unjudged
 from dungeonlab_spec import Catalogue, Event
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dungeonlab_conformance.stage.stage import Stage
 
 _MEMBERS = ("alice", "bob", "gamemaster")
+_TRIED_APART = ("join-session", "leave-session", "get-user-data", "token:create")
 
 
 class Survey:
@@ -44,15 +46,18 @@ class Survey:
     async def _look(self) -> None:
         await self.stage.set_up()
         await self._find_transport()
-        joined = dict(zip(_MEMBERS, await asyncio.gather(*map(self._join, _MEMBERS)), strict=True))
+        *members, _ = await asyncio.gather(*map(self._join, _MEMBERS), self._ask_for_a_profile())
+        joined = dict(zip(_MEMBERS, members, strict=True))
         self._members = {role: actor for role, actor in joined.items() if actor is not None}
         events = [event for event in Catalogue.load() if event.request and self.stage.target.offers(event.name)]
-        everyday = [event for event in events if event.name not in ("join-session", "leave-session", "token:create")]
+        everyday = [event for event in events if event.name not in _TRIED_APART]
         if any(event.name == "token:create" for event in events):
             await self._create(Catalogue.load()["token:create"])
         await asyncio.gather(*map(self._try, everyday))
         await self._leave()
         await asyncio.gather(*map(self._ask_for_something_unknown, events))
+        if self.found.reported:
+            await self._see_whether_a_callback_is_needed()
 
     async def _find_transport(self) -> None:
         """Connect by the usual transport, or else by another one."""
@@ -78,16 +83,20 @@ class Survey:
             return None
         return actor
 
+    async def _ask_for_a_profile(self) -> None:
+        """Ask something while others join: where neither is answered, nothing else need be waited for as long."""
+        if self.stage.target.offers("get-user-data"):
+            await self._answer(await self.stage.connected("alice"), profile_request())
+
     async def _leave(self) -> None:
-        actor = self._members.get("bob")
-        if actor is not None and self.stage.target.offers("leave-session"):
+        if self.stage.target.offers("leave-session") and (actor := self._members.pop("bob", None)) is not None:
             await self._answer(actor, Request.naming("leave-session", self.stage.session))
 
     async def _answer(self, actor: Actor, request: Request) -> Acknowledgement | None:
         """Return the answer to a request; None, and the event is noted as silent, if there is none that can be read."""
         try:
             if self.stage.target.dialect.answer_to(request.event) != "none":
-                answer = await actor.try_get_answer(request)
+                answer = await actor.try_get_answer(request, hurried=self.stage.target.limits.answers_nothing)
                 if answer.accepted:
                     self._acknowledged.add(request.event)
                 return answer
@@ -162,13 +171,31 @@ class Survey:
 
     async def _ask_for_something_unknown(self, event: Event) -> None:
         actor = next(iter(self._members.values()), None)
-        if actor is None or event.name in self.found.silent:
+        if actor is None:
             return
         try:
             request = for_something_unknown(event, await self.stage.request(event, full=False))
-            if await self._answer(actor, request) is None and event.name in self._acknowledged:
+            is_answered = event.name not in self.found.silent and await self._answer(actor, request) is not None
+            if not is_answered and event.name in self._acknowledged:
                 self.found.refused_silently.add(event.name)
+            if not is_answered:
+                await self._ask_without_callback(actor, request)
         except Gone:
             raise
         except Unjudged:
             return
+
+    async def _ask_without_callback(self, actor: Actor, request: Request) -> None:
+        """Find out whether a refusal that is not acknowledged shows by an error event, if there is no callback."""
+        sent = await actor.send_without_callback(request, moves=False)
+        found = await actor.try_observe(lambda seen: shown_by(self.stage.journal, seen, sent) is not None)
+        if found is not None and found.event == "error":
+            self.found.reported.add(request.event)
+
+    async def _see_whether_a_callback_is_needed(self) -> None:
+        """Find out whether what is sent without a callback takes effect; where it does not, nothing is sent so."""
+        message = await self.stage.request(Catalogue.load()["chat-message"])
+        speaker, *listeners = self._members.values()
+        await speaker.send_without_callback(message)
+        if not listeners or await listeners[0].try_observe(lambda seen: carries(seen, message)) is None:
+            self.found.reported.clear()

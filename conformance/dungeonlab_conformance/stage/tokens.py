@@ -6,14 +6,13 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.obstacles import no_answer
+from dungeonlab_conformance.clients.obstacles import no_content
 from dungeonlab_conformance.invariants.token_state import Token, whole
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Unjudged
-from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
@@ -25,7 +24,7 @@ def acknowledged_token(answer: Acknowledgement) -> Token:
     """Return the token that an acknowledgement holds. Raises `Unjudged` if it holds none."""
     token = answer.data.get("token")
     if not isinstance(token, dict):
-        raise _without(answer, "the token")
+        raise without(answer, "the token")
     return token
 
 
@@ -46,14 +45,16 @@ def created_id(answer: Acknowledgement, journal: Journal) -> str:
         made = token.get("id") if isinstance(token, dict) else None
         if isinstance(made, str):
             return made
-    raise _without(answer, "the token's id")
+    raise without(answer, "the token's id")
 
 
-def _without(answer: Acknowledgement, what: str) -> Unjudged:
+def without(answer: Acknowledgement, what: str) -> Unjudged:
+    """Return why a scene cannot go on without what an answer should hold."""
     event = answer.request.event
-    if isinstance(answer, Inferred):
-        return Unjudged(f"{event} was not acknowledged, so {what} is not known", waits_for=no_answer(event))
-    return Unjudged(f"{event} was acknowledged without {what}", waits_for=VerdictKey("acks/success-shape", event))
+    why = f"was not acknowledged, so {what} is not known"
+    if not isinstance(answer, Inferred):
+        why = f"was acknowledged without {what}"
+    return Unjudged(f"{event} {why}", waits_for=no_content(answer))
 
 
 async def create_full_token(stage: Stage, maker: Actor) -> Token:

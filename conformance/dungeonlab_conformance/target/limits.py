@@ -68,6 +68,11 @@ class Limits:
         return event not in self._answered and self._silent[event] >= _OFTEN
 
     @property
+    def answers_nothing(self) -> bool:
+        """Whether requests of several names have been waited for, and none was ever answered."""
+        return not self._answered and len(self._silent) > 1
+
+    @property
     def has_answered(self) -> bool:
         """Whether any request has been answered so far."""
         return bool(self._answered)

@@ -113,17 +113,19 @@ class Workarounds:
 
     Nobody could connect by the usual transport, but by this `transport`, if it is not empty.
     `silent` are events of which a valid request, or a plainly refused one, got no acknowledgement; `refused_silently`
-    those of them of which the valid request got one. `unheard` are events whose broadcast no member heard. `shut_out`
-    are roles that were refused when they asked to join, `cannot_create` those that were refused every token. Of the
-    events in `full_only` the smallest valid request was refused, and the fullest one was not; of those in
-    `minimal_only` it was the other way round. `fences` are what a round trip may be made by, first what was answered
-    last: events, or `NAMESPACE` for asking to enter one that does not exist. `deadly` is what the server
-    died of. `waited_in_vain` is how often a play waited for deliveries that did not come.
+    those of them of which the valid request got one, and `reported` those of which a request that was refused without a
+    callback caused an error event. `unheard` are events whose broadcast no member heard. `shut_out` are roles that were
+    refused when they asked to join, `cannot_create` those that were refused every token. Of the events in `full_only`
+    the smallest valid request was refused, and the fullest one was not; of those in `minimal_only` it was the other way
+    round. `fences` are what a round trip may be made by, first what was answered last: events, or `NAMESPACE` for
+    asking to enter one that does not exist. `deadly` is what the server died of. `waited_in_vain` is how often a play
+    waited for deliveries that did not come.
     """
 
     transport: str = ""
     silent: set[str] = field(default_factory=set)
     refused_silently: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
     unheard: set[str] = field(default_factory=set)
     shut_out: set[str] = field(default_factory=set)
     cannot_create: set[str] = field(default_factory=set)

@@ -44,6 +44,7 @@ def test_an_error_event_shows_that_a_request_was_refused() -> None:
     assert found is not None
     assert not found.accepted
     assert found.data == {}
+    assert found.code == "NOT_JOINED"
 
 
 def test_what_somebody_else_did_to_the_same_token_is_no_evidence() -> None:
@@ -54,3 +55,34 @@ def test_what_somebody_else_did_to_the_same_token_is_no_evidence() -> None:
     journal.sent(Request("token:delete", deletion, "t1", "s"), "alice", "u1", 1)
     journal.write("bob", 2, "hears", "token:delete", ({"userId": "u1", "tokenId": "t1"},))
     assert evidence(journal, sent) is None
+
+
+def test_what_was_heard_already_is_of_an_earlier_request_about_the_same_token() -> None:
+    """What reaches carol late is the same that bob heard before the request was sent a second time."""
+    journal = Journal()
+    move = Request("token:move", ({"tokenId": "t1"},), "t1", "s")
+    first = ({"userId": "u1", "tokenId": "t1", "version": 2},)
+    journal.sent(move, "alice", "u1", 1)
+    journal.write("bob", 2, "hears", "token:move", first)
+    sent = journal.sent(move, "alice", "u1", 1)
+    journal.write("carol", 3, "hears", "token:move", first)
+    assert evidence(journal, sent) is None
+    journal.write("carol", 3, "hears", "token:move", ({**first[0], "version": 3},))
+    found = evidence(journal, sent)
+    assert found is not None
+    assert found.data["version"] == 3
+
+
+def test_what_no_other_request_said_is_that_of_one_without_a_mark() -> None:
+    """If it names the sender's user and session, and this request was the sender's last of the kind."""
+    journal = Journal()
+    journal.sent(message(), "alice", "u1", 1)
+    sent = journal.sent(Request("chat-message", ({"sessionId": "s"},), None, "s", legal=False), "alice", "u1", 1)
+    body = {"userId": "u1", "sessionId": "s", "message": "undefined"}
+    for other in ({"message": "mark-a-1."}, {"userId": "u2"}, {"sessionId": "r"}):
+        journal.write("bob", 2, "hears", "chat-message", ({**body, **other},))
+    assert evidence(journal, sent) is None
+    journal.write("bob", 2, "hears", "chat-message", (body,))
+    found = evidence(journal, sent)
+    assert found is not None
+    assert found.accepted

@@ -6,8 +6,10 @@ import pytest
 from tests.mutants.judge import served
 
 from dungeonlab_conformance.clients.sender import Unanswered
-from dungeonlab_conformance.payloads.requests import valid_request
+from dungeonlab_conformance.payloads.refused import malformed, unknown_id
+from dungeonlab_conformance.payloads.requests import profile_request, valid_request
 from dungeonlab_conformance.record.acknowledgement import Inferred
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.runner.embedded import reference_server
 from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.provisioning import Provisioner
@@ -46,7 +48,7 @@ async def test_a_correct_server_needs_no_workarounds() -> None:
 @pytest.mark.parametrize(
     ("server", "found"),
     [
-        ("CreatesInSilence", {"silent": {"token:create"}}),
+        ("CreatesInSilence", {"silent": {"token:create"}, "reported": {"token:create"}}),
         ("DemandsCompleteDrafts", {"full_only": {"token:create"}}),
         ("KeepsCreatingForTheGameMaster", {"cannot_create": {"alice", "bob", "carol", "dave"}}),
         ("LocksTheGameMasterOut", {"shut_out": {"gamemaster"}}),
@@ -75,7 +77,7 @@ async def test_a_broadcast_by_another_name_is_known_by_its_mark() -> None:
 
 
 async def test_what_became_of_a_request_is_known_without_its_answer() -> None:
-    """A member's token is heard, an outsider's is not while others are; asked for the answer itself, there is none."""
+    """A member's token is heard, an outsider is sent an error event; asked for the answer itself, there is none."""
     create = Catalogue.load()["token:create"]
     with served("CreatesInSilence") as url:
         stage = await surveyed(url)
@@ -83,6 +85,10 @@ async def test_what_became_of_a_request_is_known_without_its_answer() -> None:
         accepted = await alice.send(await stage.request(create))
         assert isinstance(accepted, Inferred)
         assert isinstance(accepted.data["token"]["id"], str)
+        refused = await mallory.must_be_refused(await stage.request(create))
+        assert "mallory was sent an error event" in refused.shown
+        assert refused.code == "PERMISSION_DENIED"
+        stage.target.workarounds.reported.clear()
         refused = await mallory.must_be_refused(await stage.request(create))
         assert "nobody heard of it" in refused.shown
         with pytest.raises(Unanswered) as none:
@@ -113,4 +119,42 @@ async def test_a_fence_goes_by_what_is_answered() -> None:
         alice = await stage.connected("alice")
         assert await alice.fence()
         assert target.workarounds.fences[0] == NAMESPACE
+        await end(stage)
+
+
+async def test_where_nothing_is_answered_an_error_event_shows_what_is_refused() -> None:
+    """Without a callback: what is invalid, what is about something unknown, and who may not; and the code says why."""
+    chat = Catalogue.load()["chat-message"]
+    with served("AnswersNothing") as url:
+        stage = await surveyed(url)
+        assert stage.target.workarounds.silent == stage.target.workarounds.reported
+        alice, mallory = await stage.joined("alice"), await stage.connected("mallory")
+        for actor, request, code in (
+            (alice, malformed(chat), "VALIDATION_ERROR"),
+            (alice, Request.naming("join-session", unknown_id("session")), "SESSION_NOT_FOUND"),
+            (mallory, Request.naming("join-session", stage.session), "PERMISSION_DENIED"),
+            (mallory, profile_request(alice.user), "PERMISSION_DENIED"),
+        ):
+            assert (await actor.must_be_refused(request)).code == code
+        await end(stage)
+
+
+async def test_that_no_error_event_comes_shows_an_acceptance_only_where_one_is_expected() -> None:
+    """A question that has no effect is taken for accepted as a preparation, and convicts nobody of accepting it."""
+    with served("ShowsNoProfile") as url:
+        stage = await surveyed(url)
+        alice = await stage.connected("alice")
+        assert (await alice.send(profile_request())).accepted
+        with pytest.raises(Unanswered):
+            await alice.must_be_refused(profile_request())
+        await end(stage)
+
+
+@pytest.mark.parametrize("habit", ["ForgetsWhatNobodyWaitsFor", "SaysNothingWithoutACallback"])
+async def test_callbacks_are_kept_where_nothing_shows_without_one(habit: str) -> None:
+    """Where what has no callback does not take effect, or is not refused by an error event, nothing is sent so."""
+    with served(f"AnswersNothing+{habit}") as url:
+        stage = await surveyed(url)
+        assert stage.target.workarounds.silent
+        assert not stage.target.workarounds.reported
         await end(stage)
