@@ -12,6 +12,7 @@ Frame = str | bytes  # a message without its type, or the bytes of a binary one
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
 PROBE = "probe"  # what the ping and the pong hold that try a WebSocket before an upgrade
+ENTER_NOTHING, NOTHING_ENTERED = "0/fence,", "4/fence,"  # a message about a namespace that is none, and its refusal
 _BINARY = "b"  # begins a binary message over long-polling, which is in base64
 _BETWEEN = "\x1e"  # stands between the packets of one body
 

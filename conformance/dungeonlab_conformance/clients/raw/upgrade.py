@@ -13,7 +13,17 @@ import aiohttp
 
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, Opened, foreign, next_message, open_websocket
-from dungeonlab_conformance.clients.engine_io_packets import MESSAGE, NOOP, PING, PONG, PROBE, UPGRADE, split
+from dungeonlab_conformance.clients.engine_io_packets import (
+    ENTER_NOTHING,
+    MESSAGE,
+    NOOP,
+    NOTHING_ENTERED,
+    PING,
+    PONG,
+    PROBE,
+    UPGRADE,
+    split,
+)
 from dungeonlab_conformance.clients.http.client import read_text, session_for
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
@@ -54,13 +64,17 @@ class Upgrade:
         return "websocket" in opened.upgrades
 
     async def enter(self, session: str) -> None:
-        """Enter the namespace and join a session, over polling. Raises `Missing` where events answer that."""
+        """Enter the namespace and join a session, over polling. Raises `Missing` where events answer that.
+
+        Where nobody is answered who asks to join, whether that was granted is for the caller to find out.
+        """
         if isinstance(self.target.dialect.answer_to("join-session"), AnswerByEvent):
             raise Missing("acknowledgement of join-session: [dialect.answers] names the events that answer it")
         await self._post("40")
         await self._await("40")
         await self._post(self._event("join-session", ({"sessionId": session},), 1))
-        await self._await("431[")
+        if "join-session" not in self.target.workarounds.silent:
+            await self._await("431[")
 
     async def send(self, request: Request) -> str:
         """Send a request over the transport in use, and leave its answer among the frames; returns how that begins."""
@@ -94,9 +108,10 @@ class Upgrade:
 
     async def fence(self) -> None:
         """Make a round trip over the WebSocket."""
-        await self._send(self._event("get-user-data", ({},), 9))
-        await self._until("439[")
-        self.frames = [frame for frame in self.frames if not frame.startswith("439[")]
+        asked, answered = self._round_trip()
+        await self._send(asked)
+        await self._until(answered)
+        self.frames = [frame for frame in self.frames if not frame.startswith(answered)]
 
     async def try_catch_up(self, marks: Iterable[str]) -> None:
         """Read on until all marks have been heard, for as long as an answer may take; what is late is not lost."""
@@ -106,6 +121,12 @@ class Upgrade:
                     await self._until(mark, anywhere=True)
         except Unjudged:
             return
+
+    async def poll_once_around(self) -> None:
+        """Make a round trip by polling, which brings what was sent before."""
+        asked, answered = self._round_trip()
+        await self._post(asked)
+        await self.poll_until(answered)
 
     async def poll_until(self, *wanted: str) -> None:
         """Poll until a frame has arrived with all of this in it, or for as long as an answer may take."""
@@ -123,6 +144,12 @@ class Upgrade:
             with contextlib.suppress(Closed), foreign():
                 await self._socket.close()
         await self._http.close()
+
+    def _round_trip(self) -> tuple[str, str]:
+        """Return what to send for a round trip, and how its answer begins."""
+        if "get-user-data" in self.target.workarounds.silent:
+            return MESSAGE + ENTER_NOTHING, MESSAGE + NOTHING_ENTERED
+        return self._event("get-user-data", ({},), 9), "439["
 
     def _event(self, name: str, args: tuple[object, ...], number: int) -> str:
         event, arguments = self.target.on_the_wire(name, args)

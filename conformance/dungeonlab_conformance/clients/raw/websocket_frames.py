@@ -13,7 +13,7 @@ import aiohttp
 
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, foreign, next_message, open_websocket
-from dungeonlab_conformance.clients.engine_io_packets import MESSAGE, PING, PONG
+from dungeonlab_conformance.clients.engine_io_packets import ENTER_NOTHING, MESSAGE, NOTHING_ENTERED, PING, PONG
 from dungeonlab_conformance.clients.http.client import session_for
 from dungeonlab_conformance.clients.obstacles import no_answer
 from dungeonlab_conformance.clients.sender import avoid_what_is_deadly
@@ -126,8 +126,17 @@ class RawConnection:
             raise Unjudged(str(late), waits_for=no_answer(request.event)) from None
 
     async def try_join(self, session: str) -> None:
-        """Ask to join a session; whether that was granted is for the caller to find out."""
-        await self.try_send(Request.naming("join-session", session))
+        """Ask to join a session; whether that was granted is for the caller to find out.
+
+        Where nobody is answered who asks to join, this waits for a round trip.
+        """
+        request = Request.naming("join-session", session)
+        if request.event not in self.target.workarounds.silent:
+            await self.try_send(request)
+            return
+        await self.emit(request)
+        await self.send_frame(MESSAGE + ENTER_NOTHING)
+        await self.receive(MESSAGE + NOTHING_ENTERED)
 
     def count(self, prefix: str) -> int:
         """Count the frames received so far that begin so."""
