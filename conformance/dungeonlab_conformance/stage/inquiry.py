@@ -24,7 +24,8 @@ from dungeonlab_spec import Catalogue, Event
 if TYPE_CHECKING:
     from dungeonlab_conformance.stage.stage import Stage
 
-_HERE, _THERE = ("gamemaster", "alice", "bob", "carol"), ("carol", "dave", "gamemaster")  # who may talk, by preference
+_HERE = ("gamemaster", "alice", "bob", "carol")  # who may talk in the scene's session, by preference
+_THERE = ("dave", "dave", "gamemaster", "carol")  # in the second one; carol last, who may be wanted in the first
 _MESSAGE = "chat-message"
 MOVES = ("join-session", "leave-session")  # what changes in which room a connection is, and is not broadcast
 
@@ -125,9 +126,16 @@ class Inquiry:
 
     async def members_of(self, session: str) -> tuple[Actor, Actor]:
         """Return two who are in a session's room, a speaker and a listener. Raises `Unjudged` if they cannot be."""
-        if session not in self._seats:
+        if not self._stage.journal.rooms.members.get(session):
+            raise Unjudged("nobody is a member who could look what becomes of a request")
+        taken = self._seats.get(session)
+        if taken is None or (taken.done() and not taken.exception() and not self._are_there(taken.result(), session)):
             self._seats[session] = asyncio.ensure_future(self._seat(session))
         return await asyncio.shield(self._seats[session])
+
+    def _are_there(self, seated: tuple[Actor, Actor], session: str) -> bool:
+        engaged = self._engaged(session)
+        return not any(actor.closed or actor.user in engaged for actor in seated)
 
     async def _seat(self, session: str) -> tuple[Actor, Actor]:
         stage, seated = self._stage, list[Actor]()
@@ -136,6 +144,8 @@ class Inquiry:
             if role in stage.target.workarounds.shut_out or len(seated) == 2:
                 continue
             try:
+                if (await stage.roles.identity(role)).user in self._engaged(session):
+                    continue
                 actor = await stage.actor(role, called=("a speaker", "a listener")[len(seated)])
             except Missing:
                 continue
@@ -153,6 +163,15 @@ class Inquiry:
         except Unanswered:
             await self._sit_down_unanswered(speaker, listener, session)
         return speaker, listener
+
+    def _engaged(self, session: str) -> set[str | None]:
+        """Return the users who cannot be in a session's room: the scene removed them, or has them in another one."""
+        rooms = self._stage.journal.rooms
+        users = {stay.number: rooms.users.get(stay.connection) for stay in rooms.stays}
+        removed = {users[stay.number] for stay in rooms.stays if stay.why == "revoked"}
+        return removed.difference(rooms.members[session]) | {
+            users[stay.number] for stay in rooms.stays if stay.session != session and stay.left_at is None
+        }
 
     async def _sit_down_unanswered(self, speaker: Actor, listener: Actor, session: str) -> None:
         """Have both join without an answer: that one hears the other shows that both are in the room."""
@@ -209,8 +228,6 @@ class Inquiry:
     async def _has_moved(self, sender: Sender, sent: SentRequest) -> bool | None:
         """Whether somebody is in the room who asked to join it, or out of it who asked to leave; None if unknown."""
         session = sent.session or ""
-        if not self._stage.journal.rooms.members.get(session):
-            return None  # there is nobody who could be asked
         try:
             speaker, listener = await self.members_of(session)
             await sender.fence()

@@ -6,6 +6,8 @@ Judges nothing: each of these has a scene of its own, which does.
 from __future__ import annotations
 
 import asyncio
+import itertools
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.clients.actor import Actor
@@ -55,9 +57,9 @@ class Survey:
             await self._create(Catalogue.load()["token:create"])
         await asyncio.gather(*map(self._try, everyday))
         await self._leave()
+        if self.found.silent and await self._goes_without_callback():
+            await asyncio.gather(*map(self._ask_without_callback, events))
         await asyncio.gather(*map(self._ask_for_something_unknown, events))
-        if self.found.reported:
-            await self._see_whether_a_callback_is_needed()
 
     async def _find_transport(self) -> None:
         """Connect by the usual transport, or else by another one."""
@@ -171,31 +173,38 @@ class Survey:
 
     async def _ask_for_something_unknown(self, event: Event) -> None:
         actor = next(iter(self._members.values()), None)
-        if actor is None:
+        if actor is None or event.name in self.found.silent:
             return
         try:
             request = for_something_unknown(event, await self.stage.request(event, full=False))
-            is_answered = event.name not in self.found.silent and await self._answer(actor, request) is not None
-            if not is_answered and event.name in self._acknowledged:
+            if await self._answer(actor, request) is None and event.name in self._acknowledged:
                 self.found.refused_silently.add(event.name)
-            if not is_answered:
-                await self._ask_without_callback(actor, request)
         except Gone:
             raise
         except Unjudged:
             return
 
-    async def _ask_without_callback(self, actor: Actor, request: Request) -> None:
-        """Find out whether a refusal that is not acknowledged shows by an error event, if there is no callback."""
-        sent = await actor.send_without_callback(request, moves=False)
-        found = await actor.try_observe(lambda seen: shown_by(self.stage.journal, seen, sent) is not None)
-        if found is not None and found.event == "error":
-            self.found.reported.add(request.event)
+    async def _goes_without_callback(self) -> bool:
+        """Whether a request without a callback takes effect: otherwise what comes of one shows nothing."""
+        for speaker, listener in itertools.permutations(self._members.values(), 2):
+            message = await self.stage.request(Catalogue.load()["chat-message"])
+            await speaker.send_without_callback(message)
+            if await listener.try_observe(partial(carries, request=message)) is not None:
+                return True
+        return False
 
-    async def _see_whether_a_callback_is_needed(self) -> None:
-        """Find out whether what is sent without a callback takes effect; where it does not, nothing is sent so."""
-        message = await self.stage.request(Catalogue.load()["chat-message"])
-        speaker, *listeners = self._members.values()
-        await speaker.send_without_callback(message)
-        if not listeners or await listeners[0].try_observe(lambda seen: carries(seen, message)) is None:
-            self.found.reported.clear()
+    async def _ask_without_callback(self, event: Event) -> None:
+        """Find out whether a refusal that is not acknowledged shows by an error event, if there is no callback."""
+        if event.name not in self.found.silent:
+            return
+        try:
+            actor = next(iter(self._members.values()))
+            request = for_something_unknown(event, await self.stage.request(event, full=False))
+            sent = await actor.send_without_callback(request, moves=False)
+            found = await actor.try_observe(lambda seen: shown_by(self.stage.journal, seen, sent) is not None)
+        except Gone:
+            raise
+        except Unjudged:
+            return
+        if found is not None and found.event == "error":
+            self.found.reported.add(event.name)
