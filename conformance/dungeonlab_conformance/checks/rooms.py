@@ -228,7 +228,7 @@ async def a_direct_answer_stays_direct(stage: Stage, event: Event) -> None:
 
 def _holds(found: object, answer: dict[str, Any]) -> bool:
     """Whether something that was sent holds an answer's data, or the one object in it, at any depth."""
-    wanted = [answer, *(value for value in answer.values() if isinstance(value, dict))]
+    wanted = [each for each in (answer, *answer.values()) if isinstance(each, dict) and each]
     ahead = [found]
     while ahead:
         part = ahead.pop()

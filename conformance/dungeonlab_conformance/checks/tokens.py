@@ -9,11 +9,10 @@ from typing import Any, Literal
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.obstacles import no_answer
 from dungeonlab_conformance.invariants.content import same, unlike
 from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed, known, whole
 from dungeonlab_conformance.payloads.requests import edge_payloads, in_full
-from dungeonlab_conformance.record.acknowledgement import Inferred
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
@@ -338,19 +337,23 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
         heard, stored = await look
     finally:
         look.cancel()
-    if not answer.readable:
-        raise Unjudged(f"{event.name} was not acknowledged", waits_for=no_answer(event.name))
-    if not _lacks_nothing(event.name, answer.args[0], "ack"):
-        raise Unjudged("the acknowledgement does not fit its schema")
+    if not isinstance(answer, Inferred):
+        _must_say_the_same(event.name, answer, heard)
+    shown = heard.get("token", {"position": heard.get("position")})
+    kept = {key: value for key, value in stored.items() if key in shown or "token" in heard}
+    for key in changed(shown, kept, VOLATILE | {"name"}):
+        raise unlike(kept.get(key), shown.get(key), f"$.{key}", "as stored")
+
+
+def _must_say_the_same(event: str, answer: Acknowledgement, heard: Token) -> None:
+    """Compare an acknowledgement, where there is one, with what is heard."""
+    if not answer.readable or not _lacks_nothing(event, answer.args[0], "ack"):
+        raise Unjudged("the acknowledgement does not fit its schema", waits_for=VerdictKey("acks/success-shape", event))
     for key in ("token", "tokenId", "position", "version"):
         said, came = known(key, answer.data.get(key)), known(key, heard.get(key))
         if key in answer.data and not same(came, said):
             path = "$" if isinstance(said, dict) and key in said else f"$.{key}"
             raise unlike(said, came, path, "as acknowledged")
-    shown = heard.get("token", {"position": heard.get("position")})
-    kept = {key: value for key, value in stored.items() if key in shown or "token" in heard}
-    for key in changed(shown, kept, VOLATILE | {"name"}):
-        raise unlike(kept.get(key), shown.get(key), f"$.{key}", "as stored")
 
 
 def _lacks_nothing(event: str, body: object, part: Literal["emission", "ack"]) -> bool:

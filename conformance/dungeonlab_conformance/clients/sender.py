@@ -68,6 +68,7 @@ class Sender(Connection):
     _returning: asyncio.Lock = field(default_factory=asyncio.Lock)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of requests that events answer
     _open: dict[asyncio.Future[Observation | None], Request] = field(default_factory=dict)  # those without an answer
+    _joining: dict[int, bool] = field(default_factory=dict)  # stays that are asked for, and whether others were as well
 
     @property
     def is_game_master(self) -> bool:
@@ -116,7 +117,12 @@ class Sender(Connection):
         session = request.named_session
         if request.event == "join-session" and session is not None:
             return await self._asks_to_join(request, session, outcome)
-        answer, sent = await outcome(request)
+        try:
+            answer, sent = await outcome(request)
+        except (Unanswered, Unreadable):
+            if request.event == "leave-session":
+                self.journal.rooms.leave_asked(self.connection)
+            raise
         if request.event == "leave-session" and answer.accepted and self.stay and self.stay.session == session:
             self.journal.rooms.left(self.connection, sent.answered_at or self.journal.clock(), sent.at)
         return answer
@@ -225,15 +231,22 @@ class Sender(Connection):
         """Ask to join, and record in which room this connection is."""
         rooms = self.journal.rooms
         stay = rooms.join_asked(self.connection, session)
+        self._joining = {number: bool(self._joining) for number in (*self._joining, stay.number)}
         try:
             answer, sent = await outcome(request)
+        except (Unanswered, Unreadable):
+            rooms.join_unanswered(stay)
+            raise
         finally:
+            at_once = self._joining.pop(stay.number)
             if (asked := self.journal.last_sent(request)) is not None:
                 rooms.join_sent(stay, asked)
         if answer.accepted:
             rooms.joined(stay, sent.answered_at or self.journal.clock())
         else:
             rooms.join_refused(stay)
+        if at_once and isinstance(answer, Inferred):
+            rooms.joined_at_once(self.connection)
         return answer
 
     async def fence(self) -> bool:

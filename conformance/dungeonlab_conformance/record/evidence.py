@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dungeonlab_conformance.record.acknowledgement import Inferred
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Journal
@@ -19,7 +21,11 @@ def shown_by(journal: Journal, seen: Observation, sent: SentRequest) -> Inferred
     """Return what one thing that was heard shows of a request; None if nothing."""
     if seen.at < sent.at or seen.act != "hears":
         return None
-    if carries(seen, sent) and not _is_of_another(journal, seen, sent) and not _was_heard_before(journal, seen, sent):
+    if (
+        carries(seen, sent)
+        and not _is_of_another(journal, seen, sent)
+        and not _is_of_an_earlier_one(journal, seen, sent)
+    ):
         return Inferred(sent, Arguments(), "accepted", f"{seen.actor} heard it", seen)
     if _refuses(seen, sent):
         return Inferred(sent, Arguments(), "refused", f"{seen.actor} was sent an error event: {seen.args}", seen)
@@ -28,19 +34,43 @@ def shown_by(journal: Journal, seen: Observation, sent: SentRequest) -> Inferred
     return None
 
 
+def _user(seen: Observation) -> Any:
+    """Return the user whom a broadcast names; None if it names none."""
+    return seen.args[0].get("userId") if seen.args and isinstance(seen.args[0], dict) else None
+
+
 def _is_of_another(journal: Journal, seen: Observation, sent: SentRequest) -> bool:
     """Whether a broadcast is that of somebody else's request with the same mark, such as one about the same token."""
-    user = seen.args[0].get("userId") if seen.args and isinstance(seen.args[0], dict) else None
+    user = _user(seen)
     return user != sent.user and any(
         other.user == user and other.at <= seen.at and carries(seen, other) for other in journal.requests
     )
 
 
-def _was_heard_before(journal: Journal, seen: Observation, sent: SentRequest) -> bool:
-    """Whether others heard the very same before the request was sent: of an earlier one about the same token."""
-    return any(
-        other.at < sent.at and other.event == seen.event and other.args == seen.args for other in journal.heard()
-    )
+def _is_of_an_earlier_one(journal: Journal, seen: Observation, sent: SentRequest) -> bool:
+    """Whether a broadcast is that of a request that was sent before, such as another one about the same token.
+
+    A listener hears as many as were sent since it joined, unless some were refused. Those of other users do not count
+    if the broadcasts say whose they are.
+    """
+    since = max((stay.acked_at or 0.0 for stay in journal.rooms.stays if stay.connection == seen.connection), default=0)
+    before = [
+        each
+        for each in journal.requests
+        if each.event == sent.event and each.mark == sent.mark and since <= each.at <= sent.at
+        if each.connection != seen.connection and each.outcome != "refused"
+    ]
+    if len(before) < 2:
+        return False
+    user = _user(seen)
+    if user == sent.user:
+        before = [each for each in before if each.user == user]
+    heard = [
+        each
+        for each in journal.heard(seen.connection)
+        if since <= each.at <= seen.at and carries(each, sent) and (user != sent.user or _user(each) == user)
+    ]
+    return len(heard) < len(before)
 
 
 def _refuses(seen: Observation, sent: SentRequest) -> bool:

@@ -153,7 +153,11 @@ class Rooms:
 
         If it did, it has left its room for that, and the user's other connections may have been moved out of theirs.
         """
-        self._may_move_out(self.join_asked(connection, session, at), itself=True)
+        self.join_unanswered(self.join_asked(connection, session, at))
+
+    def join_unanswered(self, stay: RoomStay) -> None:
+        """Record that it remains unknown whether an asked-for stay was granted: others may have ended by that."""
+        self._may_move_out(stay, itself=True)
 
     def join_sent(self, stay: RoomStay, sent: SentRequest) -> None:
         """Record the request by which joining was asked for, which may have been sent more than once."""
@@ -195,10 +199,16 @@ class Rooms:
             if other.connection != stay.connection or itself:
                 self._put(other, exact=False)
 
+    def joined_at_once(self, connection: int) -> None:
+        """Record that nothing says in which of several rooms a connection is, that it asked to join at once."""
+        for stay in self.stays:
+            if stay.connection == connection:
+                self._put(stay, exact=False)
+
     # -- leaving -------------------------------------------------------------------------------------
 
     def leave_asked(self, connection: int) -> None:
-        """Record that a connection asks to leave without a callback: whether it did, and when, remains unknown."""
+        """Record that a connection asks to leave, and is not answered: whether it did, and when, remains unknown."""
         if stay := self.stay_of(connection):
             self._put(stay, exact=False)
 

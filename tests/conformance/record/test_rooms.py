@@ -117,3 +117,12 @@ def test_leaving_without_a_callback_leaves_it_open(rooms: Rooms) -> None:
     joined(rooms, ALICE, "s")
     rooms.leave_asked(ALICE)
     assert [(stay.exact, stay.left_at) for stay in rooms.stays] == [(False, None)]
+
+
+def test_of_several_rooms_that_were_joined_at_once_none_is_certain(rooms: Rooms) -> None:
+    """Nor that the one before was left; of other connections all is as well known as before."""
+    joined(rooms, BOB, "s")
+    joined(rooms, ALICE, "r")
+    joined(rooms, ALICE, "s")
+    rooms.joined_at_once(ALICE)
+    assert [stay.exact for stay in rooms.stays] == [True, False, False]
