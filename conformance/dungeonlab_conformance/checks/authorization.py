@@ -157,7 +157,7 @@ async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event)
     await stage.control(event, alice)
     request = await stage.request(event)
     connection = mallory.connection
-    answer = await mallory.try_send_once(request)
+    answer = await mallory.try_send_once(request, hurried=True)
     if answer is None and mallory.closed and mallory.connection == connection:
         raise Broken(f"an answer to mallory's {event.name} before the connection is closed", "a closed connection")
     if answer is not None and Acknowledgement(request, answer).accepted:

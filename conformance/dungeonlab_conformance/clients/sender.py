@@ -204,9 +204,15 @@ class Sender(Connection):
         await self.emit(request)
         return sent
 
-    async def try_send_once(self, request: Request) -> Arguments | None:
-        """Send a request with a callback, once; return the answer's arguments, or None if none came in time."""
-        seen = await self._in_time(await self._ask(request), request)
+    async def try_send_once(self, request: Request, *, hurried: bool = False) -> Arguments | None:
+        """Send a request with a callback, once; return the answer's arguments, or None if none came in time.
+
+        A `hurried` one does not wait long where such requests are known to get none.
+        """
+        pending, quickly = await self._ask(request), hurried and self._hardly_answers(request.event)
+        if quickly:
+            await self._round_trips(pending)
+        seen = await self._in_time(pending, request, 0 if quickly else None)
         if seen is None:
             self._give_up(request)
         return seen.args if seen else None
@@ -255,17 +261,34 @@ class Sender(Connection):
         Returns False if the connection is closed. Raises `Unjudged` if there is no answer in time.
         """
         fences = self.target.workarounds.fences
-        for fence in list(fences):
-            if self.closed:
-                return False
-            if fence not in self.target.absent and await self._came_back(fence):
-                if fence != fences[0]:
-                    fences.remove(fence)
-                    fences.insert(0, fence)
-                return True
+        usual, *others = [fence for fence in fences if fence not in self.target.absent]
+        if self.closed:
+            return False
+        if await self._came_back(usual):
+            return True
+        if not self.closed and (found := await self._first_to_come_back(others)) is not None:
+            fences.remove(found)
+            fences.insert(0, found)
+            return True
         if self.closed:
             return False
         raise Unjudged(f"{self.name}'s round trip was not answered in {self.target.limits.answer:.1f} s")
+
+    async def _first_to_come_back(self, fences: list[str]) -> str | None:
+        """Make round trips of several kinds at once; of those that come back about first, return the first listed."""
+        ways = {fence: asyncio.ensure_future(self._came_back(fence)) for fence in fences}
+        try:
+            waiting = set(ways.values())
+            while waiting:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if any(way.result() for way in done):
+                    await asyncio.wait(ways.values(), timeout=self.target.limits.moment)
+                    return next(fence for fence, way in ways.items() if way.done() and way.result())
+            return None
+        finally:
+            for way in ways.values():
+                way.cancel()
+            await asyncio.gather(*ways.values(), return_exceptions=True)
 
     def _hardly_answers(self, event: str) -> bool:
         limits = self.target.limits

@@ -48,7 +48,7 @@ class Inquiry:
     def tells(self, request: Request) -> bool:
         """Whether to send this without a callback: it would get no answer, and a refusal shows only so."""
         workarounds = self._stage.target.workarounds
-        return request.event in workarounds.reported - workarounds.refused_silently
+        return request.event in workarounds.reported and workarounds.never_answers(request.event)
 
     async def __call__(self, sender: Sender, request: Request, *, expected: bool) -> Inferred | None:
         """Return what became of a request, which is sent here if it `tells` it; None if nothing shows it.

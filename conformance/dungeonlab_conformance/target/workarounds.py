@@ -134,3 +134,7 @@ class Workarounds:
     deadly: Deadly = field(default_factory=Deadly, compare=False)
     waited_in_vain: int = 0
     fences: list[str] = field(default_factory=lambda: ["get-user-data", "join-session", "validate-action", NAMESPACE])
+
+    def never_answers(self, event: str) -> bool:
+        """Whether requests of an event are not acknowledged, be they accepted or refused."""
+        return event in self.silent - self.refused_silently

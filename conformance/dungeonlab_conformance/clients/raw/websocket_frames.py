@@ -117,9 +117,10 @@ class RawConnection:
         return answered
 
     async def receive_answer(self, prefix: str, request: Request) -> str:
-        """Wait for the frame that answers a request. Raises as `receive` does."""
+        """Wait for the frame that answers a request, not for long if there will hardly be one. Raises as `receive`."""
+        limits, hardly = self.target.limits, self.target.workarounds.never_answers(request.event)
         try:
-            return await self.receive(prefix)
+            return await self.receive(prefix, seconds=limits.sweep if hardly else limits.answer)
         except Gone:
             raise
         except Unjudged as late:
@@ -149,10 +150,13 @@ class RawConnection:
         except Gone:
             return None
 
-    async def receive(self, *prefixes: str) -> str:
-        """Wait for a frame that begins so, or so. Raises `Gone` if the connection closes, `Unjudged` if it is late."""
+    async def receive(self, *prefixes: str, seconds: float | None = None) -> str:
+        """Wait for a frame that begins so, or so, as long as an answer may take, or for so long.
+
+        Raises `Gone` if the connection closes, `Unjudged` if it is late.
+        """
         try:
-            async with asyncio.timeout(self.target.limits.answer):
+            async with asyncio.timeout(self.target.limits.answer if seconds is None else seconds):
                 while True:
                     for frame in self.frames:
                         if isinstance(frame, str) and frame.startswith(prefixes):
