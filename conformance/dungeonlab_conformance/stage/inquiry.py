@@ -24,7 +24,7 @@ from dungeonlab_spec import Catalogue, Event
 if TYPE_CHECKING:
     from dungeonlab_conformance.stage.stage import Stage
 
-_HERE = ("gamemaster", "alice", "bob", "carol")  # who may talk in the scene's session, by preference
+_HERE = ("gamemaster", "bob", "alice", "carol")  # who may talk in the scene's session, by preference
 _THERE = ("dave", "dave", "gamemaster", "carol")  # in the second one; carol last, who may be wanted in the first
 _MESSAGE = "chat-message"
 MOVES = ("join-session", "leave-session")  # what changes in which room a connection is, and is not broadcast
@@ -102,7 +102,23 @@ class Inquiry:
             return _inferred(sent, "accepted", where)
         if moved is not None and expected:
             return _inferred(sent, "accepted", "it caused no error event, as what is refused does")
+        if moved is None and not expected and sent.event == "join-session" and await self._hears_oneself(sender, sent):
+            return _inferred(sent, "accepted", f"{sender.name} is heard there by another connection")
         return None
+
+    async def _hears_oneself(self, sender: Sender, sent: SentRequest) -> bool:
+        """Whether a user hears in a room what the same user says there, where nobody else could."""
+        other = await self._stage.actor(sender.name, called="a listener", identity=sender.identity)
+        session = sent.session or ""
+        try:
+            await other.connect()
+            await other.send_without_callback(Request.naming("join-session", session))
+            await other.fence()
+            return await self._is_heard(sender, other, session)
+        except Unjudged:
+            return False
+        finally:
+            await other.close()
 
     async def _shown(self, sent: SentRequest, seconds: float) -> Inferred | None:
         """Wait for something that shows what became of a request; None if nothing does in so many seconds."""
@@ -135,7 +151,8 @@ class Inquiry:
 
     def _are_there(self, seated: tuple[Actor, Actor], session: str) -> bool:
         engaged = self._engaged(session)
-        return not any(actor.closed or actor.user in engaged for actor in seated)
+        stays = [None if actor.closed or actor.user in engaged else actor.stay for actor in seated]
+        return all(stay is not None and stay.left_at is None for stay in stays)
 
     async def _seat(self, session: str) -> tuple[Actor, Actor]:
         stage, seated = self._stage, list[Actor]()
@@ -185,7 +202,7 @@ class Inquiry:
         for stay in stays:
             rooms.joined(stay)
 
-    async def _is_heard(self, speaker: Actor, listener: Sender, session: str, *, fenced: bool = False) -> bool:
+    async def _is_heard(self, speaker: Sender, listener: Sender, session: str, *, fenced: bool = False) -> bool:
         """Whether what the speaker says now reaches somebody; `fenced` if a round trip of theirs is waited for only."""
         message = valid_request(Catalogue.load()[_MESSAGE], {"sessionId": session})
         await speaker.send_unawaited(message)

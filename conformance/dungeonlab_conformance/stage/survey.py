@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
-from dungeonlab_conformance.payloads.refused import for_something_unknown
+from dungeonlab_conformance.payloads.refused import for_something_unknown, malformed
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.evidence import evidence, shown_by
 from dungeonlab_conformance.record.marks import carries, contains
-from dungeonlab_conformance.record.observation import Request, SentRequest
+from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
 from dungeonlab_conformance.results.errors import Gone, Missing, TargetFault, Unjudged
 from dungeonlab_spec import Catalogue, Event
 
@@ -199,12 +199,18 @@ class Survey:
             return
         try:
             actor = next(iter(self._members.values()))
-            request = for_something_unknown(event, await self.stage.request(event, full=False))
-            sent = await actor.send_without_callback(request, moves=False)
-            found = await actor.try_observe(lambda seen: shown_by(self.stage.journal, seen, sent) is not None)
+            unknown = for_something_unknown(event, await self.stage.request(event, full=False))
+            for request in (unknown, malformed(event)):
+                sent = await actor.send_without_callback(request, moves=False)
+                found = await actor.try_observe(partial(self._refuses, sent))
+                if found is not None:
+                    self.found.reported.add(event.name)
+                    return
         except Gone:
             raise
         except Unjudged:
             return
-        if found is not None and found.event == "error":
-            self.found.reported.add(event.name)
+
+    def _refuses(self, sent: SentRequest, seen: Observation) -> bool:
+        found = shown_by(self.stage.journal, seen, sent)
+        return found is not None and not found.accepted

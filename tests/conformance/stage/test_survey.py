@@ -158,3 +158,28 @@ async def test_callbacks_are_kept_where_nothing_shows_without_one(habit: str) ->
         assert stage.target.workarounds.silent
         assert not stage.target.workarounds.reported
         await end(stage)
+
+
+async def test_who_joins_what_is_not_there_is_known_by_being_heard_there() -> None:
+    """Where no error event comes, another connection of the same user joins too, and hears what the first one says."""
+    with served("AnswersNothing+OpensWhatIsUnknown") as url:
+        stage = await surveyed(url)
+        alice = await stage.connected("alice")
+        answer = await alice.try_join(unknown_id("session"))
+        assert answer.accepted
+        assert "alice is heard there" in answer.shown
+        await end(stage)
+
+
+async def test_others_are_seated_where_those_who_listened_were_removed() -> None:
+    """What becomes of a request is known still when the membership of a listener has ended, and begun again."""
+    with served("AnswersNothing") as url:
+        stage = await surveyed(url)
+        alice, bob = await stage.joined("alice", "bob")
+        await stage.revoke(bob)
+        assert not (await bob.try_join(stage.session)).accepted
+        assert (await alice.try_join(stage.session, expected=True)).accepted
+        assert bob.identity is not None
+        await stage.take_in(bob.identity)
+        assert (await bob.try_join(stage.session, expected=True)).accepted
+        await end(stage)
