@@ -101,7 +101,8 @@ class Attendance:
         or when another connection of the same user ended.
         """
         stays = [s for s in self._stays.get(connection, ()) if s.session != session and _covers(s, caused, heard)]
-        if any(s.exact and s.acked_at is not None and s.acked_at <= caused and _lasts(s, heard) for s in stays):
+        certain = [s for s in stays if s.exact and s.acked_at is not None and s.acked_at <= caused and _lasts(s, heard)]
+        if any(not s.leave_requested_at or s.leave_requested_at >= heard for s in certain):
             return None if connection in self._misled or any(self._lost_another(s, heard) for s in stays) else True
         return None if stays else False
 

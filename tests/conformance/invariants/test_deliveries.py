@@ -214,6 +214,18 @@ def test_a_connection_that_just_came_to_another_room_is_judged_by_what_is_plain(
     assert broken(scene) == ["rooms/outsider-hears-nothing"] * 2
 
 
+def test_a_connection_that_is_leaving_another_room_is_judged_by_what_is_plain(scene: Written) -> None:
+    """Dave had asked to leave when he heard it, and was answered later; mallory plainly is an outsider."""
+    scene.joins(DAVE, "dave", "s-other")
+    request = scene.says(ALICE, "hello")
+    asked = scene.now
+    scene.hears(DAVE, request)
+    scene.rooms.left(DAVE, scene.now + 1, asked)
+    scene.comes(MALLORY, "mallory")
+    scene.hears(MALLORY, request)
+    assert broken(scene) == ["rooms/outsider-hears-nothing"] * 2
+
+
 def test_a_stay_that_the_server_may_end_when_it_likes_breaks_nothing(scene: Written) -> None:
     """The user has joined elsewhere; until when this connection hears the room is up to the server."""
     scene.joins(TAB, "bob", "s-other")
