@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 import secrets
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from aiohttp import web
 
 from dungeonlab_reference_server.http import HttpSide, Problem, _body
-from dungeonlab_reference_server.passwords import check_password
-from dungeonlab_reference_server.pipeline import COOKIE
+from dungeonlab_reference_server.passwords import PasswordQueue, check_password
+from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rules import Session
-from dungeonlab_reference_server.store import MemoryStore, User
+from dungeonlab_reference_server.store import MemoryStore, Store, User
 from tests.mutants.fault import faulty
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @faulty("http/requests-answered-as-described")
@@ -49,6 +55,38 @@ class ForgivesCapitals(HttpSide):
         if user is None or not any(check_password(p, user.secret) for p in (password, password.swapcase())):
             raise Problem(401 if isinstance(body.get("password"), str) and body.get("username") else 400, "no")
         return await self._logged_in(request, user, 200)
+
+
+class _LooksAtTheBeginning(PasswordQueue):
+    """Hashes and checks as much of a password as bcrypt does."""
+
+    async def run(self, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        password, *others = args
+        return await super().run(work, str(password)[:72], *others, **options)  # type: ignore[arg-type]
+
+
+@faulty("http/login-needs-the-password")
+class HashesTheBeginning(HttpSide):
+    """Of a long password only the first 72 characters count: the hash looks at no more."""
+
+    def __init__(self, store: Store, pipeline: Pipeline) -> None:
+        super().__init__(store, pipeline)
+        settings = pipeline.settings
+        self.registrations = _LooksAtTheBeginning(settings.scrypt_n, settings.password_wait)
+        self.logins = _LooksAtTheBeginning(settings.scrypt_n, settings.password_wait)
+
+
+@faulty("http/username-taken-once")
+class AsksBeforeItHashes(MemoryStore):
+    """Whether a name is taken is asked first, and meanwhile somebody else may take it."""
+
+    async def add_user(self, user: User) -> bool:
+        if user.username in self._names:
+            return False
+        await asyncio.sleep(0.05)
+        self._names[user.username] = user.id
+        self._users[user.id] = user
+        return True
 
 
 @faulty("http/username-taken-once")

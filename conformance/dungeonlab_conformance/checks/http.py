@@ -23,6 +23,8 @@ from dungeonlab_conformance.stage.stage import Stage
 
 _SHARE = 0.8  # of a scene's time limit, which generated requests may take
 _LEAST = 16  # characters of a cookie that nobody guesses
+_LONG = 200  # characters of a password, of which the description allows 1024
+_HASHED = 72  # bytes that some ways of hashing look at
 _TELLING = 6  # characters of an id or a name that do not stand in a random cookie by chance
 
 
@@ -89,6 +91,18 @@ async def logging_in_needs_the_password(stage: Stage) -> None:
         await _must_stay_out(thief, thief.credentials)
 
 
+@check("http/login-needs-the-password")
+async def all_of_a_long_password_is_needed(stage: Stage) -> None:
+    """The host has a long password; another one that begins like it does not log in, nor does its beginning."""
+    async with http_users(stage.target, stage.journal) as http:
+        host, thief = await http.anonymous("host"), await http.anonymous("thief")
+        host.password = (host.password * _LONG)[:_LONG]
+        await host.send("register", host.credentials)
+        await host.send("logIn", host.credentials)
+        for other in (host.password[:-1] + "~", host.password[:_HASHED] + "~", host.password[:_HASHED]):
+            await _must_stay_out(thief, {**host.credentials, "password": other})
+
+
 async def _must_stay_out(who: HttpUser, credentials: dict[str, str]) -> None:
     await who.must_be_answered(401, "logIn", credentials)
     await who.must_be_answered(401, "showMe")
@@ -96,11 +110,26 @@ async def _must_stay_out(who: HttpUser, credentials: dict[str, str]) -> None:
 
 @check("http/username-taken-once")
 async def a_username_is_taken_once(stage: Stage) -> None:
-    """The host registers; nobody else can under the same name, and the host's password remains valid."""
+    """The host registers; nobody else can under the same name, and the host's password remains valid.
+
+    Of some who register one name at the same time one can.
+    """
     async with http_users(stage.target, stage.journal) as http:
         host, thief = await http.user("host"), await http.anonymous("thief")
         await thief.must_be_answered(409, "register", {"username": host.username, "password": thief.password})
         await host.must_be_answered(200, "logIn", host.credentials)
+        await _one_must_have_it(await http.anonymous("first"), await http.anonymous("second"), thief)
+
+
+async def _one_must_have_it(first: HttpUser, *others: HttpUser) -> None:
+    """Have several register the name of the first at the same time, with passwords of their own."""
+    bodies = [{"username": first.username, "password": who.password} for who in (first, *others)]
+    replies = await asyncio.gather(
+        *(who.try_send("register", body) for who, body in zip((first, *others), bodies, strict=True))
+    )
+    made = sum(reply.status == operations()["register"].success for reply in replies)
+    if made > 1:
+        raise Broken(f"one of {len(replies)} who register a name at the same time to have it", f"{made} have it")
 
 
 async def _session_cookies(who: HttpUser, reply: Reply) -> dict[str, set[str]]:
