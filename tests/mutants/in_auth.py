@@ -26,6 +26,25 @@ class LostTheLogin(Pipeline):
         return None
 
 
+@faulty("auth/cookie-accepted")
+class LooksAtTheFirstCookie(Pipeline):
+    """A handshake's cookies are read up to the first semicolon: one that stands behind another is not found."""
+
+    async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
+        first = environ["aiohttp.request"].headers.get("Cookie", "").partition(";")[0]
+        name, _, value = first.strip().partition("=")
+        return await self.store.login(value) if name == COOKIE else None
+
+
+@faulty("auth/cookie-accepted")
+class FindsTheCookieInAnothersName(Pipeline):
+    """The cookie is looked for by its name as a piece of text, and one whose name ends alike is taken for it."""
+
+    async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
+        header = environ["aiohttp.request"].headers.get("Cookie", "")
+        return await self.store.login(header.partition(f"{COOKIE}=")[2].partition(";")[0])
+
+
 @faulty("auth/missing-cookie-refused")
 class LetsGuestsIn(Pipeline):
     """A connection without a cookie is let in, as a guest."""

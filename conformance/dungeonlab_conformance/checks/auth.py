@@ -59,6 +59,25 @@ async def a_valid_cookie_is_accepted(stage: Stage) -> None:
         raise Broken("alice's connection to stay open", "it was closed")
 
 
+@check("auth/cookie-accepted")
+async def a_valid_cookie_is_accepted_among_others(stage: Stage) -> None:
+    """Alice's cookie is accepted; so it is among others of the same host, one of which has a name that ends like its.
+
+    Browsers send all that they have, in any order.
+    """
+    await stage.connected("alice")
+    alice = await stage.roles.identity("alice")
+    others = {"0_theme": "dark", "zz_zone": "none", **{f"0_{name}": "other" for name in alice.cookies}}
+    among_others = dataclasses.replace(alice, cookies={**others, **alice.cookies})
+    browser = await stage.actor("alice", called="alice with other cookies besides", identity=among_others)
+    try:
+        await browser.connect()
+    except Refused as refused:
+        raise Broken("alice's cookie to be accepted among others", f"{refused}") from None
+    if not await browser.fence():
+        raise Broken("the connection of alice, with other cookies besides, to stay open", "it was closed")
+
+
 @check("auth/missing-cookie-refused")
 async def a_connection_without_a_cookie_is_refused(stage: Stage) -> None:
     """Alice connects; a connection without a cookie is refused, over either transport, even if it names alice."""
