@@ -264,3 +264,28 @@ class LeavesWithACallbackOnly(Pipeline):
 def _session(data: Any) -> str | None:
     named = data[1].get("sessionId") if len(data) == 2 and isinstance(data[1], dict) else None
     return named if isinstance(named, str) else None
+
+
+@faulty("join/disconnect-leaves-the-room")
+class KeepsTheSeatOfATransport(Pipeline):
+    """Who leaves the namespace, and enters it again over the same transport, sits in the old room."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.kept: dict[str, str] = {}  # session by transport
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        seat = self.seats.get(connection)
+        if seat is not None:
+            self.kept[self._transport(connection)] = seat
+        await super().on_disconnect(connection, reason)
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
+        await super().on_connect(connection, environ, auth)
+        seat = self.kept.pop(self._transport(connection), None)
+        if seat is not None:
+            self.seats[connection] = seat
+            await self.sockets.enter_room(connection, self.room(seat))
+
+    def _transport(self, connection: str) -> str:
+        return str(self.sockets.manager.eio_sid_from_sid(connection, "/"))

@@ -1,6 +1,7 @@
 """Joining and leaving a session's room; one session at a time."""
 
 import asyncio
+import contextlib
 import json
 
 from dungeonlab_conformance.checks.registry import check
@@ -280,6 +281,30 @@ async def _must_recover_nothing(stage: Stage, alice: Actor, raw: RawConnection, 
     await anew.try_send(profile_request())
     if any(str(request.mark) in str(frame) for request in (missed, later) for frame in anew.frames):
         raise Broken("carol to be in no room and to be sent nothing she missed", "both were recovered")
+
+
+@check("join/disconnect-leaves-the-room")
+async def who_enters_the_namespace_again_is_in_no_room(stage: Stage) -> None:
+    """Carol leaves the namespace, and enters it again over the same transport; she hears nothing until she joins.
+
+    A server may close the transport instead.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    raw = await stage.raw("carol")
+    await raw.try_join(stage.session)
+    later = await _chat(stage)
+    try:
+        await raw.send_frame("41")
+        raw.frames.clear()
+        await raw.connect()
+    except (Gone, Unjudged):
+        return  # there is no second stay in the namespace on this transport
+    await alice.send(later)
+    await bob.hear(later)
+    with contextlib.suppress(Gone):
+        await raw.try_send(profile_request())
+    if any(str(later.mark) in str(frame) for frame in raw.frames):
+        raise Broken("carol to be in no room after entering the namespace again", "she hears alice")
 
 
 @check("join/disconnect-keeps-membership")
