@@ -250,6 +250,20 @@ def _within(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 @faulty("tokens/content-comes-back-exactly")
+class CutsWhatLiesDeep(Storing):
+    """An object more than ten levels deep inside data is kept as a text that says that it is one."""
+
+    def kept(self, token: Payload) -> Payload:
+        return {**token, "data": _cut(token["data"], 10)}
+
+
+def _cut(value: Any, levels: int) -> Any:
+    if isinstance(value, dict):
+        return {key: _cut(inner, levels - 1) for key, inner in value.items()} if levels > 0 else "[object Object]"
+    return [_cut(inner, levels - 1) for inner in value] if isinstance(value, list) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
 class WrapsAt32Bits(Storing):
     """A coordinate of 2^31 or more becomes a negative one, and is shown as zero."""
 

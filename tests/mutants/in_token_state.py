@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
@@ -39,6 +40,47 @@ class CountsInTwos(EffectChanger):
 
 
 # -- what is not there ---------------------------------------------------------------------------------
+
+
+class _Hasty(Pipeline):
+    """Carries some requests out without a turn, and takes a moment between looking a token up and its effect.
+
+    Those that are hasty wait for each other, where they are about the same token.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def is_hasty(self, event: str) -> bool:
+        """Whether requests of an event are carried out so."""
+        raise NotImplementedError
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        if not self.is_hasty(name):
+            return await super().perform(connection, name, args)
+        user, event = self.check_open(connection), self.catalogue[name]
+        payload = self.check_shape(event, args)
+        async with self.locks[payload["tokenId"]]:
+            token = await self.check_rights(event, payload, user, connection)
+            await asyncio.sleep(0.02)
+            return await self.take_effect(self.command(event, payload, user, token), connection)
+
+
+@faulty("tokens/version-grows", also={"order/concurrent-moves-converge": "a move that was heard is lost"})
+class ForgetsAMoveForAnUpdate(_Hasty):
+    """An update stores the token that it looked up, and a move that was made meanwhile is lost."""
+
+    def is_hasty(self, event: str) -> bool:
+        return event == "token:update"
+
+
+@faulty("tokens/delete-ends-it")
+class RevivesWhatIsChanged(_Hasty):
+    """A change that was under way when its token was deleted stores it again."""
+
+    def is_hasty(self, event: str) -> bool:
+        return event in ("token:move", "token:update")
 
 
 @faulty("tokens/unknown-token-refused", "tokens/delete-ends-it")
@@ -124,7 +166,10 @@ class WithoutTurns(MemoryStore):
 
 @faulty(
     "tokens/broadcast-equals-stored-state",
-    also={"order/concurrent-moves-converge": "of two moves at once, that stored last need not be that broadcast last"},
+    also={
+        "order/concurrent-moves-converge": "of two moves at once, that stored last need not be that broadcast last",
+        "tokens/delete-ends-it": "a first move stores a token that is deleted meanwhile",
+    },
     beside=(WithoutTurns,),
 )
 class BroadcastsBeforeItStores(Pipeline):

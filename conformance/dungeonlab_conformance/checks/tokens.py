@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.invariants.content import same, unlike
 from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed, known, whole
 from dungeonlab_conformance.payloads.requests import edge_payloads, in_full
@@ -29,6 +30,7 @@ from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import examples
 
 _EXACTLY = "tokens/content-comes-back-exactly"
+FEW = 4  # tokens that are deleted while they are changed
 AT_ONCE = 10  # changes sent without waiting for an answer in between
 MANY = 20  # tokens: more than fit on the first page of anything
 
@@ -123,6 +125,23 @@ async def deletion_ends_it(stage: Stage) -> None:
         await alice.must_be_refused(request)
 
 
+@check("tokens/delete-ends-it")
+async def deletion_ends_what_is_being_changed(stage: Stage) -> None:
+    """Alice deletes a token while bob moves and updates it; once all is answered, it is not there."""
+    alice, bob = await stage.joined("alice", "bob")
+    later = []
+    for _ in range(FEW):
+        token = await create_full_token(stage, alice)
+        changes = [await token_request(stage, event, token) for event in ("token:move", "token:update")]
+        deletion = await token_request(stage, "token:delete", token)
+        later.append(await token_request(stage, "token:move", token))
+        *_, deleted = await asyncio.gather(*map(bob.try_send, changes), alice.try_send(deletion))
+        if not deleted.accepted:
+            raise Unjudged(f"the deletion was refused: {deleted.shown}", waits_for=not_accepted(deleted))
+    for request in later:
+        await alice.must_be_refused(request)
+
+
 @check("tokens/only-deletion-ends-it")
 async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
     """Alice creates a token that bob may move. It stays when she creates many more, one of them of the same name.
@@ -176,7 +195,8 @@ async def _must_still_be_there(
 async def the_version_grows(stage: Stage, event: Event) -> None:
     """Alice changes a token three times, and once more in the same way; its version grows by one each time.
 
-    Then she and bob change it at the same time; it grows by one for each change.
+    Then she and bob change it at the same time, in the same way and then in different ones; it grows by one for each
+    change.
     """
     alice, bob = await stage.joined("alice", "bob")
     token = await create_full_token(stage, alice)
@@ -189,7 +209,21 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
         if grown != version + 1:
             raise Broken(f"version {version} to grow by one", f"{grown!r}", "$.data.version")
         version = grown
-    burst = [await token_request(stage, event.name, token) for _ in range(AT_ONCE)]
+    version = await _must_grow_with_each(stage, alice, bob, token, version, (event.name,))
+    other = "token:move" if event.name == "token:update" else "token:update"
+    before = acknowledged_version(await alice.try_send(await token_request(stage, other, token)))
+    if version is not None and before == version + 1:
+        await _must_grow_with_each(stage, alice, bob, token, before, (event.name, other))
+
+
+async def _must_grow_with_each(
+    stage: Stage, alice: Actor, bob: Actor, token: Token, version: int | None, events: Sequence[str]
+) -> int | None:
+    """Have alice and bob change a token at the same time, each by one of these events.
+
+    Returns its version then; None if it may still grow.
+    """
+    burst = [await token_request(stage, events[number % len(events)], token) for number in range(AT_ONCE)]
     answers = await asyncio.gather(
         *(a.try_send(request) for request, a in zip(burst, [alice, bob] * AT_ONCE, strict=False))
     )
@@ -200,6 +234,7 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
         raise Unjudged("the token was acknowledged without its version")
     if not accepted <= after - version - 1 <= accepted + unsure:
         raise Broken(f"version {version} to grow by {accepted + 1}", f"{after!r}", "$.data.token.version")
+    return None if unsure else after
 
 
 @check("tokens/unknown-token-refused")
@@ -226,11 +261,17 @@ async def an_unknown_encounter_is_refused(stage: Stage, event: Event) -> None:
     await alice.must_be_refused(request.with_properties({"encounterId": "no-such-encounter"}))
 
 
+def _nested(times: int) -> Any:
+    """Return an object in a list in an object in a list, and so on."""
+    return {"in": [_nested(times - 1)]} if times else {"hp": 1}
+
+
 CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in each
     "whole numbers beyond 32 bits": {"data": {"one": 2**31, "two": -(2**31) - 1, "three": 2**32, "four": 2**53}},
     "fractions and powers of ten": {"data": {"one": 0.1, "two": 1e-7, "three": 1e21, "four": 2.5}},
     "a position beyond 32 bits": {"position": {"x": 2**31, "y": 2**53, "elevation": -(2**31) - 1}},
     "empty lists and objects": {"data": {"list": [], "object": {}, "text": "", "nested": [[], {}, [[]], {"in": {}}]}},
+    "many levels": {"data": {"in": _nested(12)}},
     "null": {"data": {"none": None, "list": [None, 1, None]}},
     "keys with dots": {"data": {"a.b": 1, "c": {"d.e": {"f.": 2}}}},
     "keys with dollars": {"data": {"$set": 1, "c": {"$": 2}}},
