@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -218,3 +220,17 @@ class ShowsTheProfilesOfDeletedSessions(MemoryStore):
         before = {user: set(sessions) for user, sessions in self._memberships.items()}
         await super().delete_session(session_id)
         self._memberships = before
+
+
+@faulty("authorization/removed-member-hears-nothing")
+class SeatsWhoIsRemovedMeanwhile(Pipeline):
+    """Whether a user is a member is asked before a join that takes a moment, and not once more after it."""
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        if name != "join-session":
+            return await super().perform(connection, name, args)
+        user, event = self.check_open(connection), self.catalogue[name]
+        payload = self.check_shape(event, args)
+        await self.check_rights(event, payload, user, connection)
+        await asyncio.sleep(0.05)
+        return await self.join(connection, user, payload)

@@ -1,5 +1,6 @@
 """Authorization: which users may send which requests, decided anew for every request."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -172,6 +173,20 @@ async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
     mallory = await stage.onlooker("mallory")
     request = await stage.request(event)
     await stage.revoke(bob)
+    await alice.send(request)
+    await carol.hear(request)
+    await bob.must_not_hear(request, unlike=mallory)
+
+
+@check("authorization/removed-member-hears-nothing")
+async def who_is_removed_while_joining_hears_nothing(stage: Stage, event: Event) -> None:
+    """Bob asks to join while his membership is revoked; alice's next broadcast reaches carol, and not him."""
+    alice, carol = await stage.joined("alice", "carol")
+    bob, mallory = await stage.connected("bob"), await stage.onlooker("mallory")
+    request = await stage.request(event)
+    await asyncio.gather(bob.try_join(stage.session), stage.revoke(bob))
+    if bob.closed:
+        return  # a server may end the connections of somebody who is no member any more
     await alice.send(request)
     await carol.hear(request)
     await bob.must_not_hear(request, unlike=mallory)
