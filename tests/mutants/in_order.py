@@ -52,6 +52,21 @@ class BroadcastsInTasks(Later):
         await super().broadcast(emission, sender)
 
 
+@faulty("order/one-sender-in-order")
+class SendsCreationsApart(Later):
+    """Tokens that are created reach the room by a queue of their own, and are overtaken by what is done after that."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        if emission.event == "token:create":
+            self.later(self._broadcast_late(emission, sender))
+        else:
+            await super().broadcast(emission, sender)
+
+    async def _broadcast_late(self, emission: Emission, sender: str) -> None:
+        await asyncio.sleep(LATE)
+        await super().broadcast(emission, sender)
+
+
 @faulty("order/answers-in-order", hides=True)
 class UpdatesSlowly(Later):
     """Updates are carried out one after the other, but slowly, and overtaken by moves and deletions sent after them."""

@@ -14,15 +14,25 @@ from dungeonlab_conformance.stage.tokens import acknowledged_version
 from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue, Event
 
-FEW = 4  # requests that are waited for
+FEW = 4  # requests that are waited for, or alternate with others
 BURST = 20  # requests sent without waiting for an answer in between
 
 
 @check("order/one-sender-in-order", phase="last")
 async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> None:
-    """Alice sends requests without waiting for answers; bob hears their broadcasts in the order sent."""
+    """Alice sends requests without waiting for answers; bob hears their broadcasts in the order sent.
+
+    So he does when she moves a token after each.
+    """
     alice, bob = await stage.joined("alice", "bob")
-    burst = [await stage.request(event) for _ in range(BURST)]
+    await _must_arrive_in_order(stage, alice, bob, [await stage.request(event) for _ in range(BURST)])
+    move = Catalogue.load()["token:move"]
+    if event is not move:
+        mixed = [await stage.request(each) for _ in range(FEW) for each in (event, move)]
+        await _must_arrive_in_order(stage, alice, bob, mixed)
+
+
+async def _must_arrive_in_order(stage: Stage, alice: Actor, bob: Actor, burst: list[Request]) -> None:
     start = len(stage.journal.heard(bob.connection))
     await asyncio.gather(*(alice.send(request) for request in burst))
     for request in burst:
@@ -32,8 +42,9 @@ async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> 
         next(heard[seen.number] for seen in bob.deliveries_of(request) if seen.number in heard) for request in burst
     ]
     if places != sorted(places):
-        wrong = next(i for i in range(1, BURST) if places[i] < places[i - 1])
-        raise Broken(f"alice's {BURST} {event.name} in the order sent", f"number {wrong + 1} before number {wrong}")
+        wrong = next(i for i in range(1, len(burst)) if places[i] < places[i - 1])
+        names = " and ".join(dict.fromkeys(request.event for request in burst))
+        raise Broken(f"alice's {len(burst)} {names} in the order sent", f"number {wrong + 1} before number {wrong}")
 
 
 @check("order/broadcast-before-acknowledgement")
