@@ -24,6 +24,7 @@ from dungeonlab_spec import Catalogue, Event
 if TYPE_CHECKING:
     from dungeonlab_conformance.stage.stage import Stage
 
+_CHAT = "chat-message"
 _MEMBERS = ("alice", "bob", "gamemaster")
 _TRIED_APART = ("join-session", "leave-session", "get-user-data", "token:create")
 
@@ -185,13 +186,18 @@ class Survey:
             return
 
     async def _goes_without_callback(self) -> bool:
-        """Whether a request without a callback takes effect: otherwise what comes of one shows nothing."""
+        """Whether a request without a callback takes effect: otherwise what comes of one shows nothing.
+
+        Where none takes effect at all, it is enough that this one is refused by an error event.
+        """
+        refused = False
         for speaker, listener in itertools.permutations(self._members.values(), 2):
-            message = await self.stage.request(Catalogue.load()["chat-message"])
-            await speaker.send_without_callback(message)
+            message = await self.stage.request(Catalogue.load()[_CHAT])
+            sent = await speaker.send_without_callback(message)
             if await listener.try_observe(partial(carries, request=message)) is not None:
                 return True
-        return False
+            refused = refused or evidence(self.stage.journal, sent) is not None
+        return refused and _CHAT in self.found.unheard
 
     async def _ask_without_callback(self, event: Event) -> None:
         """Find out whether a refusal that is not acknowledged shows by an error event, if there is no callback."""

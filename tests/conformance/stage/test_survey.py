@@ -183,3 +183,14 @@ async def test_others_are_seated_where_those_who_listened_were_removed() -> None
         await stage.take_in(bob.identity)
         assert (await bob.try_join(stage.session, expected=True)).accepted
         await end(stage)
+
+
+async def test_where_all_is_refused_and_nothing_answered_error_events_show_it() -> None:
+    """Nothing need take effect for that, if it does not with a callback either."""
+    with served("AnswersNothing+RefusesEverything") as url:
+        stage = await surveyed(url)
+        alice = await stage.connected("alice")
+        answer = await alice.try_join(stage.session, expected=True)
+        assert not answer.accepted
+        assert answer.code == "PERMISSION_DENIED"
+        await end(stage)
