@@ -268,6 +268,13 @@ class Stage(SceneSessions):
         """Close all connections."""
         await asyncio.gather(*(actor.close() for actor in self.actors), *(raw.close() for raw in self.raws))
 
+    async def delete_session(self, *there: Actor) -> None:
+        """Delete this scene's session as above; those who only look on there are put out of its room, or not."""
+        await super().delete_session(*there)
+        for actor in self.actors:
+            if actor not in there and actor.stay and actor.stay.session == self.session:
+                self.journal.rooms.leave_asked(actor.connection)
+
     def ids(self) -> dict[str, str]:
         """Return the ids of all that was set up, by what they are of."""
         return {name: who.user for name, who in self.pool.known().items()} | self.games.ids()
