@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rooms import now
-from dungeonlab_reference_server.rules import Emission, Payload
+from dungeonlab_reference_server.rules import Emission, Payload, Refusal
 from tests.mutants.fault import faulty
 
 
@@ -86,3 +89,20 @@ class SaysThatTheGameMasterLeft(Pipeline):
             return
         sent = {"sessionId": session, "userId": found.game_master, "timestamp": now(), **more}
         await self.send_to_others(Emission(event, session, sent), connection)
+
+
+@faulty(
+    "presence/true-user",
+    also={"presence/right-audience": "the user's other connection hears that its user has left, which did not happen"},
+)
+class AnnouncesTheSwitchThatIsRefused(Pipeline):
+    """Who asks for another session is announced to have left, although the switch is refused, and nothing changes."""
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        seat = self.seats.get(connection) if name == "join-session" else None
+        try:
+            return await super().perform(connection, name, args)
+        except Refusal:
+            if seat is not None:
+                await self.announce("user-left", connection, seat, {"reason": "switched"})
+            raise

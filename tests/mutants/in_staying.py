@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -289,3 +290,31 @@ class KeepsTheSeatOfATransport(Pipeline):
 
     def _transport(self, connection: str) -> str:
         return str(self.sockets.manager.eio_sid_from_sid(connection, "/"))
+
+
+@faulty("join/one-session-per-user")
+class MovesOneTabOut(Pipeline):
+    """Of a user's connections in another session only the oldest is moved out of its room."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        elsewhere = [c for c in self.connections_of(user) if self.seats.get(c) not in (None, payload["sessionId"])]
+        kept = {c: self.seats.pop(c) for c in [c for c in elsewhere if c != connection][1:]}
+        answer = await super().join(connection, user, payload)
+        self.seats.update(kept)
+        return answer
+
+
+@faulty("join/rejoin-after-reconnect")
+class TidiesUpAfterTheUser(Pipeline):
+    """A while after a connection was lost, its user is taken out of its room, on connections that came since too."""
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        user, seat, before = self.users.get(connection, ""), self.seats.get(connection), set(self.users)
+        await super().on_disconnect(connection, reason)
+        if seat is not None:
+            asyncio.get_running_loop().call_later(0.3, self._tidy_up, user, seat, before)
+
+    def _tidy_up(self, user: str, seat: str, before: set[str]) -> None:
+        for connection in self.connections_of(user):
+            if connection not in before and self.seats.get(connection) == seat:
+                self.sockets.start_background_task(self.leave_room, connection, "disconnected")

@@ -142,11 +142,18 @@ async def a_refused_join_enrols_nobody(stage: Stage) -> None:
 
 @check("join/unknown-session-refused")
 async def an_unknown_session_is_refused(stage: Stage) -> None:
-    """Alice is admitted to her session, and refused for one that does not exist."""
-    alice = await stage.joined("alice")
+    """Alice is admitted to her session, and refused for one that does not exist; bob is in the room with her.
+
+    Then she speaks: who is announced to have left meanwhile has not.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    connection = alice.connection
     answer = await alice.try_join(unknown_id("session"))
     if answer.accepted:
         raise Broken("a session that does not exist to be refused", answer)
+    if not alice.closed and alice.connection == connection:  # a server may disconnect the user whom it refuses
+        await alice.try_send(await _chat(stage))
+        await bob.fence()
 
 
 @check("join/second-join-leaves-the-first-room")
@@ -199,12 +206,15 @@ async def a_failed_switch_changes_nothing(stage: Stage) -> None:
 
 @check("join/one-session-per-user")
 async def one_session_per_user(stage: Stage) -> None:
-    """Carol joins the second session on another connection; her first connection no longer hears the first session."""
+    """Carol joins the second session on another connection; her two earlier ones no longer hear the first session."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    second = await stage.other_tab(carol)
+    await second.join(stage.session)
     gamemaster, tab = await stage.onlooker("gamemaster"), await stage.other_tab(carol)
     await tab.join((await stage.other_game()).session)
     for request in await everything(stage, alice, bob):
-        await carol.must_not_hear(request, unlike=gamemaster)
+        for earlier in (carol, second):
+            await earlier.must_not_hear(request, unlike=gamemaster)
 
 
 @check("join/repeated-join-is-harmless")
