@@ -250,6 +250,14 @@ def _within(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 @faulty("tokens/content-comes-back-exactly")
+class TakesPlaceholdersForBinaryData(StoringData):
+    """An object inside data that looks like what stands for binary data on the wire is replaced by nothing."""
+
+    def inner(self, value: Any) -> Any:
+        return None if isinstance(value, dict) and value.get("_placeholder") is True else value
+
+
+@faulty("tokens/content-comes-back-exactly")
 class CutsWhatLiesDeep(Storing):
     """An object more than ten levels deep inside data is kept as a text that says that it is one."""
 

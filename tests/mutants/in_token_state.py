@@ -274,6 +274,18 @@ class ReplacesTheNamesake(MemoryStore):
         await super().save_token(token)
 
 
+@faulty("tokens/only-deletion-ends-it")
+class KeepsOneFigureOfAnActor(MemoryStore):
+    """A new token of an actor takes the place of the one that the actor has in that encounter."""
+
+    async def save_token(self, token: Payload) -> None:
+        for other in list(self._tokens.values()):
+            same = all(other.get(key) == token.get(key) for key in ("actorId", "encounterId"))
+            if same and "actorId" in token and token["id"] not in self._tokens:
+                await self.delete_token(other["id"])
+        await super().save_token(token)
+
+
 @faulty("tokens/only-deletion-ends-it", beside=(_Figures,))
 class RemovesTheFiguresOfTheRemoved(Pipeline):
     """Whose membership is revoked loses the tokens that they made."""

@@ -144,7 +144,7 @@ async def deletion_ends_what_is_being_changed(stage: Stage) -> None:
 
 @check("tokens/only-deletion-ends-it")
 async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
-    """Alice creates a token that bob may move. It stays when she creates many more, one of them of the same name.
+    """Alice creates a token that bob may move. It stays when she creates many more, one of the same name and actor.
 
     It stays when that one is deleted, when alice's connection ends and then her membership, and when the room is empty.
     """
@@ -165,9 +165,9 @@ async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
 
 
 async def _namesake(stage: Stage) -> Request:
-    """Return a draft of a token that has its name and its place in common with others like it, and a mark elsewhere."""
+    """Return a draft of a token with the name, the actor and the place of others like it, and a mark elsewhere."""
     request = await stage.request(Catalogue.load()["token:create"])
-    draft = {**request.args[0]["token"], "name": "Namesake", "data": {"note": request.mark}}
+    draft = {**request.args[0]["token"], "name": "Namesake", "actorId": "namesake", "data": {"note": request.mark}}
     return request.with_properties({"token": draft})
 
 
@@ -271,6 +271,7 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
     "fractions and powers of ten": {"data": {"one": 0.1, "two": 1e-7, "three": 1e21, "four": 2.5}},
     "a position beyond 32 bits": {"position": {"x": 2**31, "y": 2**53, "elevation": -(2**31) - 1}},
     "empty lists and objects": {"data": {"list": [], "object": {}, "text": "", "nested": [[], {}, [[]], {"in": {}}]}},
+    "what looks like binary data": {"data": {"in": {"_placeholder": True, "num": 0}}},
     "many levels": {"data": {"in": _nested(12)}},
     "null": {"data": {"none": None, "list": [None, 1, None]}},
     "keys with dots": {"data": {"a.b": 1, "c": {"d.e": {"f.": 2}}}},

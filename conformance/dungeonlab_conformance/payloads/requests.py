@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from dungeonlab_conformance.text.tree import replaced
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import examples
 from dungeonlab_spec.pointer import at, keys
+
+_ACTORS = itertools.count(1)
 
 
 def needed_ids(event: Event) -> frozenset[str]:
@@ -55,8 +58,14 @@ def _filled(event: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     known = examples(event, "valid")
     full, filled = copy.deepcopy(known.get("full", known["minimal"])), dict(payload)
     for key in {"token", "updates", "position"} & filled.keys():
-        filled[key] = full[key] | filled[key]
+        actor = {"actorId": new_actor()} if "actorId" in full[key] else {}
+        filled[key] = full[key] | actor | filled[key]
     return filled
+
+
+def new_actor() -> str:
+    """Return the id of an actor for whom there is no token yet."""
+    return f"actor-{next(_ACTORS)}"
 
 
 def edge_payloads(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:

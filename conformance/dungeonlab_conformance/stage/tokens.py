@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import no_content
 from dungeonlab_conformance.invariants.token_state import Token, whole
+from dungeonlab_conformance.payloads.requests import new_actor
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries
@@ -61,7 +62,8 @@ async def create_full_token(stage: Stage, maker: Actor) -> Token:
     """Create a token with every property set."""
     request = await stage.request(Catalogue.load()["token:create"])
     full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
-    answer = await maker.send(request.with_properties({"token": {**full, "name": request.mark}}))
+    own = {"name": request.mark, "actorId": new_actor()}
+    answer = await maker.send(request.with_properties({"token": {**full, **own}}))
     token = acknowledged_token(answer)
     created_id(answer, stage.journal)
     return token
