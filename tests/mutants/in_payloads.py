@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Payload, Refusal
+from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_spec import Event
+from tests.mutants.effects import EffectChanger, with_token
 from tests.mutants.fault import faulty
 
 SIZES = ("tiny", "small", "medium", "large", "huge", "gargantuan")
@@ -308,3 +309,14 @@ def _changed(payload: Any, key: str, change: Any) -> Any:
 def _without_null(payload: Payload) -> Payload:
     """Return a payload without what is null, at any depth but inside of arrays."""
     return {k: _without_null(v) if isinstance(v, dict) else v for k, v in payload.items() if v is not None}
+
+
+@faulty("payloads/unknown-properties-ignored")
+class UpdatesWhatADraftHas(EffectChanger):
+    """An update takes over what only a draft may name: the token's actor, and whether a player controls it."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        named = command.payload.get("updates", {})
+        more = {key: named[key] for key in ("actorId",) if isinstance(named.get(key), str)}
+        more |= {key: named[key] for key in ("isPlayerControlled",) if isinstance(named.get(key), bool)}
+        return with_token(effect, {**effect.saved, **more}) if effect.saved is not None and more else effect

@@ -319,7 +319,14 @@ def _adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
     """Return a payload with an unknown property in every object, and in a token what a request may not set."""
     claims = {
         "token": {"id": name, "encounterId": name, "version": number, "createdBy": name, "updatedBy": name},
-        "updates": {"id": name, "version": number, "createdBy": name, "position": {"x": number, "y": number}},
+        "updates": {
+            "id": name,
+            "version": number,
+            "createdBy": name,
+            "position": {"x": number, "y": number},
+            "conditions": [{"name": name}],
+            "actorId": name,
+        },
     }
     objects = {key: value for key, value in payload.items() if isinstance(value, dict) and key != "data"}
     adorned = {key: {**_adorned(value, name, number), **claims.get(key, {})} for key, value in objects.items()}

@@ -11,7 +11,8 @@ from dungeonlab_conformance.model.world import Token
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_spec.catalogue import resolve
 
-_DRAFT, _TOKEN = "token.json#/$defs/TokenDraft", "token.json#/$defs/Token"
+_DRAFT, _UPDATES = "token.json#/$defs/TokenDraft", "token.json#/$defs/TokenUpdates"
+_TOKEN = "token.json#/$defs/Token"
 _APART = frozenset({"id", "encounterId", "version", "updatedBy"})  # compared otherwise, or not said each time
 _ABSENT = object()
 
@@ -76,7 +77,7 @@ def _asked(event: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the properties that a change sets, as they are kept."""
     if event == "token:move":
         return {"position": placed(body["position"])}
-    found: dict[str, Any] = stated(dict(body["updates"]), resolve("token.json#/$defs/TokenUpdates"))
+    found: dict[str, Any] = stated(dict(body["updates"]), resolve(_UPDATES))
     return found
 
 
@@ -110,6 +111,8 @@ def _blamed(token: Token, name: str, event: str, named: Mapping[str, Any]) -> tu
     exactly = "tokens/content-comes-back-exactly"
     if name == "createdBy":
         return "tokens/true-creator", event
+    if name in named and name not in resolve(_DRAFT if event == "token:create" else _UPDATES)[0]["properties"]:
+        return "payloads/unknown-properties-ignored", event
     if event == "token:create":
         return exactly if name in named else "tokens/defaults-filled", event
     if name in named:
