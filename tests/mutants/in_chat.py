@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
+from dungeonlab_reference_server.socketio_server import SocketIoServer
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
 
@@ -250,3 +252,15 @@ class HearsNoRepetition(Pipeline):
         self.last[sender] = said
         if not again:
             await super().broadcast(emission, sender)
+
+
+@faulty("chat/text-arrives-unchanged")
+class PollsInLatin(SocketIoServer):
+    """What is sent to those who poll is written in Latin-1, with question marks for all other letters."""
+
+    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Any) -> None:
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None and not socket.upgraded and str(eio_pkt.data).startswith('2["chat-message"'):
+            said = json.dumps(json.loads(eio_pkt.data[1:]), ensure_ascii=False)
+            eio_pkt = type(eio_pkt)(eio_pkt.packet_type, "2" + said.encode("latin-1", "replace").decode("latin-1"))
+        await super()._send_eio_packet(eio_sid, eio_pkt)

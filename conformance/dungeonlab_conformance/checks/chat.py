@@ -1,9 +1,11 @@
 """Chat messages: which texts are accepted, and that they arrive unchanged."""
 
+import contextlib
 from collections.abc import Iterable
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import new_mark
 from dungeonlab_conformance.record.observation import Request
@@ -58,14 +60,22 @@ def _shown(text: object) -> str:
 
 @check("chat/text-arrives-unchanged")
 async def a_text_arrives_unchanged(stage: Stage) -> None:
-    """Alice sends texts in many scripts, with emoji, markup and white space; bob receives them unchanged."""
+    """Alice sends texts in many scripts, with emoji, markup and white space; bob receives them unchanged.
+
+    So does his other tab, over the other transport.
+    """
     alice, bob = await stage.joined("alice", "bob")
+    listeners = [bob]
+    for transport in stage.target.other_transports(stage.target.transport):
+        with contextlib.suppress(Refused):  # another requirement sees to it that this transport is served
+            listeners.append(await stage.joined("bob", transport=transport))
     marks = [new_mark() for _ in TEXTS]
     texts = {mark: f"{text}{mark}{text}" for mark, text in zip(marks, TEXTS.values(), strict=True)}
     for mark, text in (*texts.items(), (ONE, ONE)):
         request = _message(stage, text, mark, "chat/text-arrives-unchanged")
         await alice.send(request)
-        await _must_arrive_unchanged(bob, request)
+        for listener in listeners:
+            await _must_arrive_unchanged(listener, request)
 
 
 @check("chat/answer-and-broadcast-agree", "chat/message-ids-differ")
