@@ -172,12 +172,13 @@ class Inquiry:
             raise Unjudged("nobody is left to look what becomes of a request")
         speaker, listener = seated
         if "join-session" in stage.target.workarounds.silent - stage.target.workarounds.refused_silently:
-            return await self._sit_down_unanswered(speaker, listener, session)
+            await self._sit_down_unanswered(speaker, listener, session)
+            return speaker, listener
         try:
             for actor in seated:
                 await actor.try_get_answer(Request.naming("join-session", session))
         except Unanswered:
-            return await self._sit_down_unanswered(speaker, listener, session)
+            await self._sit_down_unanswered(speaker, listener, session)
         return speaker, listener
 
     def _engaged(self, session: str) -> set[str | None]:
@@ -189,23 +190,17 @@ class Inquiry:
             users[stay.number] for stay in rooms.stays if stay.session != session and stay.left_at is None
         }
 
-    async def _sit_down_unanswered(self, speaker: Actor, listener: Actor, session: str) -> tuple[Actor, Actor]:
-        """Have both join without an answer: that one hears the other shows that both are in the room.
-
-        Returns who is heard by whom: the speaker by the listener, or else the other way round.
-        """
+    async def _sit_down_unanswered(self, speaker: Actor, listener: Actor, session: str) -> None:
+        """Have both join without an answer: that one hears the other shows that both are in the room."""
         rooms = self._stage.journal.rooms
         stays = [rooms.join_asked(actor.connection, session) for actor in (speaker, listener)]
         for actor in (speaker, listener):
             await actor.send_unawaited(Request.naming("join-session", session))
             await actor.fence()
         if not await self._is_heard(speaker, listener, session):
-            speaker, listener = listener, speaker
-            if not await self._is_heard(speaker, listener, session):
-                raise Unjudged("two members who asked to join do not hear each other")
+            raise Unjudged("two members who asked to join do not hear each other")
         for stay in stays:
             rooms.joined(stay)
-        return speaker, listener
 
     async def _is_heard(self, speaker: Sender, listener: Sender, session: str, *, fenced: bool = False) -> bool:
         """Whether what the speaker says now reaches somebody; `fenced` if a round trip of theirs is waited for only."""

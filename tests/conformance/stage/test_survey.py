@@ -194,14 +194,3 @@ async def test_where_all_is_refused_and_nothing_answered_error_events_show_it() 
         assert not answer.accepted
         assert answer.code == "PERMISSION_DENIED"
         await end(stage)
-
-
-async def test_who_is_not_heard_listens_to_who_is() -> None:
-    """Where the game master may listen and not speak, what becomes of requests is known all the same."""
-    with served("AnswersNothing+HearsTheGameMasterOut") as url:
-        stage = await surveyed(url)
-        alice, gamemaster = await stage.joined("alice", "gamemaster")
-        chat = Catalogue.load()["chat-message"]
-        assert (await alice.send(await stage.request(chat))).accepted
-        await gamemaster.must_be_refused(await stage.request(chat))
-        await end(stage)
