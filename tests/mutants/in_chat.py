@@ -238,6 +238,18 @@ class RollsDice(Editing):
         return "17" if message.startswith("/roll") else message
 
 
+@faulty("chat/text-arrives-unchanged")
+class PollsInLatin(SocketIoServer):
+    """What is sent to those who poll is written in Latin-1, with question marks for all other letters."""
+
+    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Any) -> None:
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is not None and not socket.upgraded and str(eio_pkt.data).startswith('2["chat-message"'):
+            said = json.dumps(json.loads(eio_pkt.data[1:]), ensure_ascii=False)
+            eio_pkt = type(eio_pkt)(eio_pkt.packet_type, "2" + said.encode("latin-1", "replace").decode("latin-1"))
+        await super()._send_eio_packet(eio_sid, eio_pkt)
+
+
 @faulty("rooms/every-other-member-hears-once")
 class HearsNoRepetition(Pipeline):
     """Of two equal messages in a row both are acknowledged, and one is broadcast."""
@@ -252,15 +264,3 @@ class HearsNoRepetition(Pipeline):
         self.last[sender] = said
         if not again:
             await super().broadcast(emission, sender)
-
-
-@faulty("chat/text-arrives-unchanged")
-class PollsInLatin(SocketIoServer):
-    """What is sent to those who poll is written in Latin-1, with question marks for all other letters."""
-
-    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Any) -> None:
-        socket = self.eio.sockets.get(eio_sid)
-        if socket is not None and not socket.upgraded and str(eio_pkt.data).startswith('2["chat-message"'):
-            said = json.dumps(json.loads(eio_pkt.data[1:]), ensure_ascii=False)
-            eio_pkt = type(eio_pkt)(eio_pkt.packet_type, "2" + said.encode("latin-1", "replace").decode("latin-1"))
-        await super()._send_eio_packet(eio_sid, eio_pkt)

@@ -184,11 +184,14 @@ async def who_is_removed_while_joining_hears_nothing(stage: Stage, event: Event)
     alice, carol = await stage.joined("alice", "carol")
     bob, mallory = await stage.connected("bob"), await stage.onlooker("mallory")
     request = await stage.request(event)
-    await asyncio.gather(bob.try_join(stage.session), stage.revoke(bob))
+    answer, _ = await asyncio.gather(bob.try_join(stage.session), stage.revoke(bob))
     if bob.closed:
         return  # a server may end the connections of somebody who is no member any more
     await alice.send(request)
     await carol.hear(request)
+    if not answer.accepted and bob.deliveries_of(request):
+        why = "bob was refused and hears all the same"
+        raise Unjudged(why, waits_for=VerdictKey("join/refused-join-subscribes-nothing"))
     await bob.must_not_hear(request, unlike=mallory)
 
 

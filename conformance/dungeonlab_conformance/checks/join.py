@@ -300,7 +300,7 @@ async def who_enters_the_namespace_again_is_in_no_room(stage: Stage) -> None:
     A server may close the transport instead.
     """
     alice, bob = await stage.joined("alice", "bob")
-    raw = await stage.raw("carol")
+    raw, mallory = await stage.raw("carol"), await stage.onlooker("mallory")
     await raw.try_join(stage.session)
     later = await _chat(stage)
     try:
@@ -313,6 +313,8 @@ async def who_enters_the_namespace_again_is_in_no_room(stage: Stage) -> None:
     await bob.hear(later)
     with contextlib.suppress(Gone):
         await raw.try_send(profile_request())
+    if mallory is not None:
+        await mallory.must_not_hear(later, unlike=mallory)  # or who has left the room hears it as everybody does
     if any(str(later.mark) in str(frame) for frame in raw.frames):
         raise Broken("carol to be in no room after entering the namespace again", "she hears alice")
 

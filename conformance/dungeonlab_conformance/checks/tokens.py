@@ -23,6 +23,7 @@ from dungeonlab_conformance.stage.tokens import (
     acknowledged_token,
     acknowledged_version,
     create_full_token,
+    id_of,
     stored_token,
     token_request,
 )
@@ -111,7 +112,7 @@ async def _made_and_changed(stage: Stage, pairs: Iterable[tuple[Actor, Actor]]) 
 async def _renaming(stage: Stage, token: Token) -> Request:
     """Return a request that gives a token a name of its own, by which its broadcast is known from any other."""
     request = await stage.request(Catalogue.load()["token:update"], fresh=True)
-    return request.with_properties({"tokenId": token["id"], "updates": {"name": request.mark}})
+    return request.with_properties({"tokenId": id_of(token), "updates": {"name": request.mark}})
 
 
 @check("tokens/delete-ends-it")

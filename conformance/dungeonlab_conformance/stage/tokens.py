@@ -14,6 +14,7 @@ from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
@@ -72,7 +73,15 @@ async def create_full_token(stage: Stage, maker: Actor) -> Token:
 async def token_request(stage: Stage, event: str, token: Token, **changes: Any) -> Request:
     """Return a request about one token."""
     request = await stage.request(Catalogue.load()[event])
-    return request.with_properties({"tokenId": token["id"], **changes}, mark=token["id"])
+    return request.with_properties({"tokenId": id_of(token), **changes}, mark=id_of(token))
+
+
+def id_of(token: Token) -> str:
+    """Return a token's id. Raises `Unjudged` if it was acknowledged without one."""
+    if not isinstance(token.get("id"), str):
+        shape = VerdictKey("acks/success-shape", "token:create")
+        raise Unjudged("a token was acknowledged without its id", waits_for=shape)
+    return str(token["id"])
 
 
 async def stored_token(stage: Stage, actor: Actor, token: Token) -> Token:

@@ -30,7 +30,7 @@ def heard(*actors: str) -> tuple[Journal, list[Observation]]:
 
 def found(journal: Journal, broken: Broken, upto: Observation | None = None) -> Finding:
     target = SimpleNamespace(secrets=Secrets(), room=Room())
-    stage: Any = SimpleNamespace(target=target, journal=journal, actors=[], raws=[], ids=dict)
+    stage: Any = SimpleNamespace(target=target, journal=journal, actors=[], raws=[], acts=[], ids=dict)
     return finding(broken, SCENE, stage, upto)
 
 
@@ -121,7 +121,7 @@ def test_a_request_holds_no_secret_and_is_bounded() -> None:
     journal.sent(request, "alice", "u1")
     target = SimpleNamespace(secrets=Secrets(), room=Room())
     target.secrets.add("hunter2")
-    stage: Any = SimpleNamespace(target=target, journal=journal, actors=[], raws=[], ids=dict)
+    stage: Any = SimpleNamespace(target=target, journal=journal, actors=[], raws=[], acts=[], ids=dict)
     sent = finding(Broken("a refusal", "silence", request=request), SCENE, stage).sent
     assert sent is not None
     assert "hunter2" not in sent.body

@@ -204,9 +204,10 @@ def test_what_a_search_saw_at_times_is_a_warning() -> None:
     assert (found.how_often, found.outcome("MUST")) == ("seen 2 of 10 times", "warn")
     assert found.first is not None
     said = found.first.broken
-    verdict = Verdict(*key, "MUST", found.outcome("MUST"), check="shows 1")
+    play = next(scene.check for scene in recording.scenes if scene.journal is found.first.journal)
+    verdict = Verdict(*key, "MUST", found.outcome("MUST"), check=play)
     often = f"{found.how_often}; 5 of 20 plays showed it"
-    verdict.findings = [Finding(said.expected, said.got, said.path, "shows 1", from_record=True, how_often=often)]
+    verdict.findings = [Finding(said.expected, said.got, said.path, play, from_record=True, how_often=often)]
     run = Run("http://a.server", [verdict], options=RunOptions(search=("--plays", "20")))
     run.recording = packed_trials([Trial(key, counted=True, recording=recording)], Secrets())
     document = json.loads(to_json.text(run))
