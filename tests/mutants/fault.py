@@ -102,7 +102,11 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "RemembersWhoLeft": "coming back to a room is looked at, not only coming",
     "BroadcastsThenRefuses": "what was refused is listened for where an answer was asked for, not only where none was",
     "GoesOnAfterTheError": "what is refused without a callback is listened for by a scene of its own",
-    "MovesInSilence": "what is malformed is to be answered, by a scene of its own",
+    "RefusesInSilence": "what is malformed is to be answered, by a scene of its own",
+    "HashesTheBeginning": "the whole of a long password is tried, not only another one",
+    "LooksAtTheFirstCookie": "the cookie is sent among others, not only alone",
+    "RevivesWhatIsChanged": "a token is deleted while it is changed, not only at rest",
+    "TidiesUpAfterTheUser": "who is back at once is looked at a while later, not only then",
     "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
 }
 
