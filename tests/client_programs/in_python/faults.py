@@ -48,7 +48,6 @@ class DoesNotWaitForTheJoin(Player):
 
     async def join(self) -> None:
         joining = asyncio.ensure_future(super().join())
-        await asyncio.sleep(0)  # the join is on its way
         if not self.greeted:
             self.go(self.ask("chat-message", self.in_session(message="Hello!")))
         self.greeted = True
