@@ -103,6 +103,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "BroadcastsThenRefuses": "what was refused is listened for where an answer was asked for, not only where none was",
     "GoesOnAfterTheError": "what is refused without a callback is listened for by a scene of its own",
     "RefusesInSilence": "what is malformed is to be answered, by a scene of its own",
+    "ForgivesCapitals": "other passwords are tried that are like the right one, not only longer ones",
     "HashesTheBeginning": "the whole of a long password is tried, not only another one",
     "LooksAtTheFirstCookie": "the cookie is sent among others, not only alone",
     "RevivesWhatIsChanged": "a token is deleted while it is changed, not only at rest",
