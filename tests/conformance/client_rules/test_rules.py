@@ -80,8 +80,8 @@ def hanging_up_at_refusals(journal: Written) -> None:
     in_session(journal, 2).ask(2, "token:move", MOVE, answer=FAILURE).disconnect(2).wait(2).act(DirectorAct.STOPPED)
 
 
-def hanging_up(journal: Written, act: DirectorAct, *heard: Any, answer: Any = None) -> Written:
-    """A client stays when nothing happens, and goes at something that is done to it."""
+def staying_until(journal: Written, act: DirectorAct, *heard: Any, answer: Any = None) -> Written:
+    """A client stays when nothing happens, and is alive when something is done to it."""
     journal.act(DirectorAct.BEGIN, "ordinary")
     surviving(journal).act(DirectorAct.STOPPED).close(1).act(DirectorAct.BEGIN, "other").act(act)
     in_session(journal, 2).chat(2, times=2)
@@ -89,19 +89,18 @@ def hanging_up(journal: Written, act: DirectorAct, *heard: Any, answer: Any = No
         journal.ask(2, "token:move", MOVE, answer=answer)
     if heard:
         journal.hear(2, *heard)
-    return journal.wait(0.05).disconnect(2).wait(2).act(DirectorAct.STOPPED)
+    return journal
+
+
+def hanging_up(journal: Written, act: DirectorAct, *heard: Any, answer: Any = None) -> Written:
+    """A client stays when nothing happens, and goes at something that is done to it."""
+    return staying_until(journal, act, *heard, answer=answer).wait(0.05).disconnect(2).wait(2).act(DirectorAct.STOPPED)
 
 
 def freezing(journal: Written, act: DirectorAct, *heard: Any, answer: Any = None, silent: str = "11.9") -> Written:
     """A client stays when nothing happens, and after something that is done to it answers no ping any more."""
-    journal.act(DirectorAct.BEGIN, "ordinary")
-    surviving(journal).act(DirectorAct.STOPPED).close(1).act(DirectorAct.BEGIN, "other").act(act)
-    in_session(journal, 2).chat(2, times=2)
-    if answer:
-        journal.ask(2, "token:move", MOVE, answer=answer)
-    if heard:
-        journal.hear(2, *heard)
-    return journal.wait(12).close(2, "server").act(DirectorAct.FROZE, silent).act(DirectorAct.STOPPED)
+    frozen = staying_until(journal, act, *heard, answer=answer).wait(12).close(2, "server")
+    return frozen.act(DirectorAct.FROZE, silent).act(DirectorAct.STOPPED)
 
 
 FAULTY: dict[str, list[Play]] = {
