@@ -92,7 +92,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Answer any request. Raises aiohttp's exceptions for answers that are errors."""
         sid = request.query.get("sid", "")
-        if not sid and request.method == "GET" and len(self.sockets) >= self.most:
+        if not sid and request.method == "GET" and not self._has_room():
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"})
         if sid in self.sockets and not self._moves(sid, request) and not self._is_spent(sid):
             if request.method == "POST":
@@ -100,6 +100,13 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
             if self._is_poll(request):
                 return await self._poll(sid, request)
         return await self._handle(request)
+
+    def _has_room(self) -> bool:
+        """Whether one more session may come; forgets those that are over, if there are too many."""
+        if len(self.sockets) >= self.most:  # the library forgets them only within `ping_timeout`
+            for socket in [socket for socket in self.sockets.values() if socket.closed]:
+                del self.sockets[socket.sid]
+        return len(self.sockets) < self.most
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         """Have the library answer; what it trips over is no request that it could answer."""

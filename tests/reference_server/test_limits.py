@@ -227,6 +227,14 @@ async def test_too_many_sessions_are_answered_503() -> None:
             await uploads(bob, url, '427["get-user-data",{}]')
 
 
+async def test_sessions_that_are_over_make_room() -> None:
+    """One that leaves is not counted any more, though the library forgets a session only some seconds later."""
+    async with limited(most_connections=3) as strict:
+        bob = await strict.person()
+        for _ in range(10):
+            await uploads(bob, await entered(bob), "1")
+
+
 async def test_a_user_has_so_many_connections() -> None:
     """One more is refused with a reason; another user is let in."""
     async with limited(connections_per_user=2) as strict:
