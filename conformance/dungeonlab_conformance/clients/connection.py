@@ -123,7 +123,12 @@ class Connection(Receiver):
     # -- the end -------------------------------------------------------------------------------------
 
     async def disconnect(self) -> None:
-        """Close this connection at once, as a client does that leaves the page; what is under way gets lost."""
+        """Close this connection at once, as a client does whose page crashes; what is under way gets lost."""
+        await self._end(taking_leave=False)
+
+    async def _end(self, *, taking_leave: bool) -> None:
+        if self._line is not None:
+            self._line.takes_leave = taking_leave and not self.closed
         self._close("disconnects")
         if self._reader is not None:
             self._reader.cancel()
@@ -144,10 +149,10 @@ class Connection(Receiver):
         await self.close()
 
     async def close(self) -> None:
-        """Close whatever is left of the connection; never raises on what the server does meanwhile."""
+        """Close whatever is left of the connection, and say so; never raises on what the server does meanwhile."""
         try:
             async with asyncio.timeout(2):
-                await self.disconnect()
+                await self._end(taking_leave=True)
         except TimeoutError:
             pass
 

@@ -41,6 +41,7 @@ from dungeonlab_conformance.target.target import Target
 _PATIENCE = 10.0  # seconds without a ping that are always borne: this side may have been too busy to see it
 LARGEST = 4_000_000  # bytes of one WebSocket message that are read
 _PACKETS = 16  # in one POST; python-engineio takes no more
+_LEAVE = 1.0  # seconds that a server may take to hear that a client leaves
 _PAUSE = (0.01, 1.0)  # seconds before asking again a server that answers polls with nothing: at first, and at most
 
 
@@ -81,10 +82,14 @@ class Opened:
 
 
 class EngineIO:
-    """One Engine.IO connection. Frames are sent in order, and received in order; pings are answered on the way."""
+    """One Engine.IO connection. Frames are sent in order, and received in order; pings are answered on the way.
+
+    Over long-polling, a server learns of the end only from one that `takes_leave`; others it keeps for some time.
+    """
 
     def __init__(self, target: Target, identity: Identity | None) -> None:
         self.target = target
+        self.takes_leave = False
         self.opened = Opened("")
         self._http = session_for(target, identity)
         self._url = URL(target.socket)
@@ -166,7 +171,11 @@ class EngineIO:
             if self._socket is not None:
                 with foreign():
                     await self._socket.close()
-        except Closed:
+            elif self.takes_leave and self.opened.sid:
+                self.takes_leave = False
+                async with asyncio.timeout(_LEAVE):
+                    await self._request("POST", CLOSE)
+        except (Closed, TimeoutError):
             pass  # that is what was wanted
         finally:
             await self._http.close()

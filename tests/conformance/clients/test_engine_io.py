@@ -122,6 +122,37 @@ async def test_frames_come_in_order_and_pings_are_answered() -> None:
         assert posted == ["3"]
 
 
+async def test_one_that_takes_its_leave_says_so() -> None:
+    """A server would keep the session over long-polling for some time otherwise. What is under way is given up."""
+    async with polled(OPEN, []) as (line, posted, _):
+        await line.close()
+        assert posted == []
+    async with polled(OPEN, []) as (line, posted, _):
+        line.takes_leave = True
+        await line.close()
+        assert posted == ["1"]
+
+
+async def test_a_server_that_hears_of_no_leave_holds_nobody_up() -> None:
+    """Nor does one that is gone."""
+    held = asyncio.Event()
+
+    async def handle(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            await held.wait()
+        return web.Response(text=OPEN)
+
+    async with serving(handle) as url:
+        lines = [EngineIO(Target(url, transport="polling"), None) for _ in range(2)]
+        for line in lines:
+            await line.open(["polling"])
+            line.takes_leave = True
+        async with asyncio.timeout(1.9):
+            await lines[0].close()
+        held.set()
+    await lines[1].close()
+
+
 async def test_a_refused_upload_ends_the_connection() -> None:
     """A POST that fails ends what is received as well, though the poll is still open."""
 
