@@ -31,7 +31,8 @@ from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.target.target import Target
-from tests.client_programs.faults import FAULTS, JAVASCRIPT, PYTHON, TRANSPORTS
+from tests.client_programs.faults import BROWSER, FAULTS, JAVASCRIPT, PYTHON, TRANSPORTS
+from tests.client_programs.front_end import browser, served_page
 from tests.client_programs.programs import command, environment
 from tests.command_line import refuse_unknown
 from tests.other_stacks.judge import served
@@ -39,6 +40,7 @@ from tests.turns import turn
 
 _PINGS = ("--ping-interval", "4", "--ping-timeout", "6")  # as in the command
 _AT_ONCE = 3 * (os.cpu_count() or 1)  # clients wait most of the time
+_BROWSERS_AT_ONCE = 3
 _PATIENCE = 300.0  # seconds for one client in every act
 _ENTERED = "client/joins-before-it-sends"  # held by a client that has played at all
 
@@ -82,15 +84,20 @@ class PlainServer(DirectedServer):
         assert name == "end_connections", f"no server but the bundled one takes the order {name}"
 
 
-def judge_side_by_side(trials: Sequence[Trial], url: str | None = None) -> dict[Trial, Found]:
-    """Play trials in front of one server, the bundled one unless the URL of another is given."""
+def judge_side_by_side(
+    trials: Sequence[Trial], url: str | None = None, *, at_once: int = _AT_ONCE, origin: str | None = None
+) -> dict[Trial, Found]:
+    """Play trials in front of one server, the bundled one unless the URL of another is given.
+
+    Pages come from `origin`, which the bundled server then admits.
+    """
     with turn():
-        return asyncio.run(_judge(trials, url))
+        return asyncio.run(_judge(trials, url, at_once, origin))
 
 
-async def _judge(trials: Sequence[Trial], url: str | None) -> dict[Trial, Found]:
-    lanes = asyncio.Semaphore(_AT_ONCE)
-    async with _served(url) as server:
+async def _judge(trials: Sequence[Trial], url: str | None, at_once: int, origin: str | None) -> dict[Trial, Found]:
+    lanes = asyncio.Semaphore(at_once)
+    async with _served(url, origin) as server:
         provisioner = Provisioner(Target(server.url))
 
         async def judged(lane: int, trial: Trial) -> Found:
@@ -107,11 +114,11 @@ async def _judge(trials: Sequence[Trial], url: str | None) -> dict[Trial, Found]
 
 
 @asynccontextmanager
-async def _served(url: str | None) -> AsyncIterator[DirectedServer]:
+async def _served(url: str | None, origin: str | None) -> AsyncIterator[DirectedServer]:
     if url is not None:
         yield PlainServer(url)
         return
-    async with directed_server(*_PINGS) as server:
+    async with directed_server(*_PINGS, *(("--origin", origin) if origin else ())) as server:
         yield server
 
 
@@ -192,18 +199,26 @@ def measure(names: Iterable[str], runs: int) -> dict[str, dict[str, tuple[int, i
     ]
     correct = [
         Trial(stack, ("cut-off/fin",), transport, turn=number)
-        for stack in (JAVASCRIPT, PYTHON)
+        for stack in (JAVASCRIPT, PYTHON, BROWSER)
         for transport in TRANSPORTS
         for number in range(runs)
     ]
     elsewhere = [replace(trial, acts=("ordinary", "moved-on", "removed")) for trial in correct]
-    with served() as url:
+    with served_page() as page, served("server.mjs", "--origin", page) as url:
+        os.environ |= {"PAGE": page, "BROWSER": browser() or "chromium"}
         rows = [
             ("faults", judge_side_by_side(with_faults)),
-            ("correct", judge_side_by_side(correct)),
-            ("before another server", judge_side_by_side(elsewhere, url)),
+            ("correct", _judge_correct(correct, None, page)),
+            ("before another server", _judge_correct(elsewhere, url, page)),
         ]
     return {kind: _counted(found) for kind, found in rows}
+
+
+def _judge_correct(trials: Sequence[Trial], url: str | None, page: str) -> dict[Trial, Found]:
+    programs = [trial for trial in trials if trial.stack != BROWSER]
+    pages = [trial for trial in trials if trial.stack == BROWSER]
+    found = judge_side_by_side(programs, url)
+    return found | judge_side_by_side(pages, url, at_once=_BROWSERS_AT_ONCE, origin=page)
 
 
 def _counted(found: Mapping[Trial, Found]) -> dict[str, tuple[int, int]]:

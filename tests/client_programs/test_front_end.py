@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.client_programs.faults import BROWSER, TRANSPORTS
-from tests.client_programs.front_end import FrontEnd
-from tests.client_programs.judge import broken, held, judge_by_command
+from tests.client_programs.front_end import FrontEnd, browser, served
+from tests.client_programs.judge import Trial, broken, held, judge_by_command, judge_side_by_side
 from tests.client_programs.programs import is_required, why_not
 from tests.npm_package import missing
+from tests.other_stacks.judge import served as served_peer
+from tests.other_stacks.judge import why_not as why_no_peer
 
 ALL = os.environ.get("CLIENTS") == "all"
-MISSING = missing() or why_not()
+MISSING = missing() or why_not() or why_no_peer()
 if MISSING and is_required():
     pytest.fail(f"the front end is required here, but {MISSING}", pytrace=False)
 
@@ -71,36 +69,30 @@ def test_nothing_is_found_in_a_page_in_a_browser(page: Path, transport: str, mon
 
     Whether it had something to say meanwhile, so that its joining again is judged, depends on how fast the browser is.
     """
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        why = "Chromium is missing: apt-get install chromium"
-        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
-    with _served(page) as address:
-        monkeypatch.setenv("PAGE", address)
-        monkeypatch.setenv("BROWSER", str(browser))
+    with _in_a_browser(page, monkeypatch) as address:
         options = ("--origin", address, "--concurrency", "4")
         run = judge_by_command(BROWSER, transport, acts=() if ALL else ("cut-off/fin",), options=options)
     assert (broken(run), run.fault) == (set(), None)
     assert {"client/connects-with-the-cookie", "client/connects-again"} <= held(run)
 
 
+def test_nothing_is_found_in_it_before_a_server_of_another_stack(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bundled server is not the only one that pages play in front of."""
+    acts = ("ordinary", "moved-on", "removed") if ALL else ("moved-on",)
+    with _in_a_browser(page, monkeypatch) as address, served_peer("server.mjs", "--origin", address) as url:
+        [found] = judge_side_by_side([Trial(BROWSER, acts)], url).values()
+    assert found.broken == set(), (*found.why, found.printed)
+    assert "client/joins-before-it-sends" in found.held, found.printed
+
+
 @contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    """Serve a folder while the block runs; yields its address."""
-
-    class Pages(SimpleHTTPRequestHandler):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args, directory=str(folder))
-
-        def end_headers(self) -> None:
-            policy = "default-src 'self'; connect-src http://127.0.0.1:* ws://127.0.0.1:*"
-            self.send_header("Content-Security-Policy", policy)
-            super().end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Print nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+def _in_a_browser(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve the page, and name it to the program that opens it; yields its address."""
+    program = browser()
+    if program is None:
+        why = "Chromium is missing: apt-get install chromium"
+        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    with served(page) as address:
+        monkeypatch.setenv("PAGE", address)
+        monkeypatch.setenv("BROWSER", program)
+        yield address

@@ -39,6 +39,13 @@ export class HttpSide {
 
   async serve(request, response) {
     const [path] = request.url.split("?");
+    if (this.peer.origin && request.headers.origin === this.peer.origin) {
+      response.setHeader("Access-Control-Allow-Origin", this.peer.origin);
+      response.setHeader("Access-Control-Allow-Credentials", "true");
+      response.setHeader("Access-Control-Allow-Headers", "Content-Type");
+      response.setHeader("Access-Control-Allow-Methods", METHODS.join(", ").toUpperCase());
+      if (request.method === "OPTIONS") return response.writeHead(204).end();
+    }
     try {
       const there = OPERATIONS.filter(({ pattern }) => pattern.test(path));
       if (!there.length) throw new Refusal("NOT_FOUND", `there is nothing at ${path}`);

@@ -1,6 +1,7 @@
-// The command line of a peer: node FILE [--port 3000] [--offsets | --fault NAME[+NAME] | --list-faults]
+// The command line of a peer: node FILE [--port 3000] [--origin URL] [--offsets | --fault NAME[+NAME] | --list-faults]
 //
-// With --offsets, packets carry what Socket.IO needs to recover a connection's state; none is ever recovered.
+// With --offsets, packets carry what Socket.IO needs to recover a connection's state; none is ever recovered. Pages
+// from --origin may connect as well as the peer's own.
 
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -16,6 +17,7 @@ export async function run(url, Peer, loadFaults = async () => ({})) {
   const names = values.fault?.split("+") ?? [];
   for (const name of names) if (!faults[name]) return stop(`there is no fault ${name}; see --list-faults`);
   const options = values.offsets ? { connectionStateRecovery: { maxDisconnectionDuration: 0 } } : {};
+  if (values.origin) options.cors = { origin: values.origin, credentials: true };
   const Faulty = names.reduce((Kind, name) => faults[name].on(Kind), Peer);
   const peer = new Faulty(options);
   try {
@@ -34,9 +36,9 @@ function listed(faults, Peer) {
 }
 
 function read() {
-  const [port, fault, yes] = [{ type: "string", default: "3000" }, { type: "string" }, { type: "boolean" }];
+  const [port, text, yes] = [{ type: "string", default: "3000" }, { type: "string" }, { type: "boolean" }];
   try {
-    return parseArgs({ options: { port, fault, offsets: yes, "list-faults": yes } }).values;
+    return parseArgs({ options: { port, origin: text, fault: text, offsets: yes, "list-faults": yes } }).values;
   } catch (error) {
     return stop(error.message);
   }

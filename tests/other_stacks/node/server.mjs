@@ -1,6 +1,6 @@
 // DungeonLab's protocol, version 1.0, served by Node.js and Socket.IO. Written from spec/ alone.
 //
-//     node server.mjs [--port 3000] [--fault NAME[+NAME] | --list-faults]
+//     node server.mjs [--port 3000] [--origin URL] [--fault NAME[+NAME] | --list-faults]
 //
 // `Peer` is the whole server (its HTTP side is in `http.mjs`): who may connect, how a request is judged, what it does. Each
 // step is a method of its own, so that `faults.mjs` can get one wrong. What comes from the tables has to be
@@ -26,6 +26,7 @@ export class Peer {
   turns = new Turns();
 
   constructor(options = {}) {
+    this.origin = options.cors?.origin;
     this.httpSide = new HttpSide(this);
     this.http = createServer((request, response) => this.httpSide.serve(request, response));
     this.io = new Server(this.http, {
@@ -45,7 +46,7 @@ export class Peer {
   // -- connecting
 
   checkOrigin({ headers: { origin, host } }) {
-    const own = origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
+    const own = [undefined, this.origin, `http://${host}`, `https://${host}`].includes(origin);
     return own ? [null, true] : ["this page may not connect", false];
   }
 
