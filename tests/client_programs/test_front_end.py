@@ -91,7 +91,9 @@ def _in_a_browser(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     program = browser()
     if program is None:
         why = "Chromium is missing: apt-get install chromium"
-        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
     with served(page) as address:
         monkeypatch.setenv("PAGE", address)
         monkeypatch.setenv("BROWSER", program)

@@ -71,7 +71,11 @@ class PersonWatcher:
         self._provisioner = Provisioner(self.target)
 
     async def play(self) -> Run:
-        """Watch, and return what was seen; what goes wrong is in the run. To be cancelled ends it in the usual way."""
+        """Watch, and return what was seen; what goes wrong is in the run. To be cancelled ends it in the usual way.
+
+        Raises `OSError` if the port cannot be had.
+        """
+        untaken: OSError | None = None
         with accounted(self.run, self.target.secrets):
             try:
                 with ExitStack() as written:  # until the tap has ended, which closes connections
@@ -80,10 +84,11 @@ class PersonWatcher:
             except asyncio.CancelledError:
                 self.run.interrupted = not self.run.scenes
             except OSError as error:
-                why = (error.strerror or str(error)).lower()
-                raise TargetFault(f"cannot listen on port {self._port}: {why}; choose another --port") from None
+                untaken = error
             finally:
                 await self._provisioner.close()
+        if untaken is not None:
+            raise untaken
         self.settle()
         return self.run
 

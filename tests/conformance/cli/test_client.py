@@ -157,15 +157,15 @@ def test_a_persons_clients_are_watched_for_some_time() -> None:
 
 
 def test_a_port_that_is_taken_is_said() -> None:
-    """Exit code 3, and what to do."""
+    """Wrong usage, as for a tap, and what to do."""
     import socket
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         done = command("client", "--for", "5", "--port", taken.getsockname()[1])
-    assert done.returncode == 3
-    assert "choose another --port" in " ".join(done.stdout.split())
+    assert done.returncode == 2
+    assert "address already in use; choose another --port" in " ".join(done.stderr.split())
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found by /proc")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from dungeonlab_conformance.cli.clients.listening import cannot_listen
 from dungeonlab_conformance.cli.options import known_failures, reports
 from dungeonlab_conformance.cli.options.paths import FILE
 from dungeonlab_conformance.cli.options.selection import fail_on, time_limit
@@ -195,7 +196,10 @@ def _judge(
 
     if not asked.command:
         watcher = _watcher(asked, run, console)
-        to_its_end(watcher, signals, known)
+        try:
+            to_its_end(watcher, signals, known)
+        except OSError as error:
+            raise cannot_listen(f"on port {asked.port or 0}", error, "--port") from None
         return watcher.recording.problems
     if not asked.quiet:
         console.print(f"Judging {run.target}, in {counted(len(chosen), 'act')}", markup=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dungeonlab_conformance.cli.clients.listening import cannot_listen
 from dungeonlab_conformance.cli.options import known_failures, reports
 from dungeonlab_conformance.cli.options.paths import FILE
 from dungeonlab_conformance.cli.options.selection import fail_on
@@ -161,7 +162,6 @@ def _carry(
 ) -> None:
     """Carry what comes until the time is over, or there is a signal."""
     import asyncio
-    import os
 
     from rich.console import Console
     from rich.status import Status
@@ -193,8 +193,7 @@ def _carry(
     except asyncio.CancelledError:
         pass  # the usual end
     except OSError as error:
-        why = (os.strerror(error.errno) if error.errno else str(error)).lower()
-        raise click.UsageError(f"cannot listen at {made.address}: {why}; choose another --port or --host") from None
+        raise cannot_listen(f"at {made.address}", error, "--port", "--host") from None
     finally:
         progress.stop()
 
