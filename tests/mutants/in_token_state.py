@@ -145,7 +145,10 @@ class TellsTheOldVersion(EffectChanger):
         return dataclasses.replace(effect, emission=broadcast_with(effect, version=command.token["version"]))
 
 
-@faulty("tokens/broadcast-equals-stored-state")
+@faulty(
+    "tokens/broadcast-equals-stored-state",
+    also={"tokens/content-comes-back-exactly": "what a condition has besides its name is lost"},
+)
 class TellsTheDraft(EffectChanger):
     """A new token is broadcast as it was drafted; conditions are stored by name only."""
 

@@ -16,6 +16,7 @@ from dungeonlab_conformance.invariants.answers.makers import makers
 from dungeonlab_conformance.invariants.answers.messages import messages
 from dungeonlab_conformance.invariants.answers.numbers import RULE, is_anothers, numbers
 from dungeonlab_conformance.invariants.answers.times import times
+from dungeonlab_conformance.invariants.answers.versions import versions
 from dungeonlab_conformance.invariants.content import differences, same
 from dungeonlab_conformance.invariants.deliveries import EACH_TAB, Ledger, missing
 from dungeonlab_conformance.invariants.presence import misnamed, misplaced
@@ -105,7 +106,8 @@ def contradictions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[Brea
         found = (*messages(journal, ledger), *makers(journal, ledger), *numbers(journal))
         for seen, (requirement, event, broken) in found:
             yield Breach(requirement, event, broken, seen, journal)
-    for journal, seen, (requirement, event, broken) in (*times(journals, ledger), *late_broadcasts(journals, ledger)):
+    across = (*times(journals, ledger), *versions(journals, ledger), *late_broadcasts(journals, ledger))
+    for journal, seen, (requirement, event, broken) in across:
         yield Breach(requirement, event, broken, seen, journal)
 
 

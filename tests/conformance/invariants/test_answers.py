@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.conformance.written import TIME, Written, broken, contradicted
 
-from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.record.observation import Request, SentRequest
 
 NOW = datetime.fromisoformat(TIME)
 ALICE, BOB, CAROL = range(1, 4)
@@ -139,6 +139,71 @@ def test_of_changes_at_once_either_may_be_the_last(scene: Written) -> None:
     scene.sends(CAROL, Request("token:move", (body,), "t", "s"))
     _changes(scene, BOB, _token("alice", "carol"))
     assert contradicted(scene) == []
+
+
+# -- versions ------------------------------------------------------------------------------------------
+
+STORED = "tokens/broadcast-equals-stored-state"
+
+
+def _moves(scene: Written, by: int, version: Any, x: int = 5) -> SentRequest:
+    """Have somebody move the token, and be answered with a version."""
+    body = {"sessionId": "s", "encounterId": "e", "tokenId": "t", "position": {"x": x, "y": 0}}
+    data = {"tokenId": "t", "position": {"x": x, "y": 0, "elevation": 0}, "version": version}
+    return scene.asks(by, Request("token:move", (body,), "t", "s"), {"success": True, "data": data})
+
+
+def _hears_of(scene: Written, move: SentRequest, version: Any) -> None:
+    body = {**move.args[0], "userId": move.user, "version": version, "timestamp": TIME}
+    scene.is_sent(CAROL, "token:move", {**body, "position": {**body["position"], "elevation": 0}})
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "heard", "differ"),
+    [(4, 4, False), (4, 4.0, False), (4, 3, True), (4, 5, True), (4, "3", False), (None, 3, False), (4, None, False)],
+)
+def test_a_change_has_one_version(scene: Written, acknowledged: Any, heard: Any, differ: bool) -> None:
+    """Its broadcast tells of that which was acknowledged; what is no version is a matter of shape."""
+    _hears_of(scene, _moves(scene, ALICE, acknowledged), heard)
+    assert contradicted(scene) == ([STORED] if differ else [])
+
+
+def test_a_broadcast_may_be_about_any_of_several_changes(scene: Written) -> None:
+    """It has to agree with one of the answers; as long as one is not known it may state any version."""
+    first, second = _moves(scene, ALICE, 4), _moves(scene, ALICE, 5)
+    _hears_of(scene, second, 5)
+    _hears_of(scene, first, 4)
+    assert contradicted(scene) == []
+    _hears_of(scene, _moves(scene, ALICE, 6, x=6), 7)
+    assert contradicted(scene) == [STORED]
+    scene.sends(ALICE, Request("token:move", first.args, "t", "s"), "unknown")
+    assert contradicted(scene) == []
+
+
+def test_of_changes_at_once_an_answer_may_tell_of_another(scene: Written) -> None:
+    """A server may look the token up again before it answers; changes of another token say nothing."""
+    body = {"sessionId": "s", "encounterId": "e", "tokenId": "t", "updates": {"name": "x"}}
+    scene.sends(BOB, Request("token:update", ({**body, "tokenId": "u"},), "u", "s"), "unknown")
+    _hears_of(scene, _moves(scene, ALICE, 5), 4)
+    assert contradicted(scene) == [STORED]
+    scene.sends(BOB, Request("token:update", (body,), "t", "s"), "unknown")
+    _moves(scene, ALICE, 8, x=6)
+    assert contradicted(scene) == []
+
+
+def test_a_new_token_has_one_version(scene: Written) -> None:
+    """The token is known by the id that its answer names."""
+    draft: dict[str, Any] = {"name": "n", "position": {"x": 1, "y": 2}}
+    body: dict[str, Any] = {"sessionId": "s", "encounterId": "e", "token": draft}
+    token = {**draft, "id": "t", "version": 1}
+    request = Request("token:create", (body,), "n", "s")
+    made = scene.asks(ALICE, request, {"success": True, "data": {"token": token}})
+    scene.is_sent(CAROL, "token:create", {**body, "userId": made.user, "timestamp": TIME, "token": token})
+    assert contradicted(scene) == []
+    scene.is_sent(
+        BOB, "token:create", {**body, "userId": made.user, "timestamp": TIME, "token": {**token, "version": 0}}
+    )
+    assert contradicted(scene) == [STORED]
 
 
 # -- numbers -------------------------------------------------------------------------------------------

@@ -1,0 +1,93 @@
+"""Whether broadcasts of a token tell of versions that were acknowledged. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from dungeonlab_conformance.invariants.answers.answered import answers
+from dungeonlab_conformance.invariants.deliveries import Ledger
+from dungeonlab_conformance.invariants.shapes import Found
+from dungeonlab_conformance.invariants.token_state import whole
+from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Observation, SentRequest
+from dungeonlab_conformance.results.errors import Broken
+
+STORED = "tokens/broadcast-equals-stored-state"
+_CHANGES = ("token:create", "token:move", "token:update")
+_Key = tuple[str, str]  # the event, and the id of the token
+
+
+@dataclass(slots=True)
+class _Change:
+    """The requests of one event that change one token, and the versions that their answers name."""
+
+    sent: list[SentRequest] = field(default_factory=list)
+    versions: list[int] = field(default_factory=list)
+
+
+def versions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Journal, Observation, Found]]:
+    """Yield each broadcast of a version that no answer to a change of the same kind names, if all were answered.
+
+    Which of several changes a broadcast is about is left open. Nothing is asked where changes of a token overlap: a
+    server may look it up again before it answers.
+    """
+    journals = list(journals)
+    known = _known(journals)
+    for journal in journals:
+        for seen in journal.heard():
+            if seen.event not in _CHANGES or not seen.args or ledger.attribution(seen) is None:
+                continue
+            version, token, path = _stated(seen.args[0])
+            change = known.get((seen.event, token))
+            if change and version is not None and version not in change.versions:
+                named = " or ".join(map(str, sorted(set(change.versions))))
+                expected = f"version {named}, as acknowledged"
+                broken = Broken(expected, quoted(version), f"$.{path}", request=change.sent[0])
+                yield journal, seen, (STORED, seen.event, broken)
+
+
+def _known(journals: Iterable[Journal]) -> dict[_Key, _Change]:
+    """Return the changes by event and token, where each was answered with its version and none met another."""
+    found: dict[_Key, _Change] = {}
+    asked: dict[str, list[SentRequest]] = {}  # changes by the token that they name
+    for journal in journals:
+        for sent in journal.requests:
+            if sent.event in _CHANGES and sent.outcome != "refused" and (token := _named(sent)):
+                found.setdefault((sent.event, token), _Change()).sent.append(sent)
+                asked.setdefault(token, []).append(sent)
+        for each in answers(journal):
+            version, made, _ = _stated(each.answer.data)
+            if each.sent.event in _CHANGES and each.done and version is not None:
+                change = found.setdefault((each.sent.event, _named(each.sent) or made), _Change())
+                change.versions.append(version)
+                if each.sent not in change.sent:
+                    change.sent.append(each.sent)
+    met = {token for token, changes in asked.items() if _overlap(changes)}
+    return {
+        key: change for key, change in found.items() if len(change.sent) == len(change.versions) and key[1] not in met
+    }
+
+
+def _overlap(changes: list[SentRequest]) -> bool:
+    """Whether any two were under way at the same time, or one has never been answered."""
+    in_order = sorted(changes, key=lambda sent: sent.at)
+    return any(not earlier.answered_at or earlier.answered_at > later.at for earlier, later in pairwise(in_order))
+
+
+def _named(sent: SentRequest) -> str:
+    body = sent.args[0] if sent.args else None
+    token = body.get("tokenId") if isinstance(body, Mapping) else None
+    return token if isinstance(token, str) else ""
+
+
+def _stated(body: object) -> tuple[int | None, str, str]:
+    """Return the version that an answer or a broadcast states, the token's id, and where the version stands."""
+    if not isinstance(body, Mapping):
+        return None, "", "version"
+    inner = body.get("token")
+    holder, path = (inner, "token.version") if isinstance(inner, Mapping) else (body, "version")
+    token = body.get("tokenId", holder.get("id"))
+    return whole(holder.get("version")), token if isinstance(token, str) else "", path
