@@ -312,7 +312,7 @@ async def who_enters_the_namespace_again_is_in_no_room(stage: Stage) -> None:
     await alice.send(later)
     await bob.hear(later)
     with contextlib.suppress(Gone):
-        await raw.try_send(profile_request())
+        await raw.fence(profile_request())
     if mallory is not None:
         await mallory.must_not_hear(later, unlike=mallory)  # or who has left the room hears it as everybody does
     if any(str(later.mark) in str(frame) for frame in raw.frames):

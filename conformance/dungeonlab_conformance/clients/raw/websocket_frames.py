@@ -136,6 +136,16 @@ class RawConnection:
             await self.try_send(request)
             return
         await self.emit(request)
+        await self._ask_for_no_namespace()
+
+    async def fence(self, question: Request) -> None:
+        """Ask something that is answered when what was sent before has arrived; no acknowledgement need come."""
+        if self.target.workarounds.never_answers(question.event):
+            await self._ask_for_no_namespace()
+        else:
+            await self.try_send(question)
+
+    async def _ask_for_no_namespace(self) -> None:
         await self.send_frame(MESSAGE + ENTER_NOTHING)
         await self.receive(MESSAGE + NOTHING_ENTERED)
 
