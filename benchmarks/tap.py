@@ -1,8 +1,9 @@
 """Measures what a tap adds to each acknowledged event, over either transport, beside a direct connection.
 
-Run `python -m benchmarks.tap`, and `python -m benchmarks.tap --suite` for the whole suite through a tap. Server, tap
-and client are processes of their own. Direct and tapped events take turns, so that a busy machine disturbs both alike;
-the figure is the difference of the medians.
+Run `python -m benchmarks.tap`, and `python -m benchmarks.tap --suite` for the whole suite through a tap, in front of
+the reference server and of one in Node.js, with the same verdicts. Server, tap and client are processes of their own.
+Direct and tapped events take turns, so that a busy machine disturbs both alike; the figure is the difference of the
+medians.
 """
 
 from __future__ import annotations
@@ -12,12 +13,18 @@ import asyncio
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import socketio
 from benchmarks.delivery import bare
+from tests.other_stacks.judge import served
+
+from dungeonlab_conformance.results.load import load_run
+from dungeonlab_conformance.results.verdict import Outcome, VerdictKey
 
 EVENTS = 3000  # of each way, over each transport
 ADDED = 0.3  # milliseconds at the median that a tap may add
@@ -59,12 +66,27 @@ async def added(direct: str, through: str, transport: str) -> tuple[float, float
     return statistics.median(took[direct]), statistics.median(took[through])
 
 
-def suite(url: str, transport: str) -> tuple[float, str]:
-    """Judge a server; return how long that took, in seconds, and the last line of the report."""
-    words = [sys.executable, "-m", "dungeonlab_conformance", "run", url, "--transport", transport, "-q"]
-    begin = time.monotonic()
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    return time.monotonic() - begin, f"exit code {done.returncode}"
+def suite(url: str, transport: str) -> tuple[float, dict[VerdictKey, Outcome]]:
+    """Judge a server; return how long that took, in seconds, and the verdicts."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "run.json"
+        words = ["run", url, "--transport", transport, "-q", "--json", str(file)]
+        begin = time.monotonic()
+        subprocess.run([sys.executable, "-m", "dungeonlab_conformance", *words], stdout=subprocess.PIPE, check=False)
+        return time.monotonic() - begin, {verdict.key: verdict.outcome for verdict in load_run(file).verdicts}
+
+
+def compared(name: str, url: str) -> bool:
+    """Judge a server directly and through a tap, over either transport, and print that; says whether all was good."""
+    good = True
+    for transport in ("websocket", "polling"):
+        with tapped(url) as through:
+            (direct, verdicts), (longer, others) = suite(url, transport), suite(through, transport)
+        differ = sum(verdicts[key] != others.get(key) for key in verdicts)
+        took = f"{direct:.1f} s directly, {longer:.1f} s through a tap ({longer / direct:.2f} times)"
+        print(f"{name}, {transport}: {took}; {differ} of {len(verdicts)} verdicts differ", flush=True)
+        good = good and not differ and longer <= LONGER * direct
+    return good
 
 
 @contextmanager
@@ -85,12 +107,9 @@ def main() -> int:
     parser.add_argument("--suite", action="store_true", help="how much longer the whole suite takes")
     too_much = False
     if parser.parse_args().suite:
-        for transport in ("websocket", "polling"):
-            with reference_server() as url, tapped(url) as through:
-                (direct, said), (longer, then) = suite(url, transport), suite(through, transport)
-            print(f"{transport}: {direct:.1f} s directly ({said}), {longer:.1f} s through a tap ({then})")
-            too_much = too_much or longer > LONGER * direct or said != then
-        return int(too_much)
+        with reference_server() as url, served() as another:
+            good = [compared("the reference server", url), compared("one in Node.js", another)]
+        return int(not all(good))
     with bare() as (url, _), tapped(url) as through:
         for transport in ("websocket", "polling"):
             direct, longer = asyncio.run(added(url, through, transport))
