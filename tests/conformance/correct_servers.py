@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any
+
+from socketio import exceptions
 
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
 from dungeonlab_reference_server.socketio_server import AckAddress
+
+_TASKS: set[asyncio.Task[None]] = set()
 
 
 class WritesIntegersWithAPoint(Pipeline):
@@ -64,3 +70,26 @@ class DisconnectsWhomeverItRefuses(Pipeline):
         await super().acknowledge(connection, name, envelope, where)
         if not envelope["success"]:
             await self.sockets.disconnect(connection)
+
+
+class CountsConnectionsForAWhile(Pipeline):
+    """A user has four connections at most, and one that ended counts for some seconds more."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.counted: dict[str, str] = {}
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
+        user = await self.authenticate(environ)
+        if list(self.counted.values()).count(user or "") >= 4:
+            raise exceptions.ConnectionRefusedError("too many connections")
+        await super().on_connect(connection, environ)
+        self.counted[connection] = self.users[connection]
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        async def later() -> None:
+            await asyncio.sleep(3)
+            self.counted.pop(connection, None)
+
+        _TASKS.add(asyncio.create_task(later()))
+        await super().on_disconnect(connection, reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.conformance.correct_servers import (
+    CountsConnectionsForAWhile,
     DisconnectsTheRemoved,
     DisconnectsWhomeverItRefuses,
     RefusesWithoutNames,
@@ -35,6 +36,10 @@ SERVERS = {
     ),
     "no packet above 20 kB": (Variant(pipeline=TakesShortMessages), ("payloads/very-long", "payloads/bound-broken")),
     "nobody learns what exists": (Variant(pipeline=RefusesWithoutNames), ("acks/code-names-the-cause", "join")),
+    "four connections of a user, which count for a while after their end": (
+        Variant(pipeline=CountsConnectionsForAWhile),
+        ("acks/error-event-reaches-only-the-sender", "join/tabs-are-independent", "rooms/own-other-connection-hears"),
+    ),
     "60 events a minute, malformed ones too": (
         Variant(Settings(rate_limit=60)),
         ("connect/malformed-frames-are-harmless", "authorization/outsider-refused"),

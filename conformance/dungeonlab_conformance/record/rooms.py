@@ -171,21 +171,36 @@ class Rooms:
     def joined(self, stay: RoomStay, at: float | None = None) -> RoomStay:
         """Record that an asked-for stay was acknowledged; it ends the one that the connection had when it asked.
 
-        Of two that are asked for at once neither ends the other: which one lasts is up to the server. Returns the stay,
-        which is the one before if that was in the same room and lasts.
+        Of two that are asked for at once neither ends the other: which one lasts is up to the server, and so is in
+        which order it answers. Returns the stay, which is the one before if that was in the same room and lasts.
         """
         at = self._clock() if at is None else at
         before = None if stay.previous is None else self._stays[stay.previous]
-        if before and before.left_at is None and before.session == stay.session:
+        came_back = self._may_have_been_elsewhere(stay)
+        if before and before.left_at is None and before.session == stay.session and not came_back:
             del self._stays[stay.number]
             self._may_move_out(before)
             return self._put(before, repeats=before.repeats + 1)
-        stay = self._put(stay, acked_at=at, exact=True)
-        if before and before.left_at is None:
+        stay = self._put(stay, acked_at=at, exact=not came_back)
+        if before and before.left_at is None and not came_back:
             self._end(before, "switched", at, stay.joined_at)
         self._granted[stay.connection] = stay.number
         self._may_move_out(stay)
         return stay
+
+    def _may_have_been_elsewhere(self, stay: RoomStay) -> bool:
+        """Whether the connection has asked for the room that it was in and, at once, for another: that may come first.
+
+        It is not known as long as the other is not answered.
+        """
+        before = None if stay.previous is None else self._stays[stay.previous]
+        if before is None or before.session != stay.session:
+            return False
+        return any(
+            other.connection == stay.connection and other.previous == stay.previous and other.session != stay.session
+            for other in self._stays.values()
+            if other.acked_at is None and other.left_at is None
+        )
 
     def _may_move_out(self, stay: RoomStay, *, itself: bool = False) -> None:
         """Record that a user's stays in other rooms may end by joining this one; when, a server does not say.

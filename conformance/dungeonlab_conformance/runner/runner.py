@@ -189,12 +189,13 @@ class Runner:
         self.watch.allow_more(seconds)
 
     async def _on(self, scene: Scene, pool: AccountPool) -> AccountPool:
-        """Play one scene; once more with new accounts if a rate limit got in its way. Returns those to go on with."""
+        """Play one scene; once more with new accounts if a limit got in its way. Returns those to go on with."""
         if scene.is_play and self.target.workarounds.deadly.is_known:
             self._entered.add(scene.name)  # left out: it would send together what the server dies of
             return pool
         played = await self._one(scene, pool)
-        if played.was_limited and self._renewable and not self.watch.is_over:
+        limited = played.was_limited or played.was_crowded_out
+        if limited and self._renewable and not self.watch.is_over:
             fresh = self.pools.new()
             again = await self._one(scene, fresh, renewed=True)
             self._renewable = not again.stranded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.results.errors import Missing, Unjudged
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
@@ -36,6 +37,13 @@ class Played:
             if seen.act in ("hears", "is answered")
             for arg in seen.args
         )
+
+    @property
+    def was_crowded_out(self) -> bool:
+        """Whether a user had so many connections, perhaps of scenes before, that the server took no further one."""
+        connected = any(seen.act == "connects" for seen in self.stage.journal.observations)
+        refused = [why for why in self.unjudged if isinstance(why, Refused)]
+        return connected and any("UNAUTHENTICATED" not in f"{why.reason}" for why in refused)
 
 
 async def act(scene: Scene, stage: Stage) -> None:

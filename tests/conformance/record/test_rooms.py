@@ -126,3 +126,16 @@ def test_of_several_rooms_that_were_joined_at_once_none_is_certain(rooms: Rooms)
     joined(rooms, ALICE, "s")
     rooms.joined_at_once(ALICE)
     assert [stay.exact for stay in rooms.stays] == [True, False, False]
+
+
+def test_of_its_own_room_and_another_asked_for_at_once_either_may_last(rooms: Rooms) -> None:
+    """Whichever is answered first: a server may answer in another order than that in which it let in."""
+    joined(rooms, ALICE, "r")
+    other, own = rooms.join_asked(ALICE, "s"), rooms.join_asked(ALICE, "r")
+    rooms.joined(own)
+    rooms.joined(other)
+    assert [(stay.session, stay.why, stay.exact) for stay in rooms.stays] == [
+        ("r", "switched", True),
+        ("s", None, True),
+        ("r", None, False),
+    ]
