@@ -258,6 +258,23 @@ class TakesPlaceholdersForBinaryData(StoringData):
 
 
 @faulty("tokens/content-comes-back-exactly")
+class CutsTheIdsOfActors(Storing):
+    """An actor's id is kept in a column of 36 characters, as many as some ids of other programs have."""
+
+    def kept(self, token: Payload) -> Payload:
+        return {**token, "actorId": token["actorId"][:36]} if "actorId" in token else token
+
+
+@faulty("tokens/content-comes-back-exactly")
+class WritesTimesAnew(StoringData):
+    """A text inside data that looks like a time is read as one, and written as other programs write it."""
+
+    def inner(self, value: Any) -> Any:
+        looks = isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)", value)
+        return datetime.fromisoformat(value).astimezone(UTC).isoformat() if looks else value
+
+
+@faulty("tokens/content-comes-back-exactly")
 class CutsWhatLiesDeep(Storing):
     """An object more than ten levels deep inside data is kept as a text that says that it is one."""
 

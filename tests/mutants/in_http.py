@@ -174,6 +174,24 @@ class LetsMembersRule(HttpSide):
         return session
 
 
+@faulty("http/game-master-only")
+class LetsEveryHostRule(HttpSide):
+    """Who has opened a session of their own may change every one: being a game master is kept with the user."""
+
+    def __init__(self, store: Store, pipeline: Pipeline) -> None:
+        super().__init__(store, pipeline)
+        self.hosts: set[str] = set()
+
+    async def open_session(self, request: web.Request) -> web.Response:
+        response = await super().open_session(request)
+        self.hosts.add((await self._user(request)).id)
+        return response
+
+    async def _mastered(self, request: web.Request) -> Session:
+        user, session = await self._user(request), await self._session(request)
+        return session if user.id in self.hosts else await super()._mastered(request)
+
+
 @faulty("http/unknown-is-not-found")
 class DeletesNoSession(HttpSide):
     """Deleting a session that is not there is answered as if it had been."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,6 +67,24 @@ class RemembersWhomItAdmitted(Pipeline):
         await super().on_disconnect(connection, reason)
         if not self.connections_of(user or ""):
             self.admitted = {(who, session) for who, session in self.admitted if who != user}
+
+
+@faulty("join/removed-member-refused", "http/session-for-members")
+class CountsEnrolments(MemoryStore):
+    """Who is made a member twice has two memberships, and a revocation ends one of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enrolments: Counter[tuple[str, str]] = Counter()
+
+    async def enrol(self, session_id: str, user_id: str) -> None:
+        self.enrolments[session_id, user_id] += 1
+        await super().enrol(session_id, user_id)
+
+    async def revoke(self, session_id: str, user_id: str) -> None:
+        self.enrolments[session_id, user_id] -= 1
+        if self.enrolments[session_id, user_id] < 1:
+            await super().revoke(session_id, user_id)
 
 
 class _Caches(Pipeline):

@@ -222,23 +222,32 @@ async def the_caller_becomes_game_master(stage: Stage) -> None:
 
 @check("http/session-for-members")
 async def a_session_is_shown_to_members(stage: Stage) -> None:
-    """Host and guest may see the session; a stranger may not, nor may the guest after the membership is revoked."""
+    """Host and guest may see the session; a stranger may not, nor may the guest after the membership is revoked.
+
+    The host has enrolled the guest twice, where that is not refused: one revocation ends it all the same.
+    """
     async with http_users(stage.target, stage.journal) as http:
         host, guest, stranger = await _three(http)
         session = await http.session(host, guest)
         for member in (host, guest):
             await member.must_be_answered(200, "showSession", sessionId=session)
         await stranger.must_be_answered(403, "showSession", sessionId=session)
+        await host.try_send("enrolParticipant", sessionId=session, userId=guest.id)
         await host.send("revokeParticipant", sessionId=session, userId=guest.id)
         await guest.must_be_answered(403, "showSession", sessionId=session)
 
 
 @check("http/game-master-only")
 async def what_only_the_game_master_may_do(stage: Stage) -> None:
-    """A guest and a stranger may not enrol, revoke, open an encounter or delete, and nothing changes."""
+    """A guest and a stranger may not enrol, revoke, open an encounter or delete, and nothing changes.
+
+    Each of them is the game master of another session.
+    """
     async with http_users(stage.target, stage.journal) as http:
         host, guest, stranger = await _three(http)
         session = await http.session(host, guest)
+        for who in (guest, stranger):
+            await http.session(who)
         before = (await host.send("showSession", sessionId=session)).get("participantIds")
         for who in (guest, stranger):
             await who.must_be_answered(403, "enrolParticipant", sessionId=session, userId=stranger.id)

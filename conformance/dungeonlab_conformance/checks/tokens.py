@@ -31,6 +31,7 @@ from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import examples
 
 _EXACTLY = "tokens/content-comes-back-exactly"
+_DRAFTED = ("position", "conditions", "actorId")  # what a draft may name, and an update may not
 FEW = 4  # tokens that are deleted while they are changed
 AT_ONCE = 10  # changes sent without waiting for an answer in between
 MANY = 20  # tokens: more than fit on the first page of anything
@@ -281,6 +282,7 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
     "keys of any kind": {"data": {"": 1, " a b ": 2, "constructor": 3, "length": 4, "e\u0301": 5, "/~": 6}},
     "lists in their order": {"data": {"list": [3, 1, 1, 2, [2, 1]]}},
     "texts that look like something else": {"data": {"list": ["1", "007", "1e3", "true", "null", "NaN", "2026-01-02"]}},
+    "texts that look like times": {"data": {"list": ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.600+07:00", "3:04"]}},
     "truth and numbers": {"data": {"list": [True, 1, False, 0, "1", "0"]}},
     "markup": {"data": {"text": "<b>&amp; \"x\" 'y'</b>"}, "name": "<i>&lt;</i>"},
     "percent signs": {"data": {"text": "100 % %41%zz"}, "name": "100 %41"},
@@ -292,6 +294,7 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
     "conditions that are alike": {"conditions": [{"name": "prone"}, {"name": "prone"}, {"name": "blind"}]},
     "no duration, and one of nothing": {"conditions": [{"name": "a", "duration": 0, "source": ""}, {"name": "b"}]},
     "a fraction of a duration": {"conditions": [{"name": "slow", "duration": 0.5, "source": "<b>%41"}]},
+    "the longest id of an actor": {"actorId": f"-_{'Az09' * 31}_-"},
     "letters of four bytes": {"data": {"text": "\N{DRAGON}"}, "name": "\N{DRAGON}"},
 }
 
@@ -314,7 +317,7 @@ async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
         await bob.hear(made)
         stored = await stored_token(stage, bob, token)
         _must_be({**content, "name": draft["name"]}, stored, f"as stored, with {what}")
-        updates = {key: value for key, value in content.items() if key not in ("position", "conditions")}
+        updates = {key: value for key, value in content.items() if key not in _DRAFTED}
         if updates:
             update = await token_request(stage, "token:update", token, updates=updates)
             await _must_hold(alice, update.with_properties({}, requirement=_EXACTLY), updates, what)
