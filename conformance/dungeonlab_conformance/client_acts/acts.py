@@ -142,6 +142,11 @@ async def _slow_answers(client: Performance) -> None:
     await client.director.answer_late(_LATE)
     await client.client_joins()
     await client.quiet(_LATE + _PAUSE, 2 * _MOST)
+    if await client.may_see(_says_something, 0.0) is None:  # it does not get in as long as answers are late
+        await client.director.answer_at_once()
+        if await client.may_see(_says_something, _REFUSED) is not None:
+            await client.director.answer_late(_LATE)
+            await client.quiet(_LATE + _PAUSE, 2 * _MOST)
 
 
 async def _logged_out(client: Performance) -> None:
@@ -151,6 +156,10 @@ async def _logged_out(client: Performance) -> None:
     await client.director.log_out()
     await client.sees(lambda packet: packet.kind == "connect-error", _BACK, after=before)
     await client.may_see(lambda _: False, 2 * _RETRIES)
+
+
+def _says_something(packet: TappedPacket) -> bool:
+    return packet.sender == "client" and packet.kind == "event" and packet.event != "join-session"
 
 
 def _leaves(packet: TappedPacket) -> bool:

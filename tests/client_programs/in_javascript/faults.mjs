@@ -336,4 +336,17 @@ export const faults = {
         throw new Error("no answer");
       }
     },
+  "resends-whatever-is-unanswered": (Player) =>
+    class extends Player {
+      async send(event, ...args) {
+        while (this.socket.connected) {
+          try {
+            return await this.socket.timeout(OUT_OF_PATIENCE).emitWithAck(event, ...args);
+          } catch {
+            // once more, then
+          }
+        }
+        throw new Error("no answer");
+      }
+    },
 };

@@ -280,4 +280,14 @@ class ResendsTheUnanswered(Player):
         raise TimeoutError(event)
 
 
+class ResendsWhateverIsUnanswered(Player):
+    async def send(self, event: str, *args: Any, patience: float = _OUT_OF_PATIENCE) -> Answer:
+        while True:
+            try:
+                return await super().send(event, *args, patience=patience)
+            except TimeoutError:
+                if not self.client.connected:
+                    raise
+
+
 FAULTS: Mapping[str, type[Player]] = by_name(__name__)
