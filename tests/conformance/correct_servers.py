@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,3 +95,17 @@ class CountsConnectionsForAWhile(Pipeline):
 
         _TASKS.add(asyncio.create_task(later()))
         await super().on_disconnect(connection, reason)
+
+
+class TakesTenASecond(Pipeline):
+    """A user may send ten requests in a second."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.sent: dict[str, deque[float]] = {}
+
+    def check_limit(self, user: str) -> None:
+        sent = self.sent.setdefault(user, deque(maxlen=10))
+        if len(sent) == 10 and sent[0] > time.monotonic() - 1:
+            raise Refusal("RATE_LIMITED", "more than ten in a second")
+        sent.append(time.monotonic())

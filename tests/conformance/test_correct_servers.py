@@ -9,6 +9,7 @@ from tests.conformance.correct_servers import (
     DisconnectsWhomeverItRefuses,
     RefusesWithoutNames,
     TakesShortMessages,
+    TakesTenASecond,
     WritesIntegersWithAPoint,
 )
 from tests.serving import Variant, served
@@ -40,6 +41,7 @@ SERVERS = {
         Variant(pipeline=CountsConnectionsForAWhile),
         ("acks/error-event-reaches-only-the-sender", "join/tabs-are-independent", "rooms/own-other-connection-hears"),
     ),
+    "ten requests a second": (Variant(pipeline=TakesTenASecond), ("payloads/half-surrogate-refused", "order")),
     "60 events a minute, malformed ones too": (
         Variant(Settings(rate_limit=60)),
         ("connect/malformed-frames-are-harmless", "authorization/outsider-refused"),

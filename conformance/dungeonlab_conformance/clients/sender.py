@@ -20,6 +20,7 @@ from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.target.dialect.argument_templates import Args
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
+from dungeonlab_conformance.target.rate_limits import Throttle
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.target.workarounds import NAMESPACE
 
@@ -65,6 +66,7 @@ class Sender(Connection):
     """
 
     inquire: Inquire | None = None  # finds out what became of a request that was not acknowledged
+    throttle: Throttle | None = None  # what this user waits for before each request, if anything
     _returning: asyncio.Lock = field(default_factory=asyncio.Lock)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of requests that events answer
     _open: dict[asyncio.Future[Observation | None], Request] = field(default_factory=dict)  # those without an answer
@@ -195,6 +197,7 @@ class Sender(Connection):
         """
         if self.closed:
             await self.reconnect()
+        await self._wait_for_throttle()
         sent = self._note(request, "tells", outcome)
         session = request.named_session
         if moves and request.event == "join-session" and request.legal and session is not None:
@@ -203,6 +206,10 @@ class Sender(Connection):
             self.journal.rooms.leave_asked(self.connection)
         await self.emit(request)
         return sent
+
+    async def _wait_for_throttle(self) -> None:
+        if self.throttle is not None:
+            await self.throttle.turn(self.user or "")
 
     async def try_send_once(self, request: Request, *, hurried: bool = False) -> Arguments | None:
         """Send a request with a callback, once; return the answer's arguments, or None if none came in time.
@@ -309,6 +316,7 @@ class Sender(Connection):
 
     async def _ask(self, request: Request) -> asyncio.Future[Observation | None]:
         """Send a request with a callback; the future will hold its answer, or None once the connection is closed."""
+        await self._wait_for_throttle()
         pending: asyncio.Future[Observation | None] = asyncio.get_running_loop().create_future()
         connection = self.connection
 

@@ -27,7 +27,7 @@ from dungeonlab_conformance.runner.evaluation import Recording
 from dungeonlab_conformance.runner.interruptions.deaths import Deaths
 from dungeonlab_conformance.runner.interruptions.watch import Watch
 from dungeonlab_conformance.runner.recheck.packed_recording import NOT_KEPT, packed_recording
-from dungeonlab_conformance.runner.scene import Played, act
+from dungeonlab_conformance.runner.scene import Attempts, Played, act
 from dungeonlab_conformance.runner.schedule import AccountPools, Schedule
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.runner.verdicts import VerdictBook
@@ -37,6 +37,7 @@ from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.stage.sessions import LABEL
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.survey import Survey
+from dungeonlab_conformance.target.rate_limits import Throttle
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.target.workarounds import Workarounds
 
@@ -80,6 +81,7 @@ class Runner:
         self._book = VerdictBook(self.run, self.watch.life, self._hide)
         self._deaths = Deaths(target, self.watch, self._book, self.options.restart_wait, chosen)
         self._entered: set[str] = set()  # the names of the scenes
+        self._attempts = Attempts()
         self._renewable = self.provisioner.offers("register")  # whether there are new accounts to be had
 
     async def play(self) -> Run:
@@ -189,15 +191,21 @@ class Runner:
         self.watch.allow_more(seconds)
 
     async def _on(self, scene: Scene, pool: AccountPool) -> AccountPool:
-        """Play one scene; once more with new accounts if a limit got in its way. Returns those to go on with."""
+        """Play one scene; again with new accounts as long as a limit gets in its way. Returns those to go on with."""
         if scene.is_play and self.target.workarounds.deadly.is_known:
             self._entered.add(scene.name)  # left out: it would send together what the server dies of
             return pool
         played = await self._one(scene, pool)
-        limited = played.was_limited or played.was_crowded_out
-        if limited and self._renewable and not self.watch.is_over:
+        for slowly in self._attempts.of(scene):
+            limited = played.was_limited or (played.was_crowded_out and not slowly)
+            if not limited or not self._renewable or self.watch.is_over:
+                break
             fresh = self.pools.new()
+            fresh.throttle = Throttle() if slowly else None
             again = await self._one(scene, fresh, renewed=True)
+            fresh.throttle = None
+            if slowly:
+                self._attempts.sent_slowly(again)
             self._renewable = not again.stranded
             self.pools.drop(pool if self._renewable else fresh)
             if self._renewable:

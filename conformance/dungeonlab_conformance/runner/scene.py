@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.results.errors import Missing, Unjudged
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
+
+_IN_VAIN = 3  # scenes in a row for which it did not help to send slowly, after which that is not tried any more
 
 
 @dataclass(slots=True)
@@ -44,6 +47,25 @@ class Played:
         connected = any(seen.act == "connects" for seen in self.stage.journal.observations)
         refused = [why for why in self.unjudged if isinstance(why, Refused)]
         return connected and any("UNAUTHENTICATED" not in f"{why.reason}" for why in refused)
+
+
+class Attempts:
+    """How scenes are played once more that a limit got in the way of: by new accounts, and by some that send slowly."""
+
+    def __init__(self) -> None:
+        self._slowly_helps = False
+        self._in_vain = 0  # scenes in a row that were sent slowly, and limited all the same
+
+    def of(self, scene: Scene) -> Sequence[bool]:
+        """Return for each further attempt at a scene whether to send slowly in it."""
+        if scene.is_play or self._in_vain >= _IN_VAIN:
+            return (False,)
+        return (True,) if self._slowly_helps else (False, True)
+
+    def sent_slowly(self, played: Played) -> None:
+        """Note what a scene came to in which all was sent slowly."""
+        self._slowly_helps = not played.was_limited
+        self._in_vain = self._in_vain + 1 if played.was_limited else 0
 
 
 async def act(scene: Scene, stage: Stage) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dungeonlab_conformance.results.errors import Missing
 from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.rate_limits import Throttle
 from dungeonlab_conformance.target.roles import pick
 from dungeonlab_conformance.target.target import Target
 
@@ -22,7 +23,8 @@ class AccountPool:
     """The accounts of one lane: made when first needed, kept for the run, never in two scenes at once.
 
     `kept` are the sessions that outlive a scene, by their number. `leftovers` says that there may be others in which
-    the accounts have met, since they could not be deleted.
+    the accounts have met, since they could not be deleted. A `throttle` is what they send by, if they must not send as
+    fast as they can.
     """
 
     lane: int
@@ -30,6 +32,7 @@ class AccountPool:
     busy_until: float = 0.0
     kept: dict[int, GameSession] = field(default_factory=dict)
     leftovers: bool = False
+    throttle: Throttle | None = None
     _identities: dict[str, Identity] = field(default_factory=dict)
     _stale: dict[str, Identity] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)

@@ -285,7 +285,8 @@ class Stage(SceneSessions):
         """Return somebody who has not connected yet."""
         if identity is None and name != "nobody":
             identity = await self.roles.member(name)
-        actor = Actor(called or name, identity, self.target, self.journal, inquire=self._inquiry)
+        actor = Actor(called or name, identity, self.target, self.journal)
+        actor.inquire, actor.throttle = self._inquiry, self.pool.throttle
         self.actors.append(actor)
         return actor
 

@@ -1,9 +1,10 @@
-"""Waits for a server that limits how often one may register, log in or open sessions. Never a verdict against it."""
+"""Waits for a server that limits how often one may do something. Never a verdict against it."""
 
 from __future__ import annotations
 
 import asyncio
 import math
+import time
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Protocol, TypeVar
 LONGEST = 90.0  # seconds that one request is tried again; most limits are so many requests a minute
 _FIRST, _DOUBLED_TO = 1.0, 15.0  # seconds to wait, where the server does not say how long
 _SHORTEST = 0.2  # seconds, where it says that there is no need to wait
+_APART = 0.2  # seconds between two events of one user, where more would be too many
 
 
 class Limited(Protocol):
@@ -86,6 +88,20 @@ class RateLimit:
                 waited, usual = waited + pause, min(2 * usual, _DOUBLED_TO)
                 answer = await ask()
         return answer
+
+
+@dataclass(slots=True)
+class Throttle:
+    """Has each user wait before the next event is sent, so that a limit of so many a second is not reached."""
+
+    _next: dict[str, float] = field(default_factory=dict)
+
+    async def turn(self, user: str) -> None:
+        """Wait until a user may send the next event."""
+        now = time.monotonic()
+        due = max(now, self._next.get(user, 0.0))
+        self._next[user] = due + _APART
+        await sleep(due - now)
 
 
 def prolong(patience: asyncio.Timeout, seconds: float) -> None:
