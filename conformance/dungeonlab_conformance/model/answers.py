@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.model.blame import wrongly_refused
@@ -173,6 +174,8 @@ class Answers:
             token.versions.append(_version(data))
             sent.version = _version(data)
         self._one_less(sent, token)
+        sent.then = None if token.changes else _copied(token.values)
+        sent.round = token.rounds + bool(token.changes)
 
     def _one_less(self, sent: Sent, token: Token) -> None:
         """A change of a token is not under way any more; the last of those at the same time settles what it is."""
@@ -183,6 +186,7 @@ class Answers:
         elif effect == "changes-token":
             token.changes -= 1
             if not token.changes:
+                token.rounds += 1
                 self._settle(sent, token)
 
     def _settle(self, sent: Sent, token: Token) -> None:
@@ -229,7 +233,7 @@ class Answers:
         if sent.request.event == "token:update" and isinstance(by, str) and by != sent.tab.user and alone:
             broken = Broken(f"{sent.tab.user!r}", quoted(by), f"{path}.updatedBy")
             yield "tokens/true-creator", sent.request.event, broken
-        sent.after = {name: list(values) for name, values in token.values.items()}
+        sent.after = _copied(token.values)
 
     def _members(self, sent: Sent, data: Mapping[str, Any]) -> Iterator[tuple[str, str, Broken]]:
         session, listed = self._world.sessions[sent.session], data.get("participantIds")
@@ -273,7 +277,12 @@ class Answers:
         """Compare a broadcast with what is stored, now or as soon as that is known."""
         shown = body.get("token")
         if sent.after is None and not sent.has_callback and sent.token is not None and isinstance(shown, dict):
-            for requirement, event, broken in self._token(sent, sent.token, shown, "$.token"):
+            token = sent.token
+            if token.rounds > sent.round > 0:  # it is heard of so late that the token was changed again
+                if sent.then is None:
+                    return
+                token = replace(token, values=_copied(sent.then))
+            for requirement, event, broken in self._token(sent, token, shown, "$.token"):
                 broken.request = sent.request
                 self._find(requirement, event, broken, seen)
         elif sent.after is None:
@@ -285,7 +294,7 @@ class Answers:
         shown = body.get("token")
         if sent.after is None or not isinstance(shown, dict) or sent.token is None:
             return
-        copy = Token(sent.token.id, "", "", None, {name: list(values) for name, values in sent.after.items()}, None)
+        copy = Token(sent.token.id, "", "", None, _copied(sent.after), None)
         for found in differences(copy, shown, sent.request.event, sent.body):
             broken = Broken(f"{found.expected}, as stored", found.got, f"$.token.{found.name}", request=sent.request)
             self._find(_STORED, sent.request.event, broken, seen)
@@ -298,6 +307,10 @@ def _profile(sent: Sent, data: Mapping[str, Any]) -> Iterator[tuple[str, str, Br
     if isinstance(came, str) and came != asked:
         blamed = "direct/own-profile" if asked == sent.tab.user else "direct/shared-session-profile"
         yield blamed, sent.request.event, Broken(f"the profile of {asked!r}", quoted(came), "$.data.user.id")
+
+
+def _copied(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    return {name: list(possible) for name, possible in values.items()}
 
 
 def _version(data: Mapping[str, Any]) -> int | None:

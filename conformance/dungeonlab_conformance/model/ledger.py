@@ -24,7 +24,8 @@ class Sent:
     way at the same time. `due` are the tabs that must hear of it, `hearers` those of them that have not heard yet, each
     with the number of its stay, and `heard` all that have. `moved` are those that it may move out of their rooms, with
     the number of their next stay. `action` is what was objected to an action when it was asked about. `after` is what
-    the token must be like when it is done, as far as is certain.
+    the token must be like when it is done, as far as is certain. Until that was shown, `then` is what it was like when
+    the request was taken as done, if no other change was under way, and `round` how many changes were over by then.
     """
 
     request: Request
@@ -43,6 +44,8 @@ class Sent:
     token: Token | None = None
     action: tuple[str, bool] | None = None
     after: dict[str, list[Any]] | None = None
+    then: dict[str, list[Any]] | None = None
+    round: int = 0
     version: int | None = None
     broadcasts: list[tuple[dict[str, Any], Observation]] = field(default_factory=list)
 

@@ -55,6 +55,7 @@ class Token:
     unsure: bool = False  # whether it exists, or what it is like, is not known
     touched: bool = False  # by anything since it was made
     changes: int = 0
+    rounds: int = 0  # of changes, at the same time or not, that are over
     deletions: int = 0
     accepted: int = 0  # of the changes under way
     versions: list[int | None] = field(default_factory=list)

@@ -58,6 +58,19 @@ class Written:
         listed = {"sessionId": "s", "gameMasterId": "gm", "participantIds": [*MEMBERS]}
         self.ask(name, connection, "join-session", {"sessionId": "s"}, answer or yes(listed))
 
+    def token_of_alice(self) -> dict[str, Any]:
+        """Alice makes a token; returns it."""
+        draft = {"name": "orc", "position": {"x": 1, "y": 1}}
+        whole = {
+            "id": "t", "encounterId": "e", "name": "orc", "size": "medium",
+            "position": {"x": 1, "y": 1, "elevation": 0},
+            "isVisible": True, "isPlayerControlled": False, "data": {}, "conditions": [], "version": 1,
+            "createdBy": "alice",
+        }  # fmt: skip
+        asked = {"sessionId": "s", "encounterId": "e", "token": draft}
+        self.ask("alice", 1, "token:create", asked, yes({"token": whole}))
+        return whole
+
     def round_trip(self, name: str, connection: int) -> None:
         """A tab asks for its own profile, and is answered."""
         profile = {"user": {"id": name.partition("/")[0], "username": name}}
@@ -205,18 +218,33 @@ def test_the_members_as_they_are_now(play: Written) -> None:
     assert play.names() <= {"join/lists-current-members"}
 
 
+@pytest.mark.parametrize(("came", "found"), [({"t": 1}, set()), ({}, {"tokens/content-comes-back-exactly"})])
+def test_a_change_heard_of_after_the_next(play: Written, came: dict[str, Any], found: set[str]) -> None:
+    """What a late broadcast shows is held against what its own request asked for, not against the next one."""
+    play.join("alice", 1)
+    play.join("bob", 2)
+    token = {"sessionId": "s", "encounterId": "e", "tokenId": "t"}
+    whole = play.token_of_alice()
+    first = Request("token:update", ({**token, "updates": {"name": "mark-1.", "data": {"t": 1}}},), "mark-1.", "s")
+    play.write("alice", 1, "tells", first.event, first.args[0], request=first)
+    play.round_trip("alice", 1)
+    after = {**whole, "name": "mark-2.", "data": {"list": []}, "version": 3, "updatedBy": "alice"}
+    second = Request("token:update", ({**token, "updates": {"name": "mark-2.", "data": {"list": []}}},), "mark-2.", "s")
+    play.write("alice", 1, "sends", second.event, second.args[0], request=second)
+    play.write("alice", 1, "is answered", second.event, yes({"token": after}), request=second)
+    between = {**whole, "name": "mark-1.", "data": came, "version": 2, "updatedBy": "alice"}
+    told = {**token, "userId": "alice", "timestamp": "1970-01-01T00:00:00Z"}
+    play.write("bob", 2, "hears", first.event, {**told, "token": between})
+    play.write("bob", 2, "hears", second.event, {**told, "token": after})
+    assert play.names() == found
+
+
 @pytest.mark.parametrize("last", [5, 6, 1])
 def test_moves_at_the_same_time_may_end_in_any_order(play: Written, last: int) -> None:
     """Two moves overlap; either may be the last, not what was there before; their versions come in any order."""
     play.join("alice", 1)
     play.join("bob", 2)
-    draft = {"name": "orc", "position": {"x": 1, "y": 1}}
-    whole = {
-        "id": "t", "encounterId": "e", "name": "orc", "position": {"x": 1, "y": 1, "elevation": 0}, "size": "medium",
-        "isVisible": True, "isPlayerControlled": False, "data": {}, "conditions": [], "version": 1,
-        "createdBy": "alice",
-    }  # fmt: skip
-    play.ask("alice", 1, "token:create", {"sessionId": "s", "encounterId": "e", "token": draft}, yes({"token": whole}))
+    whole = play.token_of_alice()
     moves = [
         Request(
             "token:move",
