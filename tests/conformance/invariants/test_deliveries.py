@@ -261,6 +261,19 @@ def test_what_is_owed_explains_what_is_garbled(scene: Written) -> None:
     assert broken(scene) == ["broadcasts/says-what-was-done"]
 
 
+def test_what_another_user_is_named_in_is_no_echo(scene: Written) -> None:
+    """Alice and bob change a token; of alice's change bob hears less than she asked for, and nothing of his own."""
+    asked = {"sessionId": "s", "encounterId": "e", "tokenId": "t"}
+    picture = Request("token:update", ({**asked, "updates": {"imageUrl": "https://example.org/"}},), "t", "s")
+    shown = Request("token:update", ({**asked, "updates": {"isVisible": True}},), "t", "s")
+    scene.sends(ALICE, picture)
+    scene.sends(BOB, shown)
+    heard = {**asked, "userId": "alice", "timestamp": TIME, "token": {"id": "t", "isVisible": True}}
+    scene.is_sent(BOB, "token:update", heard)
+    accounts = {"rooms/sender-hears-nothing", "broadcasts/true-sender", "broadcasts/says-what-was-done"}
+    assert accounts & {*broken(scene)} == {"broadcasts/says-what-was-done"}
+
+
 def test_what_is_garbled_and_leaks_is_a_leak(scene: Written) -> None:
     """Mallory hears something else in place of what alice said, alone or as bob does; then what bob never said."""
     scene.comes(MALLORY, "mallory")

@@ -256,10 +256,13 @@ def _says_no_more(seen: Observation, request: SentRequest) -> bool:
 
 
 def _unlikelihood(request: SentRequest, seen: Observation) -> tuple[bool, ...]:
-    """Rank the requests with one mark: the first of the least unlikely ones is taken for a delivery's cause."""
+    """Rank the requests with one mark: the first of the least unlikely ones is taken for a delivery's cause.
+
+    An echo that names somebody else has two things wrong with it, and a broadcast that lacks something one.
+    """
     body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
-    echo = request.connection == seen.connection
-    return request.at > seen.at, differs(request, seen), body.get("userId") != request.user, echo
+    echo, by_other = request.connection == seen.connection, body.get("userId") != request.user
+    return request.at > seen.at, echo and by_other, differs(request, seen), by_other, echo
 
 
 def _marks_in(seen: Observation) -> Iterator[Any]:
