@@ -253,3 +253,23 @@ class SeatsWhoIsRemovedMeanwhile(Pipeline):
         await self.check_rights(event, payload, user, connection)
         await asyncio.sleep(0.05)
         return await self.join(connection, user, payload)
+
+
+@faulty("authorization/any-member-allowed")
+class RemovesFromWhateverRoom(Pipeline):
+    """Whose membership ends is taken out of the room they are in, whichever session it is of."""
+
+    async def remove_member(self, user: str, session: str) -> None:
+        await super().remove_member(user, session)
+        for connection in self.connections_of(user):
+            await self.leave_room(connection, "removed")
+
+
+@faulty("tokens/only-deletion-ends-it")
+class ClearsTheTable(MemoryStore):
+    """Opening an encounter in a session clears away the tokens of the others: one is played at a time."""
+
+    async def save_encounter(self, encounter_id: str, session_id: str) -> None:
+        others = {encounter for encounter, session in self._encounters.items() if session == session_id}
+        self._tokens = {key: token for key, token in self._tokens.items() if token["encounterId"] not in others}
+        await super().save_encounter(encounter_id, session_id)

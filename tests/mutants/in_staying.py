@@ -35,6 +35,51 @@ class SwitchesWithoutLeaving(Pipeline):
         return await super().join(connection, user, payload)
 
 
+@faulty("join/repeated-join-is-harmless")
+class SeatsTheUserAnew(Pipeline):
+    """Who joins once more is seated anew: first all of the user's connections are taken out of the room."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        session = payload["sessionId"]
+        if self.seats.get(connection) == session:
+            for other in [each for each in self.connections_of(user) if self.seats.get(each) == session]:
+                await self.sockets.leave_room(other, self.room(session))
+            await self.sockets.enter_room(connection, self.room(session))
+        return await super().join(connection, user, payload)
+
+
+@faulty("join/member-admitted")
+class ForgetsNoSwitch(Pipeline):
+    """A connection that has switched to another session is marked so, and skipped in the room even when it is back."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.gone: dict[str, set[str]] = defaultdict(set)  # connections by session
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        if reason == "switched":
+            self.gone[self.seats.get(connection, "")].add(connection)
+        await super().leave_room(connection, reason)
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        deaf = [each for each in self.gone[emission.session] if self.seats.get(each) == emission.session]
+        for connection in deaf:
+            await self.sockets.leave_room(connection, self.room(emission.session))
+        await super().broadcast(emission, sender)
+
+
+@faulty("join/failed-switch-changes-nothing")
+class LeavesBeforeItLooksWhere(Pipeline):
+    """Who asks to leave is out of the room, and only then the session that was named is looked at."""
+
+    def check_joined(self, event: Event, session_id: str, connection: str) -> None:
+        seat = self.seats.get(connection)
+        if event.name == "leave-session" and seat not in (None, session_id):
+            del self.seats[connection]
+            self.sockets.start_background_task(self.sockets.leave_room, connection, self.room(seat))
+        super().check_joined(event, session_id, connection)
+
+
 @faulty("join/one-session-per-user")
 class SitsInTwoSessions(Pipeline):
     """A user may sit in one session on each connection."""

@@ -39,6 +39,28 @@ class CountsInTwos(EffectChanger):
         return with_token(effect, {**effect.saved, "version": effect.saved["version"] + 1})
 
 
+@faulty("tokens/only-deletion-ends-it")
+class NumbersTokensTwice(Pipeline):
+    """A token is numbered by how many its encounter has when the request comes: two made at once have one number."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.made: dict[str, int] = defaultdict(int)
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        answer = await super().perform(connection, name, args)
+        if name == "token:create":
+            await asyncio.sleep(0.003)
+            self.made[args[0]["encounterId"]] += 1
+        return answer
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        command = super().command(event, payload, user, token)
+        if event.name != "token:create":
+            return command
+        return dataclasses.replace(command, new_id=f"{payload['encounterId']}-{self.made[payload['encounterId']]}")
+
+
 # -- what is not there ---------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """Authorization: which users may send which requests, decided anew for every request."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from dungeonlab_conformance.clients.obstacles import not_refused
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
@@ -43,6 +44,23 @@ async def any_member_is_allowed(stage: Stage, event: Event) -> None:
         request = await stage.request(event)
         member = await stage.joined(name)
         await member.must_be_allowed(request)
+
+
+@check("authorization/any-member-allowed")
+async def a_member_elsewhere_is_allowed_still(stage: Stage, event: Event) -> None:
+    """Carol has joined the second session when her membership of the first one ends; her request is accepted there.
+
+    So it is where the target offers a second session, and revokes memberships.
+    """
+    with contextlib.suppress(Missing):
+        carol, there = await stage.joined_other_game("carol"), await stage.other_game()
+        first, second = [await stage.request(event, game=there) for _ in range(2)]
+        await carol.send(first)
+        if event.name == "leave-session":
+            await carol.join(there.session)
+        await stage.revoke(carol)
+        with contextlib.suppress(Gone):  # a server may close all the connections of somebody who is removed
+            await carol.must_be_allowed(second)
 
 
 @check("authorization/game-master-allowed")

@@ -172,13 +172,14 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
     await alice.send(await stage.request(event))
     before = (await _look(stage, alice))[1] if event.effect == "changes-token" else 0
     asked = await stage.request(event)
+    heard = len(bob.deliveries_of(asked))  # of an earlier request that named the same, if any
     for _ in range(2):
         question = replace(_asking(stage, asked), action=asked)
         answer = await alice.send(question)
         if answer.data.get("valid") is not True and not isinstance(answer, Inferred):
             raise Unjudged("validate-action did not say yes")
     await bob.fence()
-    if bob.deliveries_of(asked):
+    if len(bob.deliveries_of(asked)) > heard:
         raise Broken("nothing to be broadcast", f"bob heard {event.name}")
     if event.effect == "changes-token":
         token, after = await _look(stage, alice)

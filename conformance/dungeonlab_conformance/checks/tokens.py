@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
@@ -16,13 +16,14 @@ from dungeonlab_conformance.payloads.requests import edge_payloads, in_full
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import (
     acknowledged_token,
     acknowledged_version,
     create_full_token,
+    created_id,
     id_of,
     stored_token,
     token_request,
@@ -31,8 +32,7 @@ from dungeonlab_spec import Catalogue, Event, validate
 from dungeonlab_spec.catalogue import examples
 
 _EXACTLY = "tokens/content-comes-back-exactly"
-_DRAFTED = ("position", "conditions", "actorId")  # what a draft may name, and an update may not
-FEW = 4  # tokens that are deleted while they are changed
+FEW = 4  # tokens that are deleted while they are changed, or created in an encounter; and encounters
 AT_ONCE = 10  # changes sent without waiting for an answer in between
 MANY = 20  # tokens: more than fit on the first page of anything
 
@@ -146,15 +146,18 @@ async def deletion_ends_what_is_being_changed(stage: Stage) -> None:
 
 @check("tokens/only-deletion-ends-it")
 async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
-    """Alice creates a token that bob may move. It stays when she creates many more, one of the same name and actor.
+    """Alice creates a token that bob may move. It stays when both create many more, one of the same name and actor.
 
-    It stays when that one is deleted, when alice's connection ends and then her membership, and when the room is empty.
+    It stays when that one is deleted, when there are others in other encounters, when alice's connection ends and then
+    her membership, and when the room is empty.
     """
     alice, bob = await stage.joined("alice", "bob")
     token = acknowledged_token(await alice.send(await _namesake(stage)))
     await bob.send(await token_request(stage, "token:move", token))
-    await _make_many(stage, alice)
+    await _make_many(stage, alice, bob)
     await _must_still_be_there(stage, bob, token, "many others were created, and one of the same name was deleted")
+    await _make_some_elsewhere(stage, alice)
+    await _must_still_be_there(stage, bob, token, "others were created in encounters that were opened later")
     await alice.disconnect_cleanly()
     await _must_still_be_there(stage, bob, token, "its maker has gone")
     with contextlib.suppress(Missing):
@@ -173,13 +176,28 @@ async def _namesake(stage: Stage) -> Request:
     return request.with_properties({"token": draft})
 
 
-async def _make_many(stage: Stage, maker: Actor) -> None:
+async def _make_many(stage: Stage, *makers: Actor) -> None:
     """Create many tokens, those that are accepted, and after them a namesake, which is deleted again."""
-    create = Catalogue.load()["token:create"]
-    await asyncio.gather(*[maker.try_send(await stage.request(create)) for _ in range(MANY)])
+    create, maker = Catalogue.load()["token:create"], makers[0]
+    requests = [await stage.request(create) for _ in range(MANY)]
+    answers = await asyncio.gather(
+        *(who.try_send(request) for who, request in zip(itertools.cycle(makers), requests, strict=False))
+    )
+    ids = [created_id(answer, stage.journal) for answer in answers if answer.accepted]
+    if len(set(ids)) < len(ids):
+        raise Broken("each token of an encounter to have an id of its own", f"{len(set(ids))} ids of {len(ids)} tokens")
     answer = await maker.try_send(await _namesake(stage))
     if answer.accepted:
         await maker.try_send(await token_request(stage, "token:delete", acknowledged_token(answer)))
+
+
+async def _make_some_elsewhere(stage: Stage, maker: Actor) -> None:
+    """Open encounters, where the target says how, and create tokens in them."""
+    with contextlib.suppress(Missing):
+        for _ in range(FEW):
+            elsewhere = await stage.with_another_encounter()
+            requests = [await stage.request(Catalogue.load()["token:create"], game=elsewhere) for _ in range(FEW)]
+            await asyncio.gather(*map(maker.try_send, requests))
 
 
 async def _must_still_be_there(
@@ -261,100 +279,6 @@ async def an_unknown_encounter_is_refused(stage: Stage, event: Event) -> None:
     await alice.send(await stage.request(event))
     request = await stage.request(event, fresh=True)
     await alice.must_be_refused(request.with_properties({"encounterId": "no-such-encounter"}))
-
-
-def _nested(times: int) -> Any:
-    """Return an object in a list in an object in a list, and so on."""
-    return {"in": [_nested(times - 1)]} if times else {"hp": 1}
-
-
-CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in each
-    "whole numbers beyond 32 bits": {"data": {"one": 2**31, "two": -(2**31) - 1, "three": 2**32, "four": 2**53}},
-    "fractions and powers of ten": {"data": {"one": 0.1, "two": 1e-7, "three": 1e21, "four": 2.5}},
-    "a position beyond 32 bits": {"position": {"x": 2**31, "y": 2**53, "elevation": -(2**31) - 1}},
-    "empty lists and objects": {"data": {"list": [], "object": {}, "text": "", "nested": [[], {}, [[]], {"in": {}}]}},
-    "what looks like binary data": {"data": {"in": {"_placeholder": True, "num": 0}}},
-    "many levels": {"data": {"in": _nested(12)}},
-    "null": {"data": {"none": None, "list": [None, 1, None]}},
-    "keys with dots": {"data": {"a.b": 1, "c": {"d.e": {"f.": 2}}}},
-    "keys with dollars": {"data": {"$set": 1, "c": {"$": 2}}},
-    "keys that are numbers": {"data": {"0": "a", "1": "b", "list": {"0": 1}}},
-    "keys of any kind": {"data": {"": 1, " a b ": 2, "constructor": 3, "length": 4, "e\u0301": 5, "/~": 6}},
-    "lists in their order": {"data": {"list": [3, 1, 1, 2, [2, 1]]}},
-    "texts that look like something else": {"data": {"list": ["1", "007", "1e3", "true", "null", "NaN", "2026-01-02"]}},
-    "texts that look like times": {"data": {"list": ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.600+07:00", "3:04"]}},
-    "truth and numbers": {"data": {"list": [True, 1, False, 0, "1", "0"]}},
-    "markup": {"data": {"text": "<b>&amp; \"x\" 'y'</b>"}, "name": "<i>&lt;</i>"},
-    "percent signs": {"data": {"text": "100 % %41%zz"}, "name": "100 %41"},
-    "combining characters": {"data": {"text": "e\u0301 \u212b"}, "name": "e\u0301"},
-    "white space": {"data": {"text": " \t two  \r\n"}, "name": "  two  "},
-    "backslashes": {"data": {"text": "\\n \\u0041 \\\\"}, "name": "\\n"},
-    "an address without a path": {"imageUrl": "https://example.org"},
-    "an address that could be shorter": {"imageUrl": "https://example.org:443/a/../b%7Ec?q=%20&q#"},
-    "conditions that are alike": {"conditions": [{"name": "prone"}, {"name": "prone"}, {"name": "blind"}]},
-    "no duration, and one of nothing": {"conditions": [{"name": "a", "duration": 0, "source": ""}, {"name": "b"}]},
-    "a fraction of a duration": {"conditions": [{"name": "slow", "duration": 0.5, "source": "<b>%41"}]},
-    "the longest id of an actor": {"actorId": f"-_{'Az09' * 31}_-"},
-    "letters of four bytes": {"data": {"text": "\N{DRAGON}"}, "name": "\N{DRAGON}"},
-}
-
-
-@check("tokens/content-comes-back-exactly")
-async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
-    """Alice makes tokens of all kinds of content; it is accepted, and is what bob hears, and what is stored.
-
-    So it is when she updates it to the same. That bob hears what was asked for is an invariant.
-    """
-    alice, bob = await stage.joined("alice", "bob")
-    usual = await create_full_token(stage, alice)
-    less = await token_request(stage, "token:update", usual, updates={"data": {"hp": 1}})
-    await bob.send(less.with_properties({}, requirement="tokens/update-changes-only-what-was-sent"))
-    for what, content in CONTENTS.items():
-        made = await stage.request(Catalogue.load()["token:create"])
-        draft = {**made.args[0]["token"], **content, "name": f"{made.mark}{content.get('name', '')}"}
-        made = made.with_properties({"token": draft}, requirement=_EXACTLY)
-        token = await _must_hold(alice, made, {**content, "name": draft["name"]}, what)
-        await bob.hear(made)
-        stored = await stored_token(stage, bob, token)
-        _must_be({**content, "name": draft["name"]}, stored, f"as stored, with {what}")
-        updates = {key: value for key, value in content.items() if key not in _DRAFTED}
-        if updates:
-            update = await token_request(stage, "token:update", token, updates=updates)
-            await _must_hold(alice, update.with_properties({}, requirement=_EXACTLY), updates, what)
-
-
-async def _must_hold(actor: Actor, request: Request, content: Token, what: str) -> Token:
-    """Send what makes or changes a token, and return the token, which must hold what was asked for."""
-    answer = await actor.try_send(request)
-    if not answer.accepted:
-        raise Broken(f"{request.event} with {what} to be accepted", answer)
-    token = acknowledged_token(answer)
-    _must_be(content, token, f"with {what}")
-    return token
-
-
-def _must_be(content: Token, token: Token, words: str) -> None:
-    for key in changed(content, {name: token[name] for name in content if name in token}, ()):
-        raise unlike(content[key], token.get(key), f"$.data.token.{key}", words)
-
-
-@check("payloads/half-surrogate-refused", phase="last")
-async def half_a_surrogate_pair_is_refused(stage: Stage) -> None:
-    """Alice's token holds a whole pair; half of one, as a text, in a list or as a key, is refused."""
-    alice = await stage.joined("alice")
-    token = await create_full_token(stage, alice)
-    await alice.send(await token_request(stage, "token:update", token, updates={"data": {"text": "\N{DRAGON}"}}))
-    for half in ("\ud800", "\udc00"):
-        for data in ({"text": half}, {"list": ["a", f"b{half}c"]}, {f"key{half}": 1}):
-            made = await stage.request(Catalogue.load()["token:create"])
-            draft = {**made.args[0]["token"], "data": data}
-            changed = await token_request(stage, "token:update", token, updates={"data": data})
-            for request in (made.with_properties({"token": draft}, legal=False), replace(changed, legal=False)):
-                try:
-                    with stage.provoking(f"a {request.event} with half a surrogate pair"):
-                        await alice.must_be_refused(request)
-                except Gone:
-                    continue  # a server may take it for a packet that cannot be read, and close this connection
 
 
 async def _must_be_stored_when_heard(stage: Stage, actor: Actor, request: Request) -> tuple[Token, Token]:

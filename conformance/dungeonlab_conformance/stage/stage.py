@@ -220,7 +220,7 @@ class SceneSessions(SceneFindings):
 
     def _is_removed(self, actor: Actor, asked: float) -> None:
         now = self.journal.write(actor.name, actor.connection, "is removed", "").at
-        self.journal.rooms.revoked(actor.user or "", now, asked)
+        self.journal.rooms.revoked(actor.user or "", now, asked, session=self.session)
 
 
 class Stage(SceneSessions):

@@ -178,12 +178,18 @@ class Survey:
             return
         try:
             request = for_something_unknown(event, await self.stage.request(event, full=False))
-            if await self._answer(actor, request) is None and event.name in self._acknowledged:
+            unanswered = await self._answer(actor, request) is None and event.name in self._acknowledged
+            if unanswered and not self._goes_astray(actor):
                 self.found.refused_silently.add(event.name)
         except Gone:
             raise
         except Unjudged:
             return
+
+    def _goes_astray(self, actor: Actor) -> bool:
+        """Whether somebody was sent an answer that belongs to no request: that may have been the one to this."""
+        sent = (seen for seen in self.stage.journal.observations if seen.connection == actor.connection)
+        return any(seen.act == "is sent" for seen in sent)
 
     async def _goes_without_callback(self) -> bool:
         """Whether a request without a callback takes effect: otherwise what comes of one shows nothing.

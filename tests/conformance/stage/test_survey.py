@@ -194,3 +194,11 @@ async def test_where_all_is_refused_and_nothing_answered_error_events_show_it() 
         assert not answer.accepted
         assert answer.code == "PERMISSION_DENIED"
         await end(stage)
+
+
+async def test_an_answer_that_goes_astray_is_no_silence() -> None:
+    """A server that answers a refusal under a number of its own does not refuse without an answer."""
+    with served("CutsNumbersOff") as url:
+        stage = await surveyed(url)
+        assert stage.target.workarounds.refused_silently == set()
+        await end(stage)

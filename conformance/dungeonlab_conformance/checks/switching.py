@@ -1,0 +1,120 @@
+"""Members of two sessions: they switch from one to the other, in vain or not, and are in one at a time."""
+
+import asyncio
+
+from dungeonlab_conformance.checks.registry import check
+from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
+from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.traffic import everything
+from dungeonlab_spec import Catalogue
+
+_STAYS = "join/failed-switch-changes-nothing"
+
+
+async def _chat(stage: Stage, *, there: bool = False) -> Request:
+    """Return a chat message for the scene's session, or for the second one."""
+    game = await stage.other_game() if there else stage.game
+    return await stage.request(Catalogue.load()["chat-message"], game=game)
+
+
+@check("join/second-join-leaves-the-first-room")
+async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
+    """Carol joins the first session, then the second; she hears the second, and no longer the first.
+
+    Then she asks for both at once; she ends up in one of them only.
+    """
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    dave, gamemaster = await stage.joined_other_game("dave"), await stage.onlooker("gamemaster", in_other_game=True)
+    await carol.join((await stage.other_game()).session)
+    await dave.send(there := await _chat(stage, there=True))
+    await carol.hear(there)
+    for here in await everything(stage, alice, bob):
+        await carol.must_not_hear(here, unlike=gamemaster)
+    sessions = stage.session, (await stage.other_game()).session
+    both = await asyncio.gather(*(carol.try_join(session, expected=True) for session in sessions))
+    if not all(answer.accepted for answer in both):
+        return
+    there, here = await _chat(stage, there=True), await _chat(stage)
+    await asyncio.gather(alice.send(here), dave.send(there))
+    await bob.hear(here)
+    await carol.fence()
+    if carol.deliveries_of(here) and carol.deliveries_of(there):
+        raise Broken("carol to be in one session after joining two at once", "she hears both")
+
+
+@check(_STAYS)
+async def a_failed_switch_changes_nothing(stage: Stage) -> None:
+    """Bob is refused for the second session, of which he is not a member; both his connections stay in the first."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    stage.roles.need_no_other_game("bob")
+    tab = await stage.other_tab(bob)
+    await tab.join(stage.session)
+    await alice.send(before := await _chat(stage))
+    await bob.hear(before)
+    await tab.hear(before)
+    await bob.send(await _chat(stage))  # or a refusal afterwards would show nothing
+    connection = bob.connection
+    if (await bob.try_join((await stage.other_game()).session)).accepted:
+        raise Unjudged("bob was not refused", waits_for=VerdictKey("join/outsider-refused"))
+    for request in await everything(stage, alice, carol):
+        if bob.closed or bob.connection != connection:
+            return  # it may disconnect a user whom it refused; then there is nothing left to keep
+        await bob.must_hear(request)
+        await tab.must_hear(request)
+    await alice.send(await _chat(stage))
+    await bob.must_be_allowed(await _chat(stage))
+
+
+@check(_STAYS)
+async def asking_in_vain_to_leave_changes_nothing(stage: Stage) -> None:
+    """Carol, a member of both sessions, has joined the first; she asks to leave the second, and stays where she is."""
+    if not stage.target.offers("leave-session"):
+        return
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    await alice.send(before := await _chat(stage))
+    await carol.hear(before)
+    await carol.send(await _chat(stage))  # or a refusal afterwards would show nothing
+    connection = carol.connection
+    answer = await carol.try_send(Request.naming("leave-session", (await stage.other_game()).session))
+    if answer.accepted or carol.closed or carol.connection != connection:
+        return  # to refuse it is no MUST; and it may disconnect a user whom it refuses
+    after = (await _chat(stage)).with_properties({}, requirement=_STAYS)
+    await alice.send(after)
+    await bob.hear(after)
+    await carol.must_hear(after)
+    await carol.must_be_allowed(await _chat(stage))
+
+
+@check("join/one-session-per-user")
+async def one_session_per_user(stage: Stage) -> None:
+    """Carol joins the second session on another connection; her two earlier ones no longer hear the first session."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    second = await stage.other_tab(carol)
+    await second.join(stage.session)
+    gamemaster, tab = await stage.onlooker("gamemaster"), await stage.other_tab(carol)
+    await tab.join((await stage.other_game()).session)
+    for request in await everything(stage, alice, bob):
+        for earlier in (carol, second):
+            await earlier.must_not_hear(request, unlike=gamemaster)
+
+
+@check("join/member-admitted")
+async def a_member_who_switched_is_admitted_again(stage: Stage) -> None:
+    """Carol goes to the second session, if there is one, and back; she hears alice, as bob does, and may speak."""
+    try:
+        there = await stage.other_game()
+    except Missing:
+        return
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    await alice.send(before := await _chat(stage))
+    await carol.hear(before)
+    await carol.join(there.session)
+    answer = await carol.try_join(stage.session, expected=True)
+    if not answer.accepted:
+        raise Broken("carol to be admitted again", answer)
+    await alice.send(after := await _chat(stage))
+    await bob.hear(after)
+    await carol.must_hear(after)
+    await carol.must_be_allowed(await _chat(stage))

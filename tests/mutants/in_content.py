@@ -1,0 +1,187 @@
+"""Faults in what a token holds: what comes back is another one than was sent."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from dungeonlab_reference_server.pipeline import Pipeline
+from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
+from dungeonlab_spec import Event
+from tests.mutants.effects import EffectChanger, with_token
+from tests.mutants.fault import faulty
+from tests.mutants.in_tokens import EDGE
+
+
+class Storing(EffectChanger):
+    """Keeps what a token holds in a way of its own."""
+
+    def kept(self, token: Payload) -> Payload:
+        """Return what is kept of a token."""
+        return token
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        return effect if effect.saved is None else with_token(effect, self.kept(effect.saved))
+
+
+class StoringData(Storing):
+    """Keeps what a token has as data in a way of its own."""
+
+    def inner(self, value: Any) -> Any:
+        """Return what is kept of a value, those inside it left out of account."""
+        return value
+
+    def kept(self, token: Payload) -> Payload:
+        return {**token, "data": _within(token["data"], self.inner)}
+
+
+def _within(value: Any, change: Callable[[Any], Any]) -> Any:
+    value = change(value)
+    if isinstance(value, dict):
+        return {key: _within(inner, change) for key, inner in value.items()}
+    return [_within(inner, change) for inner in value] if isinstance(value, list) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class TakesPlaceholdersForBinaryData(StoringData):
+    """An object inside data that looks like what stands for binary data on the wire is replaced by nothing."""
+
+    def inner(self, value: Any) -> Any:
+        return None if isinstance(value, dict) and value.get("_placeholder") is True else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class CutsTextsOff(StoringData):
+    """A text inside data is cut off at 2048 bytes, as many as the column has."""
+
+    def inner(self, value: Any) -> Any:
+        return value.encode()[:2048].decode(errors="ignore") if isinstance(value, str) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class CutsTheIdsOfActors(Storing):
+    """An actor's id is kept in a column of 36 characters, as many as some ids of other programs have."""
+
+    def kept(self, token: Payload) -> Payload:
+        return {**token, "actorId": token["actorId"][:36]} if "actorId" in token else token
+
+
+@faulty("tokens/content-comes-back-exactly")
+class WritesTimesAnew(StoringData):
+    """A text inside data that looks like a time is read as one, and written as other programs write it."""
+
+    def inner(self, value: Any) -> Any:
+        looks = isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)", value)
+        return datetime.fromisoformat(value).astimezone(UTC).isoformat() if looks else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class CutsWhatLiesDeep(Storing):
+    """An object more than ten levels deep inside data is kept as a text that says that it is one."""
+
+    def kept(self, token: Payload) -> Payload:
+        return {**token, "data": _cut(token["data"], 10)}
+
+
+def _cut(value: Any, levels: int) -> Any:
+    if isinstance(value, dict):
+        return {key: _cut(inner, levels - 1) for key, inner in value.items()} if levels > 0 else "[object Object]"
+    return [_cut(inner, levels - 1) for inner in value] if isinstance(value, list) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class WrapsAt32Bits(Storing):
+    """A coordinate of 2^31 or more becomes a negative one, and is shown as zero."""
+
+    def kept(self, token: Payload) -> Payload:
+        place = token["position"]
+        wrapped = {key: place[key] if place[key] < 2**31 else 0 for key in ("x", "y")}
+        return {**token, "position": {**place, **wrapped}}
+
+
+@faulty("tokens/content-comes-back-exactly")
+class LosesKeysWithDots(StoringData):
+    """Properties of data whose names hold a dot get lost, as in a database that takes them for paths."""
+
+    def inner(self, value: Any) -> Any:
+        return {k: v for k, v in value.items() if "." not in k} if isinstance(value, dict) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class LosesWhatIsEmpty(StoringData):
+    """Properties of data that are empty lists get lost."""
+
+    def inner(self, value: Any) -> Any:
+        return {k: v for k, v in value.items() if v != []} if isinstance(value, dict) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class LosesNull(StoringData):
+    """Properties of data that are null get lost."""
+
+    def inner(self, value: Any) -> Any:
+        return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+@faulty(
+    "tokens/content-comes-back-exactly",
+    also={"tokens/broadcast-equals-stored-state": "what an answer says is taken for what is stored"},
+)
+class AnswersWithTheNameBefore(EffectChanger):
+    """An update is answered with the name that the token had before: what was found, in place of what is stored."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None:
+            return effect
+        token = {**effect.answer["token"], "name": command.token["name"]}
+        return replace(effect, answer={"token": token})
+
+
+@faulty("tokens/content-comes-back-exactly")
+class RefusesDollars(Pipeline):
+    """Data with a property whose name begins with a dollar is refused, for fear of what a database makes of it."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        data = (payload.get("token") or payload.get("updates") or {}).get("data", {})
+        if any(key.startswith("$") for key in data):
+            raise Refusal("VALIDATION_ERROR", "no property may begin with a dollar")
+        return super().command(event, payload, user, token)
+
+
+@faulty("tokens/content-comes-back-exactly")
+class EscapesNames(Storing):
+    """The name of a token is escaped for HTML."""
+
+    def kept(self, token: Payload) -> Payload:
+        return {**token, "name": html.escape(html.unescape(token["name"]))}
+
+
+@faulty("tokens/content-comes-back-exactly")
+class TidiesAddresses(Storing):
+    """The address of an image without a path has a slash put behind it."""
+
+    def kept(self, token: Payload) -> Payload:
+        bare = re.fullmatch("[a-z]+://[^/]+", token.get("imageUrl", ""))
+        return {**token, "imageUrl": f"{bare[0]}/"} if bare else token
+
+
+@faulty("tokens/content-comes-back-exactly", also={"tokens/bounds-reached": EDGE})
+class LosesZero(Storing):
+    """A duration of nothing is taken for none."""
+
+    def kept(self, token: Payload) -> Payload:
+        shorter = [{k: v for k, v in each.items() if v or k != "duration"} for each in token["conditions"]]
+        return {**token, "conditions": shorter}
+
+
+@faulty("tokens/content-comes-back-exactly")
+class StoresListsAsSets(StoringData):
+    """Lists inside data are sorted, and hold nothing twice."""
+
+    def inner(self, value: Any) -> Any:
+        numbers = isinstance(value, list) and all(type(each) is int for each in value)
+        return sorted(set(value)) if numbers else value
