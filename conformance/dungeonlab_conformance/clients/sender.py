@@ -67,6 +67,7 @@ class Sender(Connection):
 
     inquire: Inquire | None = None  # finds out what became of a request that was not acknowledged
     throttle: Throttle | None = None  # what this user waits for before each request, if anything
+    logged_out: bool = False  # so that it cannot connect again
     _returning: asyncio.Lock = field(default_factory=asyncio.Lock)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of requests that events answer
     _open: dict[asyncio.Future[Observation | None], Request] = field(default_factory=dict)  # those without an answer
@@ -82,6 +83,8 @@ class Sender(Connection):
         async with self._returning:
             if not self.closed:
                 return  # another request of this actor has seen to it
+            if self.logged_out:
+                raise Gone(f"{self.name}'s login was ended, and then the connection")
             stay = self.stay
             try:
                 await self.renew()

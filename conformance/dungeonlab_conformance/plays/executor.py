@@ -119,6 +119,8 @@ class Executor:
         except Unjudged as failed:
             self._over = str(failed)
             raise
+        for name, tab in self._tabs.items():
+            tab.logged_out = tab.identity is not self._arrangements.login(_role(name))
 
     def _did(self, act: Act, before: int) -> None:
         """Note that an act was done, or is about to be, after an observation."""

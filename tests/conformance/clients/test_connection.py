@@ -272,3 +272,11 @@ def test_a_cookie_that_is_no_text_goes_back_over_tcp_all_the_same(value: str) ->
     identity = Identity("alice", "a", {"sid": value})
     head = TcpConnection(Target("http://127.0.0.1:1"), identity).upgrade()
     assert b"Cookie: sid=" + (b"\xff" if value == "\udcff" else b"?") in head
+
+
+async def test_who_is_logged_out_does_not_come_back() -> None:
+    """The cookie is dead: that it is refused shows nothing."""
+    actor = Actor("alice", None, Target("http://127.0.0.1:9"), Journal())
+    actor.logged_out = True
+    with pytest.raises(Gone, match="alice's login was ended"):
+        await actor.reconnect()

@@ -220,7 +220,7 @@ def test_the_members_as_they_are_now(play: Written) -> None:
 
 @pytest.mark.parametrize(("came", "found"), [({"t": 1}, set()), ({}, {"tokens/content-comes-back-exactly"})])
 def test_a_change_heard_of_after_the_next(play: Written, came: dict[str, Any], found: set[str]) -> None:
-    """What a late broadcast shows is held against what its own request asked for, not against the next one."""
+    """What a late broadcast shows is compared with what its own request asked for, not with the next one."""
     play.join("alice", 1)
     play.join("bob", 2)
     token = {"sessionId": "s", "encounterId": "e", "tokenId": "t"}
@@ -233,9 +233,9 @@ def test_a_change_heard_of_after_the_next(play: Written, came: dict[str, Any], f
     play.write("alice", 1, "sends", second.event, second.args[0], request=second)
     play.write("alice", 1, "is answered", second.event, yes({"token": after}), request=second)
     between = {**whole, "name": "mark-1.", "data": came, "version": 2, "updatedBy": "alice"}
-    told = {**token, "userId": "alice", "timestamp": "1970-01-01T00:00:00Z"}
-    play.write("bob", 2, "hears", first.event, {**told, "token": between})
-    play.write("bob", 2, "hears", second.event, {**told, "token": after})
+    known = {**token, "userId": "alice", "timestamp": "1970-01-01T00:00:00Z"}
+    play.write("bob", 2, "hears", first.event, {**known, "token": between})
+    play.write("bob", 2, "hears", second.event, {**known, "token": after})
     assert play.names() == found
 
 
