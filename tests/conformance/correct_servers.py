@@ -8,11 +8,13 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from aiohttp import web
 from socketio import exceptions
 
+from dungeonlab_reference_server.engine import Engine
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
-from dungeonlab_reference_server.socketio_server import AckAddress
+from dungeonlab_reference_server.socketio_server import AckAddress, SocketIoServer
 
 _TASKS: set[asyncio.Task[None]] = set()
 
@@ -109,3 +111,23 @@ class TakesTenASecond(Pipeline):
         if len(sent) == 10 and sent[0] > time.monotonic() - 1:
             raise Refusal("RATE_LIMITED", "more than ten in a second")
         sent.append(time.monotonic())
+
+
+class TakesFewConnections(Pipeline):
+    """There may be sixteen connections at a time, whosever they are; one more is answered 503."""
+
+    class Sockets(SocketIoServer):
+        """Counts connections."""
+
+        class Few(Engine):
+            """Answers 503 where there are too many."""
+
+            async def handle_request(self, request: web.Request) -> web.StreamResponse:
+                if "sid" not in request.query and sum(not socket.closed for socket in self.sockets.values()) >= 16:
+                    return web.Response(status=503, text="too many connections")
+                return await super().handle_request(request)
+
+        def _engineio_server_class(self) -> type[Engine]:
+            return self.Few
+
+    sockets_class = Sockets

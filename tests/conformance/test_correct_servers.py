@@ -8,6 +8,7 @@ from tests.conformance.correct_servers import (
     DisconnectsTheRemoved,
     DisconnectsWhomeverItRefuses,
     RefusesWithoutNames,
+    TakesFewConnections,
     TakesShortMessages,
     TakesTenASecond,
     WritesIntegersWithAPoint,
@@ -42,6 +43,10 @@ SERVERS = {
         ("acks/error-event-reaches-only-the-sender", "join/tabs-are-independent", "rooms/own-other-connection-hears"),
     ),
     "ten requests a second": (Variant(pipeline=TakesTenASecond), ("payloads/half-surrogate-refused", "order")),
+    "sixteen connections": (
+        Variant(pipeline=TakesFewConnections),
+        ("rooms/outsider-hears-nothing", "join/one-session-per-user", "auth/refusal-says-why"),
+    ),
     "60 events a minute, malformed ones too": (
         Variant(Settings(rate_limit=60)),
         ("connect/malformed-frames-are-harmless", "authorization/outsider-refused"),

@@ -10,10 +10,10 @@ from typing import Any
 
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, EngineIO
-from dungeonlab_conformance.clients.handshake import handshake
+from dungeonlab_conformance.clients.handshake import BUSY, handshake
 from dungeonlab_conformance.clients.receiver import NUMBERS, Callback, Receiver, Refused
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Gone, Unjudged
+from dungeonlab_conformance.results.errors import Gone, TurnedAway, Unjudged
 from dungeonlab_conformance.target.dialect.event_answers import EventAnswers
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 
@@ -73,6 +73,10 @@ class Connection(Receiver):
 
     async def _why_not(self, closed: Closed, transport: str, headers: dict[str, str] | None) -> Exception:
         """Tell a refusal from a server that is not there; only a second look at the HTTP side can."""
+        if closed.status in BUSY:
+            return TurnedAway(
+                f"{self.name} could not connect: {closed}; if the server limits connections, raise that for the run"
+            )
         answer = await handshake(self.target, self.identity, transport=transport, headers=headers)
         if answer.status in (400, 401, 403):
             self.journal.write(self.name, self.connection, "is refused", f"HTTP {answer.status}", (answer.text,))

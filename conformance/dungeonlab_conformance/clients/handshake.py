@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -11,13 +12,17 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
+from dungeonlab_conformance.clients.engine_io import Closed, Opened
+from dungeonlab_conformance.clients.engine_io_packets import CLOSE
 from dungeonlab_conformance.clients.http.client import Redirected, read_text, session_for
 from dungeonlab_conformance.clients.http.diagnosis import may_come_up, may_pass, of_answer, of_error, of_silence
 from dungeonlab_conformance.results.errors import NotUp, TargetFault, Unreachable
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 
+BUSY = (429, 503)  # HTTP statuses by which a server, or a proxy before it, takes no more for now
 _MEASURED = 3  # round trips at most; the shortest counts, since a machine that is busy lengthens the others
+_LEAVE = 1.0  # seconds that a server may take to hear that nobody will poll
 _REMINDER = 10.0  # seconds until the reason for waiting is reported again
 _PAUSE = 0.5  # seconds between two looks for a server that is not up yet
 _OPEN = re.compile(r'0\s*\{\s*"')  # as JSON may be written, and no chunk of Engine.IO 3, such as `97:0{"sid"`
@@ -45,13 +50,21 @@ async def handshake(
     transport: str = "polling",
     version: int = 4,
     headers: Mapping[str, str] | None = None,
+    leaves: bool = True,
 ) -> Handshake:
-    """Ask for an Engine.IO handshake. Raises `TargetFault` if nothing answers there, `NotUp` if it may later."""
+    """Ask for an Engine.IO handshake. Raises `TargetFault` if nothing answers there, `NotUp` if it may later.
+
+    Over long-polling the server keeps what was opened for a while, unless this `leaves` it, which takes longer.
+    """
     url = f"{target.socket}?EIO={version}&transport={transport}"
     ask = _ask_by_websocket if transport == "websocket" else _ask_by_polling
     try:
-        async with asyncio.timeout(target.limits.answer), session_for(target, identity) as http:
-            return await ask(http, url, dict(headers or {}))
+        async with session_for(target, identity) as http:
+            async with asyncio.timeout(target.limits.answer):
+                made = await ask(http, url, dict(headers or {}))
+            if leaves and made.opened and transport == "polling":
+                await _leave(http, url, made.text, dict(headers or {}))
+            return made
     except TimeoutError:
         raise NotUp(await of_silence(target.url, target.limits.answer, known=target.limits.round_trip > 0)) from None
     except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
@@ -69,8 +82,11 @@ async def reach(target: Target) -> None:
         by_websocket = await handshake(target, None, transport="websocket")
         answer = by_websocket if _is_server(by_websocket, target) else answer
     if not _is_server(answer, target):
-        fault = NotUp if may_come_up(answer.status) else TargetFault
-        raise fault(of_answer(URL(target.socket), target.path, answer.status, answer.text, answer.location))
+        why = of_answer(URL(target.socket), target.path, answer.status, answer.text, answer.location)
+        fault = NotUp(why) if may_come_up(answer.status) else TargetFault(why)
+        if isinstance(fault, NotUp):
+            fault.is_busy = answer.status in BUSY
+        raise fault
 
 
 async def wait_for(target: Target, seconds: float, report: Callable[[str], None]) -> None:
@@ -102,7 +118,7 @@ async def measure(target: Target) -> None:
     limits.round_trip = 0.0
     for _ in range(_MEASURED):
         began = time.monotonic()
-        await handshake(target, None)
+        await handshake(target, None, leaves=False)
         took = time.monotonic() - began
         limits.round_trip = min(took, limits.round_trip or took)
         if not limits.far:
@@ -118,6 +134,17 @@ def _is_server(answer: Handshake, target: Target) -> bool:
 async def _ask_by_polling(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
     async with http.get(url, headers=headers, allow_redirects=False) as answer:
         return Handshake(answer.status, (await read_text(answer))[:_KEPT], answer.headers.get("Location", ""))
+
+
+async def _leave(http: aiohttp.ClientSession, url: str, opened: str, headers: Mapping[str, str]) -> None:
+    """Say that nobody is going to poll: a server may limit how many may."""
+    with contextlib.suppress(Closed, TimeoutError, aiohttp.ClientError, OSError, ValueError):
+        sid = Opened.read(opened).sid
+        async with asyncio.timeout(_LEAVE):
+            async with http.post(
+                URL(url).update_query(sid=sid), data=CLOSE, headers=headers, allow_redirects=False
+            ) as answer:
+                await read_text(answer)
 
 
 async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:

@@ -67,6 +67,8 @@ class TargetFault(Exception):  # noqa: N818
 class NotUp(TargetFault):
     """There is no server to be tested yet; it may be starting."""
 
+    is_busy = False  # whether it was said, over HTTP, that there is one, which takes no more now
+
 
 class Unreachable(NotUp):
     """Nothing listens at the target's address."""
@@ -74,3 +76,7 @@ class Unreachable(NotUp):
 
 class Gone(Unjudged):
     """The server, or one connection to it, is not there any more."""
+
+
+class TurnedAway(Gone):
+    """The server takes no further connection now, as it says over HTTP: it may limit those of one address."""

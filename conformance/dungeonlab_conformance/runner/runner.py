@@ -48,6 +48,8 @@ _RECOVERS = (
     "event for that is no argument"
 )
 _OTHERWISE = "nobody could connect over {}; all that is not about that transport was judged over {}"
+_WITH_ROOM = 5  # attempts at a scene for which the server takes no more connections, each when others were closed
+_ROOM_AFTER = 1.0  # seconds in which scenes that are played meanwhile may end, and close theirs
 _CLEARING = 30.0  # seconds for clearing everything away at its end
 
 
@@ -82,6 +84,7 @@ class Runner:
         self._deaths = Deaths(target, self.watch, self._book, self.options.restart_wait, chosen)
         self._entered: set[str] = set()  # the names of the scenes
         self._attempts = Attempts()
+        self._is_crowded, self._clearing = False, asyncio.Lock()  # whether the server takes no more connections
         self._renewable = self.provisioner.offers("register")  # whether there are new accounts to be had
 
     async def play(self) -> Run:
@@ -196,6 +199,8 @@ class Runner:
             self._entered.add(scene.name)  # left out: it would send together what the server dies of
             return pool
         played = await self._one(scene, pool)
+        if played.was_turned_away or self._is_crowded:
+            played = await self._with_room(played, pool)
         for slowly in self._attempts.of(scene):
             limited = played.was_limited or (played.was_crowded_out and not slowly)
             if not limited or not self._renewable or self.watch.is_over:
@@ -215,6 +220,32 @@ class Runner:
             self._enter(played)
         return pool
 
+    async def _with_room(self, played: Played, pool: AccountPool) -> Played:
+        """Play a scene again while the server takes no more connections, and close those of scenes that are over.
+
+        From then on no connection stays open longer than its scene is observed, and scenes are played one by one.
+        """
+        self._is_crowded = True
+        self._pace.narrow()
+        await self._retire(pool)  # before others are waited for, who wait for its connections
+        async with self._clearing:
+            for _ in range(_WITH_ROOM):
+                for over in (pool, *(free := self.pools.take_free())):
+                    await self._retire(over)
+                for over in free:
+                    self.pools.give_back(over)
+                if not played.was_turned_away or self.watch.is_over:
+                    break
+                await asyncio.sleep(_ROOM_AFTER)
+                played = await self._one(played.scene, pool)
+        return played
+
+    async def _retire(self, pool: AccountPool) -> None:
+        """Take down what a scene has left open, once it has been observed."""
+        await asyncio.sleep(max(0.0, pool.busy_until - time.monotonic()))
+        if (before := self.watch.up.pop(pool.lane, None)) is not None:
+            await self._tear_down(before)
+
     def _enter(self, played: Played) -> None:
         made = self._book.enter(played)
         self._entered.add(played.scene.name)
@@ -224,9 +255,7 @@ class Runner:
 
     async def _one(self, scene: Scene, pool: AccountPool, *, renewed: bool = False) -> Played:
         """Play one scene; `renewed` if its accounts are an attempt to get round a limit, which may fail."""
-        await asyncio.sleep(max(0.0, pool.busy_until - time.monotonic()))
-        if (before := self.watch.up.pop(pool.lane, None)) is not None:
-            await self._tear_down(before)
+        await self._retire(pool)
         stage = Stage(pool, self.target, scene.event, scene.wanted)
         self.stages.append((scene, stage))
         self.watch.up[pool.lane] = stage

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dungeonlab_conformance.clients.receiver import Refused
-from dungeonlab_conformance.results.errors import Missing, Unjudged
+from dungeonlab_conformance.results.errors import Missing, TurnedAway, Unjudged
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
 
@@ -47,6 +47,11 @@ class Played:
         connected = any(seen.act == "connects" for seen in self.stage.journal.observations)
         refused = [why for why in self.unjudged if isinstance(why, Refused)]
         return connected and any("UNAUTHENTICATED" not in f"{why.reason}" for why in refused)
+
+    @property
+    def was_turned_away(self) -> bool:
+        """Whether the server took no further connection of anybody."""
+        return any(isinstance(why, TurnedAway) for why in self.unjudged)
 
 
 class Attempts:

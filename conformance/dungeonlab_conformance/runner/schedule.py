@@ -52,6 +52,12 @@ class AccountPools:
         """Let accounts be used by others."""
         self._free.append(pool)
 
+    def take_free(self) -> list[AccountPool]:
+        """Return all accounts that are free."""
+        free = list(self._free)
+        self._free.clear()
+        return free
+
     def drop(self, pool: AccountPool) -> None:
         """Let accounts that were taken be used no more."""
         self._usable.remove(pool)

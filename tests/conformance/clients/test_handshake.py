@@ -11,9 +11,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 from aiohttp.client_reqrep import ConnectionKey
 from tests.conformance.bytes_server import Answer, bytes_server, http
 from tests.conformance.command import unused_port
+from tests.conformance.scripted_server import serving
 
 from dungeonlab_conformance.clients.handshake import handshake, reach, wait_for
 from dungeonlab_conformance.clients.http.diagnosis import of_error
@@ -32,6 +34,26 @@ async def fault_of(answer: Answer, **options: str) -> TargetFault:
             await reach(Target(server.url, **options))  # type: ignore[arg-type]
     raised.value.args = (str(raised.value).replace(server.url, "{url}"),)
     return raised.value
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_a_handshake_is_taken_back(held: bool) -> None:
+    """A server would keep it for a while otherwise, over long-polling. One that does not hear holds nobody up."""
+    posted, never = list[tuple[str, str]](), asyncio.Event()
+
+    async def handle(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            posted.append((request.query["sid"], await request.text()))
+            if held:
+                await never.wait()
+        return web.Response(text=OPEN)
+
+    async with serving(handle) as url:
+        async with asyncio.timeout(1.9):
+            made = await handshake(Target(url), None)
+        never.set()
+    assert made.opened
+    assert posted == [("1", "1")]
 
 
 async def test_a_redirect_to_https_is_named() -> None:

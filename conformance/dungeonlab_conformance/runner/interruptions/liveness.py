@@ -14,7 +14,7 @@ from dungeonlab_conformance.clients.handshake import reach
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation
-from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged, Unreachable
+from dungeonlab_conformance.results.errors import Gone, NotUp, TargetFault, Unjudged, Unreachable
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
@@ -95,7 +95,7 @@ class Liveness:
                 raise TargetFault(f"{self.target.url} stopped answering")
             asked, stages = time.monotonic(), list(stages)
             try:
-                await self._reach()
+                await self._reach(stages)
                 if self.in_doubt and not any(self._still_connected(stage) for stage in stages):
                     await self._be_recognised(identities)
                     self._ask_guard()
@@ -104,12 +104,18 @@ class Liveness:
                 raise
             self._closings = [at for at in self._closings if at > asked]
 
-    async def _reach(self) -> None:
-        """Reach the server; once more if the connection broke: that may be the moment at which it went."""
+    async def _reach(self, stages: Sequence[Stage]) -> None:
+        """Reach the server; once more if the connection broke: that may be the moment at which it went.
+
+        One that takes no more connections is there as long as it keeps one.
+        """
         try:
             await reach(self.target)
         except Unreachable:
             await reach(self.target)
+        except NotUp as fault:
+            if not fault.is_busy or not any(map(self._stands, stages)):
+                raise
 
     def end(self, stages: Iterable[Stage]) -> None:
         """Record that the server is gone: since it first closed a connection, or since it was last heard of."""
@@ -143,6 +149,10 @@ class Liveness:
             not actor.closed and since.get(actor.connection, self._closings[0]) < self._closings[0]
             for actor in stage.actors
         )
+
+    def _stands(self, stage: Stage) -> bool:
+        """Whether the stage has a connection to a server that is still there."""
+        return self._still_connected(stage) if self.in_doubt else any(not actor.closed for actor in stage.actors)
 
     def _ask_guard(self) -> None:
         """Raise `Replaced` if the guard's connection was closed together with the others."""
