@@ -12,9 +12,11 @@ from aiohttp import web
 from socketio import exceptions
 
 from dungeonlab_reference_server.engine import Engine
-from dungeonlab_reference_server.pipeline import Pipeline
+from dungeonlab_reference_server.http import HttpSide
+from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
 from dungeonlab_reference_server.socketio_server import AckAddress, SocketIoServer
+from dungeonlab_spec import Catalogue
 
 _TASKS: set[asyncio.Task[None]] = set()
 
@@ -131,3 +133,18 @@ class TakesFewConnections(Pipeline):
             return self.Few
 
     sockets_class = Sockets
+
+
+class RefusesWebSocketOverHttp(HttpSide):
+    """Without a login a WebSocket is answered 403, and long-polling gets as far as the namespace."""
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get(Catalogue.load().path, self.answer_handshake), *super().routes()]
+
+    async def answer_handshake(self, request: web.Request) -> web.StreamResponse:
+        """Answer a handshake, or a poll."""
+        known = await self.store.login(request.cookies.get(COOKIE, "")) is not None
+        if "sid" not in request.query and request.query.get("transport") == "websocket" and not known:
+            return web.Response(status=403, text="log in first")
+        answer: web.StreamResponse = await self.pipeline.sockets.eio.handle_request(request)
+        return answer

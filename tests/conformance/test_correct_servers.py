@@ -7,6 +7,7 @@ from tests.conformance.correct_servers import (
     CountsConnectionsForAWhile,
     DisconnectsTheRemoved,
     DisconnectsWhomeverItRefuses,
+    RefusesWebSocketOverHttp,
     RefusesWithoutNames,
     TakesFewConnections,
     TakesShortMessages,
@@ -43,6 +44,10 @@ SERVERS = {
         ("acks/error-event-reaches-only-the-sender", "join/tabs-are-independent", "rooms/own-other-connection-hears"),
     ),
     "ten requests a second": (Variant(pipeline=TakesTenASecond), ("payloads/half-surrogate-refused", "order")),
+    "WebSocket is refused over HTTP, and polling in the namespace": (
+        Variant(http=RefusesWebSocketOverHttp),
+        ("auth/refusal-*", "auth/missing-cookie-refused"),
+    ),
     "sixteen connections": (
         Variant(pipeline=TakesFewConnections),
         ("rooms/outsider-hears-nothing", "join/one-session-per-user", "auth/refusal-says-why"),

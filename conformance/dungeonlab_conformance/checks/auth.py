@@ -212,21 +212,27 @@ async def a_refusal_says_why(stage: Stage) -> None:
 async def a_refusal_names_the_code(stage: Stage) -> None:
     """Alice's connection is accepted; one without a cookie is refused with the code UNAUTHENTICATED."""
     refused = await _refusal_of_nobody(stage)
+    if refused.status is not None and stage.target.transport == "websocket" and "polling" in stage.target.transports:
+        refused = await _refusal_over_polling(stage)  # over WebSocket only the status is to be had
     reason = refused.reason
     if refused.status is not None:
-        await _must_name_the_code_over_http(stage, reason if isinstance(reason, str) else quoted(reason))
+        if "UNAUTHENTICATED" not in (text := reason if isinstance(reason, str) else quoted(reason)):
+            raise Broken("UNAUTHENTICATED", f"{text[:200]!r}")
         return
     data = reason.get("data") if isinstance(reason, dict) else None
     if not isinstance(data, dict) or data.get("code") != "UNAUTHENTICATED":
         raise Broken("UNAUTHENTICATED", quoted(reason), "$.data.code")
 
 
-async def _must_name_the_code_over_http(stage: Stage, text: str) -> None:
-    """Look for the code in the body of a refused handshake, of which over WebSocket only the status is to be had."""
-    if stage.target.transport == "websocket" and "polling" in stage.target.transports:
-        text = (await handshake(stage.target, None)).text
-    if "UNAUTHENTICATED" not in text:
-        raise Broken("UNAUTHENTICATED", f"{text[:200]!r}")
+async def _refusal_over_polling(stage: Stage) -> Refused:
+    """Return how nobody is refused over long-polling: the handshake, or what comes after it."""
+    answer = await handshake(stage.target, None)
+    if not answer.opened:
+        return Refused(answer.text, answer.status)
+    try:
+        return await _must_not_connect(await stage.actor("nobody"), "no cookie, over polling,", transport="polling")
+    except Broken as broken:
+        raise Unjudged(f"{broken}", waits_for=VerdictKey("auth/missing-cookie-refused")) from None
 
 
 @check("auth/identity-comes-from-the-cookie")
