@@ -264,3 +264,21 @@ def test_moves_at_the_same_time_may_end_in_any_order(play: Written, last: int) -
     shown = {**whole, "position": {"x": last, "y": 0, "elevation": 0}, "version": 4}
     play.ask("alice", 1, "token:update", question, yes({"token": shown}))
     assert play.names() == (set() if last in (5, 6) else {"tokens/broadcast-equals-stored-state"})
+
+
+@pytest.mark.parametrize(
+    ("version", "found"),
+    [(2, set()), (3, {"direct/validate-action-has-no-effect"}), (4, {"tokens/version-grows"})],
+)
+def test_a_version_that_grew_by_more_than_was_asked_is_no_matter_of_questions(
+    play: Written, version: int, found: set[str]
+) -> None:
+    """Alice asks once whether she may move a token, and moves it: one question may have been counted once."""
+    play.join("alice", 1)
+    play.token_of_alice()
+    move = {"sessionId": "s", "encounterId": "e", "tokenId": "t", "position": {"x": 5, "y": 0}}
+    question = {"sessionId": "s", "action": {"type": "token:move", "payload": move}}
+    play.ask("alice", 1, "validate-action", question, yes({"valid": True, "errors": []}))
+    place = {"x": 5, "y": 0, "elevation": 0}
+    play.ask("alice", 1, "token:move", move, yes({"tokenId": "t", "position": place, "version": version}))
+    assert play.names() == found
