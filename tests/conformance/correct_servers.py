@@ -148,3 +148,15 @@ class RefusesWebSocketOverHttp(HttpSide):
             return web.Response(status=403, text="log in first")
         answer: web.StreamResponse = await self.pipeline.sockets.eio.handle_request(request)
         return answer
+
+
+class TakesJoinsByPollingLater(Pipeline):
+    """The first two who ask to join over long-polling come too soon."""
+
+    refused = 0
+
+    async def perform(self, connection: str, name: str, args: Any) -> Payload:
+        if name == "join-session" and self.refused < 2 and self.sockets.transport(connection, "/") == "polling":
+            self.refused += 1
+            raise Refusal("RATE_LIMITED", "one moment")
+        return await super().perform(connection, name, args)

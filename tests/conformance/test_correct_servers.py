@@ -10,6 +10,7 @@ from tests.conformance.correct_servers import (
     RefusesWebSocketOverHttp,
     RefusesWithoutNames,
     TakesFewConnections,
+    TakesJoinsByPollingLater,
     TakesShortMessages,
     TakesTenASecond,
     WritesIntegersWithAPoint,
@@ -47,6 +48,10 @@ SERVERS = {
     "WebSocket is refused over HTTP, and polling in the namespace": (
         Variant(http=RefusesWebSocketOverHttp),
         ("auth/refusal-*", "auth/missing-cookie-refused"),
+    ),
+    "the first joins over long-polling come too soon": (
+        Variant(pipeline=TakesJoinsByPollingLater),
+        ("rooms/every-transport-hears",),
     ),
     "sixteen connections": (
         Variant(pipeline=TakesFewConnections),

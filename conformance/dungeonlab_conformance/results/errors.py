@@ -60,6 +60,10 @@ class Missing(Unjudged):
     """The target has no such capability."""
 
 
+class Limited(Unjudged):
+    """The server refused something for being too much in too short a time."""
+
+
 class TargetFault(Exception):  # noqa: N818
     """The target cannot be tested; the message is one sentence that says why and what to do."""
 

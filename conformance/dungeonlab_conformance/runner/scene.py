@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dungeonlab_conformance.clients.receiver import Refused
-from dungeonlab_conformance.results.errors import Missing, TurnedAway, Unjudged
+from dungeonlab_conformance.results.errors import Limited, Missing, TurnedAway, Unjudged
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
 
@@ -34,6 +34,8 @@ class Played:
     @property
     def was_limited(self) -> bool:
         """Whether the server refused something for being too much in too short a time, and that was not the point."""
+        if any(isinstance(why, Limited) for why in self.unjudged):
+            return True
         return not self.scene.check.floods and any(
             isinstance(arg, dict) and arg.get("code") == "RATE_LIMITED"
             for seen in self.stage.journal.observations

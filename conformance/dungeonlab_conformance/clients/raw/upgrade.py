@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -25,9 +26,12 @@ from dungeonlab_conformance.clients.engine_io_packets import (
     split,
 )
 from dungeonlab_conformance.clients.http.client import read_text, session_for
+from dungeonlab_conformance.clients.obstacles import not_accepted
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Gone, Missing, Unjudged
+from dungeonlab_conformance.results.errors import Gone, Limited, Missing, Unjudged
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
@@ -66,6 +70,8 @@ class Upgrade:
     async def enter(self, session: str) -> None:
         """Enter the namespace and join a session, over polling. Raises `Missing` where events answer that.
 
+        A refusal leaves the scene unjudged.
+
         Where nobody is answered who asks to join, whether that was granted is for the caller to find out.
         """
         if isinstance(self.target.dialect.answer_to("join-session"), AnswerByEvent):
@@ -75,6 +81,21 @@ class Upgrade:
         await self._post(self._event("join-session", ({"sessionId": session},), 1))
         if "join-session" not in self.target.workarounds.silent:
             await self._await("431[")
+            self._must_be_let_in(session)
+
+    def _must_be_let_in(self, session: str) -> None:
+        """Raise `Unjudged` where the answer to the request to join is a refusal."""
+        frame = next(frame for frame in self.frames if frame.startswith("431["))
+        try:
+            args = self.target.dialect.answer("join-session", tuple(json.loads(frame[len("431") :])))
+        except (ValueError, RecursionError):
+            return  # another requirement sees to what cannot be read
+        answer = Acknowledgement(Request.naming("join-session", session), Arguments(args))
+        if answer.readable and not answer.accepted:
+            why = f"{self.name} could not join over polling: join-session was refused ({answer.shown})"
+            if answer.code == "RATE_LIMITED":
+                raise Limited(why)
+            raise Unjudged(why, waits_for=not_accepted(answer, by_game_master=False))
 
     async def send(self, request: Request) -> str:
         """Send a request over the transport in use, and leave its answer among the frames; returns how that begins."""
