@@ -97,7 +97,7 @@ class Executor:
                     await self._send(act, before)
                 case "disconnect" | "cut":
                     if (tab := self._tabs.get(act.tab)) is not None and not tab.closed:
-                        await (tab.disconnect_cleanly() if act.does == "disconnect" else tab.close())
+                        await (tab.disconnect_cleanly() if act.does == "disconnect" else tab.disconnect())
                         self._did(act, before)
                 case _:
                     await self._arrange(act)
