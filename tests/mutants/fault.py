@@ -110,6 +110,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "TidiesUpAfterTheUser": "who is back at once is looked at a while later, not only then",
     "ForgetsNoSwitch": "who comes back from another session is listened to, not only who left and joined again",
     "LeavesBeforeItLooksWhere": "asking in vain to leave is looked at, not only asking in vain to join",
+    "SeatsTheUserAnew": "the other tab of who joins again is listened to, not only the one that does",
     "RemovesFromWhateverRoom": "who is removed is looked at in another session, too, not only where it happened",
     "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
 }

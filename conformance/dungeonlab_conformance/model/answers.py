@@ -37,7 +37,7 @@ class Answers:
         if sent.request.event == "validate-action":
             action = sent.body["action"]
             sent.action = self._objection_to(action["type"], action["payload"], sent)
-        token = self._world.tokens.get(str(sent.body.get("tokenId")))
+        token = self._world.token(sent.body)
         if token is None or sent.allowed.objection is not None:
             return
         sent.token = token
@@ -81,7 +81,7 @@ class Answers:
 
     def _suspect(self, body: Mapping[str, Any], requirement: str, event: str) -> None:
         """Note that something about a token was asked which must not change it."""
-        token = self._world.tokens.get(str(body.get("tokenId")))
+        token = self._world.token(body)
         if token is not None:
             token.suspects.append((requirement, event))
 
@@ -126,7 +126,7 @@ class Answers:
             self._world.asked_to_enter(sent.tab, sent.session)
         made = answer.data.get("token")
         name = sent.body.get("tokenId") or (made.get("id") if isinstance(made, dict) else None)
-        token = self._world.tokens.get(str(name))
+        token = self._world.token({**sent.body, "tokenId": name})
         if token is None and isinstance(name, str):
             token = Token(name, sent.session, sent.encounter, sent.tab.user, {}, None)
             self._world.created(token)
@@ -152,7 +152,7 @@ class Answers:
         name = made.get("id") if isinstance(made, dict) else None
         if not isinstance(made, dict) or not isinstance(name, str):
             return
-        known = self._world.tokens.get(name)
+        known = self._world.tokens.get((sent.encounter, name))
         if known is not None and known.maker == sent.tab.user and not known.touched and sent.token is known:
             return
         draft = sent.body["token"]

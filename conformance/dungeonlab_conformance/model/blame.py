@@ -61,7 +61,7 @@ def wrongly_refused(world: World, tab: Tab, request: Request, code: str | None) 
         return _not_admitted(world, tab, session.id if session else "", master=master)
     if code == "PERMISSION_DENIED" and not master and _was_closed(world, tab):
         return "join/disconnect-keeps-membership"
-    if code == "TOKEN_NOT_FOUND" and (token := world.tokens.get(str(body.get("tokenId")))) is not None:
+    if code == "TOKEN_NOT_FOUND" and (token := world.token(body)) is not None:
         if token.suspects:
             return token.suspects[-1][0]
         return "tokens/only-deletion-ends-it" if token.touched else "tokens/create-then-others-can-move"

@@ -182,7 +182,7 @@ def things(
         why = "the encounter is one of another session" if foreign else "there is no such encounter"
         yield Objection(why, codes, blamed if foreign else request.requirement or blamed)
     elif "token" in event.needs:
-        yield from _token(world.tokens.get(str(body["tokenId"])), session, encounter, request)
+        yield from _token(world.token(body), session, encounter, request)
 
 
 def _token(token: Token | None, session: Session, encounter: str, request: Request) -> Iterator[Objection]:

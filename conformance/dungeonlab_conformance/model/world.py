@@ -104,7 +104,7 @@ class World:
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.encounters: dict[str, str] = {}  # the session of each
-        self.tokens: dict[str, Token] = {}
+        self.tokens: dict[tuple[str, str], Token] = {}
         self.tabs: dict[int, Tab] = {}
         self.first = True  # whether the users have met in no other session than these, as far as is known
         self.refuses_unjoined = False  # whether the server has shown that it refuses members who have not joined
@@ -248,7 +248,16 @@ class World:
 
     def created(self, token: Token) -> None:
         """A token was created."""
-        self.tokens[token.id] = token
+        self.tokens[token.encounter, token.id] = token
+
+    def token(self, body: Mapping[str, Any]) -> Token | None:
+        """Return the token that a request names: in the encounter that it names, or else in any other one.
+
+        Tokens of two encounters may have the same id.
+        """
+        encounter, name = str(body.get("encounterId")), str(body.get("tokenId"))
+        others = (each for each in self.tokens.values() if each.id == name)
+        return self.tokens.get((encounter, name)) or next(others, None)
 
 
 def properties(found: Mapping[str, Any]) -> dict[str, list[Any]]:

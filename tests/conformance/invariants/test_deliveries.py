@@ -274,6 +274,18 @@ def test_what_another_user_is_named_in_is_no_echo(scene: Written) -> None:
     assert accounts & {*broken(scene)} == {"broadcasts/says-what-was-done"}
 
 
+def test_tokens_of_two_encounters_may_have_one_id(scene: Written) -> None:
+    """A server numbers the tokens of each encounter: what is heard of the one here is not about that in another."""
+    other = Written("there")
+    other.joins(CAROL, "carol")
+    other.joins(DAVE, "dave")
+    for where, speaker, listener, mark in ((other, CAROL, DAVE, "1"), (scene, ALICE, BOB, None)):
+        place = {"sessionId": where.session, "encounterId": f"in-{where.session}", "tokenId": "1"}
+        deletion = where.sends(speaker, Request("token:delete", (place,), mark, where.session))
+        where.is_sent(listener, "token:delete", {**place, "userId": deletion.user, "timestamp": TIME})
+    assert broken(other, scene) == []
+
+
 def test_what_is_garbled_and_leaks_is_a_leak(scene: Written) -> None:
     """Mallory hears something else in place of what alice said, alone or as bob does; then what bob never said."""
     scene.comes(MALLORY, "mallory")

@@ -26,14 +26,15 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
     creators = {}
     for _, sent, data, _ in said:
         if sent.event == "token:create" and isinstance(made := _token(data).get("id"), str):
-            creators[made] = sent.user
+            creators[_asked(sent, "encounterId"), made] = sent.user  # ids of tokens may be those of one encounter
     for seen in journal.heard():
         attribution = ledger.attribution(seen)
         if attribution and attribution.request.legal and attribution.request.outcome == "accepted" and seen.args:
             said.append((seen, attribution.request, seen.args[0], "$.token"))
     for seen, sent, body, path in said:
         token = _token(body)
-        creator = sent.user if sent.event == "token:create" else creators.get(_text(token.get("id")))
+        named = _asked(sent, "encounterId"), _text(token.get("id"))
+        creator = sent.user if sent.event == "token:create" else creators.get(named)
         if creator is not None:
             yield from _compared(seen, sent, token, ("createdBy", path), {creator})
         if sent.event in _CHANGES and "updatedBy" in token:
@@ -58,15 +59,15 @@ def _changers(journal: Journal, sent: SentRequest, seen: Observation) -> set[str
         for other in journal.requests
         if other.event in _CHANGES
         and other.outcome != "refused"
-        and _named(other) == _named(sent)
+        and all(_asked(other, key) == _asked(sent, key) for key in ("encounterId", "tokenId"))
         and other.at <= seen.at
         and (other is sent or not other.answered_at or other.answered_at >= sent.at)
     } | {sent.user}
 
 
-def _named(request: SentRequest) -> object:
+def _asked(request: SentRequest, key: str) -> str:
     body = request.args[0] if request.args else None
-    return body.get("tokenId") if isinstance(body, dict) else None
+    return _text(body.get(key)) if isinstance(body, dict) else ""
 
 
 def _claims(request: SentRequest) -> set[object]:

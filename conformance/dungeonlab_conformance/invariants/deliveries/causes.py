@@ -147,8 +147,9 @@ class Causes:
         allowed = [request for request in found if request.outcome != "refused"]
         key = found[0].number, seen.connection
         self._times[key] += 1
-        if self._times[key] > len(allowed) and len(allowed) < len(found):
-            request = next(request for request in found if request.outcome == "refused")
+        refused = next((each for each in found if each.outcome == "refused" and each.at <= seen.at), None)
+        if self._times[key] > len(allowed) and refused is not None:
+            request = refused
         elif len(allowed) == 1:
             request = allowed[0]
         else:
@@ -160,10 +161,12 @@ class Causes:
         marks = {mark for mark in _marks_in(seen) if (seen.event, mark) in self._marks}
         known = sorted((each for mark in marks for each in self._marks[seen.event, mark]), key=lambda each: each[0])
         carried = [request for _, request in known if carries(seen, request)]
-        carried = self._likely(carried, seen)
         named = [request for request in carried if (request.session or "") == session_of(seen)]
+        if not named and not any(is_made_up(request.mark) for request in carried if request.mark is not None):
+            named = self._by_content(seen, journal)  # tokens of other sessions may have the same ids
+        carried = self._likely(named or carried, seen)
         same_scene = [request for request in carried if self._journals[request.number] is journal]
-        return named or same_scene or [request for request in carried if isinstance(request.mark, str)]
+        return carried if named else same_scene or [each for each in carried if isinstance(each.mark, str)]
 
     def _likely(self, carried: list[SentRequest], seen: Observation) -> list[SentRequest]:
         """Choose among requests whose marks a delivery carries, where some have one of their own and some a token's id.
