@@ -191,6 +191,19 @@ def test_of_changes_at_once_an_answer_may_tell_of_another(scene: Written) -> Non
     assert contradicted(scene) == []
 
 
+def test_a_token_of_another_encounter_may_have_the_same_id(scene: Written) -> None:
+    """A server may number the tokens of each encounter."""
+    move = _moves(scene, ALICE, 4)
+    body = {**move.args[0], "encounterId": "other"}
+    data = {"tokenId": "t", "position": {"x": 5, "y": 0, "elevation": 0}, "version": 9}
+    elsewhere = scene.asks(BOB, Request("token:move", (body,), "t", "s"), {"success": True, "data": data})
+    _hears_of(scene, move, 4)
+    _hears_of(scene, elsewhere, 9)
+    assert contradicted(scene) == []
+    _hears_of(scene, elsewhere, 4)
+    assert contradicted(scene) == [STORED]
+
+
 def test_a_new_token_has_one_version(scene: Written) -> None:
     """The token is known by the id that its answer names."""
     draft: dict[str, Any] = {"name": "n", "position": {"x": 1, "y": 2}}

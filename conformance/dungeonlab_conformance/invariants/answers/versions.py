@@ -17,7 +17,7 @@ from dungeonlab_conformance.results.errors import Broken
 
 STORED = "tokens/broadcast-equals-stored-state"
 _CHANGES = ("token:create", "token:move", "token:update")
-_Key = tuple[str, str]  # the event, and the id of the token
+_Place = tuple[str, str, str]  # the ids of a session, an encounter and a token, any of which may be another's elsewhere
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ def versions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Jour
             if seen.event not in _CHANGES or not seen.args or ledger.attribution(seen) is None:
                 continue
             version, token, path = _stated(seen.args[0])
-            change = known.get((seen.event, token))
+            change = known.get((seen.event, _place(seen.args[0], token)))
             if change and version is not None and version not in change.versions:
                 named = " or ".join(map(str, sorted(set(change.versions))))
                 expected = f"version {named}, as acknowledged"
@@ -49,23 +49,25 @@ def versions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Jour
                 yield journal, seen, (STORED, seen.event, broken)
 
 
-def _known(journals: Iterable[Journal]) -> dict[_Key, _Change]:
+def _known(journals: Iterable[Journal]) -> dict[tuple[str, _Place], _Change]:
     """Return the changes by event and token, where each was answered with its version and none met another."""
-    found: dict[_Key, _Change] = {}
-    asked: dict[str, list[SentRequest]] = {}  # changes by the token that they name
+    found: dict[tuple[str, _Place], _Change] = {}
+    asked: dict[_Place, list[SentRequest]] = {}  # changes by the token that they name
     for journal in journals:
         for sent in journal.requests:
-            if sent.event in _CHANGES and sent.outcome != "refused" and (token := _named(sent)):
-                found.setdefault((sent.event, token), _Change()).sent.append(sent)
-                asked.setdefault(token, []).append(sent)
+            if sent.event in _CHANGES and sent.outcome != "refused" and (place := _place(_body(sent)))[-1]:
+                found.setdefault((sent.event, place), _Change()).sent.append(sent)
+                asked.setdefault(place, []).append(sent)
         for each in answers(journal):
-            version, made, _ = _stated(each.answer.data)
+            version, token, _ = _stated(each.answer.data)
             if each.sent.event in _CHANGES and each.done and version is not None:
-                change = found.setdefault((each.sent.event, _named(each.sent) or made), _Change())
+                body = _body(each.sent)
+                place = _place(body, "" if "tokenId" in body else token)
+                change = found.setdefault((each.sent.event, place), _Change())
                 change.versions.append(version)
                 if each.sent not in change.sent:
                     change.sent.append(each.sent)
-    met = {token for token, changes in asked.items() if _overlap(changes)}
+    met = {place for place, changes in asked.items() if _overlap(changes)}
     return {
         key: change for key, change in found.items() if len(change.sent) == len(change.versions) and key[1] not in met
     }
@@ -77,10 +79,19 @@ def _overlap(changes: list[SentRequest]) -> bool:
     return any(not earlier.answered_at or earlier.answered_at > later.at for earlier, later in pairwise(in_order))
 
 
-def _named(sent: SentRequest) -> str:
+def _body(sent: SentRequest) -> Mapping[str, object]:
     body = sent.args[0] if sent.args else None
-    token = body.get("tokenId") if isinstance(body, Mapping) else None
-    return token if isinstance(token, str) else ""
+    return body if isinstance(body, Mapping) else {}
+
+
+def _place(body: Mapping[str, object], token: str = "") -> _Place:
+    """Return where a token is, by what a request or a broadcast names, and by its id if that names none."""
+    session, encounter, named = (_text(body.get(key)) for key in ("sessionId", "encounterId", "tokenId"))
+    return session, encounter, token or named
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _stated(body: object) -> tuple[int | None, str, str]:
@@ -89,5 +100,4 @@ def _stated(body: object) -> tuple[int | None, str, str]:
         return None, "", "version"
     inner = body.get("token")
     holder, path = (inner, "token.version") if isinstance(inner, Mapping) else (body, "version")
-    token = body.get("tokenId", holder.get("id"))
-    return whole(holder.get("version")), token if isinstance(token, str) else "", path
+    return whole(holder.get("version")), _text(body.get("tokenId", holder.get("id"))), path
