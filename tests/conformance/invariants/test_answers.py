@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.conformance.written import TIME, Written, broken, contradicted
 
-from dungeonlab_conformance.record.observation import Request, SentRequest
+from dungeonlab_conformance.record.observation import Request, RequestOutcome, SentRequest
 
 NOW = datetime.fromisoformat(TIME)
 ALICE, BOB, CAROL = range(1, 4)
@@ -168,15 +168,16 @@ def test_a_change_has_one_version(scene: Written, acknowledged: Any, heard: Any,
     assert contradicted(scene) == ([STORED] if differ else [])
 
 
-def test_a_broadcast_may_be_about_any_of_several_changes(scene: Written) -> None:
-    """It has to agree with one of the answers; as long as one is not known it may state any version."""
+@pytest.mark.parametrize("outcome", ["unknown", "refused"])
+def test_a_broadcast_may_be_about_any_of_several_changes(scene: Written, outcome: RequestOutcome) -> None:
+    """It has to agree with one of the answers; where there was a refusal, or one is not known, any version may be."""
     first, second = _moves(scene, ALICE, 4), _moves(scene, ALICE, 5)
     _hears_of(scene, second, 5)
     _hears_of(scene, first, 4)
     assert contradicted(scene) == []
     _hears_of(scene, _moves(scene, ALICE, 6, x=6), 7)
     assert contradicted(scene) == [STORED]
-    scene.sends(ALICE, Request("token:move", first.args, "t", "s"), "unknown")
+    scene.sends(ALICE, Request("token:move", first.args, "t", "s"), outcome)
     assert contradicted(scene) == []
 
 

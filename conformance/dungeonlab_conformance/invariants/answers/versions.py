@@ -50,12 +50,15 @@ def versions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Jour
 
 
 def _known(journals: Iterable[Journal]) -> dict[tuple[str, _Place], _Change]:
-    """Return the changes by event and token, where each was answered with its version and none met another."""
+    """Return the changes by event and token, where each was answered with its version and none met another.
+
+    Where one was refused, it may be what is broadcast, which is another fault.
+    """
     found: dict[tuple[str, _Place], _Change] = {}
     asked: dict[_Place, list[SentRequest]] = {}  # changes by the token that they name
     for journal in journals:
         for sent in journal.requests:
-            if sent.event in _CHANGES and sent.outcome != "refused" and (place := _place(_body(sent)))[-1]:
+            if sent.event in _CHANGES and (place := _place(_body(sent)))[-1]:
                 found.setdefault((sent.event, place), _Change()).sent.append(sent)
                 asked.setdefault(place, []).append(sent)
         for each in answers(journal):
