@@ -89,7 +89,7 @@ async def test_one_connection_that_breaks_does_not_say_what_became_of_the_server
 
     async def handle(request: web.Request) -> web.Response:
         nonlocal asked
-        asked += 1
+        asked += request.method == "GET"  # and not the POST that says that nobody will poll
         if asked <= 2 and request.transport is not None:
             request.transport.abort()
         return web.Response(text=OPEN)

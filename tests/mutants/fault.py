@@ -112,6 +112,9 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "LeavesBeforeItLooksWhere": "asking in vain to leave is looked at, not only asking in vain to join",
     "SeatsTheUserAnew": "the other tab of who joins again is listened to, not only the one that does",
     "RemovesFromWhateverRoom": "who is removed is looked at in another session, too, not only where it happened",
+    "LeavesBeforeItAsks": "asking in vain to join is looked at, not only asking in vain to leave",
+    "RefusesToJoinTwice": "who joins again is looked at, not only the other tab",
+    "SeatsWhoIsRemovedMeanwhile": "who is removed during a join is listened to, not only who has joined",
     "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
 }
 

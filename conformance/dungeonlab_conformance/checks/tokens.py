@@ -154,7 +154,7 @@ async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
     alice, bob = await stage.joined("alice", "bob")
     token = acknowledged_token(await alice.send(await _namesake(stage)))
     await bob.send(await token_request(stage, "token:move", token))
-    await _make_many(stage, alice, bob)
+    await _must_make_many(stage, alice, bob)
     await _must_still_be_there(stage, bob, token, "many others were created, and one of the same name was deleted")
     if (elsewhere := await _make_some_elsewhere(stage, alice)) is not None:
         after = "others were created in encounters that were opened later"
@@ -177,8 +177,8 @@ async def _namesake(stage: Stage) -> Request:
     return request.with_properties({"token": draft})
 
 
-async def _make_many(stage: Stage, *makers: Actor) -> None:
-    """Create many tokens, those that are accepted, and after them a namesake, which is deleted again."""
+async def _must_make_many(stage: Stage, *makers: Actor) -> None:
+    """Create many tokens, each of which has an id of its own, and after them a namesake, which is deleted again."""
     create, maker = Catalogue.load()["token:create"], makers[0]
     requests = [await stage.request(create) for _ in range(MANY)]
     answers = await asyncio.gather(

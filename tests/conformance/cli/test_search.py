@@ -45,7 +45,7 @@ def test_nothing_is_found_on_the_reference_server(reference_url: str, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "requirement", "most"),
     [
-        ("TellsTheOldVersion", "tokens/version-grows", 8),
+        ("TellsTheOldVersion", "tokens/broadcast-equals-stored-state", 8),
         ("MergesData", "broadcasts/says-what-was-done", 9),
         ("DisconnectingUnseatsTheOtherTabs", "join/tabs-are-independent", 10),
     ],

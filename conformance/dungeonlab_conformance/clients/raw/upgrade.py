@@ -81,9 +81,9 @@ class Upgrade:
         await self._post(self._event("join-session", ({"sessionId": session},), 1))
         if "join-session" not in self.target.workarounds.silent:
             await self._await("431[")
-            self._must_be_let_in(session)
+            self._look_whether_let_in(session)
 
-    def _must_be_let_in(self, session: str) -> None:
+    def _look_whether_let_in(self, session: str) -> None:
         """Raise `Unjudged` where the answer to the request to join is a refusal."""
         frame = next(frame for frame in self.frames if frame.startswith("431["))
         try:

@@ -87,9 +87,10 @@ def _body(sent: SentRequest) -> Mapping[str, object]:
     return body if isinstance(body, Mapping) else {}
 
 
-def _place(body: Mapping[str, object], token: str = "") -> _Place:
+def _place(body: object, token: str = "") -> _Place:
     """Return where a token is, by what a request or a broadcast names, and by its id if that names none."""
-    session, encounter, named = (_text(body.get(key)) for key in ("sessionId", "encounterId", "tokenId"))
+    ids = body if isinstance(body, Mapping) else {}
+    session, encounter, named = (_text(ids.get(key)) for key in ("sessionId", "encounterId", "tokenId"))
     return session, encounter, token or named
 
 
