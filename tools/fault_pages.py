@@ -66,8 +66,9 @@ def client_faults(found: Any, table: Table) -> list[str]:
         "",
         "## Correct clients",
         "",
-        "The same clients without a fault: how often nothing was found in them, through the tap in front of the",
-        "bundled server, and in front of the Node.js server of `tests/other_stacks/`.",
+        "The same clients without a fault, and a page in Chromium made of TypeScript and the package for npm: how",
+        "often nothing was found in them, through the tap in front of the bundled server, and in front of the Node.js",
+        "server of `tests/other_stacks/`.",
         "",
         *table(("Client", "Nothing found", "In front of the Node.js server"), clean),
     ]

@@ -205,6 +205,15 @@ def test_a_token_of_another_encounter_may_have_the_same_id(scene: Written) -> No
     assert contradicted(scene) == [STORED]
 
 
+def test_a_token_whose_id_is_no_text_is_no_matter_of_versions(scene: Written) -> None:
+    """It cannot be known from others; that an id is a text is judged elsewhere."""
+    body = {"sessionId": "s", "encounterId": "e", "tokenId": 7, "position": {"x": 5, "y": 0}}
+    data = {"tokenId": 7, "position": {"x": 5, "y": 0, "elevation": 0}, "version": 9}
+    move = scene.asks(BOB, Request("token:move", (body,), None, "s"), {"success": True, "data": data})
+    _hears_of(scene, move, 4)
+    assert contradicted(scene) == []
+
+
 def test_a_new_token_has_one_version(scene: Written) -> None:
     """The token is known by the id that its answer names."""
     draft: dict[str, Any] = {"name": "n", "position": {"x": 1, "y": 2}}

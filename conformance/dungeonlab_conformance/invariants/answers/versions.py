@@ -72,7 +72,9 @@ def _known(journals: Iterable[Journal]) -> dict[tuple[str, _Place], _Change]:
                     change.sent.append(each.sent)
     met = {place for place, changes in asked.items() if _overlap(changes)}
     return {
-        key: change for key, change in found.items() if len(change.sent) == len(change.versions) and key[1] not in met
+        (event, place): change
+        for (event, place), change in found.items()
+        if place[-1] and place not in met and len(change.sent) == len(change.versions)
     }
 
 
