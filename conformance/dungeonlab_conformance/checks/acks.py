@@ -160,7 +160,7 @@ async def a_limited_request_has_no_effect(stage: Stage) -> None:
     limited = [
         request
         for request, answer in zip(many, answers, strict=True)
-        if answer is not None and Acknowledgement(request, answer).code == "RATE_LIMITED"
+        if answer is not None and Acknowledgement(request, answer).limited
     ]
     if not limited:
         return

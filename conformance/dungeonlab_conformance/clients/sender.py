@@ -181,7 +181,7 @@ class Sender(Connection):
         if not answer.readable:
             raise Unreadable(answer)
         sent = self.journal.answered(request, seen.at, accepted=answer.accepted)
-        if answer.code == "RATE_LIMITED":
+        if answer.limited:
             raise Unjudged("the server's rate limit was reached; raise it for the run")
         return answer, sent
 

@@ -8,6 +8,8 @@ from typing import Any
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.observation import Observation, Request, RequestOutcome
 
+LIMITED = "RATE_LIMITED"
+
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
@@ -44,6 +46,11 @@ class Acknowledgement:
         """The code of a refusal."""
         code = self.body.get("code")
         return code if isinstance(code, str) else None
+
+    @property
+    def limited(self) -> bool:
+        """Whether the request was refused for being one too many."""
+        return not self.accepted and self.code == LIMITED
 
     @property
     def data(self) -> dict[str, Any]:

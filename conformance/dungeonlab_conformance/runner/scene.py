@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dungeonlab_conformance.clients.receiver import Refused
+from dungeonlab_conformance.record.acknowledgement import LIMITED
 from dungeonlab_conformance.results.errors import Limited, Missing, TurnedAway, Unjudged
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
@@ -37,7 +38,7 @@ class Played:
         if any(isinstance(why, Limited) for why in self.unjudged):
             return True
         return not self.scene.check.floods and any(
-            isinstance(arg, dict) and arg.get("code") == "RATE_LIMITED"
+            isinstance(arg, dict) and arg.get("code") == LIMITED
             for seen in self.stage.journal.observations
             if seen.act in ("hears", "is answered")
             for arg in seen.args

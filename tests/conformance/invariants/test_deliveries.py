@@ -75,6 +75,24 @@ def test_what_was_refused_is_not_heard(scene: Written, legal: bool, requirement:
     assert broken(scene) == [requirement]
 
 
+def test_what_was_limited_is_not_heard(scene: Written) -> None:
+    """A refusal for a limit has a rule of its own."""
+    request = Request("chat-message", ({"sessionId": "s", "message": "hello"},), "hello", "s")
+    refusal = {"success": False, "error": "not so fast", "code": "RATE_LIMITED"}
+    scene.hears(BOB, scene.asks(ALICE, request, refusal))
+    assert broken(scene) == ["acks/limited-has-no-effect"]
+
+
+def test_of_two_alike_by_two_users_each_is_known_by_its_sender(scene: Written) -> None:
+    """What bob hears in alice's name is hers, which was refused, and not what he said himself."""
+    scene.joins(CAROL, "carol")
+    mine = scene.says(BOB, "hello")
+    hers = scene.says(ALICE, "hello", outcome="refused")
+    scene.hears(BOB, hers)
+    scene.hears(CAROL, mine)
+    assert broken(scene) == ["rooms/refused-event-is-not-broadcast"]
+
+
 def test_of_two_alike_the_accepted_one_is_heard_first(scene: Written) -> None:
     """One mark, once refused and once accepted: the first delivery is explained, the second is not."""
     scene.says(ALICE, "hello", outcome="refused")

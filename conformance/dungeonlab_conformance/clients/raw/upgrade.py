@@ -93,7 +93,7 @@ class Upgrade:
         answer = Acknowledgement(Request.naming("join-session", session), Arguments(args))
         if answer.readable and not answer.accepted:
             why = f"{self.name} could not join over polling: join-session was refused ({answer.shown})"
-            if answer.code == "RATE_LIMITED":
+            if answer.limited:
                 raise Limited(why)
             raise Unjudged(why, waits_for=not_accepted(answer, by_game_master=False))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from dungeonlab_conformance.invariants.attendance import Attendance
@@ -16,6 +16,7 @@ from dungeonlab_conformance.invariants.deliveries.attribution import (
     strangers,
 )
 from dungeonlab_conformance.invariants.deliveries.causes import Causes, session_of
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.results.errors import Broken
@@ -42,6 +43,7 @@ class Ledger:
             for request in journal.requests
             if not request.legal and request.outcome == "accepted"
         }
+        self._limited = {number for journal in journals for number in _limited(journal)}
         found = list(self._attributions.values())
         self._doubled_events = {  # even for listeners who have joined only once
             each.request.event
@@ -127,6 +129,9 @@ class Ledger:
         request, listener = attribution.request, attribution.seen.actor
         what = f"{request.actor}'s {request.event}"
         if request.outcome == "refused" and not (attribution.allowed and request.event in self._doubled_events):
+            if request.number in self._limited:
+                broken = Broken(f"{what}, which was limited, not to be broadcast", f"{listener} heard it")
+                return "acks/limited-has-no-effect", broken
             usual = "rooms/refused-event-is-not-broadcast" if request.legal else "payloads/refused-not-broadcast"
             expected = f"{what}, which was refused, not to be broadcast"
             return request.requirement or usual, Broken(expected, f"{listener} heard it")
@@ -163,3 +168,12 @@ class Ledger:
         if not attribution.certain and (rule, event) not in leaks and (_ELSEWHERE, event) in leaks:
             return _ELSEWHERE, event
         return rule, event
+
+
+def _limited(journal: Journal) -> Iterator[int]:
+    """Yield the numbers of the requests that were refused for being too many."""
+    for seen in journal.observations:
+        request = seen.request if seen.act == "is answered" else None
+        sent = journal.last_sent(request) if request and Acknowledgement(request, seen.args).limited else None
+        if sent is not None:
+            yield sent.number
