@@ -9,9 +9,9 @@ from typing import Any
 from dungeonlab_conformance.model.blame import wrongly_refused
 from dungeonlab_conformance.model.ledger import Sent
 from dungeonlab_conformance.model.rules import Allowed, is_legal, things
-from dungeonlab_conformance.model.tokens import begin, change, differences, drafted, settle
+from dungeonlab_conformance.model.tokens import begin, change, differences, drafted, settle, while_changing
 from dungeonlab_conformance.model.world import Token, World, properties
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import LIMITED, Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken
@@ -41,6 +41,7 @@ class Answers:
         if token is None or sent.allowed.objection is not None:
             return
         sent.token = token
+        sent.overlapped = sent.overlapped or token.changes > 0
         effect = Catalogue.load()[sent.request.event].effect
         if effect == "changes-token":
             begin(token, sent.request.event, sent.body)
@@ -54,6 +55,7 @@ class Answers:
         self._world.refuses_unjoined |= code == "NOT_JOINED" and sent.allowed.waived is not None
         legal = is_legal(Catalogue.load()[event], sent.request)
         blamed = "authorization/refusal-precedes-effect" if legal else "payloads/refused-not-stored"
+        blamed = "acks/limited-has-no-effect" if answer.limited else blamed
         self._suspect(sent.body, blamed, event)
         if code == "NOT_JOINED" and not sent.tab.sure and sent.tab.room == sent.session:
             sent.tab.room, sent.tab.sure = sent.tab.asked or None, not sent.tab.asked
@@ -64,7 +66,7 @@ class Answers:
             blamed = wrongly_refused(self._world, sent.tab, sent.request, code)
             self._find(blamed, event, Broken(expected, answer, request=sent.request), seen)
         elif code is not None and now.objection is not None:
-            codes = " or ".join(sorted(now.codes - {"RATE_LIMITED"}))
+            codes = " or ".join(sorted(now.codes - {LIMITED}))
             broken = Broken(f"{codes}: {now.objection.why}", code, request=sent.request)
             self._find("acks/code-names-the-cause", event, broken, seen)
 
@@ -226,6 +228,8 @@ class Answers:
         self, sent: Sent, token: Token, shown: Mapping[str, Any], path: str
     ) -> Iterator[tuple[str, str, Broken]]:
         """Compare a whole token, as the answer to a request shows it, or else its broadcast."""
+        if sent.overlapped:
+            token = replace(token, values=while_changing(token))
         for found in differences(token, shown, sent.request.event, sent.body, follow=not sent.overlapped):
             yield found.blamed, found.event, Broken(found.expected, found.got, f"{path}.{found.name}")
         by = shown.get("updatedBy")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from dungeonlab_conformance.model.answers import Answers
 from dungeonlab_conformance.model.blame import judged_for, unheard
 from dungeonlab_conformance.model.ledger import Ledger, Sent
-from dungeonlab_conformance.model.rules import allowed
+from dungeonlab_conformance.model.rules import Allowed, allowed
 from dungeonlab_conformance.model.world import Tab, World
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import LIMITED, Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.results.errors import Broken
@@ -82,7 +82,8 @@ class Judge:
 
     def _arranged(self, seen: Observation) -> None:
         world, fact = self.world, seen.args[0]
-        self._ledger.disturbed()
+        for sent in self._ledger.disturbed():
+            sent.tab.may_move |= sent.request.event in _ROOM_EVENTS and not sent.has_callback
         match seen.event:
             case "session.open":
                 more = {"whole": fact["whole"], "enrols": fact.get("enrols", False)}
@@ -128,7 +129,7 @@ class Judge:
         name = refused.actor.partition("/")[0]
         own = [tab for tab in self.world.tabs.values() if tab.name.partition("/")[0] == name]
         counted = [tab for tab in own if tab.is_open or tab.transport == "polling"]  # whose end may not be noticed yet
-        return "RATE_LIMITED" in why or bool(counted)
+        return LIMITED in why or bool(counted)
 
     # -- requests --------------------------------------------------------------------------------------
 
@@ -147,10 +148,11 @@ class Judge:
         if sent.request.event == "leave-session" or tab.room != sent.session:
             tab.stay += 1
         tab.sure = False
-        tab.may_move = tab.may_move or not (sent.has_callback or sent.allowed.objection)
+        shows = not tab.may_move and tab.room != sent.session  # that it has moved, by what it hears then
+        if not (sent.has_callback or sent.allowed.objection):
+            tab.asked = sent.session if shows and sent.request.event == "join-session" else ""
+            tab.may_move = True
         if sent.request.event == "join-session" and sent.allowed.acceptance:
-            if not sent.has_callback:
-                tab.asked = sent.session
             sent.moved = self.world.asked_to_enter(tab, sent.session)
 
     def _answered(self, seen: Observation, tab: Tab) -> None:
@@ -164,14 +166,13 @@ class Judge:
             return
         self._conclude(sent, seen)
         for earlier in self._ledger.uncalled_before(sent):
-            self._conclude_silence(earlier, seen)
+            if earlier.allowed.objection is None:
+                self._ledger.drop(earlier)  # whether, and when, it takes effect shows by a broadcast or an error event
 
     def _conclude(self, sent: Sent, seen: Observation) -> None:
         """Judge what became of a request, by an answer or by an `error` event, and take it as what is so."""
         answer = Acknowledgement(sent.request, seen.args)
-        now = sent.allowed
-        if sent.overlapped:
-            now = now | allowed(self.world, sent.tab, sent.request)
+        now = self._allowed_by_now(sent)
         accepted = answer.accepted and seen.act == "is answered"
         self._ledger.concluded(sent, seen, accepted=accepted)
         if accepted:
@@ -179,24 +180,16 @@ class Judge:
         else:
             self._answers.refused(sent, answer, seen, now)
 
-    def _conclude_silence(self, sent: Sent, seen: Observation) -> None:
-        """Take a request without a callback as done, now that the server must have dealt with it."""
-        if sent.allowed.objection is not None:
-            return
-        may_be_refused = bool(sent.allowed.codes - {"RATE_LIMITED"})
-        if sent.request.event in _ROOM_EVENTS or may_be_refused:
-            self._ledger.drop(sent)  # whether it took effect shows later: by its broadcast, or by an error event
-            return
-        self._ledger.concluded(sent, seen, accepted=True)
-        if sent.due:
-            self._answers.done(sent)
-        # where nobody hears of it, it is under way for ever: it may take effect after what was sent later
+    def _allowed_by_now(self, sent: Sent) -> Allowed:
+        """Return how a request may be answered: by what was so when it was sent, or is so now if that was in doubt."""
+        return sent.allowed | allowed(self.world, sent.tab, sent.request) if sent.overlapped else sent.allowed
 
     def _unanswered(self, sent: Sent) -> None:
         event, name = sent.request.event, sent.tab.name
         if not sent.has_callback:
-            if sent.allowed.objection is not None and not sent.allowed.anything:
-                broken = Broken(f"an error event for {name}'s {event}: {sent.allowed.objection.why}", "none")
+            now = self._allowed_by_now(sent)
+            if now.objection is not None and not now.anything:
+                broken = Broken(f"an error event for {name}'s {event}: {now.objection.why}", "none")
                 self._find("acks/failure-without-callback-emits-error", event, broken, sent.seen)
             return
         broken = Broken(f"an answer to {name}'s {event}", "none, by the end of the play")

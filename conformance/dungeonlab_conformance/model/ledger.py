@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dungeonlab_conformance.model.rules import Allowed
 from dungeonlab_conformance.model.world import Tab, Token, World
-from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.acknowledgement import LIMITED
+from dungeonlab_conformance.record.marks import carries, is_made_up
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_spec import Catalogue
 
@@ -116,24 +117,32 @@ class Ledger:
         """Return the request without a callback that an `error` event to a tab is about; None if there is none.
 
         It may as well be about one with a callback that just was refused with that code, if it is about none that had
-        to be: servers may say so twice.
+        to be: servers may say so twice. Which of several it is that may be refused so is left open.
         """
         mine = [s for s in self._open if s.tab is tab and s.request.event == event and not s.has_callback]
         owed = [sent for sent in mine if sent.allowed.objection is not None]
-        if (fitting := next((sent for sent in owed if code in sent.allowed.codes), None)) is not None:
-            return fitting
-        loose = (s for s in self._dropped if s.tab is tab and s.request.event == event and code in s.allowed.codes)
-        if (earlier := next(loose, None)) is not None:
-            self._dropped.remove(earlier)
-            return None
+        fitting = [sent for sent in mine if code in sent.allowed.codes]
+        must = [sent for sent in owed if sent in fitting]
+        if code != LIMITED and len(must) == 1:
+            return must[0]
+        loose = [s for s in self._dropped if s.tab is tab and s.request.event == event and code in s.allowed.codes]
         twice = (said for said in self._refused if said[0] is tab and said[1] == event and said[2] == code)
-        if (said := next(twice, None)) is not None:
+        said = next(twice, None)
+        if loose:
+            if len(loose) == 1 and not fitting and said is None:
+                return loose[0]
+            self._dropped.remove(loose[0])
+        elif said is not None:
             self._refused.remove(said)
-            for sent in mine:
-                if code in sent.allowed.codes:  # then either may be meant
-                    self.drop(sent)
-            return None
-        return next(iter(owed or mine), None)
+        elif len(fitting) == 1 or not (fitting or self._may_be_late(tab, event)):
+            return next(iter(fitting or owed or mine), None)
+        for sent in fitting:
+            self.drop(sent)
+        return None
+
+    def _may_be_late(self, tab: Tab, event: object) -> bool:
+        """Whether an earlier request without a callback may be dealt with only now, whatever is so by now."""
+        return any(sent.tab is tab and sent.request.event == event for sent in self._dropped)
 
     def concluded(self, sent: Sent, seen: Observation, *, accepted: bool) -> None:
         """Enter what became of a request; who left the room meanwhile need not hear of it."""
@@ -149,10 +158,14 @@ class Ledger:
         elif sent.hearers:
             self._owing.append(sent)
 
-    def disturbed(self) -> None:
-        """Enter that something changed that is no request: those under way may be judged by what was, or by what is."""
+    def disturbed(self) -> Sequence[Sent]:
+        """Enter that something changed that is no request, and return the requests that are under way.
+
+        They may be judged by what was so, or by what is so now.
+        """
         for sent in self._open:
             sent.overlapped = True
+        return tuple(self._open)
 
     def drop(self, sent: Sent) -> None:
         """Wait no longer for what shows what became of a request."""
@@ -161,14 +174,24 @@ class Ledger:
             self._dropped.append(sent)
 
     def heard(self, seen: Observation, tab: Tab) -> Sent | None:
-        """Return the request of which a tab hears now; None if it is none that it has not heard of."""
+        """Return the request of which a tab hears now; None if it is none that it has not heard of, or may be any.
+
+        A broadcast of a whole token carries the marks of earlier changes as well.
+        """
         body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
         session = body.get("sessionId")
         known = self._broadcast.get((session, seen.event), []) if isinstance(session, str) else []
         mine = [s for s in known if s.outcome != "refused" and s.tab is not tab and tab not in s.heard]
-        carried = [sent for sent in mine if carries(seen, sent.request)]  # its own mark, or that of an earlier change
+        carried = [sent for sent in mine if carries(seen, sent.request)]
+        carried = [sent for sent in carried if sent.tab.user == body.get("userId")] or carried
         due = [sent for sent in carried if tab in sent.due or sent.outcome == "unknown"]
-        found = next(iter(due or carried), None) or next((sent for sent in mine if sent.request.mark is None), None)
+        due = [sent for sent in due if sent.request.mark and is_made_up(sent.request.mark)] or due
+        if len(due) > 1 and not all(sent.has_callback for sent in due):
+            for sent in due:  # in which order they take effect, and whether all do, is not known
+                sent.heard.append(tab)
+            return None
+        unmarked = [sent for sent in mine if sent.request.mark is None]
+        found = next(iter(due or (carried if len(carried) == 1 else unmarked if not carried else [])), None)
         if found is not None:
             found.heard.append(tab)
             for twin in mine:  # what was sent again after it got lost with its connection is heard once, or twice

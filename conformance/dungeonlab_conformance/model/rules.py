@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dungeonlab_conformance.model.world import Session, Tab, Token, World
+from dungeonlab_conformance.record.acknowledgement import LIMITED
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_spec import Catalogue, Event, accepts
 
 _LARGE = 16_000  # bytes of a payload, from which on a server may refuse it or close the connection
 _HIDDEN = frozenset({"SESSION_NOT_FOUND", "PERMISSION_DENIED"})  # from a server that does not reveal which ids exist
-_ALWAYS = frozenset({"RATE_LIMITED"})
+_ALWAYS = frozenset({LIMITED})
 
 
 @dataclass(frozen=True, slots=True)

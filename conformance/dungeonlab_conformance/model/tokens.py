@@ -47,7 +47,7 @@ def begin(token: Token, event: str, body: Mapping[str, Any]) -> None:
         token.before = {name: list(values) for name, values in token.values.items()}
     token.changes += 1
     for name, value in _asked(event, body).items():
-        token.values[name] = [*token.values.get(name, []), value]
+        token.values[name] = [*token.values.get(name, [_ABSENT]), value]
 
 
 def change(token: Token, event: str, body: Mapping[str, Any]) -> None:
@@ -71,6 +71,14 @@ def settle(token: Token) -> list[int] | None:
     expected = [token.version + 1 + number for number in range(accepted)]
     token.version += accepted
     return expected
+
+
+def while_changing(token: Token) -> dict[str, list[Any]]:
+    """Return the values that each property had at any moment of the last changes at the same time."""
+    if not token.before:
+        return {name: list(values) for name, values in token.values.items()}
+    both = (token.before, token.values)
+    return {name: [v for values in both for v in values.get(name, [_ABSENT])] for name in {**both[0], **both[1]}}
 
 
 def _asked(event: str, body: Mapping[str, Any]) -> dict[str, Any]:

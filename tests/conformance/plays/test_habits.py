@@ -11,6 +11,7 @@ from dungeonlab_conformance.plays.generator import random_play
 from dungeonlab_spec import Catalogue
 
 SEEDS = (1,)
+FULL_OF_IT = (1061, 1173, 1605, 3040, 3280, 3292, 3349, 3580, 3614, 3711, 4922, 4934)
 
 
 @pytest.mark.parametrize("name", HABITS)
@@ -20,6 +21,13 @@ def test_nothing_is_found_against_a_server_with_a_habit(name: str) -> None:
     assert came.findings == []
     assert not came.ended_early
     assert came.acts > 20
+
+
+@pytest.mark.parametrize("name", ["at-once", "random-limit", "errors-later"])
+def test_nothing_is_found_in_what_comes_late(name: str) -> None:
+    """What is asked without a callback takes effect, or is refused, at some time; these plays have much of it."""
+    came = play_under(name, [random_play(seed) for seed in FULL_OF_IT])
+    assert came.findings == []
 
 
 def test_what_is_tolerated_is_no_must() -> None:
