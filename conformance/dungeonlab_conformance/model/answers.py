@@ -38,8 +38,11 @@ class Answers:
             action = sent.body["action"]
             sent.action = self._objection_to(action["type"], action["payload"], sent)
         token = self._world.token(sent.body)
-        if token is None or sent.allowed.objection is not None:
-            return
+        if token is not None and sent.allowed.objection is None:
+            self._concerns(sent, token)
+
+    def _concerns(self, sent: Sent, token: Token) -> None:
+        """Note that a request may change a token from now on."""
         sent.token = token
         sent.overlapped = sent.overlapped or token.changes > 0
         effect = Catalogue.load()[sent.request.event].effect
@@ -146,7 +149,11 @@ class Answers:
             self._world.left(tab, "left")
         elif event == "token:create":
             self._created(sent, data)
-        elif sent.token is not None:
+            return
+        named = self._world.tokens.get((sent.encounter, str(sent.body.get("tokenId"))))
+        if sent.token is None and named is not None:  # it was not to be changed when this was sent
+            self._concerns(sent, named)
+        if sent.token is not None:
             self._changed(sent, sent.token, data)
 
     def _created(self, sent: Sent, data: Mapping[str, Any]) -> None:

@@ -385,3 +385,21 @@ def test_a_move_without_a_callback_may_come_after_the_next(play: Written, late: 
     play.now += 2 * PATIENCE
     play.round_trip("bob", 2)
     assert play.names() == set()
+
+
+def test_what_was_to_be_refused_when_it_was_sent_may_be_done_later(play: Written) -> None:
+    """Bob changes a token without a callback, and joins; the change comes after that, and counts."""
+    play.join("alice", 1)
+    whole = play.token_of_alice()
+    play.connect("bob", 2)
+    play.ask("bob", 2, "chat-message", SAID, no("NOT_JOINED"))
+    change = Request("token:update", ({**PLACE, "updates": {"name": "mark-1."}},), "mark-1.", "s")
+    play.write("bob", 2, "tells", change.event, change.args[0], request=change)
+    listed = {"sessionId": "s", "gameMasterId": "gm", "participantIds": [*MEMBERS]}
+    play.ask("bob", 2, "join-session", {"sessionId": "s"}, yes(listed))
+    after = {**whole, "name": "mark-1.", "version": 2, "updatedBy": "bob"}
+    play.write("alice", 1, "hears", change.event, {**PLACE, **chat("bob"), "token": after})
+    move = {**PLACE, "position": {"x": 5, "y": 0}}
+    place = {"x": 5, "y": 0, "elevation": 0}
+    play.ask("alice", 1, "token:move", move, yes({"tokenId": "t", "position": place, "version": 3}))
+    assert play.names() == set()
