@@ -359,10 +359,10 @@ def test_of_two_alike_one_is_heard_of(play: Written) -> None:
     play.token_of_alice()
     delete = Request("token:delete", (PLACE,), "t", "s")
     play.write("bob", 2, "tells", delete.event, PLACE, request=delete)
-    told = {**PLACE, "userId": "bob", "timestamp": "1970-01-01T00:00:00Z"}
+    heard = {**PLACE, "userId": "bob", "timestamp": "1970-01-01T00:00:00Z"}
     again = Request("token:delete", (PLACE,), "t", "s")
     play.write("bob", 2, "sends", again.event, PLACE, request=again)
-    play.write("alice", 1, "hears", "token:delete", told)
+    play.write("alice", 1, "hears", "token:delete", heard)
     play.write("bob", 2, "is answered", "token:delete", yes({"tokenId": "t"}), request=again)
     play.write("bob", 2, "hears", "error", {"event": "token:delete", "error": "no", "code": "TOKEN_NOT_FOUND"})
     play.now += 2 * PATIENCE
