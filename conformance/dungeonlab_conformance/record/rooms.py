@@ -224,24 +224,23 @@ class Rooms:
 
     def leave_asked(self, connection: int) -> None:
         """Record that a connection asks to leave, and is not answered: whether it did, and when, remains unknown."""
-        if stay := self.stay_of(connection):
+        if stay := self._lasting(connection):
             self._put(stay, exact=False)
 
     def left(self, connection: int, at: float, asked: float) -> None:
         """Record that a connection's leaving was acknowledged, which it had `asked` for at that time."""
-        if stay := self.stay_of(connection):
+        if stay := self._lasting(connection):
             self._end(stay, "left", at, asked)
             del self._granted[connection]
 
     def leaving(self, connection: int) -> None:
         """Record that a connection is about to say DISCONNECT to the server."""
-        if stay := self.stay_of(connection):
+        if stay := self._lasting(connection):
             self._put(stay, leave_requested_at=self._clock())
 
     def closed(self, connection: int, at: float, *, by_server: bool) -> None:
         """Record that a connection was closed; a stay ends with that."""
-        stay = self.stay_of(connection)
-        if stay and stay.left_at is None:
+        if stay := self._lasting(connection):
             asked = stay.leave_requested_at
             if by_server:
                 self._end(stay, "closed", at, asked)
@@ -257,6 +256,11 @@ class Rooms:
             concerned = session in (None, stay.session) and self._users.get(stay.connection) == user
             if concerned and stay.left_at is None:
                 self._end(stay, "revoked", at, asked)
+
+    def _lasting(self, connection: int) -> RoomStay | None:
+        """Return a connection's stay, unless that has ended."""
+        stay = self.stay_of(connection)
+        return stay if stay and stay.left_at is None else None
 
     def _end(self, stay: RoomStay, why: EndOfStay, at: float, asked: float) -> None:
         self._put(stay, why=why, left_at=at, leave_requested_at=asked)

@@ -53,6 +53,18 @@ def test_what_is_refused_is_no_stay(rooms: Rooms) -> None:
     assert list(rooms.refused_joins) == [(ALICE, "s")]
 
 
+def test_what_has_ended_does_not_end_once_more(rooms: Rooms) -> None:
+    """A member who was removed may ask to leave, say goodbye and be disconnected afterwards."""
+    joined(rooms, ALICE, "s")
+    rooms.revoked("alice", 5.0, 4.0)
+    ended = rooms.stays
+    rooms.leave_asked(ALICE)
+    rooms.left(ALICE, 7.0, 6.0)
+    rooms.leaving(ALICE)
+    rooms.closed(ALICE, 9.0, by_server=True)
+    assert rooms.stays == ended
+
+
 def test_joining_another_room_ends_the_stay_in_the_first(rooms: Rooms) -> None:
     """It ended between the request and the answer; the user's other connection may have been moved out at any time."""
     joined(rooms, ALICE, "s")
