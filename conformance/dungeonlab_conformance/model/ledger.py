@@ -190,8 +190,11 @@ class Ledger:
             for sent in due:  # in which order they take effect, and whether all do, is not known
                 sent.heard.append(tab)
             return None
-        unmarked = [sent for sent in mine if sent.request.mark is None]
-        found = next(iter(due or (carried if len(carried) == 1 else unmarked if not carried else [])), None)
+        if not carried:
+            due = [sent for sent in mine if sent.request.mark is None]
+        elif len(carried) == 1:
+            due = carried
+        found = next(iter(due), None)
         if found is not None:
             found.heard.append(tab)
             for twin in mine:  # what was sent again after it got lost with its connection is heard once, or twice

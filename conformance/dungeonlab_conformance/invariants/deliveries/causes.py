@@ -148,7 +148,8 @@ class Causes:
         key = found[0].number, seen.connection
         self._times[key] += 1
         refused = next((each for each in found if each.outcome == "refused" and each.at <= seen.at), None)
-        exact = [each for each in found if each.legal and not any(_unlikelihood(each, seen))]
+        legal = [each for each in found if each.legal] if refused is not None else []
+        exact = [each for each in legal if not any(_unlikelihood(each, seen))]
         if self._times[key] > len(allowed) and refused is not None:
             request = refused
         elif exact and all(each.outcome == "refused" for each in exact):

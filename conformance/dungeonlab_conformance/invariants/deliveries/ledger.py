@@ -43,7 +43,6 @@ class Ledger:
             for request in journal.requests
             if not request.legal and request.outcome == "accepted"
         }
-        self._limited = {number for journal in journals for number in _limited(journal)}
         found = list(self._attributions.values())
         self._doubled_events = {  # even for listeners who have joined only once
             each.request.event
@@ -112,6 +111,11 @@ class Ledger:
             return rule
         about_others = presence.get("userId") not in (None, self.attendance.users.get(seen.connection))
         return rule if history == "refused" and about_others and not self._presence_reaches_strangers else None
+
+    @cached_property
+    def _limited(self) -> set[int]:
+        """The numbers of the requests that were refused for being too many."""
+        return {number for journal in self._journals for number in _limited(journal)}
 
     @cached_property
     def _presence_reaches_strangers(self) -> bool:
