@@ -141,6 +141,11 @@ class Catalogue:
             return (None,)
         return tuple(e for e in self if SELECTORS[requirement.each](e))
 
+    def is_judged_for(self, name: str, event: str) -> bool:
+        """Say whether a requirement is one that is judged for an event by itself."""
+        requirement = self.requirements.get(name)
+        return requirement is not None and any(each and each.name == event for each in self.events_for(requirement))
+
 
 @cache
 def definitions() -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import argparse
 import itertools
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -24,6 +24,7 @@ from tools.covering.people import (
     removed_and_taken_in_again,
     several_tabs,
     switching,
+    tabs_that_have_joined_nothing,
 )
 from tools.covering.tokens import encounters, many_of_a_kind, the_lives_of_tokens, transports, twenty_listeners
 
@@ -58,14 +59,24 @@ _THEMES = (
 )
 
 
+_NEWEST = (tabs_that_have_joined_nothing,)
+
+
 def plays() -> Iterator[Play]:
-    """Yield the covering plays one by one; each is chosen with regard to those before it."""
+    """Yield the covering plays one by one; each is chosen with regard to those before it.
+
+    The newest themes come last: so the others, and what was measured of each of them, stay as they are.
+    """
     seen: set[Situation] = set()
-    for theme in _THEMES:
-        name = theme.__name__.replace("_", " ")
-        yield Play.of(name, _filled(Random(name), theme(), seen))
+    yield from (_themed(theme, seen) for theme in _THEMES)
     for number in range(1, _GROWN_PLAYS + 1):
         yield Play.of(f"grown {number}", _grown(Random(f"grown {number}"), seen))
+    yield from (_themed(theme, seen) for theme in _NEWEST)
+
+
+def _themed(theme: Callable[[], Theme], seen: set[Situation]) -> Play:
+    name = theme.__name__.replace("_", " ")
+    return Play.of(name, _filled(Random(name), theme(), seen))
 
 
 def _filled(random: Random, theme: Theme, seen: set[Situation]) -> Iterator[Act]:

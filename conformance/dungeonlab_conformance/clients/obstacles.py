@@ -42,8 +42,5 @@ def not_heard(event: str) -> VerdictKey | None:
 
 def _first(event: str, *requirements: str) -> VerdictKey | None:
     """Return the first of some requirements that is judged for an event; None if none is."""
-    catalogue = Catalogue.load()
-    for name in requirements:
-        if any(each is not None and each.name == event for each in catalogue.events_for(catalogue.requirements[name])):
-            return VerdictKey(name, event)
-    return None
+    judged = (name for name in requirements if Catalogue.load().is_judged_for(name, event))
+    return next((VerdictKey(name, event) for name in judged), None)

@@ -15,7 +15,7 @@ from dungeonlab_conformance.clients.receiver import Callback
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.evidence import evidence
-from dungeonlab_conformance.record.observation import Observation, Request, RequestOutcome, SentRequest
+from dungeonlab_conformance.record.observation import CUTS, Observation, Request, RequestOutcome, SentRequest
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.target.dialect.argument_templates import Args
@@ -25,6 +25,7 @@ from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.target.workarounds import NAMESPACE
 
 Answer = tuple[Acknowledgement, SentRequest]
+_TRIED = 3  # requests of an event upon which a connection was closed, after which no more are looked into
 SURVIVES = "payloads/server-survives"  # what a server breaks that dies of a request
 
 
@@ -170,6 +171,8 @@ class Sender(Connection):
             if not quickly:
                 seen = await self._in_time(pending, request)  # a late answer is one: only silence is none
         if seen is None and pending.done():
+            with contextlib.suppress(Unjudged):
+                await self._see_whether_it_ends_each_time(request)
             raise self.gone(f"{self.name}'s connection was closed before {request.event} was answered")
         if seen is None:
             self._give_up(request)
@@ -184,6 +187,23 @@ class Sender(Connection):
         if answer.limited:
             raise Unjudged("the server's rate limit was reached; raise it for the run")
         return answer, sent
+
+    async def _see_whether_it_ends_each_time(self, request: Request) -> None:
+        """Send a request again upon which this connection was closed: a network may end one, but hardly each time.
+
+        What comes of it counts for nothing but that; the record shows it.
+        """
+        tried = self.target.workarounds.cut_off
+        if not request.legal or request.is_large or tried[request.event] >= _TRIED:
+            return
+        tried[request.event] += 1
+        for _ in range(CUTS - 1):
+            if self._was_refused_before(self.connection):
+                return
+            await self.reconnect()
+            pending = await self._ask(request)
+            if await self._in_time(pending, request) is not None or not pending.done():
+                return
 
     async def send_unawaited(self, request: Request) -> None:
         """Send a request with a callback and wait for nothing: there need be no answer."""

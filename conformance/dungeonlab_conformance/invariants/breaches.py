@@ -15,6 +15,7 @@ from dungeonlab_conformance.invariants.answers.lateness import late_broadcasts
 from dungeonlab_conformance.invariants.answers.makers import makers
 from dungeonlab_conformance.invariants.answers.messages import messages
 from dungeonlab_conformance.invariants.answers.numbers import RULE, is_anothers, numbers
+from dungeonlab_conformance.invariants.answers.silence import unanswered
 from dungeonlab_conformance.invariants.answers.times import times
 from dungeonlab_conformance.invariants.answers.versions import versions
 from dungeonlab_conformance.invariants.content import differences, same
@@ -65,7 +66,7 @@ def breaches(
         found: Iterable[Found] = ()
         attribution = None
         if seen.act == "is answered" and seen.request is not None and seen.request.event in catalogue:
-            found = answer_faults(Acknowledgement(seen.request, seen.args))
+            found = answer_faults(Acknowledgement(seen.request, seen.args), journal.outcome(seen.request))
         elif seen.act == "is answered again" and seen.request is not None and seen.request.event in catalogue:
             if is_anothers(seen, journal):
                 found = ((RULE, None, Broken("no answer where none was asked for", f"{seen.args}")),)
@@ -84,7 +85,7 @@ def breaches(
 
 
 def absences(journals: Iterable[Journal], ledger: Ledger, patience: float) -> Iterator[Breach]:
-    """Check what connections did not receive in a run and should have: deliveries, and the right to do something.
+    """Check what connections did not receive in a run and should have: deliveries, answers, and the right to act.
 
     `patience` is how long a delivery may take, in seconds.
     """
@@ -94,6 +95,8 @@ def absences(journals: Iterable[Journal], ledger: Ledger, patience: float) -> It
         for seen, (requirement, event, broken) in refusals(journal, ledger, called_invalid):
             yield Breach(requirement, event, broken, seen, journal)
             unseats = unseats or requirement == TABS
+        for seen, (requirement, event, broken) in unanswered(journal, patience):
+            yield Breach(requirement, event, broken, seen, journal)
     for lost in missing(journals, ledger, patience):
         if not (unseats and lost.requirement == EACH_TAB):  # a tab that another has put out of the room is deaf
             yield Breach(lost.requirement, lost.request.event, lost.broken, lost.seen, lost.journal)

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.observation import Request, SentRequest
+from dungeonlab_conformance.record.observation import Request, RequestOutcome, SentRequest
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.text.tree import names
 from dungeonlab_spec import Catalogue, Event, Violation, validate
@@ -24,16 +24,18 @@ _DEFAULTS = "tokens/defaults-filled"
 Found = tuple[str, str | None, Broken]  # a requirement, its event if judged per event, and how it was broken
 
 
-def answer_faults(answer: Acknowledgement) -> Iterator[Found]:
+def answer_faults(answer: Acknowledgement, outcome: RequestOutcome = "unknown") -> Iterator[Found]:
     """Return what is wrong with an acknowledgement.
 
-    One that says neither yes nor no counts as a failure's if its request was invalid, and otherwise as nothing:
-    only a check that knows what it should have been can judge it.
+    One that says neither yes nor no counts as a failure's if its request was invalid, and otherwise by the `outcome`,
+    which is what other evidence shows; without any, only a check that knows what it should have been can judge it.
     """
     request, came = answer.request, answer.args
     if not answer.readable:
-        if not request.legal:
+        if not request.legal or outcome == "refused":
             yield "acks/failure-shape", request.event, Broken("one failure envelope", f"{came}")
+        elif outcome == "accepted":
+            yield "acks/success-shape", request.event, Broken("one success envelope", f"{came}")
         return
     shape = "acks/success-shape" if answer.accepted else "acks/failure-shape"
     if answer.accepted and not request.legal:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.model.blame import wrongly_refused
 from dungeonlab_conformance.model.ledger import Sent
 from dungeonlab_conformance.model.rules import Allowed, is_legal, things
-from dungeonlab_conformance.model.tokens import begin, change, differences, drafted, settle, while_changing
+from dungeonlab_conformance.model.tokens import begin, change, differences, drafted, placed, settle, while_changing
 from dungeonlab_conformance.model.world import Token, World, properties
 from dungeonlab_conformance.record.acknowledgement import LIMITED, Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
@@ -72,6 +73,16 @@ class Answers:
             codes = " or ".join(sorted(now.codes - {LIMITED}))
             broken = Broken(f"{codes}: {now.objection.why}", code, request=sent.request)
             self._find("acks/code-names-the-cause", event, broken, seen)
+
+    def unreadable(self, sent: Sent, answer: Acknowledgement, seen: Observation, now: Allowed) -> None:
+        """Judge an answer that says neither yes nor no, where it is known which of the two it must be."""
+        if now.anything or not (now.acceptance or now.objection):
+            return
+        if now.acceptance and not (sent.heard or now.codes == {LIMITED}):
+            return
+        shape, expected = ("success", "data") if now.acceptance else ("failure", "code")
+        broken = Broken(f"an envelope of a {shape}, with its {expected}", answer, request=sent.request)
+        self._find(f"acks/{shape}-shape", sent.request.event, broken, seen)
 
     def _may_be_there(self, sent: Sent) -> bool:
         """Whether who sent a request belongs to its session, and is in the room: no objection is a matter of rights."""
@@ -230,6 +241,8 @@ class Answers:
             yield from self._validity(sent, data["valid"])
         elif isinstance(data.get("token"), dict) and sent.token is not None:
             yield from self._token(sent, sent.token, data["token"], "$.data.token")
+        else:
+            yield from _repeated(sent, data)
 
     def _token(
         self, sent: Sent, token: Token, shown: Mapping[str, Any], path: str
@@ -318,6 +331,20 @@ def _profile(sent: Sent, data: Mapping[str, Any]) -> Iterator[tuple[str, str, Br
     if isinstance(came, str) and came != asked:
         blamed = "direct/own-profile" if asked == sent.tab.user else "direct/shared-session-profile"
         yield blamed, sent.request.event, Broken(f"the profile of {asked!r}", quoted(came), "$.data.user.id")
+
+
+def _repeated(sent: Sent, data: Mapping[str, Any]) -> Iterator[tuple[str, str, Broken]]:
+    """Compare what an answer repeats of its request, if it does: which token it is about, and where that was moved to.
+
+    Of moves at the same time, the answer may name the place to which another one led.
+    """
+    asked = {"tokenId": sent.body.get("tokenId")}
+    if sent.request.event == "token:move" and not sent.overlapped:
+        asked["position"] = placed(sent.body["position"])
+    for name, value in asked.items():
+        came = data.get(name)
+        if isinstance(came, type(value)) and not same(value, came):
+            yield _STORED, sent.request.event, Broken(quoted(value), quoted(came), f"$.data.{name}")
 
 
 def _copied(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:

@@ -9,17 +9,16 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_spec import Catalogue
 
 _RIGHTS = ("PERMISSION_DENIED", "SESSION_NOT_FOUND")
+_REFUSED = "join/failed-switch-changes-nothing"
 _PASTS = {  # what a tab that is in the room did before, and the requirement by which it hears and acts all the same
     "left and joined again": "join/member-admitted",
     "switched": "join/member-admitted",
     "joined twice": "join/repeated-join-is-harmless",
     "taken in again": "join/taken-in-again-admitted",
-    "was refused another session": "join/failed-switch-changes-nothing",
+    "was refused another session": _REFUSED,
     "reconnected": "join/rejoin-after-reconnect",
 }
 _TABS = "join/tabs-are-independent"
-
-
 _KIN = (  # areas whose requirements are broken by the same faults, seen from another side
     {"rooms", "presence", "join", "order", "names", "broadcasts"},  # who hears
     {"auth", "authorization", "join", "direct", "tokens"},  # who may
@@ -39,11 +38,9 @@ def judged_for(requirement: str, event: str) -> tuple[str, str | None] | None:
     catalogue = Catalogue.load()
     if requirement not in catalogue.requirements:
         return None
-    found = catalogue.requirements[requirement]
-    events = catalogue.events_for(found)
-    if events == (None,):
+    if catalogue.requirements[requirement].each is None:
         return requirement, None
-    return (requirement, event) if any(each and each.name == event for each in events) else None
+    return (requirement, event) if catalogue.is_judged_for(requirement, event) else None
 
 
 def wrongly_refused(world: World, tab: Tab, request: Request, code: str | None) -> str:
@@ -70,6 +67,13 @@ def wrongly_refused(world: World, tab: Tab, request: Request, code: str | None) 
     if code == "NOT_JOINED" and tab.past in _PASTS:
         return _PASTS[tab.past]
     return "authorization/game-master-allowed" if master else "authorization/any-member-allowed"
+
+
+def removed_without_reason(tab: Tab, *, refused_elsewhere: bool) -> str:
+    """Return what is broken by taking a tab out of its room; whether its user was refused a session at that time."""
+    if refused_elsewhere:
+        return _REFUSED
+    return _TABS if tab.disturbed else "presence/right-audience"
 
 
 def _not_admitted(world: World, tab: Tab, session: str, *, master: bool) -> str:

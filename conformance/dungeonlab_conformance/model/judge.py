@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dungeonlab_conformance.model.answers import Answers
-from dungeonlab_conformance.model.blame import judged_for, unheard
+from dungeonlab_conformance.model.blame import judged_for, removed_without_reason, unheard
 from dungeonlab_conformance.model.ledger import Ledger, Sent
 from dungeonlab_conformance.model.rules import Allowed, allowed
 from dungeonlab_conformance.model.world import Tab, World
@@ -45,6 +45,8 @@ class Judge:
         self.findings: list[ModelFinding] = []
         self._ledger = Ledger(self.world)
         self._answers = Answers(self.world, self._find)
+        self._unseated: list[tuple[Tab, str, Observation]] = []  # out of a room, for a reason that must show still
+        self._refused_joins: list[tuple[str | None, float]] = []  # whose, and when
         self._old_cookies: set[int] = set()  # connections that are opened with a cookie that was logged out
 
     def observe(self, seen: Observation) -> None:
@@ -71,11 +73,16 @@ class Judge:
         return self._ledger.owed()
 
     def finish(self) -> list[ModelFinding]:
-        """Conclude the play: what has not been answered by now, though the connection was used, never will be."""
+        """Conclude the play: what has not come by now, though the connection was used, never will."""
         self._note_missing()
         for sent in self._ledger.unanswered():
-            if self._came_back(sent.tab, sent.at, 2):
-                self._unanswered(sent)
+            if not sent.has_callback and self._came_back(sent.tab, sent.at, 2):
+                self._unreported(sent)
+        for tab, session, seen in self._unseated:
+            near = (abs(at - seen.at) < self._patience for user, at in self._refused_joins if user == tab.user)
+            blamed = removed_without_reason(tab, refused_elsewhere=any(near))
+            broken = Broken(f"{tab.name} to stay in {session}, out of which nothing took it", f"{seen.args}")
+            self._find(blamed, "", broken, seen)
         return self.findings
 
     # -- what is done besides requests -----------------------------------------------------------------
@@ -95,10 +102,13 @@ class Judge:
                 world.enrolled(fact["session"], fact["user"])
             case "membership.remove":
                 world.removed(fact["session"], fact["user"])
+                self._unseated = [u for u in self._unseated if (u[1], u[0].user) != (fact["session"], fact["user"])]
             case "session.close":
                 world.session_ended(fact["session"])
+                self._unseated = [each for each in self._unseated if each[1] != fact["session"]]
             case "logout":
                 world.logged_out(fact["user"])
+                self._unseated = [each for each in self._unseated if each[0].user != fact["user"]]
             case "handshake":
                 self._old_cookies.add(seen.connection)
 
@@ -163,6 +173,7 @@ class Judge:
         self._note_missing(tab)
         answer = Acknowledgement(seen.request, seen.args)
         if not answer.readable:
+            self._answers.unreadable(sent, answer, seen, self._allowed_by_now(sent))
             return
         self._conclude(sent, seen)
         for earlier in self._ledger.uncalled_before(sent):
@@ -179,29 +190,27 @@ class Judge:
             self._answers.accepted(sent, answer, seen, now)
         else:
             self._answers.refused(sent, answer, seen, now)
+            if sent.request.event == "join-session":
+                self._refused_joins.append((sent.tab.user, seen.at))
 
     def _allowed_by_now(self, sent: Sent) -> Allowed:
         """Return how a request may be answered: by what was so when it was sent, or is so now if that was in doubt."""
         return sent.allowed | allowed(self.world, sent.tab, sent.request) if sent.overlapped else sent.allowed
 
-    def _unanswered(self, sent: Sent) -> None:
-        event, name = sent.request.event, sent.tab.name
-        if not sent.has_callback:
-            now = self._allowed_by_now(sent)
-            if now.objection is not None and not now.anything:
-                broken = Broken(f"an error event for {name}'s {event}: {now.objection.why}", "none")
-                self._find("acks/failure-without-callback-emits-error", event, broken, sent.seen)
-            return
-        broken = Broken(f"an answer to {name}'s {event}", "none, by the end of the play")
-        for blamed in ("acks/every-token-operation-answers", "acks/every-other-request-answers"):
-            self._find(blamed, event, broken, sent.seen)
+    def _unreported(self, sent: Sent) -> None:
+        event, now = sent.request.event, self._allowed_by_now(sent)
+        if now.objection is not None and not now.anything:
+            broken = Broken(f"an error event for {sent.tab.name}'s {event}: {now.objection.why}", "none")
+            self._find("acks/failure-without-callback-emits-error", event, broken, sent.seen)
 
     # -- deliveries ------------------------------------------------------------------------------------
 
     def _heard(self, seen: Observation, tab: Tab) -> None:
         body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
         session = body.get("sessionId")
-        if seen.event == "session-removed" and session == tab.room:
+        if seen.event == "session-removed" and tab.room is not None and session == tab.room:
+            if tab.is_in(tab.room):
+                self._unseated.append((tab, tab.room, seen))
             tab.room, tab.sure = None, True
         elif seen.event == "error":
             code = body.get("code")

@@ -11,7 +11,6 @@ from dungeonlab_conformance.record.acknowledgement import LIMITED
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_spec import Catalogue, Event, accepts
 
-_LARGE = 16_000  # bytes of a payload, from which on a server may refuse it or close the connection
 _HIDDEN = frozenset({"SESSION_NOT_FOUND", "PERMISSION_DENIED"})  # from a server that does not reveal which ids exist
 _ALWAYS = frozenset({LIMITED})
 
@@ -68,7 +67,7 @@ def allowed(world: World, tab: Tab, request: Request) -> Allowed:
             return Allowed(acceptance=False, codes=frozenset(codes), objection=first)
     if waived and world.refuses_unjoined:
         return Allowed(acceptance=False, codes=frozenset(codes), objection=waived, waived=waived)
-    large = request.legal and _is_large(request)
+    large = request.legal and request.is_large
     return Allowed(acceptance=True, codes=frozenset(codes), anything=large, waived=waived)
 
 
@@ -109,10 +108,6 @@ def _about_the_action(session: Session, world: World, action: Mapping[str, Any])
 def is_legal(event: Event, request: Request) -> bool:
     """Whether a request carries one argument that its schema accepts."""
     return event.request is not None and len(request.args) == 1 and accepts(event.request, request.args[0])
-
-
-def _is_large(request: Request) -> bool:
-    return len(str(request.args).encode(errors="surrogatepass")) > _LARGE
 
 
 def _profile(world: World, tab: Tab, body: Mapping[str, Any]) -> Iterator[Objection]:

@@ -227,7 +227,10 @@ class World:
                 other.disturbed = how
 
     def closed(self, tab: Tab) -> None:
-        """A connection ended."""
+        """A connection ended, whether it had joined anything or not."""
+        for other in self.tabs_of(tab.user):
+            if other is not tab and other.room is not None and tab.room is None:
+                other.disturbed = "was closed"
         self.left(tab, "was closed")
         tab.is_open = False
 

@@ -25,6 +25,8 @@ Act = Literal[
 ]
 RequestOutcome = Literal["accepted", "refused", "unknown"]
 EndOfStay = Literal["left", "switched", "revoked", "closed", "gone"]  # closed by the server, or gone by itself
+_LARGE = 16_000  # bytes of a payload
+CUTS = 3  # connections in a row that the server ends upon the same request: after so many, that is no chance
 OWN_ACTS = ("sends", "tells", "disconnects", "is removed", "arranges")
 
 
@@ -74,6 +76,11 @@ class Request:
         body = self.args[0] if self.args else None
         session = body.get("sessionId") if isinstance(body, dict) else None
         return session if isinstance(session, str) else None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a server may refuse it, or close the connection, for its size."""
+        return len(str(self.args).encode(errors="surrogatepass")) > _LARGE
 
     def with_properties(self, properties: Mapping[str, object], **fields: Any) -> Self:
         """Return a request with other properties in its payload, which must be an object, and with other fields."""

@@ -5,6 +5,7 @@ Found out before the first scene (`survey`), and by fences. On a server that kee
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,7 +120,8 @@ class Workarounds:
     the smallest valid request was refused, and the fullest one was not; of those in `minimal_only` it was the other way
     round. `fences` are what a round trip may be made by, first what was answered last: events, or `NAMESPACE` for
     asking to enter one that does not exist. `deadly` is what the server died of. `waited_in_vain` is how often a play
-    waited for deliveries that did not come.
+    waited for deliveries that did not come. `cut_off` is of how many requests of an event, upon which a connection was
+    closed, it was looked into whether that happens each time.
     """
 
     transport: str = ""
@@ -133,6 +135,7 @@ class Workarounds:
     minimal_only: set[str] = field(default_factory=set)
     deadly: Deadly = field(default_factory=Deadly, compare=False)
     waited_in_vain: int = 0
+    cut_off: Counter[str] = field(default_factory=Counter, compare=False)
     fences: list[str] = field(default_factory=lambda: ["get-user-data", "join-session", "validate-action", NAMESPACE])
 
     def never_answers(self, event: str) -> bool:

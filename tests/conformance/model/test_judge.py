@@ -41,7 +41,7 @@ class Written:
         connection: int,
         event: str,
         body: dict[str, Any],
-        answer: dict[str, Any] | None,
+        answer: Any,
         heard_by: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """A request is sent, heard by others, and answered; it has no callback if there is no answer."""
@@ -403,3 +403,47 @@ def test_what_was_to_be_refused_when_it_was_sent_may_be_done_later(play: Written
     place = {"x": 5, "y": 0, "elevation": 0}
     play.ask("alice", 1, "token:move", move, yes({"tokenId": "t", "position": place, "version": 3}))
     assert play.names() == set()
+
+
+def test_what_says_neither_yes_nor_no(play: Written) -> None:
+    """A bare text where only an acceptance, or only a refusal, can come."""
+    play.join("alice", 1)
+    play.ask("alice", 1, "chat-message", SAID, "ok")
+    assert play.names() == {"acks/success-shape"}
+    play.ask("alice", 1, "chat-message", {"sessionId": "s", "message": ""}, "no")
+    assert play.names() == {"acks/success-shape", "acks/failure-shape"}
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [({}, False), ({"tokenId": "row-1"}, True), ({"position": {"x": 2, "y": 3, "elevation": 0}}, True)],
+)
+def test_an_answer_repeats_what_was_asked(play: Written, said: dict[str, Any], found: bool) -> None:
+    """Which token was moved, and where to."""
+    play.join("alice", 1)
+    play.token_of_alice()
+    place = {"x": 2, "y": 2}
+    asked = {"sessionId": "s", "encounterId": "e", "tokenId": "t", "position": place}
+    done = {"tokenId": "t", "position": {**place, "elevation": 0}, "version": 2, **said}
+    play.ask("alice", 1, "token:move", asked, yes(done))
+    assert play.names() == ({"tokens/broadcast-equals-stored-state"} if found else set())
+
+
+@pytest.mark.parametrize(
+    ("reason", "found"),
+    [
+        ("nothing", "presence/right-audience"),
+        ("a refused join", "join/failed-switch-changes-nothing"),
+        ("a removal", ""),
+    ],
+)
+def test_who_is_taken_out_of_a_room(play: Written, reason: str, found: str) -> None:
+    """A tab, by whatever explains it, before or after; a join that is refused to another tab does not."""
+    play.join("alice", 1)
+    play.connect("alice/2", 2)
+    play.write("alice", 1, "hears", "session-removed", {"sessionId": "s", "reason": "switched"})
+    if reason == "a refused join":
+        play.ask("alice/2", 2, "join-session", {"sessionId": "nowhere"}, no("SESSION_NOT_FOUND"))
+    if reason == "a removal":
+        play.arrange("membership.remove", session="s", user="alice")
+    assert play.names() == ({found} - {""})
