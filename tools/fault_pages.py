@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tests.client_programs.faults import FAULTS
+from tests.mutants.fault import every_fault
+
+from dungeonlab_conformance.plays.covering import covering
 
 Table = Callable[[tuple[str, ...], Iterable[tuple[str, ...]]], Iterable[str]]  # a head and rows, as Markdown
 
@@ -39,6 +42,30 @@ def _fault_set(result: Any) -> tuple[str, ...]:
     count = f"{len(result['found'])} of {len(result['found']) + len(result['missed'])}"
     unjudged = f"{sum(result['unjudged'].values())} of {result['verdicts']}"
     return faults, count, missed or "-", blamed or "-", unjudged
+
+
+def plays(found: Any, table: Table) -> list[str]:
+    """Return which faulty servers the covering plays found by themselves, when that was measured last."""
+    seen, right = ([one for one in found if one[which]] for which in ("first", "right"))
+    return [
+        "# Faults that plays find",
+        "",
+        "The covering plays of every run, judged by the model and by the rules for whatever comes, without any scene:",
+        f"of {len(found)} [faulty servers](fault-detection.md) they show {len(seen)}, {len(right)} of them under a",
+        "requirement that the server is made to break. What they do not show needs what no play does: bare frames,",
+        "cookies, the HTTP side, one certain payload. A run has scenes for these, and blames by both.",
+        "",
+        f"Of the {len(right)}, {sum(one['right'] == 1 for one in right)} are named in the first play, and",
+        f"{sum(one['right'] <= 5 for one in right)} in the first five of {len(covering().plays)}.",
+        "`python -m tests.mutants.played --json docs/measured/plays.json` writes down what this page is made of.",
+        "",
+        *table(("Server", "It breaks", "First seen in play", "Rightly named in play"), map(_played, found)),
+    ]
+
+
+def _played(one: Mapping[str, Any]) -> tuple[str, ...]:
+    breaks = ", ".join(f"`{name}`" for name in sorted(every_fault()[one["name"]].breaks))
+    return f"`{one['name']}`", breaks, str(one["first"] or "-"), str(one["right"] or "-")
 
 
 def client_faults(found: Any, table: Table) -> list[str]:
@@ -80,5 +107,6 @@ def _of(count: Sequence[int]) -> str:
 
 CONTENTS: Mapping[str, Callable[[Any, Table], list[str]]] = {
     "fault-sets": fault_sets,
+    "plays": plays,
     "client-faults": client_faults,
 }

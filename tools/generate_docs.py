@@ -341,6 +341,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/target-file.md": target_file,
     "docs/fault-detection.md": fault_detection,
     "docs/fault-sets.md": partial(_measured, "fault-sets"),
+    "docs/fault-plays.md": partial(_measured, "plays"),
     "docs/client-faults.md": partial(_measured, "client-faults"),
     "README.md": readme,
     "ARCHITECTURE.md": architecture,

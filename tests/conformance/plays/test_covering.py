@@ -44,9 +44,9 @@ def test_the_plays_are_within_the_price_of_a_run() -> None:
     """Few of them, of a length that one can read; connections, logins and changes over HTTP are rare."""
     found = Counter(act.does for act in ACTS)
     assert len(covering().plays) <= 25
-    assert len(ACTS) <= 1_800
+    assert len(ACTS) <= 1_900
     assert max(len(play.acts) for play in covering().plays) <= 135
-    assert found["connect"] <= 130
+    assert found["connect"] <= 140
     assert len(ACTS) - found["send"] - found["connect"] <= 70
     assert len({play.name for play in covering().plays}) == len(covering().plays)
 

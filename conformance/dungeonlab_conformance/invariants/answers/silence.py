@@ -13,6 +13,7 @@ from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue
 
 _RULES = ("acks/every-token-operation-answers", "acks/every-other-request-answers")
+_OF_RIGHTS = ("authorization/", "join/", "direct/")
 _FIRST_THE_ANSWER = "authorization/refusal-precedes-disconnection"
 _FEW = 5  # requests of one connection under way at once; acks/many-at-once-are-answered is about more
 _TIMES, _TIMERS = 2, 0.9  # how often an answer's time must have passed, and how much of it: a clock may be coarse
@@ -28,7 +29,7 @@ def unanswered(journal: Journal, patience: float) -> Iterator[tuple[Observation,
     """
     if any(seen.act in _ASTRAY for seen in journal.observations):
         return
-    waiting = _Waiting(journal)
+    waiting, is_play = _Waiting(journal), any(seen.act == "arranges" for seen in journal.observations)
     for request, seen in waiting.cut_off:
         expected = f"{seen.actor}'s {request.event} to be answered before the connection is closed"
         broken = Broken(expected, f"no answer, and the connection closed, {CUTS} times in a row", request=request)
@@ -36,12 +37,20 @@ def unanswered(journal: Journal, patience: float) -> Iterator[tuple[Observation,
             if Catalogue.load().is_judged_for(rule, request.event):
                 yield seen, (rule, request.event, broken)
     for sent in waiting.left:
+        assert sent.request is not None
+        if not (is_play or _is_ordinary(sent.request)):
+            continue  # a scene of its own is about it
         if waiting.came_back.get(sent.connection, 0.0) >= sent.at + _TIMES * _TIMERS * patience:
             expected = f"an answer to {sent.actor}'s {sent.event}"
             broken = Broken(expected, "none, by the end of the scene", request=sent.request)
             for rule in _RULES:
                 if Catalogue.load().is_judged_for(rule, sent.event):
                     yield sent, (rule, sent.event, broken)
+
+
+def _is_ordinary(request: Request) -> bool:
+    """Whether a request is one that nothing is wrong with."""
+    return request.legal and request.requirement is None
 
 
 class _Waiting:
@@ -107,8 +116,12 @@ class _Waiting:
 def _may_be_refused(journal: Journal, request: Request) -> bool:
     """Whether a request is one that its sender may not make: who is refused may be disconnected, after the answer."""
     sent, session = journal.last_sent(request), request.named_session
-    if sent is None or session is None:
+    if (request.requirement or "").startswith(_OF_RIGHTS):
+        return True
+    if sent is None:
         return False
+    if session is None:  # a profile: another's may be a stranger's
+        return bool(request.args[0].get("userId", sent.user) != sent.user)
     is_in = any(
         stay.connection == sent.connection and stay.session == session and 0 < (stay.acked_at or 0) < sent.at
         for stay in journal.rooms.stays
