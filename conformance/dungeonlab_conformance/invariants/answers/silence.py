@@ -53,6 +53,11 @@ def _is_ordinary(request: Request) -> bool:
     return request.legal and request.requirement is None
 
 
+def _is_harmless(request: Request) -> bool:
+    """Whether a request is one over which no server may close the connection, unless it refuses it."""
+    return request.legal and not request.is_large
+
+
 class _Waiting:
     """What one scene's connections waited for.
 
@@ -107,7 +112,7 @@ class _Waiting:
         if others or self._refused.get(user, -1.0) >= opened:
             return
         for connection, request in self._open:
-            if connection == seen.connection and request.legal and not request.is_large:
+            if connection == seen.connection and request.event in Catalogue.load() and _is_harmless(request):
                 self._cuts[request] += 1
                 if self._cuts[request] == CUTS:
                     self.cut_off.append((request, seen))
@@ -121,7 +126,8 @@ def _may_be_refused(journal: Journal, request: Request) -> bool:
     if sent is None:
         return False
     if session is None:  # a profile: another's may be a stranger's
-        return bool(request.args[0].get("userId", sent.user) != sent.user)
+        body = request.args[0] if request.args and isinstance(request.args[0], dict) else {}
+        return bool(body.get("userId", sent.user) != sent.user)
     is_in = any(
         stay.connection == sent.connection and stay.session == session and 0 < (stay.acked_at or 0) < sent.at
         for stay in journal.rooms.stays
