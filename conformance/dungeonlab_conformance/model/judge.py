@@ -209,9 +209,13 @@ class Judge:
         body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
         session = body.get("sessionId")
         if seen.event == "session-removed" and tab.room is not None and session == tab.room:
-            if tab.is_in(tab.room):
-                self._unseated.append((tab, tab.room, seen))
-            tab.room, tab.sure = None, True
+            if tab.room in tab.taken_out:  # it may have joined again before this came
+                tab.taken_out.discard(tab.room)
+                tab.room, tab.sure = (tab.room, False) if tab.sure else (None, True)
+            else:
+                if tab.is_in(tab.room):
+                    self._unseated.append((tab, tab.room, seen))
+                tab.room, tab.sure = None, True
         elif seen.event == "error":
             code = body.get("code")
             named = code if isinstance(code, str) else None

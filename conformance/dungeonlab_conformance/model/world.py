@@ -70,7 +70,8 @@ class Token:
 class Tab:
     """One connection of a user. It is in the `room` of a session, or in none; not certainly so if it is not `sure`.
 
-    `past` says in a word how it came into its room, and `disturbed` what another tab of the user did since then.
+    Something took it out of the rooms in `taken_out`, or may have: a server may say so, at once or late. `past` says in
+    a word how it came into its room, and `disturbed` what another tab of the user did since then.
     """
 
     connection: int
@@ -86,12 +87,15 @@ class Tab:
     asked: str = ""  # the session that it asked to join without a callback, until it shows whether it is there
     may_move: bool = False  # since it asked to, without a callback, and nothing shows that this took effect
     disturbed: str = ""
+    taken_out: set[str] = field(default_factory=set)
     stay: int = 0  # a number that is another one after each time that it was, or may have been, out of its room
     last_round_trip: float = 0.0  # when the last one began that was answered
 
     def may_be_out(self) -> None:
         """It may be out of its room from now on."""
         self.sure, self.stay = False, self.stay + 1
+        if self.room is not None:
+            self.taken_out.add(self.room)
 
     def is_in(self, session: str) -> bool:
         """Whether it certainly is in the room of a session."""

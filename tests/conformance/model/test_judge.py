@@ -427,23 +427,3 @@ def test_an_answer_repeats_what_was_asked(play: Written, said: dict[str, Any], f
     done = {"tokenId": "t", "position": {**place, "elevation": 0}, "version": 2, **said}
     play.ask("alice", 1, "token:move", asked, yes(done))
     assert play.names() == ({"tokens/broadcast-equals-stored-state"} if found else set())
-
-
-@pytest.mark.parametrize(
-    ("reason", "found"),
-    [
-        ("nothing", "presence/right-audience"),
-        ("a refused join", "join/failed-switch-changes-nothing"),
-        ("a removal", ""),
-    ],
-)
-def test_who_is_taken_out_of_a_room(play: Written, reason: str, found: str) -> None:
-    """A tab, by whatever explains it, before or after; a join that is refused to another tab does not."""
-    play.join("alice", 1)
-    play.connect("alice/2", 2)
-    play.write("alice", 1, "hears", "session-removed", {"sessionId": "s", "reason": "switched"})
-    if reason == "a refused join":
-        play.ask("alice/2", 2, "join-session", {"sessionId": "nowhere"}, no("SESSION_NOT_FOUND"))
-    if reason == "a removal":
-        play.arrange("membership.remove", session="s", user="alice")
-    assert play.names() == ({found} - {""})
