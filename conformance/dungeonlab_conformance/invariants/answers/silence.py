@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dungeonlab_conformance.invariants.shapes import Found
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
@@ -33,9 +33,8 @@ def unanswered(journal: Journal, patience: float) -> Iterator[tuple[Observation,
     for request, seen in waiting.cut_off:
         expected = f"{seen.actor}'s {request.event} to be answered before the connection is closed"
         broken = Broken(expected, f"no answer, and the connection closed, {CUTS} times in a row", request=request)
-        for rule in (_FIRST_THE_ANSWER,) if _may_be_refused(journal, request) else _RULES:
-            if Catalogue.load().is_judged_for(rule, request.event):
-                yield seen, (rule, request.event, broken)
+        rules = (_FIRST_THE_ANSWER,) if _may_be_refused(journal, request) else _RULES
+        yield from ((seen, found) for found in _judged(rules, request.event, broken))
     for sent in waiting.left:
         assert sent.request is not None
         if not (is_play or _is_ordinary(sent.request)):
@@ -43,9 +42,12 @@ def unanswered(journal: Journal, patience: float) -> Iterator[tuple[Observation,
         if waiting.came_back.get(sent.connection, 0.0) >= sent.at + _TIMES * _TIMERS * patience:
             expected = f"an answer to {sent.actor}'s {sent.event}"
             broken = Broken(expected, "none, by the end of the scene", request=sent.request)
-            for rule in _RULES:
-                if Catalogue.load().is_judged_for(rule, sent.event):
-                    yield sent, (rule, sent.event, broken)
+            yield from ((sent, found) for found in _judged(_RULES, sent.event, broken))
+
+
+def _judged(rules: Iterable[str], event: str, broken: Broken) -> Iterator[Found]:
+    """Yield what is broken under those of the rules that are judged for an event."""
+    return ((rule, event, broken) for rule in rules if Catalogue.load().is_judged_for(rule, event))
 
 
 def _is_ordinary(request: Request) -> bool:
