@@ -14,7 +14,7 @@ from typing import Any
 from dungeonlab_conformance.invariants.answers.lateness import late_broadcasts
 from dungeonlab_conformance.invariants.answers.makers import makers
 from dungeonlab_conformance.invariants.answers.messages import messages
-from dungeonlab_conformance.invariants.answers.numbers import RULE, is_anothers, numbers
+from dungeonlab_conformance.invariants.answers.numbers import RULE, came_before_its_own, is_anothers, numbers
 from dungeonlab_conformance.invariants.answers.silence import unanswered
 from dungeonlab_conformance.invariants.answers.times import times
 from dungeonlab_conformance.invariants.answers.versions import versions
@@ -66,11 +66,13 @@ def breaches(
         found: Iterable[Found] = ()
         attribution = None
         if seen.act == "is answered" and seen.request is not None and seen.request.event in catalogue:
-            found = answer_faults(Acknowledgement(seen.request, seen.args), journal.outcome(seen.request))
+            found = tuple(answer_faults(Acknowledgement(seen.request, seen.args), journal.outcome(seen.request)))
+            if found and came_before_its_own(seen, journal):
+                found = (_unasked(seen),)
         elif seen.act == "is answered again" and seen.request is not None and seen.request.event in catalogue:
             if is_anothers(seen, journal):
-                found = ((RULE, None, Broken("no answer where none was asked for", f"{seen.args}")),)
-            else:
+                found = (_unasked(seen),)
+            elif not came_before_its_own(seen, journal):
                 again = Broken(f"one answer to {seen.request.event}", "another one")
                 found = (("acks/exactly-one-answer", seen.request.event, again),)
         elif seen.act == "cannot read":
@@ -82,6 +84,10 @@ def breaches(
         for requirement, event, broken in _with_secrets(found, seen, ours):
             broken.request = broken.request or request
             yield Breach(requirement, event, broken, seen, ledger.journal_of(attribution) if attribution else journal)
+
+
+def _unasked(seen: Observation) -> Found:
+    return RULE, None, Broken("no answer where none was asked for", f"{seen.args}")
 
 
 def absences(journals: Iterable[Journal], ledger: Ledger, patience: float) -> Iterator[Breach]:

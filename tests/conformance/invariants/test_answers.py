@@ -192,6 +192,17 @@ def test_of_changes_at_once_an_answer_may_tell_of_another(scene: Written) -> Non
     assert contradicted(scene) == []
 
 
+def test_a_broadcast_may_be_about_an_action_that_was_only_asked_about(scene: Written) -> None:
+    """That it is carried out is a finding of its own."""
+    move = _moves(scene, ALICE, 4)
+    _hears_of(scene, move, 5)
+    assert contradicted(scene) == [STORED]
+    action = {"type": "token:move", "payload": move.args[0]}
+    question = Request("validate-action", ({"sessionId": "s", "action": action},), None, "s")
+    scene.asks(ALICE, question, {"success": True, "data": {"valid": True}})
+    assert contradicted(scene) == []
+
+
 def test_a_token_of_another_encounter_may_have_the_same_id(scene: Written) -> None:
     """A server may number the tokens of each encounter."""
     move = _moves(scene, ALICE, 4)
@@ -269,6 +280,21 @@ def test_an_answer_to_what_wants_none_is_no_second_one(
     assert request.outcome == "accepted"
     scene.is_answered(ALICE, first, answer, again=True)
     assert broken(scene)[-1:] == [requirement]
+
+
+@pytest.mark.parametrize("asked", ["join-session", "leave-session", ""])
+def test_an_answer_to_what_wants_none_may_come_first(scene: Written, asked: str) -> None:
+    """It is then neither an answer in the wrong shape nor is the right one, which follows, a second one."""
+    left = {"success": True, "data": {"sessionId": "s"}}
+    user = {"success": True, "data": {"user": {"id": "alice", "username": "alice", "displayName": "Alice"}}}
+    if asked:
+        scene.journal.write("alice", ALICE, "tells", asked)
+    profile = Request("get-user-data", ({},), None, "s")
+    scene.sends(ALICE, profile)
+    scene.is_answered(ALICE, profile, left)
+    scene.is_answered(ALICE, profile, user, again=True)
+    wrong = ["acks/success-shape", "acks/success-shape", "acks/exactly-one-answer"]
+    assert broken(scene) == (["acks/answered-under-its-number"] if asked == "leave-session" else wrong)
 
 
 # -- the order of broadcast and acknowledgement --------------------------------------------------------

@@ -11,6 +11,7 @@ from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation, SentRequest
 from dungeonlab_conformance.results.errors import Broken
+from dungeonlab_spec import Catalogue, validate
 
 RULE = "acks/answered-under-its-number"
 
@@ -40,11 +41,36 @@ def is_anothers(seen: Observation, journal: Journal) -> bool:
     It says something else than the first, or what it would say if that was of the same event.
     """
     earlier = [o for o in journal.observations if o.connection == seen.connection and o.number < seen.number]
-    first = next((o for o in earlier if o.act == "is answered" and o.request is seen.request), None)
+    first = _first(seen, earlier)
     if first is None:
         return False
     unasked = [o.event for o in earlier if o.act == "tells" and o.number > first.number]
     return seen.event in unasked if same(first.args, seen.args) else bool(unasked)
+
+
+def came_before_its_own(seen: Observation, journal: Journal) -> bool:
+    """Whether what came first as the answer to a request is that to an earlier one, which was to have none.
+
+    It has the shape of that one's answer, and not that of its own. `seen` is that answer, or one that came after it.
+    """
+    earlier = [o for o in journal.observations if o.connection == seen.connection and o.number <= seen.number]
+    first = _first(seen, earlier)
+    if first is None or not first.args or _fits(first.event, first.args):
+        return False
+    told = {o.event for o in earlier if o.act == "tells" and o.number < first.number}
+    return any(_fits(event, first.args) for event in told)
+
+
+def _first(seen: Observation, earlier: list[Observation]) -> Observation | None:
+    return next((o for o in earlier if o.act == "is answered" and o.request is seen.request), None)
+
+
+def _fits(event: object, args: tuple[object, ...]) -> bool:
+    """Whether something is a success of an event of the catalogue."""
+    if not isinstance(event, str) or event not in Catalogue.load() or len(args) != 1:
+        return False
+    body = args[0]
+    return isinstance(body, dict) and body.get("success") is True and not validate(event, body, "ack")
 
 
 def _at_once(one: SentRequest, other: SentRequest) -> bool:

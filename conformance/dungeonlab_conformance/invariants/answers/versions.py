@@ -52,15 +52,17 @@ def versions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Jour
 def _known(journals: Iterable[Journal]) -> dict[tuple[str, _Place], _Change]:
     """Return the changes by event and token, where each was answered with its version and none met another.
 
-    Where one was refused, it may be what is broadcast, which is another fault.
+    Where one was refused, or only asked about, it may be what is broadcast, which is another fault.
     """
     found: dict[tuple[str, _Place], _Change] = {}
     asked: dict[_Place, list[SentRequest]] = {}  # changes by the token that they name
     for journal in journals:
         for sent in journal.requests:
-            if sent.event in _CHANGES and (place := _place(_body(sent)))[-1]:
-                found.setdefault((sent.event, place), _Change()).sent.append(sent)
-                asked.setdefault(place, []).append(sent)
+            event, body = _asked(sent)
+            if event in _CHANGES and (place := _place(body))[-1]:
+                found.setdefault((event, place), _Change()).sent.append(sent)
+                if event == sent.event:
+                    asked.setdefault(place, []).append(sent)
         for each in answers(journal):
             version, token, _ = _stated(each.answer.data)
             if each.sent.event in _CHANGES and each.done and version is not None:
@@ -82,6 +84,16 @@ def _overlap(changes: list[SentRequest]) -> bool:
     """Whether any two were under way at the same time, or one has never been answered."""
     in_order = sorted(changes, key=lambda sent: sent.at)
     return any(not earlier.answered_at or earlier.answered_at > later.at for earlier, later in pairwise(in_order))
+
+
+def _asked(sent: SentRequest) -> tuple[object, Mapping[str, object]]:
+    """Return the event that a request asks for, or asks about, with its body."""
+    body = _body(sent)
+    action = body.get("action") if sent.event == "validate-action" else None
+    if not isinstance(action, Mapping):
+        return sent.event, body
+    inner = action.get("payload")
+    return action.get("type"), inner if isinstance(inner, Mapping) else {}
 
 
 def _body(sent: SentRequest) -> Mapping[str, object]:
