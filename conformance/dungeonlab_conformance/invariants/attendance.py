@@ -98,13 +98,15 @@ class Attendance:
         """Whether a connection was in the room of another session; None if that is not certain.
 
         It may have joined or left meanwhile, or a faulty server may have moved it: by an invalid request that it took,
-        or when another connection of the same user ended.
+        or when another connection of the same user ended. Or it left the connection there when the user was removed
+        from that session, or the session was deleted.
         """
-        stays = [s for s in self._stays.get(connection, ()) if s.session != session and _covers(s, caused, heard)]
+        others = [s for s in self._stays.get(connection, ()) if s.session != session]
+        stays = [s for s in others if _covers(s, caused, heard)]
         certain = [s for s in stays if s.exact and s.acked_at is not None and s.acked_at <= caused and _lasts(s, heard)]
         if any(not s.leave_requested_at or s.leave_requested_at >= heard for s in certain):
             return None if connection in self._misled or any(self._lost_another(s, heard) for s in stays) else True
-        return None if stays else False
+        return None if stays or any(s.why == "revoked" and s.joined_at <= heard for s in others) else False
 
     def _lost_another(self, stay: RoomStay, at: float) -> bool:
         """Whether another stay of the same user in the same room ended, by a time, while this one lasted."""

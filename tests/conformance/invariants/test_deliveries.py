@@ -244,6 +244,19 @@ def test_a_connection_that_is_leaving_another_room_is_judged_by_what_is_plain(sc
     assert broken(scene) == ["rooms/outsider-hears-nothing"] * 2
 
 
+def test_who_was_removed_elsewhere_may_be_there_still(scene: Written) -> None:
+    """Dave was removed from another session: where those in other rooms plainly hear, he hears as one of them."""
+    scene.ends(scene.joins(DAVE, "dave", "s-other"), "revoked")
+    scene.joins(TAB, "erin", "s-third")
+    request = scene.says(ALICE, "hello")
+    scene.hears(TAB, request)
+    scene.hears(DAVE, request)
+    assert broken(scene) == ["rooms/other-session-hears-nothing"] * 2
+    scene.comes(MALLORY, "mallory")
+    scene.hears(MALLORY, request)
+    assert broken(scene)[-1:] == ["rooms/outsider-hears-nothing"]
+
+
 def test_a_stay_that_the_server_may_end_when_it_likes_breaks_nothing(scene: Written) -> None:
     """The user has joined elsewhere; until when this connection hears the room is up to the server."""
     scene.joins(TAB, "bob", "s-other")
