@@ -50,9 +50,11 @@ async def any_member_is_allowed(stage: Stage, event: Event) -> None:
 async def a_member_elsewhere_is_allowed_still(stage: Stage, event: Event) -> None:
     """Carol has joined the second session when her membership of the first one ends; her request is accepted there.
 
-    So it is where the target offers a second session, and revokes memberships.
+    So it is where the target offers a second session, and revokes memberships. What she asks about is dave's, where he
+    can be there: a server that takes her own tokens from her breaks another rule.
     """
     with contextlib.suppress(Missing):
+        await stage.onlooker("dave", in_other_game=True)
         carol, there = await stage.joined_other_game("carol"), await stage.other_game()
         first, second = [await stage.request(event, game=there) for _ in range(2)]
         await carol.send(first)
