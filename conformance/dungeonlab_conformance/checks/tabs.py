@@ -116,15 +116,20 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
 
 @check("join/rejoin-after-reconnect", phase="last")
 async def a_member_who_is_back_at_once_stays(stage: Stage) -> None:
-    """Carol's connection ends, and she joins on a new one at once; a while later she still hears alice, as bob does."""
+    """Carol's connection ends, and she joins on a new one at once; a while later she still hears alice.
+
+    So do bob and his other tab, which joined before her and after her.
+    """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     await carol.close()
     anew = await stage.connected("carol")
     await anew.join(stage.session)
+    last = await _joined_tab(stage, bob)
     until = time.monotonic() + CLEANED_UP
     while time.monotonic() < until:
         later = await everything(stage, alice, bob)
     for request in later:
+        await last.hear(request)
         await anew.must_hear(request)
 
 

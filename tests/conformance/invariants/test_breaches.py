@@ -212,6 +212,17 @@ def test_presence_that_only_reaches_those_refused_shows_that_they_are_subscribed
     assert broken(scene) == ["presence/right-audience"] * 3
 
 
+def test_who_was_refused_and_hears_of_the_own_other_connection_is_subscribed(scene: Written) -> None:
+    """Bob's other tab was refused while he was no member; what it hears of him is about the one in the room."""
+    scene.is_sent(ALICE, "user-joined", _presence("bob"))
+    scene.is_refused_to_join(TAB, "bob")
+    scene.is_sent(TAB, "user-joined", _presence("bob"))
+    assert broken(scene) == ["join/refused-join-subscribes-nothing"]
+    scene.ends(scene.rooms.stays[1], "left")
+    scene.is_sent(TAB, "user-joined", _presence("bob"))
+    assert broken(scene)[-1] == "presence/right-audience"
+
+
 def test_a_session_that_a_request_named_is_true_even_if_there_is_none(scene: Written) -> None:
     """What is wrong is that it was accepted."""
     body = {"sessionId": "none", "message": "hello"}

@@ -109,8 +109,16 @@ class Ledger:
         rule = HISTORY_RULES[history] if history else None
         if rule in self.rules_with_late_listeners:
             return rule
-        about_others = presence.get("userId") not in (None, self.attendance.users.get(seen.connection))
-        return rule if history == "refused" and about_others and not self._presence_reaches_strangers else None
+        of_others = self._is_about_another_connection(seen, presence)
+        return rule if history == "refused" and of_others and not self._presence_reaches_strangers else None
+
+    def _is_about_another_connection(self, seen: Observation, presence: Mapping[str, object]) -> bool:
+        """Whether a presence event is about another user, or the own one, who had another connection in the room."""
+        session, user = session_of(seen), self.attendance.users.get(seen.connection)
+        if presence.get("userId") != user:
+            return presence.get("userId") is not None
+        stays = self.attendance.stays_of(user, session)
+        return any(stay.joined_at <= seen.at and (stay.left_at is None or stay.left_at >= seen.at) for stay in stays)
 
     @cached_property
     def _limited(self) -> set[int]:
