@@ -273,7 +273,10 @@ class BroadcastsByTimer(Later):
         await super().broadcast(emission, sender)
 
 
-@faulty("order/broadcast-before-acknowledgement")
+@faulty(
+    "order/broadcast-before-acknowledgement",
+    also={"order/one-sender-in-order": "moves that are sent after a message are broadcast before it"},
+)
 class ModeratesAfterwards(Later):
     """Chat messages wait for a moderator of 150 ms when they have been acknowledged; all else is broadcast at once."""
 

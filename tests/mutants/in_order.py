@@ -67,7 +67,11 @@ class SendsCreationsApart(Later):
         await super().broadcast(emission, sender)
 
 
-@faulty("order/answers-in-order", hides=True)
+@faulty(
+    "order/answers-in-order",
+    also={"order/one-sender-in-order": "moves that are sent after an update are broadcast before it"},
+    hides=True,
+)
 class UpdatesSlowly(Later):
     """Updates are carried out one after the other, but slowly, and overtaken by moves and deletions sent after them."""
 

@@ -14,10 +14,10 @@ from dungeonlab_spec import Catalogue, Event
 
 
 async def _heard_from_two(stage: Stage, event: Event) -> None:
-    """Alice and the game master each send the request; bob hears both."""
+    """Alice and the game master each send the request; bob hears both. Where but some may, it is alice who may."""
     alice, bob = await stage.joined("alice", "bob")
-    other = await stage.joined_any("gamemaster", "carol")
-    for sender in (alice, other):
+    others = [] if stage.target.workarounds.members_differ else [await stage.joined_any("gamemaster", "carol")]
+    for sender in (alice, *others):
         request = await stage.request(event)
         await sender.send(request)
         await bob.hear(request)

@@ -104,8 +104,7 @@ async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, 
     witness = await stage.request(event, fresh=True)
     await alice.send(witness)
     if event.is_broadcast:
-        await bob.hear(witness)
-        await stage.judge("payloads/refused-not-broadcast", _must_hear_nothing_invalid(bob, event, start))
+        await stage.judge("payloads/refused-not-broadcast", _must_hear_this_only(bob, event, witness, start))
     if look is not None:
         await stage.judge("payloads/refused-not-stored", _must_be_untouched(alice, look, before))
 
@@ -142,6 +141,11 @@ def _is_silent(actor: Actor, request: Request) -> bool:
     """Whether requests of a name go without an answer even where there is nothing wrong with them."""
     target = actor.target
     return request.event in target.workarounds.silent or not target.limits.was_answered(request.event)
+
+
+async def _must_hear_this_only(bob: Actor, event: Event, witness: Request, start: int) -> None:
+    await bob.hear(witness)
+    await _must_hear_nothing_invalid(bob, event, start)
 
 
 async def _must_hear_nothing_invalid(bob: Actor, event: Event, start: int) -> None:

@@ -110,6 +110,7 @@ async def a_member_who_switched_is_admitted_again(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     await alice.send(before := await _chat(stage))
     await carol.hear(before)
+    await carol.send(await _chat(stage))  # or a refusal afterwards would show nothing
     await carol.join(there.session)
     answer = await carol.try_join(stage.session, expected=True)
     if not answer.accepted:

@@ -18,6 +18,7 @@ class Attendance:
         self._stays: dict[int, list[RoomStay]] = {}
         self._by_user: dict[tuple[str | None, str], list[RoomStay]] = {}
         self._refused: set[tuple[int, str]] = set()
+        self._removed: dict[tuple[str | None, str], float] = {}  # by user and session
         self._came: dict[
             str | None, set[str | None]
         ] = {}  # by session, the users who asked to join it, or were in its room
@@ -39,6 +40,12 @@ class Attendance:
             self.members.update(rooms.members)
             self.shared.update(rooms.shared)
             self._refused.update(rooms.refused_joins)
+            own = next(iter(rooms.members), "")  # the scene's own session, of which its people are removed
+            self._removed.update(
+                ((rooms.users.get(each.connection), own), each.at)
+                for each in journal.observations
+                if each.act == "is removed"
+            )
             asked.update((each.user, each.session) for each in journal.requests if each.event == "join-session")
             for stay in rooms.stays:
                 self._stays.setdefault(stay.connection, []).append(stay)
@@ -51,9 +58,12 @@ class Attendance:
             found = self._came.setdefault(named, set()) if named in self.members else self._came_somewhere
             found.add(user)
 
-    def is_member(self, connection: int, session: str) -> bool:
-        """Whether the user behind a connection belongs to a session at the end of its scene."""
-        return self.users.get(connection) in self.members.get(session, ())
+    def is_member(self, connection: int, session: str, at: float | None = None) -> bool:
+        """Whether the user behind a connection belongs to a session at the end of its scene, or did at a time."""
+        user = self.users.get(connection)
+        removed_at = self._removed.get((user, session))
+        was = at is not None and removed_at is not None and at <= removed_at
+        return was or user in self.members.get(session, ())
 
     def was_refused(self, connection: int, session: str) -> bool:
         """Whether a connection was refused when it asked to join."""

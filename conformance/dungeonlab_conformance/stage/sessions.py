@@ -34,6 +34,7 @@ class GameSession:
     enrolled: set[str] = field(default_factory=set)
     revoked: set[str] = field(default_factory=set)
     guests: dict[str, Identity] = field(default_factory=dict)
+    first_enrolled: asyncio.Task[None] | None = None  # where it matters who is enrolled first
     deleted: bool = False
     ready_made: bool = False
     exclusive: bool = True
@@ -127,10 +128,23 @@ class GameSessions:
         """Return who the user of an account is, enrolled wherever the account belongs."""
         identity = await self.pool.identity(account)
         for game in self._taken.values():
-            if account in game.party.members and account not in game.enrolled:
+            if account not in game.party.members:
+                continue
+            if self.target.workarounds.members_differ:
+                await self._enrol_the_first(game)
+            if account not in game.enrolled:
                 game.enrolled.add(account)
                 await self._enrol(identity, game)
         return identity
+
+    async def _enrol_the_first(self, game: GameSession) -> None:
+        """Enrol the first of those who belong to a session before anybody else is, whoever is needed first."""
+        first = game.party.members[0]
+        if game.first_enrolled is None and first not in game.enrolled:
+            game.enrolled.add(first)
+            game.first_enrolled = asyncio.ensure_future(self._enrol(await self.pool.identity(first), game))
+        if game.first_enrolled is not None:
+            await asyncio.shield(game.first_enrolled)
 
     async def _enrol(self, identity: Identity, game: GameSession) -> None:
         if not self.target.joining_enrols:

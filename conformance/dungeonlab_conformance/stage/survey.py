@@ -57,6 +57,7 @@ class Survey:
         if any(event.name == "token:create" for event in events):
             await self._create(Catalogue.load()["token:create"])
         await asyncio.gather(*map(self._try, everyday))
+        await self._compare_members()
         await self._leave()
         if self.found.silent and await self._goes_without_callback():
             await asyncio.gather(*map(self._ask_without_callback, events))
@@ -140,6 +141,19 @@ class Survey:
             raise
         except Unjudged:
             return  # what it needs cannot be prepared
+
+    async def _compare_members(self) -> None:
+        """Find out whether one of two members may chat, and the other may not; who may not is asked for no token."""
+        if not {"alice", "bob"} <= self._members.keys() or _CHAT in {*self.stage.target.absent, *self.found.silent}:
+            return
+        chat = Catalogue.load()[_CHAT]
+        may = {
+            role: await self._is_accepted(actor, await self.stage.request(chat))
+            for role, actor in self._members.items()
+        }
+        if may["alice"] != may["bob"]:
+            self.found.members_differ = True
+            self.found.cannot_create |= {role for role in may if not may[role]} | {"carol"}
 
     async def _is_accepted(self, actor: Actor, request: Request) -> bool:
         """Whether a request is accepted, or may have been; whether others hear it is noted."""

@@ -116,7 +116,8 @@ class Workarounds:
     `silent` are events of which a valid request, or a plainly refused one, got no acknowledgement; `refused_silently`
     those of them of which the valid request got one, and `reported` those of which a request that was refused without a
     callback caused an error event. `unheard` are events whose broadcast no member heard. `shut_out` are roles that were
-    refused when they asked to join, `cannot_create` those that were refused every token. Of the events in `full_only`
+    refused when they asked to join, `cannot_create` those that were refused every token. `members_differ` where one
+    member may do what another may not: then the same one is always enrolled first. Of the events in `full_only`
     the smallest valid request was refused, and the fullest one was not; of those in `minimal_only` it was the other way
     round. `fences` are what a round trip may be made by, first what was answered last: events, or `NAMESPACE` for
     asking to enter one that does not exist. `deadly` is what the server died of. `waited_in_vain` is how often a play
@@ -131,6 +132,7 @@ class Workarounds:
     unheard: set[str] = field(default_factory=set)
     shut_out: set[str] = field(default_factory=set)
     cannot_create: set[str] = field(default_factory=set)
+    members_differ: bool = False
     full_only: set[str] = field(default_factory=set)
     minimal_only: set[str] = field(default_factory=set)
     deadly: Deadly = field(default_factory=Deadly, compare=False)

@@ -257,6 +257,19 @@ def test_who_was_removed_elsewhere_may_be_there_still(scene: Written) -> None:
     assert broken(scene)[-1:] == ["rooms/outsider-hears-nothing"]
 
 
+def test_who_was_a_member_when_it_was_sent_is_no_outsider(scene: Written) -> None:
+    """Carol, who has not joined, hears it and is removed; what is sent later, she hears as an outsider."""
+    scene.comes(CAROL, "carol")
+    request = scene.says(ALICE, "hello")
+    scene.hears(CAROL, request)
+    scene.journal.write("carol", CAROL, "is removed", "")
+    scene.rooms.removed("s", "carol")
+    assert broken(scene) == ["rooms/member-not-joined-hears-nothing"]
+    scene.now += 1
+    scene.hears(CAROL, scene.says(ALICE, "goodbye"))
+    assert broken(scene)[-1:] == ["rooms/outsider-hears-nothing"]
+
+
 def test_a_stay_that_the_server_may_end_when_it_likes_breaks_nothing(scene: Written) -> None:
     """The user has joined elsewhere; until when this connection hears the room is up to the server."""
     scene.joins(TAB, "bob", "s-other")

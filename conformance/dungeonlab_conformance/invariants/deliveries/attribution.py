@@ -100,7 +100,8 @@ def attribute(cause: Cause, attendance: Attendance) -> Attribution:
     if attendance.may_hear(seen.connection, session, caused=request.at, heard=seen.at):
         return Attribution(seen, request, cause.count, cause.allowed, "in the room", rejoined=rejoined)
     elsewhere = attendance.is_elsewhere(seen.connection, session, caused=request.at, heard=seen.at)
-    outside: Position = "member" if attendance.is_member(seen.connection, session) else "outsider"
+    was_member = attendance.is_member(seen.connection, session, request.at)
+    outside: Position = "member" if was_member else "outsider"
     return Attribution(
         seen,
         request,
