@@ -9,7 +9,7 @@ from pathlib import Path
 from dungeonlab_conformance.report import markdown
 from dungeonlab_conformance.report.content.grouping import RequirementVerdicts, to_mend
 from dungeonlab_conformance.report.content.headline import headline
-from dungeonlab_conformance.report.content.wording import causes_in_words, repeat, sent_text
+from dungeonlab_conformance.report.content.wording import acts_lines, causes_in_words, repeat, sent_text
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Outcome
@@ -103,7 +103,7 @@ def _message(judged: RequirementVerdicts, run: Run) -> str:
     if finding.sent:
         lines.append(f"sent: {sent_text(finding.sent, 500)}")
     lines += [f"expected{where}: {finding.expected}", f"got: {shortened(finding.got, 500)}"]
-    lines += [f"judged: {run.subject}", f"again: {repeat(verdict, run)}"]
+    lines += [f"judged: {run.subject}", f"again: {repeat(verdict, run)}", *acts_lines(finding)]
     return shortened("\n".join(lines), _LONGEST)
 
 

@@ -6,7 +6,16 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-from tests.conformance.report.runs import CREATE, ECHO, broken_run, failing, nasty_run, passing_run, stuck_run
+from tests.conformance.report.runs import (
+    CREATE,
+    ECHO,
+    broken_run,
+    failing,
+    nasty_run,
+    passing_run,
+    played_run,
+    stuck_run,
+)
 
 from dungeonlab_conformance.report import github
 from dungeonlab_conformance.results.run import Run
@@ -34,6 +43,14 @@ def test_each_broken_requirement_is_one_annotation() -> None:
     assert "Broken for token:move, token:delete." in message
     assert f"--only {ECHO}" in message
     assert "\njudged: url\n" in message
+
+
+def test_a_failure_in_a_play_says_who_did_what() -> None:
+    """The last acts with their numbers, below all else."""
+    ((_, _, message),) = read(played_run())
+    acts = message.splitlines()[-21:]
+    assert acts[:2] == ["… 4 earlier acts", "  5  alice chat-message in here, 5"]
+    assert acts[-1] == " 24  alice chat-message in here, 24"
 
 
 def test_what_is_known_is_not_annotated() -> None:
