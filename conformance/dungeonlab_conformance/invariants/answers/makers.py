@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dungeonlab_conformance.invariants.answers.answered import answers
@@ -15,6 +15,7 @@ from dungeonlab_conformance.results.errors import Broken
 
 TRUE = "tokens/true-creator"
 _CHANGES = ("token:move", "token:update")
+_Place = tuple[str, str]  # the ids of an encounter and a token
 
 
 def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Found]]:
@@ -31,6 +32,10 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
         attribution = ledger.attribution(seen)
         if attribution and attribution.request.legal and attribution.request.outcome == "accepted" and seen.args:
             said.append((seen, attribution.request, seen.args[0], "$.token"))
+    changes: dict[_Place, list[SentRequest]] = {}
+    for request in journal.requests:
+        if request.event in _CHANGES and request.outcome != "refused":
+            changes.setdefault(_place(request), []).append(request)
     for seen, sent, body, path in said:
         token = _token(body)
         named = _asked(sent, "encounterId"), _text(token.get("id"))
@@ -38,7 +43,7 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
         if creator is not None:
             yield from _compared(seen, sent, token, ("createdBy", path), {creator})
         if sent.event in _CHANGES and "updatedBy" in token:
-            changers = {*_changers(journal, sent, seen), _text(body.get("userId") if isinstance(body, dict) else None)}
+            changers = {*_changers(changes, sent, seen), _text(body.get("userId") if isinstance(body, dict) else None)}
             yield from _compared(seen, sent, token, ("updatedBy", path), changers - {""})
 
 
@@ -52,17 +57,17 @@ def _compared(
         yield seen, (TRUE, None, Broken(expected, quoted(named), f"{path}.{key}"))
 
 
-def _changers(journal: Journal, sent: SentRequest, seen: Observation) -> set[str | None]:
+def _changers(changes: Mapping[_Place, Iterable[SentRequest]], sent: SentRequest, seen: Observation) -> set[str | None]:
     """Return whose changes of a token may have been the last by the time of an observation: several at once may be."""
     return {
         other.user
-        for other in journal.requests
-        if other.event in _CHANGES
-        and other.outcome != "refused"
-        and all(_asked(other, key) == _asked(sent, key) for key in ("encounterId", "tokenId"))
-        and other.at <= seen.at
-        and (other is sent or not other.answered_at or other.answered_at >= sent.at)
+        for other in changes.get(_place(sent), ())
+        if other.at <= seen.at and (other is sent or not other.answered_at or other.answered_at >= sent.at)
     } | {sent.user}
+
+
+def _place(request: SentRequest) -> _Place:
+    return _asked(request, "encounterId"), _asked(request, "tokenId")
 
 
 def _asked(request: SentRequest, key: str) -> str:

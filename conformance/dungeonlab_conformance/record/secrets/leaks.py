@@ -92,6 +92,7 @@ _NAMES = frozenset(
 _BARE = frozenset(("hash", "digest"))  # names of much else too; of a secret, if that is the whole name
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SHORTEST = 3  # characters of anything that is called a secret
+_SHORT = 64  # characters of a text that is remembered
 _LEAST = 12  # characters of what is known as one by itself; what is shorter may occur by chance
 _LONG = re.compile(r"(?:[0-9a-fA-F]{32,}|[A-Za-z0-9+/_-]{40,}={0,2})")
 _RANDOM = re.compile(r"\S{16,}")
@@ -148,14 +149,22 @@ def leaks(payload: Any, ours: Ours = Ours(), *, own: bool = False) -> Iterator[L
                 ahead.append((_below(path, f".{key}"), key[:80], inner, clients))
         elif isinstance(value, list | tuple):
             ahead.extend((_below(path, f"[{number}]"), name, inner, free) for number, inner in enumerate(value))
-        elif isinstance(value, str) and (
-            what := _kind(value, "" if free else name, own=own) or _ours(value, name, ours)
-        ):
-            yield Leak(path, what)
+        elif isinstance(value, str):
+            look = _secret_in if len(value) > _SHORT else _secret_in_short
+            if what := look(value, name, free, own, ours):
+                yield Leak(path, what)
 
 
 _ENVELOPE = {"success", "error", "code", "message"}  # what holds an answer's `data`, which is not that of a token
 _LOGIN_NAMES = ("username", "displayname", "login")  # which some servers have be the address
+
+
+def _secret_in(text: str, name: str, free: bool, own: bool, ours: Ours) -> str | None:
+    """Say what secret a text is, or holds, under a name, `free` if that is a client's business; None if it is none."""
+    return _kind(text, "" if free else name, own=own) or _ours(text, name, ours)
+
+
+_secret_in_short = lru_cache(maxsize=8_192)(_secret_in)  # ids, names and times come again and again
 
 
 def _ours(text: str, name: str, ours: Ours) -> str | None:
