@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from dataclasses import replace
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
@@ -26,6 +26,7 @@ from dungeonlab_conformance.text.tree import names
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import examples
 
+_TRACES = ("payloads/refused-not-broadcast", "payloads/refused-not-stored")
 _DEPTH = 300  # levels; JSON parsers that recurse give up around a thousand
 _LENGTH, _LENGTH_FAR = 100_000, 30_000  # characters; far above every bound, far below Engine.IO's usual 1 MB
 
@@ -48,16 +49,20 @@ async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
     Then come deep and long ones, and all of them without a callback. Bob hears none and stays connected, the token
     stays the same, and the server still answers.
     """
-    bob, alice, carol = await stage.joined("bob"), await stage.joined("alice"), await stage.joined("carol")
+    enter = stage.connected if event.name == "join-session" else stage.joined  # some admit nobody who is in the room
+    bob, alice, carol = await stage.joined("bob"), await enter("alice"), await stage.joined("carol")
     is_clear = event.is_broadcast  # whether what is invalid would be known among what bob hears
+    left_open = (*SHAPES, *_TRACES)
     try:
         await stage.control(event, alice)
-        await _judge_each_refusal(stage, event, (alice, carol), bob)
+        traces = await _judge_each_refusal(stage, event, (alice, carol), bob)
+        left_open = _TRACES
+        await _judge_traces(stage, event, traces, alice, bob)
     except Gone:
         raise
     except Unjudged as why:  # whether the server survives shows all the same
         is_clear = False
-        stage.leave_open((*SHAPES, "payloads/refused-not-broadcast", "payloads/refused-not-stored"), why)
+        stage.leave_open(left_open, why)
     valid = await stage.request(event, fresh=True)
     await stage.provoke("payloads/very-deep", _must_cope_with(stage, alice, _deep(valid), "300 levels deep"))
     length = _LENGTH_FAR if stage.target.limits.far else _LENGTH
@@ -72,7 +77,34 @@ async def whatever_is_sent_the_server_copes(stage: Stage, event: Event) -> None:
         await stage.judge("payloads/refused-not-broadcast", _must_hear_nothing_invalid(bob, event, start))
 
 
-async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, ...], bob: Actor) -> None:
+@dataclass(slots=True)
+class _Traces:
+    """What to look at after requests were refused: what bob heard from `start` on, and what `look` finds of a token.
+
+    `before` is the token as it was; `look` is None where the event has none, or where what is answered shows nothing.
+    """
+
+    wrongs: Sequence[InvalidRequest]
+    look: Request | None
+    before: dict[str, Any]
+    start: int
+
+    async def renew(self, stage: Stage, event: Event, alice: Actor, bob: Actor) -> None:
+        """Begin anew with those that were refused, where others were accepted: these may be heard, and stored."""
+        outcomes = [(wrong, stage.journal.outcome(wrong.request)) for wrong in self.wrongs]
+        if all(outcome != "accepted" for _, outcome in outcomes):
+            return
+        self.wrongs = [wrong for wrong, outcome in outcomes if outcome == "refused"]
+        if event.is_broadcast:  # what was sent before is heard before it
+            await alice.send(witness := await stage.request(event, fresh=True))
+            await bob.hear(witness)
+        self.start = len(stage.journal.heard(bob.connection))
+        self.before = acknowledged_token(await alice.send(self.look)) if self.look is not None else {}
+        for wrong in self.wrongs:
+            await stage.provoke(wrong.requirement, _must_be_refused(stage, alice, wrong.name, wrong.request))
+
+
+async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, ...], bob: Actor) -> _Traces:
     """Let several take turns: all of it from one user may be more than a server takes in a minute."""
     alice = senders[0]
     valid = await stage.request(event)
@@ -82,7 +114,7 @@ async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, 
         look = look.with_properties({"tokenId": valid.args[0]["tokenId"]})
         before = acknowledged_token(await alice.send(look))
         if before.get("name") != look.args[0]["updates"].get("name"):
-            look = None  # what is answered shows nothing of what is stored
+            look = None
             stale = VerdictKey("tokens/content-comes-back-exactly", None)
             why = Unjudged("an update was answered without what it changed", waits_for=stale)
             stage.leave_open(("payloads/refused-not-stored",), why)
@@ -99,14 +131,21 @@ async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, 
             event,
             [(wrong, _must_be_refused(stage, actor, wrong.name, wrong.request)) for wrong, actor in turns],
         )
-    if any(stage.journal.outcome(wrong.request) == "accepted" for wrong in wrongs):
-        return  # it is no wonder then that somebody hears of it, or that the token is another
+    return _Traces(wrongs, look, before, start)
+
+
+async def _judge_traces(stage: Stage, event: Event, traces: _Traces, alice: Actor, bob: Actor) -> None:
+    """Judge whether what was refused is broadcast or stored all the same."""
+    await traces.renew(stage, event, alice, bob)
+    accepted = next((w for w in traces.wrongs if stage.journal.outcome(w.request) == "accepted"), None)
+    if accepted is not None:
+        raise Unjudged(f"{accepted.name} was accepted", waits_for=VerdictKey(accepted.requirement, event.name))
     witness = await stage.request(event, fresh=True)
     await alice.send(witness)
     if event.is_broadcast:
-        await stage.judge("payloads/refused-not-broadcast", _must_hear_this_only(bob, event, witness, start))
-    if look is not None:
-        await stage.judge("payloads/refused-not-stored", _must_be_untouched(alice, look, before))
+        await stage.judge("payloads/refused-not-broadcast", _must_hear_this_only(bob, event, witness, traces.start))
+    if traces.look is not None:
+        await stage.judge("payloads/refused-not-stored", _must_be_untouched(alice, traces.look, traces.before))
 
 
 async def _judge_each(
