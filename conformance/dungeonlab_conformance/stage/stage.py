@@ -372,11 +372,32 @@ class Stage(SceneSessions):
         full = event.name not in self.target.workarounds.minimal_only
         try:
             maker = await self._maker(game)
-            return created_id(await maker.send(await self.request(event, game=game, full=full)), self.journal)
+            answer = await maker.send(await self.request(event, game=game, full=full))
+            if not isinstance(answer.data.get("token"), dict) and not self._listeners(maker):
+                await self._add_listener(game)
+                answer = await maker.send(await self.request(event, game=game, full=full))
+            if not isinstance(answer.data.get("token"), dict):  # it shows in what others hear
+                await asyncio.gather(*(listener.fence() for listener in self._listeners(maker)))
+            return created_id(answer, self.journal)
         except Unjudged as why:
             if isinstance(why, Gone) or (made := await self.games.open_token(game)) is None:
                 raise
             return made
+
+    def _listeners(self, speaker: Actor) -> list[Actor]:
+        """Return those who are in the room of a speaker, and hear what is said there."""
+        rooms = [(actor, actor.stay) for actor in self.actors if actor is not speaker and not actor.closed]
+        session = speaker.stay.session if speaker.stay else None
+        return [actor for actor, stay in rooms if stay and stay.session == session and stay.left_at is None]
+
+    async def _add_listener(self, game: GameSession) -> None:
+        """Have somebody join a game session who takes no part in this scene so far, if anybody is left."""
+        there = {actor.name for actor in self.actors}
+        wanted = ("gamemaster", *(() if self.games.is_second(game) else _MEMBERS))
+        for name in self.roles.available(*wanted):
+            if name not in there:
+                await (self.joined_other_game if self.games.is_second(game) else self.joined)(name)
+                return
 
     async def _maker(self, game: GameSession) -> Actor:
         """Return somebody who has joined a game session, and may create tokens in it."""
