@@ -104,15 +104,27 @@ class CountsConnectionsForAWhile(Pipeline):
 class TakesTenASecond(Pipeline):
     """A user may send ten requests in a second."""
 
+    most = 10
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.sent: dict[str, deque[float]] = {}
 
     def check_limit(self, user: str) -> None:
-        sent = self.sent.setdefault(user, deque(maxlen=10))
-        if len(sent) == 10 and sent[0] > time.monotonic() - 1:
-            raise Refusal("RATE_LIMITED", "more than ten in a second")
+        sent = self.sent.setdefault(user, deque(maxlen=self.most))
+        if len(sent) == self.most and sent[0] > time.monotonic() - 1:
+            raise Refusal("RATE_LIMITED", f"more than {self.most} in a second")
         sent.append(time.monotonic())
+
+
+class TakesSixtyASecondOfAll(TakesTenASecond):
+    """All users together may send sixty requests in a second, as where they are counted by address."""
+
+    most = 60
+
+    def check_limit(self, user: str) -> None:
+        del user  # it is not asked who sends
+        super().check_limit("all")
 
 
 class TakesFewConnections(Pipeline):

@@ -12,6 +12,7 @@ from tests.conformance.correct_servers import (
     TakesFewConnections,
     TakesJoinsByPollingLater,
     TakesShortMessages,
+    TakesSixtyASecondOfAll,
     TakesTenASecond,
     WritesIntegersWithAPoint,
 )
@@ -45,6 +46,10 @@ SERVERS = {
         ("acks/error-event-reaches-only-the-sender", "join/tabs-are-independent", "rooms/own-other-connection-hears"),
     ),
     "ten requests a second": (Variant(pipeline=TakesTenASecond), ("payloads/half-surrogate-refused", "order")),
+    "sixty requests a second of all users together": (
+        Variant(pipeline=TakesSixtyASecondOfAll),
+        ("rooms/every-other-member-hears-once", "authorization/outsider-refused", "tokens/version-grows"),
+    ),
     "WebSocket is refused over HTTP, and polling in the namespace": (
         Variant(http=RefusesWebSocketOverHttp),
         ("auth/refusal-*", "auth/missing-cookie-refused"),

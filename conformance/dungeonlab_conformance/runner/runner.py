@@ -50,6 +50,7 @@ _RECOVERS = (
 _OTHERWISE = "nobody could connect over {}; all that is not about that transport was judged over {}"
 _WITH_ROOM = 5  # attempts at a scene for which the server takes no more connections, each when others were closed
 _ROOM_AFTER = 1.0  # seconds in which scenes that are played meanwhile may end, and close theirs
+_AFTER_A_LIMIT = 1.2  # seconds in which a limit of so many requests a second is over
 _CLEARING = 30.0  # seconds for clearing everything away at its end
 
 
@@ -84,6 +85,8 @@ class Runner:
         self._deaths = Deaths(target, self.watch, self._book, self.options.restart_wait, chosen)
         self._entered: set[str] = set()  # the names of the scenes
         self._attempts = Attempts()
+        self._throttle: Throttle | None = None  # what all wait for together, where a server counts what all send
+        self._is_limited_in_vain, self._slowing = False, asyncio.Lock()
         self._is_crowded, self._clearing = False, asyncio.Lock()  # whether the server takes no more connections
         self._renewable = self.provisioner.offers("register")  # whether there are new accounts to be had
 
@@ -201,24 +204,43 @@ class Runner:
         played = await self._one(scene, pool)
         if played.was_turned_away or self._is_crowded:
             played = await self._with_room(played, pool)
-        for slowly in self._attempts.of(scene):
+        for slowly in self._attempts.of(scene) if self._throttle is None else ():
             limited = played.was_limited or (played.was_crowded_out and not slowly)
             if not limited or not self._renewable or self.watch.is_over:
                 break
             fresh = self.pools.new()
-            fresh.throttle = Throttle() if slowly else None
-            again = await self._one(scene, fresh, renewed=True)
-            fresh.throttle = None
+            again = await self._one(scene, fresh, renewed=True, throttle=Throttle() if slowly else None)
             if slowly:
                 self._attempts.sent_slowly(again)
             self._renewable = not again.stranded
             self.pools.drop(pool if self._renewable else fresh)
             if self._renewable:
                 played, pool = again, fresh
+            if again.was_limited and again.limited_newcomers:
+                break
+        if played.was_limited and (self._throttle or played.limited_newcomers) and not self._is_limited_in_vain:
+            played = await self._all_more_slowly(played, pool)
         self.watch.count_silence(played)
         if not self._deaths.hold(played):
             self._enter(played)
         return pool
+
+    async def _all_more_slowly(self, played: Played, pool: AccountPool) -> Played:
+        """Play a scene again as long as the server limits what all users send together; each time all send less.
+
+        From then on scenes are played one by one.
+        """
+        self._pace.narrow()
+        if self._throttle is None:
+            self._throttle = Throttle.for_all()
+        async with self._slowing:
+            while played.was_limited and not self.watch.is_over:
+                await asyncio.sleep(_AFTER_A_LIMIT)
+                played = await self._one(played.scene, pool)
+                if played.was_limited and not self._throttle.slow_down():
+                    self._is_limited_in_vain = True
+                    break
+        return played
 
     async def _with_room(self, played: Played, pool: AccountPool) -> Played:
         """Play a scene again while the server takes no more connections, and close those of scenes that are over.
@@ -253,9 +275,12 @@ class Runner:
             self.watch.end()
         self.on_scene(made)
 
-    async def _one(self, scene: Scene, pool: AccountPool, *, renewed: bool = False) -> Played:
+    async def _one(
+        self, scene: Scene, pool: AccountPool, *, renewed: bool = False, throttle: Throttle | None = None
+    ) -> Played:
         """Play one scene; `renewed` if its accounts are an attempt to get round a limit, which may fail."""
         await self._retire(pool)
+        pool.throttle = throttle or (None if scene.check.floods else self._throttle)
         stage = Stage(pool, self.target, scene.event, scene.wanted)
         self.stages.append((scene, stage))
         self.watch.up[pool.lane] = stage

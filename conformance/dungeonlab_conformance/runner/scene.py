@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.acknowledgement import LIMITED
+from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.results.errors import Limited, Missing, TurnedAway, Unjudged
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
 
+_HARDLY_ANYTHING = 5  # requests of a user, to whom no limit of the own can be said to apply
 _IN_VAIN = 3  # scenes in a row for which it did not help to send slowly, after which that is not tried any more
 
 
@@ -37,11 +39,17 @@ class Played:
         """Whether the server refused something for being too much in too short a time, and that was not the point."""
         if any(isinstance(why, Limited) for why in self.unjudged):
             return True
-        return not self.scene.check.floods and any(
-            isinstance(arg, dict) and arg.get("code") == LIMITED
-            for seen in self.stage.journal.observations
-            if seen.act in ("hears", "is answered")
-            for arg in seen.args
+        return not self.scene.check.floods and any(map(_is_limited, self.stage.journal.observations))
+
+    @property
+    def limited_newcomers(self) -> bool:
+        """Whether the server limited a user who had hardly sent anything: then it is not users whom it counts."""
+        limited = [s.request for s in self.stage.journal.observations if s.act == "is answered" and _is_limited(s)]
+        sent = [self.stage.journal.last_sent(request) for request in limited if request is not None]
+        return any(
+            sum(each.user == one.user and each.at < one.at for each in self.stage.journal.requests) < _HARDLY_ANYTHING
+            for one in sent
+            if one is not None
         )
 
     @property
@@ -55,6 +63,12 @@ class Played:
     def was_turned_away(self) -> bool:
         """Whether the server took no further connection of anybody."""
         return any(isinstance(why, TurnedAway) for why in self.unjudged)
+
+
+def _is_limited(seen: Observation) -> bool:
+    """Whether a server says that something was too much in too short a time."""
+    came = seen.args if seen.act in ("hears", "is answered") else ()
+    return any(isinstance(arg, dict) and arg.get("code") == LIMITED for arg in came)
 
 
 class Attempts:

@@ -138,7 +138,7 @@ class GameSessions:
         return identity
 
     async def _enrol_the_first(self, game: GameSession) -> None:
-        """Enrol the first of those who belong to a session before anybody else is, whoever is needed first."""
+        """Enrol the first of those who belong to a session before anybody else, also where others are needed first."""
         first = game.party.members[0]
         if game.first_enrolled is None and first not in game.enrolled:
             game.enrolled.add(first)

@@ -57,8 +57,8 @@ def came_before_its_own(seen: Observation, journal: Journal) -> bool:
     first = _first(seen, earlier)
     if first is None or not first.args or _fits(first.event, first.args):
         return False
-    told = {o.event for o in earlier if o.act == "tells" and o.number < first.number}
-    return any(_fits(event, first.args) for event in told)
+    unasked = {o.event for o in earlier if o.act == "tells" and o.number < first.number}
+    return any(_fits(event, first.args) for event in unasked)
 
 
 def _first(seen: Observation, earlier: list[Observation]) -> Observation | None:
