@@ -127,6 +127,29 @@ class TakesSixtyASecondOfAll(TakesTenASecond):
         super().check_limit("all")
 
 
+class LagsBehind(Pipeline):
+    """Each broadcast takes 20 ms to come, in order."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        async def later() -> None:
+            await asyncio.sleep(0.02)
+            await super(LagsBehind, self).broadcast(emission, sender)
+
+        _TASKS.add(asyncio.create_task(later()))
+
+
+class HasEventsOfItsOwn(Pipeline):
+    """A room is sent a feed of all that is broadcast there, and each connection what its own requests came to."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        await self.sockets.emit("x-feed:item", emission.payload, room=self.room(emission.session), skip_sid=sender)
+        await super().broadcast(emission, sender)
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        await self.sockets.emit("x-done", {"event": name, **envelope}, to=connection)
+        await super().acknowledge(connection, name, envelope, where)
+
+
 class TakesFewConnections(Pipeline):
     """There may be sixteen connections at a time, whosever they are; one more is answered 503."""
 

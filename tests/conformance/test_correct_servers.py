@@ -7,6 +7,8 @@ from tests.conformance.correct_servers import (
     CountsConnectionsForAWhile,
     DisconnectsTheRemoved,
     DisconnectsWhomeverItRefuses,
+    HasEventsOfItsOwn,
+    LagsBehind,
     RefusesWebSocketOverHttp,
     RefusesWithoutNames,
     TakesFewConnections,
@@ -46,6 +48,14 @@ SERVERS = {
         ("acks/error-event-reaches-only-the-sender", "join/tabs-are-independent", "rooms/own-other-connection-hears"),
     ),
     "ten requests a second": (Variant(pipeline=TakesTenASecond), ("payloads/half-surrogate-refused", "order")),
+    "broadcasts come a moment later": (
+        Variant(pipeline=LagsBehind),
+        ("payloads/refused-not-broadcast", "rooms/refused-event-is-not-broadcast"),
+    ),
+    "a feed and other events of its own": (
+        Variant(pipeline=HasEventsOfItsOwn),
+        ("connect/upgrade", "rooms/direct-answers-stay-direct", "join/disconnect-leaves-the-room"),
+    ),
     "sixty requests a second of all users together": (
         Variant(pipeline=TakesSixtyASecondOfAll),
         ("rooms/every-other-member-hears-once", "authorization/outsider-refused", "tokens/version-grows"),

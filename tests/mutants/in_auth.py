@@ -251,6 +251,26 @@ class GuardsWebSocketOnly(Pipeline):
 
 
 @faulty("auth/foreign-origin-refused")
+class WelcomesSandboxes(Pipeline):
+    """Pages without an origin of their own may connect, such as those in a sandboxed frame of any site."""
+
+    def is_own_origin(self, origin: str, request: web.Request) -> bool:
+        return origin == "null" or is_own(origin, request)
+
+
+@faulty(
+    "auth/logged-out-cookie-refused",
+    also={"auth/old-cookie-stays-dead": "it is ended with the next login only", "http/*": "so it is over HTTP"},
+)
+class LogsOutTheNewest(MemoryStore):
+    """Logging out ends the user's newest login, whose cookie need not be the one that was sent."""
+
+    async def close_login(self, cookie: str) -> None:
+        user = self._logins.get(cookie)
+        await super().close_login(next((key for key in reversed(self._logins) if self._logins[key] == user), cookie))
+
+
+@faulty("auth/foreign-origin-refused")
 class LooksForItsNameInTheOrigin(Pipeline):
     """An Origin is the server's own if it contains the server's name."""
 

@@ -144,6 +144,18 @@ class Replying(Pipeline):
         return await self.reply(payload, answer, connection, user)
 
 
+@faulty("direct/validate-action-says-no-and-why")
+class JudgesWhatHappensElsewhere(Replying):
+    """An action in another session than that of the question is judged as if the user were a member there."""
+
+    async def reply(self, payload: Payload, answer: Payload, connection: str, user: str) -> Payload:
+        action = payload["action"]
+        there = action["payload"].get("sessionId")
+        if there == payload["sessionId"] or not isinstance(there, str) or await self.store.session(there) is None:
+            return answer
+        return await super().validate_action(connection, user, {**payload, "sessionId": there})
+
+
 @faulty("direct/validate-action-says-yes")
 class SaysNoToEverything(Replying):
     """Every action is declared invalid."""

@@ -109,6 +109,15 @@ class ReportsSuccessAsAnError(Pipeline):
             await self.send(connection, "error", {"event": name, "error": "none", "code": "INTERNAL_ERROR"})
 
 
+@faulty("acks/failure-without-callback-emits-error")
+class SaysNothingOfMissingTokens(Pipeline):
+    """That a token does not exist is reported where there is a callback only."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        if where is not None or envelope.get("code") != "TOKEN_NOT_FOUND":
+            await super().acknowledge(connection, name, envelope, where)
+
+
 @faulty("acks/success-without-callback-is-silent", "broadcasts/catalogue-events-only")
 class ReportsSuccessByAnEvent(Pipeline):
     """A success without a callback is reported to the sender by an event outside the catalogue."""

@@ -241,6 +241,34 @@ class ShowsTheProfilesOfDeletedSessions(MemoryStore):
         self._memberships = before
 
 
+@faulty("direct/shares-no-ended-session")
+class ShowsTheMastersOfDeletedSessions(MemoryStore):
+    """Who was in a session that is deleted goes on seeing the profile of its game master."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: list[Session] = []
+
+    async def delete_session(self, session_id: str) -> None:
+        if (session := await self.session(session_id)) is not None:
+            self.ended.append(session)
+        await super().delete_session(session_id)
+
+    async def share_session(self, one: str, other: str) -> bool:
+        shared = any(other == session.game_master and one in session.participants for session in self.ended)
+        return shared or await super().share_session(one, other)
+
+
+@faulty("authorization/removed-member-hears-nothing")
+class RemovesOneTab(Pipeline):
+    """The first of a removed member's tabs is taken out of the room, and the others are not."""
+
+    async def remove_member(self, user: str, session: str) -> None:
+        there = [connection for connection in self.connections_of(user) if self.seats.get(connection) == session]
+        for connection in there[:1]:
+            await self.remove_from_room(connection, "removed")
+
+
 @faulty("authorization/removed-member-hears-nothing")
 class SeatsWhoIsRemovedMeanwhile(Pipeline):
     """Whether a user is a member is asked before a join that takes a moment, and not once more after it."""

@@ -78,6 +78,26 @@ class AnnouncesTheConnection(Pipeline):
         await self.send_to_others(Emission(event, session, sent), connection)
 
 
+@faulty("presence/true-user")
+class SaysGoodbyeTwice(Pipeline):
+    """Who has left is announced as gone once more when the connection ends."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.left: dict[str, str] = {}
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        if reason == "left" and (session := self.seats.get(connection)) is not None:
+            self.left[connection] = session
+        await super().leave_room(connection, reason)
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        session = self.left.pop(connection, None)
+        if session is not None and connection in self.users:
+            await self.announce("user-left", connection, session, {"reason": "disconnected"})
+        await super().on_disconnect(connection, reason)
+
+
 @faulty("presence/true-user", also={"presence/right-audience": "the game master hears of it, too"})
 class SaysThatTheGameMasterLeft(Pipeline):
     """When anybody leaves a session, the game master is announced as gone."""

@@ -175,6 +175,19 @@ class KeepsTheOldElevation(EffectChanger):
 
 
 @faulty("tokens/move-changes-only-position")
+class TakesZeroForNoElevation(EffectChanger):
+    """A move to an elevation of 0 keeps the old one: 0 is false."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        asked = command.payload.get("position", {})
+        if command.event != "token:move" or asked.get("elevation", 1) != 0 or not command.token:
+            return effect
+        assert effect.saved is not None
+        height = command.token["position"]["elevation"]
+        return with_token(effect, {**effect.saved, "position": {**effect.saved["position"], "elevation": height}})
+
+
+@faulty("tokens/move-changes-only-position")
 class KeepsElevationsInSinglePrecision(EffectChanger):
     """An elevation goes through a number of 32 bits: 2.1 becomes 2.0999999046325684."""
 

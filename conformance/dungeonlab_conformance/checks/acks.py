@@ -297,21 +297,39 @@ async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator
 
 @check("acks/failure-without-callback-emits-error", phase="last")
 async def a_failure_without_callback_causes_an_error_event(stage: Stage, event: Event) -> None:
-    """Alice asks for what does not exist and is refused; without a callback, she is sent an error event instead."""
+    """Alice asks for what does not exist and is refused; without a callback, she is sent an error event instead.
+
+    So it is after each other reason to refuse: a malformed request, an encounter or a token that does not exist, and
+    one of her tabs that has not joined.
+    """
     alice = await _one_who_may(stage, event)
     request = for_something_unknown(event, await stage.request(event))
     if (await alice.try_send(request)).accepted:
         raise Unjudged("what no server may accept was accepted")
-    error = await _error_event_after(alice, request)
-    if error is None and alice.closed:  # a server may disconnect a user whom it refused, even a moment later
-        error = await _error_event_after(alice, request)
-    if error is None and alice.closed:
-        raise Gone("alice's connection was closed")
+    await _must_cause_an_error_event(alice, request)
+    await _must_cause_an_error_event(alice, malformed(event))
+    for key in ("encounterId", "tokenId"):
+        valid = await stage.request(event)
+        if key in valid.args[0]:
+            await _must_cause_an_error_event(alice, valid.with_properties({key: unknown_id(key[:-2])}, mark=None))
+    if "joined" in event.needs:
+        await _must_cause_an_error_event(await stage.other_tab(alice), await stage.request(event))
+
+
+async def _must_cause_an_error_event(actor: Actor, request: Request) -> None:
+    """Send a request without a callback that is refused with one; where it is not, another requirement is broken."""
+    if (answer := await actor.try_send(request)).accepted:
+        return
+    error = await _error_event_after(actor, request)
+    if error is None and actor.closed:  # a server may disconnect a user whom it refused, even a moment later
+        error = await _error_event_after(actor, request)
+    if error is None and actor.closed:
+        raise Gone(f"{actor.name}'s connection was closed")
     if error is None:
-        raise Broken(f"an error event after a refused {event.name}", "nothing")
+        raise Broken(f"an error event after a {request.event} that is refused with {answer.code}", "nothing")
     body = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    if body.get("event", event.name) != event.name:
-        raise Broken(f"the error to name {event.name}", quoted(body.get("event")), "$.event")
+    if body.get("event", request.event) != request.event:
+        raise Broken(f"the error to name {request.event}", quoted(body.get("event")), "$.event")
 
 
 async def _error_event_after(actor: Actor, request: Request) -> Observation | None:

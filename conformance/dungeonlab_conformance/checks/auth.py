@@ -132,9 +132,23 @@ async def _logged_out(stage: Stage) -> Identity:
 
 @check("auth/logged-out-cookie-refused")
 async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
-    """The cookie of alice's second login is accepted; after she logs out of that login, it is refused."""
+    """The cookie of alice's second login is accepted; after she logs out of that login, it is refused.
+
+    So is that of a login of which she logs out after one that goes on, if a user may have several.
+    """
     stale = await _logged_out(stage)
     await _must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
+    older, newer = [await stage.roles.second_login("alice") for _ in range(2)]
+    before = await stage.actor("alice", identity=older)
+    try:
+        await before.connect()
+    except Refused:
+        return  # the newer login has ended it
+    await before.close()
+    if older.cookies != newer.cookies:
+        stale = dataclasses.replace(older, cookies=dict(older.cookies))
+        await stage.roles.log_out(older)
+        await _must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie beside a newer one")
 
 
 @check("auth/old-cookie-stays-dead")
@@ -324,7 +338,7 @@ async def a_foreign_origin_is_refused(stage: Stage) -> None:
 def _foreign_origins(own: str) -> list[str]:
     """Return origins that are not the server's, some of which look like it where only a part is compared."""
     url = urlsplit(own)
-    found = ["https://evil.example", f"{url.scheme}://{url.hostname}.evil.example"]
+    found = ["https://evil.example", "null", f"{url.scheme}://{url.hostname}.evil.example"]
     if (url.hostname or "").replace(".", "").isdigit():  # beside a name there may be others of the same owner
         found.append(f"{url.scheme}://evil-{url.netloc}")
     return found

@@ -188,14 +188,16 @@ async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event)
 
 @check("authorization/removed-member-hears-nothing")
 async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
-    """Bob's membership is revoked while he is in the room; alice's next broadcast reaches carol, and not him."""
+    """Bob's membership is revoked while he is in the room on two tabs; alice's next broadcast reaches carol alone."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    mallory = await stage.onlooker("mallory")
+    mallory, tab = await stage.onlooker("mallory"), await stage.other_tab(bob)
+    await tab.join(stage.session)
     request = await stage.request(event)
     await stage.revoke(bob)
     await alice.send(request)
     await carol.hear(request)
-    await bob.must_not_hear(request, unlike=mallory)
+    for each in (bob, tab):
+        await each.must_not_hear(request, unlike=mallory)
 
 
 @check("authorization/removed-member-hears-nothing")

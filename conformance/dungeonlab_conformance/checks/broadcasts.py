@@ -77,6 +77,8 @@ async def _coming_and_going(stage: Stage) -> None:
         await carol.leave()
         for actor in (alice, *masters):  # who is there still
             await actor.send(await stage.request(Catalogue.load()["chat-message"], fresh=True))
+        await carol.close()
+        carol = await stage.connected("carol")
     if dave is not None:
         await carol.join((await stage.other_game()).session)
     await tab.close()

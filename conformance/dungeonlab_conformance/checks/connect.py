@@ -12,6 +12,7 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.engine_io_packets import split
 from dungeonlab_conformance.clients.handshake import Handshake, handshake
+from dungeonlab_conformance.clients.packets import tells
 from dungeonlab_conformance.clients.raw.upgrade import Upgrade
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.invariants.token_state import whole
@@ -136,7 +137,7 @@ async def _must_each_hear_once(
     for number, request in enumerate(hers, 1):
         if len(carol.deliveries_of(request)) != 1:
             raise Unjudged("carol, who upgraded nothing, does not hear everything once either")
-        count = sum(str(request.mark) in frame for frame in bob.frames)
+        count = sum(tells(frame, str(request.mark)) for frame in bob.frames)
         if count != 1:
             raise Broken("bob to hear each message once", f"number {number} {count} times")
     if any(map(_is_refusal, bob.frames)):

@@ -1,5 +1,6 @@
 """Requests that concern nobody but their sender."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Infer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token, without
 from dungeonlab_spec import Catalogue, Event
@@ -105,7 +106,7 @@ async def validate_action_says_yes(stage: Stage, event: Event) -> None:
 async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
     """Alice asks about malformed actions, and about things that do not exist; the answers say no, with reasons.
 
-    They do as well about a token that she has deleted.
+    They do as well about a token that she has deleted, and about an action in a session of which she is no member.
     """
     alice = await stage.joined("alice")
     answer = await alice.send(await _question(stage, event))
@@ -137,6 +138,9 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
             _must_say_no(answer)
     if "token" in event.needs:
         await _must_say_no_of_the_deleted(stage, alice, await stage.request(event, fresh=True))
+    with contextlib.suppress(Missing):
+        stage.roles.need_no_other_game("alice")
+        await _must_say_no_unless_done(alice, stage, await stage.request(event, game=await stage.other_game()))
 
 
 async def _must_say_no_of_the_deleted(stage: Stage, alice: Actor, action: Request) -> None:
@@ -144,6 +148,11 @@ async def _must_say_no_of_the_deleted(stage: Stage, alice: Actor, action: Reques
     gone = action.args[0]["tokenId"]
     if not (await alice.try_send(deletion.with_properties({"tokenId": gone}, mark=gone))).accepted:
         return
+    await _must_say_no_unless_done(alice, stage, action)
+
+
+async def _must_say_no_unless_done(alice: Actor, stage: Stage, action: Request) -> None:
+    """Ask about an action that is to be refused; a server that would carry it out need not say no."""
     answer = await alice.try_send(_asking(stage, action))
     if answer.accepted and not (answer.data.get("valid") and (await alice.try_send(action)).accepted):
         _must_say_no(answer)

@@ -132,7 +132,7 @@ async def must_be_refused_at_last(stage: Stage, actor: Actor, request: Request) 
 async def what_has_ended_is_not_shared(stage: Stage) -> None:
     """Mallory may not see bob's profile; while she is a guest of his session she may, and not after that has ended.
 
-    Nor may she when she is taken in again, and the session is deleted.
+    Nor may she when she is taken in again, and the session is deleted; nor that of its game master, then.
     """
     mallory = await stage.connected("mallory")
     bob = await stage.roles.member("bob")
@@ -147,6 +147,9 @@ async def what_has_ended_is_not_shared(stage: Stage) -> None:
     with contextlib.suppress(Missing):
         await stage.delete_session(mallory)
         await _must_be_strangers(mallory, bob.user, "when the session is deleted")
+        stage.roles.need_no_shared_session("mallory", "gamemaster")
+        gamemaster = await stage.roles.identity("gamemaster")
+        await _must_be_strangers(mallory, gamemaster.user, "when the session is deleted")
 
 
 async def _share_a_session(stage: Stage, guest: Actor, user: str) -> None:
@@ -158,4 +161,4 @@ async def _share_a_session(stage: Stage, guest: Actor, user: str) -> None:
 async def _must_be_strangers(asker: Actor, user: str, when: str) -> None:
     answer = await asker.try_send(profile_request(user))
     if answer.accepted:
-        raise Broken(f"{asker.name} not to see the profile {when}", answer)
+        raise Broken(f"{asker.name} not to see the profile of {user!r} {when}", answer)

@@ -55,8 +55,8 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
     """Alice moves a token that has every property; the whole position is new, and the rest stays the same."""
     alice = await stage.joined("alice")
     token = await create_full_token(stage, alice)
-    # 2.1 is another number in single precision
-    for place in ({"x": 71, "y": 83, "elevation": 2.1}, {"x": 0, "y": 0}):
+    high = {"x": 71, "y": 83, "elevation": 2.1}  # which is another number in single precision
+    for place in (high, {"x": 0, "y": 0}, high, {"x": 5, "y": 6, "elevation": 0}):
         await alice.send(await token_request(stage, "token:move", token, position=place))
         after = await stored_token(stage, alice, token)
         _must_be_same_but(token, after, {"position"})

@@ -25,6 +25,8 @@ HEAVIEST = 10_000_000  # bytes of memory that a packet with attachments may take
 _ATTACHMENTS, _ATTACHED = 100, "a packet with attachments"  # of one packet; and what such a one is called
 _SHOWN, _WHY = 500, 120  # characters that are kept of what cannot be read, and of the reason
 _ANSWERED = re.compile(r"[36](?:\d+-)?(\d{1,15})(?=\[|$)")  # an acknowledgement, with its number
+_EVENT = re.compile(r'42(?:/[^,\[]*,)?\d*\[\s*"((?:[^"\\]|\\.)*)"')  # a frame with an event, and the event's name
+_OWN = "x-"  # how the names of a server's own events begin; section 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +155,9 @@ def _unreadable(frame: str | bytes, why: str) -> Unreadable:
     answered = _ANSWERED.match(frame)
     shown = frame if len(frame) <= _SHOWN else f"{frame[:_SHOWN]}… ({len(frame):,} characters)"
     return Unreadable(shown, why, int(answered[1]) if answered else None)
+
+
+def tells(frame: str, mark: str) -> bool:
+    """Whether a frame is an event with a mark in it, and not one of the server's own."""
+    named = _EVENT.match(frame)
+    return named is not None and not named[1].startswith(_OWN) and mark in frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 
 from dungeonlab_conformance.record.journal import Journal
@@ -26,7 +27,8 @@ class Attendance:
         self._connections: dict[str, list[tuple[int, str | None]]] = {}  # in whose scenes, with the users
         self._framed: set[str] = set()  # sessions in whose scene frames were sent, in place of requests
         self._misled: set[int] = set()  # connections that an invalid request may have moved
-        asked: set[tuple[str | None, str | None]] = set()  # user, and the session that was named
+        refused: Counter[tuple[str | None, str | None]] = Counter()  # of those, so many
+        asked: Counter[tuple[str | None, str | None]] = Counter()  # by user, and the session that was named
         for journal in journals:
             rooms = journal.rooms
             self._misled.update(each.connection for each in journal.requests if _moves_though_invalid(each))
@@ -47,6 +49,11 @@ class Attendance:
                 if each.act == "is removed"
             )
             asked.update((each.user, each.session) for each in journal.requests if each.event == "join-session")
+            refused.update(
+                (each.user, each.session)
+                for each in journal.requests
+                if each.event == "join-session" and each.legal and each.outcome == "refused"
+            )
             for stay in rooms.stays:
                 self._stays.setdefault(stay.connection, []).append(stay)
         for connection, stays in self._stays.items():
@@ -54,6 +61,7 @@ class Attendance:
                 self._by_user.setdefault((self.users.get(connection), stay.session), []).append(stay)
         for user, room in self._by_user:
             self._came.setdefault(room, set()).add(user)
+        self._joins = asked - refused
         for user, named in asked:
             found = self._came.setdefault(named, set()) if named in self.members else self._came_somewhere
             found.add(user)
@@ -77,6 +85,15 @@ class Attendance:
         if session in self._framed:
             return {None}
         return self._came.get(session, set()) | self._came_somewhere
+
+    def may_have_come_times(self, user: str, session: str) -> int:
+        """Return how often a user may have entered a session's room: by each request that may have been granted."""
+        joins = (
+            times
+            for (who, named), times in self._joins.items()
+            if who == user and (named == session or named not in self.members)
+        )
+        return max(sum(joins), sum(1 + stay.repeats for stay in self.stays_of(user, session)))
 
     def sole_connection(self, user: str, session: str) -> int | None:
         """Return the one connection that a user had in all scenes of a session; None if it was not one."""

@@ -6,12 +6,15 @@ Pure; finds, and judges nothing.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from functools import cached_property
 from typing import Any
 
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import SentRequest
+from dungeonlab_conformance.record.observation import Observation, SentRequest
 from dungeonlab_spec import Catalogue
+
+_PRESENCE = ("user-joined", "user-left")
 
 
 class SceneIndex:
@@ -37,6 +40,21 @@ class SceneIndex:
     def acted_after(self, connection: int, session: str, at: float) -> bool:
         """Whether a connection sent after a time what only those in a session's room may send, and it was accepted."""
         return self._last_acted.get((connection, session), 0.0) > at
+
+    def times_announced(self, seen: Observation) -> int:
+        """Return how often a connection had been sent a presence event about the same user and session, by then."""
+        return self._announced.get(seen.number, 0)
+
+    @cached_property
+    def _announced(self) -> dict[int, int]:
+        times, found = Counter[tuple[object, ...]](), dict[int, int]()
+        for seen in self._journal.observations:
+            body = seen.args[0] if seen.act == "hears" and seen.event in _PRESENCE and seen.args else None
+            if isinstance(body, dict):
+                what = seen.connection, seen.event, repr(body.get("sessionId")), repr(body.get("userId"))
+                times[what] += 1
+                found[seen.number] = times[what]
+        return found
 
     @cached_property
     def _last_acted(self) -> dict[tuple[int, str], float]:

@@ -161,7 +161,7 @@ class Answers:
         elif event == "token:create":
             self._created(sent, data)
             return
-        named = self._world.tokens.get((sent.encounter, str(sent.body.get("tokenId"))))
+        named = self._world.tokens.get((sent.session, sent.encounter, str(sent.body.get("tokenId"))))
         if sent.token is None and named is not None:  # it was not to be changed when this was sent
             self._concerns(sent, named)
         if sent.token is not None:
@@ -172,7 +172,7 @@ class Answers:
         name = made.get("id") if isinstance(made, dict) else None
         if not isinstance(made, dict) or not isinstance(name, str):
             return
-        known = self._world.tokens.get((sent.encounter, name))
+        known = self._world.tokens.get((sent.session, sent.encounter, name))
         if known is not None and known.maker == sent.tab.user and not known.touched and sent.token is known:
             return
         draft = sent.body["token"]

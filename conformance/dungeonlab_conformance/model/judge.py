@@ -129,17 +129,12 @@ class Judge:
             self._find("auth/cookie-accepted", "", Broken(f"{seen.actor} to be let in", f"{seen.args}"), seen)
 
     def _is_one_too_many(self, refused: Observation) -> bool:
-        """Whether a connection was refused for a limit: of a rate, or of the tabs that a user has open.
+        """Whether a connection may have been refused for a limit: of a rate, or of the tabs that a user has open.
 
-        Those of scenes before may count as well: that one tab was let in shows that the cookie is good.
+        Those of plays and scenes before may count as well, whose end need not be noticed yet.
         """
         why = f"{refused.event} {refused.args}"
-        if "UNAUTHENTICATED" in why or "HTTP 401" in why:
-            return False
-        name = refused.actor.partition("/")[0]
-        own = [tab for tab in self.world.tabs.values() if tab.name.partition("/")[0] == name]
-        counted = [tab for tab in own if tab.is_open or tab.transport == "polling"]  # whose end may not be noticed yet
-        return LIMITED in why or bool(counted)
+        return LIMITED in why or not ("UNAUTHENTICATED" in why or "HTTP 401" in why)
 
     # -- requests --------------------------------------------------------------------------------------
 

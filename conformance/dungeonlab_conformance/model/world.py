@@ -108,7 +108,7 @@ class World:
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.encounters: dict[str, str] = {}  # the session of each
-        self.tokens: dict[tuple[str, str], Token] = {}
+        self.tokens: dict[tuple[str, str, str], Token] = {}  # by session, encounter and id
         self.tabs: dict[int, Tab] = {}
         self.first = True  # whether the users have met in no other session than these, as far as is known
         self.refuses_unjoined = False  # whether the server has shown that it refuses members who have not joined
@@ -255,16 +255,17 @@ class World:
 
     def created(self, token: Token) -> None:
         """A token was created."""
-        self.tokens[token.encounter, token.id] = token
+        self.tokens[token.session, token.encounter, token.id] = token
 
     def token(self, body: Mapping[str, Any]) -> Token | None:
-        """Return the token that a request names: in the encounter that it names, or else in any other one.
+        """Return the token that a request names: in the session and the encounter that it names, or else in any other.
 
-        Tokens of two encounters may have the same id.
+        Tokens of two encounters may have the same id, and encounters of two sessions.
         """
-        encounter, name = str(body.get("encounterId")), str(body.get("tokenId"))
-        others = (each for each in self.tokens.values() if each.id == name)
-        return self.tokens.get((encounter, name)) or next(others, None)
+        session, encounter, name = (str(body.get(key)) for key in ("sessionId", "encounterId", "tokenId"))
+        others = [each for each in self.tokens.values() if each.id == name]
+        named = self.tokens.get((session, encounter, name))
+        return named or next((each for each in others if each.encounter == encounter), next(iter(others), None))
 
 
 def properties(found: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -124,3 +124,20 @@ def test_depth_is_counted(value: Any, levels: int) -> None:
     """Arrays and objects count, whatever is in them."""
     assert not deeper_than(value, levels)
     assert levels == 0 or deeper_than(value, levels - 1)
+
+
+@pytest.mark.parametrize(
+    ("frame", "found"),
+    [
+        ('42["chat-message",{"message":"mark-1."}]', True),
+        ('42/other,7["chat-message",{"message":"mark-1."}]', True),
+        ('42[ "chat:message", "mark-1."]', True),
+        ('42["x-feed:item",{"message":"mark-1."}]', False),  # a server's own
+        ('42["chat-message",{"message":"mark-2."}]', False),
+        ('437[{"success":true,"data":{"message":"mark-1."}}]', False),
+        ("42[", False),
+    ],
+)
+def test_an_event_tells_what_is_in_it(frame: str, found: bool) -> None:
+    """An acknowledgement does not, nor an event that the protocol leaves to the server."""
+    assert packets.tells(frame, "mark-1.") is found

@@ -126,6 +126,17 @@ def test_a_token_names_its_maker_and_who_changed_it(scene: Written, token: dict[
     assert contradicted(scene) == ["tokens/true-creator"] * wrong
 
 
+def test_a_token_of_another_session_may_have_the_same_id_and_encounter(scene: Written) -> None:
+    """A server may number the encounters of each session, and the tokens of each encounter."""
+    _changes(scene, ALICE, _token("alice"), "token:create")
+    body = {"sessionId": "s-other", "encounterId": "e", "tokenId": "t"}
+    for by, event in ((CAROL, "token:create"), (BOB, "token:update")):
+        answer = {"success": True, "data": {"token": _token("carol")}}
+        scene.asks(by, Request(event, (body,), "t", "s-other"), answer)
+    _changes(scene, BOB, _token("alice"))
+    assert contradicted(scene) == []
+
+
 def test_a_maker_that_was_claimed_is_no_matter_of_truth(scene: Written) -> None:
     """A server that believes what a request says of itself breaks another rule; that rule has a scene."""
     _changes(scene, ALICE, _token("bob"), "token:create", createdBy="bob")

@@ -180,6 +180,20 @@ def test_presence_names_who_came_or_went(scene: Written) -> None:
     assert broken(scene) == ["presence/true-user"] * 2
 
 
+def test_nobody_leaves_more_often_than_they_came(scene: Written) -> None:
+    """Carol came twice, and may be announced as gone for each of her connections, or once."""
+    carol = scene.joins(CAROL, "carol")
+    tab = scene.joins(TAB, "carol")
+    scene.ends(carol, "left")
+    scene.ends(tab, "left")
+    for _ in range(2):
+        scene.is_sent(BOB, "user-left", _presence("carol", reason="left"))
+        scene.is_sent(ALICE, "user-left", _presence("carol", reason="left"))
+    assert broken(scene) == []
+    scene.is_sent(BOB, "user-left", _presence("carol", reason="disconnected"))
+    assert broken(scene) == ["presence/true-user"]
+
+
 def test_a_removal_is_sent_to_those_who_are_removed(scene: Written) -> None:
     """Neither to those who never were there nor to those who stay, as what they hear then shows."""
     scene.comes(MALLORY, "mallory")

@@ -187,7 +187,8 @@ def test_another_code_than_the_first_objection_demands(play: Written) -> None:
     [
         (3, {"message": "no more than 3 connections of one user"}, set()),
         (1, {"message": "no more than 3 connections of one user"}, set()),
-        (0, {"message": "no more than 3 connections of one user"}, {"auth/cookie-accepted"}),
+        (0, {"message": "no more than 3 connections of one user"}, set()),
+        (0, {"message": "log in first", "data": {"code": "UNAUTHENTICATED"}}, {"auth/cookie-accepted"}),
         (3, {"message": "log in first", "data": {"code": "UNAUTHENTICATED"}}, {"auth/cookie-accepted"}),
         (0, {"message": "not so fast", "data": {"code": "RATE_LIMITED"}}, set()),
     ],

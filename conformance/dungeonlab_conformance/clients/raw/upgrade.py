@@ -138,7 +138,7 @@ class Upgrade:
         """Read on until all marks have been heard, for as long as an answer may take; what is late is not lost."""
         try:
             for mark in marks:
-                if not any(mark in frame for frame in self.frames):
+                while not any(packets.tells(frame, mark) for frame in self.frames):
                     await self._until(mark, anywhere=True)
         except Unjudged:
             return

@@ -15,7 +15,7 @@ from dungeonlab_conformance.results.errors import Broken
 
 TRUE = "tokens/true-creator"
 _CHANGES = ("token:move", "token:update")
-_Place = tuple[str, str]  # the ids of an encounter and a token
+_Place = tuple[str, str, str]  # the ids of a session, an encounter and a token, any of which may be another's elsewhere
 
 
 def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Found]]:
@@ -27,7 +27,7 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
     creators = {}
     for _, sent, data, _ in said:
         if sent.event == "token:create" and isinstance(made := _token(data).get("id"), str):
-            creators[_asked(sent, "encounterId"), made] = sent.user  # ids of tokens may be those of one encounter
+            creators[*_place(sent)[:2], made] = sent.user  # ids of tokens may be those of one encounter
     for seen in journal.heard():
         attribution = ledger.attribution(seen)
         if attribution and attribution.request.legal and attribution.request.outcome == "accepted" and seen.args:
@@ -38,7 +38,7 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
             changes.setdefault(_place(request), []).append(request)
     for seen, sent, body, path in said:
         token = _token(body)
-        named = _asked(sent, "encounterId"), _text(token.get("id"))
+        named = (*_place(sent)[:2], _text(token.get("id")))
         creator = sent.user if sent.event == "token:create" else creators.get(named)
         if creator is not None:
             yield from _compared(seen, sent, token, ("createdBy", path), {creator})
@@ -67,7 +67,8 @@ def _changers(changes: Mapping[_Place, Iterable[SentRequest]], sent: SentRequest
 
 
 def _place(request: SentRequest) -> _Place:
-    return _asked(request, "encounterId"), _asked(request, "tokenId")
+    session, encounter, token = (_asked(request, key) for key in ("sessionId", "encounterId", "tokenId"))
+    return session, encounter, token
 
 
 def _asked(request: SentRequest, key: str) -> str:

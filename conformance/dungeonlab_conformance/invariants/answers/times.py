@@ -20,7 +20,7 @@ from dungeonlab_spec import Catalogue
 TRUE = "broadcasts/true-time"
 _MINUTE = 60.0  # seconds by which two clocks may differ
 _SECOND = 1.1  # after which one process states another time, whatever fractions of a second it leaves out
-_PROCESSES = 2.6  # after which two processes do, whose clocks differ a little
+_PROCESSES = 2 * _MINUTE + _SECOND  # after which two processes do, whose clocks may differ
 
 
 @dataclass(frozen=True, slots=True)
