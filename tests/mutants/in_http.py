@@ -57,6 +57,18 @@ class ForgivesCapitals(HttpSide):
         return await self._logged_in(request, user, 200)
 
 
+@faulty("http/login-needs-the-password")
+class ForgivesBlanks(HttpSide):
+    """A password counts without the blanks around it, such as those that come with copying it."""
+
+    async def log_in(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        user = await self.store.user_named(f"{body.get('username')}")
+        if user is None or not check_password(f"{body.get('password')}".strip(), user.secret):
+            raise Problem(401 if isinstance(body.get("password"), str) and body.get("username") else 400, "no")
+        return await self._logged_in(request, user, 200)
+
+
 class _LooksAtTheBeginning(PasswordQueue):
     """Hashes and checks as much of a password as bcrypt does."""
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -257,6 +258,17 @@ class ShowsTheMastersOfDeletedSessions(MemoryStore):
     async def share_session(self, one: str, other: str) -> bool:
         shared = any(other == session.game_master and one in session.participants for session in self.ended)
         return shared or await super().share_session(one, other)
+
+
+@faulty("acks/success-shape", also={"http/requests-answered-as-described": "it is told over HTTP as well"})
+class ListsWhoIsEnrolledTwice(MemoryStore):
+    """Who is made a participant once more is listed once more."""
+
+    async def enrol(self, session_id: str, user_id: str) -> None:
+        session = self._sessions.get(session_id)
+        await super().enrol(session_id, user_id)
+        if session is not None and user_id in session.participants:
+            self._put(replace(session, participants=(*session.participants, user_id)))
 
 
 @faulty("authorization/removed-member-hears-nothing")

@@ -78,6 +78,18 @@ class AnnouncesTheConnection(Pipeline):
         await self.send_to_others(Emission(event, session, sent), connection)
 
 
+@faulty("join/repeated-join-is-harmless")
+class WelcomesAgain(Pipeline):
+    """Who joins the session that they are in is announced to it once more."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        was_there = self.seats.get(connection) == payload["sessionId"]
+        answer = await super().join(connection, user, payload)
+        if was_there:
+            await self.announce("user-joined", connection, payload["sessionId"], {})
+        return answer
+
+
 @faulty("presence/true-user")
 class SaysGoodbyeTwice(Pipeline):
     """Who has left is announced as gone once more when the connection ends."""

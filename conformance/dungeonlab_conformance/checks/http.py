@@ -86,7 +86,14 @@ async def logging_in_needs_the_password(stage: Stage) -> None:
         host, nobody = await http.user("host"), await http.anonymous()
         await nobody.send("logIn", host.credentials)
         thief = await http.anonymous("thief")
-        for password in ("wrong", host.password + "x", host.password[:-1], host.password.swapcase()):
+        alike = (
+            f"{host.password}x",
+            host.password[:-1],
+            host.password.swapcase(),
+            f" {host.password}",
+            f"{host.password} ",
+        )
+        for password in ("wrong", *alike):
             await _must_stay_out(thief, {**host.credentials, "password": password})
         await _must_stay_out(thief, thief.credentials)
 

@@ -12,7 +12,7 @@ from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.marks import carries, contains
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -175,6 +175,10 @@ async def a_repeated_join_is_harmless(stage: Stage) -> None:
     await alice.fence()
     if len(alice.deliveries_of(request)) != 1:
         raise Broken("alice to hear bob once", f"{len(alice.deliveries_of(request))} deliveries")
+    heard = [seen for seen in stage.journal.heard(alice.connection) if seen.event == "user-joined"]
+    comings = [seen for seen in heard if bob.user and contains(seen.args, bob.user)]
+    if len(comings) > 1:
+        raise Broken("alice to hear once that bob has come", comings[-1])
 
 
 @check("join/repeated-join-is-harmless")
