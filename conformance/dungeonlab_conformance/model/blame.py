@@ -69,11 +69,12 @@ def wrongly_refused(world: World, tab: Tab, request: Request, code: str | None) 
     return "authorization/game-master-allowed" if master else "authorization/any-member-allowed"
 
 
-def removed_without_reason(tab: Tab, *, refused_elsewhere: bool) -> str:
+def removed_without_reason(world: World, tab: Tab, session: str, *, refused_elsewhere: bool) -> str:
     """Return what is broken by taking a tab out of its room; whether its user was refused a session at that time."""
     if refused_elsewhere:
         return _REFUSED
-    return _TABS if tab.disturbed else "presence/right-audience"
+    beside = any(other is not tab and other.room == session for other in world.tabs_of(tab.user))  # or came just then
+    return _TABS if tab.disturbed or beside else "presence/right-audience"
 
 
 def _not_admitted(world: World, tab: Tab, session: str, *, master: bool) -> str:

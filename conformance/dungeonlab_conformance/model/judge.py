@@ -80,7 +80,7 @@ class Judge:
                 self._unreported(sent)
         for tab, session, seen in self._unseated:
             near = (abs(at - seen.at) < self._patience for user, at in self._refused_joins if user == tab.user)
-            blamed = removed_without_reason(tab, refused_elsewhere=any(near))
+            blamed = removed_without_reason(self.world, tab, session, refused_elsewhere=any(near))
             broken = Broken(f"{tab.name} to stay in {session}, out of which nothing took it", f"{seen.args}")
             self._find(blamed, "", broken, seen)
         return self.findings

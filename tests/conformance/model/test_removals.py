@@ -18,6 +18,7 @@ def play() -> Written:
         ("nothing", "presence/right-audience"),
         ("a refused join", "join/failed-switch-changes-nothing"),
         ("a removal", ""),
+        ("a tab that joins", "join/tabs-are-independent"),
     ],
 )
 def test_who_is_taken_out_of_a_room(play: Written, reason: str, found: str) -> None:
@@ -27,6 +28,8 @@ def test_who_is_taken_out_of_a_room(play: Written, reason: str, found: str) -> N
     play.write("alice", 1, "hears", "session-removed", {"sessionId": "s", "reason": "switched"})
     if reason == "a refused join":
         play.ask("alice/2", 2, "join-session", {"sessionId": "nowhere"}, no("SESSION_NOT_FOUND"))
+    if reason == "a tab that joins":
+        play.ask("alice/2", 2, "join-session", {"sessionId": "s"}, {"success": True, "data": {}})
     if reason == "a removal":
         play.arrange("membership.remove", session="s", user="alice")
     assert play.names() == ({found} - {""})
