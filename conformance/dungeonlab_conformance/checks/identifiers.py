@@ -38,7 +38,8 @@ async def an_id_is_that_id_and_no_other(stage: Stage, event: Event) -> None:
         unknown = again.with_properties({key: unknown_id(key.removesuffix("Id"))}, mark=None)
         usual = await alice.try_send(unknown)
         if usual.accepted:
-            why = Unjudged(f"{key} {unknown.args[0][key]!r}, which nothing has, was accepted", waits_for=_rule_about_unknown(key, event))
+            reason = f"{key} {unknown.args[0][key]!r}, which nothing has, was accepted"
+            why = Unjudged(reason, waits_for=_rule_about_unknown(key, event))
             stage.leave_open(("payloads/ids-compared-exactly", "payloads/any-id-is-an-id"), why)
             continue
         await stage.judge("payloads/ids-compared-exactly", _must_be_the_only_one(stage, alice, again, key))
