@@ -1,13 +1,16 @@
-"""Answers that fail in some circumstances only: about another's token, or about one that is gone."""
+"""Answers that fail in some circumstances only: about another's token, about one that is gone, to the fifth refusal."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections import Counter
+from typing import Any, cast
 
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Payload
 from dungeonlab_reference_server.socketio_server import AckAddress
 from tests.mutants.fault import faulty
+
+_PATIENCE = 5  # refusals
 
 
 class ByMaker(Pipeline):
@@ -49,3 +52,19 @@ class HangsUpOverWhatIsGone(Pipeline):
             await self.sockets.disconnect(connection)
         else:
             await super().acknowledge(connection, name, envelope, where)
+
+
+@faulty("authorization/refusal-precedes-disconnection", hides=True)
+class LosesPatience(Pipeline):
+    """Who is refused for the fifth time on one connection is disconnected in place of being answered."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.refused: Counter[str] = Counter()
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        self.refused[connection] += not envelope["success"]
+        if envelope["success"] or self.refused[connection] < _PATIENCE:
+            await super().acknowledge(connection, name, envelope, where)
+        else:
+            await self.sockets.disconnect(connection)

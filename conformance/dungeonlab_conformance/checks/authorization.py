@@ -19,6 +19,10 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token
 from dungeonlab_spec import Catalogue, Event
 
+_IN_A_ROW = 7  # refused requests on one connection
+_ALIKE = 3  # connections that must be closed at the same number
+_ROUND_TRIPS = 5  # for which nothing is asked between two, so that a disconnection afterwards is seen as one
+
 
 @check("authorization/outsider-refused")
 async def an_outsider_is_refused(stage: Stage, event: Event) -> None:
@@ -173,7 +177,10 @@ async def _must_be_untouched(alice: Actor, look: Request, one: dict[str, Any], t
 
 @check("authorization/refusal-precedes-disconnection")
 async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event) -> None:
-    """Mallory's request is refused; if the server disconnects her for it, it answers first."""
+    """Mallory's request is refused; if the server disconnects her for it, it answers first.
+
+    So it does when she sends one message after the other, all of them refused.
+    """
     alice, mallory = await stage.joined("alice"), await stage.connected("mallory")
     await stage.control(event, alice)
     request = await stage.request(event)
@@ -184,6 +191,31 @@ async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event)
     if answer is not None and Acknowledgement(request, answer).accepted:
         waits_for = VerdictKey("authorization/outsider-refused", event.name)
         raise Unjudged(f"mallory's {event.name} was not refused", waits_for=waits_for)
+    if event.name == "chat-message" and not stage.target.limits.far:
+        answered = [await _answered_in_a_row(stage, event)]
+        while (
+            len(answered) < _ALIKE and answered[-1] < _IN_A_ROW
+        ):  # a network hardly ends one alike
+            answered.append(await _answered_in_a_row(stage, event))
+        if min(answered) == max(answered) < _IN_A_ROW:
+            expected = f"an answer to each {event.name} of mallory's before the connection is closed"
+            raise Broken(expected, f"{answered[0]} answers, and a closed connection, {_ALIKE} times in a row")
+
+
+async def _answered_in_a_row(stage: Stage, event: Event) -> int:
+    """Have mallory send what is refused on a connection of her own; returns how many it took to be closed in its place.
+
+    All of them if the connection was not closed, or while nothing was asked: that may be for what was refused before.
+    """
+    mallory = await stage.connected("mallory")
+    for number in range(_IN_A_ROW):
+        if mallory.closed:
+            return _IN_A_ROW
+        answer = await mallory.try_send_once(await stage.request(event), hurried=True)
+        if answer is None:
+            return number if mallory.closed else _IN_A_ROW
+        await asyncio.sleep(stage.target.limits.moment + _ROUND_TRIPS * stage.target.limits.round_trip)
+    return _IN_A_ROW
 
 
 @check("authorization/removed-member-hears-nothing")
