@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -125,6 +125,19 @@ class TakesSixtyASecondOfAll(TakesTenASecond):
     def check_limit(self, user: str) -> None:
         del user  # it is not asked who sends
         super().check_limit("all")
+
+
+class TakesThreeOfAKindASecond(TakesTenASecond):
+    """A user may send three requests of one event in a second."""
+
+    most = 3
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        self.kind = name
+        return await super().perform(connection, name, args)
+
+    def check_limit(self, user: str) -> None:
+        super().check_limit(f"{user} {self.kind}")
 
 
 class LagsBehind(Pipeline):

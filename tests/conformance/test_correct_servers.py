@@ -16,6 +16,7 @@ from tests.conformance.correct_servers import (
     TakesShortMessages,
     TakesSixtyASecondOfAll,
     TakesTenASecond,
+    TakesThreeOfAKindASecond,
     WritesIntegersWithAPoint,
 )
 from tests.serving import Variant, served
@@ -48,6 +49,10 @@ SERVERS = {
         ("acks/error-event-reaches-only-the-sender", "join/tabs-are-independent", "rooms/own-other-connection-hears"),
     ),
     "ten requests a second": (Variant(pipeline=TakesTenASecond), ("payloads/half-surrogate-refused", "order")),
+    "three requests of one event a second": (
+        Variant(pipeline=TakesThreeOfAKindASecond),
+        ("tokens/version-grows", "order/one-sender-in-order"),
+    ),
     "broadcasts come a moment later": (
         Variant(pipeline=LagsBehind),
         ("payloads/refused-not-broadcast", "rooms/refused-event-is-not-broadcast"),

@@ -193,9 +193,7 @@ async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event)
         raise Unjudged(f"mallory's {event.name} was not refused", waits_for=waits_for)
     if event.name == "chat-message" and not stage.target.limits.far:
         answered = [await _answered_in_a_row(stage, event)]
-        while (
-            len(answered) < _ALIKE and answered[-1] < _IN_A_ROW
-        ):  # a network hardly ends one alike
+        while len(answered) < _ALIKE and answered[-1] < _IN_A_ROW:  # a network hardly ends one alike
             answered.append(await _answered_in_a_row(stage, event))
         if min(answered) == max(answered) < _IN_A_ROW:
             expected = f"an answer to each {event.name} of mallory's before the connection is closed"

@@ -204,14 +204,14 @@ class Runner:
         played = await self._one(scene, pool)
         if played.was_turned_away or self._is_crowded:
             played = await self._with_room(played, pool)
-        for slowly in self._attempts.of(scene) if self._throttle is None else ():
-            limited = played.was_limited or (played.was_crowded_out and not slowly)
+        for apart in self._attempts.of(scene) if self._throttle is None else ():
+            limited = played.was_limited or (played.was_crowded_out and not apart)
             if not limited or not self._renewable or self.watch.is_over:
                 break
             fresh = self.pools.new()
-            again = await self._one(scene, fresh, renewed=True, throttle=Throttle() if slowly else None)
-            if slowly:
-                self._attempts.sent_slowly(again)
+            again = await self._one(scene, fresh, renewed=True, throttle=Throttle(apart) if apart else None)
+            if apart:
+                self._attempts.sent_slowly(again, apart)
             self._renewable = not again.stranded
             self.pools.drop(pool if self._renewable else fresh)
             if self._renewable:
@@ -231,15 +231,14 @@ class Runner:
         From then on scenes are played one by one.
         """
         self._pace.narrow()
-        if self._throttle is None:
-            self._throttle = Throttle.for_all()
         async with self._slowing:
-            while played.was_limited and not self.watch.is_over:
+            self._throttle = throttle = self._throttle or Throttle.for_all()
+            while played.was_limited and not (self._is_limited_in_vain or self.watch.is_over):
                 await asyncio.sleep(_AFTER_A_LIMIT)
                 played = await self._one(played.scene, pool)
-                if played.was_limited and not self._throttle.slow_down():
-                    self._is_limited_in_vain = True
-                    break
+                self._is_limited_in_vain = played.was_limited and not throttle.slow_down()
+            if self._is_limited_in_vain:
+                self._throttle = None
         return played
 
     async def _with_room(self, played: Played, pool: AccountPool) -> Played:

@@ -11,8 +11,9 @@ from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.results.errors import Limited, Missing, TurnedAway, Unjudged
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.target.rate_limits import APART
 
-_HARDLY_ANYTHING = 5  # requests of a user, to whom no limit of the own can be said to apply
+_HARDLY_ANYTHING = 2  # requests of a user, to whom no limit of the own can be said to apply
 _IN_VAIN = 3  # scenes in a row for which it did not help to send slowly, after which that is not tried any more
 
 
@@ -75,19 +76,21 @@ class Attempts:
     """How scenes are played once more that a limit got in the way of: by new accounts, and by some that send slowly."""
 
     def __init__(self) -> None:
-        self._slowly_helps = False
-        self._in_vain = 0  # scenes in a row that were sent slowly, and limited all the same
+        self._helped = 0.0  # the seconds between two requests that did last
+        self._in_vain = 0  # scenes in a row that were sent as slowly as can be, and limited all the same
 
-    def of(self, scene: Scene) -> Sequence[bool]:
-        """Return for each further attempt at a scene whether to send slowly in it."""
+    def of(self, scene: Scene) -> Sequence[float]:
+        """Return for each further attempt at a scene the seconds between two requests of a user in it."""
         if scene.is_play or self._in_vain >= _IN_VAIN:
-            return (False,)
-        return (True,) if self._slowly_helps else (False, True)
+            return (0.0,)
+        return tuple(apart for apart in (0.0, *APART) if apart >= self._helped)
 
-    def sent_slowly(self, played: Played) -> None:
+    def sent_slowly(self, played: Played, apart: float) -> None:
         """Note what a scene came to in which all was sent slowly."""
-        self._slowly_helps = not played.was_limited
-        self._in_vain = self._in_vain + 1 if played.was_limited else 0
+        if not played.was_limited:
+            self._helped, self._in_vain = apart, 0
+        elif apart == max(APART):
+            self._helped, self._in_vain = 0.0, self._in_vain + 1
 
 
 async def act(scene: Scene, stage: Stage) -> None:

@@ -16,8 +16,8 @@ from typing import Protocol, TypeVar
 LONGEST = 90.0  # seconds that one request is tried again; most limits are so many requests a minute
 _FIRST, _DOUBLED_TO = 1.0, 15.0  # seconds to wait, where the server does not say how long
 _SHORTEST = 0.2  # seconds, where it says that there is no need to wait
-_APART = 0.2  # seconds between two events of one user, where more would be too many
-_ALL_APART, _ALL_MOST_APART = 0.002, 0.3  # seconds between two events of anybody, at first and at most
+APART = (0.2, 0.5)  # seconds between two events of one user, where more would be too many: these are tried
+_ALL_APART, _ALL_MOST_APART = 0.002, 0.064  # seconds between two events of anybody, at first and at most
 
 
 class Limited(Protocol):
@@ -98,26 +98,26 @@ class Throttle:
     A `shared` one has all users wait for each other, as where a server counts by address; it begins with little.
     """
 
+    apart: float = APART[0]
     shared: bool = False
-    _apart: float = _APART
     _next: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def for_all(cls) -> Throttle:
         """Return a shared one."""
-        return cls(True, _ALL_APART)
+        return cls(_ALL_APART, shared=True)
 
     def slow_down(self) -> bool:
-        """Send half as often from now on; returns whether that is not slower than anything can be judged at."""
-        self._apart = min(2 * self._apart, _ALL_MOST_APART)
-        return self._apart < _ALL_MOST_APART
+        """Send half as often from now on; returns whether that is not too seldom for a run."""
+        self.apart = min(2 * self.apart, _ALL_MOST_APART)
+        return self.apart < _ALL_MOST_APART
 
     async def turn(self, user: str) -> None:
         """Wait until a user may send the next event."""
         key = "" if self.shared else user
         now = time.monotonic()
         due = max(now, self._next.get(key, 0.0))
-        self._next[key] = due + self._apart
+        self._next[key] = due + self.apart
         await sleep(due - now)
 
 
