@@ -260,7 +260,7 @@ class ShowsTheMastersOfDeletedSessions(MemoryStore):
         return shared or await super().share_session(one, other)
 
 
-@faulty("acks/success-shape", also={"http/requests-answered-as-described": "it is told over HTTP as well"})
+@faulty("acks/success-shape", also={"http/requests-answered-as-described": "so it is over HTTP"})
 class ListsWhoIsEnrolledTwice(MemoryStore):
     """Who is made a participant once more is listed once more."""
 
