@@ -207,12 +207,14 @@ async def _answered_in_a_row(stage: Stage, event: Event) -> int:
     """
     mallory = await stage.connected("mallory")
     for number in range(_IN_A_ROW):
-        if mallory.closed:
-            return _IN_A_ROW
         answer = await mallory.try_send_once(await stage.request(event), hurried=True)
         if answer is None:
             return number if mallory.closed else _IN_A_ROW
-        await asyncio.sleep(stage.target.limits.moment + _ROUND_TRIPS * stage.target.limits.round_trip)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(stage.target.limits.moment + _ROUND_TRIPS * stage.target.limits.round_trip):
+                await mallory.try_observe(lambda seen: seen.act == "is closed")
+        if mallory.closed:
+            break
     return _IN_A_ROW
 
 
