@@ -71,17 +71,17 @@ async def a_text_arrives_unchanged(stage: Stage) -> None:
             listeners.append(await stage.joined("bob", transport=transport))
     marks = [new_mark() for _ in TEXTS]
     texts = {mark: f"{text}{mark}{text}" for mark, text in zip(marks, TEXTS.values(), strict=True)}
-    unheard: dict[str, Unjudged] = {}  # why, by the listener: the others may show what becomes of a text all the same
+    unheard: dict[Actor, Unjudged] = {}  # why: the others may show what becomes of a text all the same
     for mark, text in (*texts.items(), (ONE, ONE)):
         request = _message(stage, text, mark, "chat/text-arrives-unchanged")
         await alice.send(request)
-        for listener in (each for each in listeners if each.name not in unheard):
+        for listener in (each for each in listeners if each not in unheard):
             try:
                 await _must_arrive_unchanged(listener, request)
             except Gone:
                 raise
             except Unjudged as why:
-                unheard[listener.name] = why
+                unheard[listener] = why
     if unheard:
         raise next(iter(unheard.values()))
 

@@ -92,7 +92,8 @@ class _Traces:
     async def renew(self, stage: Stage, event: Event, alice: Actor, bob: Actor) -> None:
         """Begin anew with those that were refused, where others were accepted: these may be heard, and stored."""
         outcomes = [(wrong, stage.journal.outcome(wrong.request)) for wrong in self.wrongs]
-        if all(outcome != "accepted" for _, outcome in outcomes):
+        nothing_to_look_at = not event.is_broadcast and self.look is None
+        if nothing_to_look_at or all(outcome != "accepted" for _, outcome in outcomes):
             return
         self.wrongs = [wrong for wrong, outcome in outcomes if outcome == "refused"]
         if event.is_broadcast and not await _all_is_heard(stage, event, alice, bob):

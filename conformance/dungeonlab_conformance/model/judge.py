@@ -131,10 +131,16 @@ class Judge:
     def _is_one_too_many(self, refused: Observation) -> bool:
         """Whether a connection may have been refused for a limit: of a rate, or of the tabs that a user has open.
 
-        Those of plays and scenes before may count as well, whose end need not be noticed yet.
+        Those of plays and scenes before may count as well, whose end need not be noticed yet. HTTP 403 is for a bad
+        cookie, unless there are others.
         """
         why = f"{refused.event} {refused.args}"
-        return LIMITED in why or not ("UNAUTHENTICATED" in why or "HTTP 401" in why)
+        name = refused.actor.partition("/")[0]
+        own = [tab for tab in self.world.tabs.values() if tab.name.partition("/")[0] == name]
+        counted = [tab for tab in own if tab.is_open or tab.transport == "polling"]  # whose end may not be noticed yet
+        if LIMITED in why or counted:
+            return LIMITED in why or not ("UNAUTHENTICATED" in why or "HTTP 401" in why)
+        return not any(sign in why for sign in ("UNAUTHENTICATED", "HTTP 401", "HTTP 403"))
 
     # -- requests --------------------------------------------------------------------------------------
 

@@ -86,7 +86,8 @@ class Runner:
         self._entered: set[str] = set()  # the names of the scenes
         self._attempts = Attempts()
         self._throttle: Throttle | None = None  # what all wait for together, where a server counts what all send
-        self._is_limited_in_vain, self._slowing = False, asyncio.Lock()
+        self._helped = self._is_limited_in_vain = False  # whether that let any scene come to its end, or none
+        self._slowing = asyncio.Lock()
         self._is_crowded, self._clearing = False, asyncio.Lock()  # whether the server takes no more connections
         self._renewable = self.provisioner.offers("register")  # whether there are new accounts to be had
 
@@ -216,9 +217,7 @@ class Runner:
             self.pools.drop(pool if self._renewable else fresh)
             if self._renewable:
                 played, pool = again, fresh
-            if again.was_limited and again.limited_newcomers:
-                break
-        if played.was_limited and (self._throttle or played.limited_newcomers) and not self._is_limited_in_vain:
+        if played.was_limited and self._renewable and (self._throttle or played.limited_newcomers):
             played = await self._all_more_slowly(played, pool)
         self.watch.count_silence(played)
         if not self._deaths.hold(played):
@@ -232,13 +231,20 @@ class Runner:
         """
         self._pace.narrow()
         async with self._slowing:
+            if self._is_limited_in_vain:
+                return played
             self._throttle = throttle = self._throttle or Throttle.for_all()
-            while played.was_limited and not (self._is_limited_in_vain or self.watch.is_over):
+            enough, is_slowest = throttle.apart, False
+            while played.was_limited and not is_slowest and not self.watch.is_over:
                 await asyncio.sleep(_AFTER_A_LIMIT)
                 played = await self._one(played.scene, pool)
-                self._is_limited_in_vain = played.was_limited and not throttle.slow_down()
-            if self._is_limited_in_vain:
-                self._throttle = None
+                is_slowest = played.was_limited and not throttle.slow_down()
+            if not played.was_limited:
+                self._helped = True
+            elif self._helped:
+                throttle.apart = enough  # for all scenes but this one
+            else:
+                self._throttle, self._is_limited_in_vain = None, True
         return played
 
     async def _with_room(self, played: Played, pool: AccountPool) -> Played:

@@ -87,7 +87,7 @@ class Attempts:
 
     def sent_slowly(self, played: Played, apart: float) -> None:
         """Note what a scene came to in which all was sent slowly."""
-        if not played.was_limited:
+        if not played.was_limited and played.reason is None:
             self._helped, self._in_vain = apart, 0
         elif apart == max(APART):
             self._helped, self._in_vain = 0.0, self._in_vain + 1

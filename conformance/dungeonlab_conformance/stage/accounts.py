@@ -106,6 +106,10 @@ class RoleAssignment:
         """Log in once more who plays a role, with a cookie of its own."""
         return await self.pool.second_login(self.account(role))
 
+    async def login_beside(self, login: Identity) -> Identity:
+        """Log in once more who has logged in already; that login goes on."""
+        return await self.pool.provisioner.log_in_once_more(login)
+
     async def log_out(self, login: Identity) -> None:
         """End one login on the server."""
         await self.pool.provisioner.log_out(login)

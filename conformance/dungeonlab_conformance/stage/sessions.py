@@ -142,9 +142,17 @@ class GameSessions:
         first = game.party.members[0]
         if game.first_enrolled is None and first not in game.enrolled:
             game.enrolled.add(first)
-            game.first_enrolled = asyncio.ensure_future(self._enrol(await self.pool.identity(first), game))
+            game.first_enrolled = asyncio.ensure_future(self._enrol_account(first, game))
         if game.first_enrolled is not None:
             await asyncio.shield(game.first_enrolled)
+
+    async def _enrol_account(self, account: str, game: GameSession) -> None:
+        try:
+            await self._enrol(await self.pool.identity(account), game)
+        except BaseException:
+            game.enrolled.discard(account)
+            game.first_enrolled = None  # it is tried again
+            raise
 
     async def _enrol(self, identity: Identity, game: GameSession) -> None:
         if not self.target.joining_enrols:

@@ -147,10 +147,15 @@ class Survey:
         if not {"alice", "bob"} <= self._members.keys() or _CHAT in {*self.stage.target.absent, *self.found.silent}:
             return
         chat = Catalogue.load()[_CHAT]
-        may = {
-            role: await self._is_accepted(actor, await self.stage.request(chat))
-            for role, actor in self._members.items()
-        }
+        try:
+            may = {
+                role: await self._is_accepted(actor, await self.stage.request(chat))
+                for role, actor in self._members.items()
+            }
+        except Gone:
+            raise
+        except Unjudged:
+            return  # such as a limit
         if may["alice"] != may["bob"]:
             self.found.members_differ = True
             self.found.cannot_create |= {role for role in may if not may[role]} | {"carol"}

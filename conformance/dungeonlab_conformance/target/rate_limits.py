@@ -108,9 +108,11 @@ class Throttle:
         return cls(_ALL_APART, shared=True)
 
     def slow_down(self) -> bool:
-        """Send half as often from now on; returns whether that is not too seldom for a run."""
-        self.apart = min(2 * self.apart, _ALL_MOST_APART)
-        return self.apart < _ALL_MOST_APART
+        """Send half as often from now on; returns False where that would be too seldom for a run."""
+        if self.apart >= _ALL_MOST_APART:
+            return False
+        self.apart *= 2
+        return True
 
     async def turn(self, user: str) -> None:
         """Wait until a user may send the next event."""

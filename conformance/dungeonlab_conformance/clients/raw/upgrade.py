@@ -78,7 +78,9 @@ class Upgrade:
             raise Missing("acknowledgement of join-session: [dialect.answers] names the events that answer it")
         await self._post("40")
         await self._await("40")
-        await self._post(self._event("join-session", ({"sessionId": session},), 1))
+        joining = self._event("join-session", ({"sessionId": session},), 1)
+        self.journal.write(self.name, 0, "sends", "a frame", (joining,))
+        await self._post(joining)
         if "join-session" not in self.target.workarounds.silent:
             await self._await("431[")
             self._look_whether_let_in(session)
