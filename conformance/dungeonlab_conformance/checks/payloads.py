@@ -9,7 +9,7 @@ from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.obstacles import not_accepted, not_heard
+from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
 from dungeonlab_conformance.invariants.content import unlike
 from dungeonlab_conformance.invariants.token_state import changed, whole
@@ -89,19 +89,11 @@ class _Traces:
     before: dict[str, Any]
     start: int
 
-    async def renew(self, stage: Stage, event: Event, alice: Actor, bob: Actor) -> None:
-        """Begin anew with those that were refused, where others were accepted: these may be heard, and stored."""
-        outcomes = [(wrong, stage.journal.outcome(wrong.request)) for wrong in self.wrongs]
-        nothing_to_look_at = not event.is_broadcast and self.look is None
-        if nothing_to_look_at or all(outcome != "accepted" for _, outcome in outcomes):
-            return
-        self.wrongs = [wrong for wrong, outcome in outcomes if outcome == "refused"]
-        if event.is_broadcast and not await _all_is_heard(stage, event, alice, bob):
-            raise Unjudged("what was accepted before may be heard yet", waits_for=not_heard(event.name))
-        self.start = len(stage.journal.heard(bob.connection))
-        self.before = acknowledged_token(await alice.send(self.look)) if self.look is not None else {}
-        for wrong in self.wrongs:
-            await stage.provoke(wrong.requirement, _must_be_refused(stage, alice, wrong.name, wrong.request))
+    def accepted(self, stage: Stage) -> Unjudged | None:
+        """Return that one was accepted, if one was: it may be heard, and stored."""
+        wrong = next((each for each in self.wrongs if stage.journal.outcome(each.request) == "accepted"), None)
+        key = VerdictKey(wrong.requirement, wrong.request.event) if wrong else None
+        return Unjudged(f"{wrong.name} was accepted", waits_for=key) if wrong else None
 
 
 async def _all_is_heard(stage: Stage, event: Event, alice: Actor, bob: Actor) -> bool:
@@ -148,10 +140,18 @@ async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, 
 
 async def _judge_traces(stage: Stage, event: Event, traces: _Traces, alice: Actor, bob: Actor) -> None:
     """Judge whether what was refused is broadcast or stored all the same."""
-    await traces.renew(stage, event, alice, bob)
-    accepted = next((w for w in traces.wrongs if stage.journal.outcome(w.request) == "accepted"), None)
-    if accepted is not None:
-        raise Unjudged(f"{accepted.name} was accepted", waits_for=VerdictKey(accepted.requirement, event.name))
+    if (why := traces.accepted(stage)) is not None:
+        stage.leave_open(("payloads/refused-not-stored",), why)
+        if not event.is_broadcast:
+            return
+        if not await _all_is_heard(stage, event, alice, bob):  # what was accepted, before what is sent now
+            raise why
+        refused = [each for each in traces.wrongs if stage.journal.outcome(each.request) == "refused"]
+        traces = _Traces(refused, None, {}, len(stage.journal.heard(bob.connection)))
+        for each in refused:
+            await _judge_each(stage, bob, event, [(each, _must_be_refused(stage, alice, each.name, each.request))])
+        if (why := traces.accepted(stage)) is not None:
+            raise why
     witness = await stage.request(event, fresh=True)
     await alice.send(witness)
     if event.is_broadcast:

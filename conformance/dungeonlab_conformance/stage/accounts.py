@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.results.errors import Missing
 from dungeonlab_conformance.stage.provisioning import Provisioner
+from dungeonlab_conformance.target.adapter import defines
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.rate_limits import Throttle
 from dungeonlab_conformance.target.roles import pick
@@ -107,7 +108,12 @@ class RoleAssignment:
         return await self.pool.second_login(self.account(role))
 
     async def login_beside(self, login: Identity) -> Identity:
-        """Log in once more who has logged in already; that login goes on."""
+        """Log in once more who has logged in already; that login goes on.
+
+        Raises `Missing` where an adapter logs out: nothing says that it tells the logins of one user apart.
+        """
+        if defines(self.target.adapter, "log_out"):
+            raise Missing("an adapter logs out, and may not tell the logins of one user apart")
         return await self.pool.provisioner.log_in_once_more(login)
 
     async def log_out(self, login: Identity) -> None:

@@ -212,6 +212,8 @@ def test_a_broadcast_may_be_about_an_action_that_was_only_asked_about(scene: Wri
     question = Request("validate-action", ({"sessionId": "s", "action": action},), None, "s")
     scene.asks(ALICE, question, {"success": True, "data": {"valid": True}})
     assert contradicted(scene) == []
+    _hears_of(scene, move, 3)  # an old one it is not
+    assert contradicted(scene) == [STORED]
 
 
 def test_a_token_of_another_encounter_may_have_the_same_id(scene: Written) -> None:

@@ -22,10 +22,18 @@ _Place = tuple[str, str, str]  # the ids of a session, an encounter and a token,
 
 @dataclass(slots=True)
 class _Change:
-    """The requests of one event that change one token, and the versions that their answers name."""
+    """The requests of one event that change one token, and the versions that their answers name.
+
+    It `is_asked_about` if validate-action was, too: what is carried out of that, which is another fault, is newer.
+    """
 
     sent: list[SentRequest] = field(default_factory=list)
     versions: list[int] = field(default_factory=list)
+    is_asked_about: bool = False
+
+    def explains(self, version: int) -> bool:
+        """Whether a broadcast may be of that version."""
+        return version in self.versions or (self.is_asked_about and version > max(self.versions))
 
 
 def versions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Journal, Observation, Found]]:
@@ -42,7 +50,7 @@ def versions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Jour
                 continue
             version, token, path = _stated(seen.args[0])
             change = known.get((seen.event, _place(seen.args[0], token)))
-            if change and version is not None and version not in change.versions:
+            if change and version is not None and not change.explains(version):
                 named = " or ".join(map(str, sorted(set(change.versions))))
                 expected = f"version {named}, as acknowledged"
                 broken = Broken(expected, quoted(version), f"$.{path}", request=change.sent[0])
@@ -52,17 +60,21 @@ def versions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Jour
 def _known(journals: Iterable[Journal]) -> dict[tuple[str, _Place], _Change]:
     """Return the changes by event and token, where each was answered with its version and none met another.
 
-    Where one was refused, or only asked about, it may be what is broadcast, which is another fault.
+    Where one was refused, it may be what is broadcast, which is another fault.
     """
     found: dict[tuple[str, _Place], _Change] = {}
     asked: dict[_Place, list[SentRequest]] = {}  # changes by the token that they name
     for journal in journals:
         for sent in journal.requests:
             event, body = _asked(sent)
-            if event in _CHANGES and (place := _place(body))[-1]:
-                found.setdefault((event, place), _Change()).sent.append(sent)
-                if event == sent.event:
-                    asked.setdefault(place, []).append(sent)
+            if event not in _CHANGES or not (place := _place(body))[-1]:
+                continue
+            change = found.setdefault((event, place), _Change())
+            if event == sent.event:
+                change.sent.append(sent)
+                asked.setdefault(place, []).append(sent)
+            else:
+                change.is_asked_about = True
         for each in answers(journal):
             version, token, _ = _stated(each.answer.data)
             if each.sent.event in _CHANGES and each.done and version is not None:
@@ -76,7 +88,7 @@ def _known(journals: Iterable[Journal]) -> dict[tuple[str, _Place], _Change]:
     return {
         (event, place): change
         for (event, place), change in found.items()
-        if place[-1] and place not in met and len(change.sent) == len(change.versions)
+        if place[-1] and place not in met and 0 < len(change.sent) == len(change.versions)
     }
 
 
