@@ -33,7 +33,7 @@ async def a_membership_ends_and_begins_again(stage: Stage) -> None:
     assert bob.identity is not None
     with contextlib.suppress(Unjudged):  # a server may refuse to enrol who is a member
         await stage.take_in(bob.identity)
-        await stage.joined("gamemaster")  # whose answer lists each member once, as its shape demands
+        await alice.join(stage.session)  # whose answer lists each member once, as its shape demands
     await stage.revoke(bob)
     tab = await stage.other_tab(bob)
     await stage.judge("join/removed-member-refused", _must_stay_out(stage, bob, tab))
