@@ -69,6 +69,11 @@ class Requirement:
         return version_number(self.since) <= version_number(version)
 
 
+def is_own_event(name: object) -> bool:
+    """Whether a name is one of those that a server may define for itself; section 14 of the protocol."""
+    return isinstance(name, str) and name.startswith("x-")
+
+
 def version_number(version: str) -> tuple[int, ...]:
     """Return a version as what it can be compared by: 1.10 comes after 1.9."""
     return tuple(map(int, version.split(".")))

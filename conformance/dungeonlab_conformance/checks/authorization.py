@@ -92,9 +92,9 @@ async def membership_is_checked_every_time(stage: Stage, event: Event) -> None:
     await must_be_refused_at_last(stage, bob, request)
 
 
-async def _foreign(stage: Stage, event: Event, game: GameSession) -> Request:
+async def _foreign(stage: Stage, event: Event, game: GameSession, *, fresh: bool = False) -> Request:
     """Return a request in the scene's session that names what belongs to another place."""
-    request = await stage.request(event, game=game)
+    request = await stage.request(event, game=game, fresh=fresh)
     return request.with_properties({"sessionId": stage.session}, session=stage.session)
 
 
@@ -106,6 +106,8 @@ async def an_encounter_of_another_session_is_refused(stage: Stage, event: Event)
     own = await stage.request(event)
     there = await stage.other_game()
     foreign = await stage.encounter(there)
+    if foreign == own.args[0]["encounterId"]:  # counted by each session for itself
+        foreign = await stage.encounter(await stage.games.with_another_encounter(there))
     _need_different_ids(own.args[0]["encounterId"], foreign)
     await carol.must_be_refused(own.with_properties({"encounterId": foreign}))
 
@@ -121,16 +123,25 @@ async def a_token_of_another_session_is_refused(stage: Stage, event: Event) -> N
     """Dave's session has a token; requests of carol and alice that name it in their own session are refused."""
     alice, carol = await stage.joined("alice", "carol")
     dave = await stage.joined_other_game("dave")
-    foreign = await _foreign(stage, event, await stage.other_game())
     own = await stage.request(event)
-    _need_different_ids(own.args[0]["tokenId"], foreign.args[0]["tokenId"])
+    foreign = await _foreign_token(stage, event, own)
     await alice.send(own)
     await carol.must_be_refused(foreign)
-    mixed = await _foreign(stage, event, await stage.other_game())
+    mixed = await _foreign_token(stage, event, own)
     await alice.must_be_refused(mixed.with_properties({"encounterId": await stage.encounter(stage.game)}))
     own = await stage.request(event, game=await stage.other_game())
     if not (await dave.try_send(own)).accepted:
         raise Unjudged(f"dave's own {event.name} was refused too")
+
+
+async def _foreign_token(stage: Stage, event: Event, own: Request) -> Request:
+    """Return a request about a token of the other session, whose id differs from that of the one in `own`."""
+    there = await stage.other_game()
+    request = await _foreign(stage, event, there)
+    if request.args[0]["tokenId"] == own.args[0]["tokenId"]:  # counted by each session for itself
+        request = await _foreign(stage, event, there, fresh=True)
+    _need_different_ids(own.args[0]["tokenId"], request.args[0]["tokenId"])
+    return request
 
 
 @check("authorization/refusal-precedes-effect")

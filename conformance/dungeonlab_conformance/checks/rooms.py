@@ -12,7 +12,7 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_spec import Catalogue, Event
+from dungeonlab_spec import Catalogue, Event, is_own_event
 
 AT_ONCE = 5  # requests sent without waiting for an answer in between
 
@@ -222,7 +222,7 @@ async def a_direct_answer_stays_direct(stage: Stage, event: Event) -> None:
         for seen in stage.journal.heard(other.connection):
             if asked and seen.at < asked.at:
                 continue  # that was about something else, such as their joining
-            own = isinstance(seen.event, str) and seen.event.startswith("x-")  # whose content the protocol leaves open
+            own = is_own_event(seen.event)  # whose content the protocol leaves open
             if seen.event == event.name or (not own and _holds(seen.args, answer)):
                 raise Broken(f"{other.name} to be sent nothing about alice's {event.name}", f"{seen.event} {seen.args}")
 

@@ -15,6 +15,7 @@ from socketio import packet
 from dungeonlab_conformance.clients.engine_io_packets import Noise
 from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.text.tree import deeper_than
+from dungeonlab_spec import is_own_event
 
 CONNECT, DISCONNECT, EVENT, ACK = packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK
 CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = packet.CONNECT_ERROR, packet.BINARY_EVENT, packet.BINARY_ACK
@@ -26,7 +27,6 @@ _ATTACHMENTS, _ATTACHED = 100, "a packet with attachments"  # of one packet; and
 _SHOWN, _WHY = 500, 120  # characters that are kept of what cannot be read, and of the reason
 _ANSWERED = re.compile(r"[36](?:\d+-)?(\d{1,15})(?=\[|$)")  # an acknowledgement, with its number
 _EVENT = re.compile(r'42(?:/[^,\[]*,)?\d*\[\s*"((?:[^"\\]|\\.)*)"')  # a frame with an event, and the event's name
-_OWN = "x-"  # how the names of a server's own events begin; section 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +160,4 @@ def _unreadable(frame: str | bytes, why: str) -> Unreadable:
 def tells(frame: str, mark: str) -> bool:
     """Whether a frame is an event with a mark in it, and not one of the server's own."""
     named = _EVENT.match(frame)
-    return named is not None and not named[1].startswith(_OWN) and mark in frame
+    return named is not None and not is_own_event(named[1]) and mark in frame

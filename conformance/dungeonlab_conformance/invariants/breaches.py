@@ -30,7 +30,7 @@ from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
 from dungeonlab_conformance.record.secrets.leaks import Leak, Ours, leaks
 from dungeonlab_conformance.results.errors import Broken
-from dungeonlab_spec import Catalogue, Event, validate
+from dungeonlab_spec import Catalogue, Event, is_own_event, validate
 from dungeonlab_spec.catalogue import resolve
 
 SecretsSent = Mapping[int, Sequence[Leak]]  # by the number of the observation in which they were
@@ -123,7 +123,7 @@ def contradictions(journals: Iterable[Journal], ledger: Ledger) -> Iterator[Brea
 def secrets_sent(seen: Observation, ours: Ours) -> Iterator[Leak]:
     """Yield each secret in what a server sent, by its path in the first argument."""
     if seen.act in ("hears", "is answered", "is refused") and (seen.connection or seen.event == "a frame"):
-        own = isinstance(seen.event, str) and seen.event.startswith(_OWN)
+        own = is_own_event(seen.event)
         for leak in leaks(_packets(seen), ours, own=own):
             yield Leak(leak.path.replace("$[0]", "$", 1), leak.what)
 
@@ -153,7 +153,6 @@ def _packets(seen: Observation) -> tuple[Any, ...]:
 
 
 _NO_SECRETS = "direct/no-secrets"
-_OWN = "x-"  # how the names of a server's own events begin; section 14
 
 
 def _name(seen: Observation, scene: SceneIndex, catalogue: Catalogue) -> Iterator[Found]:
@@ -170,7 +169,7 @@ def _name(seen: Observation, scene: SceneIndex, catalogue: Catalogue) -> Iterato
         expected = f"the answer to {event.name} to reach the connection that asked"
         yield "rooms/direct-answers-stay-direct", event.name, Broken(expected, f"{seen.actor} heard it too")
         return
-    if event is None and name.startswith(_OWN):
+    if event is None and is_own_event(name):
         return
     expected = "only events that the catalogue says a server sends"
     yield "broadcasts/catalogue-events-only", None, Broken(expected, name)

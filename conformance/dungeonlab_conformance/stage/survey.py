@@ -19,7 +19,7 @@ from dungeonlab_conformance.record.evidence import evidence, shown_by
 from dungeonlab_conformance.record.marks import carries, contains
 from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
 from dungeonlab_conformance.results.errors import Gone, Missing, TargetFault, Unjudged
-from dungeonlab_spec import Catalogue, Event
+from dungeonlab_spec import Catalogue, Event, is_own_event
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.stage.stage import Stage
@@ -185,7 +185,7 @@ class Survey:
         """Return the name under which a request was broadcast, if that is neither the protocol's nor begins with x-."""
         catalogue = Catalogue.load()
         for seen in self.stage.journal.heard():
-            is_unknown = isinstance(seen.event, str) and seen.event not in catalogue and not seen.event.startswith("x-")
+            is_unknown = isinstance(seen.event, str) and seen.event not in catalogue and not is_own_event(seen.event)
             is_elsewhere = seen.connection != sent.connection and seen.at >= sent.at
             if is_unknown and is_elsewhere and sent.mark is not None and contains(seen.args, sent.mark):
                 return seen.event

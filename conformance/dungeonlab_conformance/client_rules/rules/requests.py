@@ -9,9 +9,8 @@ from dungeonlab_conformance.client_rules.index import ClientRequest, PacketIndex
 from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, rule
 from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.text.printable import shortened
-from dungeonlab_spec import Catalogue, Violation, validate
+from dungeonlab_spec import Catalogue, Violation, is_own_event, validate
 
-_OWN = "x-"  # how the names begin that a server may define
 _SHOWN = 300  # characters of a value that a message repeats
 _MOST = 1 << 14  # values of a payload that are looked through for binary data
 
@@ -67,7 +66,7 @@ def sends_catalogue_events(index: PacketIndex) -> Iterator[Evidence]:
     for connection, request in index.requests():
         if request.row is not None:
             yield Holds(request.packet)
-        elif not request.packet.event.startswith(_OWN):
+        elif not is_own_event(request.packet.event):
             expected = f"{connection.who} to send no events but {', '.join(requests)}"
             yield Breaks(
                 expected, shortened(request.packet.event, _SHOWN) or "an event without a name", (request.packet,)
