@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from dungeonlab_conformance.clients.handshake import reach
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.results.errors import Gone, TargetFault
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.runner.interruptions.liveness import Liveness, Replaced
@@ -116,7 +117,8 @@ class Watch:
 
     def count_silence(self, played: Played) -> None:
         """End the run if in many scenes in a row no connection brought anything: more waiting shows nothing more."""
-        heard = played.stage.journal.heard_last()
+        refused = any(isinstance(why, Refused) and why.status is None for why in played.unjudged)  # in a packet
+        heard = refused or played.stage.journal.heard_last()
         if heard:
             self._silent_scenes = 0
         if heard or not (unjudged := played.unjudged):
