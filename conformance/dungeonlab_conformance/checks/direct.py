@@ -56,7 +56,8 @@ async def a_profile_holds_no_secrets(stage: Stage) -> None:
     """Alice asks for her own profile and for bob's; neither holds more than the schema names."""
     alice = await stage.connected("alice")
     bob = await stage.roles.member("bob")
-    for request in (profile_request(), profile_request(bob.user)):
+    own = await stage.request(Catalogue.load()["get-user-data"])
+    for request in (own, profile_request(bob.user)):
         answer = await alice.send(request)
         user = answer.data.get("user")
         if not isinstance(user, dict):

@@ -27,12 +27,14 @@ def needed_ids(event: Event) -> frozenset[str]:
 def valid_request(event: Event, ids: Mapping[str, str], *, full: bool = False) -> Request:
     """Return the smallest valid request of an event, or a `full` one, with a mark of its own.
 
-    `ids` holds the session's id, and each that the event needs, by name. A full one has each optional property that the
-    largest example has, but hides no token, and holds no data that a later request may be mixed up with.
+    `ids` holds the session's id, and each that the event needs, by name, and those that it may have. A full one has
+    each optional property that the largest example has, but hides no token, and holds no data that a later request may
+    be mixed up with.
     """
     payload = with_ids(event, copy.deepcopy(examples(event.name, "valid")["minimal"]), ids)
     if full:
         payload = _filled(event.name, payload)
+        payload |= {name: ids[name] for name in examples(event.name, "valid").get("full", {}) if name in ids}
         for key in {"token", "updates"} & payload.keys():
             payload[key] |= {"isVisible": True, "data": {}}
     mark: str | int | None = None

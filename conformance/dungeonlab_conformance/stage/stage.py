@@ -350,6 +350,8 @@ class Stage(SceneSessions):
             ids["encounterId"] = await self.encounter(game)
         if "tokenId" in needed:
             ids["tokenId"] = await self._token(game, anew=fresh or event.effect == "removes-token")
+        if (alice := self.pool.known().get("alice")) is not None:
+            ids["userId"] = alice.user
         return valid_request(event, ids, full=event.name in self.target.workarounds.full_only if full is None else full)
 
     async def control(self, event: Event, member: Actor) -> Acknowledgement:

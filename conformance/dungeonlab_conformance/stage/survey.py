@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
 from dungeonlab_conformance.payloads.refused import for_something_unknown, malformed
-from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.evidence import evidence, shown_by
 from dungeonlab_conformance.record.marks import carries, contains
@@ -90,7 +89,7 @@ class Survey:
     async def _ask_for_a_profile(self) -> None:
         """Ask something while others join: where neither is answered, nothing else need be waited for as long."""
         if self.stage.target.offers("get-user-data"):
-            await self._answer(await self.stage.connected("alice"), profile_request())
+            await self._try_both(Catalogue.load()["get-user-data"], await self.stage.connected("alice"))
 
     async def _leave(self) -> None:
         if self.stage.target.offers("leave-session") and (actor := self._members.pop("bob", None)) is not None:
@@ -129,18 +128,21 @@ class Survey:
             self.found.cannot_create |= {"carol", "dave"}  # who are members like them
 
     async def _try(self, event: Event) -> None:
-        """Send a request; where it is refused, the fullest one."""
         actor = next(iter(self._members.values()), None)
         if actor is None:
             return
         try:
-            accepted = await self._is_accepted(actor, await self.stage.request(event, full=False))
-            if not accepted and await self._is_accepted(actor, await self.stage.request(event, full=True)):
-                self.found.full_only.add(event.name)
+            await self._try_both(event, actor)
         except Gone:
             raise
         except Unjudged:
             return  # what it needs cannot be prepared
+
+    async def _try_both(self, event: Event, actor: Actor) -> None:
+        """Send the smallest request; where it is refused, the fullest one."""
+        accepted = await self._is_accepted(actor, await self.stage.request(event, full=False))
+        if not accepted and await self._is_accepted(actor, await self.stage.request(event, full=True)):
+            self.found.full_only.add(event.name)
 
     async def _compare_members(self) -> None:
         """Find out whether one of two members may chat, and the other may not; who may not is asked for no token."""

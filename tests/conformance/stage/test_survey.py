@@ -50,6 +50,7 @@ async def test_a_correct_server_needs_no_workarounds() -> None:
     [
         ("CreatesInSilence", {"silent": {"token:create"}, "reported": {"token:create"}}),
         ("DemandsCompleteDrafts", {"full_only": {"token:create"}}),
+        ("NeedsAnId", {"full_only": {"get-user-data"}}),
         ("KeepsCreatingForTheGameMaster", {"cannot_create": {"alice", "bob", "carol", "dave"}}),
         ("LocksTheGameMasterOut", {"shut_out": {"gamemaster"}}),
         ("CreatesUnheard", {"unheard": {"token:create"}}),
