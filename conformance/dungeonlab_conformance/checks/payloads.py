@@ -141,13 +141,19 @@ async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, 
 async def _judge_traces(stage: Stage, event: Event, traces: _Traces, alice: Actor, bob: Actor) -> None:
     """Judge whether what was refused is broadcast or stored all the same."""
     if (why := traces.accepted(stage)) is not None:
-        stage.leave_open(("payloads/refused-not-stored",), why)
         if not event.is_broadcast:
+            stage.leave_open(("payloads/refused-not-stored",), why)
             return
         if not await _all_is_heard(stage, event, alice, bob):  # what was accepted, before what is sent now
             raise why
         refused = [each for each in traces.wrongs if stage.journal.outcome(each.request) == "refused"]
-        traces = _Traces(refused, None, {}, len(stage.journal.heard(bob.connection)))
+        look, before = traces.look, {}
+        if look is not None and (answer := await alice.try_send(look)).accepted:
+            before = acknowledged_token(answer)
+        elif look is not None:  # what was accepted has ended the token
+            look = None
+            stage.leave_open(("payloads/refused-not-stored",), why)
+        traces = _Traces(refused, look, before, len(stage.journal.heard(bob.connection)))
         for each in refused:
             await _judge_each(stage, bob, event, [(each, _must_be_refused(stage, alice, each.name, each.request))])
         if (why := traces.accepted(stage)) is not None:
