@@ -233,11 +233,16 @@ async def answers_go_where_they_were_asked_for(stage: Stage) -> None:
 
 @check("acks/code-names-the-cause", phase="last")
 async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
-    """Each cause of refusal that the catalogue lists, and a malformed request, is refused with its own code."""
+    """Each cause of refusal that the catalogue lists, and a malformed request, is refused with its own code.
+
+    That a member has not joined is a cause that a server should know, and need not.
+    """
     alice = await _one_who_may(stage, event)
     accepted = []
     async for actor, request, codes in _causes(stage, event, alice):
         answer = await actor.try_send(request)
+        if answer.accepted and codes == {"NOT_JOINED"}:
+            continue
         if answer.accepted:
             accepted.append(codes)
         elif answer.code not in CODES:

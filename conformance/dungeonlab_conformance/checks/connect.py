@@ -18,7 +18,7 @@ from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.payloads.refused import malformed
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.marks import carries, marked
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
@@ -115,7 +115,7 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
         chat = Catalogue.load()["chat-message"]
         first = await stage.request(chat)
         await alice.send(first)
-        await bob.poll_until(str(first.mark))  # else there is nothing that an upgrade could lose
+        await bob.poll_until_heard(marked(first))  # else there is nothing that an upgrade could lose
         hers, his = [], []
         async for _ in bob.steps():
             burst = [await stage.request(chat) for _ in range(5)]  # at once: servers give up on a slow upgrade
@@ -124,7 +124,7 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
             his.append(await stage.request(chat))
             await bob.send(his[-1])
         await bob.fence()
-        await bob.try_catch_up([str(request.mark) for request in hers])
+        await bob.try_catch_up(map(marked, hers))
         await _must_each_hear_once(carol, alice, bob, hers, his)
     finally:
         await bob.close()
@@ -137,7 +137,7 @@ async def _must_each_hear_once(
     for number, request in enumerate(hers, 1):
         if len(carol.deliveries_of(request)) != 1:
             raise Unjudged("carol, who upgraded nothing, does not hear everything once either")
-        count = sum(tells(frame, str(request.mark)) for frame in bob.frames)
+        count = sum(tells(frame, marked(request)) for frame in bob.frames)
         if count != 1:
             raise Broken("bob to hear each message once", f"number {number} {count} times")
     if any(map(_is_refusal, bob.frames)):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from dungeonlab_conformance.checks.payloads import heard_of_nothing_valid
 from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
@@ -19,7 +20,7 @@ from dungeonlab_conformance.invariants.content import differences
 from dungeonlab_conformance.invariants.token_state import Token, changed
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.observation import Observation, Request
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
@@ -96,11 +97,6 @@ class _Players:
         except Gone:
             await self.alice.reconnect()  # or the server is gone, and this says so
             return Broken("", "the connection was closed instead of an answer")
-
-    def heard_since(self, number: int) -> list[Observation]:
-        """Return what bob has heard of the event after an observation."""
-        heard = self.stage.journal.heard(self.bob.connection)
-        return [seen for seen in heard if seen.number > number and seen.event == self.event.name]
 
 
 async def _set(stage: Stage, event: Event) -> _Players:
@@ -199,7 +195,7 @@ async def _try_invalid(players: _Players, payload: Any) -> Found:
     valid = await stage.request(event)
     settled = with_ids(event, payload, {**ids_of(valid.args[0]), "userId": bob.user or ""})
     shown = _shown(settled)
-    start = stage.journal.observations[-1].number
+    start = len(stage.journal.heard(bob.connection))
     answer = await players.try_send(Request(event.name, (settled,), None, stage.session, legal=False))
     found: Found = {}
     if isinstance(answer, Broken):
@@ -209,10 +205,10 @@ async def _try_invalid(players: _Players, payload: Any) -> Found:
     elif answer.code != "VALIDATION_ERROR":
         expected = f"VALIDATION_ERROR for {shown}"
         found["acks/code-names-the-cause"] = Broken(expected, f"{answer.body.get('code')!r}", "$.code")
-    if event.is_broadcast:
+    if event.is_broadcast and (isinstance(answer, Broken) or not answer.accepted):
         await bob.fence()
-        if heard := players.heard_since(start):
-            found["payloads/refused-not-broadcast"] = Broken(f"bob to hear nothing of {shown}", heard[0])
+        if (heard := heard_of_nothing_valid(bob, event, start)) is not None:
+            found["payloads/refused-not-broadcast"] = Broken(f"bob to hear nothing of {shown}", heard)
     if players.look is not None and (different := await _changed(players)):
         found["payloads/refused-not-stored"] = Broken(f"the token to be as it was before {shown}", different)
     return found

@@ -12,7 +12,7 @@ from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.marks import carries, contains
+from dungeonlab_conformance.record.marks import carries, contains, marked
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -245,7 +245,7 @@ async def _must_recover_nothing(stage: Stage, alice: Actor, raw: RawConnection, 
     await anew.connect(pid=pid, offset=offset)
     await alice.send(later)
     await anew.try_send(profile_request())
-    if any(tells(str(frame), str(request.mark)) for request in (missed, later) for frame in anew.frames):
+    if any(tells(frame, marked(request)) for request in (missed, later) for frame in anew.frames):
         raise Broken("carol to be in no room and to be sent nothing she missed", "both were recovered")
 
 
@@ -273,7 +273,7 @@ async def who_enters_the_namespace_again_is_in_no_room(stage: Stage) -> None:
     for stranger in strangers:
         if stranger is not None:
             await stranger.must_not_hear(later, unlike=stranger)  # or who has left the room hears it as everybody does
-    if any(tells(str(frame), str(later.mark)) for frame in raw.frames):
+    if any(tells(frame, marked(later)) for frame in raw.frames):
         raise Broken("carol to be in no room after entering the namespace again", "she hears alice")
 
 

@@ -207,6 +207,15 @@ async def _must_hear_this_only(bob: Actor, event: Event, witness: Request, start
 
 async def _must_hear_nothing_invalid(bob: Actor, event: Event, start: int) -> None:
     await bob.fence()
+    if (seen := heard_of_nothing_valid(bob, event, start)) is not None:
+        raise Broken(f"bob to hear no invalid {event.name}", seen)
+
+
+def heard_of_nothing_valid(bob: Actor, event: Event, start: int) -> Observation | None:
+    """Return a broadcast that is of no valid request, among what bob has heard from the one numbered `start` on.
+
+    What is late is that of a request before, such as one that looks at a token.
+    """
     valid = [request for request in bob.journal.requests if request.legal or request.outcome == "accepted"]
     session = bob.stay.session if bob.stay else None
     for seen in bob.journal.heard(bob.connection)[start:]:
@@ -214,7 +223,8 @@ async def _must_hear_nothing_invalid(bob: Actor, event: Event, start: int) -> No
         if body.get("sessionId", session) != session:
             continue  # what leaks out of another session is not about this one
         if seen.event == event.name and not any(carries(seen, request) for request in valid):
-            raise Broken(f"bob to hear no invalid {event.name}", seen)
+            return seen
+    return None
 
 
 async def _must_be_untouched(alice: Actor, look: Request, before: dict[str, Any]) -> None:

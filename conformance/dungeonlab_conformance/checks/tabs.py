@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.raw.upgrade import Upgrade
+from dungeonlab_conformance.record.marks import marked
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -61,7 +61,7 @@ async def every_transport_hears(stage: Stage, event: Event) -> None:
         carol = await stage.joined("carol", transport="websocket")
         if "join-session" in stage.target.workarounds.silent:  # then whether bob is in the room shows only so
             await alice.send(before := await stage.request(Catalogue.load()["chat-message"]))
-            await bob.poll_until(str(before.mark))
+            await bob.poll_until_heard(marked(before))
         request = await stage.request(event)
         await alice.send(request)
         await carol.hear(request)
@@ -77,7 +77,7 @@ async def _must_find(poller: Upgrade, request: Request) -> None:
     asked = poller.target.on_the_wire(request.event, request.args)[0]
     name = poller.target.dialect.broadcasts.get(request.event, asked)
     try:
-        await poller.poll_until(json.dumps(name), str(request.mark))
+        await poller.poll_until_heard(marked(request), name)
     except Gone:
         raise
     except Unjudged:

@@ -14,6 +14,7 @@ from socketio import packet
 
 from dungeonlab_conformance.clients.engine_io_packets import Noise
 from dungeonlab_conformance.record.arguments import storable
+from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.text.tree import deeper_than
 from dungeonlab_spec import is_own_event
 
@@ -26,7 +27,8 @@ HEAVIEST = 10_000_000  # bytes of memory that a packet with attachments may take
 _ATTACHMENTS, _ATTACHED = 100, "a packet with attachments"  # of one packet; and what such a one is called
 _SHOWN, _WHY = 500, 120  # characters that are kept of what cannot be read, and of the reason
 _ANSWERED = re.compile(r"[36](?:\d+-)?(\d{1,15})(?=\[|$)")  # an acknowledgement, with its number
-_EVENT = re.compile(r'42(?:/[^,\[]*,)?\d*\[\s*"((?:[^"\\]|\\.)*)"')  # a frame with an event, and the event's name
+_WHOLE = re.compile(r"\d{1,18}")
+_EVENT = re.compile(r"42(?:/[^,\[]*,)?\d*(?=\[)")  # what stands before the arguments in a frame with an event
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,16 @@ def _unreadable(frame: str | bytes, why: str) -> Unreadable:
     return Unreadable(shown, why, int(answered[1]) if answered else None)
 
 
-def tells(frame: str, mark: str) -> bool:
-    """Whether a frame is an event with a mark in it, and not one of the server's own."""
-    named = _EVENT.match(frame)
-    return named is not None and not is_own_event(named[1]) and mark in frame
+def tells(frame: str | bytes, mark: str | int, name: str = "") -> bool:
+    """Whether a frame is an event with a mark in it, of this name if one is given, and not one of the server's own."""
+    head = _EVENT.match(frame) if isinstance(frame, str) else None
+    if head is None:
+        return False
+    try:
+        event, *args = _Json.loads(str(frame)[head.end() :])
+    except (ValueError, RecursionError):
+        return str(mark) in str(frame)
+    marks: list[str | int] = [mark]
+    if isinstance(mark, str) and _WHOLE.fullmatch(mark):  # ids may go as numbers
+        marks.append(int(mark))
+    return (event == name if name else not is_own_event(event)) and any(contains(tuple(args), each) for each in marks)

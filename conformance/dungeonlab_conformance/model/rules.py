@@ -170,9 +170,9 @@ def things(
 ) -> Iterator[Objection]:
     """Yield what is objected to the encounter and the token that a token event names."""
     encounter = str(body["encounterId"])
-    home = world.encounters.get(encounter)
-    if home != session.id:
-        foreign = home is not None
+    homes = world.encounters.get(encounter, set())
+    if session.id not in homes:
+        foreign = bool(homes)
         codes = frozenset({"ENCOUNTER_NOT_FOUND", *(["PERMISSION_DENIED"] if foreign else [])})
         blamed = "authorization/foreign-encounter-refused" if foreign else "tokens/unknown-encounter-refused"
         why = "the encounter is one of another session" if foreign else "there is no such encounter"

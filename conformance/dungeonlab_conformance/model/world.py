@@ -107,7 +107,7 @@ class World:
 
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
-        self.encounters: dict[str, str] = {}  # the session of each
+        self.encounters: dict[str, set[str]] = {}  # the sessions that have one of each id
         self.tokens: dict[tuple[str, str, str], Token] = {}  # by session, encounter and id
         self.tabs: dict[int, Tab] = {}
         self.first = True  # whether the users have met in no other session than these, as far as is known
@@ -145,7 +145,7 @@ class World:
 
     def encounter_opened(self, session: str, encounter: str) -> None:
         """An encounter was opened in a session."""
-        self.encounters[encounter] = session
+        self.encounters.setdefault(encounter, set()).add(session)
         if session in self.sessions:
             self.sessions[session].encounters.append(encounter)
 

@@ -34,6 +34,12 @@ def new_mark(like: str | int = "") -> str | int:
     return 100_000 + next(_MARKS) if isinstance(like, int) else f"mark-{_RUN.get()}-{next(_MARKS)}."
 
 
+def marked(request: Request) -> str | int:
+    """Return the mark of a request that has one."""
+    assert request.mark is not None
+    return request.mark
+
+
 def contains(found: object, mark: str | int) -> bool:
     """Say whether a payload carries a mark, at any depth.
 

@@ -135,9 +135,18 @@ def test_depth_is_counted(value: Any, levels: int) -> None:
         ('42["x-feed:item",{"message":"mark-1."}]', False),  # a server's own
         ('42["chat-message",{"message":"mark-2."}]', False),
         ('437[{"success":true,"data":{"message":"mark-1."}}]', False),
+        (r'42["chat-message",{"message":"\u006dark-1\u002e"}]', True),
+        ('42["chat-message",{"message":"mark-1."', True),  # not JSON, which is judged elsewhere
         ("42[", False),
     ],
 )
 def test_an_event_tells_what_is_in_it(frame: str, found: bool) -> None:
     """An acknowledgement does not, nor an event that the protocol leaves to the server."""
     assert packets.tells(frame, "mark-1.") is found
+
+
+def test_an_event_tells_an_id_whether_it_goes_as_a_text_or_a_number() -> None:
+    """It is the whole of what it stands for."""
+    told = ['42["token:delete",{"tokenId":"7"}]', '42["token:delete",{"tokenId":7}]', '42["token:delete",{"at":"17"}]']
+    assert [packets.tells(frame, "7", "token:delete") for frame in told] == [True, True, False]
+    assert not packets.tells(told[0], "7", "token:move")

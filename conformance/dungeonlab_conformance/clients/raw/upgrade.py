@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from urllib.parse import quote
 
 import aiohttp
@@ -120,7 +121,7 @@ class Upgrade:
         yield "opened"
         await self._send(PING + PROBE)
         yield "probed"
-        await self._until(PONG + PROBE)
+        await self._until_begun(PONG + PROBE)
         yield "answered"
         with self._waiting("polling was not released in time"):
             async with asyncio.timeout(self.target.limits.answer):
@@ -133,29 +134,30 @@ class Upgrade:
         """Make a round trip over the WebSocket."""
         asked, answered = self._round_trip()
         await self._send(asked)
-        await self._until(answered)
+        await self._until_begun(answered)
         self.frames = [frame for frame in self.frames if not frame.startswith(answered)]
 
-    async def try_catch_up(self, marks: Iterable[str]) -> None:
+    async def try_catch_up(self, marks: Iterable[str | int]) -> None:
         """Read on until all marks have been heard, for as long as an answer may take; what is late is not lost."""
-        try:
+        with contextlib.suppress(Unjudged):
             for mark in marks:
-                while not any(packets.tells(frame, mark) for frame in self.frames):
-                    await self._until(mark, anywhere=True)
-        except Unjudged:
-            return
+                if not any(packets.tells(frame, mark) for frame in self.frames):
+                    await self._until(partial(packets.tells, mark=mark), "event with what was sent last")
 
     async def poll_once_around(self) -> None:
         """Make a round trip by polling, which brings what was sent before."""
         asked, answered = self._round_trip()
         await self._post(asked)
-        await self.poll_until(answered)
+        await self._poll_until(lambda frame: frame.startswith(answered))
 
-    async def poll_until(self, *wanted: str) -> None:
-        """Poll until a frame has arrived with all of this in it, or for as long as an answer may take."""
+    async def poll_until_heard(self, mark: str | int, name: str = "") -> None:
+        """Poll until an event comes that has a mark in it, and a name if one is given; or until time is up."""
+        await self._poll_until(partial(packets.tells, mark=mark, name=name))
+
+    async def _poll_until(self, is_wanted: Callable[[str], bool]) -> None:
         with self._waiting("nothing is heard over polling, even without an upgrade"):
             async with asyncio.timeout(self.target.limits.answer):
-                while not any(all(each in frame for each in wanted) for frame in self.frames):
+                while not any(map(is_wanted, self.frames)):
                     await self._poll()
 
     async def close(self) -> None:
@@ -225,10 +227,13 @@ class Upgrade:
         while not any(frame.startswith(prefix) for frame in self.frames):
             await self._poll()
 
-    async def _until(self, wanted: str, *, anywhere: bool = False) -> None:
-        """Read frames from the WebSocket up to one that begins so, or has it anywhere in it."""
+    async def _until_begun(self, prefix: str) -> None:
+        await self._until(lambda frame: frame.startswith(prefix), f"{prefix}…")
+
+    async def _until(self, is_wanted: Callable[[str], bool], shown: str) -> None:
+        """Read frames from the WebSocket up to one that is wanted."""
         assert self._socket is not None
-        with self._waiting(f"the upgraded connection received no {wanted}… in time"):
+        with self._waiting(f"the upgraded connection received no {shown} in time"):
             async with asyncio.timeout(self.target.limits.answer):
                 while True:
                     frame = await next_message(self._socket)
@@ -236,5 +241,5 @@ class Upgrade:
                         await self._socket.send_str(PONG)
                     elif isinstance(frame, str):
                         self._keep([frame])
-                        if frame.startswith(wanted) or (anywhere and wanted in frame):
+                        if is_wanted(frame):
                             return
