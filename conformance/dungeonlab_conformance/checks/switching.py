@@ -1,10 +1,13 @@
 """Members of two sessions: they switch from one to the other, in vain or not, and are in one at a time."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from dungeonlab_conformance.checks.registry import check
+from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import everything
@@ -55,16 +58,25 @@ async def a_failed_switch_changes_nothing(stage: Stage) -> None:
     await bob.hear(before)
     await tab.hear(before)
     await bob.send(await _chat(stage))  # or a refusal afterwards would show nothing
-    connection = bob.connection
-    if (await bob.try_join((await stage.other_game()).session)).accepted:
-        raise Unjudged("bob was not refused", waits_for=VerdictKey("join/outsider-refused"))
-    for request in await everything(stage, alice, carol):
-        if bob.closed or bob.connection != connection:
-            return  # it may disconnect a user whom it refused; then there is nothing left to keep
-        await bob.must_hear(request)
-        await tab.must_hear(request)
-    await alice.send(await _chat(stage))
-    await bob.must_be_allowed(await _chat(stage))
+    with _while_connected(bob, tab):
+        if (await bob.try_join((await stage.other_game()).session)).accepted:
+            raise Unjudged("bob was not refused", waits_for=VerdictKey("join/outsider-refused"))
+        for request in await everything(stage, alice, carol):
+            await bob.must_hear(request)
+            await tab.must_hear(request)
+        await alice.send(await _chat(stage))
+        await bob.must_be_allowed(await _chat(stage))
+
+
+@contextmanager
+def _while_connected(*tabs: Actor) -> Iterator[None]:
+    """Judge in this block what a refused user keeps, who may be disconnected; then there is nothing left to keep."""
+    connections = [tab.connection for tab in tabs]
+    try:
+        yield
+    except (Broken, Gone):
+        if not any(tab.closed or tab.connection != before for tab, before in zip(tabs, connections, strict=True)):
+            raise
 
 
 @check(_STAYS)
@@ -76,15 +88,15 @@ async def asking_in_vain_to_leave_changes_nothing(stage: Stage) -> None:
     await alice.send(before := await _chat(stage))
     await carol.hear(before)
     await carol.send(await _chat(stage))  # or a refusal afterwards would show nothing
-    connection = carol.connection
-    answer = await carol.try_send(Request.naming("leave-session", (await stage.other_game()).session))
-    if answer.accepted or carol.closed or carol.connection != connection:
-        return  # to refuse it is no MUST; and it may disconnect a user whom it refuses
-    after = (await _chat(stage)).with_properties({}, requirement=_STAYS)
-    await alice.send(after)
-    await bob.hear(after)
-    await carol.must_hear(after)
-    await carol.must_be_allowed(await _chat(stage))
+    with _while_connected(carol):
+        answer = await carol.try_send(Request.naming("leave-session", (await stage.other_game()).session))
+        if answer.accepted:
+            return  # to refuse it is no MUST
+        after = (await _chat(stage)).with_properties({}, requirement=_STAYS)
+        await alice.send(after)
+        await bob.hear(after)
+        await carol.must_hear(after)
+        await carol.must_be_allowed(await _chat(stage))
 
 
 @check("join/one-session-per-user")
