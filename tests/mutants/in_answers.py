@@ -11,7 +11,9 @@ from typing import Any
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rooms import now
 from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload
+from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.socketio_server import AckAddress, SocketIoServer
+from dungeonlab_reference_server.store import Store
 from dungeonlab_spec import Event
 from tests.mutants.effects import EffectChanger, broadcast_with, with_token
 from tests.mutants.fault import faulty
@@ -109,7 +111,35 @@ class ReadsTheClockOnce(Dating):
         return self.started
 
 
-# -- whose a token is ----------------------------------------------------------------------------------
+@faulty("broadcasts/true-time")
+class JumpsInTime(Dating):
+    """Each time is a few seconds later or earlier than the one before says, as with a pool whose clocks are not set."""
+
+    stated = 0
+
+    def dated(self) -> str:
+        self.stated += 1
+        there = datetime.now(UTC) - timedelta(seconds=7 * (self.stated % 3))
+        return there.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# -- where a token is, and whose ----------------------------------------------------------------------------------
+
+
+@faulty("tokens/content-comes-back-exactly")
+class ShowsTheFirstEncounter(EffectChanger):
+    """A token that is shown as a whole is said to be in the encounter that its session had first."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.first: dict[str, str] = {}
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if "token" not in effect.answer:
+            return effect
+        encounter = self.first.setdefault(command.payload["sessionId"], command.payload["encounterId"])
+        shown = {**effect.answer["token"], "encounterId": encounter}
+        return replace(effect, answer={"token": shown}, emission=broadcast_with(effect, token=shown))
 
 
 @faulty("tokens/true-creator")

@@ -25,6 +25,18 @@ class NeedsAnId(Pipeline):
         return await super().user_data(connection, user, payload)
 
 
+@faulty("direct/validate-action-says-no-and-why")
+class AnswersAboutOnesOtherSession(Pipeline):
+    """An action in another session than the question names is judged as one there, by who is a member of it."""
+
+    async def validate_action(self, connection: str, user: str, payload: Payload) -> Payload:
+        inner = payload["action"]["payload"]
+        there = await self.store.session(str(inner.get("sessionId", ""))) if isinstance(inner, dict) else None
+        if there is None or not there.has_member(user):
+            return await super().validate_action(connection, user, payload)
+        return await super().validate_action(connection, user, {**payload, "sessionId": there.id})
+
+
 @faulty("direct/own-profile")
 class RemembersWhoCameLast(Pipeline):
     """Without a user's id, the profile is that of the user who connected last."""
@@ -61,6 +73,16 @@ class ServesOnlyOnesOwn(Pipeline):
         if payload.get("userId", user) != user:
             raise Refusal("PERMISSION_DENIED", "this is not you")
         return await super().user_data(connection, user, payload)
+
+
+@faulty("direct/shared-session-profile")
+class NamesTheOneWhoAsks(Pipeline):
+    """The name in a profile is that of the user who asks for it."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer, own = await super().user_data(connection, user, payload), await self.store.user(user)
+        assert own is not None
+        return {"user": {**answer["user"], "username": own.profile()["username"]}}
 
 
 @faulty("direct/shared-session-profile")

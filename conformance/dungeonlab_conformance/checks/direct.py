@@ -44,11 +44,25 @@ def _must_be_profile_of(answer: Acknowledgement, name: str, user: str | None) ->
 
 @check("direct/shared-session-profile")
 async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
-    """Alice asks for the profiles of bob and of the game master, with whom she shares a session, and receives them."""
-    alice = await stage.connected("alice")
+    """Alice asks for the profiles of bob and of the game master, with whom she shares a session, and receives them.
+
+    Bob has the name there that he has in his own answer.
+    """
+    alice, bob = await stage.connected("alice", "bob")
+    own = await bob.try_send(profile_request())
     for name in ("bob", "gamemaster"):
         wanted = (await stage.roles.member(name)).user
-        _must_be_profile_of(await alice.must_be_allowed(profile_request(wanted)), name, wanted)
+        answer = await alice.must_be_allowed(profile_request(wanted))
+        _must_be_profile_of(answer, name, wanted)
+        if name == "bob" and own.accepted and (there := _username(own)) != (here := _username(answer)):
+            raise Broken(
+                f"bob's username {quoted(there)}, as he is answered himself", quoted(here), "$.data.user.username"
+            )
+
+
+def _username(answer: Acknowledgement) -> object:
+    user = answer.data.get("user")
+    return user.get("username") if isinstance(user, dict) else None
 
 
 @check("direct/no-secrets")
@@ -107,7 +121,8 @@ async def validate_action_says_yes(stage: Stage, event: Event) -> None:
 async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
     """Alice asks about malformed actions, and about things that do not exist; the answers say no, with reasons.
 
-    They do as well about a token that she has deleted, and about an action in a session of which she is no member.
+    They do as well about a token that she has deleted, and about an action in a session of which she is no member, or
+    in another one than the question names, of both of which carol is a member.
     """
     alice = await stage.joined("alice")
     answer = await alice.send(await _question(stage, event))
@@ -142,6 +157,9 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
     with contextlib.suppress(Missing):
         stage.roles.need_no_other_game("alice")
         await _must_say_no_unless_done(alice, stage, await stage.request(event, game=await stage.other_game()))
+    with contextlib.suppress(Missing):
+        carol = await stage.joined("carol")
+        await _must_say_no_unless_done(carol, stage, await stage.request(event, game=await stage.other_game()))
 
 
 async def _must_say_no_of_the_deleted(stage: Stage, alice: Actor, action: Request) -> None:

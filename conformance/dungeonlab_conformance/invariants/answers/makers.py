@@ -1,4 +1,4 @@
-"""Whether a token names truly who created it and who changed it last. Pure."""
+"""Whether a token names truly where it is, who created it, and who changed it last. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from dungeonlab_conformance.record.observation import Observation, SentRequest
 from dungeonlab_conformance.results.errors import Broken
 
 TRUE = "tokens/true-creator"
+_EXACT = "tokens/content-comes-back-exactly"
 _CHANGES = ("token:move", "token:update")
 _Place = tuple[str, str, str]  # the ids of a session, an encounter and a token, any of which may be another's elsewhere
 
 
 def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Found]]:
-    """Yield each token of a scene, in an answer or a broadcast, that names somebody else than is true.
+    """Yield each token of a scene, in an answer or a broadcast, that names somebody or some place else than is true.
 
     Who made it is known if its creation was acknowledged to this scene.
     """
@@ -38,6 +39,10 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
             changes.setdefault(_place(request), []).append(request)
     for seen, sent, body, path in said:
         token = _token(body)
+        encounter, said_there = _place(sent)[1], _text(token.get("encounterId"))
+        if sent.legal and encounter and said_there not in ("", encounter):
+            expected = f"{quoted(encounter)}, as in the request"
+            yield seen, (_EXACT, None, Broken(expected, quoted(said_there), f"{path}.encounterId"))
         named = (*_place(sent)[:2], _text(token.get("id")))
         creator = sent.user if sent.event == "token:create" else creators.get(named)
         if creator is not None:

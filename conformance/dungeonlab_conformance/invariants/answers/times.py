@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,7 @@ def times(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Journal
         if not began - _MINUTE <= each.at <= here + _MINUTE:
             yield _found(each, f"a time within a minute of {shown(here)}, as it is here")
     yield from _stopped(stated)
+    yield from _jumping(stated)
 
 
 def _stopped(stated: Iterable[_Dated]) -> Iterator[tuple[Journal, Observation, Found]]:
@@ -57,6 +59,24 @@ def _stopped(stated: Iterable[_Dated]) -> Iterator[tuple[Journal, Observation, F
             if each.request.at - known > later:
                 yield _found(each, f"another time than {each.request.at - known:.1f} s before")
                 break
+
+
+def _jumping(stated: Iterable[_Dated]) -> Iterator[tuple[Journal, Observation, Found]]:
+    """Yield each time that is further ahead of the clock here, or further behind, than others for one connection were.
+
+    It was stated after the request and before what it is in was heard.
+    """
+    known: dict[int, tuple[float, float]] = {}  # by connection, between which differences to the clock here it is
+    for each in sorted(stated, key=lambda dated: dated.seen.number):
+        if each.request is None:
+            continue
+        least, most = known.get(each.request.connection, (-math.inf, math.inf))
+        low, high = each.at - each.seen.at, each.at - each.request.at
+        if low > most + _SECOND or high < least - _SECOND:
+            off = low - most if low > most else least - high
+            yield _found(each, f"a time {off:.1f} s nearer to what others for this connection show")
+        else:
+            known[each.request.connection] = (max(least, low), min(most, high))
 
 
 def _found(each: _Dated, expected: str) -> tuple[Journal, Observation, Found]:
