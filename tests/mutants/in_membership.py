@@ -313,3 +313,39 @@ class ClearsTheTable(MemoryStore):
         others = {encounter for encounter, session in self._encounters.items() if session == session_id}
         self._tokens = {key: token for key, token in self._tokens.items() if token["encounterId"] not in others}
         await super().save_encounter(encounter_id, session_id)
+
+
+@faulty("tokens/only-deletion-ends-it")
+class DeletesTheTokensOfItsMembers(MemoryStore):
+    """With a session go all tokens that its members have made, in other sessions too."""
+
+    async def delete_session(self, session_id: str) -> None:
+        session = await self.session(session_id)
+        await super().delete_session(session_id)
+        gone = {session.game_master, *session.participants} if session else set()
+        self._tokens = {token: value for token, value in self._tokens.items() if value["createdBy"] not in gone}
+
+
+class _LooksAmongTheLeft(Pipeline):
+    """Looks for encounters among those that deleted sessions have left; there are none, for nothing but that."""
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        if payload.get("encounterId") in getattr(self.store, "left", ()):
+            token: Payload | None = getattr(self.store, "lost", {}).get(payload.get("tokenId"))
+            return token
+        return await super().check_things(event, payload)
+
+
+@faulty("authorization/foreign-encounter-refused", beside=(_LooksAmongTheLeft,))
+class ServesTheEncountersOfTheDeleted(MemoryStore):
+    """What a deleted session leaves behind is checked against no session."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: dict[str, str] = {}
+        self.lost: dict[str, Payload] = {}
+
+    async def delete_session(self, session_id: str) -> None:
+        self.left |= {encounter: of for encounter, of in self._encounters.items() if of == session_id}
+        self.lost |= {token: value for token, value in self._tokens.items() if value["encounterId"] in self.left}
+        await super().delete_session(session_id)

@@ -138,3 +138,11 @@ class AnnouncesTheSwitchThatIsRefused(Pipeline):
             if seat is not None:
                 await self.announce("user-left", connection, seat, {"reason": "switched"})
             raise
+
+
+@faulty("presence/true-user")
+class GivesTheSameReason(Pipeline):
+    """Whoever is gone is said to have been disconnected."""
+
+    async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
+        await super().announce(event, connection, session, {"reason": "disconnected"} if more else more)

@@ -112,6 +112,21 @@ async def an_encounter_of_another_session_is_refused(stage: Stage, event: Event)
     await carol.must_be_refused(own.with_properties({"encounterId": foreign}))
 
 
+@check("authorization/foreign-encounter-refused")
+async def an_encounter_of_a_deleted_session_is_refused(stage: Stage, event: Event) -> None:
+    """Dave is in the second session when the first one is deleted; what was in that one, he cannot name in his own."""
+    with contextlib.suppress(Missing):
+        there = await stage.other_game()
+        alice, dave = await stage.joined("alice"), await stage.joined_other_game("dave")
+        stage.roles.need_no_shared_session("dave", "alice")
+        await dave.send(own := await stage.request(event, game=there))
+        orphan = await stage.request(event, fresh=True)
+        _need_different_ids(own.args[0]["encounterId"], orphan.args[0]["encounterId"])
+        await stage.delete_session(alice)
+        named = orphan.with_properties({"sessionId": there.session}, session=there.session)
+        await dave.must_be_refused(named)
+
+
 def _need_different_ids(own: str, foreign: str) -> None:
     """Raise `Unjudged` if something foreign cannot be named, since something of one's own has the same id."""
     if own == foreign:

@@ -14,6 +14,7 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.tokens import acknowledged_token, id_of
 from dungeonlab_spec import Catalogue, Event
 
 
@@ -114,6 +115,27 @@ async def nothing_is_done_in_a_deleted_session(stage: Stage, event: Event) -> No
         if (await mallory.try_send(replace(request))).accepted:
             raise Unjudged("mallory is accepted as well", waits_for=not_refused("mallory", event)) from None
         raise
+
+
+@check("tokens/only-deletion-ends-it")
+async def a_session_that_ends_takes_nothing_along(stage: Stage) -> None:
+    """Carol has made a token in the second session when the first one, of which she is a member too, is deleted.
+
+    The token is still there, and she still hears dave.
+    """
+    with contextlib.suppress(Missing):
+        there = await stage.other_game()
+        dave, carol = await stage.joined_other_game("dave"), await stage.joined("carol")
+        await carol.join(there.session)
+        create, update = (Catalogue.load()[name] for name in ("token:create", "token:update"))
+        if not (stage.target.offers(create.name) and stage.target.offers(update.name)):
+            return
+        token = acknowledged_token(await carol.send(await stage.request(create, game=there)))
+        rename = (await stage.request(update, game=there)).with_properties({"tokenId": id_of(token)})
+        await stage.delete_session()
+        await dave.send(said := await stage.request(Catalogue.load()["chat-message"], game=there))
+        await carol.hear(said)
+        await dave.must_be_allowed(rename)
 
 
 async def must_be_refused_at_last(stage: Stage, actor: Actor, request: Request) -> None:

@@ -14,12 +14,14 @@ from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Observation, RoomStay
 from dungeonlab_conformance.results.errors import Broken
 
+_REASONS = {"left": "left", "gone": "disconnected"}  # that a user-left gives, by how the only stay of a user ended
+
 
 def misnamed(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Broken | None:
     """Return what is wrong about the user whom a presence event names: one who never came, or one who has not left.
 
     No member has left whose only connection stays to the end, and acts in the room later on. Nobody leaves more often
-    than they came.
+    than they came. Whoever left once, by asking to or by disconnecting, did so for that reason.
     """
     body = seen.args[0] if isinstance(seen.args[0], dict) else {}
     session, user = body.get("sessionId"), body.get("userId")
@@ -39,6 +41,10 @@ def misnamed(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Br
     stayed = stayed and stays[0].why in (None, "gone")  # by itself, as all do at the end
     if seen.event == "user-left" and sole is not None and stayed and scene.acted_after(sole, session, seen.at):
         return Broken("user-left to name who left", f"{quoted(user)}, who is in the room", "$.userId")
+    if seen.event == "user-left" and sole is not None and [stay.repeats for stay in stays if stay.exact] == [0]:
+        why, reason = _REASONS.get(stays[0].why or ""), body.get("reason")
+        if len(stays) == 1 and why and reason != why and stays[0].leave_requested_at <= seen.at:
+            return Broken(f"the reason {why!r}, for which {quoted(user)} left", quoted(reason), "$.reason")
     return None
 
 
