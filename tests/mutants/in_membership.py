@@ -349,3 +349,16 @@ class ServesTheEncountersOfTheDeleted(MemoryStore):
         self.left |= {encounter: of for encounter, of in self._encounters.items() if of == session_id}
         self.lost |= {token: value for token, value in self._tokens.items() if value["encounterId"] in self.left}
         await super().delete_session(session_id)
+
+
+@faulty("rooms/every-other-member-hears-once")
+class EmptiesTheRoomsOfItsMembers(HttpSide):
+    """With a session, its members are taken out of whatever room they are in."""
+
+    async def delete_session(self, request: web.Request) -> web.Response:
+        session = await self._session(request)
+        answer = await super().delete_session(request)
+        for user in (session.game_master, *session.participants):
+            for connection in self.pipeline.connections_of(user):
+                await self.pipeline.leave_room(connection, "removed")
+        return answer

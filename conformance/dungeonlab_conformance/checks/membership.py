@@ -125,8 +125,7 @@ async def a_session_that_ends_takes_nothing_along(stage: Stage) -> None:
     """
     with contextlib.suppress(Missing):
         there = await stage.other_game()
-        dave, carol = await stage.joined_other_game("dave"), await stage.joined("carol")
-        await carol.join(there.session)
+        dave, carol = await stage.joined_other_game("dave"), await stage.joined_other_game("carol")
         create, update = (Catalogue.load()[name] for name in ("token:create", "token:update"))
         if not (stage.target.offers(create.name) and stage.target.offers(update.name)):
             return
