@@ -76,7 +76,9 @@ class Actor(Sender):
 
     def deliveries_of(self, request: Request) -> list[Observation]:
         """Return every delivery of a request's broadcast to this connection, so far."""
-        return [o for o in self.journal.heard(self.connection) if carries(o, request)]
+        found = [o for o in self.journal.heard(self.connection) if carries(o, request)]
+        sent = self.journal.last_sent(request) if len(found) > 1 else None
+        return [o for o in found if o.at >= sent.at] if sent else found  # an earlier one has the same token's id
 
     async def try_observe(self, wanted: Callable[[Observation], bool]) -> Observation | None:
         """Wait for something this connection hears, or has heard already; None if it does not come in time."""

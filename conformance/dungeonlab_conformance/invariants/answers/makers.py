@@ -25,7 +25,7 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
     Who made it is known if its creation was acknowledged to this scene.
     """
     said = [(each.seen, each.sent, each.answer.data, "$.data.token") for each in answers(journal) if each.done]
-    creators = {}
+    creators: dict[_Place, str | None] = {}
     for _, sent, data, _ in said:
         if sent.event == "token:create" and isinstance(made := _token(data).get("id"), str):
             creators[*_place(sent)[:2], made] = sent.user  # ids of tokens may be those of one encounter
@@ -35,6 +35,8 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
             said.append((seen, attribution.request, seen.args[0], "$.token"))
     changes: dict[_Place, list[SentRequest]] = {}
     for request in journal.requests:
+        if request.event == "token:delete" and request.outcome != "refused":
+            creators.pop(_place(request), None)  # its id may be given to the token of somebody else
         if request.event in _CHANGES and request.outcome != "refused":
             changes.setdefault(_place(request), []).append(request)
     for seen, sent, body, path in said:
