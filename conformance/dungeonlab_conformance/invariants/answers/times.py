@@ -44,8 +44,10 @@ def times(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Journal
         began = each.journal.epoch + each.journal.began
         if not began - _MINUTE <= each.at <= here + _MINUTE:
             yield _found(each, f"a time within a minute of {shown(here)}, as it is here")
-    yield from _stopped(stated)
-    yield from _jumping(stated)
+    stopped = list(_stopped(stated))
+    yield from stopped
+    known = {id(seen) for _, seen, _ in stopped}
+    yield from _jumping(each for each in stated if id(each.seen) not in known)
 
 
 def _stopped(stated: Iterable[_Dated]) -> Iterator[tuple[Journal, Observation, Found]]:
