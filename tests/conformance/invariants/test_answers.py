@@ -99,7 +99,8 @@ def test_time_goes_on(scene: Written) -> None:
 def test_times_agree_with_one_another(scene: Written, later: float, true: bool) -> None:
     """Within a second, on one connection; another may be served by a process whose clock differs."""
     for by, shift, name in ((ALICE, 0.0, "l"), (BOB, 20.0, "m"), (ALICE, later, "n")):
-        stated = (NOW + timedelta(seconds=shift)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        here = NOW + timedelta(seconds=scene.now + shift)
+        stated = here.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         _says(scene, f"hello {name}", by=by, messageId=name, timestamp=stated)
     assert contradicted(scene) == ([] if true else ["broadcasts/true-time"])
 
