@@ -88,9 +88,10 @@ request, and then runs one check at a time. With `--wait SECONDS` it waits for a
 VARIABLES = """\
 The texts of a request can name variables in braces. There are no expressions. `{actor}` is the role, `{run}` the name
 of the run, `{user}` the server's id of the sender, `{member}` and `{member-name}` are the id and the username of the
-user whom the request is about. Besides the variables of the table, a request knows what earlier requests of its
-section captured. All sections but `[register]` and `[login]` know what the login captured. Sections about a session
-know what `[session.open]` captured.
+user whom the request is about, and `{label}` is a name that the suite makes up for what is opened. Besides the
+variables of the table, a request knows what earlier requests of its section captured. All sections but `[register]` and
+`[login]` know what the login captured. Sections about a session know what `[session.open]` captured. The server's id of
+an account, `user`, must be captured once: by `[register]`, by `[login]` or by `[whoami]`.
 """
 
 

@@ -160,7 +160,9 @@ class Membership(Table):
         description='Makes `{member}` a participant of `{session}`. With `by = "member"` the new member sends the '
         "request.",
     )
-    remove: Requests | None = Field(None, description="Ends a membership.")
+    remove: Requests | None = Field(
+        None, description="Ends the membership of `{member}`, such as by DELETE with `{member}` in the path."
+    )
     joining_enrols: bool = Field(
         False,
         description="Whether a user becomes a participant by joining, and in no other way: there is no `add` then. "
