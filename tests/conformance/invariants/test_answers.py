@@ -105,6 +105,15 @@ def test_times_agree_with_one_another(scene: Written, later: float, true: bool) 
     assert contradicted(scene) == ([] if true else ["broadcasts/true-time"])
 
 
+def test_bare_frames_may_be_answered_by_any_process(scene: Written) -> None:
+    """Their connections have no numbers that tell them apart, so a minute is allowed twice."""
+    for number, shift in enumerate((6.0, 0.0, 6.0)):
+        stated = (NOW + timedelta(seconds=shift)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        said = {"messageId": f"{number}", "timestamp": stated}
+        scene.hears(ALICE, _says(scene, f"hello {number}", by=0, **said), **said)
+    assert contradicted(scene) == []
+
+
 # -- whose a token is ----------------------------------------------------------------------------------
 
 

@@ -56,7 +56,8 @@ def _stopped(stated: Iterable[_Dated]) -> Iterator[tuple[Journal, Observation, F
     for each in sorted(stated, key=lambda dated: dated.seen.number):
         if each.request is None:
             continue
-        for place, later in ((each.request.connection, _SECOND), (0, _PROCESSES)):
+        own = [(each.request.connection, _SECOND)] if each.request.connection else []  # 0 are all of bare frames
+        for place, later in (*own, (0, _PROCESSES)):
             known = first.setdefault((each.at, place), each.seen.at)
             if each.request.at - known > later:
                 yield _found(each, f"another time than {each.request.at - known:.1f} s before")
@@ -70,7 +71,7 @@ def _jumping(stated: Iterable[_Dated]) -> Iterator[tuple[Journal, Observation, F
     """
     known: dict[int, tuple[float, float]] = {}  # by connection, between which differences to the clock here it is
     for each in sorted(stated, key=lambda dated: dated.seen.number):
-        if each.request is None:
+        if each.request is None or not each.request.connection:
             continue
         least, most = known.get(each.request.connection, (-math.inf, math.inf))
         low, high = each.at - each.seen.at, each.at - each.request.at
