@@ -362,3 +362,12 @@ class EmptiesTheRoomsOfItsMembers(HttpSide):
             for connection in self.pipeline.connections_of(user):
                 await self.pipeline.leave_room(connection, "removed")
         return answer
+
+
+@faulty("auth/cookie-accepted", hides=True)
+class LogsOutWhoIsRemoved(MemoryStore):
+    """With a membership end the user's logins."""
+
+    async def revoke(self, session_id: str, user_id: str) -> None:
+        await super().revoke(session_id, user_id)
+        await self.close_logins(user_id)

@@ -121,6 +121,8 @@ async def an_encounter_of_a_deleted_session_is_refused(stage: Stage, event: Even
         stage.roles.need_no_shared_session("dave", "alice")
         await dave.send(own := await stage.request(event, game=there))
         orphan = await stage.request(event, fresh=True)
+        if own.args[0]["encounterId"] == orphan.args[0]["encounterId"]:  # counted by each session for itself
+            orphan = await stage.request(event, game=await stage.with_another_encounter(), fresh=True)
         _need_different_ids(own.args[0]["encounterId"], orphan.args[0]["encounterId"])
         await stage.delete_session(alice)
         named = orphan.with_properties({"sessionId": there.session}, session=there.session)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_refused
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.observation import Request
@@ -40,6 +41,18 @@ async def a_membership_ends_and_begins_again(stage: Stage) -> None:
     await stage.judge("join/removed-member-refused", _must_stay_out(stage, bob, tab))
     await stage.take_in(bob.identity)
     await stage.judge("join/taken-in-again-admitted", _must_be_a_member_again(stage, alice, bob, tab))
+
+
+@check("auth/cookie-accepted")
+async def a_login_outlasts_a_membership(stage: Stage) -> None:
+    """Bob, whose membership is revoked while he is in the room, connects once more."""
+    with contextlib.suppress(Missing):
+        bob = await stage.joined("bob")
+        await stage.revoke(bob)
+        try:
+            await stage.other_tab(bob)
+        except Refused as refused:
+            raise Broken("bob, who is a member no more, to be let in all the same", f"{refused}") from None
 
 
 async def _must_stay_out(stage: Stage, *tabs: Actor) -> None:
