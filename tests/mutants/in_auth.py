@@ -7,8 +7,9 @@ from typing import Any
 
 from aiohttp import web
 from socketio import exceptions
+from yarl import URL
 
-from dungeonlab_reference_server.origins import is_own
+from dungeonlab_reference_server.origins import is_own, own_url
 from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rules import Command, Payload
 from dungeonlab_reference_server.settings import Settings
@@ -276,6 +277,41 @@ class LooksForItsNameInTheOrigin(Pipeline):
 
     def is_own_origin(self, origin: str, request: web.Request) -> bool:
         return request.host in origin
+
+
+@faulty("auth/foreign-origin-refused")
+class LooksAtTheHostOfTheOrigin(Pipeline):
+    """An Origin is the server's own if its host is: that of another port and scheme counts as well."""
+
+    def is_own_origin(self, origin: str, request: web.Request) -> bool:
+        try:
+            return URL(origin).host == own_url(request).host
+        except ValueError:
+            return False
+
+
+@faulty("auth/foreign-origin-refused")
+class TakesTheBeginningOfItsOrigin(Pipeline):
+    """An Origin is the server's own if the server's begins like it: so does one of another port."""
+
+    def is_own_origin(self, origin: str, request: web.Request) -> bool:
+        return f"{own_url(request).origin()}".startswith(origin)
+
+
+@faulty("auth/cookie-accepted")
+class RefusesItsOwnPagesOverWebSocket(Pipeline):
+    """Whoever upgrades to WebSocket and sends an Origin is refused, as every browser does; polling is open to them."""
+
+    def is_own_origin(self, origin: str, request: web.Request) -> bool:
+        return "Upgrade" not in request.headers and is_own(origin, request)
+
+
+@faulty("auth/cookie-accepted", measured=True)
+class RefusesItsOwnPages(Pipeline):
+    """Whoever sends an Origin is refused, as every browser does: for all that shows, pages come from elsewhere."""
+
+    def is_own_origin(self, origin: str, request: web.Request) -> bool:
+        return False
 
 
 def _cookie(environ: Mapping[str, Any]) -> str | None:
