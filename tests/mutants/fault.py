@@ -106,6 +106,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "ForgivesCapitals": "other passwords are tried that are like the right one, not only longer ones",
     "HashesTheBeginning": "the whole of a long password is tried, not only another one",
     "LooksAtTheFirstCookie": "the cookie is sent among others, not only alone",
+    "RefusesItsOwnPagesOverWebSocket": "pages of the server's own are to be let in, not only clients without an Origin",
     "RevivesWhatIsChanged": "a token is deleted while it is changed, not only at rest",
     "TidiesUpAfterTheUser": "who is back at once is looked at a while later, not only then",
     "ForgetsNoSwitch": "who comes back from another session is listened to, not only who left and joined again",

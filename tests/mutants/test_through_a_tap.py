@@ -28,7 +28,10 @@ from tests.turns import turn
 
 ALL = os.environ.get("MUTANTS") == "all"
 CHOSEN = ("ObeysBeforeConnect", "WelcomesEveryOrigin", "DropsWhatItIsSentDuringTheUpgrade", "DiesOfABrokenUpload")
-ELSEWHERE = {"LooksForItsNameInTheOrigin"}  # is shown by an origin made of the server's name, which is the tap's here
+ELSEWHERE = {  # are shown by an origin made of the server's name or port, which are the tap's here
+    "LooksForItsNameInTheOrigin",
+    "TakesTheBeginningOfItsOrigin",
+}
 
 
 def of_the_wire() -> list[str]:
