@@ -227,6 +227,28 @@ class KeepsServingAfterLogout(Pipeline):
         pass
 
 
+@faulty("auth/logout-ends-the-connection")
+class SparesThoseInARoom(Pipeline):
+    """Logging out closes the user's connections that have joined nothing; in a room they go on."""
+
+    async def end_user(self, user: str) -> None:
+        for connection in self.connections_of(user):
+            if connection not in self.seats:
+                await self.sockets.end(connection)
+
+
+@faulty("auth/logout-ends-the-connection")
+class SparesThoseWhoPoll(Pipeline):
+    """Logging out closes the user's WebSockets; what polls goes on."""
+
+    async def end_user(self, user: str) -> None:
+        for connection in self.connections_of(user):
+            session = self.sockets.manager.eio_sid_from_sid(connection, "/")
+            socket = self.sockets.eio.sockets.get(session)
+            if socket is not None and socket.upgraded:
+                await self.sockets.end(connection)
+
+
 @faulty("auth/foreign-origin-refused")
 class WelcomesEveryOrigin(Pipeline):
     """Pages of every site may connect."""

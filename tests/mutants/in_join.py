@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
@@ -165,6 +166,42 @@ class JoiningTwiceLeaves(Pipeline):
         if was_in:
             await self.leave_room(connection, "left")
         return answer
+
+
+@faulty("join/repeated-join-is-harmless")
+class RefusesTheFifthJoin(Pipeline):
+    """A connection may join four times; from then on it is refused."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.joins = Counter[str]()
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        self.joins[connection] += 1
+        if self.joins[connection] > 4:
+            raise Refusal("PERMISSION_DENIED", "you have joined often enough")
+        return await super().join(connection, user, payload)
+
+
+@faulty("join/leave-stops-delivery")
+class CountsSeats(Pipeline):
+    """Who has joined twice has to leave twice: seats are counted, and the room is left with the last one."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.taken = Counter[str]()
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        if self.seats.get(connection) != payload["sessionId"]:
+            self.taken[connection] = 0
+        self.taken[connection] += 1
+        return await super().join(connection, user, payload)
+
+    async def leave(self, connection: str, user: str, payload: Payload) -> Payload:
+        self.taken[connection] -= 1
+        if self.taken[connection] > 0:
+            return {"sessionId": payload["sessionId"]}
+        return await super().leave(connection, user, payload)
 
 
 @faulty("join/member-admitted")

@@ -317,13 +317,30 @@ async def no_namespace_stands_open(stage: Stage) -> None:
 
 @check("auth/logout-ends-the-connection")
 async def logging_out_ends_the_connection(stage: Stage) -> None:
-    """Alice logs out while connected; the server closes her connection."""
+    """Alice logs out while connected, over each transport, and in a room; the server closes all her connections.
+
+    What a server lets her have besides the first one is up to it.
+    """
+    await stage.roles.member("alice")
     login = await stage.roles.second_login("alice")
     alice = await stage.actor("alice", identity=login)
     await alice.connect()
+    connected = {"alice's connection": alice}
+    for transport in (None, *stage.target.other_transports(stage.target.transport)):
+        another = await stage.actor("alice", called="alice's other tab", identity=login)
+        with contextlib.suppress(Refused, Gone, Unjudged):
+            await another.connect(transport=transport)
+            connected[f"alice's connection {f'over {transport}' if transport else 'in a room'}"] = another
+            if transport is None:
+                await another.try_join(stage.session)
     await stage.roles.log_out(login)
-    if not alice.closed and await alice.try_observe_fenced(lambda o: o.act == "is closed") is None and not alice.closed:
-        raise Broken("alice's connection to be ended", "it stayed open")
+    for which, actor in connected.items():
+        await _must_be_closed(actor, which)
+
+
+async def _must_be_closed(actor: Actor, which: str) -> None:
+    if not actor.closed and await actor.try_observe_fenced(lambda o: o.act == "is closed") is None and not actor.closed:
+        raise Broken(f"{which} to be ended", "it stayed open")
 
 
 @check("auth/foreign-origin-refused")
