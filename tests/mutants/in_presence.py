@@ -69,6 +69,15 @@ class TellsTheRoomWhoIsThrownOut(Pipeline):
         await self.leave_room(connection, reason)
 
 
+@faulty("presence/right-audience")
+class RemovesTwice(Pipeline):
+    """Who is taken out of a session is told so twice; by the second time they are in it no more."""
+
+    async def send(self, connection: str, event: str, payload: Payload) -> None:
+        for _ in range(2 if event == "session-removed" else 1):
+            await super().send(connection, event, payload)
+
+
 @faulty("presence/true-user", also={"presence/names-who-joined": "it is announced of somebody else"})
 class AnnouncesTheConnection(Pipeline):
     """Who comes and goes is announced by the id of the connection, not of the user."""

@@ -1,11 +1,13 @@
 """Whether a presence event is true, and reached the right connection. Pure: an observation and the attendance.
 
 A server need not announce anything. What it does announce stays in the session's room and does not reach the
-connection that it is about; `session-removed` reaches that connection alone. It names who came or went.
+connection that it is about; `session-removed` reaches that connection alone, once for each time that it was there. It
+names who came or went.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from dungeonlab_conformance.invariants.attendance import Attendance
@@ -60,6 +62,9 @@ def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> I
         stayed = all(stay.exact and (stay.left_at is None or stay.why == "gone") for stay in own)
         if not own or (stayed and scene.last_heard(seen.connection, session) > seen.number):
             yield Broken("session-removed to reach the connection taken out", f"{seen.actor}, who was not")
+        elif (said := scene.times_announced(seen)) > (comings := _comings(seen, attendance, session)):
+            expected = f"session-removed to be the last that {seen.actor}, who came {comings} times, hears of it"
+            yield Broken(expected, f"it comes {said} times")
     elif seen.event in ("user-joined", "user-left"):
         acts = [act for act in _acts(seen, attendance, session, user) if act <= seen.at]
         if not own:
@@ -70,6 +75,14 @@ def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> I
             yield Broken(f"{seen.event} not to reach the connection it is about", f"{seen.actor} heard it")
         elif not any(_was_there(stay, seen, acts) for stay in own):
             yield Broken(expected, f"{seen.actor}, who had left it")
+
+
+def _comings(seen: Observation, attendance: Attendance, session: str) -> float:
+    """Return how often a connection may have come into a room, at most; infinite where that is not known."""
+    user = attendance.users.get(seen.connection)
+    if user is None or None in attendance.may_have_come(session):
+        return math.inf
+    return attendance.may_have_come_times(user, session)
 
 
 def _acts(seen: Observation, attendance: Attendance, session: str, user: object) -> Iterator[float]:

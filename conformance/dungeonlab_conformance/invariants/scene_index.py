@@ -14,7 +14,7 @@ from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation, SentRequest
 from dungeonlab_spec import Catalogue
 
-_PRESENCE = ("user-joined", "user-left")
+_PRESENCE = ("user-joined", "user-left", "session-removed")
 
 
 class SceneIndex:

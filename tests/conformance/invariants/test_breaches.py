@@ -204,6 +204,17 @@ def test_a_removal_is_sent_to_those_who_are_removed(scene: Written) -> None:
     assert broken(scene) == ["presence/right-audience"] * 2
 
 
+def test_nobody_is_told_more_often_of_a_removal_than_they_came(scene: Written) -> None:
+    """Bob was taken out and came again; he may be told of two removals, and of no third."""
+    scene.ends(scene.rooms.stays[1], "revoked")
+    scene.joins(BOB, "bob")
+    for _ in range(2):
+        scene.is_sent(BOB, "session-removed", {"sessionId": "s", "reason": "removed"})
+    assert broken(scene) == []
+    scene.is_sent(BOB, "session-removed", {"sessionId": "s", "reason": "removed"})
+    assert broken(scene) == ["presence/right-audience"]
+
+
 def test_presence_in_a_room_one_should_have_left_is_put_down_to_that(scene: Written) -> None:
     """Bob has left, and hears everything: what is wrong is the leaving."""
     scene.ends(scene.rooms.stays[1], "left")
