@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from engineio.packet import Packet
+
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
+from dungeonlab_reference_server.socketio_server import SocketIoServer
 from tests.mutants.fault import faulty
 from tests.mutants.leaky import Choosy
 
@@ -170,3 +173,16 @@ class UpdatesOverWebSocketOnly(_Polls):
 
     async def chosen(self, there: list[str], emission: Emission) -> list[str]:
         return [c for c in there if emission.event != "token:update" or not self.is_polling(c)]
+
+
+@faulty(
+    "rooms/every-transport-hears",
+    also={"connect/upgrade": "as much may wait while a connection moves to WebSocket"},
+)
+class KeepsFewForTheNextPoll(SocketIoServer):
+    """For who is between two polls 16 packets are kept; what comes after them is thrown away."""
+
+    async def _send_eio_packet(self, eio_sid: str, eio_pkt: Packet) -> None:
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is None or socket.upgraded or socket.queue.qsize() < 16:
+            await super()._send_eio_packet(eio_sid, eio_pkt)

@@ -78,6 +78,22 @@ class SparesTheSendersUser(Pipeline):
         await self.sockets.emit(emission.event, emission.payload, room=self.room(emission.session), skip_sid=own)
 
 
+@faulty("rooms/every-tab-hears")
+class FeedsTheNewestPollOnly(Pipeline):
+    """Of several connections of a user that poll, the newest one alone is sent anything."""
+
+    async def send_to_others(self, emission: Emission, sender: str) -> None:
+        polling: dict[str, list[str]] = {}
+        for connection, user in self.users.items():
+            session = self.sockets.manager.eio_sid_from_sid(connection, "/")
+            socket = self.sockets.eio.sockets.get(session)
+            if socket is not None and not socket.upgraded:
+                polling.setdefault(user, []).append(connection)
+        older = [connection for connections in polling.values() for connection in connections[:-1]]
+        room = self.room(emission.session)
+        await self.sockets.emit(emission.event, emission.payload, room=room, skip_sid=[sender, *older])
+
+
 @faulty("rooms/game-master-hears", hides=True)
 class TellsParticipantsOnly(Pipeline):
     """A broadcast goes to those connections in the room whose users are in `participantIds`."""
