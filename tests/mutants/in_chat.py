@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
+from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload, Refusal
 from dungeonlab_reference_server.socketio_server import SocketIoServer
 from dungeonlab_spec import Event
+from tests.mutants.effects import EffectChanger, broadcast_with
 from tests.mutants.fault import faulty
 
 
@@ -41,6 +44,26 @@ class Generous(Pipeline):
         if event.name == "chat-message" and isinstance(given.get("message"), str):
             args = [{**given, "message": self.mended(given["message"])}]
         return super().check_shape(event, args)
+
+
+class Taking(Pipeline):
+    """Takes some messages that are not in order as they are; none, for nothing but that."""
+
+    def takes(self, message: str) -> bool:
+        """Whether an invalid message is taken."""
+        return False
+
+    def check_shape(self, event: Event, args: Sequence[Any]) -> Payload:
+        try:
+            return super().check_shape(event, args)
+        except Refusal:
+            given = args[0] if len(args) == 1 and isinstance(args[0], dict) else {}
+            message, session = given.get("message"), given.get("sessionId")
+            mended = {"sessionId": session, "message": "something"}
+            taken = isinstance(message, str) and self.takes(message)
+            if event.name == "chat-message" and taken and super().check_shape(event, [mended]):
+                return given
+            raise
 
 
 # -- as it was sent ------------------------------------------------------------------------------------
@@ -118,6 +141,43 @@ class StoresThreeBytesALetter(Editing):
         return "".join(c if c < "\U00010000" else "?" for c in message)
 
 
+NO_TEXT = "a message that is no text fits no schema"
+
+
+@faulty("chat/text-arrives-unchanged", also={"broadcasts/valid-payload": NO_TEXT})
+class ReadsMessagesAsJson(EffectChanger):
+    """A message that is JSON as a whole is broadcast as what it stands for: the text 0 as a number."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "chat-message":
+            return effect
+        try:
+            meant = json.loads(command.payload["message"], parse_constant=dict)  # which fails for NaN
+        except ValueError:
+            return effect
+        return dataclasses.replace(effect, emission=broadcast_with(effect, message=meant))
+
+
+@faulty("payloads/valid-accepted")
+class TakesZeroForBlank(Editing):
+    """A message of nothing but a zero is refused as a blank one."""
+
+    def edited(self, message: str) -> str:
+        if message == "0":
+            raise Refusal("VALIDATION_ERROR", "this is blank")
+        return message
+
+
+@faulty("payloads/valid-accepted")
+class TakesWordsForNothing(Editing):
+    """A message that is a programming language's word for nothing is refused as a blank one."""
+
+    def edited(self, message: str) -> str:
+        if message in ("null", "undefined", "false", "NaN", "[object Object]"):
+            raise Refusal("VALIDATION_ERROR", "this is blank")
+        return message
+
+
 # -- how long ------------------------------------------------------------------------------------------
 
 
@@ -183,47 +243,43 @@ class CountsWhatIsSeen(Generous):
         return "".join(c for c in message if not unicodedata.combining(c)) if len(message) > 2000 else message
 
 
+@faulty("chat/too-long-refused")
+class CountsNoBlanksAtTheEnds(Taking):
+    """White space at the ends of a message is not counted, and broadcast all the same."""
+
+    def takes(self, message: str) -> bool:
+        return len(message.strip()) <= 2000 < len(message)
+
+
+@faulty("chat/too-long-refused")
+class CountsALineBreakOnce(Taking):
+    """A line break of two characters is counted as one."""
+
+    def takes(self, message: str) -> bool:
+        return len(message.replace("\r\n", "\n")) <= 2000 < len(message)
+
+
 # -- whether anything ----------------------------------------------------------------------------------
 
 
-class Accepting(Pipeline):
-    """Takes some messages that are not in order as they are; none, for nothing but that."""
-
-    def takes(self, message: str) -> bool:
-        """Whether an invalid message is taken."""
-        return False
-
-    def check_shape(self, event: Event, args: Sequence[Any]) -> Payload:
-        try:
-            return super().check_shape(event, args)
-        except Refusal:
-            given = args[0] if len(args) == 1 and isinstance(args[0], dict) else {}
-            message, session = given.get("message"), given.get("sessionId")
-            mended = {"sessionId": session, "message": "something"}
-            blank = isinstance(message, str) and message.isspace() and self.takes(message)
-            if event.name == "chat-message" and blank and super().check_shape(event, [mended]):
-                return given
-            raise
-
-
 @faulty("chat/blank-refused")
-class SaysNothing(Accepting):
+class SaysNothing(Taking):
     """Only the empty text is refused; blanks are said like anything else."""
 
     def takes(self, message: str) -> bool:
-        return True
+        return message.isspace()
 
 
 @faulty("chat/blank-refused")
-class KnowsAsciiBlanksOnly(Accepting):
+class KnowsAsciiBlanksOnly(Taking):
     """Only white space of ASCII is blank."""
 
     def takes(self, message: str) -> bool:
-        return bool(message.strip(" \t\n\r\v\f"))
+        return message.isspace() and bool(message.strip(" \t\n\r\v\f"))
 
 
 @faulty("chat/blank-refused")
-class SaysAnEmptyLine(Accepting):
+class SaysAnEmptyLine(Taking):
     """A single line break is no blank message."""
 
     def takes(self, message: str) -> bool:
@@ -263,4 +319,19 @@ class HearsNoRepetition(Pipeline):
         again = emission.event == "chat-message" and self.last.get(sender) == said
         self.last[sender] = said
         if not again:
+            await super().broadcast(emission, sender)
+
+
+@faulty("rooms/every-other-member-hears-once")
+class HearsNoThirdTime(Pipeline):
+    """What a user says a third time in the same words is acknowledged, and not broadcast."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.times: Counter[tuple[str, str, str]] = Counter()
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        key = (emission.session, sender, str(emission.payload.get("message")))
+        self.times[key] += emission.event == "chat-message"
+        if self.times[key] <= 2:
             await super().broadcast(emission, sender)

@@ -1,14 +1,17 @@
 """Chat messages: which texts are accepted, and that they arrive unchanged."""
 
+import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.obstacles import not_accepted, not_heard
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import new_mark
-from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
@@ -30,6 +33,22 @@ TEXTS = {
     "what some would embellish": ":) :smile: (c) -- ... *bold* @all #1 http://example.org/?a=1&b=2",
 }
 ONE = "\U00012031"  # a message of one character, found in no other
+# Messages without a mark, since careless code takes them for something else, or for nothing, where they are the whole.
+WHOLE = (
+    "0",
+    "1",
+    "-0.50",
+    "true",
+    "false",
+    "null",
+    "undefined",
+    "NaN",
+    "{}",
+    "[]",
+    '{"a":1}',
+    '"so"',
+    "[object Object]",
+)
 
 # Repeated to the length that is allowed, and one beyond: what counts bytes, UTF-16 units or graphemes goes wrong.
 WIDTHS = {
@@ -38,6 +57,18 @@ WIDTHS = {
     "four bytes, two UTF-16 units": "\N{DRAGON}",
     "two characters that look like one": "e\u0301",
 }
+LETTERS = "a" * LONGEST
+# One character beyond, which is lost on the way where a text is trimmed, normalised or freed from what is not seen.
+SURPLUS = (
+    f"{LETTERS} ",  # a blank at the end
+    f" {LETTERS}",  # a blank at the beginning
+    f"{LETTERS}\n",  # a line break at the end
+    f"{LETTERS[2:]}\r\na",  # a line break of two characters
+    f"{LETTERS}\u3000",  # a wide blank at the end
+    f"\ufeff{LETTERS}",  # a byte order mark at the beginning
+    f"{LETTERS}\u200b",  # a character without a width
+    f"{LETTERS}\u0007",  # a control character
+)
 BLANK = " \t\n\v\f\r\u00a0\u1680\u2003\u2028\u202f\u3000"  # what every language takes for white space
 
 
@@ -62,7 +93,7 @@ def _shown(text: object) -> str:
 async def a_text_arrives_unchanged(stage: Stage) -> None:
     """Alice sends texts in many scripts, with emoji, markup and white space; bob receives them unchanged.
 
-    So does his other tab, over the other transport.
+    So does his other tab, over the other transport. Some texts are what a program may take for a value, or for none.
     """
     alice, bob = await stage.joined("alice", "bob")
     listeners = [bob]
@@ -84,6 +115,38 @@ async def a_text_arrives_unchanged(stage: Stage) -> None:
                 unheard[listener] = why
     if unheard:
         raise next(iter(unheard.values()))
+    await _whole_texts_must_arrive(stage, alice, listeners)
+
+
+async def _whole_texts_must_arrive(stage: Stage, alice: Actor, listeners: Iterable[Actor]) -> None:
+    """Let alice say at once what has no mark; each listener hears all of it, and nothing else meanwhile."""
+    before = {listener: len(stage.journal.heard(listener.connection)) for listener in listeners}
+    requests = [_message(stage, text, None, "chat/text-arrives-unchanged") for text in WHOLE]
+    answers = await asyncio.gather(*map(alice.try_prepare, requests))
+    refused = [answer for answer in answers if not answer.accepted]
+    said = [answer.request.args[0]["message"] for answer in answers if answer.accepted]
+    for listener, start in before.items():
+        heard = partial(_messages, stage, listener, start)
+        await listener.try_observe(partial(_is_all_heard, said, heard))
+        came = [message for message in heard() if message not in WHOLE]
+        if (lost := [text for text in said if text not in heard()]) and came:
+            raise Broken(_shown(lost[0]), _shown(came[0]), "$.message")
+        if lost:
+            why = f"{listener.name} did not hear alice say {lost[0]!r}"
+            raise Unjudged(why, waits_for=not_heard("chat-message"))
+    if refused:
+        raise Unjudged(f"a message was refused: {refused[0].shown}", waits_for=not_accepted(refused[0]))
+
+
+def _is_all_heard(said: Sequence[str], heard: Callable[[], list[object]], seen: Observation) -> bool:
+    return seen.act == "hears" and len(found := heard()) >= len(said) and all(text in found for text in said)
+
+
+def _messages(stage: Stage, listener: Actor, start: int) -> list[object]:
+    """Return what a listener has heard being said, from the broadcast numbered `start` on."""
+    heard = stage.journal.heard(listener.connection)[start:]
+    bodies = (seen.args[0] for seen in heard if seen.event == "chat-message" and seen.args)
+    return [body.get("message") if isinstance(body, dict) else body for body in bodies]
 
 
 @check("chat/answer-and-broadcast-agree", "chat/message-ids-differ")
@@ -147,5 +210,5 @@ async def a_blank_message_is_refused(stage: Stage) -> None:
 
 @check("chat/too-long-refused")
 async def a_message_too_long_is_refused(stage: Stage) -> None:
-    """Alice's text is accepted; texts of 2001 characters are refused, whatever their size in bytes."""
-    await _must_be_refused(stage, *(_of_length(LONGEST + 1, letters) for letters in WIDTHS.values()))
+    """Alice's text is accepted; texts of 2001 characters are refused, whatever their size in bytes and their ends."""
+    await _must_be_refused(stage, *(_of_length(LONGEST + 1, letters) for letters in WIDTHS.values()), *SURPLUS)
