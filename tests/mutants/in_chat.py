@@ -152,7 +152,7 @@ class ReadsMessagesAsJson(EffectChanger):
         if command.event != "chat-message":
             return effect
         try:
-            meant = json.loads(command.payload["message"], parse_constant=dict)  # which fails for NaN
+            meant = json.loads(command.payload["message"], parse_constant=int)  # which fails for NaN
         except ValueError:
             return effect
         return dataclasses.replace(effect, emission=broadcast_with(effect, message=meant))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -185,3 +186,62 @@ class StoresListsAsSets(StoringData):
     def inner(self, value: Any) -> Any:
         numbers = isinstance(value, list) and all(type(each) is int for each in value)
         return sorted(set(value)) if numbers else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class WritesFourteenDigits(StoringData):
+    """Fractions inside data are written with fourteen digits, as some languages write them."""
+
+    def inner(self, value: Any) -> Any:
+        return float(f"{value:.14g}") if isinstance(value, float) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class RoundsElevations(Storing):
+    """An elevation is kept with two decimals."""
+
+    def kept(self, token: Payload) -> Payload:
+        place = token["position"]
+        return {**token, "position": {**place, "elevation": round(place["elevation"], 2)}}
+
+
+@faulty("tokens/content-comes-back-exactly")
+class RoundsDurations(Storing):
+    """A duration is kept with one decimal."""
+
+    def kept(self, token: Payload) -> Payload:
+        rounded = [{k: round(v, 1) if k == "duration" else v for k, v in each.items()} for each in token["conditions"]]
+        return {**token, "conditions": rounded}
+
+
+@faulty("tokens/content-comes-back-exactly")
+class ReadsTypedValues(StoringData):
+    """An object inside data with nothing but a name that a database gives a meaning becomes the value it stands for."""
+
+    def inner(self, value: Any) -> Any:
+        is_typed = isinstance(value, dict) and len(value) == 1 and value.keys() <= {"$date", "$oid", "$numberLong"}
+        return next(iter(value.values())) if is_typed else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class LosesWhatHasAClass(StoringData):
+    """An object inside data that names a class is taken for one of that class, and has lost the name."""
+
+    def inner(self, value: Any) -> Any:
+        return {k: v for k, v in value.items() if k != "@class"} if isinstance(value, dict) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class LosesLargeData(Storing):
+    """Data of more than 32 kB is acknowledged, and stored as nothing."""
+
+    def kept(self, token: Payload) -> Payload:
+        return {**token, "data": {}} if len(json.dumps(token["data"])) > 1 << 15 else token
+
+
+@faulty("tokens/content-comes-back-exactly")
+class CutsOffAt64KB(StoringData):
+    """A text inside data is cut off at 65,535 bytes, as many as the column has."""
+
+    def inner(self, value: Any) -> Any:
+        return value.encode()[:65_535].decode(errors="ignore") if isinstance(value, str) else value

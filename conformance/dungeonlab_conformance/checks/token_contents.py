@@ -1,11 +1,13 @@
 """What a token holds: it comes back exactly, whatever it is, unless it must be refused."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.sender import Unanswered
 from dungeonlab_conformance.invariants.content import unlike
 from dungeonlab_conformance.invariants.token_state import Token, changed
 from dungeonlab_conformance.record.observation import Request
@@ -15,6 +17,7 @@ from dungeonlab_conformance.stage.tokens import acknowledged_token, create_full_
 from dungeonlab_spec import Catalogue
 
 _EXACTLY = "tokens/content-comes-back-exactly"
+_LARGE = (33_000, 66_000, 131_000)  # characters of data; more than columns and buffers of 2^15 to 2^17 bytes hold
 _DRAFTED = ("position", "conditions", "actorId")  # what a draft may name, and an update may not
 
 
@@ -23,9 +26,16 @@ def _nested(times: int) -> Any:
     return {"in": [_nested(times - 1)]} if times else {"hp": 1}
 
 
+# Names by which databases and serialisers know a value of some kind.
+MEANT = ("$date", "$oid", "$numberLong", "$ref", "$type", "@class", "@type", "__type", "__class__", "_type", "!ref")
 CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in each
     "whole numbers beyond 32 bits": {"data": {"one": 2**31, "two": -(2**31) - 1, "three": 2**32, "four": 2**53}},
     "fractions and powers of ten": {"data": {"one": 0.1, "two": 1e-7, "three": 1e21, "four": 2.5}},
+    "numbers of seventeen digits": {
+        "data": {"one": 0.1 + 0.2, "two": math.pi, "list": [-math.e, 1.125]},
+        "position": {"x": 1, "y": 2, "elevation": -math.pi},
+        "conditions": [{"name": "slow", "duration": 0.1 + 0.2}, {"name": "fast", "duration": 1.125}],
+    },
     "a position beyond 32 bits": {"position": {"x": 2**31, "y": 2**53, "elevation": -(2**31) - 1}},
     "empty lists and objects": {"data": {"list": [], "object": {}, "text": "", "nested": [[], {}, [[]], {"in": {}}]}},
     "what looks like binary data": {"data": {"in": {"_placeholder": True, "num": 0}}},
@@ -33,6 +43,7 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
     "null": {"data": {"none": None, "list": [None, 1, None]}},
     "keys with dots": {"data": {"a.b": 1, "c": {"d.e": {"f.": 2}}}},
     "keys with dollars": {"data": {"$set": 1, "c": {"$": 2}}},
+    "keys that some programs give a meaning": {"data": {"list": [{key: "1"} for key in MEANT], "of": {"$date": 1}}},
     "keys that are numbers": {"data": {"0": "a", "1": "b", "list": {"0": 1}}},
     "keys of any kind": {"data": {"": 1, " a b ": 2, "constructor": 3, "length": 4, "e\u0301": 5, "/~": 6}},
     "lists in their order": {"data": {"list": [3, 1, 1, 2, [2, 1]]}},
@@ -92,6 +103,33 @@ async def _must_hold(actor: Actor, request: Request, content: Token, what: str) 
 def _must_be(content: Token, token: Token, words: str) -> None:
     for key in changed(content, {name: token[name] for name in content if name in token}, ()):
         raise unlike(content[key], token.get(key), f"$.data.token.{key}", words)
+
+
+@check("tokens/content-comes-back-exactly", phase="last")
+async def what_is_large_comes_back_exactly_or_is_refused(stage: Stage) -> None:
+    """Alice makes tokens of so much data that a server may refuse it; what it accepts is what bob hears, and is stored.
+
+    That bob hears what was asked for is an invariant.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    largest, data = await create_full_token(stage, alice), {}
+    for length in _LARGE[:1] if stage.target.limits.far else _LARGE:
+        made = await stage.request(Catalogue.load()["token:create"])
+        large = {"text": "large " * (length // 6)}
+        made = made.with_properties({"token": {**made.args[0]["token"], "data": large}}, requirement=_EXACTLY)
+        what = f"{length} characters of data"
+        try:
+            with stage.provoking(f"a token:create with {what}"):
+                answer = await alice.try_send(made)
+        except (Gone, Unanswered):
+            break  # as others answer it that is too long for them
+        if not answer.accepted:
+            break
+        largest, data = acknowledged_token(answer), large
+        _must_be({"data": data}, largest, f"with {what}")
+        await bob.hear(made)
+    if data:
+        _must_be({"data": data}, await stored_token(stage, bob, largest), "as stored")
 
 
 @check("payloads/half-surrogate-refused", phase="last")
