@@ -320,3 +320,70 @@ class UpdatesWhatADraftHas(EffectChanger):
         more = {key: named[key] for key in ("actorId",) if isinstance(named.get(key), str)}
         more |= {key: named[key] for key in ("isPlayerControlled",) if isinstance(named.get(key), bool)}
         return with_token(effect, {**effect.saved, **more}) if effect.saved is not None and more else effect
+
+
+class Particular(Pipeline):
+    """Refuses some payloads that are in order; none, for nothing but that."""
+
+    def refuses(self, payload: Payload) -> bool:
+        """Whether the properties of a draft or an update, or those of a request, are refused."""
+        return False
+
+    def check_shape(self, event: Event, args: Sequence[Any]) -> Payload:
+        payload = super().check_shape(event, args)
+        named = payload.get("token") or payload.get("updates") or payload
+        if event.name.startswith("token:") and self.refuses(named):
+            raise Refusal("VALIDATION_ERROR", "this is not what is usual")
+        return payload
+
+
+@faulty("payloads/valid-accepted")
+class RefusesBlankNames(Particular):
+    """The name of a token is refused if it is blank."""
+
+    def refuses(self, payload: Payload) -> bool:
+        return str(payload.get("name", "a")).isspace()
+
+
+@faulty("payloads/valid-accepted")
+class TakesZeroForNoName(Particular):
+    """The name of a token is refused if it is a zero, as no name at all."""
+
+    def refuses(self, payload: Payload) -> bool:
+        return payload.get("name") == "0"
+
+
+@faulty("payloads/valid-accepted")
+class WantsImagesOfTheWeb(Particular):
+    """The address of an image is refused if there is no host in it."""
+
+    def refuses(self, payload: Payload) -> bool:
+        return "://" not in payload.get("imageUrl", "://")
+
+
+@faulty("payloads/valid-accepted")
+class WantsIntegersWithoutAPoint(Particular):
+    """A coordinate is refused if it is written with a point, though nothing stands behind it."""
+
+    def refuses(self, payload: Payload) -> bool:
+        place = payload.get("position", {})
+        return any(isinstance(place.get(key), float) for key in ("x", "y"))
+
+
+@faulty("payloads/unknown-properties-ignored")
+class WantsToBeGivenTheVersion(Pipeline):
+    """Who names a version beside a change must name the one that the token has."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if token is not None and payload.get("version", token["version"]) != token["version"]:
+            raise Refusal("VALIDATION_ERROR", "the token has changed meanwhile")
+        return super().command(event, payload, user, token)
+
+
+@faulty("payloads/unknown-properties-ignored")
+class KeepsConditionsAsTheyCome(EffectChanger):
+    """The conditions of a draft are kept with all that is in them."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        given = command.payload.get("token", {}).get("conditions")
+        return with_token(effect, {**effect.saved, "conditions": given}) if given and effect.saved else effect

@@ -15,6 +15,7 @@ from dungeonlab_conformance.invariants.content import unlike
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.payloads.invalid import SHAPES, InvalidRequest, invalid_requests
+from dungeonlab_conformance.payloads.requests import unusual_payloads
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import carries, contains, new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
@@ -349,7 +350,7 @@ async def _must_cope_without_callback_with(stage: Stage, sender: Actor, request:
 
 @check("payloads/valid-accepted")
 async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
-    """Alice sends the smallest payload that the schema allows, and one with every property; both are accepted."""
+    """Alice sends the smallest payload that the schema allows, one with every property, and unusual ones: all right."""
     alice, bob = await stage.joined("alice", "bob")  # what it is about is hers
     for name in ("minimal", "full"):
         valid = await stage.request(event, fresh=True)
@@ -364,7 +365,17 @@ async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
             raise Broken(f"the {name} {event.name} to be accepted", answer)
         if event.name == "leave-session":
             await alice.join(stage.session)
+    ids = ids_of((await stage.request(event, fresh=True)).args[0])
+    await asyncio.gather(*(_must_be_accepted(stage, alice, event, *one, ids) for one in unusual_payloads(event)))
     await bob.fence()
+
+
+async def _must_be_accepted(
+    stage: Stage, alice: Actor, event: Event, what: str, payload: dict[str, Any], ids: dict[str, str]
+) -> None:
+    request = Request(event.name, (with_ids(event, payload, ids),), None, stage.session)
+    if not (answer := await alice.try_send(request, expected=True)).accepted:
+        raise Broken(f"a {event.name} with {what} to be accepted", answer)
 
 
 # -- what nobody knows -----------------------------------------------------------------------------------
@@ -377,13 +388,20 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
     usual = await stage.control(event, alice)
     valid = await stage.request(event)
     name, number = f"claimed-{new_mark()[:-1]}", new_mark(0)
-    request = replace(valid, args=(_adorned(valid.args[0], name, number),))
+    beside = {"version": number, "timestamp": name, "messageId": name}  # as broadcasts have it
+    request = replace(valid, args=({**_adorned(_with_conditions(valid.args[0]), name, number), **beside},))
     answer = await alice.try_send(request, expected=True)
     if not answer.accepted or (answer.data.get("valid") is False and usual.data.get("valid")):
         raise Broken(f"{event.name} with unknown properties to be accepted", answer)
     _must_be_free_of((name, number), answer, "stored")
     if event.is_broadcast:
         _must_be_free_of((name, number), await bob.hear(request), "broadcast")
+
+
+def _with_conditions(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return a payload whose draft, if it has one, holds a list of objects."""
+    draft = payload.get("token")
+    return {**payload, "token": {**draft, "conditions": [{"name": "prone"}]}} if isinstance(draft, dict) else payload
 
 
 def _adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
@@ -401,7 +419,8 @@ def _adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
     }
     objects = {key: value for key, value in payload.items() if isinstance(value, dict) and key != "data"}
     adorned = {key: {**_adorned(value, name, number), **claims.get(key, {})} for key, value in objects.items()}
-    return {**payload, **adorned, "unheardOf": {"secret": 1}}
+    lists = {key: [_adorned(each, name, number) for each in payload[key]] for key in {"conditions"} & payload.keys()}
+    return {**payload, **adorned, **lists, "unheardOf": {"secret": 1}}
 
 
 def _must_be_free_of(claims: tuple[str | int, ...], came: Acknowledgement | Observation, what: str) -> None:

@@ -80,3 +80,26 @@ def edge_payloads(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
             holder = wide.get("token", wide.get("updates"))
             holder["name"] = "\N{DRAGON}" * len(holder["name"])
             yield f"{name}, of four bytes a letter,", wide
+
+
+# Properties of a token that careless code takes for none, or for no valid ones; by their names each is known.
+_UNUSUAL: Mapping[str, Mapping[str, Any]] = {
+    "a blank for its name": {"name": " "},
+    "a zero for its name": {"name": "0"},
+    "an image within its address": {"name": "Painted", "imageUrl": "data:image/gif;base64,R0lGODlhAQABAAAAACw="},
+    "an image that is called by a name": {"name": "Called", "imageUrl": "urn:isbn:0451450523"},
+}
+_POINTS = {"x": 5.0, "y": 0.0, "elevation": 2.0}  # written so, and integers all the same
+
+
+def unusual_payloads(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield payloads that the schema allows and few clients send, by what is unusual; none is part of another."""
+    payload = copy.deepcopy(examples(event.name, "valid")["minimal"])
+    for key in {"token", "updates"} & payload.keys():
+        for what, properties in _UNUSUAL.items():
+            yield what, {**payload, key: {**payload[key], **properties}}
+    what = "whole numbers that are written with a point"
+    if "token" in payload:
+        yield what, {**payload, "token": {**payload["token"], "name": "Pointed", "position": _POINTS}}
+    if "position" in payload:
+        yield what, {**payload, "position": _POINTS}
