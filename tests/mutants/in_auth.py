@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,16 @@ class FindsTheCookieInAnothersName(Pipeline):
     async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
         header = environ["aiohttp.request"].headers.get("Cookie", "")
         return await self.store.login(header.partition(f"{COOKIE}=")[2].partition(";")[0])
+
+
+@faulty("auth/cookie-accepted")
+class GivesUpAtAnOddCookie(Pipeline):
+    """No cookie is found where one cannot be read: for its quotes, braces or commas, or a percent sign by itself."""
+
+    async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
+        header = environ["aiohttp.request"].headers.get("Cookie", "")
+        odd = re.search(r'[{}"\\,]|%(?![0-9A-Fa-f]{2})', header)
+        return None if odd else await super().authenticate(environ)
 
 
 @faulty("auth/missing-cookie-refused")

@@ -65,15 +65,26 @@ async def a_valid_cookie_is_accepted(stage: Stage) -> None:
         raise Broken("alice's connection to stay open", "it was closed")
 
 
+# Values of cookies that scripts of the same host set, and browsers send as they are.
+_ODD_COOKIES = {
+    "0_json": '{"theme":"dark","sizes":[1,2]}',
+    "0_percent": "100%zz",
+    "0_quoted": '"so"',
+    "0_list": "one,two",
+    "0_equals": "a=b==",
+    "0_empty": "",
+}
+
+
 @check("auth/cookie-accepted")
 async def a_valid_cookie_is_accepted_among_others(stage: Stage) -> None:
     """Alice's cookie is accepted; so it is among others of the same host, one of which has a name that ends like its.
 
-    Browsers send all that they have, in any order.
+    Browsers send all that they have, in any order, and some of it is odd.
     """
     await stage.connected("alice")
     alice = await stage.roles.identity("alice")
-    others = {"0_theme": "dark", "zz_zone": "none", **{f"0_{name}": "other" for name in alice.cookies}}
+    others = {**_ODD_COOKIES, "0_theme": "dark", "zz_zone": "none", **{f"0_{name}": "other" for name in alice.cookies}}
     among_others = dataclasses.replace(alice, cookies={**others, **alice.cookies})
     browser = await stage.actor("alice", called="alice with other cookies besides", identity=among_others)
     try:
