@@ -13,7 +13,7 @@ from dungeonlab_conformance.client_acts.faults import accounted
 from dungeonlab_conformance.client_acts.performance import START, Over, Performance, world
 from dungeonlab_conformance.client_acts.processes.directed_server import DirectedServer, directed_server
 from dungeonlab_conformance.client_acts.processes.program import Output
-from dungeonlab_conformance.client_rules.judgement import judge_clients
+from dungeonlab_conformance.client_rules.judgement import caveat, judge_clients
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.record.tapped.side_by_side import JournalOfActs, journal_of_act
@@ -28,6 +28,7 @@ from dungeonlab_conformance.target.target import Target
 
 _SLOWER, _SLOWEST = 10, 120.0  # times as slowly as the first one many may start at once; at most, in seconds
 _PINGS = ("--ping-interval", "4", "--ping-timeout", "6")  # so that a silent network is noticed soon
+_CAVEAT = 300  # characters
 NOWHERE = "http://127.0.0.1:9"  # until the server has an address
 
 
@@ -180,9 +181,11 @@ class ActPlayer:
         if self.run.verdicts:
             return
         about = {requirement for act in self._chosen for requirement in act.about}
-        for verdict in judge_clients(self._journal.in_a_row()):
+        packets = self._journal.in_a_row()
+        for verdict in judge_clients(packets):
             if self._whole or verdict.outcome is not Outcome.UNJUDGED or verdict.requirement in about:
                 self.run.verdicts.append(verdict)
+        self.run.caveat = self.secrets.shortened(caveat(packets, self.run.verdicts), _CAVEAT)
         self._note_what_went_otherwise()
 
     def _note_what_went_otherwise(self) -> None:

@@ -9,12 +9,14 @@ from typing import Literal
 from dungeonlab_conformance.client_rules.index import PacketIndex
 from dungeonlab_conformance.client_rules.registry import Breaks, Holds, Rule, Unclear, all_rules
 from dungeonlab_conformance.client_rules.transcript import finding
+from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue
 
 FINDINGS = 3  # that are kept of one requirement, as of a server's
 
+_EXITED = DirectorAct.EXITED
 State = Literal["held", "broken", "not seen"]
 
 
@@ -49,6 +51,19 @@ def judgements(packets: Iterable[TappedPacket], version: str | None = None) -> l
 def judge_clients(packets: Sequence[TappedPacket], version: str | None = None) -> list[Verdict]:
     """Return a verdict for each requirement for clients, with the packets around what broke it; as `judgements`."""
     return [_verdict(judgement, packets) for judgement in judgements(packets, version)]
+
+
+def caveat(packets: Iterable[TappedPacket], verdicts: Iterable[Verdict]) -> str:
+    """Say in which acts a program ended with an error that no finding is about; nothing if there are none."""
+    found = [finding for verdict in verdicts for finding in verdict.findings if finding.convicting is not None]
+    explained = {each.event for each in found if each.transcript[each.convicting or 0].event.startswith(_EXITED)}
+    act, names = "", dict[str, None]()
+    for packet in packets:
+        if packet.kind == "act" and packet.event == DirectorAct.BEGIN:
+            act = packet.text
+        elif packet.kind == "act" and packet.event == _EXITED and packet.text != "0" and act not in explained:
+            names[act] = None
+    return f"its program ended with an error in {', '.join(filter(None, names)) or 'the recording'}" if names else ""
 
 
 def _judged(rule: Rule, index: PacketIndex) -> Judgement:

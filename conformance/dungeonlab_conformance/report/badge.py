@@ -55,6 +55,8 @@ def state(run: Run) -> tuple[str, str]:
     warnings = sum(row.worst is Outcome.WARN for row in judged)
     if warnings:
         return f"conformant, {warnings} to improve", "yellowgreen"
+    if run.caveat:
+        return "conformant, with a caveat", "yellowgreen"
     return "conformant", "brightgreen"
 
 

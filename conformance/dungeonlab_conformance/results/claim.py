@@ -29,7 +29,8 @@ def claim(run: Run) -> str:
     if any(obstacles(run)):
         return ""
     who = "Client conformant" if run.side == "client" else "Conformant"
-    return f"{who} to version {run.protocol} of the DungeonLab protocol: {run.subject}"
+    but = f", but {run.caveat}" if run.caveat else ""
+    return f"{who} to version {run.protocol} of the DungeonLab protocol{but}: {run.subject}"
 
 
 def obstacles(run: Run) -> Iterator[str]:

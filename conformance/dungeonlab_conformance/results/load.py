@@ -90,6 +90,7 @@ def from_json(document: Any) -> Run:
     run.options = _options(document)
     run.recording = document.get("recording", "")
     run.plays = document.get("plays", "")
+    run.caveat = document.get("caveat", "")
     run.side = document.get("side", "server")
     judged: dict[str, list[str]] = {}  # by the name of the scene
     for row in document["verdicts"]:

@@ -78,7 +78,8 @@ class Run:
     the suite's own reference server. If `side` is "client", clients were judged, and `target` names them. `fault` says
     in one sentence why it ended early, if it did; `own_fault` what the suite itself failed at; `notes` what should be
     known of the target, and breaks nothing; `plays` what was played besides scenes, or by a search; `stale` what the
-    list of known failures has wrong; `claim` what may be said of the target, if anything. `began` is when, in RFC 3339;
+    list of known failures has wrong; `claim` what may be said of the target, if anything, and
+    `caveat` what may not be left out beside that. `began` is when, in RFC 3339;
     `options` are those it was made with, and `recording` is what its verdicts can be computed from again, packed, if it
     was to be kept.
     """
@@ -98,6 +99,7 @@ class Run:
     fail_on: Level = "MUST"
     stale: list[str] = field(default_factory=list)
     claim: str = ""
+    caveat: str = ""
     dialect: bool = False  # whether the server was judged in a dialect of its own
     began: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     options: RunOptions = field(default_factory=RunOptions)

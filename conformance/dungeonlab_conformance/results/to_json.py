@@ -34,6 +34,7 @@ def to_json(run: Run) -> dict[str, Any]:
         "exitCode": run.exit_code,
         "failOn": run.fail_on,
         "claim": run.claim,
+        **({"caveat": run.caveat} if run.caveat else {}),
         "fault": run.fault,
         "ownFault": run.own_fault,
         "interrupted": run.interrupted,

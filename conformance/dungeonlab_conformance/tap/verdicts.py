@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from dungeonlab_conformance.client_rules.judgement import judge_clients
+from dungeonlab_conformance.client_rules.judgement import caveat, judge_clients
 from dungeonlab_conformance.client_rules.registry import Breaks
 from dungeonlab_conformance.client_rules.transcript import finding
 from dungeonlab_conformance.invariants.tapped.breaches import tapped_breaches
@@ -23,10 +23,12 @@ from dungeonlab_conformance.record.tapped.side_by_side import JournalOfActs
 from dungeonlab_conformance.results.claim import conclude
 from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
+from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_spec import Catalogue
 
 MOST = 20_000  # packets that are judged at a time, which takes about four seconds, a quarter of them once more
 _FINDINGS = 5  # of one verdict
+_CAVEAT = 300  # characters
 _RANK = {Outcome.UNJUDGED: 0, Outcome.PASS: 1}  # all others are graver
 
 
@@ -133,4 +135,5 @@ def judged(subject: str, packets: Iterable[TappedPacket], words: Sequence[str], 
         if judging.is_due:
             judging.judge(judging.pending())
     judging.fill(run)
+    run.caveat = shortened(caveat(judging.pending(), run.verdicts), _CAVEAT)
     return conclude(run)

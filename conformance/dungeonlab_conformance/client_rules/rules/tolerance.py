@@ -19,6 +19,7 @@ from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_spec import Catalogue
 
 ARRIVED = 0.2  # seconds after which something has reached its client
+UPON = 0.5  # seconds after what it heard in which a program ends that ends by it
 CRASHED = 5.0  # seconds in which a program ends that does not bear something
 _LONGEST = 3600.0 * 24  # seconds for which a client may be frozen
 _DISCONNECTED = 2.0  # seconds after a refusal in which a disconnection belongs to it
@@ -39,13 +40,19 @@ class Trial:
     connection: Connection
     borne: TappedPacket | None
 
+    @property
+    def kind(self) -> tuple[str, str]:
+        """What was borne if this was: of presence events each by itself, of all else the requirement."""
+        return self.requirement, self.packet.event if self.requirement == _PRESENCE else ""
 
+
+_PRESENCE = "client/tolerates-presence-events"
 _KINDS = {  # by requirement: the rank, and how a message names it
     "client/ignores-unknown-events": (0, "an event that it does not know"),
     "client/tolerates-being-disconnected": (1, "being disconnected after a refusal"),
     "client/tolerates-an-error-event": (2, "an error event"),
     "client/survives-an-error-ack": (3, "a failure acknowledgement"),
-    "client/tolerates-presence-events": (4, "a presence event"),
+    _PRESENCE: (4, "a presence event"),
 }
 
 
@@ -129,18 +136,19 @@ def _all_trials(index: PacketIndex) -> list[Trial]:
 
 def _trials(index: PacketIndex, connection: Connection) -> Iterator[Trial]:
     """Yield the first trial of each kind that was borne, and the last one that was not."""
-    found: dict[str, list[TappedPacket]] = {}
+    found: dict[tuple[str, str], list[TappedPacket]] = {}
     for packet in connection.packets:
         if (requirement := _asks(packet)) is not None:
-            found.setdefault(requirement, []).append(packet)
+            found.setdefault((requirement, packet.event if requirement == _PRESENCE else ""), []).append(packet)
     answers = (request.refusal for request in connection.requests if request.refusal is not None)
     failures = [packet for packet in answers if packet.kind == "ack"]
-    found["client/survives-an-error-ack"] = failures
+    found["client/survives-an-error-ack", ""] = failures
     sent = connection.requests[-1].packet if connection.requests else None
-    for requirement, packets in found.items():
+    for (requirement, event), packets in found.items():
+        rank, what = _KINDS[requirement]
         for packet in dict.fromkeys((*packets[:1], *packets[-1:])):
             borne = sent if sent is not None and sent.at - packet.at >= ARRIVED else None
-            yield Trial(requirement, *_KINDS[requirement], packet, connection, borne)
+            yield Trial(requirement, rank, f"{what}, {event}" if event else what, packet, connection, borne)
     yield from _disconnection(index, connection, failures)
 
 
@@ -173,24 +181,50 @@ def _asks(packet: TappedPacket) -> str | None:
         return "client/ignores-unknown-events"
     if packet.event == "error":
         return "client/tolerates-an-error-event"
-    return "client/tolerates-presence-events" if row.optional and row.scope == "session" else None
+    return _PRESENCE if row.optional else None
 
 
 def _crashes(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
     """Yield what may have ended each program that ended with an error: what was not borne, and came shortly before.
 
-    Somebody comes or goes all the time: that ends nothing which was seen to bear it.
+    Somebody comes or goes all the time: that ends nothing which was seen to bear it, or has heard something else since,
+    or ends as well when it hears something that no requirement is about.
     """
     open_ = _by_round(trials)
-    harmless = {trial.requirement for trial in trials if trial.borne is not None} - _MEANT.keys()
+    harmless = {trial.kind for trial in trials if trial.borne is not None and trial.requirement not in _MEANT}
     trying = [act.number for act in index.acts if act.event in _TRYING]
+    found: list[tuple[int, TappedPacket, list[Trial]]] = []
     for round_, crash in index.exits.items():
         if _is_crash(crash):
             place = bisect_left(trying, crash.number)
             since = trying[place - 1] if place else -1
             near = [t for t in open_.get(round_, ()) if since < t.packet.number < crash.number]
-            near = [t for t in near if crash.at - t.packet.at <= CRASHED]
-            yield crash, [t for t in near if t.requirement not in harmless]
+            near = [t for t in near if crash.at - t.packet.at <= CRASHED and t.kind not in harmless]
+            found.append((round_, crash, [t for t in near if t.requirement != _PRESENCE or not _has_heard_more(t)]))
+    heard = _last_heard(index)
+    also_by_others = any(not near and _ends_by(heard.get(crash_round), crash) for crash_round, crash, near in found)
+    for _, crash, near in found:
+        yield crash, [t for t in near if t.requirement != _PRESENCE or not also_by_others]
+
+
+def _has_heard_more(trial: Trial) -> bool:
+    """Whether a client heard something else some time later, by which it may as well have ended."""
+    heard = (p for p in reversed(trial.connection.packets) if p.sender == "server" and p.kind in ("event", "ack"))
+    return next(heard).at - trial.packet.at > ARRIVED
+
+
+def _last_heard(index: PacketIndex) -> dict[int, TappedPacket]:
+    """Return the last event that a server sent to clients, by round."""
+    found: dict[int, TappedPacket] = {}
+    for connection in index.connections:
+        heard = (p for p in reversed(connection.packets) if p.sender == "server" and p.kind == "event")
+        if (last := next(heard, None)) is not None:
+            found[connection.round] = max(last, found.get(connection.round, last), key=lambda packet: packet.number)
+    return found
+
+
+def _ends_by(heard: TappedPacket | None, crash: TappedPacket) -> bool:
+    return heard is not None and 0 <= crash.at - heard.at <= UPON
 
 
 def _hang_ups(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
@@ -293,9 +327,9 @@ def _by_round(trials: list[Trial]) -> dict[int, list[Trial]]:
 
 def _blamed(ends: list[Suspects], trials: list[Trial]) -> Iterator[tuple[Trial, TappedPacket]]:
     """Yield for each end the trial to blame: none that is borne elsewhere, and rather one that does it by itself."""
-    borne = {trial.requirement for trial in trials if trial.borne is not None}
-    suspects = [(end, [t for t in found if t.requirement not in borne] or found) for end, found in ends]
-    guilty = {found[0].requirement for _, found in suspects if len({t.requirement for t in found}) == 1}
+    borne = {trial.kind for trial in trials if trial.borne is not None}
+    suspects = [(end, [t for t in found if t.kind not in borne] or found) for end, found in ends]
+    guilty = {found[0].kind for _, found in suspects if len({t.kind for t in found}) == 1}
     for end, found in suspects:
         if found:
-            yield min(found, key=lambda trial: (trial.requirement not in guilty, trial.rank)), end
+            yield min(found, key=lambda trial: (trial.kind not in guilty, trial.rank)), end

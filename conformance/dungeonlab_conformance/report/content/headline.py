@@ -37,7 +37,8 @@ def headline(run: Run) -> str:
         return "Every MUST that was judged held"
     who = "The bundled reference server is conformant" if run.bundled else "Conformant"
     who = "Client conformant" if run.side == "client" else who
-    return f"{who}: every MUST of version {run.protocol} held"
+    but = f", but {run.caveat}" if run.caveat else ""
+    return f"{who}: every MUST of version {run.protocol} held{but}"
 
 
 def counted(number: int, noun: str) -> str:
