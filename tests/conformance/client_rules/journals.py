@@ -62,10 +62,11 @@ class Written:
         self.add("client", "close", connection)
         return self
 
-    def send(self, connection: int, event: str, *arguments: Any, ack: bool = True) -> int | None:
+    def send(self, connection: int, event: str, *arguments: Any, ack: bool = True, attachments: int = 0) -> int | None:
         """A client sends an event; returns the number under which it is to be answered."""
         number = next(self._ids[connection]) if ack else None
-        self.add("client", "event", connection, event=event, ack_id=number, text=json.dumps(arguments))
+        about = {"event": event, "ack_id": number, "text": json.dumps(arguments), "attachments": attachments}
+        self.add("client", "event", connection, **about)
         return number
 
     def answer(self, connection: int, event: str, number: int | None, *arguments: Any) -> None:

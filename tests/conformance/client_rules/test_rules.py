@@ -131,7 +131,9 @@ FAULTY: dict[str, list[Play]] = {
         lambda j: in_session(j).ask(1, "chat-message", None),
         lambda j: in_session(j).ask(1, "chat-message", {"sessionId": "s1", "message": " "}),
         lambda j: in_session(j).ask(1, "chat-message", {"sessionId": "s1", "message": "\ud800"}),
-        lambda j: in_session(j).ask(1, "token:create", DRAFT | {"token": TOKEN | {"data": PLACEHOLDER}}),
+        lambda j: in_session(j).send(
+            1, "token:create", DRAFT | {"token": TOKEN | {"data": PLACEHOLDER}}, attachments=1
+        ),
         lambda j: in_session(j).ask(1, "chat-message", {"sessionId": 7, "message": "x"}),
     ],
     "client/sends-one-argument": [
@@ -232,7 +234,10 @@ CORRECT: dict[str, list[Play]] = {
         lambda j: (j.connect(1), j.send(1, "join-session", {"sessionId": "s1"}, ack=False), j.broadcast(1).chat(1)),
     ],
     "client/puts-session-id-in-every-session-event": [lambda j: playing(j).ask(1, "get-user-data", {})],
-    "client/sends-only-valid-payloads": [lambda j: playing(j).ask(1, "token:move", MOVE | {"extra": 1})],
+    "client/sends-only-valid-payloads": [
+        lambda j: playing(j).ask(1, "token:move", MOVE | {"extra": 1}),
+        lambda j: in_session(j).ask(1, "token:create", DRAFT | {"token": TOKEN | {"data": PLACEHOLDER}}),
+    ],
     "client/sends-one-argument": [playing],
     "client/sends-catalogue-events-only": [lambda j: playing(j).ask(1, "x-tavern:ring")],
     "client/survives-an-error-ack": [surviving],

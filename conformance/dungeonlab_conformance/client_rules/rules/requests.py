@@ -79,7 +79,9 @@ def faults(request: ClientRequest) -> list[Violation]:
     found = validate(request.packet.event, payload, "request")
     if request.needs_session and isinstance(payload, dict) and _lacks_session(payload):
         found = [each for each in found if not each.path.startswith("$.sessionId")]
-    return found or [Violation(path, "JSON", "binary data") for path in _binary(payload)][:1]
+    return (
+        found or [Violation(path, "JSON", "binary data") for path in _binary(payload, request.packet.attachments)][:1]
+    )
 
 
 def _payload(request: ClientRequest) -> Any:
@@ -90,9 +92,9 @@ def _lacks_session(payload: dict[str, Any]) -> bool:
     return payload.get("sessionId") in (None, "")
 
 
-def _binary(payload: Any) -> Iterator[str]:
-    """Yield where binary data stood, in whose place the packet has a placeholder."""
-    ahead, left = [("$", payload)], _MOST
+def _binary(payload: Any, attachments: int) -> Iterator[str]:
+    """Yield where binary data stood, in whose place a packet with attachments has placeholders."""
+    ahead, left = [("$", payload)], _MOST if attachments else 0
     while ahead and left:
         path, value = ahead.pop()
         left -= 1

@@ -24,6 +24,7 @@ class About(TypedDict, total=False):
     text: str
     cut: bool
     act: int
+    attachments: int
 
 
 class TapJournal:

@@ -34,6 +34,7 @@ class TappedPacket:
     `connection` is 0 for what belongs to no session. `user` is a name for the cookie that came along, never the cookie;
     "" without one. `text` is the JSON array of an event's or an ack's arguments, the payload of a connect error,
     or a reason. A binary argument is {"_placeholder": true, "num": n}. `cut` says that the text was too long to keep.
+    `attachments` is how many binary attachments the packet announces; earlier recordings do not say it.
     `act` counts the acts that are played with a program, side by side; 0 where none is.
     """
 
@@ -49,6 +50,7 @@ class TappedPacket:
     text: str = ""
     cut: bool = False
     act: int = 0
+    attachments: int = 0
 
     @property
     def arguments(self) -> Sequence[Any] | None:

@@ -51,6 +51,7 @@ class JournalOfActs(TapJournal):
                 text=packet.text,
                 cut=packet.cut,
                 act=act,
+                attachments=packet.attachments,
             )
 
         journal.listeners.append(take)

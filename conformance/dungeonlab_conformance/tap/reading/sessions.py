@@ -35,6 +35,7 @@ _KINDS: dict[str, tuple[Kind, Kind] | None] = {  # by the type of a packet: from
     "5": ("event", "event"),
     "6": ("ack", "ack"),
 }
+_BINARY_EVENT = "5"
 _FIRST = json.JSONDecoder()
 
 
@@ -119,7 +120,8 @@ class Session:
                     event, arguments = _in_protocol(lambda args: said(event, args), arguments, event)
                 if number is not None:
                     self._ask(sender, number, event)
-                self.note(sender, kind, event=event, ack_id=number, text=arguments)
+                attachments = int(found[2] or 0) if found[1] == _BINARY_EVENT else 0
+                self.note(sender, kind, event=event, ack_id=number, text=arguments, attachments=attachments)
             case "ack":
                 asked = self._asked.get("client" if sender == "server" else "server")
                 event = _answered(asked, number) if asked and number is not None else ""

@@ -41,6 +41,7 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
     journal = TapJournal(clock=lambda: 0.0)
     journal.add("client", "event", connection=2, user="user-1", event="chat-message", ack_id=7, text='["\udc80 é\\n"]')
     journal.add("server", "ack", ack_id=0, cut=True, transport="websocket")
+    journal.add("client", "event", event="token:create", attachments=2)
     file = tmp_path / "tap.ndjson"
     lines = [ndjson.head(), *map(ndjson.line, journal.packets), '{"number": 3, "at"']
     file.write_text("\n".join(lines), "utf-8")

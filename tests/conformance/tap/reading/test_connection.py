@@ -127,6 +127,13 @@ def test_several_packets_in_one_body(wire: Wire) -> None:
     assert {seen.user for seen in wire.journal.packets} == {"user-1"}
 
 
+def test_attachments_are_counted_as_they_are_announced(wire: Wire) -> None:
+    """A placeholder in a packet that announces none is text like any other."""
+    wire.polling()
+    wire.posted(b'42["a",{"_placeholder":true,"num":0}]\x1e451-["b",{"_placeholder":true,"num":0}]\x1ebQUJD')
+    assert [(seen.event, seen.attachments) for seen in wire.journal.packets if seen.event] == [("a", 0), ("b", 1)]
+
+
 def test_a_body_may_be_compressed_and_in_chunks(wire: Wire) -> None:
     """Gzip, as servers send large bodies, and chunks of any size."""
     wire.polling()
