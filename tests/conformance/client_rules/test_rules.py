@@ -192,8 +192,8 @@ FAULTY: dict[str, list[Play]] = {
         lambda j: (playing(j), in_session(j, 2, "berta").cut(1).cut(2).attempts(*[0.5] * 20)),
     ],
     "client/stops-when-unauthenticated": [
-        lambda j: (in_session(j).disconnect(1, "server"), refusals(j, 2, 3, 4)),
-        lambda j: (in_session(j).connect(2).close(1, "server").close(2, "server"), refusals(j, 3, 4, 5, 6, 7)),
+        lambda j: (in_session(j).disconnect(1, "server"), refusals(j, 2, 3, 4, 5)),
+        lambda j: (in_session(j).connect(2).close(1, "server").close(2, "server"), refusals(j, *range(3, 10))),
     ],
     "client/stops-sending-after-leaving": [
         lambda j: playing(j).leave(1).chat(1),
@@ -270,7 +270,7 @@ CORRECT: dict[str, list[Play]] = {
         lambda j: playing(j).cut(1).attempts(0.6, 1.1, 1.9, 2.1, 1.7, 2.2),
     ],
     "client/stops-when-unauthenticated": [
-        lambda j: (in_session(j).disconnect(1, "server"), refusals(j, 2, 3), j.wait(10).attempts(0)),
+        lambda j: (in_session(j).disconnect(1, "server"), refusals(j, 2, 3, 4), j.wait(10).attempts(0)),
         lambda j: (in_session(j).disconnect(1, "server"), refusals(j, 2), j.act(DirectorAct.EXITED, "0")),
     ],
     "client/stops-sending-after-leaving": [

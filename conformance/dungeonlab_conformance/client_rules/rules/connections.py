@@ -32,6 +32,7 @@ _PAGES = 3  # other requests in a while that make a client's attempts hard to te
 _WHILE = 30.0
 _RARER = 5.0  # times as long as its longest pause so far a client that tries ever more rarely may take to try again
 _MOST = 100  # connections, or requests, that are looked at
+_HARMLESS = 3  # refusals as unauthenticated in a row: the first one, and "another attempt or two" (section 15)
 _OFFLINE = 2.0  # times as long as a client mostly pauses it has to be offline: then it would have sent something
 
 
@@ -232,9 +233,9 @@ def _merged(times: Sequence[float]) -> list[float]:
     to_see="log the client's user out while it is connected, and let it try to connect again",
 )
 def stops_when_unauthenticated(index: PacketIndex) -> Iterator[Evidence]:
-    """After two refusals as unauthenticated for each of its tabs, a cookie is not tried again."""
+    """After a refusal as unauthenticated and two more for each of its tabs, a cookie is not tried again."""
     for connections in index.by_user():
-        most = 2 * _at_once(connections)
+        most = _HARMLESS * _at_once(connections)
         row: list[TappedPacket] = []
         for connection in connections:
             if connection.connected is not None:
