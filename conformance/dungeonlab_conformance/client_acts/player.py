@@ -189,9 +189,12 @@ class ActPlayer:
         self._note_what_went_otherwise()
 
     def _note_what_went_otherwise(self) -> None:
-        """Say in which acts the program ended, froze, or did not do what the rest of an act was about."""
+        """Say in which acts it could not be read, ended, froze, or did not do what the rest of an act was about."""
         found: dict[str, list[str]] = {}
         for played in self._played:
+            if any(packet.kind == "unreadable" and packet.sender == "client" for packet in played.journal.packets):
+                what = "sent something that could not be read; what it sent from there on is not judged"
+                found.setdefault(what, []).append(played.act.name)
             if played.crash is not None:
                 found.setdefault(f"ended by itself with {played.crash}", []).append(played.act.name)
             elif played.froze:

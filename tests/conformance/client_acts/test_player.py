@@ -84,6 +84,13 @@ async def test_what_a_client_did_not_do_is_said_by_act(monkeypatch: pytest.Monke
     assert not [verdict for verdict in run.verdicts if verdict.findings]
 
 
+async def test_what_cannot_be_read_of_a_client_is_said() -> None:
+    """An event without a name ends the reading: what comes behind it is not judged."""
+    run = await played([*TINY, "garbles"], "ordinary")
+    said = "in ordinary, the client sent something that could not be read; what it sent from there on is not judged"
+    assert said in run.notes, run.notes
+
+
 async def test_a_client_that_only_answers_others_is_judged_as_well() -> None:
     """The others say something whenever it counts."""
     found = outcomes(await played([*TINY, "only-answers"], "strange-events", "removed"))

@@ -60,6 +60,8 @@ async def main() -> None:
 
     async def speak() -> None:
         state["turn"] += 1
+        if WAY == "garbles" and state["turn"] == 3:
+            await client.eio.send("2[1]")
         if state["turn"] == 9 and os.environ["DUNGEONLAB_ACT"] == "moved-on":
             state["joined"] = False
             await ask("leave-session", SESSION)

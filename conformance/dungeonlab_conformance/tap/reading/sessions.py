@@ -36,6 +36,7 @@ _KINDS: dict[str, tuple[Kind, Kind] | None] = {  # by the type of a packet: from
     "6": ("ack", "ack"),
 }
 _BINARY_EVENT = "5"
+_SPACE = " \t\n\r"  # of JSON
 _FIRST = json.JSONDecoder()
 
 
@@ -155,14 +156,16 @@ def _answered(asked: OrderedDict[int, list[str]], number: int) -> str:
 
 def _event(data: str) -> tuple[str, str] | None:
     """Return the name and the arguments of an event, from its array, without reading these; None without a name."""
+    array = data.lstrip(_SPACE)
+    inner = array[1:].lstrip(_SPACE)
     try:
-        name, end = _FIRST.raw_decode(data, 1)
+        name, end = _FIRST.raw_decode(inner)
     except (ValueError, RecursionError):
         return None
-    if not data.startswith("[") or not isinstance(name, str):
+    if not array.startswith("[") or not isinstance(name, str):
         return None
-    rest = data[end:].lstrip()
-    return name[:_LONGEST_NAME], f"[{rest[1:].lstrip()}" if rest.startswith(",") else f"[{rest}"
+    rest = inner[end:].lstrip(_SPACE)
+    return name[:_LONGEST_NAME], f"[{rest[1:].lstrip(_SPACE)}" if rest.startswith(",") else f"[{rest}"
 
 
 def _in_protocol(translate: Callable[[Args], tuple[str, Args]], text: str, event: str) -> tuple[str, str]:

@@ -134,6 +134,14 @@ def test_attachments_are_counted_as_they_are_announced(wire: Wire) -> None:
     assert [(seen.event, seen.attachments) for seen in wire.journal.packets if seen.event] == [("a", 0), ("b", 1)]
 
 
+def test_white_space_in_an_event_is_read_as_json_has_it(wire: Wire) -> None:
+    """It may stand on either side of each bracket and comma."""
+    wire.websocket()
+    wire.client(frame(0x81, b'421 [ \t"chat-message" , {"a": 1} ]', MASK))
+    wire.client(frame(0x81, b'42\r\n[\n"b"\n]', MASK))
+    assert wire.noted() == [("client", "event", "chat-message", '[{"a": 1} ]'), ("client", "event", "b", "[]")]
+
+
 def test_a_body_may_be_compressed_and_in_chunks(wire: Wire) -> None:
     """Gzip, as servers send large bodies, and chunks of any size."""
     wire.polling()
