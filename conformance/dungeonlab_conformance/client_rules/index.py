@@ -12,6 +12,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, TypeVar
 
+from dungeonlab_conformance.client_rules.partial import session_named
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.text.printable import shortened
@@ -277,7 +278,7 @@ class PacketIndex:
             return
         row = self._catalogue.events.get(packet.event)
         body = first(packet)
-        session = body.get("sessionId") if isinstance(body, dict) else None
+        session = body.get("sessionId") if isinstance(body, dict) else session_named(packet) if packet.cut else None
         is_request = row is not None and row.request is not None
         request = ClientRequest(packet, row if is_request else None, session if isinstance(session, str) else None)
         connection.requests.append(request)

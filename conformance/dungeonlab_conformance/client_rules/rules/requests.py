@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
-from dungeonlab_conformance.client_rules.index import ClientRequest, PacketIndex, first
-from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, rule
+from dungeonlab_conformance.client_rules.index import ClientRequest, Connection, PacketIndex, first
+from dungeonlab_conformance.client_rules.partial import beginning
+from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
 from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.text.printable import shortened
 from dungeonlab_spec import Catalogue, Violation, is_own_event, validate
@@ -35,7 +37,12 @@ def puts_session_id(index: PacketIndex) -> Iterator[Evidence]:
 def sends_valid_payloads(index: PacketIndex) -> Iterator[Evidence]:
     """The argument of each request fits its schema; a sessionId that is not there is judged by itself."""
     for connection, request in index.requests():
-        if request.row is None or not request.packet.arguments:
+        if request.row is None:
+            continue
+        if request.packet.arguments is None:
+            yield _unread(connection, request)
+            continue
+        if not request.packet.arguments:
             continue
         found = faults(request)
         if found:
@@ -43,6 +50,26 @@ def sends_valid_payloads(index: PacketIndex) -> Iterator[Evidence]:
             yield Breaks(expected, found[0].got, (request.packet,), found[0].path)
         else:
             yield Holds(request.packet)
+
+
+def _unread(connection: Connection, request: ClientRequest) -> Evidence:
+    """Judge a request whose arguments cannot be read: one that is no JSON, or is too long in what was kept of it."""
+    packet = request.packet
+    if packet.cut:
+        found = validate(packet.event, beginning(packet), "request")
+        for fault in found:
+            if fault.expected.startswith("at most "):  # which is broken whatever follows
+                expected = f"{fault.expected} in {packet.event} from {connection.who}"
+                return Breaks(expected, f"more than {fault.got}", (packet,), fault.path)
+        return Unclear("what the client sent was too long to be kept: let it send something shorter")
+    try:
+        json.loads(packet.text)
+    except json.JSONDecodeError as error:
+        expected = f"JSON in {packet.event} from {connection.who}"
+        return Breaks(expected, shortened(f"{error.msg}: {packet.text}", _SHOWN), (packet,))
+    except (ValueError, RecursionError):
+        pass  # which may be JSON that is too deep, or has a number too long, for this program
+    return Unclear("what the client sent is too deep to be read: let it send something simpler")
 
 
 @rule("client/sends-one-argument", to_see="let the client join a session and send something to it")
