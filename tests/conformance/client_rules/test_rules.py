@@ -199,9 +199,13 @@ FAULTY: dict[str, list[Play]] = {
         lambda j: playing(j).leave(1).chat(1),
         lambda j: playing(j).join(1, "s2").chat(1, "s2", times=3).chat(1, "s1"),
         lambda j: (playing(j), j.send(1, "leave-session", {"sessionId": "s1"}), j.chat(1)),
+        lambda j: playing(j).join(1, "s2").chat(1, "s1", times=5, every=0.1),
         lambda j: (playing(j), j.send(1, "leave-session", {"sessionId": "s1"}, ack=False), j.chat(1)),
     ],
-    "client/stops-when-removed": [lambda j: playing(j).remove(1).chat(1, times=5)],
+    "client/stops-when-removed": [
+        lambda j: playing(j).remove(1).chat(1, times=5),
+        lambda j: playing(j).remove(1).chat(1, times=5, every=0.1),
+    ],
     "client/sends-no-duplicates": [resending],
 }
 
@@ -282,6 +286,7 @@ CORRECT: dict[str, list[Play]] = {
     "client/stops-when-removed": [
         lambda j: playing(j).remove(1).wait(0.3).chat(1).wait(3).leave(1).join(1, answer=FAILURE),
         lambda j: playing(j).remove(1).join(1).chat(1, times=8),
+        lambda j: late(playing(j).remove(1), 2).wait(3).leave(1),
     ],
     "client/sends-no-duplicates": [lambda j: late(in_session(j), 3)],
 }
@@ -416,7 +421,7 @@ def test_who_logs_in_anew_may_be_who_was_cut_off() -> None:
     assert broken(judged(play)) == {}
 
 
-def late(journal: Written, times: int) -> None:
+def late(journal: Written, times: int) -> Written:
     """A client sends while the answers to what it sent before are still to come."""
     asked = []
     for _ in range(times):
@@ -424,6 +429,7 @@ def late(journal: Written, times: int) -> None:
         journal.wait(0.5)
     for number in asked:
         journal.wait(0.5).answer(1, "chat-message", number)
+    return journal
 
 
 def judged(play: Play) -> dict[str, Judgement]:

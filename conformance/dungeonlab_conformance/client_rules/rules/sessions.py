@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import pairwise
 
 from dungeonlab_conformance.client_rules.index import JOIN, LEAVE, Connection, PacketIndex
 from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
 from dungeonlab_conformance.client_rules.rooms import Sending, Standing, sendings
+from dungeonlab_conformance.client_rules.rules.tolerance import ARRIVED
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.text.printable import shortened
 
@@ -15,6 +18,7 @@ NEVER = 5.0  # seconds after which nobody can be expected to wait for an answer
 QUIET = 2.0  # seconds of silence after which a client has stopped, and not just paused
 _UNKNOWN = 1.4  # seconds between two requests of a client that sends few
 _PAUSES = 2  # times as long as it mostly pauses it has to be silent, too
+_MOST = 50  # requests that are looked at
 _ID = 130  # characters of an id that a message repeats
 
 
@@ -52,7 +56,7 @@ def stops_after_leaving(index: PacketIndex) -> Iterator[Evidence]:
     """After a request to leave, or joining another session, nothing that needs a room is sent to the session."""
     for connection, sent in sendings(index):
         late = [each for each in sent if each.standing is Standing.LEFT]
-        late += [each for each in sent if each.standing is Standing.SWITCHED and _is_late(each)]
+        late += [each for each in sent if each.standing is Standing.SWITCHED and _is_late(connection, each)]
         for sending in late:
             how = "leaving it" if sending.standing is Standing.LEFT else "joining another"
             yield _after(connection, sending, f"after {how}")
@@ -67,7 +71,7 @@ def stops_after_leaving(index: PacketIndex) -> Iterator[Evidence]:
 def stops_when_removed(index: PacketIndex) -> Iterator[Evidence]:
     """After session-removed nothing that needs a room is sent to the session; what was under way does not count."""
     for connection, sent in sendings(index):
-        late = [sending for sending in sent if sending.standing is Standing.REMOVED and _is_late(sending)]
+        late = [sending for sending in sent if sending.standing is Standing.REMOVED and _is_late(connection, sending)]
         for sending in late:
             yield _after(connection, sending, "after session-removed")
         if not late:
@@ -84,8 +88,21 @@ def _has_waited(sending: Sending) -> bool:
     return sending.since is not None and sending.request.packet.at - sending.since.at > NEVER
 
 
-def _is_late(sending: Sending) -> bool:
-    return sending.since is not None and sending.request.packet.at - sending.since.at > UNDER_WAY
+def _is_late(connection: Connection, sending: Sending) -> bool:
+    """Whether a request cannot have been under way when its client learned that its stay had ended.
+
+    Nor can one of a client that sends one thing at a time, and was answered something that it sent still later.
+    """
+    since, packet = sending.since, sending.request.packet
+    if since is None:
+        return False
+    if packet.at - since.at > UNDER_WAY:
+        return True
+    place = bisect_right(connection.requests, since.number, key=lambda request: request.packet.number)
+    later = [each for each in connection.requests[place : place + _MOST] if each.packet.number <= packet.number]
+    one_at_a_time = all(before.is_answered_before(after.packet) for before, after in pairwise(later))
+    answers = (each.answer for each in later[:-1] if each.answer is not None)
+    return one_at_a_time and any(packet.at - answer.at > ARRIVED for answer in answers)
 
 
 def _leavings(connection: Connection) -> Iterator[TappedPacket]:
