@@ -187,6 +187,8 @@ FAULTY: dict[str, list[Play]] = {
         lambda j: playing(j).cut(1).attempts(*[1.0] * 10),
         lambda j: playing(j).cut(1).attempts(*[0.05] * 200),
         lambda j: playing(j).cut(1).attempts(*[2.0] * 6),
+        lambda j: playing(j).cut(1).attempts(0.02, *[1.0] * 9),
+        lambda j: playing(j).cut(1).attempts(0.02, *[2.0] * 6),
         lambda j: playing(j).cut(1).attempts(1.2, 0.8, 0.6, 0.4, 0.3, 0.2, 0.15, 0.1, 0.1),
         lambda j: playing(j).cut(1).attempts(0.11, 0.11, *[0.25] * 40),
         lambda j: (playing(j), in_session(j, 2, "berta").cut(1).cut(2).attempts(*[0.5] * 20)),
@@ -269,6 +271,7 @@ CORRECT: dict[str, list[Play]] = {
     "client/backs-off": [
         lambda j: playing(j).cut(1).attempts(1.4, 2.5, 5.0),
         lambda j: playing(j).cut(1).attempts(1.5, 2.5, 4.2, 5.2, pairs=True),
+        lambda j: playing(j).cut(1).attempts(0.02, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0),
         lambda j: playing(j).cut(1).attempts(0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4),
         lambda j: playing(j).cut(1).attempts(*[5.0] * 12),
         lambda j: playing(j).cut(1).attempts(0.6, 1.1, 1.9, 2.1, 1.7, 2.2),

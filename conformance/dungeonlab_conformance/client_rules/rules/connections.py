@@ -27,6 +27,7 @@ _OFTEN = 0.5  # seconds between attempts that are too often in the end, however 
 _LONG = 5.0  # seconds in which they could have grown beyond that
 _CAPPED = 0.8  # seconds between attempts at the lowest limit that a library is set to; chance may begin with it
 _EVEN = 1.15  # times as long as the shortest interval is the longest, of a timer at a fixed rate
+_SOON, _MUCH_LONGER = 0.25, 4  # seconds up to a first attempt that came at once; times as long as the next one took
 _NOTICED = 10.0  # seconds in which clients see that their server is away
 _PAGES = 3  # other requests in a while that make a client's attempts hard to tell from them
 _WHILE = 30.0
@@ -175,7 +176,13 @@ def backs_off(index: PacketIndex) -> Iterator[Evidence]:
         else:
             since = [gone[0].at] if len(gone) == 1 and gone[0].number < first.number else []
             times = [*since, *_merged([packet.at for packet in attempts])]
-            yield _judged([later - at for at, later in zip(times, times[len(gone) :], strict=False)], attempts)
+            intervals = [later - at for at, later in zip(times, times[len(gone) :], strict=False)]
+            yield _judged(intervals[1:] if since and _begins_at_once(intervals) else intervals, attempts)
+
+
+def _begins_at_once(intervals: Sequence[float]) -> bool:
+    """Whether the time up to the first attempt is no pause, so that those between attempts alone show if they grow."""
+    return intervals[0] <= _SOON and (len(intervals) < 2 or intervals[0] * _MUCH_LONGER <= intervals[1])
 
 
 def _judged(intervals: Sequence[float], attempts: Sequence[TappedPacket]) -> Evidence:
