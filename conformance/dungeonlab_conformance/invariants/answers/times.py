@@ -46,8 +46,8 @@ def times(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Journal
             yield _found(each, f"a time within a minute of {shown(here)}, as it is here")
     stopped = list(_stopped(stated))
     yield from stopped
-    known = {id(seen) for _, seen, _ in stopped}
-    yield from _jumping(each for each in stated if id(each.seen) not in known)
+    known = {seen.number for _, seen, _ in stopped}
+    yield from _jumping(each for each in stated if each.seen.number not in known)
 
 
 def _stopped(stated: Iterable[_Dated]) -> Iterator[tuple[Journal, Observation, Found]]:
