@@ -113,7 +113,7 @@ async def what_is_large_comes_back_exactly_or_is_refused(stage: Stage) -> None:
     """
     alice, bob = await stage.joined("alice", "bob")
     largest, data = await create_full_token(stage, alice), {}
-    for length in _LARGE[:1] if stage.target.limits.far else _LARGE:
+    for length in _LARGE if not stage.target.limits.far else ():  # where each would take seconds
         made = await stage.request(Catalogue.load()["token:create"])
         large = {"text": "large " * (length // 6)}
         made = made.with_properties({"token": {**made.args[0]["token"], "data": large}}, requirement=_EXACTLY)
