@@ -133,7 +133,7 @@ async def _server_away(client: Performance) -> None:
 
 async def _moved_on(client: Performance) -> None:
     await client.client_joins()
-    await client.sees(_leaves, _LEAVING, after=client.last)
+    await client.sees(partial(_leaves, client.world.stage.session), _LEAVING, after=client.last)
     await client.others.act()
     await client.quiet(_SILENCE, _SILENCE + _PAUSE)
 
@@ -162,8 +162,13 @@ def _says_something(packet: TappedPacket) -> bool:
     return packet.sender == "client" and packet.kind == "event" and packet.event != "join-session"
 
 
-def _leaves(packet: TappedPacket) -> bool:
-    return packet.sender == "client" and packet.event in ("leave-session", "join-session")
+def _leaves(session: str, packet: TappedPacket) -> bool:
+    """Whether a client leaves a session, or joins another one."""
+    if packet.sender != "client" or packet.kind != "event":
+        return False
+    body = next(iter(packet.arguments or ()), None)
+    other = body.get("sessionId") if isinstance(body, dict) else None
+    return packet.event == "leave-session" or (packet.event == "join-session" and other not in (None, session))
 
 
 def acts() -> Iterator[Act]:

@@ -91,6 +91,12 @@ async def test_what_cannot_be_read_of_a_client_is_said() -> None:
     assert said in run.notes, run.notes
 
 
+async def test_joining_the_same_session_again_is_no_leaving() -> None:
+    """The act goes on until the client leaves."""
+    run = await played([*TINY, "joins-again"], "moved-on")
+    assert outcomes(run)["stops-sending-after-leaving"] is Outcome.PASS, run.notes
+
+
 async def test_a_client_that_only_answers_others_is_judged_as_well() -> None:
     """The others say something whenever it counts."""
     found = outcomes(await played([*TINY, "only-answers"], "strange-events", "removed"))

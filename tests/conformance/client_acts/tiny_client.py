@@ -15,6 +15,7 @@ import socketio
 
 WAY = sys.argv[1] if len(sys.argv) > 1 else ""
 SESSION = {"sessionId": os.environ["DUNGEONLAB_SESSION"]}
+LAST = 60 if WAY == "joins-again" else 9  # turn, where it leaves by itself
 PAUSE = 0.15  # seconds between two messages
 
 
@@ -62,7 +63,9 @@ async def main() -> None:
         state["turn"] += 1
         if WAY == "garbles" and state["turn"] == 3:
             await client.eio.send("2[1]")
-        if state["turn"] == 9 and os.environ["DUNGEONLAB_ACT"] == "moved-on":
+        if WAY == "joins-again" and state["turn"] == 3:
+            await ask("join-session", SESSION)
+        if state["turn"] == LAST and os.environ["DUNGEONLAB_ACT"] == "moved-on":
             state["joined"] = False
             await ask("leave-session", SESSION)
         else:
