@@ -54,11 +54,11 @@ class _Rooms:
         return self.stays.setdefault(session, _Stay())
 
     def ask(self, request: ClientRequest, session: str) -> None:
-        """The client sends a request to join or to leave; where it is refused, it never left."""
+        """The client sends a request to join or to leave; where it is refused, or never joined, it has not left."""
         if request.packet.event == JOIN:
             self.stay(session).join = request
             self.asked.add(session)
-        elif request.packet.event == LEAVE and request.code not in _STAYS:
+        elif request.packet.event == LEAVE and request.code not in _STAYS and session in self.stays:
             self._get_out(session, Standing.LEFT, request.packet)
 
     def _get_out(self, session: str, why: Standing, since: TappedPacket) -> None:

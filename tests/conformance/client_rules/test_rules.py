@@ -180,6 +180,7 @@ FAULTY: dict[str, list[Play]] = {
         buffered,
         lambda j: quietly_playing(j).cut(1).wait(2).connect(2).chat(2),
         lambda j: playing(j).cut(1).wait(2).connect(2).chat(2, times=2),
+        lambda j: playing(j).cut(1).wait(2).connect(2).leave(2, answer=FAILURE | {"code": "NOT_JOINED"}).chat(2),
         lambda j: playing(j).close(1, "server").wait(2).connect(2).chat(2),
         lambda j: playing(j).cut(1).wait(1).connect(2).cut(2).wait(1).connect(3).chat(3),
     ],
