@@ -116,6 +116,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "LeavesBeforeItAsks": "asking in vain to join is looked at, not only asking in vain to leave",
     "RefusesToJoinTwice": "who joins again is looked at, not only the other tab",
     "SeatsWhoIsRemovedMeanwhile": "who is removed during a join is listened to, not only who has joined",
+    "TakesThePlantedCookieOver": "a cookie that nobody issued is tried after a login with it, not only before",
     "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
 }
 

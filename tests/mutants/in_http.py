@@ -133,6 +133,30 @@ class DerivesTheCookie(HttpSide):
         return response
 
 
+@faulty("http/cookie-is-random")
+class TakesThePlantedCookieOver(HttpSide):
+    """A cookie that the browser sends and nobody is logged in with becomes that of the login."""
+
+    async def _logged_in(self, request: web.Request, user: User, status: int) -> web.Response:
+        sent = request.cookies.get(COOKIE, "")
+        response = await super()._logged_in(request, user, status)
+        if len(sent) >= 16 and await self.store.login(sent) is None:
+            await self.store.open_login(sent, user.id)
+            response.set_cookie(COOKIE, sent, httponly=True, samesite="Lax", path="/")
+        return response
+
+
+@faulty("http/session-for-members")
+class RevokesTheLastInstead(MemoryStore):
+    """To end a participation that is none ends that of the last participant: the place of nobody is -1."""
+
+    async def revoke(self, session_id: str, user_id: str) -> None:
+        session = self._sessions.get(session_id)
+        if session is not None and user_id not in session.participants and session.participants:
+            user_id = session.participants[-1]
+        await super().revoke(session_id, user_id)
+
+
 @faulty("http/cookie-needed")
 class LogsAnybodyOut(HttpSide):
     """Logging out is answered 204 to somebody who never was logged in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -188,6 +189,40 @@ async def the_cookie_is_random(stage: Stage) -> None:
                 raise Broken("an opaque cookie", f"{name} tells the user's id or name")
 
 
+@check("http/cookie-is-random")
+async def a_cookie_is_not_what_was_sent(stage: Stage) -> None:
+    """The host registers and logs in while sending a made-up cookie, and logs in while sending one that was logged out.
+
+    Neither proves afterwards who the host is: whoever has planted it in the browser would be let in, too.
+    """
+    async with http_users(stage.target, stage.journal) as http:
+        host, newcomer = await http.user("host"), await http.anonymous("newcomer")
+        names = await _session_cookies(host, await host.try_send("logIn", host.credentials))
+        ended = {name: host.cookies[name] for name in names if name in host.cookies}
+        await host.must_be_answered(204, "logOut")
+        made_up = [
+            {name: secrets.token_hex(len(value))[: len(value)] for name, value in ended.items()} for _ in range(2)
+        ]
+        for who, operation, planted in (
+            (newcomer, "register", made_up[0]),
+            (host, "logIn", made_up[1]),
+            (host, "logIn", ended),
+        ):
+            if (await who.try_send("showMe", cookies=planted)).status == 200:
+                raise Unjudged("a cookie that is not valid proves who somebody is")
+            await who.try_send(operation, who.credentials, cookies=planted)
+            for name, value in planted.items():
+                if (reply := await who.try_send("showMe", cookies={name: value})).status == 200:
+                    raise Broken(
+                        f"{operation} to give out a new {name}, and not to take over what was sent", f"{reply}"
+                    )
+
+
+def _made_up(cookies: dict[str, str]) -> dict[str, str]:
+    """Return cookies of the same names and lengths, by chance none that was given out."""
+    return {name: secrets.token_hex(len(value))[: len(value)] for name, value in cookies.items()}
+
+
 @check("http/cookie-needed")
 async def the_cookie_is_needed(stage: Stage) -> None:
     """Each operation that needs a login is refused without a cookie, and with a made-up one."""
@@ -231,7 +266,8 @@ async def the_caller_becomes_game_master(stage: Stage) -> None:
 async def a_session_is_shown_to_members(stage: Stage) -> None:
     """Host and guest may see the session; a stranger may not, nor may the guest after the membership is revoked.
 
-    The host has enrolled the guest twice, where that is not refused: one revocation ends it all the same.
+    The host has enrolled the guest twice, where that is not refused: one revocation ends it all the same. Revoking the
+    stranger, who is no participant, ends nothing of the guest's.
     """
     async with http_users(stage.target, stage.journal) as http:
         host, guest, stranger = await _three(http)
@@ -239,6 +275,8 @@ async def a_session_is_shown_to_members(stage: Stage) -> None:
         for member in (host, guest):
             await member.must_be_answered(200, "showSession", sessionId=session)
         await stranger.must_be_answered(403, "showSession", sessionId=session)
+        await host.try_send("revokeParticipant", sessionId=session, userId=stranger.id)
+        await guest.must_be_answered(200, "showSession", sessionId=session)
         await host.try_send("enrolParticipant", sessionId=session, userId=guest.id)
         await host.send("revokeParticipant", sessionId=session, userId=guest.id)
         await guest.must_be_answered(403, "showSession", sessionId=session)
