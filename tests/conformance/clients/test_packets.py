@@ -147,6 +147,6 @@ def test_an_event_tells_what_is_in_it(frame: str, found: bool) -> None:
 
 def test_an_event_tells_an_id_whether_it_goes_as_a_text_or_a_number() -> None:
     """It is the whole of what it stands for."""
-    told = ['42["token:delete",{"tokenId":"7"}]', '42["token:delete",{"tokenId":7}]', '42["token:delete",{"at":"17"}]']
-    assert [packets.tells(frame, "7", "token:delete") for frame in told] == [True, True, False]
-    assert not packets.tells(told[0], "7", "token:move")
+    sent = ['42["token:delete",{"tokenId":"7"}]', '42["token:delete",{"tokenId":7}]', '42["token:delete",{"at":"17"}]']
+    assert [packets.tells(frame, "7", "token:delete") for frame in sent] == [True, True, False]
+    assert not packets.tells(sent[0], "7", "token:move")
