@@ -333,7 +333,7 @@ class TakesTheBeginningOfItsOrigin(Pipeline):
 
 @faulty("auth/cookie-accepted")
 class RefusesItsOwnPagesOverWebSocket(Pipeline):
-    """Whoever upgrades to WebSocket and sends an Origin is refused, as every browser does; polling is open to them."""
+    """A client that upgrades to WebSocket and sends an Origin is refused, as every browser does; polling is open to them."""
 
     def is_own_origin(self, origin: str, request: web.Request) -> bool:
         return "Upgrade" not in request.headers and is_own(origin, request)
@@ -341,7 +341,7 @@ class RefusesItsOwnPagesOverWebSocket(Pipeline):
 
 @faulty("auth/cookie-accepted", measured=True)
 class RefusesItsOwnPages(Pipeline):
-    """Whoever sends an Origin is refused, as every browser does: for all that shows, pages come from elsewhere."""
+    """A client that sends an Origin is refused, as every browser does: for all that shows, pages come from elsewhere."""
 
     def is_own_origin(self, origin: str, request: web.Request) -> bool:
         return False

@@ -71,7 +71,7 @@ class TellsTheRoomWhoIsThrownOut(Pipeline):
 
 @faulty("presence/right-audience")
 class RemovesTwice(Pipeline):
-    """Who is taken out of a session is told so twice; by the second time they are in it no more."""
+    """A user who is taken out of a session hears of it twice; by the second time they are in it no more."""
 
     async def send(self, connection: str, event: str, payload: Payload) -> None:
         for _ in range(2 if event == "session-removed" else 1):
@@ -151,7 +151,7 @@ class AnnouncesTheSwitchThatIsRefused(Pipeline):
 
 @faulty("presence/true-user")
 class GivesTheSameReason(Pipeline):
-    """Whoever is gone is said to have been disconnected."""
+    """Each user who is gone is said to have been disconnected."""
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
         await super().announce(event, connection, session, {"reason": "disconnected"} if more else more)

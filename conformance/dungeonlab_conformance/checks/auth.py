@@ -385,9 +385,9 @@ async def a_page_of_the_servers_own_is_accepted_over_each_transport(stage: Stage
         with contextlib.suppress(Gone):
             if await _refusal(stage, transport, None) is None:
                 refused[transport] = await _refusal(stage, transport, own)
-    told_apart = [await _refusal(stage, each, _FOREIGN) for each, refusal in refused.items() if refusal is None]
+    are_refused = [await _refusal(stage, each, _FOREIGN) for each, refusal in refused.items() if refusal is None]
     for transport, refusal in refused.items():
-        still = refusal and any(told_apart) and await _refusal(stage, transport, own)
+        still = refusal and any(are_refused) and await _refusal(stage, transport, own)
         if still and await _refusal(stage, transport, None) is None:
             raise Broken(f"a page of {own} to be accepted over {transport}", f"{still}")
 
@@ -405,8 +405,8 @@ async def _refusal(stage: Stage, transport: str, origin: str | None) -> Refused 
 
 def _own_origin(target: Target) -> str:
     """Return the origin of pages that come from a target: what its file sends with every request, or its address."""
-    told = next((value for name, value in target.headers.items() if name.lower() == "origin"), None)
-    return told or str(URL(target.url).origin())
+    given = next((value for name, value in target.headers.items() if name.lower() == "origin"), None)
+    return given or str(URL(target.url).origin())
 
 
 def _foreign_origins(own: str) -> list[str]:

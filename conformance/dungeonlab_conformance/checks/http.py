@@ -193,7 +193,7 @@ async def the_cookie_is_random(stage: Stage) -> None:
 async def a_cookie_is_not_what_was_sent(stage: Stage) -> None:
     """The host registers and logs in while sending a made-up cookie, and logs in while sending one that was logged out.
 
-    Neither proves afterwards who the host is: whoever has planted it in the browser would be let in, too.
+    Neither proves afterwards who the host is: one who has planted it in the browser would be let in, too.
     """
     async with http_users(stage.target, stage.journal) as http:
         host, newcomer = await http.user("host"), await http.anonymous("newcomer")

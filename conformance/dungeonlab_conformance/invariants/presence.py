@@ -23,7 +23,7 @@ def misnamed(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Br
     """Return what is wrong about the user whom a presence event names: one who never came, or one who has not left.
 
     No member has left whose only connection stays to the end, and acts in the room later on. Nobody leaves more often
-    than they came. Whoever left once, by asking to or by disconnecting, did so for that reason.
+    than they came. A user who left once, by asking to or by disconnecting, did so for that reason.
     """
     body = seen.args[0] if isinstance(seen.args[0], dict) else {}
     session, user = body.get("sessionId"), body.get("userId")

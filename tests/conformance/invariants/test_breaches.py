@@ -204,8 +204,8 @@ def test_a_removal_is_sent_to_those_who_are_removed(scene: Written) -> None:
     assert broken(scene) == ["presence/right-audience"] * 2
 
 
-def test_nobody_is_told_more_often_of_a_removal_than_they_came(scene: Written) -> None:
-    """Bob was taken out and came again; he may be told of two removals, and of no third."""
+def test_nobody_hears_more_often_of_a_removal_than_they_came(scene: Written) -> None:
+    """Bob was taken out and came again; he may hear of two removals, and of no third."""
     scene.ends(scene.rooms.stays[1], "revoked")
     scene.joins(BOB, "bob")
     for _ in range(2):
