@@ -333,7 +333,7 @@ class TakesTheBeginningOfItsOrigin(Pipeline):
 
 @faulty("auth/cookie-accepted")
 class RefusesItsOwnPagesOverWebSocket(Pipeline):
-    """A client that upgrades to WebSocket and sends an Origin is refused, as every browser does; polling is open to them."""
+    """Who sends an Origin, as every browser does, is refused over WebSocket; polling is open to them."""
 
     def is_own_origin(self, origin: str, request: web.Request) -> bool:
         return "Upgrade" not in request.headers and is_own(origin, request)
@@ -341,7 +341,7 @@ class RefusesItsOwnPagesOverWebSocket(Pipeline):
 
 @faulty("auth/cookie-accepted", measured=True)
 class RefusesItsOwnPages(Pipeline):
-    """A client that sends an Origin is refused, as every browser does: for all that shows, pages come from elsewhere."""
+    """Who sends an Origin, as every browser does, is refused: for all that shows, pages come from elsewhere."""
 
     def is_own_origin(self, origin: str, request: web.Request) -> bool:
         return False
