@@ -40,7 +40,7 @@ def test_a_crash_when_removed_is_one_by_a_presence_event() -> None:
 
 def test_a_crash_by_something_later_is_not_one_by_a_presence_event() -> None:
     """The last that was heard is the likeliest cause."""
-    assert broken(judged(lambda j: crash(playing(j).announce(1).wait(1).broadcast(1)))) == {}
+    assert broken(judged(lambda j: crash(playing(j).announce(1).wait(3).broadcast(1)))) == {}
     assert broken(judged(lambda j: crash(playing(j).announce(1).broadcast(1)))).keys() == {PRESENCE}
 
 

@@ -20,6 +20,7 @@ from dungeonlab_spec import Catalogue
 
 ARRIVED = 0.2  # seconds after which something has reached its client
 UPON = 0.5  # seconds after what it heard in which a program ends that ends by it
+ENDING = 2.0  # seconds that it may take to end, on a busy machine, while it is still sent something
 CRASHED = 5.0  # seconds in which a program ends that does not bear something
 _LONGEST = 3600.0 * 24  # seconds for which a client may be frozen
 _DISCONNECTED = 2.0  # seconds after a refusal in which a disconnection belongs to it
@@ -210,7 +211,7 @@ def _crashes(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
 def _has_heard_more(trial: Trial) -> bool:
     """Whether a client heard something else some time later, by which it may as well have ended."""
     heard = (p for p in reversed(trial.connection.packets) if p.sender == "server" and p.kind in ("event", "ack"))
-    return next(heard).at - trial.packet.at > ARRIVED
+    return next(heard).at - trial.packet.at > ENDING
 
 
 def _last_heard(index: PacketIndex) -> dict[int, TappedPacket]:
