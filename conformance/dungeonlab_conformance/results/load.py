@@ -65,7 +65,7 @@ def load_document(file: Path) -> tuple[Run, dict[str, Any]]:
     """Return the run that was written, and the document from which it was read. Raises `ValueError` as `load_run`."""
     text = files.read(file)
     if not text.strip():
-        raise ValueError(f"{files.shown(file)} is empty: the run that was to write it did not come to its end")
+        raise ValueError(f"{files.shown(file)} is no result of this suite: it is empty, since its run was ended before")
     if text.startswith('{"recording"'):
         said = "is a recording of a tap and no result; `report` judges it, and writes a result with --json"
         raise ValueError(f"{files.shown(file)} {said}")

@@ -16,7 +16,7 @@ def test_an_empty_file_is_said_to_be_empty(words: list[str], tmp_path: Path) -> 
     (tmp_path / "result.json").touch()
     done = command(*words, f"{tmp_path / 'result.json'}")
     assert done.returncode == 2
-    assert "is empty: the run that was to write it did not come to its end" in done.stderr
+    assert "it is empty, since its run was ended before" in done.stderr
 
 
 def test_a_recording_is_no_result_to_recheck(tmp_path: Path) -> None:
