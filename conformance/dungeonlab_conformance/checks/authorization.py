@@ -10,6 +10,7 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_refused
 from dungeonlab_conformance.invariants.token_state import changed, whole
+from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
@@ -126,7 +127,19 @@ async def an_encounter_of_a_deleted_session_is_refused(stage: Stage, event: Even
         _need_different_ids(own.args[0]["encounterId"], orphan.args[0]["encounterId"])
         await stage.delete_session(alice)
         named = orphan.with_properties({"sessionId": there.session}, session=there.session)
-        await dave.must_be_refused(named)
+        try:
+            await dave.must_be_refused(named)
+        except Broken:
+            await _need_encounters_looked_up(dave, await stage.request(event, game=there, fresh=True))
+            raise
+
+
+async def _need_encounters_looked_up(actor: Actor, request: Request) -> None:
+    """Raise `Unjudged` if a request is accepted that names an encounter which nobody has opened."""
+    nowhere = request.with_properties({"encounterId": unknown_id("encounter")}, mark=None)
+    if (await actor.try_send(nowhere)).accepted:
+        unknown = VerdictKey("tokens/unknown-encounter-refused", request.event)
+        raise Unjudged("an encounter that nobody has opened is accepted as well", waits_for=unknown)
 
 
 def _need_different_ids(own: str, foreign: str) -> None:

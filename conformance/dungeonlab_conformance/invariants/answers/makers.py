@@ -42,7 +42,7 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
     for seen, sent, body, path in said:
         token = _token(body)
         encounter, said_there = _place(sent)[1], _text(token.get("encounterId"))
-        if sent.legal and encounter and said_there not in ("", encounter):
+        if sent.legal and encounter in journal.rooms.encounters and said_there not in ("", encounter):
             expected = f"{quoted(encounter)}, as in the request"
             yield seen, (_EXACT, None, Broken(expected, quoted(said_there), f"{path}.encounterId"))
         named = (*_place(sent)[:2], _text(token.get("id")))
