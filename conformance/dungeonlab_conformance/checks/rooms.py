@@ -12,7 +12,8 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_spec import Catalogue, Event, is_own_event
+from dungeonlab_spec import Catalogue, Event
+from dungeonlab_spec.catalogue import is_own_event
 
 AT_ONCE = 5  # requests sent without waiting for an answer in between
 TIMES = 4  # that the same request is sent

@@ -16,7 +16,7 @@ from dungeonlab_conformance.clients.engine_io_packets import Noise
 from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.text.tree import deeper_than
-from dungeonlab_spec import is_own_event
+from dungeonlab_spec.catalogue import is_own_event
 
 CONNECT, DISCONNECT, EVENT, ACK = packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK
 CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = packet.CONNECT_ERROR, packet.BINARY_EVENT, packet.BINARY_ACK

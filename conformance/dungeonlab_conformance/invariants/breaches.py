@@ -30,8 +30,8 @@ from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
 from dungeonlab_conformance.record.secrets.leaks import Leak, Ours, leaks
 from dungeonlab_conformance.results.errors import Broken
-from dungeonlab_spec import Catalogue, Event, is_own_event, validate
-from dungeonlab_spec.catalogue import resolve
+from dungeonlab_spec import Catalogue, Event, validate
+from dungeonlab_spec.catalogue import is_own_event, resolve
 
 SecretsSent = Mapping[int, Sequence[Leak]]  # by the number of the observation in which they were
 _SERVER_EVENTS = "broadcasts/server-events-valid"

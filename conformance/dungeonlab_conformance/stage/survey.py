@@ -18,7 +18,8 @@ from dungeonlab_conformance.record.evidence import evidence, shown_by
 from dungeonlab_conformance.record.marks import carries, contains
 from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
 from dungeonlab_conformance.results.errors import Gone, Missing, TargetFault, Unjudged
-from dungeonlab_spec import Catalogue, Event, is_own_event
+from dungeonlab_spec import Catalogue, Event
+from dungeonlab_spec.catalogue import is_own_event
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.stage.stage import Stage

@@ -11,7 +11,8 @@ from dungeonlab_conformance.client_rules.partial import beginning
 from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
 from dungeonlab_conformance.record.arguments import body
 from dungeonlab_conformance.text.printable import shortened
-from dungeonlab_spec import Catalogue, Violation, is_own_event, validate
+from dungeonlab_spec import Catalogue, Violation, validate
+from dungeonlab_spec.catalogue import is_own_event
 
 _SHOWN = 300  # characters of a value that a message repeats
 _MOST = 1 << 14  # values of a payload that are looked through for binary data
