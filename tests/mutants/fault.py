@@ -109,6 +109,8 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "DerivesTheCookie": "cookies are compared with what is known of users, not only with what was sent",
     "LogsOutWhoIsRemoved": "who was removed connects again, not only a member",
     "LosesLargeData": "much data is looked at as well, not only odd data",
+    "LosesKeysWithDots": "odd data is looked at as well, not only much data",
+    "ServesTheEncountersOfTheDeleted": "encounters of deleted sessions are named as well, not only of living ones",
     "RefusesItsOwnPagesOverWebSocket": "pages of the server's own are to be let in, not only clients without an Origin",
     "RevivesWhatIsChanged": "a token is deleted while it is changed, not only at rest",
     "TidiesUpAfterTheUser": "who is back at once is looked at a while later, not only then",

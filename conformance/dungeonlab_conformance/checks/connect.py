@@ -21,6 +21,7 @@ from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import carries, marked
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 
@@ -74,6 +75,8 @@ async def _must_be_served_over(stage: Stage, transport: str) -> None:
         except (Refused, Gone) as refused:
             if carol.closed:
                 raise Unjudged(f"nobody is served over any transport: {refused}") from None
+            if isinstance(refused, Refused):
+                await _need_a_login(stage, actor, transport)
             raise Broken(f"{actor.name} to be served over {transport}", f"{refused}") from None
     witnesses = [] if carol.closed else [carol]
     for actor in (alice, bob, *witnesses):
@@ -83,6 +86,17 @@ async def _must_be_served_over(stage: Stage, transport: str) -> None:
     for witness in witnesses:
         await witness.hear(request)
     await bob.must_hear(request)
+
+
+async def _need_a_login(stage: Stage, actor: Actor, transport: str) -> None:
+    """Raise `Unjudged` if a user who was refused over one transport is refused over each other one as well."""
+    for other in stage.target.other_transports(transport):
+        elsewhere = await stage.actor(actor.name, identity=actor.identity)
+        try:
+            await elsewhere.connect(transport=other)
+        except Refused as refused:
+            why = f"{actor.name} is let in over no transport: {refused}"
+            raise Unjudged(why, waits_for=VerdictKey("auth/cookie-accepted")) from None
 
 
 @check("connect/websocket")
