@@ -200,9 +200,7 @@ async def a_cookie_is_not_what_was_sent(stage: Stage) -> None:
         names = await _session_cookies(host, await host.try_send("logIn", host.credentials))
         ended = {name: host.cookies[name] for name in names if name in host.cookies}
         await host.must_be_answered(204, "logOut")
-        made_up = [
-            {name: secrets.token_hex(len(value))[: len(value)] for name, value in ended.items()} for _ in range(2)
-        ]
+        made_up = [_made_up(ended) for _ in range(2)]
         for who, operation, planted in (
             (newcomer, "register", made_up[0]),
             (host, "logIn", made_up[1]),
