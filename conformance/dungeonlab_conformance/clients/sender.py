@@ -135,7 +135,7 @@ class Sender(Connection):
 
     async def _what_became_of(self, request: Request, *, expected: bool) -> Answer:
         """Return the answer to a request, or what else shows what became of it."""
-        none: Unjudged = Unanswered(request.event, f"{request.event} was not answered, other requests were")
+        none: Unjudged = Unanswered(request.event, f"{request.event} was not answered, though the connection works")
         if self.inquire is None or not self.inquire.tells(request):
             try:
                 return await self._answer_to(request, quickly=self._hardly_answers(request.event))
@@ -178,7 +178,7 @@ class Sender(Connection):
             self._give_up(request)
             self.target.limits.waited_for(request.event)
             waited = "" if quickly else f" in {2 * self.target.limits.answer:.1f} s"
-            raise Unanswered(request.event, f"{request.event} was not answered{waited}, other requests were")
+            raise Unanswered(request.event, f"{request.event} was not answered{waited}, though the connection works")
         self.target.limits.heard_of(request.event)
         answer = Acknowledgement(request, seen.args)
         if not answer.readable:

@@ -8,7 +8,7 @@ from dungeonlab_conformance.record.acknowledgement import Inferred
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries
-from dungeonlab_conformance.record.observation import Observation, SentRequest
+from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
 
 
 def evidence(journal: Journal, sent: SentRequest) -> Inferred | None:
@@ -79,7 +79,10 @@ def _refuses(seen: Observation, sent: SentRequest) -> bool:
 
 
 def _is_all_that_is_left(journal: Journal, seen: Observation, sent: SentRequest) -> bool:
-    """Whether a broadcast must be that of a request without a mark: it says what no other request of its sender did."""
+    """Whether a broadcast must be that of a request without a mark: it says what no other request of its sender did.
+
+    So does that of the one which was sent last, whatever became of its content on the way.
+    """
     if sent.mark is not None or seen.event != sent.event or seen.connection == sent.connection:
         return False
     body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
@@ -87,4 +90,17 @@ def _is_all_that_is_left(journal: Journal, seen: Observation, sent: SentRequest)
         return False
     known = [each for each in journal.requests if each.event == sent.event and each.at <= seen.at]
     before = [each for each in known if each.mark is None and each.user == sent.user]
-    return before[-1:] == [sent] and not any(carries(seen, each) for each in known)
+    if any(carries(seen, each) for each in known):
+        return False
+    return before[-1:] == [sent] or [each for each in before if _tells(body, _body(each))] == [sent]
+
+
+def _body(request: Request) -> Any:
+    return request.args[0] if request.args else None
+
+
+def _tells(told: Any, asked: Any) -> bool:
+    """Whether a broadcast says all that a request did, at every level; it may say more."""
+    if isinstance(told, dict) and isinstance(asked, dict):
+        return all(key in told and _tells(told[key], value) for key, value in asked.items())
+    return bool(told == asked)

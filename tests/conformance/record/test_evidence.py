@@ -86,3 +86,17 @@ def test_what_no_other_request_said_is_that_of_one_without_a_mark() -> None:
     found = evidence(journal, sent)
     assert found is not None
     assert found.accepted
+
+
+def test_of_requests_without_marks_that_were_sent_at_once_each_is_known_by_what_it_says() -> None:
+    """Where two say the same, neither is: one of them may have been refused."""
+    journal = Journal()
+    said = ("true", "0", "0", "null")
+    sent = [
+        journal.sent(Request("chat-message", ({"sessionId": "s", "message": text},), None, "s"), "alice", "u1", 1)
+        for text in said
+    ]
+    for text in ("true", "0"):
+        told = {"userId": "u1", "sessionId": "s", "message": text, "messageId": f"m-{text}"}
+        journal.write("bob", 2, "hears", "chat-message", (told,))
+    assert [evidence(journal, each) is not None for each in sent[:-1]] == [True, False, False]
