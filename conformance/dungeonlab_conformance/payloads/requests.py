@@ -89,7 +89,7 @@ _UNUSUAL: Mapping[str, Mapping[str, Any]] = {
     "an image within its address": {"name": "Painted", "imageUrl": "data:image/gif;base64,R0lGODlhAQABAAAAACw="},
     "an image that is called by a name": {"name": "Called", "imageUrl": "urn:isbn:0451450523"},
 }
-_POINTS = {"x": 5.0, "y": 0.0, "elevation": 2.0}  # written so, and integers all the same
+_POINTS = {"x": 5.0, "y": 6.0, "elevation": 2.0}  # written so, and integers all the same
 
 
 def unusual_payloads(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:

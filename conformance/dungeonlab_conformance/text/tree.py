@@ -39,6 +39,19 @@ def names(value: object) -> Iterator[str]:
             ahead.extend(found)
 
 
+def values_named(value: object, name: str) -> Iterator[object]:
+    """Yield the value of every property of a name, at any depth, in no particular order; without recursion."""
+    ahead = [value]
+    while ahead:
+        found = ahead.pop()
+        if isinstance(found, dict):
+            if name in found:
+                yield found[name]
+            ahead.extend(found.values())
+        elif isinstance(found, list | tuple):
+            ahead.extend(found)
+
+
 def replaced(value: Any, path: Sequence[Key], new: Any) -> Any:
     """Return a value with something else at a path; what is not on the path is shared with the first one."""
     if not path:

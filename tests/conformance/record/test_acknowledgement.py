@@ -151,3 +151,13 @@ def test_a_default_that_is_missing_has_not_been_filled() -> None:
 def test_the_data_of_an_envelope_is_no_default() -> None:
     """Though a token's property of that name has one."""
     assert broken(answer({"success": True})) == {("acks/success-shape", "leave-session")}
+
+
+@pytest.mark.parametrize(
+    ("value", "which"), [("c1", "payloads/unknown-properties-ignored"), ("m1", "acks/success-shape")]
+)
+def test_an_unknown_property_was_not_ignored_if_it_comes_back_as_it_was_asked(value: str, which: str) -> None:
+    """One of the same name with another value is the server's own, in the wrong place."""
+    asked = {"sessionId": "s", "message": "so", "messageId": "c1"}
+    came = {"success": True, "data": {"messageId": "m1", "timestamp": "2026-11-27T12:00:00.000Z"}, "messageId": value}
+    assert broken(answer(came, event="chat-message", asked=asked)) == {(which, "chat-message")}
