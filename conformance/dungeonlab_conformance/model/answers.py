@@ -157,7 +157,10 @@ class Answers:
         if event == "join-session":
             self._world.entered(tab, sent.session)
         elif event == "leave-session":
-            self._world.left(tab, "left")
+            if tab.room in (None, sent.session):
+                self._world.left(tab, "left")
+            else:  # accepted though it should not be: the tab stays where it was
+                tab.sure = sent.was_sure
         elif event == "token:create":
             self._created(sent, data)
             return

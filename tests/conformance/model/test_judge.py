@@ -388,6 +388,19 @@ def test_a_move_without_a_callback_may_come_after_the_next(play: Written, late: 
     assert play.names() == set()
 
 
+def test_who_leaves_another_session_stays(play: Written) -> None:
+    """Bob leaves a session that he is not in, which is accepted; where he is, he goes on acting and hearing."""
+    play.arrange("session.open", session="other", master="gm", members=["bob"], whole=True)
+    play.join("alice", 1)
+    play.join("bob", 2)
+    play.ask("bob", 2, "leave-session", {"sessionId": "other"}, yes({"sessionId": "other"}))
+    play.ask("bob", 2, "chat-message", SAID, DONE, heard_by={"alice": 1})
+    play.ask("alice", 1, "chat-message", SAID, DONE)
+    play.now += 2 * PATIENCE
+    play.round_trip("bob", 2)
+    assert play.names() == {"rooms/every-other-member-hears-once"}
+
+
 def test_what_was_to_be_refused_when_it_was_sent_may_be_done_later(play: Written) -> None:
     """Bob changes a token without a callback, and joins; the change comes after that, and counts."""
     play.join("alice", 1)
