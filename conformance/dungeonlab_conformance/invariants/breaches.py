@@ -236,7 +236,9 @@ def _content(cause: SentRequest, seen: Observation, body: Mapping[str, Any], jud
         ("userId", "broadcasts/true-sender", cause.user),
         ("sessionId", "broadcasts/true-session", cause.session),
     ):
-        if key in body and body[key] != true and not (key == "sessionId" and cause.named_session == body[key]):
+        if key not in body or true is None:
+            continue
+        if body[key] != true and not (key == "sessionId" and cause.named_session == body[key]):
             believed = key == "userId" and _claims(cause, body[key])
             blamed = "auth/identity-comes-from-the-cookie" if believed else requirement
             yield blamed, seen.event, Broken(f"{true!r}", quoted(body[key]), f"$.{key}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.arguments import leaves, quoted
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue
@@ -25,6 +25,11 @@ def differences(request: Request, seen: Observation) -> list[Difference]:
 def differs(request: Request, seen: Observation) -> bool:
     """Whether a broadcast lacks anything that a request asked for, or has it otherwise."""
     return next(_differing(request, seen), None) is not None
+
+
+def agreement(request: Request, seen: Observation) -> int:
+    """Return how many values that a request asked for its broadcast has."""
+    return sum(1 for _ in leaves(request.args)) - sum(1 for _ in _differing(request, seen))
 
 
 def _differing(request: Request, seen: Observation) -> Iterator[tuple[str, Any, Any]]:

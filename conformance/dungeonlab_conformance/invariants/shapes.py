@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request, RequestOutcome, SentRequest
 from dungeonlab_conformance.results.errors import Broken
-from dungeonlab_conformance.text.tree import names, values_named
+from dungeonlab_conformance.text.tree import names, properties
 from dungeonlab_spec import Catalogue, Event, Violation, validate
 from dungeonlab_spec.catalogue import resolve
+from dungeonlab_spec.pointer import find
 from dungeonlab_spec.validation import EXTRA, MISSING
 
 _UNKNOWN = "payloads/unknown-properties-ignored"
@@ -49,7 +51,7 @@ def answer_faults(answer: Acknowledgement, outcome: RequestOutcome = "unknown") 
         elif request.event == "validate-action" and found.path == "$.data.errors" and "items" in found.expected:
             continue  # a matter of direct/validate-action-says-no-and-why, which has a scene for each kind of action
         else:
-            yield _attributed(found, request, came, shape)
+            yield _attributed(found, request, came[0], shape)
 
 
 def broadcast_faults(event: Event, args: tuple[Any, ...], cause: SentRequest | None) -> Iterator[Found]:
@@ -64,17 +66,17 @@ def broadcast_faults(event: Event, args: tuple[Any, ...], cause: SentRequest | N
         if cause is None:
             yield "broadcasts/valid-payload", event.name, _broken(found)
         else:
-            yield _attributed(found, cause, args, "broadcasts/valid-payload")
+            yield _attributed(found, cause, args[0], "broadcasts/valid-payload")
 
 
-def _attributed(found: Violation, request: Request, came: tuple[Any, ...], shape: str) -> Found:
+def _attributed(found: Violation, request: Request, came: Any, shape: str) -> Found:
     """Return what a violation breaks: the rule about the shape, or the one by whose breach it came about.
 
     A property that the request had has not been ignored if it comes back with the same value.
     """
     holder, _, name = found.path.rpartition(".")
     asked = set(names(request.args))
-    if _is_extra(found) and name in asked - _known(request.event) and _comes_back(name, request.args, came):
+    if _is_extra(found) and name in asked - _known(request.event) and _is_asked(found, request, came):
         return _UNKNOWN, request.event, _broken(found)
     missing = found.expected == "a value" and found.got.startswith(MISSING)
     if missing and holder.endswith((".token", ".position")) and name in _defaulted() and name not in asked:
@@ -82,9 +84,10 @@ def _attributed(found: Violation, request: Request, came: tuple[Any, ...], shape
     return shape, request.event, _broken(found)
 
 
-def _comes_back(name: str, asked: tuple[Any, ...], came: tuple[Any, ...]) -> bool:
-    sent = [*values_named(asked, name)]
-    return any(value in sent for value in values_named(came, name))
+def _is_asked(found: Violation, request: Request, came: Any) -> bool:
+    """Whether what a payload has too much is what the request had under that name."""
+    name, value = found.path.rpartition(".")[2], find(came, found.pointer)
+    return any(same(value, asked) for other, asked in properties(request.args) if other == name)
 
 
 def _is_extra(found: Violation) -> bool:

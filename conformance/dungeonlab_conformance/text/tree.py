@@ -29,24 +29,16 @@ def deeper_than(value: object, levels: int) -> bool:
 
 def names(value: object) -> Iterator[str]:
     """Yield the name of every property, at any depth, in no particular order; without recursion."""
+    return (name for name, _ in properties(value))
+
+
+def properties(value: object) -> Iterator[tuple[str, Any]]:
+    """Yield every property, at any depth, as its name and value, in no particular order; without recursion."""
     ahead = [value]
     while ahead:
         found = ahead.pop()
         if isinstance(found, dict):
-            yield from (name for name in found if isinstance(name, str))
-            ahead.extend(found.values())
-        elif isinstance(found, list | tuple):
-            ahead.extend(found)
-
-
-def values_named(value: object, name: str) -> Iterator[object]:
-    """Yield the value of every property of a name, at any depth, in no particular order; without recursion."""
-    ahead = [value]
-    while ahead:
-        found = ahead.pop()
-        if isinstance(found, dict):
-            if name in found:
-                yield found[name]
+            yield from ((name, inner) for name, inner in found.items() if isinstance(name, str))
             ahead.extend(found.values())
         elif isinstance(found, list | tuple):
             ahead.extend(found)

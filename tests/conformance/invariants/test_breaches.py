@@ -71,6 +71,15 @@ def test_a_broadcast_says_what_is_true(scene: Written, otherwise: Any, requireme
     assert (breach.requirement, breach.event, breach.broken.path) == (requirement, "chat-message", path)
 
 
+def test_nobody_has_no_id_to_be_named_by(scene: Written) -> None:
+    """A server lets in who is not logged in, and has a name for them; that it let them in is the fault."""
+    guest = 9
+    scene.rooms.connected(guest, None)
+    heard = scene.says(guest, "hello")
+    scene.hears(BOB, heard, userId="guest")
+    assert "broadcasts/true-sender" not in broken(scene)
+
+
 def test_a_secret_is_named_first(scene: Written) -> None:
     """Under its own rule, by what it is; then that its property is in no schema. A profile's is named once."""
     scene.hears(BOB, scene.says(ALICE, "hello"), apiKey="k-12345")

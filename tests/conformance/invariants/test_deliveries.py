@@ -305,6 +305,20 @@ def test_what_is_owed_explains_what_is_garbled(scene: Written) -> None:
     assert broken(scene) == ["broadcasts/says-what-was-done"]
 
 
+def test_a_garbled_broadcast_is_not_one_too_many_of_what_asked_for_less(scene: Written) -> None:
+    """Alice makes a token of two things, and then one of four; what bob hears of the latter lacks one of them."""
+    place = {"sessionId": "s", "encounterId": "e"}
+    few = {"name": "Goblin", "position": {"x": 3, "y": 4}}
+    many = {**few, "position": {"x": 3, "y": 4, "elevation": 2.5}, "size": "small"}
+    for draft, came in ((few, few), (many, {**few, "size": "small"})):
+        scene.sends(ALICE, Request("token:create", ({**place, "token": draft},), None, "s"))
+        scene.is_sent(BOB, "token:create", {**place, "token": came, "userId": "alice", "timestamp": TIME})
+    accounts = {"rooms/every-other-member-hears-once", "broadcasts/says-what-was-done"}
+    assert accounts & {*broken(scene)} == {"broadcasts/says-what-was-done"}
+    scene.is_sent(BOB, "token:create", {**place, "token": few, "userId": "alice", "timestamp": TIME})
+    assert accounts & {*broken(scene)} == accounts
+
+
 def test_what_another_user_is_named_in_is_no_echo(scene: Written) -> None:
     """Alice and bob change a token; of alice's change bob hears less than she asked for, and nothing of his own."""
     asked = {"sessionId": "s", "encounterId": "e", "tokenId": "t"}

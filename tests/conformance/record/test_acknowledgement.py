@@ -133,10 +133,11 @@ def created(token: dict[str, Any], **draft: Any) -> Acknowledgement:
 
 
 def test_an_unknown_property_that_was_asked_for_has_not_been_ignored() -> None:
-    """It comes of spreading the request; one that was not asked for is a fault of shape."""
+    """It comes of spreading the request; one that was not asked for, or with another value, is a fault of shape."""
     spread = {**TOKEN, "glow": True}
     assert broken(created(spread, glow=True)) == {("payloads/unknown-properties-ignored", "token:create")}
     assert broken(created(spread)) == {("acks/success-shape", "token:create")}
+    assert broken(created(spread, glow="red")) == {("acks/success-shape", "token:create")}
 
 
 def test_a_default_that_is_missing_has_not_been_filled() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dungeonlab_conformance.invariants.attendance import Attendance
-from dungeonlab_conformance.invariants.content import asks_for, differs, same
+from dungeonlab_conformance.invariants.content import agreement, asks_for, differs, same
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries, is_made_up
 from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
@@ -81,7 +81,7 @@ class Causes:
                 if not found and without[key] < _UNEXPLAINED:
                     found = self._by_content(seen, journal)
                 if found:
-                    self._enter(seen, found)
+                    self._enter(seen, self._garbled(found, seen, journal) or found)
                 elif without[key] < _UNEXPLAINED:
                     without[key] += 1
                     unexplained.append((journal, seen))
@@ -202,6 +202,14 @@ class Causes:
             if found:
                 return found
         return []
+
+    def _garbled(self, found: list[SentRequest], seen: Observation, journal: Journal) -> list[SentRequest]:
+        """Return the unmarked request that a delivery has more of than of those found, which were all heard before."""
+        if found[0].mark is not None or self._times[found[0].number, seen.connection] < len(found):
+            return []
+        owed = [each for each in self._in_session(seen, journal) if each.mark is None and self._is_owed(each, seen)]
+        best = max(owed, key=lambda request: agreement(request, seen), default=None)
+        return [best] if best is not None and agreement(best, seen) > agreement(found[0], seen) else []
 
     def _in_session(self, seen: Observation, journal: Journal) -> Sequence[SentRequest]:
         if self.is_own(session_of(seen)):
