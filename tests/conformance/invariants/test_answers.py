@@ -162,6 +162,16 @@ def test_a_maker_that_was_claimed_is_no_matter_of_truth(scene: Written) -> None:
     assert contradicted(scene) == []
 
 
+@pytest.mark.parametrize("made_in", ["e", "f"])
+def test_an_answer_may_say_where_the_token_is_that_was_named_wrongly(scene: Written, made_in: str) -> None:
+    """Bob names another encounter than the token's, which is accepted; or the token's, and is told another."""
+    for encounter in ("e", "f"):
+        scene.rooms.encounter_opened(encounter)
+    _changes(scene, ALICE, {**_token("alice"), "encounterId": made_in}, "token:create", encounterId=made_in)
+    _changes(scene, BOB, {**_token("alice"), "encounterId": "f"})
+    assert contradicted(scene) == (["tokens/content-comes-back-exactly"] if made_in == "e" else [])
+
+
 def test_of_changes_at_once_either_may_be_the_last(scene: Written) -> None:
     """Bob's answer may show carol's change, which was asked for before it came."""
     body = {"sessionId": "s", "encounterId": "e", "tokenId": "t"}

@@ -22,7 +22,8 @@ _Place = tuple[str, str, str]  # the ids of a session, an encounter and a token,
 def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Found]]:
     """Yield each token of a scene, in an answer or a broadcast, that names somebody or some place else than is true.
 
-    Who made it is known if its creation was acknowledged to this scene.
+    Who made it is known if its creation was acknowledged to this scene. Where a request was accepted that names a token
+    of another encounter, that is the fault, and not that the answer says where the token is.
     """
     said = [(each.seen, each.sent, each.answer.data, "$.data.token") for each in answers(journal) if each.done]
     creators: dict[_Place, str | None] = {}
@@ -42,10 +43,11 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
     for seen, sent, body, path in said:
         token = _token(body)
         encounter, said_there = _place(sent)[1], _text(token.get("encounterId"))
-        if sent.legal and encounter in journal.rooms.encounters and said_there not in ("", encounter):
+        named = (*_place(sent)[:2], _text(token.get("id")))
+        is_there = named not in creators and any(place[1:] == (said_there, named[2]) for place in creators)
+        if sent.legal and encounter in journal.rooms.encounters and said_there not in ("", encounter) and not is_there:
             expected = f"{quoted(encounter)}, as in the request"
             yield seen, (_EXACT, None, Broken(expected, quoted(said_there), f"{path}.encounterId"))
-        named = (*_place(sent)[:2], _text(token.get("id")))
         creator = sent.user if sent.event == "token:create" else creators.get(named)
         if creator is not None:
             yield from _compared(seen, sent, token, ("createdBy", path), {creator})
