@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.runner.interruptions.last_requests import last_requests, last_words, under_way
+from dungeonlab_conformance.runner.interruptions.last_requests import last_requests, last_words, suspects, under_way
 
 
 class Scene:
@@ -14,8 +14,10 @@ class Scene:
         self.now = 1.0
         self.journal = Journal(lambda: self.now)
 
-    def sends(self, actor: str, connection: int, payload: object, *, tells: bool = False) -> Request:
-        request = Request("token:move", (payload,), None, None)
+    def sends(
+        self, actor: str, connection: int, payload: object, *, tells: bool = False, legal: bool = True
+    ) -> Request:
+        request = Request("token:move", (payload,), None, None, legal=legal)
         self.now += 0.01
         self.journal.write(actor, connection, "tells" if tells else "sends", request.event, request.args)
         self.journal.sent(request, actor, None, connection, at=self.now)
@@ -59,6 +61,17 @@ def test_a_connection_without_anything_under_way_is_named_with_what_it_sent_last
     said = last_words(scene.journal, scene.now + 0.005)
     assert said.startswith("bob's token:move null, 5 ms before (not answered); ")
     assert "alice's token:move 1, " in said
+
+
+def test_what_is_invalid_is_suspected_before_what_is_valid() -> None:
+    """Unless the server went on answering its connection afterwards, though not that."""
+    scene = Scene()
+    scene.sends("alice", 1, None, legal=False)
+    scene.sends("bob", 2, 2)
+    assert [sent.actor for sent in suspects(scene.journal, scene.now)] == ["alice"]
+    scene.is_answered(scene.sends("alice", 1, 3), 1)
+    scene.sends("bob", 2, 4)
+    assert [sent.actor for sent in suspects(scene.journal, scene.now)] == ["alice", "bob", "bob"]
 
 
 def test_a_sentence_about_last_requests_is_bounded() -> None:

@@ -18,8 +18,8 @@ from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.runner.interruptions.last_requests import (
     described,
     is_uncalled,
-    last_requests,
     last_words,
+    suspects,
     under_way,
 )
 from dungeonlab_conformance.runner.interruptions.liveness import Outage
@@ -123,12 +123,12 @@ class Deaths:
             if len(sent) == 1 and not sent[0].several:
                 self._blame_provocation(played, outage, sent[0])
             return False
-        suspects = _under_suspicion(played, outage)
-        guilty = next((sent for sent in suspects if self._died_of(played, sent)), None)
+        suspected = suspects(stage.journal, at)
+        guilty = next((sent for sent in suspected if self._died_of(played, sent)), None)
         if guilty is not None:
             self._blame_request(played, outage, guilty)
         self._suspect(played, outage)
-        return guilty is not None or (not suspects and self._plays[played.scene.name] > 1)
+        return guilty is not None or (not suspected and self._plays[played.scene.name] > 1)
 
     def _blame_provocation(self, played: Played, outage: Outage, provocation: Provocation) -> None:
         """Convict the server of dying of what was sent to provoke it, and remember that."""
@@ -150,7 +150,7 @@ class Deaths:
 
     def _suspect(self, played: Played, outage: Outage) -> None:
         kinds = self._suspects.setdefault(played.scene.name, set())
-        kinds.update(_kind(played, sent) for sent in _under_suspicion(played, outage))
+        kinds.update(_kind(played, sent) for sent in suspects(played.stage.journal, outage.ended))
 
     def _blame_request(self, played: Played, outage: Outage, sent: SentRequest) -> None:
         """Convict the server of dying of a request, which it did twice; once for all that are valid."""
@@ -172,12 +172,6 @@ class Deaths:
     def _note_once(self, said: str) -> None:
         if said not in self._book.run.notes:
             self._book.run.notes.append(said)
-
-
-def _under_suspicion(played: Played, outage: Outage) -> list[SentRequest]:
-    """Return what the server may have died of in a scene: what was under way, or else what was sent last."""
-    journal = played.stage.journal
-    return under_way(journal, outage.ended) or last_requests(journal, outage.ended)[:1]
 
 
 def _kind(played: Played, sent: SentRequest) -> Kind:

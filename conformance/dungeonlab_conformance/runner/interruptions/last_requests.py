@@ -43,6 +43,18 @@ def last_requests(journal: Journal, ended: float) -> list[SentRequest]:
     return first + sorted(others, key=lambda sent: -sent.at)
 
 
+def suspects(journal: Journal, ended: float) -> list[SentRequest]:
+    """Return what the server may have died of at a moment: what was under way, or else what was sent last.
+
+    If something invalid was under way whose connection was answered nothing that it asked later, it was that.
+    """
+    found = under_way(journal, ended) or last_requests(journal, ended)[:1]
+    answered = [each for each in journal.observations if each.act == "is answered" and each.at <= ended]
+    last = {each.connection: journal.last_sent(each.request) for each in answered if each.request is not None}
+    odd = [each for each in found if not each.legal]
+    return [each for each in odd if not (later := last.get(each.connection)) or later.at <= each.at] or found
+
+
 def is_uncalled(journal: Journal, sent: SentRequest) -> bool:
     """Whether a request was sent without a callback."""
     return (sent.connection, sent.at) in _uncalled(journal)
