@@ -331,7 +331,8 @@ async def _must_cause_an_error_event(actor: Actor, request: Request) -> None:
     if error is None and actor.closed:
         raise Gone(f"{actor.name}'s connection was closed")
     if error is None:
-        raise Broken(f"an error event after a {request.event} that is refused with {answer.code}", "nothing")
+        how = f"with {answer.code}" if answer.code else "where it has a callback"
+        raise Broken(f"an error event after a {request.event} that is refused {how}", "nothing")
     body = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     if body.get("event", request.event) != request.event:
         raise Broken(f"the error to name {request.event}", quoted(body.get("event")), "$.event")

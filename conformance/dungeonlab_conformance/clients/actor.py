@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dungeonlab_conformance.clients.obstacles import not_accepted, not_heard
+from dungeonlab_conformance.clients.obstacles import heard_by_a_stranger, not_accepted, not_heard
 from dungeonlab_conformance.clients.sender import Sender
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import carries
@@ -145,7 +145,10 @@ class Actor(Sender):
         if found and unlike is not None:
             await unlike.fence()
             if unlike.deliveries_of(request):
-                raise Unjudged(f"{request.event} is sent to {unlike.name} too, who never joined")
+                rooms = self.journal.rooms
+                is_member = rooms.users.get(unlike.connection) in rooms.members.get(request.session or "", ())
+                why = f"{request.event} is sent to {unlike.name} too, who never joined"
+                raise Unjudged(why, waits_for=heard_by_a_stranger(request.event, is_member=is_member))
         if found:
             expected = f"{self.name} to hear nothing of {self._sender(request)}'s {request.event}"
             raise Broken(expected, found[0], request=request)

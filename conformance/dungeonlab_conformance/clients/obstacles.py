@@ -40,6 +40,11 @@ def not_heard(event: str) -> VerdictKey | None:
     return _first(event, "rooms/every-other-member-hears-once")
 
 
+def heard_by_a_stranger(event: str, *, is_member: bool) -> VerdictKey | None:
+    """Return what a server breaks that broadcasts to somebody who never joined, a member or not."""
+    return _first(event, f"rooms/{'member-not-joined' if is_member else 'outsider'}-hears-nothing")
+
+
 def _first(event: str, *requirements: str) -> VerdictKey | None:
     """Return the first of some requirements that is judged for an event; None if none is."""
     judged = (name for name in requirements if Catalogue.load().is_judged_for(name, event))
