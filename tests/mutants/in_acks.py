@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Payload, Refusal
+from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_reference_server.store import Store
 from dungeonlab_spec import Event
+from tests.mutants.effects import EffectChanger, broadcast_with
 from tests.mutants.fault import faulty
 
 CHANGES = ("token:create", "token:update", "token:delete")
@@ -98,6 +99,18 @@ class NamesTheParticipantsInFull(Pipeline):
         answer = await super().join(connection, user, payload)
         records = [{"id": p, "email": f"{p}@example.org", "apiKey": "k-1"} for p in answer["participantIds"]]
         return {**answer, "participantIds": records}
+
+
+@faulty("acks/success-shape", "broadcasts/valid-payload")
+class NamesTheIdAsItsDatabaseDoes(EffectChanger):
+    """Every token that is sent has an `_id` and a `__v`, and no `id`."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if "token" not in effect.answer:
+            return effect
+        token = {("_id" if name == "id" else name): value for name, value in effect.answer["token"].items()}
+        token["__v"] = 0
+        return Effect({"token": token}, broadcast_with(effect, token=token), saved=effect.saved)
 
 
 @faulty("acks/success-shape")

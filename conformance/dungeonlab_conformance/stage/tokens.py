@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import TYPE_CHECKING, Any
 
 from dungeonlab_conformance.clients.actor import Actor
@@ -44,10 +45,21 @@ def created_id(answer: Acknowledgement, journal: Journal) -> str:
     heard = (seen.args[0] for seen in journal.heard() if seen.args and carries(seen, answer.request))
     for body in (answer.data, *heard):
         token = body.get("token") if isinstance(body, dict) else None
-        made = token.get("id") if isinstance(token, dict) else None
-        if isinstance(made, str):
+        made = _named(token) if isinstance(token, dict) else None
+        if made is not None:
             return made
     raise without(answer, "the token's id")
+
+
+def _named(token: Token) -> str | None:
+    """Return the id of a token; where it has none, what must be meant for it, such as `_id`. None if nothing must.
+
+    So a server that calls the id otherwise breaks that rule, and is judged by all the others.
+    """
+    if "id" in token:
+        return token["id"] if isinstance(token["id"], str) else None
+    found = [value for name, value in token.items() if re.sub(r"\W|_", "", name.casefold()) in ("id", "tokenid")]
+    return found[0] if len(found) == 1 and isinstance(found[0], str) else None
 
 
 def without(answer: Acknowledgement, what: str) -> Unjudged:
@@ -78,10 +90,10 @@ async def token_request(stage: Stage, event: str, token: Token, **changes: Any) 
 
 def id_of(token: Token) -> str:
     """Return a token's id. Raises `Unjudged` if it was acknowledged without one."""
-    if not isinstance(token.get("id"), str):
+    if (found := _named(token)) is None:
         shape = VerdictKey("acks/success-shape", "token:create")
         raise Unjudged("a token was acknowledged without its id", waits_for=shape)
-    return str(token["id"])
+    return found
 
 
 async def stored_token(stage: Stage, actor: Actor, token: Token) -> Token:
