@@ -247,7 +247,7 @@ async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
             accepted.append(codes)
         elif answer.code not in CODES:
             shape = VerdictKey("acks/failure-shape", event.name)
-            raise Unjudged(f"a refusal without one of the documented codes: {answer.args}", waits_for=shape)
+            raise Unjudged(f"a refusal without one of the documented codes: {answer.shown}", waits_for=shape)
         elif answer.code not in codes:
             raise Broken(" or ".join(sorted(codes)), f"{answer.code!r}", "$.code")
     if accepted:

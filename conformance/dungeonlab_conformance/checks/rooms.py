@@ -6,7 +6,7 @@ from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.obstacles import not_refused
+from dungeonlab_conformance.clients.obstacles import not_heard, not_refused
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
@@ -168,7 +168,8 @@ async def _rule_out_other_causes(stage: Stage, alice: Actor, bob: Actor, event: 
     others = [other for other in catalogue.events_for(catalogue.requirements["rooms/no-encounter-rooms"]) if other]
     for other in others:
         if other is not event and await _try_hear(bob, alice, await stage.request(other, game=late)):
-            raise Unjudged(f"bob hears {other.name} in the same encounter, but {event.name} nowhere")
+            why = f"bob hears {other.name} in the same encounter, but {event.name} nowhere"
+            raise Unjudged(why, waits_for=not_heard(event.name))
 
 
 async def _try_hear(listener: Actor, speaker: Actor, request: Request) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, Protocol
 
@@ -150,6 +150,8 @@ class Sender(Connection):
             raise none
         if found.seen is not None:
             self.journal.inferred(request, found.outcome, found.evidence)
+        if isinstance(none, Unreadable):
+            found = replace(found, instead=none.came.shown)
         return found, sent
 
     async def _answer_to(self, request: Request, *, quickly: bool = False) -> Answer:
@@ -160,6 +162,7 @@ class Sender(Connection):
         pending = await self._ask(request)
         if quickly:
             await self._round_trips(pending)
+        often = not request.legal and self.target.limits.is_often_silent(request.event)
         seen = await self._in_time(pending, request, 0 if quickly else None)
         if seen is None and pending.done() and self._was_refused_before(connection):
             await self.reconnect()
@@ -168,7 +171,7 @@ class Sender(Connection):
         if seen is None and not pending.done():
             if not await self._is_alive():
                 raise Unjudged(f"{request.event} was not answered in time, and neither was anything else")
-            if not quickly:
+            if not quickly and not often:
                 seen = await self._in_time(pending, request)  # a late answer is one: only silence is none
         if seen is None and pending.done():
             with contextlib.suppress(Unjudged):
@@ -177,7 +180,7 @@ class Sender(Connection):
         if seen is None:
             self._give_up(request)
             self.target.limits.waited_for(request.event)
-            waited = "" if quickly else f" in {2 * self.target.limits.answer:.1f} s"
+            waited = "" if quickly else f" in {(1 if often else 2) * self.target.limits.answer:.1f} s"
             raise Unanswered(request.event, f"{request.event} was not answered{waited}, though the connection works")
         self.target.limits.heard_of(request.event)
         answer = Acknowledgement(request, seen.args)

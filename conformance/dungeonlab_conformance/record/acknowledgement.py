@@ -64,17 +64,19 @@ class Inferred(Acknowledgement):
     """What became of a request that was not acknowledged, or not readably: `evidence` says in words how that is known.
 
     `seen` is the one message that shows it; without one it is known by what others heard and did not hear meanwhile,
-    and what comes late may still show otherwise.
+    and what comes late may still show otherwise. `instead` is what came that says neither yes nor no, in words.
     """
 
     outcome: RequestOutcome
     evidence: str
     seen: Observation | None = None
+    instead: str = ""
 
     @property
     def shown(self) -> str:
         """How it is known, for people."""
-        return f"no acknowledgement, but {self.evidence}"
+        came = f"{self.instead}, which says neither yes nor no" if self.instead else "no acknowledgement"
+        return f"{came}, but {self.evidence}"
 
     @property
     def accepted(self) -> bool:

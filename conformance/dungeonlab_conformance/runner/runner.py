@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 from dungeonlab_conformance.clients.handshake import measure, reach
+from dungeonlab_conformance.clients.obstacles import no_answer
 from dungeonlab_conformance.plays.covering import covering
 from dungeonlab_conformance.record.archive.values import TooLarge
 from dungeonlab_conformance.record.marks import name_marks_after
@@ -310,7 +311,9 @@ class Runner:
                 await stage.set_up()
                 await act(scene, stage)
         except TimeoutError:
-            played.reason = Unjudged(self.run.fault or f"the scene took longer than {limit:.0f} s")
+            why = self.run.fault or f"the scene took longer than {limit:.0f} s"
+            silent = scene.event and self.target.limits.is_often_silent(scene.event.name)
+            played.reason = Unjudged(why, waits_for=no_answer(scene.event.name) if scene.event and silent else None)
         except Unjudged as unjudged:
             played.reason = unjudged
         except TargetFault as fault:

@@ -67,6 +67,10 @@ class Limits:
         """Whether requests of this name have been waited for often, and never answered: then none need be prepared."""
         return event not in self._answered and self._silent[event] >= _OFTEN
 
+    def is_often_silent(self, event: str) -> bool:
+        """Whether requests of this name have been waited for in vain more than once, whether others were answered."""
+        return self._silent[event] > 1
+
     @property
     def answers_nothing(self) -> bool:
         """Whether requests of several names have been waited for, and none was ever answered."""
