@@ -197,6 +197,17 @@ class DisconnectingEndsMembership(Pipeline):
             await self.store.revoke(session, user)
 
 
+@faulty("join/disconnect-keeps-membership")
+class EndsTheSessionWithItsGameMaster(Pipeline):
+    """When the game master's connection ends, the session is deleted."""
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        session, user = await self.store.session(self.seats.get(connection, "")), self.users.get(connection)
+        await super().on_disconnect(connection, reason)
+        if session is not None and session.game_master == user:
+            await self.store.delete_session(session.id)
+
+
 @faulty(
     "join/disconnect-keeps-membership",
     "authorization/outsider-refused",

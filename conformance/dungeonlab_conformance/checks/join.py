@@ -313,6 +313,21 @@ async def disconnecting_keeps_membership(stage: Stage) -> None:
         raise Broken(f"carol's {event.name} to be accepted", answer)
 
 
+@check("join/disconnect-keeps-membership")
+async def a_session_outlasts_the_visit_of_its_game_master(stage: Stage) -> None:
+    """The game master joins, and the connection ends; alice, whose request was accepted, acts on, and bob is let in."""
+    alice, bob = await stage.joined("alice"), await stage.connected("bob")
+    await alice.send(await _chat(stage))
+    gamemaster = await stage.connected("gamemaster")
+    if not (await gamemaster.try_join(stage.session, expected=True)).accepted:
+        return  # which is another requirement's matter
+    await gamemaster.disconnect_cleanly()
+    await alice.fence()
+    for answer in (await alice.try_prepare(await _chat(stage)), await bob.try_join(stage.session, expected=True)):
+        if not answer.accepted and answer.code != "NOT_JOINED":
+            raise Broken(f"a member's {answer.request.event} to be accepted when the game master has gone", answer)
+
+
 async def _refused_to(outsider: Actor, stage: Stage) -> Event:
     """Return an operation that an outsider is refused: where anybody is accepted, being accepted shows nothing."""
     catalogue, accepted, unknown = Catalogue.load(), None, None
