@@ -102,6 +102,17 @@ class JoiningUnseatsTheOtherTabs(Pipeline):
         return await super().join(connection, user, payload)
 
 
+@faulty("join/tabs-are-independent", hides=True)
+class JoiningClosesTheOtherTabs(Pipeline):
+    """When a user joins in a second tab, the connection of the first is closed."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        for other in self.connections_of(user):
+            if other != connection and self.seats.get(other) == payload["sessionId"]:
+                await self.sockets.end(other)
+        return await super().join(connection, user, payload)
+
+
 @faulty("join/tabs-are-independent")
 class DisconnectingUnseatsTheOtherTabs(Pipeline):
     """A user whose connection ends is out of the room on all others."""

@@ -21,6 +21,7 @@ from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Observation, Request, RoomStay
 from dungeonlab_conformance.results.errors import Gone, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.target.dialect.argument_templates import Args
 from dungeonlab_conformance.target.dialect.event_answers import EventAnswers
 from dungeonlab_conformance.target.identity import Identity
@@ -91,7 +92,16 @@ class Receiver:
         Raises `TargetFault` if it was the suite that closed the connection, since it keeps no more of what comes.
         """
         self.target.capacity.check()
-        return Gone(why)
+        return Gone(why, waits_for=self._another_tab())
+
+    def _another_tab(self) -> VerdictKey | None:
+        """Return what a server may have broken by closing this connection; None if no other tab of its user joined."""
+        rooms = self.journal.rooms
+        user = rooms.users.get(self.connection)
+        joined = [stay.joined_at for stay in rooms.stays if stay.connection == self.connection]
+        others = [stay.joined_at for stay in rooms.stays if rooms.users.get(stay.connection) == user] if user else []
+        later = joined and others and max(others) > max(joined)
+        return VerdictKey("join/tabs-are-independent") if later else None
 
     async def _read(self, line: EngineIO, entered: asyncio.Future[None]) -> None:
         """Take whatever the server sends, until the connection is over."""
