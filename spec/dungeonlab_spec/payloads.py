@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args
 
-from dungeonlab_spec.catalogue import Catalogue, Event, examples
+from dungeonlab_spec.catalogue import Catalogue, Event, examples, resolve
 
 Direction = Literal["request", "ack", "emission"]
+Schema = tuple[Any, str]  # a definition, and the file that its references start from
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 _SIMILAR = {"event": 0.5, "direction": 0.7}  # of two names, for one to be meant by the other
 _SHOWN = 100  # characters of a name that a message repeats
@@ -72,6 +73,25 @@ def payload_of(event: str, direction: Direction) -> Payload:
         return _by_name()[event, direction]
     except (KeyError, TypeError):
         raise Unknown(_complaint(event, direction)) from None
+
+
+def stated(value: Any, schema: Schema) -> Any:
+    """Return what a schema names of a value, at any depth; where it names nothing, all of it."""
+    definition, file = resolved(schema)
+    properties, items = definition.get("properties"), definition.get("items")
+    if isinstance(value, dict) and properties:
+        return {key: stated(inner, (properties[key], file)) for key, inner in value.items() if key in properties}
+    if isinstance(value, list) and items:
+        return [stated(inner, (items, file)) for inner in value]
+    return value
+
+
+def resolved(schema: Schema) -> Schema:
+    """Follow the references of a definition to one that is none."""
+    definition, file = schema
+    while "$ref" in definition:
+        definition, file = resolve(definition["$ref"], file)
+    return definition, file
 
 
 @cache

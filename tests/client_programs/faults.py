@@ -161,6 +161,7 @@ FAULTS: Mapping[str, ClientFault] = {
         "sends-no-duplicates",
         "slow-answers",
         resends_the_unanswered="It sends again what was not answered within 0.7 seconds.",
+        counts_its_attempts="So it does, with the number of the attempt in a property that no server knows.",
         resends_whatever_is_unanswered="So it does with its join, and is never in as long as answers are late.",
     ),
 }

@@ -272,9 +272,10 @@ class PacketIndex:
                 connection.has_joined = connection.predecessor.has_joined
 
     def _note_request(self, connection: Connection, packet: TappedPacket) -> None:
-        """A packet that comes again under its number was repeated by the transport, and is no other request."""
+        """A packet that is posted again under its number was repeated by the transport, and is no other request."""
         known = None if packet.ack_id is None else connection.asked.get(packet.ack_id)
-        if known is not None and (known.packet.event, known.packet.text) == (packet.event, packet.text):
+        is_posted = packet.transport != "websocket"
+        if known is not None and is_posted and (known.packet.event, known.packet.text) == (packet.event, packet.text):
             return
         row = self._catalogue.events.get(packet.event)
         body = first(packet)

@@ -10,10 +10,10 @@ from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import resolve
+from dungeonlab_spec.payloads import Schema, resolved
 
 _DEEPEST = 8  # levels at which a difference is looked for; the protocol's own payloads have fewer
 _ABSENT = object()
-Schema = tuple[Any, str]  # a definition, and the file that its references start from
 Difference = tuple[str, str, str]  # JSON path in the broadcast, what was asked for, what came
 
 
@@ -46,12 +46,12 @@ def _differing(request: Request, seen: Observation) -> Iterator[tuple[str, Any, 
 def asks_for(event: str) -> frozenset[str]:
     """Return the names of all that a request of an event may say."""
     request = Catalogue.load()[event].request
-    return frozenset(_resolved(resolve(request))[0].get("properties", ())) if request else frozenset()
+    return frozenset(resolved(resolve(request))[0].get("properties", ())) if request else frozenset()
 
 
 def _lacking(asked: Any, came: Any, schema: Schema, path: str) -> Iterator[tuple[str, Any, Any]]:
     """Yield what was asked for, in properties that a request may have, and did not come as it was."""
-    definition, file = _resolved(schema)
+    definition, file = resolved(schema)
     properties, items = definition.get("properties"), definition.get("items")
     if isinstance(asked, dict) and isinstance(came, dict) and properties:
         for key, value in asked.items():
@@ -62,17 +62,6 @@ def _lacking(asked: Any, came: Any, schema: Schema, path: str) -> Iterator[tuple
             yield from _lacking(value, other, (items, file), f"{path}[{number}]")
     elif not same(asked, came):
         yield path, asked, came
-
-
-def stated(value: Any, schema: Schema) -> Any:
-    """Return what a schema names of a value, at any depth; where it names nothing, all of it."""
-    definition, file = _resolved(schema)
-    properties, items = definition.get("properties"), definition.get("items")
-    if isinstance(value, dict) and properties:
-        return {key: stated(inner, (properties[key], file)) for key, inner in value.items() if key in properties}
-    if isinstance(value, list) and items:
-        return [stated(inner, (items, file)) for inner in value]
-    return value
 
 
 def same(one: Any, other: Any) -> bool:
@@ -120,10 +109,3 @@ def _equal(one: Any, other: Any) -> bool:
     if isinstance(one, int | float) and isinstance(other, int | float):
         return one == other or (max(abs(one), abs(other)) < 1e300 and float(one) == float(other))
     return type(one) is type(other) and bool(one == other)
-
-
-def _resolved(schema: Schema) -> Schema:
-    definition, file = schema
-    while "$ref" in definition:
-        definition, file = resolve(definition["$ref"], file)
-    return definition, file

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from dungeonlab_conformance.invariants.content import same, stated
+from dungeonlab_conformance.invariants.content import same
 from dungeonlab_spec.catalogue import resolve
+from dungeonlab_spec.payloads import stated
 
 Token = dict[str, Any]
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dungeonlab_conformance.invariants.content import same, stated
+from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.model.world import Token
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_spec.catalogue import resolve
+from dungeonlab_spec.payloads import stated
 
 _DRAFT, _UPDATES = "token.json#/$defs/TokenDraft", "token.json#/$defs/TokenUpdates"
 _TOKEN = "token.json#/$defs/Token"

@@ -336,6 +336,22 @@ export const faults = {
         throw new Error("no answer");
       }
     },
+
+  "counts-its-attempts": (Player) =>
+    class extends Player {
+      async send(event, payload) {
+        if (event === "join-session") return super.send(event, payload);
+        for (let attempt = 1; attempt <= 3 && (attempt === 1 || this.joined); attempt++) {
+          try {
+            return await this.socket.timeout(OUT_OF_PATIENCE).emitWithAck(event, { ...payload, attempt });
+          } catch {
+            // once more, then
+          }
+        }
+        throw new Error("no answer");
+      }
+    },
+
   "resends-whatever-is-unanswered": (Player) =>
     class extends Player {
       async send(event, ...args) {

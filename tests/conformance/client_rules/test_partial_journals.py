@@ -85,7 +85,7 @@ def test_packets_that_polling_repeats_are_no_duplicates() -> None:
     """A body that is posted again has the numbers that it had."""
 
     def play(journal: Written) -> None:
-        in_session(journal)
+        journal.connect(1, transport="polling").join(1)
         journal.ask(1, "chat-message", journal.message())
         repeated = journal.packets[-2]
         journal.wait(1.5)

@@ -55,6 +55,27 @@ def resending(journal: Written) -> None:
         journal.wait(1.0).answer(1, "chat-message", number)
 
 
+def counting_attempts(journal: Written) -> None:
+    """A request is sent again after a second, in another order, with the number of the attempt and the time."""
+    in_session(journal)
+    payload = DRAFT | {"attempt": 1}
+    number = journal.send(1, "token:create", payload)
+    journal.wait(1.0)
+    again = {**dict(reversed(payload.items())), "attempt": 2, "token": {**TOKEN, "sentAt": journal.at}}
+    journal.send(1, "token:create", again)
+    journal.wait(1.0).answer(1, "token:create", number)
+
+
+def repeating_a_packet(journal: Written) -> None:
+    """The same packet is sent again over WebSocket, under its number."""
+    in_session(journal)
+    payload = journal.message()
+    number = journal.send(1, "chat-message", payload)
+    journal.wait(1.0)
+    journal.add("client", "event", 1, event="chat-message", ack_id=number, text=journal.packets[-1].text)
+    journal.wait(1.0).answer(1, "chat-message", number)
+
+
 def unanswered_join(journal: Written) -> None:
     """The client joins, does not wait, and sends."""
     number = journal.connect(1).send(1, "join-session", {"sessionId": "s1"})
@@ -209,7 +230,7 @@ FAULTY: dict[str, list[Play]] = {
         lambda j: playing(j).remove(1).chat(1, times=5),
         lambda j: playing(j).remove(1).chat(1, times=5, every=0.1),
     ],
-    "client/sends-no-duplicates": [resending],
+    "client/sends-no-duplicates": [resending, counting_attempts, repeating_a_packet],
 }
 
 

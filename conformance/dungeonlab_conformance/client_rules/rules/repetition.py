@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from dungeonlab_conformance.client_rules.index import ClientRequest, Connection, PacketIndex, first
 from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
+from dungeonlab_spec.catalogue import resolve
+from dungeonlab_spec.payloads import stated
 
 LATE = 1.0  # seconds after which an answer is late
 _AGAIN = 0.4  # seconds after which a request that is sent once more is not just one of several alike
@@ -48,9 +50,9 @@ def sends_no_duplicates(index: PacketIndex) -> Iterator[Evidence]:
 def _broken(repetition: _Repetition) -> Breaks:
     before, request = repetition.first.packet, repetition.second.packet
     expected = f"{repetition.connection.who} not to send {request.event} again while it waits for the answer"
-    return Breaks(
-        expected, f"the same again, under another number, {request.at - before.at:.1f} s later", (before, request)
-    )
+    number = "the same" if before.ack_id == request.ack_id else "another"
+    got = f"the same again, under {number} number, {request.at - before.at:.1f} s later"
+    return Breaks(expected, got, (before, request))
 
 
 def _patient(connection: Connection, unclear: set[str]) -> Iterator[Evidence]:
@@ -68,14 +70,15 @@ def _repetitions(connection: Connection) -> Iterator[_Repetition]:
     Something that was changed to and fro is no repetition: only the last request about the same is compared. Nor is it
     one where an answer may have been missed, or what was refused.
     """
-    last: dict[tuple[str, str], ClientRequest] = {}
+    last: dict[tuple[str, str], tuple[ClientRequest, str]] = {}
     for request in connection.requests:
         if request.row is None or not request.row.is_broadcast or not connection.is_read_until(request.packet):
             continue
-        key = (request.packet.event, _about(request))
-        before = last.get(key)
-        last[key] = request
-        if before is None or before.packet.text != request.packet.text or request.packet.cut:
+        asked = _asked(request)
+        key = (request.packet.event, _about(request) or asked)
+        before, asked_before = last.get(key, (None, ""))
+        last[key] = request, asked
+        if before is None or asked_before != asked or request.packet.cut:
             continue
         if before.is_answered_before(request.packet):
             if before.refusal is None and before.answer and request.packet.at - before.answer.at >= _AGAIN:
@@ -85,7 +88,18 @@ def _repetitions(connection: Connection) -> Iterator[_Repetition]:
 
 
 def _about(request: ClientRequest) -> str:
-    """Return what tells requests of one event apart: the token that is changed, or all that is said."""
-    body: Any = first(request.packet)
+    """Return what tells requests of one event apart that change something: the token. Nothing of those that do not."""
+    body = first(request.packet)
     token = body.get("tokenId") if isinstance(body, dict) else None
-    return f"token {token}" if isinstance(token, str) else request.packet.text
+    return f"token {token}" if isinstance(token, str) else ""
+
+
+def _asked(request: ClientRequest) -> str:
+    """Return all that a request asks for, in one order: who counts attempts in a property of its own asks the same."""
+    arguments, schema = request.packet.arguments, request.row.request if request.row else None
+    if not arguments or schema is None:
+        return request.packet.text
+    try:
+        return json.dumps([stated(arguments[0], resolve(schema)), *arguments[1:]], sort_keys=True)
+    except RecursionError:
+        return request.packet.text
