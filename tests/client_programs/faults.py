@@ -89,6 +89,7 @@ FAULTS: Mapping[str, ClientFault] = {
         "survives-an-error-ack",
         "ordinary refused/INTERNAL_ERROR",
         hangs_up_at_an_error_ack="It hangs up when a request is refused.",
+        ends_well_at_an_error_ack="Its program ends with 0 when a request is refused, as if that were all.",
     ),
     **_of(
         "tolerates-an-error-event",

@@ -136,6 +136,13 @@ export const faults = {
       }
     },
 
+  "ends-well-at-an-error-ack": (Player) =>
+    class extends Player {
+      onRefusal() {
+        process.exit(0);
+      }
+    },
+
   "believes-every-ack": (Player) =>
     class extends Player {
       async ask(event, payload) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -116,6 +117,11 @@ class CrashesAtAnErrorAck(Player):
 class HangsUpAtAnErrorAck(Player):
     async def on_refusal(self, event: str, answer: Mapping[str, Any]) -> None:
         await self.client.disconnect()
+
+
+class EndsWellAtAnErrorAck(Player):
+    async def on_refusal(self, event: str, answer: Mapping[str, Any]) -> None:
+        os._exit(0)
 
 
 class BelievesEveryAck(Player):

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from tests.conformance.client_rules.journals import Written
-from tests.conformance.client_rules.test_rules import broken, crash, in_session, judged, playing
+from tests.conformance.client_rules.journals import FAILURE, Written
+from tests.conformance.client_rules.test_rules import (
+    MOVE,
+    broken,
+    crash,
+    in_session,
+    judged,
+    playing,
+    staying_until,
+)
 
 from dungeonlab_conformance.client_rules.judgement import caveat, judge_clients
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
@@ -69,3 +77,52 @@ def test_no_claim_is_made_without_an_end_that_nothing_explains() -> None:
     assert headline(run) == f"Client conformant: every MUST of version 1.0 held, but {said}"
     assert f", but {said}: " in run.claim
     assert badge.state(run) == ("conformant, with a caveat", "yellowgreen")
+
+
+def ending_at_a_refusal(journal: Written) -> Written:
+    """A client stays when nothing happens; when a request is refused, its program ends well, and says no goodbye."""
+    journal = staying_until(journal, DirectorAct.REFUSE, answer=FAILURE).wait(0.05)
+    return journal.act(DirectorAct.EXITED, "0").close(2)
+
+
+def leaving(journal: Written, connection: int = 3) -> Written:
+    """A client leaves the session, and goes."""
+    journal.act(DirectorAct.BEGIN, "moved-on")
+    return in_session(journal, connection).chat(connection).leave(connection).disconnect(connection)
+
+
+def test_a_program_that_ends_well_at_a_refusal_has_hung_up() -> None:
+    """That it ends is seen before its connection does, which over polling is not seen to end; not if it ends anyway."""
+    assert broken(judged(ending_at_a_refusal)).keys() == {"client/survives-an-error-ack"}
+    over_polling = judged(lambda j: staying_until(j, DirectorAct.REFUSE, answer=FAILURE).act(DirectorAct.EXITED, "0"))
+    assert broken(over_polling).keys() == {"client/survives-an-error-ack"}
+
+    def also_by_itself(journal: Written) -> None:
+        journal.act(DirectorAct.BEGIN, "moved-on")
+        in_session(journal, 3).chat(3).act(DirectorAct.EXITED, "0").close(3)
+        ending_at_a_refusal(journal)
+
+    assert broken(judged(also_by_itself)) == {}
+
+
+def test_who_leaves_and_goes_has_a_reason() -> None:
+    """That says nothing about one who goes at a refusal, and is none itself if something comes between the two."""
+    gone = judged(lambda j: ending_at_a_refusal(leaving(j).act(DirectorAct.STOPPED)))
+    assert broken(gone).keys() == {"client/survives-an-error-ack"}
+
+    def between(journal: Written) -> None:
+        staying_until(journal, DirectorAct.UNKNOWN_EVENT).leave(2).hear(2, "x-bench:hello")
+        journal.wait(0.05).disconnect(2).wait(2).act(DirectorAct.STOPPED)
+
+    assert broken(judged(between)) == {}
+
+
+def test_who_is_not_let_in_again_has_not_hung_up() -> None:
+    """The server disconnects after a refusal, and the client ends a connection that was refused as well."""
+
+    def play(journal: Written) -> None:
+        staying_until(journal, DirectorAct.REFUSE).ask(2, "token:move", MOVE, answer=FAILURE)
+        journal.act(DirectorAct.DISCONNECT).disconnect(2, "server").wait(1)
+        journal.refused_connect(3).wait(5).act(DirectorAct.STOPPED)
+
+    assert broken(judged(play)) == {}

@@ -241,14 +241,30 @@ def _hang_ups(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
     if any(_goes_by_itself(index, found[-1]) for found in there.values()):
         return
     for round_, found in _by_round(trials).items():
-        end, ended = there[round_][-1].end, index.exits.get(round_)
-        if end is None or end.sender != "client" or ended is None or ended.number < end.number or _is_crash(ended):
-            continue
-        if all(c.end is not None and c.end.number <= end.number for c in there[round_]):
-            near = [t for t in found if 0 <= end.at - t.packet.at <= _DISCONNECTED]
+        if (end := _hang_up(there[round_], index.exits.get(round_))) is not None:
+            near = [t for t in found if 0 <= end.at - t.packet.at <= _DISCONNECTED and not _was_cut(t.connection, end)]
             meant = [t for t in near if _MEANT.get(t.requirement) in index.acts_by_round.get(round_, ())]
             meant = [t for t in meant if not _went_on(t)]
             yield end, [t for t in meant if not any(code in t.packet.text for code in _REASONS)]
+
+
+def _hang_up(connections: list[Connection], ended: TappedPacket | None) -> TappedPacket | None:
+    """Return where a client ended its last connection by itself, or its program ended well, which ends that, too.
+
+    None if it did not. To end a connection that was refused is not to hang up.
+    """
+    last = connections[-1]
+    if last.connected is None or ended is None or _is_crash(ended):
+        return None
+    if last.end is None or last.end.number > ended.number:
+        return ended if ended.event == DirectorAct.EXITED else None
+    all_over = all(c.end is not None and c.end.number <= last.end.number for c in connections)
+    return last.end if last.end.sender == "client" and all_over else None
+
+
+def _was_cut(connection: Connection, before: TappedPacket) -> bool:
+    """Whether a connection had ended by no doing of its client before something was seen."""
+    return connection.was_cut and connection.end is not None and connection.end.number < before.number
 
 
 def _freezes(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
@@ -298,11 +314,19 @@ def _stayed(connection: Connection, stopped: TappedPacket | None) -> bool:
 
 
 def _goes_by_itself(index: PacketIndex, connection: Connection) -> bool:
-    """Whether a client's last connection, where nothing was done to the client, was ended by the client itself."""
+    """Whether a client ended its last connection, or its program, by itself where nothing was done to it.
+
+    One that leaves the session first has a reason.
+    """
     ended = index.exits.get(connection.round)
-    if connection.end is None or index.acts_by_round.get(connection.round, set()) - _NOTHING:
+    if index.acts_by_round.get(connection.round, set()) - _NOTHING:
         return False
-    return connection.end.sender == "client" and (ended is None or connection.end.number < ended.number)
+    if any(request.packet.event == LEAVE for request in connection.requests):
+        return False
+    if ended is not None and ended.event == DirectorAct.EXITED:
+        return True
+    end = connection.end
+    return end is not None and end.sender == "client" and (ended is None or end.number < ended.number)
 
 
 def _went_on(trial: Trial) -> bool:
@@ -310,11 +334,11 @@ def _went_on(trial: Trial) -> bool:
 
     What comes so is no longer under way from before, however short the time.
     """
+    if any(request.packet.event == LEAVE for request in trial.connection.requests):
+        return True
     sent = [request for request in trial.connection.requests if request.packet.number > trial.packet.number]
     answers = [request.answer.number for request in sent if request.answer is not None]
-    return any(
-        request.packet.event == LEAVE or request.packet.number > min(answers, default=10**12) for request in sent
-    )
+    return any(request.packet.number > min(answers, default=10**12) for request in sent)
 
 
 def _by_round(trials: list[Trial]) -> dict[int, list[Trial]]:
