@@ -105,6 +105,7 @@ FAULTS: Mapping[str, ClientFault] = {
         "ignores-unknown-events",
         "strange-events",
         crashes_at_an_unknown_event="An event that has no handler is looked up all the same, and ends the program.",
+        reads_whatever_comes="It reads the session of every event, also of one that carries nothing, and ends so.",
     ),
     **_of(
         "ignores-unknown-events",

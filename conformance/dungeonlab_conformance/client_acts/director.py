@@ -22,6 +22,7 @@ from dungeonlab_conformance.target.identity import Identity
 
 CODE = "INTERNAL_ERROR"  # any request may be refused with it, and it is no reason to leave
 STRANGE = ("x-bench:hello", "user-waved")  # events of no version; the second looks like presence
+BARE, ODD = "x-bench:bell", "x-bench:note"  # such events without an argument, and with several that are no objects
 
 
 class Director:
@@ -84,10 +85,12 @@ class Director:
     async def strange_event(self) -> str:
         """Send events that no version of the protocol knows."""
         payload = {"sessionId": self._stage.session, "userId": "somebody", "timestamp": "2026-01-01T00:00:00.000Z"}
-        for name in STRANGE:
+        events: dict[str, tuple[object, ...]] = dict.fromkeys(STRANGE, (payload,))
+        events |= {BARE: (), ODD: ("a note", None, [1])}
+        for name, arguments in events.items():
             self._note(DirectorAct.UNKNOWN_EVENT, name)
-            await self._order("emit", name, payload)
-        return f"{' and '.join(STRANGE)} were sent."
+            await self._order("emit", name, *arguments)
+        return f"{', '.join(events)} were sent."
 
     # -- connections ---------------------------------------------------------------------------------
 

@@ -178,6 +178,13 @@ export const faults = {
       }
     },
 
+  "reads-whatever-comes": (Player) =>
+    class extends Player {
+      onAnyEvent(event, [{ sessionId }]) {
+        this.active = sessionId;
+      }
+    },
+
   "hangs-up-at-an-unknown-event": (Player) =>
     class extends Player {
       onAnyEvent(event) {

@@ -147,6 +147,11 @@ class CrashesAtAnUnknownEvent(Player):
         {**dict.fromkeys(known), "token:delete": None}[event]
 
 
+class ReadsWhateverComes(Player):
+    def on_other_event(self, event: str, *args: Any) -> None:
+        self.active = args[0]["sessionId"]
+
+
 class HangsUpAtAnUnknownEvent(Player):
     def on_other_event(self, event: str, *args: Any) -> None:
         if event.startswith("x-"):
