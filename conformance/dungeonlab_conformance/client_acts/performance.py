@@ -14,7 +14,7 @@ from dungeonlab_conformance.client_acts.processes.directed_server import Directe
 from dungeonlab_conformance.client_acts.processes.program import Program, running
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.journal import TapJournal
-from dungeonlab_conformance.record.tapped.packet import TappedPacket
+from dungeonlab_conformance.record.tapped.packet import Kind, TappedPacket
 from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.tap.tap import Tap
@@ -135,8 +135,10 @@ class Performance:
             return  # it may have answered
         while self.program is not None and not self.program.ended.done():
             pinged, silent = self.world.tap.leaves_pings_unanswered, self.world.tap.silence
-            if silent < _LIVELY or not (pinged or self._is_connected):
+            if silent < _LIVELY or not (pinged or self._newest("connected", "close", "disconnect") == "connected"):
                 return
+            if self._newest("connected", "connect-error") == "connect-error":
+                return  # it gives up, and need answer no ping
             if asyncio.get_running_loop().time() >= ending:
                 self.froze = pinged
                 if pinged:
@@ -144,12 +146,9 @@ class Performance:
                 return
             await asyncio.wait((self.program.ended,), timeout=_DRAIN)
 
-    @property
-    def _is_connected(self) -> bool:
-        newest = next(
-            (p for p in reversed(self.journal.packets) if p.kind in ("connected", "close", "disconnect")), None
-        )
-        return newest is not None and newest.kind == "connected"
+    def _newest(self, *kinds: Kind) -> Kind | None:
+        """Return which of some kinds of packets was seen last."""
+        return next((packet.kind for packet in reversed(self.journal.packets) if packet.kind in kinds), None)
 
     def _note_end(self, ended: asyncio.Task[int | None]) -> None:
         if not ended.cancelled() and ended.result() is not None:

@@ -74,6 +74,13 @@ async def test_a_client_that_freezes_is_caught_and_said() -> None:
     ]
 
 
+async def test_a_client_that_was_refused_need_answer_no_ping() -> None:
+    """It gives up, as it should, and leaves the connection as it is: that is no freezing."""
+    run = await played([*TINY, "gives-up-in-silence"], "logged-out")
+    assert outcomes(run)["stops-when-unauthenticated"] is Outcome.PASS
+    assert run.notes == []
+
+
 async def test_what_a_client_did_not_do_is_said_by_act(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that joins and sends nothing has not frozen: it answers pings; nothing of it can be refused."""
     monkeypatch.setattr("dungeonlab_conformance.client_acts.acts._REFUSED", 1.0)

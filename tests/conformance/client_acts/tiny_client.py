@@ -46,6 +46,8 @@ async def main() -> None:
             await begin()
 
     async def refused(why: Any) -> None:
+        if WAY == "gives-up-in-silence":
+            os.kill(os.getpid(), signal.SIGSTOP)
         if isinstance(why, dict) and WAY != "tries-for-ever":  # the server is there, and refuses
             await client.shutdown()
 
