@@ -79,8 +79,9 @@ async def reach(target: Target) -> None:
     """
     answer = await handshake(target, None)
     if not _is_server(answer, target):  # it may serve WebSocket all the same
-        by_websocket = await handshake(target, None, transport="websocket")
-        answer = by_websocket if _is_server(by_websocket, target) else answer
+        with contextlib.suppress(TargetFault):  # a server may drop a WebSocket to another path than its own
+            by_websocket = await handshake(target, None, transport="websocket")
+            answer = by_websocket if _is_server(by_websocket, target) else answer
     if not _is_server(answer, target):
         why = of_answer(URL(target.socket), target.path, answer.status, answer.text, answer.location)
         fault = NotUp(why) if may_come_up(answer.status) else TargetFault(why)

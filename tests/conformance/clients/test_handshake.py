@@ -124,6 +124,15 @@ async def test_a_server_that_serves_websocket_only_is_reached() -> None:
         await reach(Target(server.url))
 
 
+async def test_a_dropped_websocket_does_not_hide_what_polling_was_answered() -> None:
+    """Engine.IO in Node.js drops a WebSocket to any path but its own, while HTTP says that nothing is there."""
+    fault = await fault_of(lambda line: [] if "websocket" in line else http("404 Not Found", b"Cannot GET"))
+    assert str(fault) == (
+        "{url}/socket.io/ answered HTTP 404 and no Socket.IO v4 handshake; is the path right, and is it a Socket.IO "
+        "server? If not, set [server] url, path or prefix"
+    )
+
+
 @pytest.mark.parametrize("space", ["", " ", "\n  ", "\t"])
 async def test_an_open_packet_is_json_however_it_is_written(space: str) -> None:
     """Space is free in JSON; Python's `json.dumps` with an indent puts some after the first brace."""
