@@ -336,9 +336,9 @@ async def _must_be_refused_outside(stage: Stage, actor: Actor, event: Event, spe
     """Send a request out of a room that was left. One that still hears what is said there is in it: another fault."""
     try:
         await actor.must_be_refused(await stage.request(event))
-    except Broken:
+    except Broken as broken:
         said = await stage.request(event if event.is_broadcast else Catalogue.load()["chat-message"])
         await speaker.send(said)
         await actor.fence()
         if not actor.deliveries_of(said):
-            raise
+            raise broken from None

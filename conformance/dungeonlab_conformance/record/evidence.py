@@ -92,15 +92,15 @@ def _is_all_that_is_left(journal: Journal, seen: Observation, sent: SentRequest)
     before = [each for each in known if each.mark is None and each.user == sent.user]
     if any(carries(seen, each) for each in known):
         return False
-    return before[-1:] == [sent] or [each for each in before if _tells(body, _body(each))] == [sent]
+    return before[-1:] == [sent] or [each for each in before if _says(body, _body(each))] == [sent]
 
 
 def _body(request: Request) -> Any:
     return request.args[0] if request.args else None
 
 
-def _tells(told: Any, asked: Any) -> bool:
+def _says(said: Any, asked: Any) -> bool:
     """Whether a broadcast says all that a request did, at every level; it may say more."""
-    if isinstance(told, dict) and isinstance(asked, dict):
-        return all(key in told and _tells(told[key], value) for key, value in asked.items())
-    return bool(told == asked)
+    if isinstance(said, dict) and isinstance(asked, dict):
+        return all(key in said and _says(said[key], value) for key, value in asked.items())
+    return bool(said == asked)

@@ -164,7 +164,7 @@ def test_a_maker_that_was_claimed_is_no_matter_of_truth(scene: Written) -> None:
 
 @pytest.mark.parametrize("made_in", ["e", "f"])
 def test_an_answer_may_say_where_the_token_is_that_was_named_wrongly(scene: Written, made_in: str) -> None:
-    """Bob names another encounter than the token's, which is accepted; or the token's, and is told another."""
+    """Bob names another encounter than the token's, which is accepted; or the token's, and the answer another one."""
     for encounter in ("e", "f"):
         scene.rooms.encounter_opened(encounter)
     _changes(scene, ALICE, {**_token("alice"), "encounterId": made_in}, "token:create", encounterId=made_in)

@@ -97,6 +97,6 @@ def test_of_requests_without_marks_that_were_sent_at_once_each_is_known_by_what_
         for text in said
     ]
     for text in ("true", "0"):
-        told = {"userId": "u1", "sessionId": "s", "message": text, "messageId": f"m-{text}"}
-        journal.write("bob", 2, "hears", "chat-message", (told,))
+        heard = {"userId": "u1", "sessionId": "s", "message": text, "messageId": f"m-{text}"}
+        journal.write("bob", 2, "hears", "chat-message", (heard,))
     assert [evidence(journal, each) is not None for each in sent[:-1]] == [True, False, False]
