@@ -305,6 +305,14 @@ def test_what_is_owed_explains_what_is_garbled(scene: Written) -> None:
     assert broken(scene) == ["broadcasts/says-what-was-done"]
 
 
+def test_what_is_garbled_goes_back_to_who_is_named_in_it(scene: Written) -> None:
+    """Carol is not answered, and alice is; bob hears alice say something else."""
+    scene.joins(CAROL, "carol")
+    scene.says(CAROL, "and I", outcome="unknown")
+    scene.hears(BOB, scene.says(ALICE, "hello"), message="goodbye")
+    assert broken(scene) == ["broadcasts/says-what-was-done"]
+
+
 def test_a_garbled_broadcast_is_not_one_too_many_of_what_asked_for_less(scene: Written) -> None:
     """Alice makes a token of two things, and then one of four; what bob hears of the latter lacks one of them."""
     place = {"sessionId": "s", "encounterId": "e"}

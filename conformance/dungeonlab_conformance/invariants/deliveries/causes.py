@@ -94,8 +94,10 @@ class Causes:
         known = self._in_session(seen, journal)
         found = [request for request in known if self._is_owed(request, seen)]
         found = found or [request for request in known if _repeats(seen, request)]
+        if found and all(_otherness(request, seen)[0] for request in found):
+            found = [request for request in known if self._may_be_garbled(request, seen)] or found
         if found:
-            self._enter(seen, found[:1])
+            self._enter(seen, [min(found, key=lambda request: _otherness(request, seen))])
 
     def _trace_by_others(self, unexplained: Iterable[tuple[Journal, Observation]]) -> None:
         """Trace what leaks, and carries no mark, to what those who were owed the very same broadcast were owed.
@@ -118,6 +120,12 @@ class Causes:
 
     def _may_leak(self, request: SentRequest, seen: Observation) -> bool:
         """Whether a delivery to somebody outside the room may be the garbled broadcast of a request."""
+        return self._may_be_garbled(request, seen) and not self._attendance.stays(
+            seen.connection, request.session or ""
+        )
+
+    def _may_be_garbled(self, request: SentRequest, seen: Observation) -> bool:
+        """Whether a delivery names the user of a request, is about the same things, and may be its broadcast."""
         body, asked = (args[0] if args and isinstance(args[0], dict) else {} for args in (seen.args, request.args))
         return (
             request.legal
@@ -126,7 +134,6 @@ class Causes:
             and body.get("userId") == request.user
             and all(body.get(key) == asked.get(key) for key in ("encounterId", "tokenId"))
             and not self._times[request.number, seen.connection]
-            and not self._attendance.stays(seen.connection, request.session or "")
         )
 
     def _is_owed(self, request: SentRequest, seen: Observation) -> bool:
@@ -278,6 +285,12 @@ def _unlikelihood(request: SentRequest, seen: Observation) -> tuple[bool, ...]:
     body = seen.args[0] if seen.args and isinstance(seen.args[0], dict) else {}
     echo, by_other = request.connection == seen.connection, body.get("userId") != request.user
     return request.at > seen.at, echo and by_other, differs(request, seen), by_other, echo
+
+
+def _otherness(request: SentRequest, seen: Observation) -> tuple[bool, bool]:
+    """Rank requests that a garbled delivery may go back to: one by the user whom it names, and about the same token."""
+    body, asked = (args[0] if args and isinstance(args[0], dict) else {} for args in (seen.args, request.args))
+    return body.get("userId") != request.user, body.get("tokenId") != asked.get("tokenId")
 
 
 def _marks_in(seen: Observation) -> Iterator[Any]:
