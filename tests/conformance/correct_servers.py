@@ -198,6 +198,16 @@ class RefusesWebSocketOverHttp(HttpSide):
         return answer
 
 
+class DropsPagesOfOthers(Pipeline):
+    """A WebSocket of a foreign page is dropped without a word, as by `socket.destroy()` in Node.js."""
+
+    def is_own_origin(self, origin: str, request: web.Request) -> bool:
+        own = super().is_own_origin(origin, request)
+        if not own and request.query.get("transport") == "websocket" and request.transport is not None:
+            request.transport.abort()
+        return own
+
+
 class TakesJoinsByPollingLater(Pipeline):
     """The first two who ask to join over long-polling come too soon."""
 

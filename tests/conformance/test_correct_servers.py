@@ -7,6 +7,7 @@ from tests.conformance.correct_servers import (
     CountsConnectionsForAWhile,
     DisconnectsTheRemoved,
     DisconnectsWhomeverItRefuses,
+    DropsPagesOfOthers,
     HasEventsOfItsOwn,
     LagsBehind,
     RefusesWebSocketOverHttp,
@@ -55,7 +56,7 @@ SERVERS = {
     ),
     "broadcasts come a moment later": (
         Variant(pipeline=LagsBehind),
-        ("payloads/refused-not-broadcast", "rooms/refused-event-is-not-broadcast"),
+        ("payloads/refused-not-broadcast", "rooms/refused-event-is-not-broadcast", "presence"),
     ),
     "a feed and other events of its own": (
         Variant(pipeline=HasEventsOfItsOwn),
@@ -68,6 +69,10 @@ SERVERS = {
     "WebSocket is refused over HTTP, and polling in the namespace": (
         Variant(http=RefusesWebSocketOverHttp),
         ("auth/refusal-*", "auth/missing-cookie-refused"),
+    ),
+    "a WebSocket of a foreign page is dropped without a word": (
+        Variant(pipeline=DropsPagesOfOthers),
+        ("auth/foreign-origin-refused", "auth/cookie-accepted", "connect"),
     ),
     "the first joins over long-polling come too soon": (
         Variant(pipeline=TakesJoinsByPollingLater),

@@ -6,14 +6,15 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, EngineIO
-from dungeonlab_conformance.clients.handshake import BUSY, handshake
+from dungeonlab_conformance.clients.handshake import BUSY, Handshake, handshake, reach
 from dungeonlab_conformance.clients.receiver import NUMBERS, Callback, Receiver, Refused
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Gone, TurnedAway, Unjudged
+from dungeonlab_conformance.results.errors import Gone, TurnedAway, Unjudged, Unreachable
 from dungeonlab_conformance.target.dialect.event_answers import EventAnswers
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 
@@ -77,11 +78,28 @@ class Connection(Receiver):
             return TurnedAway(
                 f"{self.name} could not connect: {closed}; if the server limits connections, raise that for the run"
             )
-        answer = await handshake(self.target, self.identity, transport=transport, headers=headers)
+        try:
+            answer = await self._asks_again(transport, headers)
+        except Unreachable:
+            self.journal.write(self.name, self.connection, "is refused", "connect", ("closed without an answer",))
+            return Refused(None)
         if answer.status in (400, 401, 403):
             self.journal.write(self.name, self.connection, "is refused", f"HTTP {answer.status}", (answer.text,))
             return Refused(answer.text, answer.status)
         return Gone(f"{self.name} could not connect: {closed}")
+
+    async def _asks_again(self, transport: str, headers: dict[str, str] | None) -> Handshake:
+        """Return what a handshake like that of this connection is answered.
+
+        Raises `Unreachable` if the server drops it each time, and answers others: a network may drop one, and a server
+        that starts anew as well. Raises `TargetFault` if the server is not there.
+        """
+        ask = partial(handshake, self.target, self.identity, transport=transport, headers=headers)
+        try:
+            return await ask()
+        except Unreachable:
+            await reach(self.target)
+            return await ask()
 
     # -- what goes out -------------------------------------------------------------------------------
 
