@@ -109,7 +109,7 @@ class Generator:
 
         self._settle(row, case)
         cookies = dict(self.cookies) if row.needs_login else {}
-        options = {"timeout": self.target.limits.answer, "allow_redirects": False}
+        options = {"timeout": self.target.limits.answer, "allow_redirects": False, "verify": self.target.verify}
         try:
             response = case.call(base_url=self.target.base, session=http, cookies=cookies, **options)
         except RequestException as error:

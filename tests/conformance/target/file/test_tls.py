@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.serving import running
 
+from dungeonlab_conformance.clients.http.fuzzer import Generator
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Selection, scenes
@@ -48,6 +49,18 @@ async def test_it_is_judged_over_both_transports(how: str, port: int, tmp_path: 
     ).play()
     assert run.fault is None
     assert {v.outcome for v in run.verdicts} == {Outcome.PASS}
+
+
+@pytest.mark.parametrize("how", ["verify = false", 'ca = "server.pem"'])
+@pytest.mark.filterwarnings("ignore:.*register_random")  # schemathesis hands hypothesis a passing generator
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+async def test_generated_requests_are_made_so_too(how: str, port: int, tmp_path: Path) -> None:
+    """Those of schemathesis, which has settings of its own."""
+    pytest.importorskip("schemathesis")
+    file = tmp_path / "dungeonlab-target.toml"
+    file.write_text(f'[server]\nurl = "https://localhost:{port}"\n[server.tls]\n{how}\n', "utf-8")
+    generator = Generator(load_target(file), {}, "s", "u", seconds=3.0)
+    await asyncio.to_thread(generator.run)  # raises `Gone` where a request is not answered
 
 
 async def test_otherwise_it_cannot_be_judged(port: int, tmp_path: Path) -> None:
