@@ -74,14 +74,14 @@ async def _ordinary(client: Performance) -> None:
 async def _refused(client: Performance, code: str) -> None:
     await client.director.refuse_next(code)
     await client.client_joins()
-    await client.sees(is_refusal, _REFUSED, "send a request that could be refused")
+    await client.sees(is_refusal, _REFUSED, "send a request with a callback that could be refused")
     await client.quiet(_PAUSE, _MOST)
 
 
 async def _both_answers(client: Performance) -> None:
     await client.director.error_event("INTERNAL_ERROR")  # which is no reason to go
     await client.client_joins()
-    await client.sees(is_refusal, _REFUSED, "send a request that could be refused")
+    await client.sees(is_refusal, _REFUSED, "send a request with a callback that could be refused")
     await client.quiet(_PAUSE, _MOST)
 
 
@@ -98,7 +98,7 @@ async def _strange_events(client: Performance) -> None:
 async def _disconnected(client: Performance) -> None:
     await client.director.refuse_next()
     await client.client_joins()
-    await client.sees(is_refusal, _REFUSED, "send a request that could be refused")
+    await client.sees(is_refusal, _REFUSED, "send a request with a callback that could be refused")
     await client.director.disconnect()
     if await client.may_see(has_joined, _RETRIES, after=client.last):
         await client.quiet(_PAUSE, _MOST)

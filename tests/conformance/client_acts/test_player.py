@@ -86,7 +86,8 @@ async def test_what_a_client_did_not_do_is_said_by_act(monkeypatch: pytest.Monke
     monkeypatch.setattr("dungeonlab_conformance.client_acts.acts._REFUSED", 1.0)
     run = await played([*TINY, "only-listens"], "refused/RATE_LIMITED", "both-answers")
     assert run.notes == [
-        "in refused/RATE_LIMITED, both-answers, the client did not send a request that could be refused within 1 s"
+        "in refused/RATE_LIMITED, both-answers, "
+        "the client did not send a request with a callback that could be refused within 1 s"
     ]
     assert not [verdict for verdict in run.verdicts if verdict.findings]
 

@@ -73,7 +73,8 @@ _REASONS = ("PERMISSION_DENIED", "SESSION_NOT_FOUND", "NOT_JOINED")  # to go: on
 
 
 @rule(
-    "client/survives-an-error-ack", to_see="refuse one of the client's requests, and let it send something afterwards"
+    "client/survives-an-error-ack",
+    to_see="refuse one of the client's requests that has a callback, and let it send something afterwards",
 )
 def survives_an_error_ack(index: PacketIndex) -> Iterator[Evidence]:
     """After a failure acknowledgement the client sends something again; its program does not end by it."""
