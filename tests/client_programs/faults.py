@@ -51,6 +51,11 @@ FAULTS: Mapping[str, ClientFault] = {
         believes_a_refused_join="It misspells the session's id, is refused when it joins, and sends as if it were in.",
     ),
     **_of(
+        "joins-before-it-sends",
+        "join-refused",
+        any_answer_lets_it_in="It takes any answer to its join for a yes, and looks at none.",
+    ),
+    **_of(
         "waits-for-the-join",
         "slow-answers",  # others may come before the message
         does_not_wait_for_the_join="It joins, and sends its first message without waiting for the answer.",

@@ -71,6 +71,12 @@ async def _ordinary(client: Performance) -> None:
     await client.quiet(_PAUSE, _MOST)
 
 
+async def _join_refused(client: Performance) -> None:
+    await client.director.refuse_join()
+    await client.client_is_turned_away()
+    await client.quiet(_SILENCE, _SILENCE + _PAUSE)
+
+
 async def _refused(client: Performance, code: str) -> None:
     await client.director.refuse_next(code)
     await client.client_joins()
@@ -174,6 +180,8 @@ def _leaves(session: str, packet: TappedPacket) -> bool:
 def acts() -> Iterator[Act]:
     """Yield every act, the ordinary one first."""
     yield Act("ordinary", "the others talk, come and go, and make, move, change and remove tokens", _ordinary, _ALWAYS)
+    what = "the first request to join is refused"
+    yield Act("join-refused", what, _join_refused, ("client/joins-before-it-sends",))
     for code in _codes():
         what = f"the next request is refused with {code}"
         yield Act(f"refused/{code}", what, partial(_refused, code=code), ("client/survives-an-error-ack",))

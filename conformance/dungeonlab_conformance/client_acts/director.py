@@ -42,6 +42,7 @@ class Director:
         """What a person may have happen, by name, in the order of the buttons for it."""
         return {
             "refuse-next": self.refuse_next,
+            "refuse-join": self.refuse_join,
             "error-event": self.error_event,
             "strange-event": self.strange_event,
             "answer-late": self.answer_late,
@@ -61,6 +62,12 @@ class Director:
         self._note(DirectorAct.REFUSE, code)
         await self._order("refuse_next", code)
         return f"The next request is refused with {code}."
+
+    async def refuse_join(self, code: str = CODE) -> str:
+        """Refuse the next request to join a session."""
+        self._note(DirectorAct.REFUSE, code)
+        await self._order("refuse_next", code, event="join-session")
+        return f"The next request to join is refused with {code}."
 
     async def error_event(self, code: str = CODE) -> str:
         """Refuse the next request, with an error event beside the acknowledgement."""

@@ -100,7 +100,10 @@ class Performance:
         start: float = START,
         joined: asyncio.Event | None = None,
     ) -> None:
-        """`start` is how many seconds the program may take to connect; `joined` is set when the client has joined."""
+        """`start` is how many seconds the program may take to connect.
+
+        `joined` is set when the client has joined, or was not let in.
+        """
         self.name = name
         self.world = world
         self.director, self.others = world.director, world.others
@@ -156,12 +159,21 @@ class Performance:
 
     async def client_joins(self) -> None:
         """Start the program and wait until it has joined a session."""
+        await self._client_comes()
+        await self.sees(has_joined, _JOIN, "join a session")
+        self._joined.set()
+
+    async def client_is_turned_away(self) -> None:
+        """Start the program and wait until it has been refused what it asked for, which is to join a session."""
+        await self._client_comes()
+        await self.sees(lambda packet: is_refusal(packet) or is_error(packet), _JOIN, "ask to join a session")
+        self._joined.set()
+
+    async def _client_comes(self) -> None:
         environment = {**self.world.environment, "DUNGEONLAB_ACT": self.name}
         self.program = await self._stack.enter_async_context(running(self._command, environment))
         self.program.ended.add_done_callback(self._note_end)
         await self.sees(lambda packet: packet.kind in ("connected", "connect-error"), self._start, "connect")
-        await self.sees(has_joined, _JOIN, "join a session")
-        self._joined.set()
 
     async def client_acts(self) -> None:
         """Wait until some of the client's requests are answered; no longer than it sends them, since it need not.
@@ -237,6 +249,11 @@ def is_answer(packet: TappedPacket) -> bool:
 def is_refusal(packet: TappedPacket) -> bool:
     """Whether the server refused a request."""
     return is_answer(packet) and _success(packet) is False
+
+
+def is_error(packet: TappedPacket) -> bool:
+    """Whether the server says that a request without a callback was refused."""
+    return packet.sender == "server" and packet.kind == "event" and packet.event == "error"
 
 
 def has_joined(packet: TappedPacket) -> bool:

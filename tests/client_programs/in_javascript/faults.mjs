@@ -59,6 +59,13 @@ export const faults = {
       }
     },
 
+  "any-answer-lets-it-in": (Player) =>
+    class extends Player {
+      hasJoined() {
+        return true;
+      }
+    },
+
   // -- what it sends
   "forgets-the-session-id": (Player) =>
     class extends Player {

@@ -64,6 +64,11 @@ class BelievesARefusedJoin(Player):
         return True
 
 
+class AnyAnswerLetsItIn(Player):
+    def has_joined(self, answer: Answer) -> bool:
+        return True
+
+
 class ForgetsTheSessionId(Player):
     async def rename(self, turn: int) -> None:
         if self.token:

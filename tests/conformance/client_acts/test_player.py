@@ -74,6 +74,22 @@ async def test_a_client_that_freezes_is_caught_and_said() -> None:
     ]
 
 
+async def test_a_client_whose_join_is_refused_has_not_joined() -> None:
+    """One that sends all the same is caught, also where no other act is played; one that gives up is not."""
+    run = await played([*TINY, "believes-any-answer"], "join-refused")
+    assert [verdict.requirement for verdict in run.verdicts if verdict.findings] == ["client/joins-before-it-sends"]
+    run = await played(TINY, "join-refused")
+    assert (run.fault, run.notes) == (None, [])
+    assert not [verdict for verdict in run.verdicts if verdict.findings]
+
+
+async def test_a_program_may_end_when_its_join_is_refused() -> None:
+    """There is nothing to go on with; what it claims says in which act it ended."""
+    run = await played([*TINY, "crashes"], "join-refused")
+    assert not [verdict for verdict in run.verdicts if verdict.findings]
+    assert run.caveat == "its program ended with an error in join-refused"
+
+
 async def test_a_client_that_was_refused_need_answer_no_ping() -> None:
     """It gives up, as it should, and leaves the connection as it is: that is no freezing."""
     run = await played([*TINY, "gives-up-in-silence"], "logged-out")

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dungeonlab_conformance.client_rules.index import LEAVE, Connection, PacketIndex
+from dungeonlab_conformance.client_rules.index import JOIN, LEAVE, Connection, PacketIndex
 from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
@@ -142,9 +142,11 @@ def _trials(index: PacketIndex, connection: Connection) -> Iterator[Trial]:
     for packet in connection.packets:
         if (requirement := _asks(packet)) is not None:
             found.setdefault((requirement, packet.event if requirement == _PRESENCE else ""), []).append(packet)
-    answers = (request.refusal for request in connection.requests if request.refusal is not None)
-    failures = [packet for packet in answers if packet.kind == "ack"]
-    found["client/survives-an-error-ack", ""] = failures
+    refused = [each for each in connection.requests if each.refusal is not None and each.refusal.kind == "ack"]
+    failures = [each.refusal for each in refused if each.refusal is not None]
+    found["client/survives-an-error-ack", ""] = [
+        each.refusal for each in refused if each.refusal is not None and each.packet.event != JOIN
+    ]
     sent = connection.requests[-1].packet if connection.requests else None
     for (requirement, event), packets in found.items():
         rank, what = _KINDS[requirement]
