@@ -161,6 +161,24 @@ async def an_answer_is_about_the_message_that_was_said(stage: Stage) -> None:
     await stage.judge_all(_said_and_heard(stage, ((alice, bob), (tab, bob), (bob, alice), (alice, bob), (bob, tab))))
 
 
+@check("chat/message-ids-differ")
+async def an_empty_room_begins_no_new_count(stage: Stage) -> None:
+    """Alice says something, and once more when she is back in the room that she alone was in; the ids are compared.
+
+    So it is as soon as she has left, and as soon as her connection has ended.
+    """
+    alice = await stage.joined("alice")
+    await alice.send(await stage.request(Catalogue.load()["chat-message"]))
+    with contextlib.suppress(Unjudged):  # whether leaving works is another matter
+        if stage.target.offers("leave-session"):
+            await alice.leave()
+            await alice.join(stage.session)
+            await alice.send(await stage.request(Catalogue.load()["chat-message"]))
+        await alice.renew()
+        await alice.join(stage.session)
+        await alice.send(await stage.request(Catalogue.load()["chat-message"]))
+
+
 async def _said_and_heard(stage: Stage, pairs: Iterable[tuple[Actor, Actor]]) -> None:
     for speaker, listener in pairs:
         request = await stage.request(Catalogue.load()["chat-message"])

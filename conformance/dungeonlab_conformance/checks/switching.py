@@ -26,7 +26,7 @@ async def _chat(stage: Stage, *, there: bool = False) -> Request:
 async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
     """Carol joins the first session, then the second; she hears the second, and no longer the first.
 
-    Then she asks for both at once; she ends up in one of them only.
+    Back in the first, she no longer hears the second. Then she asks for both at once; she ends up in one of them only.
     """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     dave, gamemaster = await stage.joined_other_game("dave"), await stage.onlooker("gamemaster", in_other_game=True)
@@ -35,6 +35,9 @@ async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
     await carol.hear(there)
     for here in await everything(stage, alice, bob):
         await carol.must_not_hear(here, unlike=gamemaster)
+    await carol.try_join(stage.session, expected=True)
+    await dave.send(await _chat(stage, there=True))
+    await carol.fence()
     sessions = stage.session, (await stage.other_game()).session
     both = await asyncio.gather(*(carol.try_join(session, expected=True) for session in sessions))
     if not all(answer.accepted for answer in both):
@@ -97,6 +100,24 @@ async def asking_in_vain_to_leave_changes_nothing(stage: Stage) -> None:
         await bob.hear(after)
         await carol.must_hear(after)
         await carol.must_be_allowed(await _chat(stage))
+
+
+@check(_STAYS)
+async def a_malformed_request_moves_nobody(stage: Stage) -> None:
+    """Bob, who has joined, asks to join and to leave in ways that no server understands, and stays where he is."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    await alice.send(before := await _chat(stage))
+    await bob.hear(before)
+    await bob.send(await _chat(stage))  # or a refusal afterwards would show nothing
+    with _while_connected(bob):
+        for name in ("join-session", *(["leave-session"] if stage.target.offers("leave-session") else [])):
+            for malformed in ({}, {"sessionId": None}, {"sessionId": f"{stage.session} "}):
+                if (await bob.try_send(Request(name, (malformed,), None, stage.session, legal=False))).accepted:
+                    return  # of which other requirements say that it must not be
+        await alice.send(after := await _chat(stage))
+        await carol.hear(after)
+        await bob.must_hear(after)
+        await bob.must_be_allowed(await _chat(stage))
 
 
 @check("join/one-session-per-user")

@@ -1,0 +1,86 @@
+"""Faults that nothing shows the first time: in what is done twice, comes back, or begins anew."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from dungeonlab_reference_server.pipeline import Pipeline
+from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
+from dungeonlab_reference_server.socketio_server import AckAddress
+from tests.mutants.effects import EffectChanger, broadcast_with
+from tests.mutants.fault import faulty
+
+
+@faulty("join/second-join-leaves-the-first-room")
+class LeavesOnlyWhereItBegan(Pipeline):
+    """Joining another session leaves the room that the connection joined first of all, and no other."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.first: dict[str, str] = {}
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        before, there = self.seats.get(connection), payload["sessionId"]
+        first = self.first.setdefault(connection, there)
+        answer = await super().join(connection, user, payload)
+        if before not in (None, first, there):
+            await self.sockets.enter_room(connection, self.room(before))
+        return answer
+
+
+@faulty("chat/message-ids-differ")
+class NumbersMessagesAnew(EffectChanger):
+    """Messages are numbered in a session's room, and anew when the last connection has left it."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.said: Counter[str] = Counter()
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "chat-message":
+            return effect
+        session = command.payload["sessionId"]
+        self.said[session] += 1
+        number = {"messageId": f"{session[:60]}-{self.said[session]}"}
+        return Effect({**effect.answer, **number}, broadcast_with(effect, **number))
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        session = self.seats.get(connection, "")
+        await super().leave_room(connection, reason)
+        if session not in self.seats.values():
+            self.said.pop(session, None)
+
+
+class _MovesBeforeItLooks(Pipeline):
+    """Takes a connection out of its room for a malformed request of an event; of none, for nothing but that."""
+
+    event = ""
+
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
+        if data and data[0] == self.event and self.is_malformed(data[1:]):
+            await self.leave_room(connection, "left")
+        await super().on_event(connection, data, where)
+
+    def is_malformed(self, args: Sequence[Any]) -> bool:
+        """Whether a request is refused for its shape."""
+        try:
+            self.check_shape(self.catalogue[self.event], args)
+        except Refusal:
+            return True
+        return False
+
+
+@faulty("join/failed-switch-changes-nothing")
+class LeavesForAMalformedJoin(_MovesBeforeItLooks):
+    """Who asks to join is out of the room, and only then it is looked at which session was named, if any was."""
+
+    event = "join-session"
+
+
+@faulty("join/failed-switch-changes-nothing")
+class LeavesForAMalformedLeave(_MovesBeforeItLooks):
+    """Who asks to leave is out of the room, although the request is refused as malformed."""
+
+    event = "leave-session"
