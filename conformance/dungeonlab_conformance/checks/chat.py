@@ -24,9 +24,10 @@ TEXTS = {
     "scripts": "Ελλάδα עברית العربية हिन्दी 漢字 한국어",
     "decomposed": "Cafe\u0301 \u212b \ufb01",  # changes under any Unicode normalisation
     "markup": "<b onclick=\"x()\">&amp; <script>alert('1')</script>",
-    "white space": "  two  leading,\ttab,\nnew line,\r\nanother, trailing  ",
+    "white space": "  two  leading,\ttab,\nnew line,\r\nanother,\n\n\nlast, trailing  ",
     "quotes and backslashes": "\"'`\\ \\n %s {0} ${x} {{y}}",
     "control and format characters": "a\u0007b\u200bc\u202ed\u00a0e",
+    "percent codes": "100 % %41 %20",
     "a command": "/roll 1d20+5 ",
     "another command": "/me waves ",
     "commands of robots": "!help [[1d6]] @here ",

@@ -20,6 +20,8 @@ from dungeonlab_spec import Event, accepts
 _IDENTIFIER = "identifiers.json#/$defs/Identifier"
 NAMES = ("__proto__", "constructor", "toString", "hasOwnProperty", "__class__", "null")  # of things in languages
 _UNKNOWN = {"encounterId": "tokens/unknown-encounter-refused", "tokenId": "tokens/unknown-token-refused"}
+_LONGEST = 128  # characters
+_SHORT = 12  # characters; half of an id that has as many is hardly another one
 _WIDE = 0xFEE0  # from a letter or digit of ASCII to the same in full width
 
 
@@ -77,6 +79,10 @@ def _other_ways(right: str) -> Iterator[tuple[str, Any]]:
     yield "with a blank before it", f" {right}"
     yield "in letters of full width", "".join(chr(ord(letter) + _WIDE) for letter in right)
     yield "with a letter of no width", f"{right}\u200b"
+    if len(right) >= _SHORT:
+        yield "by its first half", right[: len(right) // 2]
+    if len(right) <= _LONGEST - 2:
+        yield "with more behind it", f"{right}-x"
     if right.isdigit():
         yield "with a zero before it", f"0{right}"
         yield "with a letter behind it", f"{right}x"

@@ -46,7 +46,12 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
     "keys that some programs give a meaning": {"data": {"list": [{key: "1"} for key in MEANT], "of": {"$date": 1}}},
     "keys that are numbers": {"data": {"0": "a", "1": "b", "list": {"0": 1}}},
     "keys of any kind": {"data": {"": 1, " a b ": 2, "constructor": 3, "length": 4, "e\u0301": 5, "/~": 6}},
+    "keys of what a program inherits": {"data": {"__proto__": {"hp": 1}, "toString": 2, "in": {"__proto__": 3}}},
     "lists in their order": {"data": {"list": [3, 1, 1, 2, [2, 1]]}},
+    "long lists and many keys": {
+        "data": {"list": list(range(300)), "keys": {f"key-{number}": number for number in range(300)}},
+        "conditions": [{"name": f"condition {number}"} for number in range(30)],
+    },
     "texts that look like something else": {"data": {"list": ["1", "007", "1e3", "true", "null", "NaN", "2026-01-02"]}},
     "texts that look like times": {"data": {"list": ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.600+07:00", "3:04"]}},
     "truth and numbers": {"data": {"list": [True, 1, False, 0, "1", "0"]}},
