@@ -8,6 +8,7 @@ from typing import Any
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rooms import now
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
+from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
 
 
@@ -155,3 +156,16 @@ class GivesTheSameReason(Pipeline):
 
     async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
         await super().announce(event, connection, session, {"reason": "disconnected"} if more else more)
+
+
+@faulty("presence/true-user")
+class AnnouncesWhomItRefuses(Pipeline):
+    """Who asks to join is announced to the room, and only then it is asked whether they may."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        try:
+            return await super().check_rights(event, payload, user, connection)
+        except Refusal:
+            if event.name == "join-session" and not self.has_joined(user, payload["sessionId"]):
+                await self.announce("user-joined", connection, payload["sessionId"], {})
+            raise

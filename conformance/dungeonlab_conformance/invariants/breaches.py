@@ -208,7 +208,8 @@ def _emission(seen: Observation, scene: SceneIndex, ledger: Ledger, catalogue: C
     for broken in wrongly:
         rule = ledger.late_listener_rule(seen, seen.args[0])
         yield rule or "presence/right-audience", None, broken
-    if not faults and not wrongly and (untrue := misnamed(seen, ledger.attendance, scene)):
+    let_in = seen.event == "user-joined" and ledger.lets_the_refused_in
+    if not faults and not wrongly and not let_in and (untrue := misnamed(seen, ledger.attendance, scene)):
         yield "presence/true-user", None, untrue
 
 

@@ -23,7 +23,8 @@ def misnamed(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Br
     """Return what is wrong about the user whom a presence event names: one who never came, or one who has not left.
 
     No member has left whose only connection stays to the end, and acts in the room later on. Nobody leaves more often
-    than they came. A user who left once, by asking to or by disconnecting, did so for that reason.
+    than they came, or comes more often than they were let in. A user who left once, by asking to or by disconnecting,
+    did so for that reason.
     """
     body = seen.args[0] if isinstance(seen.args[0], dict) else {}
     session, user = body.get("sessionId"), body.get("userId")
@@ -36,8 +37,10 @@ def misnamed(seen: Observation, attendance: Attendance, scene: SceneIndex) -> Br
         return Broken(f"{seen.event} to name who did so", f"{quoted(user)}, who never asked to join", "$.userId")
     stays = attendance.stays_of(user, session) if user in attendance.members[session] else []
     said = scene.times_announced(seen)
-    if seen.event == "user-left" and said > 1 and said > (comings := attendance.may_have_come_times(user, session)):
-        return Broken(f"user-left at most {comings} times, as often as {quoted(user)} had come", f"{said} times")
+    joined = seen.event == "user-joined" and user in came
+    if (joined or said > 1) and said > (comings := attendance.may_have_come_times(user, session)):
+        expected = f"{seen.event} at most {comings} times, as often as {quoted(user)} had come"
+        return Broken(expected if comings else f"no {seen.event} of {quoted(user)}, who was refused", f"{said} times")
     sole = attendance.sole_connection(user, session)
     stayed = [(stay.connection, stay.repeats, stay.exact) for stay in stays] == [(sole, 0, True)]
     stayed = stayed and stays[0].why in (None, "gone")  # by itself, as all do at the end

@@ -112,6 +112,11 @@ class Ledger:
         of_others = self._is_about_another_connection(seen, presence)
         return rule if history == "refused" and of_others and not self._presence_reaches_strangers else None
 
+    @property
+    def lets_the_refused_in(self) -> bool:
+        """Whether any broadcast reaches a connection that was refused, as it does those in the room."""
+        return HISTORY_RULES["refused"] in self.rules_with_late_listeners
+
     def _is_about_another_connection(self, seen: Observation, presence: Mapping[str, object]) -> bool:
         """Whether a presence event is about another user, or the own one, who had another connection in the room."""
         session, user = session_of(seen), self.attendance.users.get(seen.connection)
