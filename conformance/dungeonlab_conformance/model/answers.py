@@ -65,7 +65,8 @@ class Answers:
             sent.tab.room, sent.tab.sure = sent.tab.asked or None, not sent.tab.asked
         if now.anything or code in now.codes:
             return
-        if now.acceptance or (code in _RIGHTS and self._may_be_there(sent)):
+        denied = code in _RIGHTS and self._may_be_there(sent) and (sent.session, event) not in sent.tab.granted
+        if now.acceptance or denied:
             expected = f"{sent.tab.name}'s {event} to be accepted"
             blamed = wrongly_refused(self._world, sent.tab, sent.request, code)
             self._find(blamed, event, Broken(expected, answer, request=sent.request), seen)
@@ -127,6 +128,7 @@ class Answers:
             expected = f"{sent.tab.name}'s {event} to be refused: {now.waived.why}"
             self._find(now.waived.requirement, event, Broken(expected, answer, request=sent.request), seen)
         self.done(sent, answer.data)
+        sent.tab.granted.add((sent.session, event))
         if not now.anything:
             for requirement, of, broken in self._said(sent, answer):
                 broken.request = sent.request

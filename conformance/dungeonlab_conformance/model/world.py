@@ -90,6 +90,7 @@ class Tab:
     taken_out: set[str] = field(default_factory=set)
     stay: int = 0  # a number that is another one after each time that it was, or may have been, out of its room
     last_round_trip: float = 0.0  # when the last one began that was answered
+    granted: set[tuple[str, str]] = field(default_factory=set)  # the sessions and events of what it was allowed
 
     def may_be_out(self) -> None:
         """It may be out of its room from now on."""
