@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import dataclasses
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_reference_server.socketio_server import AckAddress
+from dungeonlab_reference_server.store import MemoryStore
 from tests.mutants.effects import EffectChanger, broadcast_with
 from tests.mutants.fault import faulty
 
@@ -84,3 +86,37 @@ class LeavesForAMalformedLeave(_MovesBeforeItLooks):
     """Who asks to leave is out of the room, although the request is refused as malformed."""
 
     event = "leave-session"
+
+
+@faulty("tokens/only-deletion-ends-it")
+class DeletesByNumberAlone(Pipeline):
+    """Tokens are numbered in each encounter; with one go those of the same number in the session's other encounters."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.made: dict[str, list[str]] = defaultdict(list)  # by encounter
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        answer = await super().take_effect(command, connection)
+        here = command.payload.get("encounterId", "")
+        if command.event == "token:create":
+            self.made[here].append(answer["token"]["id"])
+        elif command.event == "token:delete":
+            number = self.made[here].index(answer["tokenId"])
+            for there, made in self.made.items():
+                same = await self.store.encounter_session(there) == command.payload["sessionId"]
+                if same and there != here and number < len(made):
+                    await self.store.delete_token(made[number])
+        return answer
+
+
+@faulty("http/session-for-members")
+class EndsTheMastersMembership(MemoryStore):
+    """A game master who was made a participant, and is one no more, is no member any more at all."""
+
+    async def revoke(self, session_id: str, user_id: str) -> None:
+        session = self._sessions.get(session_id)
+        listed = session is not None and user_id in session.participants
+        await super().revoke(session_id, user_id)
+        if session is not None and listed and user_id == session.game_master:
+            self._sessions[session_id] = dataclasses.replace(self._sessions[session_id], game_master="nobody")

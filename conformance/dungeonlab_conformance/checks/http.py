@@ -265,7 +265,8 @@ async def a_session_is_shown_to_members(stage: Stage) -> None:
     """Host and guest may see the session; a stranger may not, nor may the guest after the membership is revoked.
 
     The host has enrolled the guest twice, where that is not refused: one revocation ends it all the same. Revoking the
-    stranger, who is no participant, ends nothing of the guest's.
+    stranger, who is no participant, ends nothing of the guest's. The host may see it who was a participant too, for a
+    while, where that is not refused.
     """
     async with http_users(stage.target, stage.journal) as http:
         host, guest, stranger = await _three(http)
@@ -278,6 +279,9 @@ async def a_session_is_shown_to_members(stage: Stage) -> None:
         await host.try_send("enrolParticipant", sessionId=session, userId=guest.id)
         await host.send("revokeParticipant", sessionId=session, userId=guest.id)
         await guest.must_be_answered(403, "showSession", sessionId=session)
+        await host.try_send("enrolParticipant", sessionId=session, userId=host.id)
+        await host.try_send("revokeParticipant", sessionId=session, userId=host.id)
+        await host.must_be_answered(200, "showSession", sessionId=session)
 
 
 @check("http/game-master-only")

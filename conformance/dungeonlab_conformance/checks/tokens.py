@@ -159,7 +159,7 @@ async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
     await _must_make_many(stage, alice, bob)
     await _must_still_be_there(stage, bob, token, "many others were created, and one of the same name was deleted")
     if (elsewhere := await _make_some_elsewhere(stage, alice)) is not None:
-        after = "others were created in encounters that were opened later"
+        after = "others were created, and some deleted, in encounters that were opened later"
         await _must_still_be_there(stage, bob, token, after, control=elsewhere)
     await alice.disconnect_cleanly()
     await _must_still_be_there(stage, bob, token, "its maker has gone")
@@ -195,7 +195,7 @@ async def _must_make_many(stage: Stage, *makers: Actor) -> None:
 
 
 async def _make_some_elsewhere(stage: Stage, maker: Actor) -> Request | None:
-    """Open encounters, and create tokens in them; return a request to move one in the newest.
+    """Open encounters, create tokens in them and delete these; return a request to move one in the newest.
 
     None if the target does not say how to open one.
     """
@@ -206,7 +206,11 @@ async def _make_some_elsewhere(stage: Stage, maker: Actor) -> Request | None:
         except Missing:
             return None
         requests = [await stage.request(create, game=elsewhere) for _ in range(FEW)]
-        await asyncio.gather(*map(maker.try_send, requests))
+        answers = await asyncio.gather(*map(maker.try_send, requests))
+        ids = [id_of(acknowledged_token(answer)) for answer in answers if answer.accepted]
+        place = {"sessionId": elsewhere.session, "encounterId": await stage.encounter(elsewhere)}
+        gone = [Request("token:delete", ({**place, "tokenId": each},), each, elsewhere.session) for each in ids]
+        await asyncio.gather(*map(maker.try_send, gone))
     return await stage.request(Catalogue.load()["token:move"], game=elsewhere)
 
 
