@@ -96,7 +96,7 @@ async def _must_be_an_id_like_any(stage: Stage, alice: Actor, valid: Request, ke
         answer = await _refusal(stage, alice, request, f"the {key} {name}")
         if answer is None or (answer.code == "INTERNAL_ERROR" and usual.code != "INTERNAL_ERROR"):
             raise Broken(
-                f"the {key} {name} to be refused as one that does not exist: {usual.code}", answer or "nothing"
+                f"the {key} {name} to be refused as another that nothing has: {usual.shown}", answer or "nothing"
             )
         if answer.accepted:
             raise Broken(f"the {key} {name} to be refused", answer)

@@ -174,7 +174,9 @@ async def what_has_ended_is_not_shared(stage: Stage) -> None:
     stage.roles.need_no_shared_session("mallory", "bob")
     if (await mallory.try_send(profile_request(bob.user))).accepted:
         waits_for = VerdictKey("direct/strangers-profile-refused")
-        raise Unjudged("mallory may see bob's profile without a session in common", waits_for=waits_for)
+        raise Unjudged(
+            "mallory's question for bob's profile is accepted without a session in common", waits_for=waits_for
+        )
     master = await _stranger_in_the_chair(stage, mallory)
     await _share_a_session(stage, mallory, bob.user)
     await stage.revoke(mallory)
