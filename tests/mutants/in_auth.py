@@ -170,6 +170,17 @@ class RefusesWithoutAWord(Pipeline):
         raise exceptions.ConnectionRefusedError("", {"code": "UNAUTHENTICATED"})
 
 
+@faulty("auth/refusal-says-why", "auth/refusal-names-the-code")
+class HangsUpOnWhomItRefuses(Pipeline):
+    """A connection without a login is closed when it asks for the namespace, in place of an answer."""
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
+        request: web.Request = environ["aiohttp.request"]
+        if await self.authenticate(environ) is None and request.transport is not None:
+            request.transport.abort()
+        await super().on_connect(connection, environ)
+
+
 @faulty("auth/refusal-names-the-code")
 class RefusesWithoutACode(Pipeline):
     """A refused connection gets a message and no code."""

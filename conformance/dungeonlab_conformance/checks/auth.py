@@ -17,7 +17,7 @@ from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Gone, Missing, TargetFault, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Missing, TargetFault, TurnedAway, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.identity import Identity
@@ -29,11 +29,21 @@ _PORT_OF_NO_PAGE = 9  # from which browsers load nothing
 
 
 async def _must_not_connect(actor: Actor, what: str, **options: Any) -> Refused:
-    """Return how a connection was refused that must be."""
-    try:
-        await actor.connect(**options)
-    except Refused as refused:
-        return refused
+    """Return how a connection was refused that must be.
+
+    A server that closes it in place of an answer refuses as well, if it does so twice: a network may cut one.
+    """
+    for closed_before in (False, True):
+        try:
+            await actor.connect(**options)
+            break
+        except Refused as refused:
+            return refused
+        except TurnedAway:
+            raise
+        except Gone:
+            if closed_before:
+                return Refused(None)
     try:
         served = await actor.fence()
     except Unjudged:
