@@ -208,6 +208,27 @@ class DropsPagesOfOthers(Pipeline):
         return own
 
 
+class DropsOlderWebSockets(Pipeline):
+    """A WebSocket in an older version of Engine.IO is dropped without a word."""
+
+    class Sockets(SocketIoServer):
+        """Looks at the version."""
+
+        class OfOneVersion(Engine):
+            """Drops a WebSocket of another version; over long-polling that is answered 400."""
+
+            async def handle_request(self, request: web.Request) -> web.StreamResponse:
+                query = request.query
+                if query.get("EIO") != "4" and query.get("transport") == "websocket" and request.transport is not None:
+                    request.transport.abort()
+                return await super().handle_request(request)
+
+        def _engineio_server_class(self) -> type[Engine]:
+            return self.OfOneVersion
+
+    sockets_class = Sockets
+
+
 class TakesJoinsByPollingLater(Pipeline):
     """The first two who ask to join over long-polling come too soon."""
 

@@ -7,6 +7,7 @@ from tests.conformance.correct_servers import (
     CountsConnectionsForAWhile,
     DisconnectsTheRemoved,
     DisconnectsWhomeverItRefuses,
+    DropsOlderWebSockets,
     DropsPagesOfOthers,
     HasEventsOfItsOwn,
     LagsBehind,
@@ -73,6 +74,10 @@ SERVERS = {
     "a WebSocket of a foreign page is dropped without a word": (
         Variant(pipeline=DropsPagesOfOthers),
         ("auth/foreign-origin-refused", "auth/cookie-accepted", "connect"),
+    ),
+    "a WebSocket in an older version is dropped without a word": (
+        Variant(pipeline=DropsOlderWebSockets),
+        ("connect/old-protocol-refused", "connect/websocket"),
     ),
     "the first joins over long-polling come too soon": (
         Variant(pipeline=TakesJoinsByPollingLater),

@@ -20,7 +20,7 @@ from dungeonlab_conformance.payloads.refused import malformed
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import carries, marked
 from dungeonlab_conformance.record.observation import Observation, Request
-from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
@@ -31,8 +31,9 @@ async def _handshake(stage: Stage, *, version: int = 4) -> Handshake:
     alice = await stage.roles.identity("alice")
     answer = await handshake(stage.target, alice, version=version)
     if not answer.opened:
-        by_websocket = await handshake(stage.target, alice, transport="websocket", version=version)
-        return by_websocket if by_websocket.opened else answer
+        with contextlib.suppress(Unreachable):  # a server may drop what it does not serve
+            by_websocket = await handshake(stage.target, alice, transport="websocket", version=version)
+            return by_websocket if by_websocket.opened else answer
     return answer
 
 
