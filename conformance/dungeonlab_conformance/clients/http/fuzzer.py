@@ -6,6 +6,7 @@ Runs in a thread of its own, for as long as it is given: schemathesis waits for 
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import secrets
 import threading
@@ -39,6 +40,10 @@ class _TimeIsUp(BaseException):
     """Ends hypothesis at once: an `Exception` it would take for a finding, and look for a smaller one."""
 
 
+class _Enough(BaseException):
+    """Ends hypothesis as well: a slow server is asked less of one kind, so that there is time for the others."""
+
+
 class _NotAnswered(_TimeIsUp):
     """There was no answer that could be read; the message says why. Ends hypothesis as well."""
 
@@ -60,6 +65,7 @@ class Generator:
     stopped: threading.Event = field(default_factory=threading.Event)
     complete: bool = True
     _end: float = 0.0
+    _share: float = 0.0  # when another kind of requests is to have its turn, once there were enough of this one
 
     def run(self) -> None:
         """Try every operation, with valid requests and with invalid ones."""
@@ -69,13 +75,14 @@ class Generator:
         from dungeonlab_conformance.clients.http.fuzzer_session import new_session
 
         schema = schemathesis.openapi.from_dict(_without_security())
-        chosen = [row for row in operations().values() if row.id not in ("logOut", "deleteSession")]
+        rows = [row for row in operations().values() if row.id not in ("logOut", "deleteSession")]
+        kinds = [(row, mode) for row in rows for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)]
         self._end = time.monotonic() + self.seconds
         with new_session(self.target) as http:
             try:
-                for row in chosen:
-                    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-                        self._try(row, schema[row.path][row.method].as_strategy(generation_mode=mode), http)
+                for left, (row, mode) in zip(range(len(kinds), 0, -1), kinds, strict=True):
+                    self._share = (now := time.monotonic()) + (self._end - now) / left
+                    self._try(row, schema[row.path][row.method].as_strategy(generation_mode=mode), http)
             except _NotAnswered as why:
                 raise Gone(f"a generated request was not answered: {why}") from None
             except _TimeIsUp:
@@ -84,6 +91,8 @@ class Generator:
     def _try(self, row: Operation, strategy: Any, http: Any) -> None:
         from hypothesis import HealthCheck, Phase, given, settings
         from hypothesis.errors import Unsatisfiable
+
+        made = itertools.count()
 
         @settings(
             max_examples=CASES if row.has_body else FEWER,
@@ -97,10 +106,12 @@ class Generator:
         def one(case: Any) -> None:
             if self.stopped.is_set() or time.monotonic() > self._end:
                 raise _TimeIsUp
+            if next(made) >= FEWER and time.monotonic() > self._share:
+                raise _Enough
             self._one(row, case, http)
 
         # What went wrong is recorded already, with each smaller request anew; and some requests cannot be invalid.
-        with suppress(AssertionError, ExceptionGroup, Unsatisfiable):
+        with suppress(AssertionError, ExceptionGroup, Unsatisfiable, _Enough):
             one()
 
     def _one(self, row: Operation, case: Any, http: Any) -> None:

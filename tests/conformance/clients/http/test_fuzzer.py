@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import zlib
+from collections import Counter
 from collections.abc import Iterable
+from types import SimpleNamespace
 
 import pytest
 from tests.conformance.bytes_server import bytes_server, http
 
+from dungeonlab_conformance.clients.http import fuzzer
 from dungeonlab_conformance.clients.http.fuzzer import Generator
+from dungeonlab_conformance.clients.http.users import Operation, operations
 from dungeonlab_conformance.results.errors import Gone
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
@@ -73,3 +77,26 @@ async def test_a_server_that_is_gone_is_no_fault_of_the_suite() -> None:
         generator = Generator(Target(server.url), {}, "s", "u", seconds=10)
         with pytest.raises(Gone, match=r"a generated request was not answered: (GET|POST)"):
             await asyncio.to_thread(generator.run)
+
+
+@pytest.mark.filterwarnings("ignore:.*register_random")
+def test_a_slow_server_is_asked_less_of_each_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not everything of the first ones, and nothing of the last ones."""
+    now, asked = 0.0, Counter[str]()
+
+    def takes_a_while(_: Generator, row: Operation, case: object, http: object) -> None:
+        nonlocal now
+        now += 0.1
+        asked[row.id] += 1
+
+    monkeypatch.setattr(fuzzer, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(Generator, "_one", takes_a_while)
+    generator = Generator(Target("http://127.0.0.1:1"), {}, "s", "u", seconds=20)
+    generator.run()
+    assert generator.complete
+    assert now < 20
+    assert asked.keys() == operations().keys() - {"logOut", "deleteSession"}
+    assert all(asked[row.id] >= 2 * fuzzer.FEWER for row in operations().values() if row.has_body)
+    generator.seconds = 5
+    generator.run()
+    assert not generator.complete
