@@ -14,6 +14,7 @@ from socketio import exceptions
 from dungeonlab_reference_server.engine import Engine
 from dungeonlab_reference_server.http import HttpSide
 from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
+from dungeonlab_reference_server.rooms import now
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
 from dungeonlab_reference_server.socketio_server import AckAddress, SocketIoServer
 from dungeonlab_spec import Catalogue
@@ -147,6 +148,19 @@ class LagsBehind(Pipeline):
         async def later() -> None:
             await asyncio.sleep(0.02)
             await super(LagsBehind, self).broadcast(emission, sender)
+
+        _TASKS.add(asyncio.create_task(later()))
+
+
+class AnnouncesLater(Pipeline):
+    """Who came, and who left, is announced a tenth of a second later."""
+
+    async def announce(self, event: str, connection: str, session: str, more: Payload) -> None:
+        payload = {"sessionId": session, "userId": self.users[connection], "timestamp": now(), **more}
+
+        async def later() -> None:
+            await asyncio.sleep(0.1)
+            await self.send_to_others(Emission(event, session, payload), connection)
 
         _TASKS.add(asyncio.create_task(later()))
 

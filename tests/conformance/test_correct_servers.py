@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.conformance.correct_servers import (
+    AnnouncesLater,
     CountsConnectionsForAWhile,
     DisconnectsTheRemoved,
     DisconnectsWhomeverItRefuses,
@@ -57,8 +58,9 @@ SERVERS = {
     ),
     "broadcasts come a moment later": (
         Variant(pipeline=LagsBehind),
-        ("payloads/refused-not-broadcast", "rooms/refused-event-is-not-broadcast", "presence"),
+        ("payloads/refused-not-broadcast", "rooms/refused-event-is-not-broadcast"),
     ),
+    "who came is announced a moment later": (Variant(pipeline=AnnouncesLater), ("presence",)),
     "a feed and other events of its own": (
         Variant(pipeline=HasEventsOfItsOwn),
         ("connect/upgrade", "rooms/direct-answers-stay-direct", "join/disconnect-leaves-the-room"),
