@@ -120,3 +120,25 @@ class EndsTheMastersMembership(MemoryStore):
         await super().revoke(session_id, user_id)
         if session is not None and listed and user_id == session.game_master:
             self._sessions[session_id] = dataclasses.replace(self._sessions[session_id], game_master="nobody")
+
+
+@faulty("join/one-session-per-user")
+class SparesTheTabsOfWhoSwitches(Pipeline):
+    """A connection that enters its first session moves the user's others; one that goes to another session does not."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.switching: set[str] = set()  # users
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        if self.seats.get(connection) in (None, payload["sessionId"]):
+            return await super().join(connection, user, payload)
+        self.switching.add(user)
+        try:
+            return await super().join(connection, user, payload)
+        finally:
+            self.switching.discard(user)
+
+    async def remove_from_room(self, connection: str, reason: str) -> None:
+        if reason != "switched" or self.users.get(connection) not in self.switching:
+            await super().remove_from_room(connection, reason)

@@ -133,6 +133,21 @@ async def one_session_per_user(stage: Stage) -> None:
             await earlier.must_not_hear(request, unlike=gamemaster)
 
 
+@check("join/one-session-per-user")
+async def a_switch_takes_the_other_tabs_along(stage: Stage) -> None:
+    """Carol goes from the first session to the second; on her other connection she no longer hears the first."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    tab = await stage.other_tab(carol)
+    await tab.join(stage.session)
+    await alice.send(before := await _chat(stage))
+    await tab.hear(before)
+    gamemaster = await stage.onlooker("gamemaster")
+    await carol.join((await stage.other_game()).session)
+    await alice.send(after := await _chat(stage))
+    await bob.hear(after)
+    await tab.must_not_hear(after, unlike=gamemaster)
+
+
 @check("join/member-admitted")
 async def a_member_who_switched_is_admitted_again(stage: Stage) -> None:
     """Carol goes to the second session, if there is one, and back; she hears alice, as bob does, and may speak."""
