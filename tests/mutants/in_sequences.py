@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from socketio import exceptions
 
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
@@ -120,6 +122,21 @@ class EndsTheMastersMembership(MemoryStore):
         await super().revoke(session_id, user_id)
         if session is not None and listed and user_id == session.game_master:
             self._sessions[session_id] = dataclasses.replace(self._sessions[session_id], game_master="nobody")
+
+
+@faulty("auth/missing-cookie-refused")
+class AdmitsWhoAsksAgain(Pipeline):
+    """A user who was refused at CONNECT counts as asked, and is let in as a guest at the second attempt."""
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
+        try:
+            await super().on_connect(connection, environ)
+        except exceptions.ConnectionRefusedError:
+            request = environ["aiohttp.request"]
+            if "asked" not in request:
+                request["asked"] = True
+                raise
+            self.users[connection] = "guest"
 
 
 @faulty("join/one-session-per-user")

@@ -108,6 +108,20 @@ async def a_connection_without_a_cookie_is_refused(stage: Stage) -> None:
     await _must_not_connect(await stage.actor("nobody"), "no cookie and a claim", claims=_claims(alice))
 
 
+@check("auth/missing-cookie-refused")
+async def asking_again_lets_nobody_in(stage: Stage) -> None:
+    """Somebody without a cookie, who is refused, asks to enter once more over the same WebSocket; it is of no use."""
+    await stage.connected("alice")
+    if "websocket" not in stage.target.transports:
+        return
+    with contextlib.suppress(Gone, Unjudged):  # a server may turn the WebSocket down, or end it
+        raw = await stage.raw("nobody", entered=False)
+        refused = not await _enters(raw)
+        raw.frames.clear()  # the next answer is another one
+        if refused and await _enters(raw):
+            raise Broken("nobody to be refused without a cookie each time", "the second request to enter was granted")
+
+
 def _claims(actor: Actor) -> dict[str, Any]:
     """Return the ways in which clients say who they are where the cookie does not decide."""
     return {"userId": actor.user, "sender": actor.user, "senderId": actor.user, "user": {"id": actor.user}}
