@@ -116,3 +116,18 @@ class FindsTokensByTheirBeginning(Pipeline):
         if token is not None:
             payload["tokenId"] = token["id"]
         return token
+
+
+@faulty("broadcasts/says-what-was-done")
+class EndsTheMap(_Lenient):
+    """The map has 5000 squares each way: a token that is put further away stands at its end."""
+
+    def check_shape(self, event: Event, args: Sequence[Any]) -> Payload:
+        payload = super().check_shape(event, args)
+        if event.name == "token:move":
+            return {**payload, "position": _on_the_map(payload["position"])}
+        return payload
+
+
+def _on_the_map(position: Payload) -> Payload:
+    return {**position, "x": min(position["x"], 5000), "y": min(position["y"], 5000)}

@@ -352,6 +352,26 @@ def test_tokens_of_two_encounters_may_have_one_id(scene: Written) -> None:
     assert broken(other, scene) == []
 
 
+def test_what_is_said_of_a_token_here_is_not_about_its_namesake_elsewhere(scene: Written) -> None:
+    """A server numbers the tokens of each encounter. A move here is garbled, and nobody asked for a deletion.
+
+    Neither is what was asked elsewhere, where a token has the same number.
+    """
+    other = Written("there")
+    other.joins(CAROL, "carol")
+    other.joins(DAVE, "dave")
+    there = {"sessionId": other.session, "encounterId": "e", "tokenId": "1"}
+    other.sends(CAROL, Request("token:move", ({**there, "position": {"x": 3, "y": 4}},), "1", other.session))
+    other.sends(CAROL, Request("token:delete", (there,), "1", other.session))
+    here = {"sessionId": scene.session, "encounterId": "e", "tokenId": "1"}
+    scene.sends(ALICE, Request("token:move", ({**here, "position": {"x": 100_001, "y": 2}},), 100_001, scene.session))
+    heard = {**here, "userId": "alice", "timestamp": TIME}
+    scene.is_sent(BOB, "token:move", {**heard, "position": {"x": 5000, "y": 2, "elevation": 0}, "version": 2})
+    assert broken(other, scene) == ["broadcasts/says-what-was-done"]
+    scene.is_sent(BOB, "token:delete", heard)
+    assert broken(other, scene)[1:] == ["broadcasts/caused-by-a-request"]
+
+
 def test_what_is_garbled_and_leaks_is_a_leak(scene: Written) -> None:
     """Mallory hears something else in place of what alice said, alone or as bob does; then what bob never said."""
     scene.comes(MALLORY, "mallory")

@@ -168,7 +168,10 @@ class Causes:
         self._causes[seen.number] = Cause(seen, request, self._times[key], len(allowed))
 
     def _by_mark(self, seen: Observation, journal: Journal) -> list[SentRequest]:
-        """Return the requests whose mark a delivery carries: as a rule one, several for one token's changes."""
+        """Return the requests whose mark a delivery carries: as a rule one, several for one token's changes.
+
+        A mark that is a token's id says nothing of other scenes, whose tokens may have the same.
+        """
         marks = {mark for mark in _marks_in(seen) if (seen.event, mark) in self._marks}
         known = sorted((each for mark in marks for each in self._marks[seen.event, mark]), key=lambda each: each[0])
         carried = [request for _, request in known if carries(seen, request)]
@@ -177,7 +180,8 @@ class Causes:
             named = self._by_content(seen, journal)  # tokens of other sessions may have the same ids
         carried = self._likely(named or carried, seen)
         same_scene = [request for request in carried if self._journals[request.number] is journal]
-        return carried if named else same_scene or [each for each in carried if isinstance(each.mark, str)]
+        certain = [each for each in carried if isinstance(each.mark, str) and is_made_up(each.mark)]
+        return carried if named else same_scene or certain
 
     def _likely(self, carried: list[SentRequest], seen: Observation) -> list[SentRequest]:
         """Choose among requests whose marks a delivery carries, where some have one of their own and some a token's id.
