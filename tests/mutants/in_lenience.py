@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Command, Payload
+from dungeonlab_reference_server.rules import Command, Effect, Payload
 from dungeonlab_spec import Event
+from tests.mutants.effects import EffectChanger, with_token
 from tests.mutants.fault import faulty
 from tests.mutants.in_chat import Editing
 
@@ -131,3 +132,13 @@ class EndsTheMap(_Lenient):
 
 def _on_the_map(position: Payload) -> Payload:
     return {**position, "x": min(position["x"], 5000), "y": min(position["y"], 5000)}
+
+
+@faulty("broadcasts/says-what-was-done")
+class ShowsWhatIsDraftedHidden(EffectChanger):
+    """A draft that says that its token is hidden makes one that is visible: false is taken for nothing said."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:create":
+            return effect
+        return with_token(effect, {**effect.answer["token"], "isVisible": True})

@@ -352,6 +352,16 @@ def test_tokens_of_two_encounters_may_have_one_id(scene: Written) -> None:
     assert broken(other, scene) == []
 
 
+def test_what_is_left_of_one_message_is_no_repetition_of_another(scene: Written) -> None:
+    """Of alice's second message bob hears what the first one said; it is a repetition if he hears the second, too."""
+    scene.hears(BOB, scene.says(ALICE, "hello", mark=None))
+    second = scene.says(ALICE, "hello there", mark=None)
+    scene.hears(BOB, second, message="hello")
+    assert broken(scene) == ["broadcasts/says-what-was-done"]
+    scene.hears(BOB, second)
+    assert broken(scene) == ["rooms/every-other-member-hears-once"]
+
+
 def test_what_is_said_of_a_token_here_is_not_about_its_namesake_elsewhere(scene: Written) -> None:
     """A server numbers the tokens of each encounter. A move here is garbled, and nobody asked for a deletion.
 

@@ -50,6 +50,7 @@ class Causes:
         self._unaccounted = {session for j in journals if not j.accounted for session in j.rooms.members}
         self._times: Counter[tuple[int, int]] = Counter()  # deliveries of a request to a connection
         self._causes: dict[int, Cause] = {}  # by number of observation
+        self._again: dict[int, list[SentRequest]] = {}  # by number of observation, what it says once more than asked
         unexplained = self._trace([journal for journal in journals if journal.accounted])
         for journal, seen in unexplained:
             self._trace_by_debt(seen, journal)
@@ -80,19 +81,39 @@ class Causes:
                 found = self._by_mark(seen, journal)
                 if not found and without[key] < _UNEXPLAINED:
                     found = self._by_content(seen, journal)
-                if found:
+                if self._is_too_many(seen, found) and without[key] < _UNEXPLAINED:
+                    without[key] += 1
+                    self._again[seen.number] = found
+                    unexplained.append((journal, seen))
+                elif found:
                     self._enter(seen, self._garbled(found, seen, journal) or found)
                 elif without[key] < _UNEXPLAINED:
                     without[key] += 1
                     unexplained.append((journal, seen))
         return unexplained
 
+    def _is_too_many(self, seen: Observation, found: list[SentRequest]) -> bool:
+        """Whether a connection has had what these requests without a mark ask for as often as they were made."""
+        marked = any(request.mark is not None for request in found)
+        return bool(found) and not marked and self._times[found[0].number, seen.connection] >= len(found)
+
     def _trace_by_debt(self, seen: Observation, journal: Journal) -> None:
-        """Trace a delivery to a request that its listener is still owed, or to a refused one that it repeats."""
+        """Trace a delivery to a request that its listener is still owed, or to a refused one that it repeats.
+
+        What says once more what was said already may be what is left of the one that is owed; else it is a repetition.
+        """
+        again = self._again.get(seen.number, [])
         if session_of(seen) in self._attendance.shared:
+            if again:
+                self._enter(seen, again)
             return  # others may have caused it
         known = self._in_session(seen, journal)
         found = [request for request in known if self._is_owed(request, seen)]
+        if again:
+            heard = [other for other in journal.heard(seen.connection) if other.event == seen.event]
+            found = [request for request in found if all(differs(request, other) for other in heard)]
+            self._enter(seen, found[:1] or again)
+            return
         found = found or [request for request in known if _repeats(seen, request)]
         if found and all(_otherness(request, seen)[0] for request in found):
             found = [request for request in known if self._may_be_garbled(request, seen)] or found
