@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from dungeonlab_conformance.target.identity import Identity
 
 START = 30.0  # seconds for a program to start and connect, if nothing is known of it
 _JOIN = 10.0  # seconds for it to join then
-_SOME = 4  # requests that say how often a client sends
+_SOME, _MOST = 4, 20  # requests that say how often a client sends, on one connection; on all, for it not to take long
 _FIRST, _NEXT = 6.0, 2.5  # seconds for the first of them, and for each other
 _LIVELY = 1.0  # seconds since a client sent something, with which it need not be waited for; less than a pause in acts
 _PINGED = 12.0  # seconds within which one that sends nothing is pinged, and is seen to answer, or not to come back
@@ -176,15 +177,18 @@ class Performance:
         await self.sees(lambda packet: packet.kind in ("connected", "connect-error"), self._start, "connect")
 
     async def client_acts(self) -> None:
-        """Wait until some of the client's requests are answered; no longer than it sends them, since it need not.
+        """Wait until some requests of one of the client's tabs are answered; no longer than it sends them.
 
         Meanwhile the others act, since some clients say nothing but in answer to somebody.
         """
-        for seconds in (_FIRST, *[_NEXT] * (_SOME - 1)):
+        answered: Counter[int] = Counter()  # by connection
+        while max(answered.values(), default=0) < _SOME and answered.total() < _MOST:
             before = self.last
             await self.others.act()
-            if await self.may_see(is_answer, seconds, after=before) is None:
+            answer = await self.may_see(is_answer, _NEXT if answered else _FIRST, after=before)
+            if answer is None:
                 return
+            answered[answer.connection] += 1
 
     @property
     def last(self) -> int:

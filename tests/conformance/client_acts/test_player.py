@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,6 +82,13 @@ async def test_a_client_whose_join_is_refused_has_not_joined() -> None:
     run = await played(TINY, "join-refused")
     assert (run.fault, run.notes) == (None, [])
     assert not [verdict for verdict in run.verdicts if verdict.findings]
+
+
+async def test_each_of_several_tabs_is_judged() -> None:
+    """Before anything happens, one of them has sent enough to say how often it sends."""
+    one = shlex.join(TINY)
+    run = await played(["sh", "-c", f"{one} & {one} & {one} & wait"], "server-away")
+    assert outcomes(run)["rejoins-after-reconnect"] is Outcome.PASS
 
 
 async def test_a_program_may_end_when_its_join_is_refused() -> None:
