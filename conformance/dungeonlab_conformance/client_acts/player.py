@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dungeonlab_conformance.client_acts.acts import Act, acts
 from dungeonlab_conformance.client_acts.faults import accounted
-from dungeonlab_conformance.client_acts.performance import START, Over, Performance, world
+from dungeonlab_conformance.client_acts.performance import START, Over, Performance, is_sent, world
 from dungeonlab_conformance.client_acts.processes.directed_server import DirectedServer, directed_server
 from dungeonlab_conformance.client_acts.processes.program import Output
 from dungeonlab_conformance.client_rules.judgement import caveat, judge_clients
@@ -29,6 +29,7 @@ from dungeonlab_conformance.target.target import Target
 _SLOWER, _SLOWEST = 10, 120.0  # times as slowly as the first one many may start at once; at most, in seconds
 _PINGS = ("--ping-interval", "4", "--ping-timeout", "6")  # so that a silent network is noticed soon
 _CAVEAT = 300  # characters
+_MANY = 2_000  # requests in an act, which takes half a minute at most, under which the others in the room suffer
 NOWHERE = "http://127.0.0.1:9"  # until the server has an address
 
 
@@ -194,6 +195,9 @@ class ActPlayer:
         for played in self._played:
             if any(packet.kind == "unreadable" and packet.sender == "client" for packet in played.journal.packets):
                 what = "sent something that could not be read; what it sent from there on is not judged"
+                found.setdefault(what, []).append(played.act.name)
+            if sum(is_sent(packet) for packet in played.journal.packets) > _MANY:
+                what = f"sent more than {_MANY:,} requests; answers that are late, or missing, may come of that"
                 found.setdefault(what, []).append(played.act.name)
             if played.crash is not None:
                 found.setdefault(f"ended by itself with {played.crash}", []).append(played.act.name)

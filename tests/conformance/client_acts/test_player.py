@@ -91,6 +91,12 @@ async def test_each_of_several_tabs_is_judged() -> None:
     assert outcomes(run)["rejoins-after-reconnect"] is Outcome.PASS
 
 
+async def test_of_a_client_that_sends_without_end_it_is_said_in_which_act() -> None:
+    """The server and the others have to do with nothing else, whatever else the report says then."""
+    run = await played([*TINY, "floods"], "ordinary")
+    assert [note for note in run.notes if note.startswith("in ordinary, the client sent more than 2,000 requests")]
+
+
 async def test_a_program_may_end_when_its_join_is_refused() -> None:
     """There is nothing to go on with; what it claims says in which act it ended."""
     run = await played([*TINY, "crashes"], "join-refused")

@@ -63,6 +63,9 @@ async def main() -> None:
 
     async def speak() -> None:
         state["turn"] += 1
+        if WAY == "floods" and state["turn"] == 3:
+            for turn in range(2_100):
+                await client.emit("chat-message", {**SESSION, "message": f"turn 3.{turn}"})
         if WAY == "garbles" and state["turn"] == 3:
             await client.eio.send("2[1]")
         if WAY == "joins-again" and state["turn"] == 3:
