@@ -78,9 +78,8 @@ class Connection(Receiver):
             return TurnedAway(
                 f"{self.name} could not connect: {closed}; if the server limits connections, raise that for the run"
             )
-        try:
-            answer = await self._asks_again(transport, headers)
-        except Unreachable:
+        answer = await self._asks_again(transport, headers)
+        if answer is None:
             self.journal.write(self.name, self.connection, "is refused", "connect", ("closed without an answer",))
             return Refused(None)
         if answer.status in (400, 401, 403):
@@ -88,18 +87,21 @@ class Connection(Receiver):
             return Refused(answer.text, answer.status)
         return Gone(f"{self.name} could not connect: {closed}")
 
-    async def _asks_again(self, transport: str, headers: dict[str, str] | None) -> Handshake:
-        """Return what a handshake like that of this connection is answered.
+    async def _asks_again(self, transport: str, headers: dict[str, str] | None) -> Handshake | None:
+        """Return what a handshake like that of this connection is answered; None if it is dropped.
 
-        Raises `Unreachable` if the server drops it each time, and answers others: a network may drop one, and a server
-        that starts anew as well. Raises `TargetFault` if the server is not there.
+        It is if that happens each time, and others are answered: a network may drop one, and a server that starts anew
+        as well. Raises `TargetFault` if the server is not there.
         """
         ask = partial(handshake, self.target, self.identity, transport=transport, headers=headers)
         try:
             return await ask()
         except Unreachable:
             await reach(self.target)
+        try:
             return await ask()
+        except Unreachable:
+            return None
 
     # -- what goes out -------------------------------------------------------------------------------
 
