@@ -255,6 +255,16 @@ class TakesOnesFiguresAlong(Pipeline):
 
 
 @faulty("tokens/only-deletion-ends-it", beside=(_Figures,))
+class PacksUpOnLeaving(Pipeline):
+    """A user who leaves a session takes along the tokens that they made."""
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        await super().leave_room(connection, reason)
+        if reason == "left" and isinstance(self.store, _Figures):
+            await self.store.drop_tokens_of(self.users[connection])
+
+
+@faulty("tokens/only-deletion-ends-it", beside=(_Figures,))
 class ForgetsTheEmptyRoom(Pipeline):
     """When the last connection has left a room, what stood in its session is forgotten."""
 

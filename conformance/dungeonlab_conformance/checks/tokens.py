@@ -150,8 +150,8 @@ async def deletion_ends_what_is_being_changed(stage: Stage) -> None:
 async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
     """Alice creates a token that bob may move. It stays when both create many more, one of the same name and actor.
 
-    It stays when that one is deleted, when there are others in other encounters, when alice's connection ends and then
-    her membership, and when the room is empty.
+    It stays when that one is deleted, when there are others in other encounters, when alice leaves, when her connection
+    ends and then her membership, and when the room is empty.
     """
     alice, bob = await stage.joined("alice", "bob")
     token = acknowledged_token(await alice.send(await _namesake(stage)))
@@ -161,6 +161,9 @@ async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
     if (elsewhere := await _make_some_elsewhere(stage, alice)) is not None:
         after = "others were created, and some deleted, in encounters that were opened later"
         await _must_still_be_there(stage, bob, token, after, control=elsewhere)
+    if stage.target.offers("leave-session"):
+        await alice.leave()
+        await _must_still_be_there(stage, bob, token, "its maker has left the room")
     await alice.disconnect_cleanly()
     await _must_still_be_there(stage, bob, token, "its maker has gone")
     with contextlib.suppress(Missing):
