@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Command, Effect, Payload
+from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_spec import Event
 from tests.mutants.effects import EffectChanger, with_token
 from tests.mutants.fault import faulty
@@ -47,6 +47,32 @@ class CountsPropertiesOfAnyName(_Lenient):
         known = ("name", "imageUrl", "size", "isVisible", "data")
         unknown_alone = part and "position" not in part and not any(name in part for name in known)
         return {**part, "isVisible": True} if unknown_alone else part
+
+
+@faulty("payloads/wrong-type")
+class TakesAnEmptyListForAnObject(_Lenient):
+    """An empty list stands for an object without properties, as it does where both are arrays."""
+
+    def mended(self, part: Payload) -> Payload:
+        return {**part, "data": {}} if part.get("data") == [] else part
+
+
+@faulty("payloads/valid-accepted")
+class WantsOtherNamesInAnyCase(Pipeline):
+    """A token whose name differs from that of another one in the encounter in capitals only is refused."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.names: dict[str, set[str]] = {}  # by encounter
+
+    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
+        found = await super().check_things(event, payload)
+        if event.name == "token:create":
+            name, names = payload["token"]["name"], self.names.setdefault(payload["encounterId"], set())
+            if name not in names and name.lower() in map(str.lower, names):
+                raise Refusal("VALIDATION_ERROR", "this name is taken")
+            names.add(name)
+        return found
 
 
 @faulty("tokens/content-comes-back-exactly")

@@ -175,10 +175,10 @@ async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
     await _must_still_be_there(stage, carol, token, "the room has been empty", request)
 
 
-async def _namesake(stage: Stage) -> Request:
+async def _namesake(stage: Stage, name: str = "Namesake") -> Request:
     """Return a draft of a token with the name, the actor and the place of others like it, and a mark elsewhere."""
     request = await stage.request(Catalogue.load()["token:create"])
-    draft = {**request.args[0]["token"], "name": "Namesake", "actorId": "namesake", "data": {"note": request.mark}}
+    draft = {**request.args[0]["token"], "name": name, "actorId": "namesake", "data": {"note": request.mark}}
     return request.with_properties({"token": draft})
 
 
@@ -192,6 +192,7 @@ async def _must_make_many(stage: Stage, *makers: Actor) -> None:
     ids = [created_id(answer, stage.journal) for answer in answers if answer.accepted]
     if len(set(ids)) < len(ids):
         raise Broken("each token of an encounter to have an id of its own", f"{len(set(ids))} ids of {len(ids)} tokens")
+    await makers[-1].try_prepare(await _namesake(stage, "NAMESAKE"))  # to refuse it is found after the run
     answer = await maker.try_send(await _namesake(stage))
     if answer.accepted:
         await maker.try_send(await token_request(stage, "token:delete", acknowledged_token(answer)))

@@ -85,24 +85,28 @@ def invalid_requests(event: Event, valid: Request) -> Iterator[InvalidRequest]:
         yield InvalidRequest(
             "payloads/bound-broken", f"a line break behind a right {key}", _request(event, valid, changed)
         )
-    for name, changed in _other_words(event):
+    for requirement, name, changed in _nearly_right(event):
         whole = _with_stage_ids(changed, valid.args[0])
-        yield InvalidRequest("payloads/bound-broken", name, _marked(event, whole, valid))
+        yield InvalidRequest(requirement, name, _marked(event, whole, valid))
     for requirement, name, args in _beyond_examples(valid.args[0]):
         yield InvalidRequest(requirement, name, _request(event, valid, *args))
 
 
-def _other_words(event: Event) -> Iterator[tuple[str, Any]]:
-    """Yield the fullest request of an event with nothing wrong but a word: in capitals, or one that no schema knows."""
+def _nearly_right(event: Event) -> Iterator[tuple[str, str, Any]]:
+    """Yield the fullest request of an event with little wrong: a word in capitals, names that no schema knows, a list.
+
+    An empty list is what some languages write for an object without properties.
+    """
     full = examples(event.name, "valid").get("full", {})
     for key, part in full.items():
         if isinstance(part, dict) and "size" in part:
-            yield f"the size of the {key} in capitals", {**full, key: {**part, "size": part["size"].upper()}}
+            capitals = {**full, key: {**part, "size": part["size"].upper()}}
+            yield "payloads/bound-broken", f"the size of the {key} in capitals", capitals
+        if isinstance(part, dict) and "data" in part:
+            yield "payloads/wrong-type", f"the data of the {key} as an empty list", {**full, key: {**part, "data": []}}
     if "updates" in full:
-        yield (
-            "updates of what may not be updated alone",
-            {**full, "updates": {"colour": "red", "isPlayerControlled": True}},
-        )
+        unknown = {**full, "updates": {"colour": "red", "isPlayerControlled": True}}
+        yield "payloads/bound-broken", "updates of what may not be updated alone", unknown
 
 
 def _beyond_examples(whole: dict[str, Any]) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
