@@ -122,6 +122,12 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "RefusesToJoinTwice": "who joins again is looked at, not only the other tab",
     "SeatsWhoIsRemovedMeanwhile": "who is removed during a join is listened to, not only who has joined",
     "TakesThePlantedCookieOver": "a cookie that nobody issued is tried after a login with it, not only before",
+    "LetsGuestsIn": "who has no cookie connects, and does not only ask to enter once more",
+    "AdmitsWhoAsksAgain": "who was refused asks to enter once more, not only once",
+    "SparesTheTabsOfWhoSwitches": "a tab that has joined goes elsewhere, not only a new one",
+    "LeavesForAMalformedJoin": "malformed requests to move are tried, not only those for another session",
+    "NumbersMessagesAnew": "ids of messages are compared after the room was empty, not only in company",
+    "EndsTheSessionWithItsGameMaster": "the game master's connection ends, not only a member's",
     "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
 }
 

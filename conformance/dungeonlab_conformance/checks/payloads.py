@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dungeonlab_conformance.checks.open_connections import must_stay_connected
 from dungeonlab_conformance.checks.registry import check
-from dungeonlab_conformance.checks.tabs import must_stay_connected
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.clients.sender import Unanswered, Unreadable

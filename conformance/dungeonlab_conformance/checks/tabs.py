@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from dungeonlab_conformance.checks.open_connections import joining_closes_other_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.packets import tells
@@ -18,7 +19,6 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue, Event
 
-_TABS = "join/tabs-are-independent"
 _MANY = 20  # messages between two polls: more than the 16 packets that some libraries read of one payload
 CLEANED_UP = 0.5  # seconds in which a server gets around to what is left of a lost connection
 
@@ -114,25 +114,6 @@ async def _must_find(poller: Upgrade, request: Request) -> None:
         raise Broken(expected, "nothing", request=request) from None
 
 
-async def must_stay_connected(stage: Stage, bob: Actor, what: str) -> None:
-    """Insist that bob's connection is open. Where each tab that joins closes the others, that shows nothing."""
-    if not bob.closed and await bob.fence():
-        return
-    if await _joining_closes_other_tabs(stage, bob):
-        raise Gone("bob's connection was closed, as each is when another tab joins", waits_for=VerdictKey(_TABS))
-    raise Broken(f"bob's connection to stay open after {what}", "it was closed")
-
-
-async def _joining_closes_other_tabs(stage: Stage, actor: Actor) -> bool:
-    """Whether a user's connection is closed when another tab joins, and nothing else is done."""
-    try:
-        earlier = await _joined_tab(stage, actor)
-        await _joined_tab(stage, actor)
-        return not await earlier.fence()
-    except Unjudged:
-        return False
-
-
 @check("join/tabs-are-independent")
 async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     """Carol has three tabs in the room. One leaves, then one is closed; after each, the third hears and may act.
@@ -141,7 +122,7 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     """
     alice, carol = await stage.joined("alice", "carol")
     first = await _joined_tab(stage, carol)
-    if not await carol.fence() and await _joining_closes_other_tabs(stage, carol):
+    if not await carol.fence() and await joining_closes_other_tabs(stage, carol):
         raise Broken("carol's connection to stay open when her other tab joins", "it was closed, twice")
     second = await _joined_tab(stage, carol)
     idle = await stage.other_tab(carol)

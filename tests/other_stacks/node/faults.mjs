@@ -48,7 +48,8 @@ export const faults = {
 
   "other-room-left": {
     claim: "join enters room session:<id>, leave leaves room <id>.",
-    breaks: ["join/leave-stops-delivery", "authorization/not-joined-refused"],
+    breaks: ["join/leave-stops-delivery"],
+    also: { "authorization/not-joined-refused": "who asked to leave is in the room still" },
     on: (Peer) =>
       class extends Peer {
         async "leave-session"(socket, { sessionId }) {
