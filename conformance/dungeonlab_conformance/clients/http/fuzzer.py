@@ -81,7 +81,8 @@ class Generator:
         with new_session(self.target) as http:
             try:
                 for left, (row, mode) in zip(range(len(kinds), 0, -1), kinds, strict=True):
-                    self._share = (now := time.monotonic()) + (self._end - now) / left
+                    share = 2 / (left + 1) if mode is GenerationMode.POSITIVE else 1 / left  # few valid ones are odd
+                    self._share = (now := time.monotonic()) + (self._end - now) * share
                     self._try(row, schema[row.path][row.method].as_strategy(generation_mode=mode), http)
             except _NotAnswered as why:
                 raise Gone(f"a generated request was not answered: {why}") from None
