@@ -124,6 +124,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "TakesThePlantedCookieOver": "a cookie that nobody issued is tried after a login with it, not only before",
     "LetsGuestsIn": "who has no cookie connects, and does not only ask to enter once more",
     "AdmitsWhoAsksAgain": "who was refused asks to enter once more, not only once",
+    "MovesOneTabOut": "a new connection joins elsewhere, and not only one that has joined",
     "SparesTheTabsOfWhoSwitches": "a tab that has joined goes elsewhere, not only a new one",
     "LeavesForAMalformedJoin": "malformed requests to move are tried, not only those for another session",
     "NumbersMessagesAnew": "ids of messages are compared after the room was empty, not only in company",
