@@ -1,8 +1,9 @@
-"""Whether a connection stays open, and whether it may be another tab that closes it."""
+"""Another tab that joins, whether a connection stays open, and whether it may be such a tab that closes it."""
 
 from __future__ import annotations
 
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.results.errors import Broken, Gone, TargetFault, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
@@ -21,14 +22,21 @@ async def must_stay_connected(stage: Stage, bob: Actor, what: str) -> None:
 async def joining_closes_other_tabs(stage: Stage, actor: Actor) -> bool:
     """Whether a user's connection is closed when another tab joins, and nothing else is done."""
     try:
-        earlier = await _joined_tab(stage, actor)
-        await _joined_tab(stage, actor)
+        earlier = await joined_tab(stage, actor)
+        await joined_tab(stage, actor)
         return not await earlier.fence()
     except (Unjudged, TargetFault):  # a server that is gone is another requirement's matter
         return False
 
 
-async def _joined_tab(stage: Stage, actor: Actor) -> Actor:
-    tab = await stage.other_tab(actor)
+async def joined_tab(stage: Stage, actor: Actor, transport: str | None = None) -> Actor:
+    """Connect a user once more and join; over another transport than asked for, where that one lets nobody in."""
+    tab = await stage.actor(actor.name, called=f"{actor.name}'s other tab", identity=actor.identity)
+    try:
+        await tab.connect(transport=transport)
+    except (Refused, Gone):
+        if transport is None:
+            raise
+        await tab.connect()
     await tab.join(stage.session)
     return tab

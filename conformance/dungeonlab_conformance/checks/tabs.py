@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
-from dungeonlab_conformance.checks.open_connections import joining_closes_other_tabs
+from dungeonlab_conformance.checks.open_connections import joined_tab, joining_closes_other_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.packets import tells
 from dungeonlab_conformance.clients.raw.upgrade import Upgrade
-from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.marks import marked
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
@@ -34,7 +33,7 @@ async def each_of_a_users_tabs_hears(stage: Stage, event: Event) -> None:
         await stage.encounter(stage.game)
     alice, bob = await stage.joined("alice"), await stage.joined("bob")
     polls = event.name == "chat-message" and "polling" in stage.target.transports
-    tabs = [bob, *[await _joined_tab(stage, bob, "polling" if polls else None) for _ in range(2)]]
+    tabs = [bob, *[await joined_tab(stage, bob, "polling" if polls else None) for _ in range(2)]]
     carol = await stage.joined("carol")
     for tab in tabs:
         await tab.send(await stage.request(Catalogue.load()["validate-action"], fresh=True))
@@ -49,19 +48,6 @@ async def each_of_a_users_tabs_hears(stage: Stage, event: Event) -> None:
                 key = VerdictKey("rooms/every-transport-hears", event.name)
                 raise Unjudged("neither of the two that poll hears", waits_for=key) from None
             raise
-
-
-async def _joined_tab(stage: Stage, actor: Actor, transport: str | None = None) -> Actor:
-    """Connect a user once more and join; over another transport than asked for, where that one lets nobody in."""
-    tab = await stage.actor(actor.name, called=f"{actor.name}'s other tab", identity=actor.identity)
-    try:
-        await tab.connect(transport=transport)
-    except (Refused, Gone):
-        if transport is None:
-            raise
-        await tab.connect()
-    await tab.join(stage.session)
-    return tab
 
 
 @check("rooms/every-transport-hears")
@@ -121,10 +107,10 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     So it does after a tab that never joined asks to leave, and is closed.
     """
     alice, carol = await stage.joined("alice", "carol")
-    first = await _joined_tab(stage, carol)
+    first = await joined_tab(stage, carol)
     if not await carol.fence() and await joining_closes_other_tabs(stage, carol):
         raise Broken("carol's connection to stay open when her other tab joins", "it was closed, twice")
-    second = await _joined_tab(stage, carol)
+    second = await joined_tab(stage, carol)
     idle = await stage.other_tab(carol)
     bob = await stage.joined("bob")
     for listener in (carol, bob):
@@ -156,7 +142,7 @@ async def a_member_who_is_back_at_once_stays(stage: Stage) -> None:
     await carol.close()
     anew = await stage.connected("carol")
     await anew.join(stage.session)
-    last = await _joined_tab(stage, bob)
+    last = await joined_tab(stage, bob)
     until = time.monotonic() + CLEANED_UP
     while time.monotonic() < until:
         later = await everything(stage, alice, bob)
