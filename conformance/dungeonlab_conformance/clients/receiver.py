@@ -18,12 +18,11 @@ from dungeonlab_conformance.clients.engine_io import Closed, EngineIO
 from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable
 from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Observation, Request, RoomStay
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.target.dialect.argument_templates import Args
-from dungeonlab_conformance.target.dialect.event_answers import EventAnswers
+from dungeonlab_conformance.target.dialect.event_answers import EventAnswers, is_sent_elsewhere
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
@@ -182,11 +181,7 @@ class Receiver:
         def tells(event: str) -> bool:
             _, said = self.target.dialect.received(name, args)
             user = said[0].get("userId") if said and isinstance(said[0], dict) else None
-            return user not in (None, self.user) or any(
-                request.mark is not None and contains(args, request.mark)
-                for request in self.journal.requests
-                if request.event == event and request.connection != self.connection and not request.answered_at
-            )
+            return user not in (None, self.user) or is_sent_elsewhere(args, event, self.connection, self.journal)
 
         return tells
 

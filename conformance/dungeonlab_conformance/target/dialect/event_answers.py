@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.target.dialect.argument_templates import Args
@@ -51,6 +52,23 @@ class EventAnswers:
                 return None
         self._awaiting.remove(found)
         return found.answered
+
+
+def is_sent_elsewhere(args: Args, event: str, connection: int, journal: Journal) -> bool:
+    """Whether what comes on a connection carries the mark of a request of this event that was sent on another.
+
+    One that was answered there already is still to come here, once, if that was since this connection joined.
+    """
+    stay = journal.rooms.stay_of(connection)
+    heard = [seen.args for seen in journal.heard(connection) if seen.event == event]
+    return any(
+        request.mark is not None
+        and contains(args, request.mark)
+        and (not request.answered_at or (stay is not None and request.answered_at >= stay.joined_at))
+        and not any(contains(each, request.mark) for each in heard)
+        for request in journal.requests
+        if request.event == event and request.connection != connection
+    )
 
 
 def _carries(args: tuple[Any, ...], request: Request) -> bool:

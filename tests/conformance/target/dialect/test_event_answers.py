@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from dungeonlab_conformance.invariants.dialect import deviations
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.target.dialect.event_answers import EventAnswers
+from dungeonlab_conformance.target.dialect.event_answers import EventAnswers, is_sent_elsewhere
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent, Dialect, Shape
 
 CREATED = AnswerByEvent("token:created", "encounter:error")
@@ -52,6 +54,23 @@ def test_what_tells_of_somebody_elses_request_is_no_answer() -> None:
     assert not ours.hear("token:moved", {})
     assert ours.hear("token:created", {"token": {"name": "mark-a-1."}}, of_others=True)
     assert ours.answered == [own]
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_request_sent_elsewhere_is_heard_here_once(*, answered: bool) -> None:
+    """Also after it was answered there; if that was before this connection joined, it is not to come here."""
+    journal = Journal()
+    echoes = [({"token": {"name": f"mark-a-{number}."}},) for number in (1, 2)]
+    before, since = (Request("token:update", (), f"mark-a-{number}.", "s") for number in (1, 2))
+    for request in (before, since):
+        journal.sent(request, "bob", "b", 1)
+    journal.answered(before, journal.clock(), accepted=True)
+    journal.rooms.joined(journal.rooms.join_asked(2, "s"))
+    if answered:
+        journal.answered(since, journal.clock(), accepted=True)
+    assert [is_sent_elsewhere(echo, "token:update", 2, journal) for echo in echoes] == [False, True]
+    journal.write("alice", 2, "hears", "token:update", echoes[1])
+    assert not is_sent_elsewhere(echoes[1], "token:update", 2, journal)
 
 
 def test_a_late_answer_has_to_carry_the_mark() -> None:
