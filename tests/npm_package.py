@@ -49,10 +49,10 @@ def compiled(folder: Path, *files: str) -> str:
         if found.name.startswith(("socket.io", "engine.io", "@socket.io")) and not (libraries / found.name).exists():
             (libraries / found.name).symlink_to(found)
     command = [str(_TSC), *_STRICT, *files]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120).stdout
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300).stdout
 
 
 def _npm(folder: Path, *words: str) -> None:
     command = ["npm", *words, "--offline", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"

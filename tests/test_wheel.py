@@ -151,7 +151,7 @@ def test_a_source_distribution_has_all_that_its_tests_need(tmp_path: Path) -> No
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
     subprocess.run([*pip, "install", *needed], check=True, timeout=300)
     build = "import sys, hatchling.build; print(hatchling.build.build_sdist(sys.argv[1]))"
-    subprocess.run([tmp_path / "venv" / "bin" / "python", "-c", build, tmp_path], cwd=ROOT, check=True, timeout=120)
+    subprocess.run([tmp_path / "venv" / "bin" / "python", "-c", build, tmp_path], cwd=ROOT, check=True, timeout=300)
     with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as packed:
         packed.extractall(tmp_path, filter="data")
     [source] = [folder for folder in tmp_path.glob("dungeonlab_conformance-*") if folder.is_dir()]

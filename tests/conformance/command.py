@@ -19,7 +19,7 @@ WITHOUT_OTHERS = tuple(word for name in _PLUGINS for word in ("-p", f"no:{name}"
 PYTEST = (sys.executable, "-m", "pytest", *WITHOUT_OTHERS)
 _OURS = ("GITHUB_", "CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")  # what a developer's shell or a CI may set
 _INTERPRETER = ("PYTHON", "LC_", "LANG")  # variables that are heeded when a process starts
-PATIENCE = 120  # seconds, for a busy machine
+PATIENCE = 300  # seconds, for a busy machine
 
 
 def environment(**more: str) -> dict[str, str]:

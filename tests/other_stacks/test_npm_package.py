@@ -132,7 +132,7 @@ def test_the_guide_is_right_about_the_package(archive: Path, installed: Path) ->
     [tests] = re.findall(r"^```javascript\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
     (project / "client.test.mjs").write_text(tests, "utf-8")
     command = ["node", NO_CODE, "--test", "client.test.mjs"]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout
     assert re.search(r"pass 2\b", done.stdout)
     [kilobytes] = re.findall(r"compiled ahead: (\d+) kB", GUIDE)
@@ -165,6 +165,6 @@ def _in_order(case: tuple[str, str, Any]) -> tuple[str, Any, Any]:
 def node(package: Path, program: str, given: str = "") -> str:
     """Run a program of this folder with the package, in an engine that makes no code of text; return what it prints."""
     command = ["node", NO_CODE, str(HERE / program), str(package)]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout

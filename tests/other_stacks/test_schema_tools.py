@@ -26,7 +26,7 @@ _EXPORTED = re.compile(r"^export (?:type|interface) (\w+)", re.MULTILINE)
 def said() -> Any:
     """Return what the tools say, one after the other."""
     done = subprocess.run(
-        ["node", "schema_tools.mjs"], cwd=NODE, capture_output=True, text=True, check=False, timeout=120
+        ["node", "schema_tools.mjs"], cwd=NODE, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -36,7 +36,7 @@ def test_mypy_objects_to_each_wrong_use_and_to_no_other_line(tmp_path: Path) -> 
     [guide] = re.findall(r"^```py\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
     (tmp_path / "guide.py").write_text(guide)
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--config-file", "", "."]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     said = re.findall(r"^(\w+)\.py:(\d+): error: .* \[([a-z-]+)\]$", done.stdout, re.MULTILINE)
     others = [row for row in said if row[0] != "wrong" and row[2] != "import-untyped"]
     assert others == [], done.stdout

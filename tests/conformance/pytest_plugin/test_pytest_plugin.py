@@ -45,7 +45,7 @@ def run(folder: Path, url: str, *options: str) -> subprocess.CompletedProcess[st
     command += [f"--dungeonlab-url={url}", "--pyargs", *([] if named else ["dungeonlab_conformance"]), *options]
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"}
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
 
 
@@ -163,7 +163,7 @@ def test_a_server_that_nothing_judges_is_wrong_usage(folder: Path, reference_url
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert result.returncode == 4
     assert "nothing here judges it; add --pyargs dungeonlab_conformance" in result.stderr
@@ -183,7 +183,7 @@ def test_without_a_url_nothing_of_ours_is_collected(folder: Path) -> None:
     (folder / "conftest.py").unlink()
     (folder / "test_theirs.py").write_text("def test_theirs():\n    pass\n", "utf-8")
     command = [sys.executable, "-X", "importtime", "-m", "pytest", *WITHOUT_OTHERS]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
     assert "1 passed" in result.stdout
     assert "socketio" not in result.stderr
     assert "dungeonlab_spec" not in result.stderr

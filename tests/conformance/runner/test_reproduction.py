@@ -82,7 +82,7 @@ def verdicts_of(words: tuple[object, ...], files: list[Path], url: str) -> list[
             text=True,
             cwd=file.parent,
             env=environment(**QUICKLY),
-            timeout=120,
+            timeout=300,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr

@@ -15,7 +15,7 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [*PYTEST, "-p", "no:cacheprovider"]
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"}
     return subprocess.run(
-        [*command, *options], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+        [*command, *options], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
 
 
