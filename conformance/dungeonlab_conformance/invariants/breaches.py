@@ -18,7 +18,7 @@ from dungeonlab_conformance.invariants.answers.numbers import RULE, came_before_
 from dungeonlab_conformance.invariants.answers.silence import unanswered
 from dungeonlab_conformance.invariants.answers.times import times
 from dungeonlab_conformance.invariants.answers.versions import versions
-from dungeonlab_conformance.invariants.content import differences, same
+from dungeonlab_conformance.invariants.content import differences
 from dungeonlab_conformance.invariants.deliveries import EACH_TAB, Ledger, missing
 from dungeonlab_conformance.invariants.presence import misnamed, misplaced
 from dungeonlab_conformance.invariants.refusals import TABS, refusals, said_to_be_invalid
@@ -165,7 +165,10 @@ def _name(seen: Observation, scene: SceneIndex, catalogue: Catalogue) -> Iterato
         yield "names/kebab-case", None, Broken("a kebab-case event name", name)
     if event is not None and event.emission is not None:
         return
-    if event is not None and event.scope == "direct" and not _has_asked(seen, scene):
+    asked = scene.who_was_answered(seen) if event is not None and event.scope == "direct" else {seen.connection}
+    if len(asked) > 1 and seen.connection in asked:
+        return  # its own answer, or that of a connection that was answered the same: nothing says which
+    if event is not None and asked != {seen.connection}:
         expected = f"the answer to {event.name} to reach the connection that asked"
         yield "rooms/direct-answers-stay-direct", event.name, Broken(expected, f"{seen.actor} heard it too")
         return
@@ -178,15 +181,6 @@ def _name(seen: Observation, scene: SceneIndex, catalogue: Catalogue) -> Iterato
 def _bare(name: str) -> str:
     """Return a name without what separates its words, so that the same words are the same."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _has_asked(seen: Observation, scene: SceneIndex) -> bool:
-    """Whether what a connection was sent is its own answer: it was the last to ask, and was answered just that."""
-    last = scene.last_asked(seen.event, seen.at)
-    if last is None or last.connection != seen.connection or not seen.args:
-        return False
-    answers = scene.answers(seen.connection, seen.event)
-    return any(same(seen.args[0], data) for body in answers for data in (body, body.get("data")))
 
 
 def _emission(seen: Observation, scene: SceneIndex, ledger: Ledger, catalogue: Catalogue) -> Iterator[Found]:

@@ -5,33 +5,32 @@ Pure; finds, and judges nothing.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from functools import cached_property
 from typing import Any
 
+from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Observation, SentRequest
+from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_spec import Catalogue
 
 _PRESENCE = ("user-joined", "user-left", "session-removed")
 
 
 class SceneIndex:
-    """Requests by event and time, answers and deliveries by connection; of a journal that is written to no more."""
+    """Requests, answers and deliveries by connection; of a journal that is written to no more."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def last_asked(self, event: str, at: float) -> SentRequest | None:
-        """Return the last request of an event up to a time, in seconds on the run's clock."""
-        times, requests = self._requests.get(event, ([], []))
-        place = bisect_right(times, at)
-        return requests[place - 1] if place else None
-
-    def answers(self, connection: int, event: str) -> list[dict[str, Any]]:
-        """Return the envelopes with which a connection was answered; without those that are no object."""
-        return self._answers.get((connection, event), [])
+    def who_was_answered(self, seen: Observation) -> set[int]:
+        """Return the connections that had asked for what one was sent as an event, and were answered just that."""
+        said = seen.args[0] if seen.args else None
+        return {
+            connection
+            for connection, asked_at in self._asked.get(seen.event, {}).items()
+            if asked_at <= seen.at and any(same(said, data) for data in self._answers.get((connection, seen.event), ()))
+        }
 
     def last_heard(self, connection: int, session: str) -> int:
         """Return the number of the last thing a connection was sent that names a session; 0 if it was sent none."""
@@ -67,21 +66,25 @@ class SceneIndex:
         return found
 
     @cached_property
-    def _requests(self) -> dict[str, tuple[list[float], list[SentRequest]]]:
-        found: dict[str, tuple[list[float], list[SentRequest]]] = {}
-        for request in sorted(self._journal.requests, key=lambda request: request.at):
-            times, requests = found.setdefault(request.event, ([], []))
-            times.append(request.at)
-            requests.append(request)
+    def _asked(self) -> dict[str, dict[int, float]]:
+        """When a connection first asked for something, by event and connection."""
+        found: dict[str, dict[int, float]] = {}
+        for request in self._journal.requests:
+            times = found.setdefault(request.event, {})
+            times[request.connection] = min(request.at, times.get(request.connection, request.at))
         return found
 
     @cached_property
-    def _answers(self) -> dict[tuple[int, str], list[dict[str, Any]]]:
-        found: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    def _answers(self) -> dict[tuple[int, str], list[Any]]:
+        """Each envelope with which a connection was answered, and what is in it; once, if it was often the same."""
+        found: dict[tuple[int, str], list[Any]] = {}
         for seen in self._journal.observations:
-            if seen.act == "is answered" and isinstance(seen.event, str):
-                bodies = [body for body in seen.args if isinstance(body, dict)]
-                found.setdefault((seen.connection, seen.event), []).extend(bodies)
+            if seen.act != "is answered" or not isinstance(seen.event, str):
+                continue
+            kept = found.setdefault((seen.connection, seen.event), [])
+            for body in seen.args:
+                if isinstance(body, dict) and not any(same(body, each) for each in kept[-2:]):
+                    kept += body.get("data"), body
         return found
 
     @cached_property

@@ -136,6 +136,19 @@ def test_an_answer_emitted_to_the_one_who_asked_went_nowhere_else(scene: Written
 
 
 @pytest.mark.parametrize(
+    ("both", "expected"), [(False, ["rooms/direct-answers-stay-direct"]), (True, [])], ids=["another", "both"]
+)
+def test_an_answer_emitted_to_another_tab_went_astray(scene: Written, *, both: bool, expected: list[str]) -> None:
+    """Where both tabs had asked and were answered the same, nothing says whose it is."""
+    profile = {"user": {"id": "bob", "username": "bob"}}
+    for asker in (BOB, ALICE) if both else (BOB,):
+        request = scene.sends(asker, Request("get-user-data", ({},), None, None))
+        scene.is_answered(asker, request, {"success": True, "data": profile})
+    scene.is_sent(ALICE, "get-user-data", profile)
+    assert broken(scene) == expected
+
+
+@pytest.mark.parametrize(
     ("event", "args"),
     [
         ("error", ("something went wrong",)),
