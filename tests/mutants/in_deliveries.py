@@ -151,23 +151,27 @@ class ClosingAnIdleTabUnseats(Pipeline):
             await self.leave_room(other, "disconnected")
 
 
-class _Polls(Choosy):
-    """Knows which connections poll, and are away between two polls."""
+class _Transports(Pipeline):
+    """Knows over which transport a connection is served."""
 
     def is_polling(self, connection: str) -> bool:
         """Whether a connection is served over long-polling."""
         return not self._socket(connection).upgraded
-
-    def is_away(self, connection: str) -> bool:
-        """Whether nothing can be sent to a connection right now: it does not poll, or its poll is being answered."""
-        waits = self._sid(connection) in self.sockets.eio._polls
-        return self.is_polling(connection) and (not waits or not self._socket(connection).queue.empty())
 
     def _sid(self, connection: str) -> Any:
         return self.sockets.manager.eio_sid_from_sid(connection, "/")
 
     def _socket(self, connection: str) -> Any:
         return self.sockets.eio.sockets[self._sid(connection)]
+
+
+class _Polls(_Transports, Choosy):
+    """Knows which connections poll, and are away between two polls."""
+
+    def is_away(self, connection: str) -> bool:
+        """Whether nothing can be sent to a connection right now: it does not poll, or its poll is being answered."""
+        waits = self._sid(connection) in self.sockets.eio._polls
+        return self.is_polling(connection) and (not waits or not self._socket(connection).queue.empty())
 
 
 @faulty("rooms/every-transport-hears")
@@ -184,6 +188,24 @@ class UpdatesOverWebSocketOnly(_Polls):
 
     async def chosen(self, there: list[str], emission: Emission) -> list[str]:
         return [c for c in there if emission.event != "token:update" or not self.is_polling(c)]
+
+
+@faulty("join/leave-stops-delivery")
+class LetsNobodyLeaveWhoPolls(_Transports):
+    """Who polls is answered that they have left, and stays in the room."""
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        if reason != "left" or not self.is_polling(connection):
+            await super().leave_room(connection, reason)
+
+
+@faulty("authorization/removed-member-hears-nothing")
+class RemovesFromWebSocketsOnly(_Transports):
+    """Who polls stays in the room when their membership ends, and hears what is said there."""
+
+    async def remove_from_room(self, connection: str, reason: str) -> None:
+        if reason != "removed" or not self.is_polling(connection):
+            await super().remove_from_room(connection, reason)
 
 
 @faulty(

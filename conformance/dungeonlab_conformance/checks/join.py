@@ -202,12 +202,21 @@ async def joining_again_leaves_other_tabs_as_they_are(stage: Stage) -> None:
 
 @check("join/leave-stops-delivery")
 async def leaving_stops_delivery(stage: Stage) -> None:
-    """Carol leaves; bob hears alice's next broadcasts, and carol does not. Nor does she if she had joined twice."""
+    """Carol leaves; bob hears alice's next broadcasts, and carol does not. Nor does she if she had joined twice.
+
+    Nor does she on a connection over the other transport, which joins and leaves too.
+    """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     gamemaster = await stage.onlooker("gamemaster")
     await carol.leave()
+    leavers = [carol]
+    for transport in stage.target.other_transports(stage.target.transport):
+        with contextlib.suppress(Refused):  # another requirement sees to it that this transport is served
+            leavers.append(await stage.joined("carol", transport=transport))
+            await leavers[-1].leave()
     for request in await everything(stage, alice, bob):
-        await carol.must_not_hear(request, unlike=gamemaster)
+        for leaver in leavers:
+            await leaver.must_not_hear(request, unlike=gamemaster)
     await carol.join(stage.session)
     connection = carol.connection
     try:

@@ -310,10 +310,10 @@ class Stage(SceneSessions):
         await actor.join(game.session)
         return actor
 
-    async def other_tab(self, actor: Actor) -> Actor:
-        """Connect the same user once more."""
+    async def other_tab(self, actor: Actor, *, transport: str | None = None) -> Actor:
+        """Connect the same user once more, over the usual transport unless another one is named."""
         other = await self.actor(actor.name, called=f"{actor.name}'s other tab", identity=actor.identity)
-        await other.connect()
+        await other.connect(transport=transport)
         return other
 
     async def onlooker(self, name: str, *, in_other_game: bool = False) -> Actor | None:
