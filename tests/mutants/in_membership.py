@@ -326,6 +326,18 @@ class DeletesTheTokensOfItsMembers(MemoryStore):
         self._tokens = {token: value for token, value in self._tokens.items() if value["createdBy"] not in gone}
 
 
+@faulty("join/member-admitted")
+class EndsAllMembershipsOfItsMembers(MemoryStore):
+    """With a session end the other memberships of its participants."""
+
+    async def delete_session(self, session_id: str) -> None:
+        session = await self.session(session_id)
+        await super().delete_session(session_id)
+        for other in list(self._sessions):
+            for user in session.participants if session else ():
+                await self.revoke(other, user)
+
+
 class _LooksAmongTheLeft(Pipeline):
     """Looks for encounters among those that deleted sessions have left; there are none, for nothing but that."""
 

@@ -150,6 +150,22 @@ async def a_session_that_ends_takes_nothing_along(stage: Stage) -> None:
         await dave.must_be_allowed(rename)
 
 
+@check("join/member-admitted")
+async def a_session_that_ends_ends_no_other_membership(stage: Stage) -> None:
+    """Carol has been in the second session when the first one, of which she is a member too, is deleted.
+
+    On a new connection, she is admitted to the second one as before.
+    """
+    with contextlib.suppress(Missing):
+        there = await stage.other_game()
+        carol = await stage.joined_other_game("carol")
+        await stage.delete_session()
+        again = await stage.other_tab(carol)  # she stays where she is: to end a connection may end more
+        answer = await again.try_join(there.session, expected=True)
+        if not answer.accepted:
+            raise Broken("carol to be admitted, of whose two sessions the other one was deleted", answer)
+
+
 async def must_be_refused_at_last(stage: Stage, actor: Actor, request: Request) -> None:
     """Send what was accepted before, on the same connection, or on a new one if the server has closed that."""
     connection = actor.connection
