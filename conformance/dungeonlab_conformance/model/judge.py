@@ -102,15 +102,23 @@ class Judge:
                 world.enrolled(fact["session"], fact["user"])
             case "membership.remove":
                 world.removed(fact["session"], fact["user"])
-                self._unseated = [u for u in self._unseated if (u[1], u[0].user) != (fact["session"], fact["user"])]
+                self._excuse(session=fact["session"], user=fact["user"])
             case "session.close":
                 world.session_ended(fact["session"])
-                self._unseated = [each for each in self._unseated if each[1] != fact["session"]]
+                self._excuse(session=fact["session"])
             case "logout":
                 world.logged_out(fact["user"])
-                self._unseated = [each for each in self._unseated if each[0].user != fact["user"]]
+                self._excuse(user=fact["user"])
             case "handshake":
                 self._old_cookies.add(seen.connection)
+
+    def _excuse(self, *, session: str | None = None, user: str | None = None) -> None:
+        """Forget whom the server took out of a room for what has shown now: of a session, of a user, or both."""
+        self._unseated = [
+            (tab, room, seen)
+            for tab, room, seen in self._unseated
+            if session not in (None, room) or user not in (None, tab.user)
+        ]
 
     def _connected(self, seen: Observation) -> None:
         user = self._users.get(seen.connection)
