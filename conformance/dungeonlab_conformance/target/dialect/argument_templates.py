@@ -38,6 +38,11 @@ def alone(template: Any) -> str | None:
     return match[1] if match else None
 
 
+def has_single_brace(text: str) -> bool:
+    """Whether a text has a brace that neither names a property with another one nor is written twice."""
+    return re.search("[{}]", _PART.sub("", text)) is not None
+
+
 # -- what we send ------------------------------------------------------------------------------------
 
 

@@ -194,7 +194,7 @@ class Dialect:
         if not isinstance(body, dict):
             return ({"success": True, "data": body},)
         data = self.data.get(event, SAME).to_protocol(body)
-        beside = _broadcast_properties(event) - _data_properties(event)
+        beside = properties(Catalogue.load()[event].emission) - data_properties(event)
         return ({"success": True, "data": {key: value for key, value in data.items() if key not in beside}},)
 
 
@@ -213,7 +213,7 @@ def _said(event: str, template: Sequence[Any], payload: Any, *, more: bool) -> A
     unsaid = payload.keys() - set(argument_templates.names(template))
     args = list(argument_templates.fill(template, payload))
     objects = [n for n, part in enumerate(template) if isinstance(part, Mapping) and n < len(args)]
-    known = _request_properties(event)
+    known = properties(Catalogue.load()[event].request)
     if unsaid and (not objects or unsaid & known):
         raise Missing(f"way to send {min(unsaid)!r} with {event}: [dialect.arguments] has no place for it")
     for number in objects[:1]:
@@ -231,16 +231,12 @@ def _needs_properties(event: str) -> bool:
     return bool(request and resolve(request)[0].get("required"))
 
 
-def _request_properties(event: str) -> set[str]:
-    request = Catalogue.load()[event].request
-    return set(resolve(request)[0]["properties"]) if request else set()
+def properties(schema: str | None) -> set[str]:
+    """Return the names of the properties that the object of a schema may have; none where there is no schema."""
+    return set(resolve(schema)[0]["properties"]) if schema else set()
 
 
-def _broadcast_properties(event: str) -> set[str]:
-    emission = Catalogue.load()[event].emission
-    return set(resolve(emission)[0]["properties"]) if emission else set()
-
-
-def _data_properties(event: str) -> set[str]:
+def data_properties(event: str) -> set[str]:
+    """Return the names of the properties of a request's acknowledged data."""
     ack = Catalogue.load()[event].ack
     return set(resolve(ack)[0]["properties"]["data"]["properties"]) if ack else set()

@@ -188,10 +188,35 @@ FAULTS = {
         4,
         "'a' and 'b' cannot both be 'token'",
     ),
+    "a name that another event has anyway": (
+        SERVER + "[dialect.broadcasts]\n'token:create' = 'token:update'\n",
+        4,
+        "'token:create' and 'token:update' cannot both be called 'token:update'",
+    ),
+    "a property turned round": (
+        SERVER + "[dialect.request.'token:create']\nrename = { token = 'tokenData' }\n",
+        4,
+        'the server\'s name comes first: tokenData = "token"',
+    ),
+    "a property that is none": (
+        SERVER + "[dialect.data.get-user-data]\nrename = { 'user.login' = 'user.username' }\n",
+        4,
+        "'user.username' is no property that the protocol knows here; there are 'user'",
+    ),
+    "a property without its braces": (
+        SERVER + "[dialect.broadcast.chat-message]\narguments = ['{userId}', 'message', {}]\n",
+        4,
+        "'message' stands for itself; for that property of chat-message write '{message}'",
+    ),
+    "half a pair of braces": (
+        SERVER + "[dialect.arguments]\nchat-message = ['{sessionId', '{message}']\n",
+        4,
+        "'{sessionId' has a brace without its pair",
+    ),
     "an answer that is none": (
         SERVER + "[dialect.answers]\nchat-message = 'never'\n",
         4,
-        "[dialect.answers] chat-message must be one of 'none'",
+        '[dialect.answers] chat-message must be "none", or a table with success and failure, not a text',
     ),
     "an answer of another kind": (SERVER + "[dialect.answers]\nchat-message = 5\n", 4, 'must be "none", or a table'),
     "an answer without a failure": (

@@ -82,6 +82,33 @@ def test_a_file_with_recipes_has_only_those(tmp_path: Path) -> None:
     assert target.lanes == 1
 
 
+def test_a_dialect_may_use_names_in_more_ways_than_one(tmp_path: Path) -> None:
+    """A constant may be the name of a property that is sent as well, two names may be exchanged, and braces be sent."""
+    file = write(
+        tmp_path,
+        SERVER
+        + """
+[dialect.events]
+join-session = "leave-session"
+leave-session = "join-session"
+[dialect.arguments]
+chat-message = [{ kind = "message", room = "{sessionId}", like = "{{x}}" }, "{message}"]
+[dialect.ack]
+data = "top-level"
+rename = { ok = "success", gm = "gameMasterId" }
+[dialect.answers]
+"token:create" = { success = "created", failure = "oops" }
+[dialect.data."token:create"]
+rename = { by = "userId", figure = "token" }
+""",
+    )
+    dialect = load_target(file).dialect
+    assert dialect.request("chat-message", ({"sessionId": "s", "message": "m"},)) == (
+        "chat-message",
+        ({"kind": "message", "room": "s", "like": "{x}"}, "m"),
+    )
+
+
 def test_a_url_of_the_command_line_comes_first(tmp_path: Path) -> None:
     """So do its transport and its scale of time limits."""
     text = SERVER + 'transports = ["polling"]\n[timeouts]\nanswer = 2\n'

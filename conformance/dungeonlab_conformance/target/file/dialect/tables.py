@@ -63,13 +63,17 @@ def _kind(given: Any) -> str | None:
     return kinds.get(type(given))
 
 
+def _kind_of_answer(given: Any) -> str | None:
+    return _kind(given) if isinstance(given, dict) or given == "none" else None
+
+
 Arguments = Annotated[
     Annotated[Some, Tag("<one>")] | Annotated[list[Any], Field(min_length=1), Tag("<list>")],
     alternatives(_kind, "the name of a property, or a list of arguments"),
 ]
 Answer = Annotated[
     Annotated[Literal["none"], Tag("<one>")] | Annotated[AnswerByEvent, Tag("<table>")],
-    alternatives(_kind, '"none", or a table with success and failure'),
+    alternatives(_kind_of_answer, '"none", or a table with success and failure'),
 ]
 
 
