@@ -112,7 +112,7 @@ class Connection(Receiver):
         if self._line is None or self.closed:
             raise Gone(f"{self.name} could not send {request.event}: the connection is closed")
         number, how = None, self.target.dialect.answer_to(request.event)
-        if isinstance(how, AnswerByEvent) and callback is not None:
+        if isinstance(how, AnswerByEvent):
             self._by_event.expect(request, how, callback)
         elif callback is not None:
             number = next(self._ids)

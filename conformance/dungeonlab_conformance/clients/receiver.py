@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from dungeonlab_conformance.clients import packets
@@ -22,7 +23,7 @@ from dungeonlab_conformance.record.observation import Observation, Request, Room
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.target.dialect.argument_templates import Args
-from dungeonlab_conformance.target.dialect.event_answers import EventAnswers, is_sent_elsewhere
+from dungeonlab_conformance.target.dialect.event_answers import Awaited, EventAnswers, tells_of_others
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
@@ -156,9 +157,10 @@ class Receiver:
             name = storable(json.dumps(name))
         if len(name) > _LONGEST_NAME:
             name = name[:_LONGEST_NAME] + "…"
-        if (answered := self._by_event.take(name, tuple(args), self._tells_of_others(name, tuple(args)))) is not None:
+        answers = self._answers(name, tuple(args))
+        if answers is not None and answers.answered is not None:
             self._keep(found.weight)
-            answered(*args, name=name)
+            answers.answered(*args, name=name)
             return
         event, translated = self.target.dialect.received(name, tuple(args))
         if event not in Catalogue.load():
@@ -168,22 +170,22 @@ class Receiver:
         if self._is_stray(translated) and not self.target.capacity.takes_stray(event, seated=self.stay is not None):
             return
         self._keep(found.weight)
-        self.journal.write(self.name, connection, "hears", event, translated, wire=(name, tuple(args)))
+        request = answers.request if answers is not None and event not in Catalogue.load() else None
+        self.journal.write(self.name, connection, "hears", event, translated, request, wire=(name, tuple(args)))
 
     def _is_stray(self, args: Args) -> bool:
         """Whether an event is about a session that is not of this scene."""
         session = args[0].get("sessionId") if args and isinstance(args[0], dict) else None
         return isinstance(session, str) and session not in self.journal.rooms.members
 
-    def _tells_of_others(self, name: str, args: Args) -> Callable[[str], bool]:
-        """Return what says whether an event tells of such a request that was sent on another connection."""
-
-        def tells(event: str) -> bool:
-            _, said = self.target.dialect.received(name, args)
-            user = said[0].get("userId") if said and isinstance(said[0], dict) else None
-            return user not in (None, self.user) or is_sent_elsewhere(args, event, self.connection, self.journal)
-
-        return tells
+    def _answers(self, name: str, args: Args) -> Awaited | None:
+        """Return which request of this connection an event answers; None if it answers none."""
+        dialect = self.target.dialect
+        if not dialect.is_answer(name):
+            return None
+        _, said = dialect.received(name, args)
+        of_others = partial(tells_of_others, said, self.connection, self.user, self.journal)
+        return self._by_event.take(name, said, of_others, dialect.refused(name, args))
 
     def _be_answered(self, found: Packet, connection: int) -> None:
         assert found.number is not None

@@ -156,7 +156,12 @@ _NO_SECRETS = "direct/no-secrets"
 
 
 def _name(seen: Observation, scene: SceneIndex, catalogue: Catalogue) -> Iterator[Found]:
-    """Judge a name: its grammar, whether the catalogue knows it, and whether it is an answer gone astray."""
+    """Judge a name: its grammar, whether the catalogue knows it, and whether it is an answer gone astray.
+
+    That a server answers by events breaks another rule, under whatever name they come.
+    """
+    if seen.request is not None:
+        return
     grammar = resolve(catalogue.name)[0]["pattern"]
     name = seen.event if isinstance(seen.event, str) else quoted(seen.event)  # which is no name, from any server
     event = catalogue.events.get(name)

@@ -52,14 +52,17 @@ def contains(found: object, mark: str | int) -> bool:
 
 
 def carries(observation: Observation, request: Request) -> bool:
-    """Say whether an observation is the broadcast of a request, however broken the rest of it may be.
+    """Say whether an observation is the broadcast of a request, however broken the rest of it may be."""
+    return observation.event == request.event and request.mark is not None and is_marked(observation.args, request.mark)
+
+
+def is_marked(args: Sequence[Any], mark: str | int) -> bool:
+    """Say whether the arguments of an event, as the protocol has them, carry a request's mark.
 
     An id is that of a token; where tokens are named, it is looked for there alone: 7 may be another id too.
     """
-    if observation.event != request.event or request.mark is None:
-        return False
-    named = () if is_made_up(request.mark) else _tokens(observation.args)
-    return request.mark in named if named else contains(observation.args, request.mark)
+    named = () if is_made_up(mark) else _tokens(args)
+    return mark in named if named else contains(args, mark)
 
 
 def is_made_up(mark: str | int) -> bool:

@@ -34,7 +34,8 @@ OWN_ACTS = ("sends", "tells", "disconnects", "is removed", "arranges")
 class Observation:
     """One thing that one connection saw. `at` is in seconds on the run's monotonic clock.
 
-    `request` is the one that is sent, or that an answer belongs to.
+    `request` is the one that is sent, or that an answer belongs to; of what is heard, the one that nobody waited to see
+    answered by that event, on a server that answers by events.
     """
 
     number: int

@@ -184,6 +184,13 @@ class Dialect:
 
     # -- answers that are events ---------------------------------------------------------------------
 
+    def refused(self, name: str, args: Args) -> str | None:
+        """Return the event of the request that an event says was refused; None if it does not say so."""
+        _, args = self.received(name, args)
+        body = self.ack.to_protocol(args[0]) if args else None
+        event = self._asked(body).get("event") if isinstance(body, dict) else None
+        return event if isinstance(event, str) else None
+
     def acknowledgement(self, event: str, how: AnswerByEvent, name: str, args: Args) -> Args:
         """Return the acknowledgement of a request that an event stands for; `name` is the server's name of that."""
         _, args = self.received(name, args)

@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 
+from dungeonlab_conformance.invariants.breaches import breaches
+from dungeonlab_conformance.invariants.deliveries.ledger import Ledger
 from dungeonlab_conformance.invariants.dialect import deviations
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.target.dialect.event_answers import EventAnswers, is_sent_elsewhere
+from dungeonlab_conformance.target.dialect.event_answers import EventAnswers, is_sent_elsewhere, tells_of_others
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent, Dialect, Shape
+from dungeonlab_spec import Catalogue
 
 CREATED = AnswerByEvent("token:created", "encounter:error")
+ENTERED = AnswerByEvent("entered", "oops")
+DELETED = AnswerByEvent("token:deleted", "encounter:error")
 MOVED = AnswerByEvent("token:moved", "encounter:error")
 
 
@@ -28,11 +33,15 @@ class Ours(EventAnswers):
         self.expect(request, how, lambda *_, **__: self.answered.append(request))
         return request
 
-    def hear(self, name: str, *args: Any, of_others: bool = False) -> bool:
-        found = self.take(name, args, lambda _: of_others)
-        if found is not None:
-            found(*args, name=name)
-        return found is not None
+    def tell(self, event: str, how: AnswerByEvent = CREATED) -> None:
+        self.expect(Request(event, (), None, None), how, None)
+
+    def hear(self, name: str, *args: Any, of_others: bool = False, refused: str | None = None) -> bool:
+        found = self.take(name, args, lambda _, marked: of_others and not marked, refused)
+        if found is None or found.answered is None:
+            return False
+        found.answered(*args, name=name)
+        return True
 
 
 def test_an_event_answers_the_request_whose_mark_it_carries() -> None:
@@ -73,6 +82,20 @@ def test_a_request_sent_elsewhere_is_heard_here_once(*, answered: bool) -> None:
     assert not is_sent_elsewhere(echoes[1], "token:update", 2, journal)
 
 
+def test_two_may_ask_for_the_same() -> None:
+    """Which of the two an event answers is said by its user, however often they do; a wrong name alone says nothing."""
+    journal = Journal()
+    for connection, user in enumerate(("alice", "bob"), 1):
+        journal.sent(Request("token:delete", (), "7", "s"), user, user, connection)
+    journal.rooms.joined(journal.rooms.join_asked(1, "s"))
+    for _ in range(2):
+        for user, is_of_others in (("alice", False), ("bob", True), ("carol", False)):
+            deleted = ({"tokenId": "7", "userId": user},)
+            assert tells_of_others(deleted, 1, "alice", journal, "token:delete", marked=True) == is_of_others
+            journal.write("alice", 1, "hears", "token:delete", deleted)
+    assert not tells_of_others(({"tokenId": "7"},), 1, "alice", journal, "token:delete", marked=True)
+
+
 def test_a_late_answer_has_to_carry_the_mark() -> None:
     """Otherwise it answers what was asked since."""
     ours = Ours()
@@ -84,6 +107,63 @@ def test_a_late_answer_has_to_carry_the_mark() -> None:
     assert ours.hear("token:created", "mark-a-1.")
     assert ours.answered == [now, late]
     assert not ours.hear("token:created", {})
+
+
+def test_what_answers_a_request_that_nobody_waits_for_answers_no_other() -> None:
+    """It was sent before, or is named; once a later request was answered, nothing of it is to come any more."""
+    ours = Ours()
+    ours.tell("token:create")
+    first = ours.ask(None)
+    assert not ours.hear("encounter:error", {})
+    assert ours.hear("encounter:error", {})
+    second = ours.ask(None)
+    ours.tell("token:move", MOVED)
+    assert not ours.hear("encounter:error", {}, refused="token:move")
+    ours.tell("token:move", MOVED)
+    third = ours.ask("mark-a-3.")
+    assert ours.hear("token:created", {"token": {"name": "mark-a-3."}})
+    fourth = ours.ask(None, MOVED)
+    assert ours.hear("encounter:error", {}, refused="token:create")
+    assert ours.hear("token:moved", {})
+    assert ours.answered == [first, third, second, fourth]
+
+
+def test_the_id_of_a_token_is_looked_for_where_tokens_are_named() -> None:
+    """One that names another token is no answer, whatever other id is the same."""
+    ours = Ours()
+    own = ours.ask("7", DELETED)
+    assert not ours.hear("token:deleted", {"sessionId": "7", "tokenId": "8"}, of_others=True)
+    assert ours.hear("token:deleted", {"sessionId": "7", "tokenId": "7"}, of_others=True)
+    assert ours.answered == [own]
+
+
+def test_an_event_that_answers_what_nobody_waits_for_is_known_as_that() -> None:
+    """Of a request without a callback, or one that was given up: it is not sent of the server's own accord."""
+    ours = Ours()
+    ours.tell("join-session", ENTERED)
+    late = ours.ask(None, ENTERED)
+    ours.give_up(late)
+    for asked in ("join-session", "token:create"):
+        found = ours.take("entered", ({"sessionId": "s"},), lambda *_: False)
+        assert found is not None
+        assert (found.request.event, found.answered) == (asked, None)
+    assert ours.take("entered", (), lambda *_: False) is None
+    journal = Journal()
+    for request in (late, None):
+        journal.write("alice", 1, "hears", "entered", (), request)
+    found_by = breaches(journal, Ledger([journal]), Catalogue.load())
+    assert [(each.requirement, each.seen.request) for each in found_by] == [("broadcasts/catalogue-events-only", None)]
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [({"event": "createToken"}, "token:create"), ({"event": 5}, None), ({"event": "none"}, "none"), ("no", None)],
+)
+def test_an_error_says_which_request_it_refuses(said: object, refused: str | None) -> None:
+    """By the protocol's name, whatever the server calls the error and the request."""
+    for broadcasts in ({}, {"error": "encounter:error"}):
+        dialect = Dialect(events={"token:create": "createToken"}, broadcasts=broadcasts)
+        assert dialect.refused("encounter:error", (said,)) == refused
 
 
 SPOKEN = Dialect(
