@@ -61,7 +61,7 @@ def is_marked(args: Sequence[Any], mark: str | int) -> bool:
 
     An id is that of a token; where tokens are named, it is looked for there alone: 7 may be another id too.
     """
-    named = () if is_made_up(mark) else _tokens(args)
+    named = () if is_made_up(mark) else tokens_named(args)
     return mark in named if named else contains(args, mark)
 
 
@@ -70,7 +70,7 @@ def is_made_up(mark: str | int) -> bool:
     return isinstance(mark, int) or (mark.startswith("mark-") and mark.endswith("."))  # no id has a full stop in it
 
 
-def _tokens(args: Sequence[Any]) -> tuple[str, ...]:
+def tokens_named(args: Sequence[Any]) -> tuple[str, ...]:
     """Return the ids of tokens that a payload names as such."""
     body = args[0] if args and isinstance(args[0], dict) else {}
     token = body.get("token")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.marks import is_marked
-from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.record.marks import is_made_up, is_marked, tokens_named
+from dungeonlab_conformance.record.observation import Request, SentRequest
 from dungeonlab_conformance.target.dialect.argument_templates import Args
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 
@@ -75,30 +75,43 @@ def tells_of_others(args: Args, connection: int, user: str | None, journal: Jour
     Two may ask for the same: what carries the mark of this connection's own request is that of another if it names
     another user, too. `args` are as the protocol has them.
     """
-    said = args[0].get("userId") if args and isinstance(args[0], dict) else None
-    of_another_user = said not in (None, user)
-    if of_another_user and marked:
+    body = args[0] if args and isinstance(args[0], dict) else {}
+    token, said = body.get("token"), body.get("userId")
+    if said not in (None, user):
         theirs = (each for each in journal.requests if each.event == event and each.user == said)
-        return any(each.connection != connection and _carries(args, each) for each in theirs)
-    return of_another_user or (not marked and is_sent_elsewhere(args, event, connection, journal))
+        return not marked or any(each.connection != connection and _carries(args, each) for each in theirs)
+    if marked:
+        return False
+    to_come = expected_from_elsewhere(args, event, connection, journal)
+    if any(each.mark is not None and is_made_up(each.mark) for each in to_come):
+        return True
+    changed_by = token.get("updatedBy") if said is None and isinstance(token, dict) else said
+    if changed_by is not None:
+        return changed_by != user and any(each.user == changed_by for each in to_come)
+    return any(each.mark is not None or each.answered_at for each in to_come)
 
 
-def is_sent_elsewhere(args: Args, event: str, connection: int, journal: Journal) -> bool:
-    """Whether what comes on a connection carries the mark of a request of this event that was sent on another.
+def expected_from_elsewhere(args: Args, event: str, connection: int, journal: Journal) -> list[SentRequest]:
+    """Return the requests of this event, sent on other connections, of which what comes on this one may tell.
 
-    One that was answered there already is still to come here, once, if that was since this connection joined. `args`
-    are as the protocol has them.
+    It carries their mark, or names their token where they have none. Each is to come here once, also if it was answered
+    there before, unless that was before this connection joined. `args` are as the protocol has them.
     """
-    stay = journal.rooms.stay_of(connection)
-    heard = [seen.args for seen in journal.heard(connection) if seen.event == event]
-    return any(
-        request.mark is not None
-        and is_marked(args, request.mark)
-        and (not request.answered_at or (stay is not None and request.answered_at >= stay.joined_at))
-        and not any(is_marked(each, request.mark) for each in heard)
+    stay, named = journal.rooms.stay_of(connection), tokens_named(args)
+    since = float("inf") if stay is None else stay.joined_at
+    heard = [seen for seen in journal.heard(connection) if seen.event == event]
+    to_come = [
+        request
         for request in journal.requests
-        if request.event == event and request.connection != connection
-    )
+        if request.event == event and request.connection != connection and request.outcome != "refused"
+        if not request.answered_at or request.answered_at >= since
+    ]
+    found = [each for each in to_come if _carries(args, each) and not any(_carries(seen.args, each) for seen in heard)]
+    for token in named:
+        count = sum(1 for seen in heard if seen.at >= since and token in tokens_named(seen.args))
+        about = [each for each in to_come if token in tokens_named(each.args)]
+        found += [each for each in about[count:] if each.mark is None]
+    return found
 
 
 def _carries(args: tuple[Any, ...], request: Request) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from dungeonlab_conformance.invariants.deliveries.ledger import Ledger
 from dungeonlab_conformance.invariants.dialect import deviations
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.target.dialect.event_answers import EventAnswers, is_sent_elsewhere, tells_of_others
+from dungeonlab_conformance.target.dialect.event_answers import EventAnswers, tells_of_others
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent, Dialect, Shape
 from dungeonlab_spec import Catalogue
 
@@ -77,9 +78,32 @@ def test_a_request_sent_elsewhere_is_heard_here_once(*, answered: bool) -> None:
     journal.rooms.joined(journal.rooms.join_asked(2, "s"))
     if answered:
         journal.answered(since, journal.clock(), accepted=True)
-    assert [is_sent_elsewhere(echo, "token:update", 2, journal) for echo in echoes] == [False, True]
+    is_of_others = partial(tells_of_others, user="a", connection=2, journal=journal, event="token:update", marked=False)
+    assert [is_of_others(echo) for echo in echoes] == [False, True]
     journal.write("alice", 2, "hears", "token:update", echoes[1])
-    assert not is_sent_elsewhere(echoes[1], "token:update", 2, journal)
+    assert not is_of_others(echoes[1])
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_whose_change_of_a_token_it_is_shows_without_a_mark(*, answered: bool) -> None:
+    """By whom it names, if one of theirs is to come still; else by what was answered elsewhere already."""
+    journal = Journal()
+    theirs = Request("token:update", ({"tokenId": "7", "updates": {"isVisible": True}},), None, "s")
+    journal.rooms.joined(journal.rooms.join_asked(2, "s"))
+    journal.sent(theirs, "bob", "b", 1)
+    if answered:
+        journal.answered(theirs, journal.clock(), accepted=True)
+    is_of_others = partial(tells_of_others, user="a", connection=2, journal=journal, event="token:update", marked=False)
+    by_bob, by_alice, by_nobody, another = (
+        ({"token": {"id": token, "updatedBy": user} if user else {"id": token}},)
+        for token, user in (("7", "b"), ("7", "a"), ("7", None), ("8", "b"))
+    )
+    assert is_of_others(by_bob)
+    assert not is_of_others(by_alice)
+    assert is_of_others(by_nobody) is answered
+    assert not is_of_others(another)
+    journal.write("alice", 2, "hears", "token:update", by_bob)
+    assert not is_of_others(by_bob)
 
 
 def test_two_may_ask_for_the_same() -> None:
