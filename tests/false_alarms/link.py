@@ -38,8 +38,10 @@ class Network:
     async def open(self, port: int) -> asyncio.Server:
         """Open the network before a port of this machine until the server returned is closed."""
 
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._connection(port, reader, writer)
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.get_running_loop().create_task(self._connection(port, reader, writer))
+            _CARRIED.add(task)  # the loop alone would let go of it while it waits
+            task.add_done_callback(_CARRIED.discard)
 
         return await asyncio.start_server(connected, "127.0.0.1", 0)
 
@@ -61,6 +63,7 @@ class Network:
 
 
 _OPEN: set[asyncio.Server] = set()
+_CARRIED: set[asyncio.Task[None]] = set()  # connections under way
 
 
 def port_of(server: asyncio.Server) -> int:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 from tests.conformance.target.file.servers import command
+from tests.false_alarms.link import Link, Network
 from tests.other_stacks.judge import is_required, served, why_not
 
 from dungeonlab_spec import Catalogue
@@ -69,6 +74,27 @@ def known(rows: set[Key]) -> Iterator[str]:
         yield f'[[known]]\nid = "{requirement}"\n{about}reason = "Its own ways."\n'
 
 
+@contextmanager
+def before(port: int) -> Iterator[int]:
+    """Put a network before a port on which some connections are slower than others; yields the port at its far end.
+
+    An event that answers one connection reaches others before that, or after it.
+    """
+    opened, done = Queue[int](), Event()
+    thread = Thread(target=lambda: asyncio.run(_open(port, opened, done)))
+    thread.start()
+    try:
+        yield opened.get(timeout=60)
+    finally:
+        done.set()
+        thread.join()
+
+
+async def _open(port: int, opened: Queue[int], done: Event) -> None:
+    opened.put(await Network(Link(jitter=0.005)).before(port))
+    await asyncio.to_thread(done.wait)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run on the peer in which its failures are known, and which succeeds."""
@@ -79,8 +105,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "dungeonlab-target.toml").write_text(FILE.read_text("utf-8"), "utf-8")
     (folder / "known-failures.toml").write_text("\n".join(known(BROKEN | OUT_OF_REACH)), "utf-8")
     words = ("run", "--json", "r.json", "--known-failures", "known-failures.toml")
-    with served("own_ways.mjs") as url:
-        ran = command(*words, folder=folder, PEER_URL=url)
+    with served("own_ways.mjs") as url, before(int(url.rpartition(":")[2])) as port:
+        ran = command(*words, folder=folder, PEER_URL=f"http://127.0.0.1:{port}")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return folder
 
