@@ -201,17 +201,17 @@ async def _catches_up(actor: Actor) -> bool:
 
 @check("acks/exactly-one-answer", phase="last", observe_after=True)
 async def a_request_is_answered_once(stage: Stage, event: Event) -> None:
-    """Alice sends a valid and a malformed request; each is answered by one ACK frame, and by no other later."""
+    """Alice sends a valid and a malformed request; each is answered by one frame, and by no other later."""
     alice = await stage.raw("alice")
     if event.name != "join-session":
         await alice.try_join(stage.session)
     for request in (await stage.request(event), malformed(event)):
-        prefix = await alice.emit(request)
-        await alice.receive_answer(prefix, request)
+        expected = await alice.emit(request)
+        await alice.receive_answer(expected, request)
         with contextlib.suppress(Gone):  # who was refused may be disconnected; then nothing more can come
-            await alice.try_send(profile_request())
-        if alice.count(prefix) != 1:
-            raise Broken(f"one answer to {event.name}", f"{alice.count(prefix)} ACK frames")
+            await alice.fence(profile_request())
+        if (count := alice.count(expected)) != 1:
+            raise Broken(f"one answer to {event.name}", f"{count} frames")
 
 
 @check("acks/answered-under-its-number")

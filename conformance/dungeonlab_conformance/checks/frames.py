@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from dungeonlab_conformance.checks.registry import check
@@ -209,8 +209,16 @@ async def _sent(stage: Stage, entered: bool, frames: tuple[str | bytes, ...]) ->
     with stage.provoking():
         with contextlib.suppress(Gone):
             for frame in (*frames, _SIGN_OF_LIFE):
-                await alice.send_frame(frame)
+                await alice.send_frame(as_called(stage.target.dialect.events, frame))
         await _reaction(alice)
+
+
+def as_called(names: Mapping[str, str], data: str | bytes) -> str | bytes:
+    """Return malformed data with the server's names of the requests in it; other names it would just skip."""
+    for ours, theirs in names.items():
+        before, after = (f"[{json.dumps(name)}" for name in (ours, theirs))
+        data = data.replace(before, after) if isinstance(data, str) else data.replace(before.encode(), after.encode())
+    return data
 
 
 async def _reaction(alice: RawConnection) -> None:
@@ -223,7 +231,7 @@ async def _reaction(alice: RawConnection) -> None:
 async def _posted(body: str | bytes, kind: str, stage: Stage) -> None:
     async with polling_session(stage.target, await stage.roles.member("alice")) as alice:
         with stage.provoking():
-            await alice.request("POST", body, kind=kind)
+            await alice.request("POST", as_called(stage.target.dialect.events, body), kind=kind)
 
 
 async def _oversize(stage: Stage) -> None:
@@ -290,7 +298,8 @@ async def _must_get_nothing_through(stage: Stage, name: str, bob: Actor, carol: 
             if (answer := await raw.try_receive("40", "44")) is not None and answer.startswith("40"):
                 return  # let in without a cookie: that is judged by itself
         with stage.provoking(_NEVER_ENTERED):
-            await raw.send_frame("4299" + json.dumps(["join-session", {"sessionId": stage.session}]))
+            name, args = stage.target.on_the_wire("join-session", ({"sessionId": stage.session},))
+            await raw.send_frame("4299" + json.dumps([name, *args]))
             await raw.emit(request)
             await raw.send_frame(_SIGN_OF_LIFE)
             await _reaction(raw)

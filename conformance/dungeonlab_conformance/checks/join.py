@@ -6,7 +6,7 @@ import json
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted
-from dungeonlab_conformance.clients.packets import tells
+from dungeonlab_conformance.clients.packets import beginnings, tells
 from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.clients.sender import Unanswered
@@ -261,7 +261,8 @@ async def _must_recover_nothing(stage: Stage, alice: Actor, raw: RawConnection, 
     await raw.try_join(stage.session)
     heard, missed, later = [await _chat(stage) for _ in range(3)]
     await alice.send(heard)
-    frame = await raw.receive(f'42["{heard.event}"')
+    broadcast = stage.target.dialect.broadcasts.get(heard.event, heard.event)
+    frame = await raw.receive(*beginnings(broadcast))
     try:
         offset = json.loads(frame[2:])[-1]
     except (ValueError, RecursionError):

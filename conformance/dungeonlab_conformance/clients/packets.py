@@ -172,3 +172,8 @@ def tells(frame: str | bytes, mark: str | int, name: str = "") -> bool:
     if isinstance(mark, str) and _WHOLE.fullmatch(mark):  # ids may go as numbers
         marks.append(int(mark))
     return (event == name if name else not is_own_event(event)) and any(contains(tuple(args), each) for each in marks)
+
+
+def beginnings(name: str) -> tuple[str, ...]:
+    """Return how the frame of an event of that name may begin, with what is not ASCII escaped or not."""
+    return tuple(f"42{json.dumps([name], ensure_ascii=escaped)[:-1]}" for escaped in (True, False))

@@ -150,3 +150,12 @@ def test_an_event_tells_an_id_whether_it_goes_as_a_text_or_a_number() -> None:
     sent = ['42["token:delete",{"tokenId":"7"}]', '42["token:delete",{"tokenId":7}]', '42["token:delete",{"at":"17"}]']
     assert [packets.tells(frame, "7", "token:delete") for frame in sent] == [True, True, False]
     assert not packets.tells(sent[0], "7", "token:move")
+
+
+@pytest.mark.parametrize("name", ["joined", 'a "name"', "betreten: Säule"])
+@pytest.mark.parametrize("escaped", [True, False])
+def test_a_frame_begins_as_its_name_says(name: str, *, escaped: bool) -> None:
+    """Whether the server escapes what is not ASCII, or not; another name begins otherwise."""
+    frame = "42" + json.dumps([name, {}], ensure_ascii=escaped)
+    assert frame.startswith(packets.beginnings(name))
+    assert not frame.startswith(packets.beginnings(name[:-1]))

@@ -8,8 +8,9 @@
 //               chatMessage({recipient: {type: "session", id}}, text) carry arguments by position; createToken has
 //               the draft under tokenData
 //   answers     tokens: nothing is acknowledged. tokenCreated and so on go to the whole room, the sender included, and
-//               encounter:error to the sender. Others are acknowledged; a refusal has message in place of error
-//   data        joinSession acknowledges gm and players, not gameMasterId and participantIds
+//               encounter:error to the sender. joinSession is answered by sessionJoined, or encounter:error, to the
+//               sender. Others are acknowledged; a refusal has message in place of error
+//   data        sessionJoined has gm and players, not gameMasterId and participantIds
 //   codes       names of its own, see CODES
 //   broadcasts  chatMessage({sender: {type: "user", id}, recipient, messageId, timestamp}, text),
 //               tokenMoved(tokenId, position, more), tokenDeleted(tokenId, more); tokens stand under tokenData
@@ -69,6 +70,7 @@ function asked({ action: { type, payload }, ...body }) {
 function heard([name, ...args]) {
   if (!Object.hasOwn(REQUESTS, name)) return ["unknown"];
   const callback = typeof args.at(-1) === "function" ? [args.pop()] : [];
+  if (name === "joinSession") callback.length = 0;
   const translated = args.length && HEARD[name] ? HEARD[name](args) : args;
   return [REQUESTS[name], ...translated, ...callback];
 }
@@ -89,11 +91,14 @@ const SAID = {
   "token:delete": ({ tokenId, ...more }) => ["tokenDeleted", tokenId, more],
 };
 
-function answered([answer]) {
-  if (!answer.success) return [refusal(answer)];
-  const { gameMasterId, participantIds, ...data } = answer.data;
-  return [{ success: true, data: gameMasterId ? { ...data, gm: gameMasterId, players: participantIds } : data }];
-}
+const answered = ([answer]) => [answer.success ? answer : refusal(answer)];
+
+/** What answers joinSession, in place of a callback. */
+const joined = (socket) => (answer) => {
+  if (!answer.success) return socket.emit("error", { event: "join-session", error: answer.error, code: answer.code });
+  const { gameMasterId: gm, participantIds: players, ...data } = answer.data;
+  socket.emit("sessionJoined", { ...data, gm, players });
+};
 
 class OwnEncoder extends Encoder {
   encode(packet) {
@@ -110,7 +115,9 @@ class OwnWaysPeer extends Peer {
 
   welcome(socket) {
     socket.use((packet, next) => {
-      packet.splice(0, packet.length, ...heard(packet));
+      const asked = heard(packet);
+      if (asked[0] === "join-session") asked.push(joined(socket));
+      packet.splice(0, packet.length, ...asked);
       next();
     });
     super.welcome(socket);

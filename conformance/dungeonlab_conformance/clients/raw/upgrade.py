@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from urllib.parse import quote
 
 import aiohttp
@@ -32,7 +33,7 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Gone, Limited, Missing, Unjudged
+from dungeonlab_conformance.results.errors import Gone, Limited, Unjudged
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
@@ -69,30 +70,34 @@ class Upgrade:
         return "websocket" in opened.upgrades
 
     async def enter(self, session: str) -> None:
-        """Enter the namespace and join a session, over polling. Raises `Missing` where events answer that.
-
-        A refusal leaves the scene unjudged.
+        """Enter the namespace and join a session, over polling. A refusal leaves the scene unjudged.
 
         Where nobody is answered who asks to join, whether that was granted is for the caller to find out.
         """
-        if isinstance(self.target.dialect.answer_to("join-session"), AnswerByEvent):
-            raise Missing("acknowledgement of join-session: [dialect.answers] names the events that answer it")
         await self._post("40")
         await self._await("40")
         joining = self._event("join-session", ({"sessionId": session},), 1)
         self.journal.write(self.name, 0, "sends", "a frame", (joining,))
         await self._post(joining)
         if "join-session" not in self.target.workarounds.silent:
-            await self._await("431[")
-            self._look_whether_let_in(session)
+            how = self.target.dialect.answer_to("join-session")
+            answers = (how.success, how.failure) if isinstance(how, AnswerByEvent) else ()
+            prefixes = tuple(chain.from_iterable(map(packets.beginnings, answers))) or ("431[",)
+            await self._await(*prefixes)
+            self._look_whether_let_in(session, next(f for f in self.frames if f.startswith(prefixes)))
 
-    def _look_whether_let_in(self, session: str) -> None:
+    def _look_whether_let_in(self, session: str, frame: str) -> None:
         """Raise `Unjudged` where the answer to the request to join is a refusal."""
-        frame = next(frame for frame in self.frames if frame.startswith("431["))
+        dialect = self.target.dialect
+        how = dialect.answer_to("join-session")
         try:
-            args = self.target.dialect.answer("join-session", tuple(json.loads(frame[len("431") :])))
+            found = tuple(json.loads(frame[frame.index("[") :]))
         except (ValueError, RecursionError):
             return  # another requirement sees to what cannot be read
+        if isinstance(how, AnswerByEvent):
+            args = dialect.acknowledgement("join-session", how, found[0], found[1:])
+        else:
+            args = dialect.answer("join-session", found)
         answer = Acknowledgement(Request.naming("join-session", session), Arguments(args))
         if answer.readable and not answer.accepted:
             why = f"{self.name} could not join over polling: join-session was refused ({answer.shown})"
@@ -172,13 +177,16 @@ class Upgrade:
 
     def _round_trip(self) -> tuple[str, str]:
         """Return what to send for a round trip, and how its answer begins."""
-        if "get-user-data" in self.target.workarounds.silent:
+        by_event = isinstance(self.target.dialect.answer_to("get-user-data"), AnswerByEvent)
+        if by_event or "get-user-data" in self.target.workarounds.silent:
             return MESSAGE + ENTER_NOTHING, MESSAGE + NOTHING_ENTERED
         return self._event("get-user-data", ({},), 9), "439["
 
     def _event(self, name: str, args: tuple[object, ...], number: int) -> str:
         event, arguments = self.target.on_the_wire(name, args)
-        return MESSAGE + str(packets.encode(packets.EVENT, [event, *arguments], number=number)[0])
+        by_event = isinstance(self.target.dialect.answer_to(name), AnswerByEvent)
+        frames = packets.encode(packets.EVENT, [event, *arguments], number=None if by_event else number)
+        return MESSAGE + str(frames[0])
 
     async def _send(self, frame: str) -> None:
         assert self._socket is not None
@@ -223,8 +231,8 @@ class Upgrade:
                 if answer.status != 200:
                     raise Unjudged(f"polling was answered HTTP {answer.status}")
 
-    async def _await(self, prefix: str) -> None:
-        while not any(frame.startswith(prefix) for frame in self.frames):
+    async def _await(self, *prefixes: str) -> None:
+        while not any(frame.startswith(prefixes) for frame in self.frames):
             await self._poll()
 
     async def _until_begun(self, prefix: str) -> None:

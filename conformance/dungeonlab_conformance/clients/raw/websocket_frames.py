@@ -19,12 +19,20 @@ from dungeonlab_conformance.clients.obstacles import no_answer
 from dungeonlab_conformance.clients.sender import avoid_what_is_deadly
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Gone, Missing, Unjudged
+from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 
 _ACK = re.compile(r"43\d+\[")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedAnswer:
+    """How the frame that answers a request begins, and how many frames had come when that was sent."""
+
+    prefixes: tuple[str, ...]
+    since: int
 
 
 @dataclass(eq=False)
@@ -94,33 +102,37 @@ class RawConnection:
         except (TimeoutError, Closed) as error:
             raise Gone(f"{self.name}'s connection was closed: {error or 'it takes nothing any more'}") from None
 
-    async def emit(self, request: Request) -> str:
-        """Send a request that asks for an acknowledgement; return the prefix of its answer's frame."""
-        if isinstance(self.target.dialect.answer_to(request.event), AnswerByEvent):
-            raise Missing(f"acknowledgement of {request.event}: [dialect.answers] names the events that answer it")
+    async def emit(self, request: Request) -> ExpectedAnswer:
+        """Send a request that asks for an acknowledgement; return what to recognise its answer by."""
         avoid_what_is_deadly(self.target, request, uncalled=False)
         event, args = self.target.on_the_wire(request.event, request.args)
-        number = next(self._ids)
+        how = self.target.dialect.answer_to(request.event)
         self.journal.sent(request, self.name, self.identity.user if self.identity else None)
-        prefix = f"43{number}["
-        self._asked[prefix] = request
+        if isinstance(how, AnswerByEvent):
+            number, prefixes = None, (*packets.beginnings(how.success), *packets.beginnings(how.failure))
+        else:
+            number = next(self._ids)
+            prefixes = (f"43{number}[",)
+            self._asked[prefixes[0]] = request
+        since = len(self.frames)
         for frame in packets.encode(packets.EVENT, [event, *args], number=number):
             await self.send_frame(frame if isinstance(frame, bytes) else MESSAGE + frame)
-        return prefix
+        return ExpectedAnswer(prefixes, since)
 
     async def try_send(self, request: Request) -> list[Any]:
-        """Send a request and return the arguments of its acknowledgement, whatever they say."""
+        """Send a request and return the arguments of what answers it, whatever they say."""
         found = _decoded(await self.receive_answer(await self.emit(request), request))
         if isinstance(found, packets.Unreadable):
             raise Unjudged(f"{request.event} was answered with what cannot be read ({found.why}): {found.text}")
         answered: list[Any] = found.data
         return answered
 
-    async def receive_answer(self, prefix: str, request: Request) -> str:
+    async def receive_answer(self, expected: ExpectedAnswer, request: Request) -> str:
         """Wait for the frame that answers a request, not for long if there will hardly be one. Raises as `receive`."""
         limits, hardly = self.target.limits, self.target.workarounds.never_answers(request.event)
+        seconds = limits.sweep if hardly else limits.answer
         try:
-            return await self.receive(prefix, seconds=limits.sweep if hardly else limits.answer)
+            return await self.receive(*expected.prefixes, seconds=seconds, since=expected.since)
         except Gone:
             raise
         except Unjudged as late:
@@ -139,8 +151,12 @@ class RawConnection:
         await self._ask_for_no_namespace()
 
     async def fence(self, question: Request) -> None:
-        """Ask something that is answered when what was sent before has arrived; no acknowledgement need come."""
-        if self.target.workarounds.never_answers(question.event):
+        """Ask something that is answered when what was sent before has arrived; no acknowledgement need come.
+
+        Where events answer the question, they could be taken for what was asked before.
+        """
+        by_event = isinstance(self.target.dialect.answer_to(question.event), AnswerByEvent)
+        if by_event or self.target.workarounds.never_answers(question.event):
             await self._ask_for_no_namespace()
         else:
             await self.try_send(question)
@@ -149,9 +165,10 @@ class RawConnection:
         await self.send_frame(MESSAGE + ENTER_NOTHING)
         await self.receive(MESSAGE + NOTHING_ENTERED)
 
-    def count(self, prefix: str) -> int:
-        """Count the frames received so far that begin so."""
-        return sum(isinstance(frame, str) and frame.startswith(prefix) for frame in self.frames)
+    def count(self, expected: ExpectedAnswer) -> int:
+        """Count the frames received so far that answer a request."""
+        since = self.frames[expected.since :]
+        return sum(isinstance(frame, str) and frame.startswith(expected.prefixes) for frame in since)
 
     async def try_receive(self, *prefixes: str) -> str | None:
         """Wait for a frame that begins so, or so; None if the connection is closed instead."""
@@ -160,15 +177,17 @@ class RawConnection:
         except Gone:
             return None
 
-    async def receive(self, *prefixes: str, seconds: float | None = None) -> str:
+    async def receive(self, *prefixes: str, seconds: float | None = None, since: int = 0) -> str:
         """Wait for a frame that begins so, or so, as long as an answer may take, or for so long.
+
+        The frames that had come before, `since` of them, are passed over.
 
         Raises `Gone` if the connection closes, `Unjudged` if it is late.
         """
         try:
             async with asyncio.timeout(self.target.limits.answer if seconds is None else seconds):
                 while True:
-                    for frame in self.frames:
+                    for frame in self.frames[since:]:
                         if isinstance(frame, str) and frame.startswith(prefixes):
                             return frame
                     if self.closed:
@@ -217,7 +236,7 @@ class RawConnection:
 
     def _look_for_another_answer(self, frame: str | bytes) -> None:
         prefix = _ACK.match(frame) if isinstance(frame, str) else None
-        if prefix and prefix.group() in self._asked and self.count(prefix.group()):
+        if prefix and prefix.group() in self._asked and self.count(ExpectedAnswer((prefix.group(),), 0)):
             request = self._asked[prefix.group()]
             self.journal.write(self.name, 0, "is answered again", request.event, (frame,), request)
 
