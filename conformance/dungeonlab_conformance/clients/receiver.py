@@ -184,8 +184,9 @@ class Receiver:
         if not dialect.is_answer(name):
             return None
         _, said = dialect.received(name, args)
-        of_others = partial(tells_of_others, said, self.connection, self.user, self.journal)
-        return self._by_event.take(name, said, of_others, dialect.refused(name, args))
+        refused = dialect.refused(name, args)
+        of_others = partial(tells_of_others, said, refused, self.connection, self.user, self.journal)
+        return self._by_event.take(name, said, of_others, refused)
 
     def _be_answered(self, found: Packet, connection: int) -> None:
         assert found.number is not None

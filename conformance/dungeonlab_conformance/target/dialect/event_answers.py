@@ -69,12 +69,19 @@ class EventAnswers:
         self._awaiting = earlier + self._awaiting[place + 1 :]
 
 
-def tells_of_others(args: Args, connection: int, user: str | None, journal: Journal, event: str, marked: bool) -> bool:
-    """Whether what comes on a user's connection tells of a request of this event that was sent on another.
+def tells_of_others(
+    args: Args, refused: str | None, connection: int, user: str | None, journal: Journal, event: str, marked: bool
+) -> bool:
+    """Whether what comes on a user's connection tells of a request that was sent on another, and not of this event.
 
     Two may ask for the same: what carries the mark of this connection's own request is that of another if it names
-    another user, too. `args` are as the protocol has them.
+    another user, too. What says that a request of another event was `refused` is about such a one that was sent on
+    another connection, if there is one. `args` are as the protocol has them.
     """
+    if not marked and refused not in (None, event):
+        refused_there = (each for each in journal.requests if each.event == refused and each.outcome != "accepted")
+        if any(each.connection != connection for each in refused_there):
+            return True
     body = args[0] if args and isinstance(args[0], dict) else {}
     token, said = body.get("token"), body.get("userId")
     if said not in (None, user):

@@ -78,7 +78,9 @@ def test_a_request_sent_elsewhere_is_heard_here_once(*, answered: bool) -> None:
     journal.rooms.joined(journal.rooms.join_asked(2, "s"))
     if answered:
         journal.answered(since, journal.clock(), accepted=True)
-    is_of_others = partial(tells_of_others, user="a", connection=2, journal=journal, event="token:update", marked=False)
+    is_of_others = partial(
+        tells_of_others, refused=None, user="a", connection=2, journal=journal, event="token:update", marked=False
+    )
     assert [is_of_others(echo) for echo in echoes] == [False, True]
     journal.write("alice", 2, "hears", "token:update", echoes[1])
     assert not is_of_others(echoes[1])
@@ -93,7 +95,9 @@ def test_whose_change_of_a_token_it_is_shows_without_a_mark(*, answered: bool) -
     journal.sent(theirs, "bob", "b", 1)
     if answered:
         journal.answered(theirs, journal.clock(), accepted=True)
-    is_of_others = partial(tells_of_others, user="a", connection=2, journal=journal, event="token:update", marked=False)
+    is_of_others = partial(
+        tells_of_others, refused=None, user="a", connection=2, journal=journal, event="token:update", marked=False
+    )
     by_bob, by_alice, by_nobody, another = (
         ({"token": {"id": token, "updatedBy": user} if user else {"id": token}},)
         for token, user in (("7", "b"), ("7", "a"), ("7", None), ("8", "b"))
@@ -115,9 +119,25 @@ def test_two_may_ask_for_the_same() -> None:
     for _ in range(2):
         for user, is_of_others in (("alice", False), ("bob", True), ("carol", False)):
             deleted = ({"tokenId": "7", "userId": user},)
-            assert tells_of_others(deleted, 1, "alice", journal, "token:delete", marked=True) == is_of_others
+            assert tells_of_others(deleted, None, 1, "alice", journal, "token:delete", marked=True) == is_of_others
             journal.write("alice", 1, "hears", "token:delete", deleted)
-    assert not tells_of_others(({"tokenId": "7"},), 1, "alice", journal, "token:delete", marked=True)
+    assert not tells_of_others(({"tokenId": "7"},), None, 1, "alice", journal, "token:delete", marked=True)
+
+
+def test_a_refusal_that_reaches_everybody_is_none_of_what_others_asked_for() -> None:
+    """It names a request that only another connection sent; one that nobody sent is named wrongly, and may be ours."""
+    journal = Journal()
+    for connection, event in enumerate(("token:create", "chat-message"), 1):
+        journal.sent(Request(event, (), None, "s"), "somebody", f"user {connection}", connection)
+    for refused, is_of_others in (
+        ("token:create", False),
+        ("chat-message", True),
+        ("token:move", False),
+        (None, False),
+    ):
+        error = ({"error": "no", "event": refused},)
+        found = tells_of_others(error, refused, 1, "user 1", journal, "token:create", marked=False)
+        assert found == is_of_others
 
 
 def test_a_late_answer_has_to_carry_the_mark() -> None:
