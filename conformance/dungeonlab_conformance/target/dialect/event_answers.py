@@ -11,6 +11,7 @@ from dungeonlab_conformance.record.marks import is_made_up, is_marked, tokens_na
 from dungeonlab_conformance.record.observation import Request, SentRequest
 from dungeonlab_conformance.target.dialect.argument_templates import Args
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
+from dungeonlab_spec import Catalogue
 
 
 @dataclass(eq=False, slots=True)
@@ -28,6 +29,7 @@ class EventAnswers:
     """The requests of one connection that events will answer, in the order in which they were sent."""
 
     _awaiting: list[Awaited] = field(default_factory=list)
+    _taken: set[int] = field(default_factory=set)  # hashes of the events that answered by a mark
 
     def expect(self, request: Request, how: AnswerByEvent, answered: Callable[..., None] | None) -> None:
         """Call `answered` with the arguments, and with the `name`, of the event that answers a request.
@@ -49,9 +51,11 @@ class EventAnswers:
         That is the first request whose mark the event carries, or else the first at all; where it names the event of
         the request that it says was `refused`, the first such. It is none if the event `tells_of_others`: of a request
         of that event that was sent on another connection; that is asked with whether the event carries the mark.
-        `args` are as the protocol has them.
+        `args` are as the protocol has them. What carried a mark and answered before is no answer when it comes again.
         """
         open_to = [each for each in self._awaiting if name in (each.how.success, each.how.failure)]
+        if not open_to or hash((name, repr(args))) in self._taken:
+            return None
         found = next((each for each in open_to if _carries(args, each.request)), None)
         marked = found is not None
         if found is None:
@@ -59,6 +63,8 @@ class EventAnswers:
             found = min(named or open_to, key=lambda each: each.late, default=None)
         if found is None or tells_of_others(found.request.event, marked):
             return None
+        if marked and Catalogue.load()[found.request.event].effect != "removes-token":  # whose id may be given again
+            self._taken.add(hash((name, repr(args))))
         self._remove(found)
         return found if marked or not found.late else replace(found, answered=None)
 

@@ -56,6 +56,16 @@ def test_an_event_answers_the_request_whose_mark_it_carries() -> None:
     assert not ours.hear("token:created", {})
 
 
+def test_an_event_that_comes_twice_answers_once() -> None:
+    """Neither another request about the same token, nor one without a mark; a refusal may say the same twice."""
+    ours = Ours()
+    one, two, three, four = (ours.ask(mark) for mark in ("7", "7", None, None))
+    first, second = ({"token": {"id": "7", "version": version}} for version in (1, 2))
+    assert [ours.hear("token:created", each) for each in (first, first, second, second)] == [True, False, True, False]
+    assert [ours.hear("encounter:error", {}) for _ in range(2)] == [True, True]
+    assert ours.answered == [one, two, three, four]
+
+
 def test_what_tells_of_somebody_elses_request_is_no_answer() -> None:
     """It is heard as what it is; so is an event that answers nothing which was asked."""
     ours = Ours()
