@@ -53,16 +53,18 @@ class Answers:
         token.unsure = token.unsure or token.deletions > 0
 
     def refused(self, sent: Sent, answer: Acknowledgement, seen: Observation, now: Allowed) -> None:
-        """Judge a refusal."""
-        code, event = answer.code, sent.request.event
+        """Judge a refusal, by what was asked before it."""
         self._came_to_nothing(sent)
-        self._world.refuses_unjoined |= code == "NOT_JOINED" and sent.allowed.waived is not None
-        legal = is_legal(Catalogue.load()[event], sent.request)
-        blamed = "authorization/refusal-precedes-effect" if legal else "payloads/refused-not-stored"
-        blamed = "acks/limited-has-no-effect" if answer.limited else blamed
-        self._suspect(sent.body, blamed, event)
-        if code == "NOT_JOINED" and not sent.tab.sure and sent.tab.room == sent.session:
+        self._world.refuses_unjoined |= answer.code == "NOT_JOINED" and sent.allowed.waived is not None
+        if answer.code == "NOT_JOINED" and not sent.tab.sure and sent.tab.room == sent.session:
             sent.tab.room, sent.tab.sure = sent.tab.asked or None, not sent.tab.asked
+        self._refused_rightly(sent, answer, seen, now)
+        legal = is_legal(Catalogue.load()[sent.request.event], sent.request)
+        blamed = "authorization/refusal-precedes-effect" if legal else "payloads/refused-not-stored"
+        self._suspect(sent.body, "acks/limited-has-no-effect" if answer.limited else blamed, sent.request.event)
+
+    def _refused_rightly(self, sent: Sent, answer: Acknowledgement, seen: Observation, now: Allowed) -> None:
+        code, event = answer.code, sent.request.event
         if now.anything or code in now.codes:
             return
         denied = code in _RIGHTS and self._may_be_there(sent) and (sent.session, event) not in sent.tab.granted
@@ -229,7 +231,8 @@ class Answers:
                 blamed, event = token.suspects[-1]
             self._find(blamed, event, broken, sent.concluded_by)
             token.version = max(known)
-        token.suspects.clear()
+        if expected:  # what is refused shows nothing of the version
+            token.suspects.clear()
 
     # -- what answers and broadcasts say ---------------------------------------------------------------
 

@@ -59,8 +59,9 @@ def wrongly_refused(world: World, tab: Tab, request: Request, code: str | None) 
     if code == "PERMISSION_DENIED" and not master and _was_closed(world, tab):
         return "join/disconnect-keeps-membership"
     if code == "TOKEN_NOT_FOUND" and (token := world.token(body)) is not None:
-        if token.suspects:
-            return token.suspects[-1][0]
+        catalogue = Catalogue.load()
+        if ending := [rule for rule, event in token.suspects if catalogue[event].effect == "removes-token"]:
+            return ending[-1]
         return "tokens/only-deletion-ends-it" if token.touched else "tokens/create-then-others-can-move"
     if code == "NOT_JOINED" and tab.disturbed:
         return _TABS

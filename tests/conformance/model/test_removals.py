@@ -1,9 +1,11 @@
-"""Tabs that are taken out of a room: whether anything explains it, before or after."""
+"""What is taken away: tabs out of a room, and tokens out of an encounter; whether anything explains it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from tests.conformance.model.test_judge import DONE, SAID, Written, no
+from tests.conformance.model.test_judge import DONE, SAID, Written, no, yes
 
 
 @pytest.fixture
@@ -45,3 +47,24 @@ def test_a_removal_may_be_heard_of_late(play: Written) -> None:
     play.ask("alice", 1, "chat-message", SAID, DONE)
     play.ask("alice", 1, "chat-message", SAID, no("NOT_JOINED"))
     assert play.names() == set()
+
+
+@pytest.mark.parametrize(
+    ("refused", "found"),
+    [
+        (("token:move", {"position": {"x": 2, "y": 2}}), "tokens/only-deletion-ends-it"),
+        (("token:delete", {}), "authorization/refusal-precedes-effect"),
+    ],
+)
+def test_a_token_that_is_gone(play: Written, refused: tuple[str, dict[str, Any]], found: str) -> None:
+    """A refused request is blamed for it only if it asked for that."""
+    play.join("alice", 1)
+    play.connect("mallory", 9)
+    play.token_of_alice()
+    token = {"sessionId": "s", "encounterId": "e", "tokenId": "t"}
+    moved = {"tokenId": "t", "position": {"x": 1, "y": 1, "elevation": 0}, "version": 2}
+    play.ask("alice", 1, "token:move", {**token, "position": {"x": 1, "y": 1}}, yes(moved))
+    event, more = refused
+    play.ask("mallory", 9, event, {**token, **more}, no("PERMISSION_DENIED"))
+    play.ask("alice", 1, "token:move", {**token, "position": {"x": 3, "y": 3}}, no("TOKEN_NOT_FOUND"))
+    assert play.names() == {found}
