@@ -61,6 +61,25 @@ class NumbersTokensTwice(Pipeline):
         return dataclasses.replace(command, new_id=f"{payload['encounterId']}-{self.made[payload['encounterId']]}")
 
 
+@faulty("tokens/only-deletion-ends-it")
+class NumbersTokensInTwoProcesses(Pipeline):
+    """Each of two processes numbers the tokens of an encounter by itself: a user of the other one gets the same ids."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.process: dict[str, int] = {}  # by user
+        self.made: dict[tuple[str, int], int] = defaultdict(int)
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        command = super().command(event, payload, user, token)
+        if event.name != "token:create":
+            return command
+        process = self.process.setdefault(user, len(self.process) % 2)
+        self.made[payload["encounterId"], process] += 1
+        number = self.made[payload["encounterId"], process]
+        return dataclasses.replace(command, new_id=f"{payload['encounterId']}-{number}")
+
+
 # -- what is not there ---------------------------------------------------------------------------------
 
 

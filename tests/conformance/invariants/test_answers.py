@@ -145,6 +145,15 @@ def test_a_token_names_its_maker_and_who_changed_it(scene: Written, token: dict[
     assert contradicted(scene) == ["tokens/true-creator"] * wrong
 
 
+def test_whose_a_token_is_that_has_the_id_of_another_is_open(scene: Written) -> None:
+    """Alice and bob were given one id for a token of each; that is a fault, and not whom the token names since then."""
+    for maker, name in ((ALICE, "alice"), (BOB, "bob")):
+        _changes(scene, maker, _token(name), "token:create")
+    for name in ("alice", "bob"):
+        _changes(scene, CAROL, _token(name))
+    assert contradicted(scene) == []
+
+
 def test_a_token_of_another_session_may_have_the_same_id_and_encounter(scene: Written) -> None:
     """A server may number the encounters of each session, and the tokens of each encounter."""
     _changes(scene, ALICE, _token("alice"), "token:create")

@@ -29,7 +29,8 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
     creators: dict[_Place, str | None] = {}
     for _, sent, data, _ in said:
         if sent.event == "token:create" and isinstance(made := _token(data).get("id"), str):
-            creators[*_place(sent)[:2], made] = sent.user  # ids of tokens may be those of one encounter
+            place = *_place(sent)[:2], made  # ids of tokens may be those of one encounter
+            creators[place] = sent.user if creators.get(place, sent.user) == sent.user else None  # two have that id
     for seen in journal.heard():
         attribution = ledger.attribution(seen)
         if attribution and attribution.request.legal and attribution.request.outcome == "accepted" and seen.args:
