@@ -6,6 +6,7 @@ Unreadable   a file is no such recording; one sentence that begins with its name
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import IO, Any, get_args, get_type_hints
 
 from dungeonlab_conformance.record.tapped.packet import Kind, Sender, TappedPacket
 from dungeonlab_conformance.text.files import Unreadable, from_json
+from dungeonlab_conformance.text.printable import shortened
 
 _HEADS = {  # by whether the server did what a director says
     False: {"recording": "dungeonlab-conformance tap", "version": 1},
@@ -20,6 +22,8 @@ _HEADS = {  # by whether the server did what a director says
 }
 MOST_ACTS = 50  # in one recording
 _LONGEST = 1_000_000  # bytes of a line
+_LONGEST_HEAD = 1_000  # bytes, however it is spaced
+_BEGINS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"recording"')
 _DEFAULTS = {each.name: each.default for each in fields(TappedPacket) if each.default is not MISSING}
 _NAMES = [each.name for each in fields(TappedPacket)]
 
@@ -37,20 +41,24 @@ def line(packet: TappedPacket) -> str:
 
 def is_recording(path: Path) -> bool:
     """Say whether a file begins like a recording; what cannot be read by name does not."""
-    return b'{"recording"' in _beginning(path)
+    return _BEGINS.match(_beginning(path)) is not None
 
 
 def is_directed(path: Path) -> bool:
     """Say whether a recording is of clients to whom a director made things happen."""
-    return _beginning(path).startswith(head(directed=True).encode())
+    try:
+        return bool(from_json(_beginning(path).decode("utf-8-sig")) == _HEADS[True])
+    except ValueError:
+        return False
 
 
 def _beginning(path: Path) -> bytes:
+    """Return the first line of a file, as far as it may be a head."""
     try:
         if not path.is_file():
             return b""
         with path.open("rb") as file:
-            return file.read(len(head(directed=True)) + 10)
+            return file.readline(_LONGEST_HEAD)
     except (OSError, ValueError):
         return b""
 
@@ -78,7 +86,7 @@ def _packets(path: Path, file: IO[bytes]) -> Iterator[TappedPacket]:
         value = _value(path, raw, number)
         if number == 1:
             if value not in _HEADS.values():
-                raise Unreadable(path, f"this is no recording of a tap; its first line is {head()}", number)
+                raise Unreadable(path, _no_head(value), number)
             continue
         packet = _packet(path, value, number)
         if packet.number <= last:
@@ -87,9 +95,18 @@ def _packets(path: Path, file: IO[bytes]) -> Iterator[TappedPacket]:
         yield packet
 
 
+def _no_head(value: object) -> str:
+    """Say what is wrong with the first line of what should be a recording."""
+    known = _HEADS[False]
+    if isinstance(value, dict) and any(value.get("recording") == each["recording"] for each in _HEADS.values()):
+        of = shortened(json.dumps(value.get("version")), 40)
+        return f"this recording is of version {of}, and version {known['version']} is read here; take a newer suite"
+    return f"this is no recording of a tap; its first line is {head()}"
+
+
 def _value(path: Path, raw: bytes, number: int) -> Any:
     try:
-        return from_json(raw.decode("utf-8"))
+        return from_json(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError:
         raise Unreadable(path, "this is no UTF-8 text", number) from None
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,26 @@ def test_the_first_line_says_whether_a_director_was_there(tmp_path: Path, direct
     assert ndjson.is_recording(file)
     assert ndjson.is_directed(file) == directed
     assert list(ndjson.read(file)) == [packet]
+
+
+@pytest.mark.parametrize("directed", [False, True])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_first_line_may_be_spaced_otherwise(tmp_path: Path, directed: bool, mark: str) -> None:
+    """Other tools write JSON without spaces, or a byte order mark before it; a server is not judged for that."""
+    file = tmp_path / "tap.ndjson"
+    spaced = json.dumps(json.loads(ndjson.head(directed=directed)), separators=(",", ":"))
+    file.write_text(f"{mark}{spaced}\r\n", "utf-8")
+    assert ndjson.is_recording(file)
+    assert ndjson.is_directed(file) == directed
+    assert list(ndjson.read(file)) == []
+
+
+def test_a_recording_of_another_version_is_said_to_be_one(tmp_path: Path) -> None:
+    """It is no use to compare its first line with the one that was expected."""
+    file = tmp_path / "tap.ndjson"
+    file.write_text(ndjson.head().replace("1", "2") + "\n", "utf-8")
+    with pytest.raises(Unreadable, match="is of version 2, and version 1 is read here"):
+        list(ndjson.read(file))
 
 
 def test_a_journal_takes_what_is_secret_out_of_texts() -> None:
