@@ -31,6 +31,7 @@ _FIELDS = {  # of a Run, and where they stand in the document
     "bundled": "bundled",
 }
 _LONGEST = 300  # characters of what is wrong with a file
+_MOST_VALUES = 4_000_000  # in a file; no result has a million
 _CUT_OFF = "the stream of this run ends before the run did"
 
 
@@ -68,12 +69,17 @@ def load_document(file: Path) -> tuple[Run, dict[str, Any]]:
         raise ValueError(f"{files.shown(file)} is no result of this suite: it is empty, since its run was ended before")
     if text.startswith('{"recording"'):
         said = "is a recording of a tap and no result; `report` judges it, and writes a result with --json"
-        raise ValueError(f"{files.shown(file)} {said}")
+        piped = "is a recording of a tap that comes through a pipe; `report` judges one that is in a file"
+        raise ValueError(f"{files.shown(file)} {said if file.is_file() else piped}")
+    if text.count(",") + text.count("[") + text.count("{") > _MOST_VALUES:
+        raise ValueError(f"{files.shown(file)} is no result of this suite: it holds more than {_MOST_VALUES:,} values")
     try:
         document = _stream(text) if text.startswith('{"line":') else files.from_json(text)
         return from_json(document), document
     except RecursionError:
         reason = "no result of this suite: it is nested too deeply"
+    except MemoryError:
+        reason = "not read: that takes more memory than there is"
     except KeyError as error:
         reason = f"no result of this suite: it lacks {error}"
     except NoResult as error:
