@@ -210,6 +210,29 @@ def test_a_server_that_a_result_does_not_name_is_asked_for(
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("command_name", ["replay", "reproduce"])
+@pytest.mark.parametrize(
+    ("url", "file", "added"),
+    [
+        ("http://127.0.0.1:9", "dungeonlab-target.toml", "http://127.0.0.1:9 --target dungeonlab-target.toml"),
+        (None, "other.toml", "--target other.toml"),
+    ],
+)
+def test_a_result_does_not_say_whose_accounts_go_where(
+    result: Path, tmp_path: Path, command_name: str, url: str | None, file: str, added: str
+) -> None:
+    """A stranger may have written it, and have named a server to which the passwords of a file here would go."""
+    run = load_run(result)
+    run.options = RunOptions(url=url, target_file=file)
+    write(run, tmp_path / "r.json")
+    (tmp_path / file).write_text('adapter = "spy:Spy"\n')
+    (tmp_path / "spy.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    done = command(command_name, "r.json", ECHO, "--event", "token:move", cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"to use them, add: {added}\n" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
 def test_the_result_names_the_server_it_was_made_on(result: Path, echoing: str) -> None:
     """That is where `replay` goes by default."""
     assert load_run(result).options.url == echoing

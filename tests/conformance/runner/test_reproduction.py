@@ -184,7 +184,7 @@ def test_secrets_come_from_the_environment(python: tuple[Path, ...], tmp_path: P
         about = [ECHO, "--event", "chat-message"]
         run = ["run", "--target", "target.toml", "--only", *about, "--timeout", "0.5", "--json", "r.json"]
         assert command(*run, cwd=tmp_path, **secrets).returncode == 1
-        done = command("reproduce", "r.json", *about, "-o", "r.py", cwd=tmp_path, **secrets)
+        done = command("reproduce", "r.json", *about, "-o", "r.py", "--target", "target.toml", cwd=tmp_path, **secrets)
         assert done.returncode == 0, done.stderr
         text = (tmp_path / "r.py").read_text("utf-8")
         assert not [secret for secret in given.values() if secret in text]

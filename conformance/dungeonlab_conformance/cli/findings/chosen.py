@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from dungeonlab_conformance.record.secrets.leaks import HIDDEN
 if TYPE_CHECKING:
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import Finding, Verdict
+
+
+_LONGEST = 300  # characters of what is to be added to a command
 
 
 def choosing(command: Any) -> Any:
@@ -66,11 +70,24 @@ def _none_such(run: Run, requirement: str, event: str | None, broken: list[Verdi
 
 
 def where(run: Run) -> tuple[str | None, Path | None]:
-    """Return URL and target file of an earlier run; what a result does not hold is wrong usage."""
+    """Return URL and target file of an earlier run; what a result does not hold is wrong usage.
+
+    So is a target file that only the result names, but for the one that every command takes: results may come from
+    strangers, and a file's accounts go where the URL leads, and its adapter is run.
+    """
+    from dungeonlab_conformance.target.file.advice import NAME
+    from dungeonlab_conformance.text.printable import one_line, shortened
+
     url = run.options.url
     file = Path(run.target_file) if run.target_file else None
     if url is None and file is None:
         raise click.UsageError("this result does not say which server was judged; give a URL")
     if url is not None and HIDDEN in url:
         raise click.UsageError(f"this result does not hold the secrets in {url}; give the whole URL")
+    if file is not None and (url is not None or file != Path(NAME)):
+        named = shlex.join([*([url] if url else []), "--target", str(file)])
+        raise click.UsageError(
+            "this result was made with a target file, whose accounts are not used because a result says so; "
+            f"to use them, add: {one_line(shortened(named, _LONGEST))}"
+        )
     return url, file
