@@ -193,3 +193,19 @@ def test_a_big_text_takes_no_more_than_its_size(text: str) -> None:
 
     seconds(100)  # so that nothing is done for the first time
     assert seconds(100_000) < 40 * seconds(10_000) + 0.5
+
+
+def test_long_secrets_are_hidden_whole_and_fast() -> None:
+    """A server may make its cookies 60 kB of one letter, and send texts that are like their beginning for long."""
+    secrets = hiding("a" * 60_000 + "X")
+    assert secrets.redact(f"<{'a' * 60_000}X>") == "<***>"
+    began = time.process_time()
+    secrets.redact(("a" * 29_000 + "c") * 3)
+    secrets.redact(("a" * 120 + "c") * 200)
+    assert time.process_time() - began < 2
+
+
+@given(st.text("ab", min_size=513, max_size=3_000))
+def test_of_a_long_secret_no_piece_is_left(value: str) -> None:
+    """Alone, and in the middle of something else; one asterisk more or less makes no difference."""
+    assert hiding(value).redact(f"<{value}>").strip("*") in ("<***>", "<>")

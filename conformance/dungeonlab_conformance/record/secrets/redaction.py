@@ -11,6 +11,7 @@ import base64
 import re
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from dungeonlab_conformance.record.secrets.escapes import Unescaped
 from dungeonlab_conformance.record.secrets.leaks import HIDDEN, Ours
@@ -18,6 +19,8 @@ from dungeonlab_conformance.record.secrets.leaks import redact as without_leaks
 
 SHORTEST = 4  # characters: anything shorter occurs everywhere, and hiding it would hide the rest
 _ROUNDS = 3  # of undoing escapes: what a proxy has encoded twice, in JSON
+_PIECE = 256  # characters of a form at least; longer ones are hidden piece by piece, or comparing would take long
+_TRIES = 16  # forms at most that begin like each other, each a little shorter, and are compared with one place
 _TELLING = 8  # characters: so many, and half of a secret at least, are as good as all of it
 _CREDENTIALS = re.compile(r"//[^\s/?#]*@")  # of a URL: `user:password@`, however short they are
 _CUT_OFF = re.compile(r"[%&\\#\w]{0,12}…")  # half an escape may stand before the ellipsis
@@ -28,7 +31,8 @@ class Secrets:
 
     def __init__(self) -> None:
         self._forms: dict[str, list[str]] = {}  # sorted, by how they begin
-        self._longest = 0
+        self._long: set[str] = set()  # forms that are there in pieces, too
+        self._longest = 0  # characters of what is in `_forms`
         self._ours = Ours()
 
     def add_username(self, name: str) -> None:
@@ -39,7 +43,9 @@ class Secrets:
         """Hide a value from now on; one of fewer than four characters cannot be hidden."""
         if len(value) < SHORTEST:
             return
-        for form in {value, value.replace(" ", "+"), *_base64(value), *_hex(value), *_undone(value)}:
+        forms = {value, value.replace(" ", "+"), *_base64(value), *_hex(value), *_undone(value)}
+        self._long |= {form for form in forms if len(form) >= 2 * _PIECE}
+        for form in {piece for whole in forms for piece in _pieces(whole)}:
             alike = self._forms.setdefault(form[:SHORTEST], [])
             place = bisect_right(alike, form)
             if not place or alike[place - 1] != form:
@@ -91,11 +97,22 @@ class Secrets:
                 yield unescaped.span(start, end)
 
     def _found(self, text: str) -> Iterator[tuple[int, int]]:
-        forms, done = self._forms, 0
+        for form in self._long if len(text) >= 2 * _PIECE else ():
+            end = 0
+            while (at := text.find(form, end)) >= 0:
+                end = at + len(form)
+                yield at, end
+        forms, start, done, length = self._forms, 0, 0, 0
         for place in [i for i in range(len(text) - SHORTEST + 1) if text[i : i + SHORTEST] in forms]:
-            if place >= done and (length := self._length(text, place)):
-                done = place + length
-                yield place, done
+            if place < done or not (found := self._length(text, place)):
+                continue
+            if length < _PIECE or place > done:  # else it is the next piece of a long form
+                if done:
+                    yield start, done
+                start = place
+            done, length = place + found, found
+        if done:
+            yield start, done
 
     def _length(self, text: str, place: int) -> int:
         """Return how many characters from a place on are a secret, or enough of one; 0 if none are."""
@@ -110,12 +127,21 @@ class Secrets:
         some = max(n for _, n in near)
         if _CUT_OFF.match(text, place + some):
             return some
-        while after:  # the longest form that stands here whole is the one before, or one that begins like it
+        tries = _TRIES
+        while after and tries:  # the longest form that stands here whole is the one before, or one that begins like it
             form = alike[after - 1]
             if ahead.startswith(form):
                 return max(partial, len(form))
             after = min(after - 1, bisect_right(alike, ahead[: _common(form, ahead)]))
+            tries -= 1
         return partial
+
+
+def _pieces(form: str) -> Iterator[str]:
+    """Yield a form in pieces of about equal size; one of less than two such sizes is whole."""
+    count = max(1, len(form) // _PIECE)
+    ends = [len(form) * number // count for number in range(count + 1)]
+    return (form[start:end] for start, end in pairwise(ends))
 
 
 def _hide(_: str) -> str:
