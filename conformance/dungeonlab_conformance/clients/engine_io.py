@@ -8,6 +8,7 @@ Whatever the server sends, and whatever an HTTP library makes of it, comes out a
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,9 +39,15 @@ from dungeonlab_conformance.clients.http.client import Redirected, read_text, se
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 
+_STRETCH = 64  # packets that are read at a stretch; those of all connections are counted together
+_steps = itertools.count(1)
 _PATIENCE = 10.0  # seconds without a ping that are always borne: this side may have been too busy to see it
 LARGEST = 4_000_000  # bytes of one WebSocket message that are read
 _PACKETS = 16  # in one POST; python-engineio takes no more
+_MANY = 10_000  # packets in one answer to a poll; more of them are counted, however small they are
+PACKET = 100  # bytes of memory that a packet takes, beside its characters
+_WAITING = 1_000  # packets for the next POSTs; more of them are counted among what the server makes a run keep
+_ECHOED = 100  # characters of a ping that its pong repeats; the protocol knows pings with `probe` and with nothing
 _LEAVE = 1.0  # seconds that a server may take to hear that a client leaves
 _PAUSE = (0.01, 1.0)  # seconds before asking again a server that answers polls with nothing: at first, and at most
 
@@ -155,6 +162,8 @@ class EngineIO:
                 async with asyncio.timeout(self.opened.silence):
                     return await self._received([await next_message(self._socket)])
         packets = split(await self._poll())
+        if len(packets) > _MANY:
+            self._take_room(PACKET * len(packets))
         idle = all(packet in ("", NOOP) for packet in packets)  # and soon asked again, if the server does so each time
         self._pause = min(_PAUSE[1], max(_PAUSE[0], 2 * self._pause)) if idle else 0.0
         await asyncio.sleep(self._pause)
@@ -201,12 +210,17 @@ class EngineIO:
         return frames
 
     async def _pong(self, ping: str) -> None:
-        pong = PONG + ping[1:]
+        pong = PONG + ping[1:_ECHOED]
         if self._socket is None:
             self._post(pong)
             return
         with foreign():
             await self._socket.send_str(pong)
+
+    def _take_room(self, weight: int) -> None:
+        """Count among what is kept of the server something of so many bytes. Raises `Closed` if there is no room."""
+        if not self.target.capacity.takes(weight):
+            raise Closed("no more is kept of what the server sends")
 
     # -- WebSocket -----------------------------------------------------------------------------------
 
@@ -235,7 +249,10 @@ class EngineIO:
     def _post(self, *packets: str) -> None:
         if self._unsent.done():
             self._unsent.result()
-        self._outbox += packets
+        for packet in packets:  # a server may send pings without end, and take no pong
+            if len(self._outbox) > _WAITING:
+                self._take_room(len(packet))
+            self._outbox.append(packet)
         if self._posting is None or self._posting.done():
             self._posting = asyncio.create_task(self._post_all())
 
@@ -297,8 +314,15 @@ async def open_websocket(
         )
 
 
+async def give_way() -> None:
+    """Let all else go on now and then: what has come already is read without waiting, and there may be no end of it."""
+    if next(_steps) % _STRETCH == 0:
+        await asyncio.sleep(0)
+
+
 async def next_message(socket: aiohttp.ClientWebSocketResponse) -> Frame:
     """Wait for the next message of a WebSocket, text or bytes. Raises `Closed`."""
+    await give_way()
     with foreign():
         message = await socket.receive()
     if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):

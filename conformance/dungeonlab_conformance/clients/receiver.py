@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Literal
 
 from dungeonlab_conformance.clients import packets
-from dungeonlab_conformance.clients.engine_io import Closed, EngineIO
+from dungeonlab_conformance.clients.engine_io import Closed, EngineIO, give_way
 from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable
 from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.record.journal import Journal
@@ -109,6 +109,7 @@ class Receiver:
         try:
             while True:
                 for frame in await line.receive():
+                    await give_way()
                     for found in decoder.decode(frame):
                         await self._take(found, connection, line, entered)
                     if decoder.weight:  # a packet whose attachments may never come

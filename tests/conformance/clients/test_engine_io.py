@@ -7,14 +7,17 @@ import json
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from tests.conformance.scripted_server import OPEN, serving
 
-from dungeonlab_conformance.clients.engine_io import Closed, EngineIO, Opened
+from dungeonlab_conformance.clients.engine_io import Closed, EngineIO, Opened, next_message
 from dungeonlab_conformance.clients.engine_io_packets import Noise
+from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 
@@ -120,6 +123,41 @@ async def test_frames_come_in_order_and_pings_are_answered() -> None:
             await line.receive()
         await line.flush()
         assert posted == ["3"]
+
+
+async def test_pongs_do_not_pile_up() -> None:
+    """A server that sends pings without end has the run's room for what it sends; long pings are not repeated."""
+    async with polled(OPEN, ["2" + "x" * 1_000, "\x1e".join(["2"] * 3_000)]) as (line, posted, _):
+        line.target.capacity.left = 1_000_000
+        assert await line.receive() == []
+        await line.flush()
+        assert len(posted[0]) == 100
+        with pytest.raises(Closed, match="no more is kept"):
+            await line.receive()
+        with pytest.raises(TargetFault, match="does it send without end"):
+            line.target.capacity.check()
+
+
+async def test_millions_of_packets_in_one_poll_are_too_many() -> None:
+    """A body of 4 MB may hold as many that are empty, each of which takes much more memory than room in the body."""
+    async with polled(OPEN, ["\x1e" * 2_000_000]) as (line, _, _):
+        with pytest.raises(Closed, match="no more is kept"):
+            await line.receive()
+
+
+async def test_a_server_that_sends_without_end_stops_no_clock() -> None:
+    """What is there already is read without waiting; a time limit is heeded all the same."""
+
+    class Endless:
+        async def receive(self) -> SimpleNamespace:
+            return SimpleNamespace(type=aiohttp.WSMsgType.TEXT, data="6")
+
+    async def read(socket: Any) -> None:
+        for _ in range(1_000_000):
+            await next_message(socket)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(read(Endless()), 0.05)
 
 
 async def test_one_that_takes_its_leave_says_so() -> None:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import aiohttp
 
 from dungeonlab_conformance.clients import packets
-from dungeonlab_conformance.clients.engine_io import Closed, Opened, foreign, next_message, open_websocket
+from dungeonlab_conformance.clients.engine_io import PACKET, Closed, Opened, foreign, next_message, open_websocket
 from dungeonlab_conformance.clients.engine_io_packets import (
     ENTER_NOTHING,
     MESSAGE,
@@ -222,7 +222,7 @@ class Upgrade:
 
     def _keep(self, frames: list[str]) -> None:
         self.target.capacity.check()
-        self.target.capacity.takes(sum(map(len, frames)))
+        self.target.capacity.takes(sum(map(len, frames)) + PACKET * len(frames))
         self.frames += frames
 
     async def _post(self, frame: str) -> None:
