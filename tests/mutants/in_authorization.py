@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Payload, Refusal, Session
 from dungeonlab_reference_server.store import MemoryStore
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
+
+_HELD = 0.15  # seconds
 
 
 @faulty(
@@ -196,6 +201,31 @@ class HangsUpOnStrangers(Pipeline):
             if refusal.code == "PERMISSION_DENIED" and "joined" in event.needs:
                 await self.end_user(user)
             raise
+
+
+@faulty(
+    "authorization/any-member-allowed",
+    also={
+        "authorization/game-master-allowed": "the game master waits for members like anybody else",
+    },
+)
+class HoldsWhatIsMoved(Pipeline):
+    """Who moves a token holds it for a moment, in which all others are denied to change it."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.held: dict[str, tuple[str, float]] = {}  # by token: by whom, and until when
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        token = await super().check_rights(event, payload, user, connection)
+        if token is None:
+            return None
+        holder, until = self.held.get(token["id"], (user, 0.0))
+        if holder != user and time.monotonic() < until:
+            raise Refusal("PERMISSION_DENIED", "somebody else holds this token")
+        if event.name == "token:move":
+            self.held[token["id"]] = user, time.monotonic() + _HELD
+        return token
 
 
 @faulty("authorization/removed-member-hears-nothing")

@@ -229,13 +229,19 @@ async def _must_still_be_there(
 ) -> None:
     """Have a member move a token; one who may not move any other either shows nothing of this one.
 
-    The other one is moved by the `control`, or made for that in the same encounter.
+    The other one is moved by the `control`, or made for that in the same encounter. Nor does a refusal show anything
+    that is unlike that of a token which never was.
     """
-    answer = await member.try_send(request or await token_request(stage, "token:move", token))
+    request = request or await token_request(stage, "token:move", token)
+    answer = await member.try_send(request)
     if not answer.accepted:
         if control is None:
             control = await token_request(stage, "token:move", await create_full_token(stage, member))
         await member.send(control)
+        never = await member.try_send(request.with_properties({"tokenId": "no-such-token"}, mark=None))
+        if not never.accepted and never.code != answer.code:
+            why = f"{member.name}'s token:move was refused, as it is not for a token that is missing: {answer.shown}"
+            raise Unjudged(why, waits_for=not_accepted(answer))
         raise Broken(f"the token to be there after {after}", answer)
 
 
