@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from dungeonlab_conformance.clients.http.cookies import can_be_sent
 from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage.http.steps import HttpRunner, StepRefused
 from dungeonlab_conformance.target.adapter import awaitable, complete, defines, foreign_code, text, texts
@@ -19,6 +20,7 @@ from dungeonlab_conformance.target.identity import Account, Identity
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.text.templates import Undefined, fill
 
+_SHOWN = 40  # characters of a cookie's name
 # What an adapter may do in place of the steps of that name.
 ACTS = {
     "login": "log_in",
@@ -281,4 +283,6 @@ def parse_cookies(text: str) -> dict[str, str]:
     found = {name: value for name, equals, value in pairs if name and equals}
     if not found:
         raise TargetFault("a cookie is written name=value, or name=value; other=value")
+    if (wrong := next((name for name in found if not can_be_sent(name)), None)) is not None:
+        raise TargetFault(f"no cookie can be called {wrong[:_SHOWN]!r}; a cookie is written name=value")
     return found

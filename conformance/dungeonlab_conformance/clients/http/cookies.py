@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from http.cookies import CookieError, Morsel
 
 import aiohttp
+from aiohttp.typedefs import LooseCookies
 from multidict import CIMultiDict
 from yarl import URL
 
+_ANYWHERE = URL()
 _SHOWN = 100  # characters of a cookie's name, domain or path
 
 
@@ -18,14 +21,29 @@ class Jar(aiohttp.CookieJar):
         """Make a jar for a server: of one addressed by IP too, and with secure cookies as on localhost."""
         super().__init__(unsafe=True, quote_cookie=False, treat_as_secure_origin=url)
 
+    def update_cookies(self, cookies: LooseCookies, response_url: URL = _ANYWHERE) -> None:
+        """Take cookies by name; one called as no cookie can be, such as `Path`, goes nowhere."""
+        if isinstance(cookies, Mapping):
+            cookies = {name: value for name, value in cookies.items() if can_be_sent(name)}
+        super().update_cookies(cookies, response_url)
+
     def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
         """Take the cookies of an answer's Set-Cookie headers."""
         super().update_cookies_from_headers([_quoted_again(header) for header in headers], response_url)
 
 
+def can_be_sent(name: str) -> bool:
+    """Whether a cookie of this name can be sent."""
+    try:
+        Morsel[str]().set(name, "", "")
+    except CookieError:
+        return False
+    return True
+
+
 def sent_to(jar: aiohttp.abc.AbstractCookieJar, url: URL) -> dict[str, str]:
     """Return the cookies of a jar that go along with a request to `url`, by name."""
-    return {cookie.key: cookie.value for cookie in jar.filter_cookies(url).values()}
+    return {cookie.key: cookie.value for cookie in jar.filter_cookies(url).values() if can_be_sent(cookie.key)}
 
 
 def why_not_sent(header: str, came_from: URL, url: URL) -> tuple[str, str]:

@@ -11,8 +11,11 @@ import pytest
 from aiohttp import web
 from tests.conformance.bytes_server import bytes_server, http
 from tests.serving import running
+from yarl import URL
 
 from dungeonlab_conformance.clients.handshake import handshake
+from dungeonlab_conformance.clients.http.client import new_session
+from dungeonlab_conformance.clients.http.cookies import sent_to
 from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.results.verdict import Outcome
 from dungeonlab_conformance.runner.runner import Runner
@@ -115,6 +118,18 @@ async def test_a_cookie_for_something_else_is_no_trouble() -> None:
     )
     async with bytes_server(lambda _: http("200 OK", b"{}", "X-User: u", *cookies)) as server:
         assert (await logged_in(server.url)).cookies == {"sid": "secret"}
+
+
+async def test_a_cookie_called_as_none_can_be_ends_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """A server may call one like an attribute, or with a space; those beside it are sent, and nothing is printed."""
+    url = URL("http://127.0.0.1:1/")
+    async with new_session(str(url), {"Path": "x", "a b": "x", "good": "y"}, {}) as http:
+        headers = ["Path=/; Path=/", "expires=soon", "a b=c", "other=z"]
+        http.cookie_jar.update_cookies_from_headers(headers, url)
+        sent = sent_to(http.cookie_jar, url)
+    assert sent == {"good": "y", "other": "z"}
+    await new_session(str(url), sent, {}).close()
+    assert capfd.readouterr().err == ""
 
 
 async def test_cookies_without_an_end_are_bounded() -> None:

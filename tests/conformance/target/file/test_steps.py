@@ -257,6 +257,7 @@ async def test_a_command_prints_a_cookie(url: str) -> None:
         ("import sys; sys.exit('wrong password hunter2-secret')", r"ended with 1: wrong password \*\*\*"),
         ("", "printed no cookie"),
         ("print('no cookie at all')", "a cookie is written name=value"),
+        ("print('no name=value')", "no cookie can be called 'no name'"),
     ],
 )
 async def test_a_command_that_fails(url: str, code: str, why: str) -> None:
