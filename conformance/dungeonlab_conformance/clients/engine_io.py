@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,7 +34,7 @@ from dungeonlab_conformance.clients.engine_io_packets import (
     message_in,
     split,
 )
-from dungeonlab_conformance.clients.http.client import Redirected, read_text, session_for
+from dungeonlab_conformance.clients.http.client import Redirected, json_of, read_text, session_for
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 
@@ -73,8 +72,8 @@ class Opened:
     def read(cls, text: Frame) -> Opened:
         """Read the OPEN packet at the beginning of a handshake's answer. Raises `Closed` if there is none."""
         try:
-            said: Any = json.loads(text[1:]) if isinstance(text, str) and text.startswith(OPEN) else None
-        except (ValueError, RecursionError):
+            said: Any = json_of(text[1:]) if isinstance(text, str) and text.startswith(OPEN) else None
+        except ValueError:
             said = None
         if not isinstance(said, dict):
             raise Closed(f"the handshake was answered with no OPEN packet: {text[:100]!r}", 200)

@@ -10,12 +10,18 @@ body is read by `read_text` or `read_body`. Knows nothing of verdicts. What it r
 
 from __future__ import annotations
 
+import asyncio
 import codecs
+import json
+import logging
 import zlib
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from functools import partial
+from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from dungeonlab_conformance.clients.http.cookies import Jar
@@ -23,10 +29,15 @@ from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target, tls
 
 LONGEST_BODY = 4_000_000  # bytes of an answer, after decompression
+MOST_VALUES = 200_000  # in the JSON of an answer; they take some 20 MB
 LONGEST_HEADER = 65_536  # bytes of one header line; aiohttp reads 128 of them at most
 IDLE = 1.0  # seconds until a connection is not used again; Node.js hangs up after 5, others after 2, unannounced
+_ANSWERS = 100  # that have come on one connection, and are not looked at yet: servers send one or two of the 100s
 _SHOWN = 200  # characters of a Location or of an encoding's name
 _CHARSETS = frozenset({"utf-8", "ascii", "iso8859-1", "cp1252", "utf-16"})  # others are costly, or are not for text
+
+
+logging.getLogger("aiohttp").addHandler(logging.NullHandler())  # or each odd cookie would be a line of the output
 
 
 class Redirected(aiohttp.ClientError):
@@ -42,9 +53,34 @@ class Unreadable(aiohttp.ClientPayloadError):
     """The body of an answer cannot be read; the message says why, as in "answered more than 4 MB"."""
 
 
+class _Connection(ResponseHandler):
+    """One connection of a pool, on which only so many answers of the 100s come before one that counts."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, if it is not too much."""
+        super().data_received(data)
+        if len(self._buffer) > _ANSWERS and not self.upgraded:
+            self._buffer.clear()
+            self.set_exception(Unreadable("answered with heads of the 100s without an end"))
+            if self.transport is not None:
+                self.transport.abort()
+
+
+def _connection(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return _Connection(loop)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A pool of such connections."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial(_connection, loop=self._loop)
+
+
 def new_connector(verify: bool | str = True) -> aiohttp.TCPConnector:
     """Return a new pool of connections; one that is idle for longer than `IDLE` is closed. `verify` is as below."""
-    return aiohttp.TCPConnector(ssl=True if verify is True else tls(verify), limit=0, keepalive_timeout=IDLE)
+    return _Connector(ssl=True if verify is True else tls(verify), limit=0, keepalive_timeout=IDLE)
 
 
 def new_session(
@@ -99,6 +135,16 @@ async def read_text(answer: aiohttp.ClientResponse, limit: int = LONGEST_BODY) -
         return body.decode(_charset(answer.charset), errors="replace")
     except UnicodeError:  # UTF-16 without a beginning
         return body.decode(errors="replace")
+
+
+def json_of(text: str) -> Any:
+    """Return the JSON that a body holds. Raises `ValueError` if there is none, or one of very many values or levels."""
+    if text.count(",") + text.count("[") + text.count("{") > MOST_VALUES:
+        raise ValueError(f"it holds more than {MOST_VALUES:,} values")
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 async def read_body(answer: aiohttp.ClientResponse, limit: int = LONGEST_BODY) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +17,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.clients.http.client import Unreadable, read_text, session_for
+from dungeonlab_conformance.clients.http.client import Unreadable, json_of, read_text, session_for
 from dungeonlab_conformance.clients.http.diagnosis import reason
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
@@ -63,8 +62,8 @@ class Reply:
     def json(self) -> Any:
         """The body, or None if it is no JSON."""
         try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError):
+            return json_of(self.text)
+        except ValueError:
             return None
 
     def __str__(self) -> str:

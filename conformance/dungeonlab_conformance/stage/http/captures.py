@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 
+from dungeonlab_conformance.clients.http.client import json_of
 from dungeonlab_conformance.text.templates import Numeral
 from dungeonlab_spec.pointer import at
 
@@ -46,9 +47,11 @@ def capture(answer: HttpAnswer, source: str) -> str:
 
 def _at(text: str, pointer: str) -> str:
     try:
-        body: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        body: Any = json_of(text)
+    except json.JSONDecodeError:
         raise NotThere(f"the answer is no JSON, so there is nothing at {pointer}") from None
+    except ValueError as why:
+        raise NotThere(f"there is nothing at {pointer} of the answer, since {why}") from None
     try:
         found = at(body, pointer)
     except KeyError:

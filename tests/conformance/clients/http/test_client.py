@@ -13,7 +13,14 @@ import aiohttp
 import pytest
 from tests.conformance.bytes_server import bytes_server, http
 
-from dungeonlab_conformance.clients.http.client import LONGEST_BODY, Redirected, Unreadable, new_session, read_text
+from dungeonlab_conformance.clients.http.client import (
+    LONGEST_BODY,
+    Redirected,
+    Unreadable,
+    json_of,
+    new_session,
+    read_text,
+)
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -112,6 +119,22 @@ async def test_a_head_without_an_end_is_cut(head: str) -> None:
     async with asyncio.timeout(20):
         with pytest.raises(aiohttp.ClientError):
             await text_of(HEADS[head]())
+
+
+async def test_answers_of_the_100s_without_an_end_are_cut() -> None:
+    """Each takes much more memory than bytes; one before the answer that counts is fine."""
+    early = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    assert await text_of([early, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"]) == "fine"
+    with pytest.raises(Unreadable, match="heads of the 100s"):
+        await asyncio.wait_for(text_of(itertools.repeat(early * 2_000)), 5)
+
+
+def test_json_of_very_many_values_or_levels_is_none() -> None:
+    """A body of 4 MB may hold more than a million lists."""
+    assert json_of('{"id": [1]}') == {"id": [1]}
+    for text, why in (("[" + "[]," * 100_000 + "0]", "more than"), ("[" * 50_000, "too deeply"), ("{", "Expecting")):
+        with pytest.raises(ValueError, match=why):
+            json_of(text)
 
 
 async def test_long_headers_of_real_servers_are_read() -> None:
