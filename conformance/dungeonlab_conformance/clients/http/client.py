@@ -59,8 +59,9 @@ class _Connection(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         """Take what came, if it is not too much."""
         super().data_received(data)
-        if len(self._buffer) > _ANSWERS and not self.upgraded:
-            self._buffer.clear()
+        waiting: Any = getattr(self, "_buffer", ())  # no public name; without it nothing is counted
+        if len(waiting) > _ANSWERS and not self.upgraded:
+            waiting.clear()
             self.set_exception(Unreadable("answered with heads of the 100s without an end"))
             if self.transport is not None:
                 self.transport.abort()
