@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from dungeonlab_spec import Event
 from tests.mutants.effects import EffectChanger, with_token
 from tests.mutants.fault import faulty
 
+_ROOM = 30  # tokens of an encounter
 SIZES = ("tiny", "small", "medium", "large", "huge", "gargantuan")
 
 
@@ -387,3 +389,19 @@ class KeepsConditionsAsTheyCome(EffectChanger):
     def changed_effect(self, command: Command, effect: Effect) -> Effect:
         given = command.payload.get("token", {}).get("conditions")
         return with_token(effect, {**effect.saved, "conditions": given}) if given and effect.saved else effect
+
+
+@faulty("payloads/valid-accepted")
+class FillsUp(Pipeline):
+    """Thirty tokens are made in an encounter; any further one is refused as an invalid request."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.made: Counter[str] = Counter()
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if event.name == "token:create":
+            self.made[payload["encounterId"]] += 1
+            if self.made[payload["encounterId"]] > _ROOM:
+                raise Refusal("VALIDATION_ERROR", "there is no room for another token")
+        return super().command(event, payload, user, token)

@@ -85,20 +85,24 @@ async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
         made = await stage.request(Catalogue.load()["token:create"])
         draft = {**made.args[0]["token"], **content, "name": f"{made.mark}{content.get('name', '')}"}
         made = made.with_properties({"token": draft}, requirement=_EXACTLY)
-        token = await _must_hold(alice, made, {**content, "name": draft["name"]}, what)
+        token = await _must_hold(stage, alice, made, {**content, "name": draft["name"]}, what)
         await bob.hear(made)
         stored = await stored_token(stage, bob, token)
         _must_be({**content, "name": draft["name"]}, stored, f"as stored, with {what}")
         updates = {key: value for key, value in content.items() if key not in _DRAFTED}
         if updates:
             update = await token_request(stage, "token:update", token, updates=updates)
-            await _must_hold(alice, update.with_properties({}, requirement=_EXACTLY), updates, what)
+            await _must_hold(stage, alice, update.with_properties({}, requirement=_EXACTLY), updates, what)
 
 
-async def _must_hold(actor: Actor, request: Request, content: Token, what: str) -> Token:
-    """Send what makes or changes a token, and return the token, which must hold what was asked for."""
+async def _must_hold(stage: Stage, actor: Actor, request: Request, content: Token, what: str) -> Token:
+    """Send what makes or changes a token, and return the token, which must hold what was asked for.
+
+    A refusal shows nothing of the content where a usual request is refused by now as well.
+    """
     answer = await actor.try_send(request)
     if not answer.accepted:
+        await stage.control(Catalogue.load()[request.event], actor)
         raise Broken(f"{request.event} with {what} to be accepted", answer)
     token = acknowledged_token(answer)
     _must_be(content, token, f"with {what}")
