@@ -328,6 +328,11 @@ class Sender(Connection):
         never = self.target.dialect.answer_to(event) == "none" or limits.answers_nothing
         return never or event in self.target.workarounds.silent or limits.gave_up(event)
 
+    def _is_hardly_answered(self, asked: Request) -> bool:
+        """Whether requests like this were waited for in vain before, be it only those that are malformed."""
+        silent = not asked.legal and self.target.limits.is_often_silent(asked.event)
+        return silent or self._hardly_answers(asked.event)
+
     async def _came_back(self, fence: str) -> bool:
         """Make a round trip of one kind. Any answer will do, a refusal too."""
         if fence == NAMESPACE:
@@ -357,7 +362,9 @@ class Sender(Connection):
         async with self._turn:  # what says no has no mark: two that may be refused would be mistaken for each other
             ahead = self._open
             if ahead and not all(asked.legal for asked in (request, *ahead.values())):
-                await asyncio.wait(ahead, timeout=self.target.limits.answer)
+                limits = self.target.limits
+                hopeless = all(map(self._is_hardly_answered, ahead.values()))
+                await asyncio.wait(ahead, timeout=limits.moment if hopeless else limits.answer)
             await self._ask_for(request, pending, on_answer)
             ahead[pending] = request
             pending.add_done_callback(lambda done: ahead.pop(done, None))
