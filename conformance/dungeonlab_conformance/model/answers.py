@@ -65,8 +65,8 @@ class Answers:
 
     def _refused_rightly(self, sent: Sent, answer: Acknowledgement, seen: Observation, now: Allowed) -> None:
         code, event = answer.code, sent.request.event
-        if now.anything or code in now.codes:
-            return
+        if now.anything or code in now.codes or (code is None and now.codes - {LIMITED}):
+            return  # a refusal without its code is one all the same; that it has none breaks another rule
         denied = code in _RIGHTS and self._may_be_there(sent) and (sent.session, event) not in sent.tab.granted
         if now.acceptance or denied:
             expected = f"{sent.tab.name}'s {event} to be accepted"
