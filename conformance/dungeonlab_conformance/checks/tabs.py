@@ -87,7 +87,7 @@ async def _must_find(poller: Upgrade, request: Request) -> None:
     """Make a round trip by polling, and wait for what a cluster passes on late."""
     asked = poller.target.on_the_wire(request.event, request.args)[0]
     name = poller.target.dialect.broadcasts.get(request.event, asked)
-    if any(tells(frame, marked(request), name) for frame in poller.frames):
+    if any(tells(frame, marked(request), name, poller.target.dialect.received) for frame in poller.frames):
         return
     if poller.target.offers("get-user-data"):
         await poller.poll_once_around()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,8 +160,14 @@ def _unreadable(frame: str | bytes, why: str) -> Unreadable:
     return Unreadable(shown, why, int(answered[1]) if answered else None)
 
 
-def tells(frame: str | bytes, mark: str | int, name: str = "") -> bool:
-    """Whether a frame is an event with a mark in it, of this name if one is given, and not one of the server's own."""
+Received = Callable[[str, tuple[Any, ...]], tuple[str, tuple[Any, ...]]]  # to the protocol's name and arguments
+
+
+def tells(frame: str | bytes, mark: str | int, name: str = "", received: Received | None = None) -> bool:
+    """Whether a frame is an event with a mark in it, of this name if one is given, and not one of the server's own.
+
+    The mark may stand in what the frame says as it is, or as it was `received`: translated from the server's dialect.
+    """
     head = _EVENT.match(frame) if isinstance(frame, str) else None
     if head is None:
         return False
@@ -171,7 +178,12 @@ def tells(frame: str | bytes, mark: str | int, name: str = "") -> bool:
     marks: list[str | int] = [mark]
     if isinstance(mark, str) and _WHOLE.fullmatch(mark):  # ids may go as numbers
         marks.append(int(mark))
-    return (event == name if name else not is_own_event(event)) and any(contains(tuple(args), each) for each in marks)
+    said = [tuple(args)]
+    if received is not None and isinstance(event, str):
+        said.append(received(event, tuple(args))[1])
+    return (event == name if name else not is_own_event(event)) and any(
+        contains(each, mark) for each in said for mark in marks
+    )
 
 
 def beginnings(name: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable, encode
+from dungeonlab_conformance.target.dialect.translation import Dialect, Shape
 from dungeonlab_conformance.text.tree import deeper_than
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=60)  # lone surrogates too
@@ -159,3 +160,14 @@ def test_a_frame_begins_as_its_name_says(name: str, *, escaped: bool) -> None:
     frame = "42" + json.dumps([name, {}], ensure_ascii=escaped)
     assert frame.startswith(packets.beginnings(name))
     assert not frame.startswith(packets.beginnings(name[:-1]))
+
+
+def test_an_event_tells_what_is_in_it_once_it_is_translated() -> None:
+    """An id may be a part of a text in the server's dialect."""
+    dialect = Dialect(
+        broadcasts={"token:delete": "lifted"}, emissions={"token:delete": Shape(arguments=["piece:{tokenId}", {}])}
+    )
+    frame = '42["lifted","piece:7",{"sessionId":"8"}]'
+    assert not packets.tells(frame, "7", "lifted")
+    assert packets.tells(frame, "7", "lifted", dialect.received)
+    assert not packets.tells(frame, "9", "lifted", dialect.received)

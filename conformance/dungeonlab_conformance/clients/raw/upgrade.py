@@ -157,7 +157,7 @@ class Upgrade:
 
     async def poll_until_heard(self, mark: str | int, name: str = "") -> None:
         """Poll until an event comes that has a mark in it, and a name if one is given; or until time is up."""
-        await self._poll_until(partial(packets.tells, mark=mark, name=name))
+        await self._poll_until(partial(packets.tells, mark=mark, name=name, received=self.target.dialect.received))
 
     async def _poll_until(self, is_wanted: Callable[[str], bool]) -> None:
         with self._waiting("nothing is heard over polling, even without an upgrade"):
