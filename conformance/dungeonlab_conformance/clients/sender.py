@@ -329,7 +329,7 @@ class Sender(Connection):
         return never or event in self.target.workarounds.silent or limits.gave_up(event)
 
     def _is_hardly_answered(self, asked: Request) -> bool:
-        """Whether requests like this were waited for in vain before, be it only those that are malformed."""
+        """Whether requests like this were waited for in vain before, all of them or the malformed ones."""
         silent = not asked.legal and self.target.limits.is_often_silent(asked.event)
         return silent or self._hardly_answers(asked.event)
 
