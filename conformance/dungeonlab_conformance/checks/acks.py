@@ -15,7 +15,7 @@ from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
 from dungeonlab_conformance.invariants.shapes import answer_faults
 from dungeonlab_conformance.payloads.refused import for_something_unknown, malformed, unknown_id
 from dungeonlab_conformance.payloads.requests import profile_request
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import CODES, Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Observation, Request
@@ -23,12 +23,10 @@ from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
-from dungeonlab_spec.catalogue import resolve
 
 MANY = 300  # requests at once: above any limit meant for people, well below a flood
 LAST = 15  # of each kind of those that would have an effect, which come last
 PATIENCE = 5  # times in a row that one user may wait in vain as long as an answer may take, while another is answered
-CODES = frozenset(resolve("identifiers.json#/$defs/ErrorCode")[0]["enum"])
 
 
 async def _one_who_may(stage: Stage, event: Event) -> Actor:

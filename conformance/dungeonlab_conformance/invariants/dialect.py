@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dungeonlab_conformance.invariants.content import same
+from dungeonlab_conformance.record.acknowledgement import CODES
 from dungeonlab_conformance.record.arguments import Arguments, quoted
 from dungeonlab_conformance.record.observation import Observation
 from dungeonlab_conformance.results.errors import Broken
@@ -17,7 +18,6 @@ from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.catalogue import resolve
 
 Breach = tuple[str, str | None, Broken]  # requirement, event if it is judged per event, what shows it
-_CODES: Sequence[str] = resolve("identifiers.json#/$defs/ErrorCode")[0]["enum"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _shape(event: Event, seen: Observation, args: Args, *, accepted: bool) -> tu
     if accepted:
         return "acks/success-shape", event.name
     ours, theirs = seen.args[0] if seen.args else None, args[0] if args else None
-    if not (isinstance(ours, dict) and isinstance(theirs, dict) and theirs.get("code") in _CODES):
+    if not (isinstance(ours, dict) and isinstance(theirs, dict) and theirs.get("code") in CODES):
         return "acks/failure-shape", event.name
     only_the_code = same({**theirs, "code": ours.get("code")}, ours)
     return "acks/code-names-the-cause" if only_the_code else "acks/failure-shape", event.name

@@ -12,7 +12,7 @@ from dungeonlab_conformance.model.ledger import Sent
 from dungeonlab_conformance.model.rules import Allowed, is_legal, things
 from dungeonlab_conformance.model.tokens import begin, change, differences, drafted, placed, settle, while_changing
 from dungeonlab_conformance.model.world import Token, World, properties
-from dungeonlab_conformance.record.acknowledgement import LIMITED, Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import CODES, LIMITED, Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken
@@ -65,8 +65,8 @@ class Answers:
 
     def _refused_rightly(self, sent: Sent, answer: Acknowledgement, seen: Observation, now: Allowed) -> None:
         code, event = answer.code, sent.request.event
-        if now.anything or code in now.codes or (code is None and now.codes - {LIMITED}):
-            return  # a refusal without its code is one all the same; that it has none breaks another rule
+        if now.anything or code in now.codes or (code not in CODES and now.codes - {LIMITED}):
+            return  # a refusal with no code, or one of the server's own, is one all the same; that breaks another rule
         denied = code in _RIGHTS and self._may_be_there(sent) and (sent.session, event) not in sent.tab.granted
         if now.acceptance or denied:
             expected = f"{sent.tab.name}'s {event} to be accepted"

@@ -7,8 +7,10 @@ from typing import Any
 
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.observation import Observation, Request, RequestOutcome
+from dungeonlab_spec.catalogue import resolve
 
 LIMITED = "RATE_LIMITED"
+CODES = frozenset(resolve("identifiers.json#/$defs/ErrorCode")[0]["enum"])
 
 
 @dataclass(frozen=True, slots=True)

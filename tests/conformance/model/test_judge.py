@@ -402,15 +402,29 @@ def test_who_leaves_another_session_stays(play: Written) -> None:
 
 
 @pytest.mark.parametrize("joins", [False, True])
-def test_a_refusal_without_a_code_convicts_only_where_none_may_come(play: Written, *, joins: bool) -> None:
-    """Bob, who has not joined, may be refused, and who says why is another matter; once he has joined, he may not."""
+@pytest.mark.parametrize(
+    ("code", "broken"),
+    [
+        ({}, "payloads/valid-accepted"),
+        ({"code": 403}, "payloads/valid-accepted"),
+        ({"code": "FORBIDDEN"}, "authorization/any-member-allowed"),
+    ],
+    ids=["none", "number", "own"],
+)
+def test_a_refusal_without_a_code_convicts_only_where_none_may_come(
+    play: Written, *, joins: bool, code: dict[str, object], broken: str
+) -> None:
+    """Bob, who has not joined, may be refused, and who says why is another matter; once he has joined, he may not.
+
+    A code that the protocol does not have says no more than none.
+    """
     play.join("alice", 1)
     if joins:
         play.join("bob", 2)
     else:
         play.connect("bob", 2)
-    play.ask("bob", 2, "chat-message", SAID, {"success": False, "error": "no"})
-    assert play.names() == ({"payloads/valid-accepted"} if joins else set())
+    play.ask("bob", 2, "chat-message", SAID, {"success": False, "error": "no", **code})
+    assert play.names() == ({broken} if joins else set())
 
 
 def test_what_was_to_be_refused_when_it_was_sent_may_be_done_later(play: Written) -> None:
