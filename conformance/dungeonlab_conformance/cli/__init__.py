@@ -23,6 +23,7 @@ from dungeonlab_conformance.cli.run import run
 from dungeonlab_conformance.cli.streams import Streams
 from dungeonlab_conformance.cli.validate import validate
 from dungeonlab_conformance.text.printable import sentence_of
+from dungeonlab_conformance.text.system import shortage
 
 
 class _Commands(click.Group):
@@ -41,8 +42,10 @@ class _Commands(click.Group):
                 if not options.get("standalone_mode", True):
                     raise
                 logging.getLogger(__name__).debug("%s", traceback.format_exc())
-                click.echo(f"the suite itself failed: {sentence_of(fault)}; please report it", err=True)
-                found = 4
+                lacking = shortage(fault)
+                own = f"the suite itself failed: {sentence_of(fault)}; please report it"
+                click.echo(f"Error: {lacking}" if lacking else own, err=True)
+                found = 2 if lacking else 4
         if not options.get("standalone_mode", True):
             return found
         raise SystemExit(found or (2 if streams.problem else 0))

@@ -25,9 +25,7 @@ def accounted(run: Run, secrets: Secrets) -> Iterator[None]:
     except (TargetFault, Unjudged) as fault:
         run.fault = secrets.redact(str(fault))
     except Exception as fault:  # the suite's own, whatever it is
-        while isinstance(fault, ExceptionGroup):
-            fault = fault.exceptions[0]
-        run.own_fault = secrets.redact(f"{type(fault).__name__}: {fault}")
+        run.end_by(fault, secrets.redact)
         _LOG.debug("%s", secrets.redact("".join(traceback.format_exception(fault))))
     finally:
         run.seconds = time.monotonic() - began

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import PurePath
 
 from dungeonlab_conformance.results.exit_codes import EXIT_SUITE, exit_code
 from dungeonlab_conformance.results.verdict import Verdict
+from dungeonlab_conformance.text.system import shortage
 from dungeonlab_spec import Catalogue, Level, Side
 
 JUDGED_BY: dict[Side, str] = {  # the ends of sentences on why a run does not judge a requirement
@@ -127,6 +129,15 @@ class Run:
     def subject(self) -> str:
         """What was judged, for the first and the last line of a report: the server, and the file that described it."""
         return f"{self.target} ({PurePath(self.target_file).name})" if self.target_file else self.target
+
+    def end_by(self, fault: BaseException, hide: Callable[[str], str]) -> None:
+        """Note why the run ended early, if it is not the server's fault; `hide` hides the secrets in what that says."""
+        while isinstance(fault, BaseExceptionGroup):
+            fault = fault.exceptions[0]
+        if lacking := shortage(fault):
+            self.fault = lacking
+        else:
+            self.own_fault = hide(f"{type(fault).__name__}: {fault}")
 
     @property
     def exit_code(self) -> int:

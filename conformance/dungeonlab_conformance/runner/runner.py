@@ -125,9 +125,7 @@ class Runner:
         )
 
     def _blame_the_suite(self, fault: BaseException) -> None:
-        while isinstance(fault, BaseExceptionGroup):
-            fault = fault.exceptions[0]
-        self.run.own_fault = self._hide(f"{type(fault).__name__}: {fault}")
+        self.run.end_by(fault, self._hide)
         self._log("the run", fault)
 
     def _log(self, what: str, fault: BaseException) -> None:

@@ -229,3 +229,12 @@ def test_a_server_that_dies_of_a_payload_is_named_with_what_was_sent_last(tmp_pa
     assert "; last sent: " in finding.got
     assert "'s token:move null, " in finding.got
     assert len(result.leftovers) <= 1
+
+
+def test_too_few_open_files_are_no_fault_of_the_suite() -> None:
+    """It is said what to raise."""
+    limits = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))\n"
+    begin = "from dungeonlab_conformance.cli import main; main()"
+    done = command("client", "--act", "ordinary", "--", "true", code=limits + begin)
+    assert done.returncode == 2
+    assert "too few files and connections; raise the limit" in done.stderr

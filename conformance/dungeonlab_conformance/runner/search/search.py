@@ -172,9 +172,7 @@ class Search:
         return replace(verdict, findings=findings)
 
     def _blame_the_suite(self, fault: BaseException) -> None:
-        while isinstance(fault, BaseExceptionGroup):
-            fault = fault.exceptions[0]
-        self.run.own_fault = self._hide(f"{type(fault).__name__}: {fault}")
+        self.run.end_by(fault, self._hide)
         _LOG.debug("the search: %s", self.target.secrets.redact("".join(traceback.format_exception(fault))))
 
     async def _search(self, playing: Playing) -> None:

@@ -1,0 +1,40 @@
+"""What the system did not give, in words for people."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from dungeonlab_conformance.results.run import Run
+from dungeonlab_conformance.text.system import shortage
+
+
+def after(fault: BaseException) -> BaseException:
+    """Return what fails while another failure is handled."""
+    try:
+        try:
+            raise fault
+        finally:
+            raise RuntimeError("the loop cannot be closed")
+    except RuntimeError as second:
+        return second
+
+
+TOO_MANY = OSError(errno.EMFILE, "Too many open files")
+
+
+@pytest.mark.parametrize("fault", [TOO_MANY, after(TOO_MANY), ExceptionGroup("both", [TOO_MANY, ValueError()])])
+def test_too_many_open_files_are_a_shortage(fault: BaseException) -> None:
+    """Wherever in a chain of failures they are; a run that ends by it is cut short, and the suite has not failed."""
+    assert "raise the limit" in (shortage(fault) or "")
+    run = Run("the server")
+    run.end_by(fault, str.upper)
+    assert (run.fault, run.own_fault) == (shortage(fault), "")
+
+
+def test_anything_else_is_the_suites_own_fault() -> None:
+    """What it says may hold secrets."""
+    run = Run("the server")
+    run.end_by(after(OSError(errno.EACCES, "no")), str.upper)
+    assert (run.fault, run.own_fault) == (None, "RUNTIMEERROR: THE LOOP CANNOT BE CLOSED")
