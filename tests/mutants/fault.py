@@ -128,6 +128,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "SparesTheTabsOfWhoSwitches": "a tab that has joined goes elsewhere, not only a new one",
     "LeavesForAMalformedJoin": "malformed requests to move are tried, not only those for another session",
     "NumbersMessagesAnew": "ids of messages are compared after the room was empty, not only in company",
+    "EndsAllMembershipsOfItsMembers": "who may join is asked after another session was deleted, too",
     "EndsTheSessionWithItsGameMaster": "the game master's connection ends, not only a member's",
     "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
 }
