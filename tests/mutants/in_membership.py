@@ -164,35 +164,6 @@ class SeatsTheRemovedApart(Pipeline):
             await self.sockets.leave_room(connection, self.room(session))
 
 
-class _TellsOfEnrolments(HttpSide):
-    """Has the pipeline know of those who are taken in; it does nothing, for nothing but that."""
-
-    async def enrol(self, request: web.Request) -> web.Response:
-        answer = await super().enrol(request)
-        if isinstance(self.pipeline, SeatsTheRemovedAgain):
-            await self.pipeline.taken_in(request.match_info["user"], request.match_info["session"])
-        return answer
-
-
-@faulty("authorization/removed-member-hears-nothing", beside=(_TellsOfEnrolments,))
-class SeatsTheRemovedAgain(Pipeline):
-    """Who is taken in again hears the room at once, on the connections that were in it before, without joining."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.removed: list[tuple[str, str, str]] = []  # user, session and connection
-
-    async def remove_member(self, user: str, session: str) -> None:
-        self.removed += [(user, session, c) for c in self.connections_of(user) if self.seats.get(c) == session]
-        await super().remove_member(user, session)
-
-    async def taken_in(self, user: str, session: str) -> None:
-        """Put the connections of a user who was removed back into the room."""
-        for connection in [c for (u, s, c) in self.removed if (u, s) == (user, session)]:
-            if connection in self.users and connection not in self.seats:
-                await self.sockets.enter_room(connection, self.room(session))
-
-
 class _DeletesNothing(MemoryStore):
     """Marks a deleted session, and deletes it no further."""
 

@@ -40,7 +40,6 @@ async def a_membership_ends_and_begins_again(stage: Stage) -> None:
     tab = await stage.other_tab(bob)
     await stage.judge("join/removed-member-refused", _must_stay_out(stage, bob, tab))
     await stage.take_in(bob.identity)
-    await alice.send(await _chat(stage))  # which nobody hears who has not joined again
     await stage.judge("join/taken-in-again-admitted", _must_be_a_member_again(stage, alice, bob, tab))
 
 
