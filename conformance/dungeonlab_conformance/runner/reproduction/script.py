@@ -46,6 +46,7 @@ UNSEEN = {  # checks whose scenes do over HTTP what no line of a transcript show
     *("an_old_cookie_stays_dead", "a_deleted_session_is_joined_by_nobody"),
     *("nothing_is_done_in_a_deleted_session", "what_has_ended_is_not_shared"),
     *("a_session_that_ends_takes_nothing_along", "an_encounter_of_a_deleted_session_is_refused"),
+    "a_session_that_ends_ends_no_other_membership",
 }
 _PLAYED = ("sends", "tells", "connects", "is refused", "disconnects", "is removed", "is answered", "hears", "arranges")
 
