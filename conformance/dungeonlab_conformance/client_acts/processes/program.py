@@ -89,10 +89,6 @@ class Program:
             async with asyncio.timeout(_FIRM):
                 await _released(self._keeper)
                 await self._reading  # ends with the last process that holds the other end
-        if self._keeper.returncode is None:  # the program has stopped it
-            with suppress(ProcessLookupError):
-                self._keeper.kill()
-            await self._keeper.wait()
         self._reading.cancel()
         self.ended.cancel()
 

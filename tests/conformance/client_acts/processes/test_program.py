@@ -66,16 +66,6 @@ async def test_who_ignores_the_polite_way_is_ended_firmly(monkeypatch: pytest.Mo
     assert not is_there(int(itself))
 
 
-async def test_who_stops_what_keeps_it_is_ended_with_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program may send SIGSTOP to its parent; neither is left."""
-    monkeypatch.setattr("dungeonlab_conformance.client_acts.processes.program._POLITE", 0.1)
-    monkeypatch.setattr("dungeonlab_conformance.client_acts.processes.program._FIRM", 0.5)
-    async with running(shell("trap '' TERM; echo $PPID $$ up; kill -STOP $PPID; sleep 60"), {}) as program:
-        await eventually(lambda: "up" in program.output.text)
-    keeper, own = map(int, program.output.text.split()[:2])
-    wait_until(lambda: not is_there(keeper) and not is_there(own))
-
-
 async def test_what_a_program_leaves_behind_is_ended_too() -> None:
     """A child that outlives its parent holds the output open, and ends with the block."""
     began = time.monotonic()
