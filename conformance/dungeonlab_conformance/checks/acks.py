@@ -243,13 +243,41 @@ async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
             continue
         if answer.accepted:
             accepted.append(codes)
-        elif answer.code not in CODES:
-            shape = VerdictKey("acks/failure-shape", event.name)
-            raise Unjudged(f"a refusal without one of the documented codes: {answer.shown}", waits_for=shape)
-        elif answer.code not in codes:
-            raise Broken(" or ".join(sorted(codes)), f"{answer.code!r}", "$.code")
+        else:
+            _must_name(codes, answer, event)
+    if "joined" in event.needs:
+        await _who_has_been_inside_must_hear_the_cause(stage, event)
     if accepted:
         raise Unjudged(f"{len(accepted)} of the requests that no server may accept were accepted")
+
+
+def _must_name(codes: set[str], answer: Acknowledgement, event: Event) -> None:
+    if answer.code not in CODES:
+        shape = VerdictKey("acks/failure-shape", event.name)
+        raise Unjudged(f"a refusal without one of the documented codes: {answer.shown}", waits_for=shape)
+    if answer.code not in codes:
+        raise Broken(" or ".join(sorted(codes)), f"{answer.code!r}", "$.code")
+
+
+async def _who_has_been_inside_must_hear_the_cause(stage: Stage, event: Event) -> None:
+    """Bob joins and leaves, and has not joined; he joins again, his membership is revoked, and he is no member.
+
+    Nor is he in a room then; but what comes first decides the code.
+    """
+    with contextlib.suppress(Unjudged):  # a server may close the connections of somebody who is removed
+        bob = await stage.joined("bob")
+        if (await bob.try_send(Request.naming("leave-session", stage.session), expected=True)).accepted:
+            await _if_refused_must_name("NOT_JOINED", bob, await stage.request(event))
+            await bob.join(stage.session)
+        request = await stage.request(event)
+        await stage.revoke(bob)
+        await _if_refused_must_name("PERMISSION_DENIED", bob, request)
+
+
+async def _if_refused_must_name(code: str, actor: Actor, request: Request) -> None:
+    answer = await actor.try_send(request)
+    if not answer.accepted:  # that it must be is another requirement's matter
+        _must_name({code}, answer, Catalogue.load()[request.event])
 
 
 async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tuple[Actor, Request, set[str]]]:
@@ -277,10 +305,14 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
         yield alice, request, {"SESSION_NOT_FOUND"} | hidden
     if "encounter" in event.needs:
         request = (await stage.request(event, fresh=True)).with_properties({"encounterId": unknown_id("encounter")})
-        yield alice, request, {"ENCOUNTER_NOT_FOUND", "TOKEN_NOT_FOUND"} & set(event.refusals) | hidden
+        yield alice, request, {"ENCOUNTER_NOT_FOUND"} | hidden
     if "token" in event.needs:
         request = (await stage.request(event)).with_properties({"tokenId": unknown_id("token")}, mark=None)
         yield alice, request, {"TOKEN_NOT_FOUND"} | hidden
+        delete = await stage.request(Catalogue.load()["token:delete"])
+        gone = (await stage.request(event)).with_properties({"tokenId": delete.args[0]["tokenId"]}, mark=None)
+        if (await alice.try_send(delete, expected=True)).accepted:
+            yield alice, gone, {"TOKEN_NOT_FOUND"}
 
 
 async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tuple[Request, set[str]]]:
