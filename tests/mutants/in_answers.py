@@ -44,6 +44,16 @@ class DatesAMessageTwice(EffectChanger):
         return replace(effect, emission=broadcast_with(effect, timestamp=later))
 
 
+@faulty("chat/answer-and-broadcast-agree")
+class DatesBroadcastsInSeconds(EffectChanger):
+    """The time of a message is cut off at whole seconds in its broadcast, as by a bus between processes."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "chat-message":
+            return effect
+        return replace(effect, emission=broadcast_with(effect, timestamp=f"{command.now[:19]}Z"))
+
+
 class MessageIds(Pipeline):
     """Gives messages ids of its own."""
 
