@@ -362,6 +362,23 @@ def test_what_is_left_of_one_message_is_no_repetition_of_another(scene: Written)
     assert broken(scene) == ["rooms/every-other-member-hears-once"]
 
 
+def test_a_move_that_is_garbled_is_no_repetition_of_one_that_has_no_mark_of_its_own(scene: Written) -> None:
+    """Bob hears alice move a token to 0, and then carol move it to where nobody did."""
+    scene.joins(CAROL, "carol")
+    here = {"sessionId": scene.session, "encounterId": "e", "tokenId": "1"}
+    for connection, user, mark, x, came in ((ALICE, "alice", "1", 0, 0), (CAROL, "carol", 100_001, 100_001, 5000)):
+        scene.sends(connection, Request("token:move", ({**here, "position": {"x": x, "y": 2}},), mark, scene.session))
+        body = {
+            **here,
+            "userId": user,
+            "timestamp": TIME,
+            "version": 2,
+            "position": {"x": came, "y": 2, "elevation": 0},
+        }
+        scene.is_sent(BOB, "token:move", body)
+    assert broken(scene) == ["broadcasts/says-what-was-done"]
+
+
 def test_what_is_said_of_a_token_here_is_not_about_its_namesake_elsewhere(scene: Written) -> None:
     """A server numbers the tokens of each encounter. A move here is garbled, and nobody asked for a deletion.
 

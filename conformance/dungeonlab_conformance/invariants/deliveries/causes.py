@@ -93,8 +93,8 @@ class Causes:
         return unexplained
 
     def _is_too_many(self, seen: Observation, found: list[SentRequest]) -> bool:
-        """Whether a connection has had what these requests without a mark ask for as often as they were made."""
-        marked = any(request.mark is not None for request in found)
+        """Whether a connection has had what these requests without a mark of their own ask for as often as it may."""
+        marked = any(request.mark is not None and is_made_up(request.mark) for request in found)
         return bool(found) and not marked and self._times[found[0].number, seen.connection] >= len(found)
 
     def _trace_by_debt(self, seen: Observation, journal: Journal) -> None:
@@ -112,6 +112,8 @@ class Causes:
         if again:
             heard = [other for other in journal.heard(seen.connection) if other.event == seen.event]
             found = [request for request in found if all(differs(request, other) for other in heard)]
+            if again[0].mark is not None:  # the id of a token
+                found = [request for request in found if self._may_be_garbled(request, seen)]
             self._enter(seen, found[:1] or again)
             return
         found = found or [request for request in known if _repeats(seen, request)]
