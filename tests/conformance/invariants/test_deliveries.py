@@ -313,6 +313,18 @@ def test_what_is_garbled_goes_back_to_who_is_named_in_it(scene: Written) -> None
     assert broken(scene) == ["broadcasts/says-what-was-done"]
 
 
+def test_what_was_refused_and_is_relayed_twice_is_not_what_is_owed(scene: Written) -> None:
+    """Bob has not heard what alice said, and hears twice a message of carol's that was refused: it is no text."""
+    scene.joins(CAROL, "carol")
+    body = {"sessionId": scene.session, "message": 5}
+    scene.says(ALICE, "hello")
+    scene.sends(CAROL, Request("chat-message", (body,), None, scene.session, legal=False), "refused")
+    for _ in range(2):
+        scene.is_sent(BOB, "chat-message", {**body, "userId": "carol"})
+    assert "payloads/refused-not-broadcast" in broken(scene)
+    assert not {"broadcasts/says-what-was-done", "broadcasts/true-sender"} & {*broken(scene)}
+
+
 def test_a_garbled_broadcast_is_not_one_too_many_of_what_asked_for_less(scene: Written) -> None:
     """Alice makes a token of two things, and then one of four; what bob hears of the latter lacks one of them."""
     place = {"sessionId": "s", "encounterId": "e"}

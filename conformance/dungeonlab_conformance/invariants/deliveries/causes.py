@@ -112,8 +112,7 @@ class Causes:
         if again:
             heard = [other for other in journal.heard(seen.connection) if other.event == seen.event]
             found = [request for request in found if all(differs(request, other) for other in heard)]
-            if again[0].mark is not None:  # the id of a token
-                found = [request for request in found if self._may_be_garbled(request, seen)]
+            found = [request for request in found if self._may_be_garbled(request, seen)]
             self._enter(seen, found[:1] or again)
             return
         found = found or [request for request in known if _repeats(seen, request)]
