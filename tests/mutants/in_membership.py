@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,6 +68,30 @@ class RemembersWhomItAdmitted(Pipeline):
         await super().on_disconnect(connection, reason)
         if not self.connections_of(user or ""):
             self.admitted = {(who, session) for who, session in self.admitted if who != user}
+
+
+@faulty("join/removed-member-refused")
+class RemembersInAnotherProcess(Pipeline):
+    """Every other connection of a user is served by a second process, which keeps in mind whom it has admitted."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.second: set[str] = set()
+        self.admitted: set[tuple[str, str]] = set()
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
+        await super().on_connect(connection, environ, auth)
+        if len(self.connections_of(self.users[connection])) % 2 == 0:
+            self.second.add(connection)
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        if event.name != "join-session" or connection not in self.second:
+            return await super().check_rights(event, payload, user, connection)
+        key = user, payload["sessionId"]
+        if key not in self.admitted or await self.store.session(payload["sessionId"]) is None:
+            await super().check_rights(event, payload, user, connection)
+        self.admitted.add(key)
+        return None
 
 
 @faulty("join/removed-member-refused", "http/session-for-members")

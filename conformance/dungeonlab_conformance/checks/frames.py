@@ -139,6 +139,8 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
     try:
         bob, carol = await stage.joined("bob", "carol")
         await _talk(stage, bob, carol)
+        await _come_and_go(stage)  # what the end of a connection does by itself is another matter
+        await asyncio.gather(_talk(stage, bob, carol), _talk(stage, carol, bob))
     except Gone:
         raise
     except Unjudged:
@@ -183,6 +185,13 @@ async def _one_more(stage: Stage, bob: Actor, carol: Actor) -> list[Actor]:
     except Unjudged:
         return []
     return [gamemaster]
+
+
+async def _come_and_go(stage: Stage) -> None:
+    """Let alice join on two connections that close as they should."""
+    for raw in [await stage.raw("alice") for _ in range(2)]:
+        await raw.try_join(stage.session)
+        await raw.close()
 
 
 async def _talk(stage: Stage, speaker: Actor, listener: Actor) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
+from dungeonlab_conformance.checks.open_connections import joined_tab
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_refused
@@ -25,7 +26,7 @@ async def _chat(stage: Stage) -> Request:
 
 @check("join/removed-member-refused", "join/taken-in-again-admitted")
 async def a_membership_ends_and_begins_again(stage: Stage) -> None:
-    """Bob is in the room when his membership is revoked; he is refused, on his connection and on another one.
+    """Bob is in the room on two tabs when his membership is revoked; he is refused on each, and on another one.
 
     He was made a member twice, where the target allows that. Taken in again, he is admitted on both and on a third; he
     hears alice as carol does, who comes last, and may speak.
@@ -36,9 +37,13 @@ async def a_membership_ends_and_begins_again(stage: Stage) -> None:
     with contextlib.suppress(Unjudged):  # a server may refuse to enrol who is a member
         await stage.take_in(bob.identity)
         await alice.join(stage.session)  # whose answer lists each member once, as its shape demands
+    tabs = await _another_tab_there(stage, bob)  # another process may serve it, which remembers him
     await stage.revoke(bob)
+    await stage.judge("join/removed-member-refused", _must_stay_out(stage, bob, *tabs))
+    for each in tabs:
+        await each.disconnect()
     tab = await stage.other_tab(bob)
-    await stage.judge("join/removed-member-refused", _must_stay_out(stage, bob, tab))
+    await stage.judge("join/removed-member-refused", _must_stay_out(stage, tab))
     await stage.take_in(bob.identity)
     await stage.judge("join/taken-in-again-admitted", _must_be_a_member_again(stage, alice, bob, tab))
 
@@ -53,6 +58,13 @@ async def a_login_outlasts_a_membership(stage: Stage) -> None:
             await stage.other_tab(bob)
         except Refused as refused:
             raise Broken("bob, who is a member no more, to be let in all the same", f"{refused}") from None
+
+
+async def _another_tab_there(stage: Stage, actor: Actor) -> list[Actor]:
+    """Return another tab of a user who has joined, which has joined too; none where the server lets in no other."""
+    with contextlib.suppress(Unjudged):
+        return [await joined_tab(stage, actor)]
+    return []
 
 
 async def _must_stay_out(stage: Stage, *tabs: Actor) -> None:
@@ -98,10 +110,14 @@ async def _must_be_admitted(stage: Stage, tab: Actor) -> None:
 
 @check("join/deleted-session-refused")
 async def a_deleted_session_is_joined_by_nobody(stage: Stage) -> None:
-    """Alice is in the room when the session is deleted; then she is refused, and so is bob, who was not there."""
+    """Alice is in the room on two tabs when the session is deleted; then she is refused, and bob, who was not there.
+
+    Several processes may serve them, each of which remembers what it has seen.
+    """
     alice, bob = await stage.joined("alice"), await stage.connected("bob")
+    tabs = await _another_tab_there(stage, alice)
     await stage.delete_session(alice, bob)
-    for member in (alice, bob):
+    for member in (alice, *tabs, bob):
         if member.closed:
             await member.renew()
         if (answer := await member.try_join(stage.session)).accepted:
