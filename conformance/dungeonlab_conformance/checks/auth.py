@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from typing import Any
-from urllib.parse import urlsplit
-
-from yarl import URL
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
@@ -21,14 +18,10 @@ from dungeonlab_conformance.results.errors import Broken, Gone, Missing, TargetF
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.identity import Identity
-from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue, Event
 
-_FOREIGN = "https://evil.example"
-_PORT_OF_NO_PAGE = 9  # from which browsers load nothing
 
-
-async def _must_not_connect(actor: Actor, what: str, **options: Any) -> Refused:
+async def must_not_connect(actor: Actor, what: str, **options: Any) -> Refused:
     """Return how a connection was refused that must be.
 
     A server that closes it in place of an answer refuses as well, if it does so twice: a network may cut one.
@@ -104,8 +97,8 @@ async def a_connection_without_a_cookie_is_refused(stage: Stage) -> None:
     alice = await stage.connected("alice")
     for transport in stage.target.transports:
         with contextlib.nullcontext() if transport == stage.target.transport else contextlib.suppress(Gone):
-            await _must_not_connect(await stage.actor("nobody"), f"no cookie, over {transport},", transport=transport)
-    await _must_not_connect(await stage.actor("nobody"), "no cookie and a claim", claims=_claims(alice))
+            await must_not_connect(await stage.actor("nobody"), f"no cookie, over {transport},", transport=transport)
+    await must_not_connect(await stage.actor("nobody"), "no cookie and a claim", claims=_claims(alice))
 
 
 @check("auth/missing-cookie-refused")
@@ -143,7 +136,7 @@ async def a_forged_cookie_is_refused(stage: Stage) -> None:
     ):
         forged = {name: forge(value) if value else value for name, value in cookies.items()}
         somebody = await _with_cookies(stage, forged)
-        await _must_not_connect(somebody, what)
+        await must_not_connect(somebody, what)
 
 
 def _changed_at(value: str, place: int) -> str:
@@ -171,7 +164,7 @@ async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
     So is that of a login of which she logs out after one that goes on, if a user may have several.
     """
     stale = await _logged_out(stage)
-    await _must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
+    await must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
     try:
         older = await stage.roles.second_login("alice")
         newer = await stage.roles.login_beside(older)
@@ -186,7 +179,7 @@ async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
     if older.cookies != newer.cookies:
         stale = dataclasses.replace(older, cookies=dict(older.cookies))
         await stage.roles.log_out(older)
-        await _must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie beside a newer one")
+        await must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie beside a newer one")
 
 
 @check("auth/old-cookie-stays-dead")
@@ -211,12 +204,12 @@ async def an_old_cookie_stays_dead(stage: Stage) -> None:
         raise Broken("a connection that was begun with a logged-out cookie to be refused", "it was accepted")
     for transport in stage.target.transports:
         again = await stage.actor("alice", called="alice with the old cookie", identity=stale)
-        await _must_not_connect(again, f"a logged-out cookie, over {transport},", transport=transport)
+        await must_not_connect(again, f"a logged-out cookie, over {transport},", transport=transport)
 
 
 async def _need_a_dead_cookie(stage: Stage, stale: Identity) -> None:
     try:
-        await _must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
+        await must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
     except Broken as broken:
         raise Unjudged(f"{broken}", waits_for=VerdictKey("auth/logged-out-cookie-refused")) from None
 
@@ -244,7 +237,7 @@ async def _refusal_of_nobody(stage: Stage) -> Refused:
     """Return how nobody is refused, by a server that lets alice in; where nobody is let in, there is nothing to say."""
     await stage.connected("alice")
     try:
-        return await _must_not_connect(await stage.actor("nobody"), "no cookie")
+        return await must_not_connect(await stage.actor("nobody"), "no cookie")
     except Broken as broken:
         raise Unjudged(f"{broken}") from None
 
@@ -282,7 +275,7 @@ async def _refusal_over_polling(stage: Stage) -> Refused:
     if not answer.opened:
         return Refused(answer.text, answer.status)
     try:
-        return await _must_not_connect(await stage.actor("nobody"), "no cookie, over polling,", transport="polling")
+        return await must_not_connect(await stage.actor("nobody"), "no cookie, over polling,", transport="polling")
     except Broken as broken:
         raise Unjudged(f"{broken}", waits_for=VerdictKey("auth/missing-cookie-refused")) from None
 
@@ -369,78 +362,3 @@ async def logging_out_ends_the_connection(stage: Stage) -> None:
 async def _must_be_closed(actor: Actor, which: str) -> None:
     if not actor.closed and await actor.try_observe_fenced(lambda o: o.act == "is closed") is None and not actor.closed:
         raise Broken(f"{which} to be ended", "it stayed open")
-
-
-@check("auth/foreign-origin-refused")
-async def a_foreign_origin_is_refused(stage: Stage) -> None:
-    """Pages of other sites connect with alice's cookie and are refused; a connection without an Origin is accepted.
-
-    So is a page of the server's own, over some transport: where all are refused, nothing shows what is foreign.
-    """
-    foreign = _foreign_origins(stage.target.url)
-    served: list[str] = []
-    for transport in stage.target.transports:
-        alice = await stage.actor("alice")
-        try:
-            await alice.connect(transport=transport)
-        except (Refused, Gone):
-            continue  # whatever the Origin
-        served.append(transport)
-        for origin in foreign:
-            page = await stage.actor("alice", called="a foreign page")
-            await _must_not_connect(page, f"the Origin {origin}", transport=transport, headers={"Origin": origin})
-    if not served:
-        raise Unjudged("alice is not let in over any transport")
-    own = _own_origin(stage.target)
-    if all([await _refusal(stage, transport, own) for transport in served]):
-        why = f"every Origin is refused, even {own}; if pages come from another, set Origin in [server.headers]"
-        raise Unjudged(why)
-
-
-@check("auth/cookie-accepted")
-async def a_page_of_the_servers_own_is_accepted_over_each_transport(stage: Stage) -> None:
-    """A page with alice's cookie and the server's own Origin is accepted over one transport, and so over the other.
-
-    What a server's own is does not follow from its address. It shows where this page is accepted and a foreign one is
-    not.
-    """
-    own, refused = _own_origin(stage.target), dict[str, Refused | None]()
-    for transport in stage.target.transports:
-        with contextlib.suppress(Gone):
-            if await _refusal(stage, transport, None) is None:
-                refused[transport] = await _refusal(stage, transport, own)
-    are_refused = [await _refusal(stage, each, _FOREIGN) for each, refusal in refused.items() if refusal is None]
-    for transport, refusal in refused.items():
-        still = refusal and any(are_refused) and await _refusal(stage, transport, own)
-        if still and await _refusal(stage, transport, None) is None:
-            raise Broken(f"a page of {own} to be accepted over {transport}", f"{still}")
-
-
-async def _refusal(stage: Stage, transport: str, origin: str | None) -> Refused | None:
-    """Return how a page of an origin is refused that has alice's cookie; None if it is let in."""
-    page = await stage.actor("alice", called=f"a page of {origin}" if origin else None)
-    try:
-        await page.connect(transport=transport, headers={"Origin": origin} if origin else None)
-    except Refused as refused:
-        return refused
-    await page.close()
-    return None
-
-
-def _own_origin(target: Target) -> str:
-    """Return the origin of pages that come from a target: what its file sends with every request, or its address."""
-    given = next((value for name, value in target.headers.items() if name.lower() == "origin"), None)
-    return given or str(URL(target.url).origin())
-
-
-def _foreign_origins(own: str) -> list[str]:
-    """Return origins that are not the server's, some of which look like it where only a part is compared."""
-    url = urlsplit(own)
-    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
-    found = [_FOREIGN, "null", f"{url.scheme}://{url.hostname}.evil.example"]
-    found += [f"{scheme}://{host}:{_PORT_OF_NO_PAGE}" for scheme in ("http", "https")]
-    if url.port is not None and url.port > 9:
-        found.append(f"{url.scheme}://{host}:{str(url.port)[0]}")  # begins like its own
-    if (url.hostname or "").replace(".", "").isdigit():  # beside a name there may be others of the same owner
-        found.append(f"{url.scheme}://evil-{url.netloc}")
-    return found
