@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from dungeonlab_conformance.checks.open_connections import joined_tab, joining_closes_other_tabs
 from dungeonlab_conformance.checks.registry import check
@@ -15,11 +14,9 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue, Event
 
 _MANY = 20  # messages between two polls: more than the 16 packets that some libraries read of one payload
-CLEANED_UP = 0.5  # seconds in which a server gets around to what is left of a lost connection
 
 
 @check("rooms/every-tab-hears")
@@ -130,25 +127,6 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     await idle.disconnect_cleanly()
     if not carol.closed:
         await _must_be_as_before(stage, alice, carol, bob, "a tab that has not joined is closed")
-
-
-@check("join/rejoin-after-reconnect", phase="last")
-async def a_member_who_is_back_at_once_stays(stage: Stage) -> None:
-    """Carol's connection ends, and she joins on a new one at once; a while later she still hears alice.
-
-    So do bob and his other tab, which joined before her and after her.
-    """
-    alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    await carol.close()
-    anew = await stage.connected("carol")
-    await anew.join(stage.session)
-    last = await joined_tab(stage, bob)
-    until = time.monotonic() + CLEANED_UP
-    while time.monotonic() < until:
-        later = await everything(stage, alice, bob)
-    for request in later:
-        await last.hear(request)
-        await anew.must_hear(request)
 
 
 async def _chat(stage: Stage) -> Request:

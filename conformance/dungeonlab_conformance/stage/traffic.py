@@ -1,4 +1,4 @@
-"""What scenes of several areas do: one of everything that is broadcast."""
+"""What scenes of several areas do: a chat message, and one of everything that is broadcast."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
+
+
+async def chat(stage: Stage) -> Request:
+    """Return a new chat message to the scene's session."""
+    return await stage.request(Catalogue.load()["chat-message"])
 
 
 async def everything(stage: Stage, speaker: Actor, witness: Actor, *, game: GameSession | None = None) -> list[Request]:
