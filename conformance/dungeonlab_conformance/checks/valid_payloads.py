@@ -1,0 +1,98 @@
+"""Payloads that a server must accept: valid ones, and such with properties that nobody knows."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from dungeonlab_conformance.checks.registry import check
+from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.obstacles import not_accepted
+from dungeonlab_conformance.payloads.ids import ids_of, with_ids
+from dungeonlab_conformance.payloads.requests import unusual_payloads
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.marks import contains, new_mark
+from dungeonlab_conformance.record.observation import Observation, Request
+from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.text.tree import names
+from dungeonlab_spec import Event
+from dungeonlab_spec.catalogue import examples
+
+
+@check("payloads/valid-accepted")
+async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
+    """Alice sends the smallest payload that the schema allows, one with every property, and unusual ones: all right."""
+    alice, bob = await stage.joined("alice", "bob")  # what it is about is hers
+    for name in ("minimal", "full"):
+        valid = await stage.request(event, fresh=True)
+        example = examples(event.name, "valid").get(name, valid.args[0])
+        payload = with_ids(event, example, {**ids_of(valid.args[0]), "userId": alice.user or ""})
+        requirement = "chat/text-arrives-unchanged" if "message" in payload else None
+        request = Request(event.name, (payload,), None, stage.session, requirement=requirement)
+        answer = await alice.try_send(request, expected=True)
+        if name == "minimal" and answer.code in ("PERMISSION_DENIED", "NOT_JOINED"):
+            raise Unjudged(f"alice may not: {answer.args}", waits_for=not_accepted(answer))  # no matter of her payload
+        if not answer.accepted:
+            raise Broken(f"the {name} {event.name} to be accepted", answer)
+        if event.name == "leave-session":
+            await alice.join(stage.session)
+    ids = ids_of((await stage.request(event, fresh=True)).args[0])
+    await asyncio.gather(*(_must_be_accepted(stage, alice, event, *one, ids) for one in unusual_payloads(event)))
+    await bob.fence()
+
+
+async def _must_be_accepted(
+    stage: Stage, alice: Actor, event: Event, what: str, payload: dict[str, Any], ids: dict[str, str]
+) -> None:
+    request = Request(event.name, (with_ids(event, payload, ids),), None, stage.session)
+    if not (answer := await alice.try_send(request, expected=True)).accepted:
+        raise Broken(f"a {event.name} with {what} to be accepted", answer)
+
+
+@check("payloads/unknown-properties-ignored")
+async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
+    """Alice adds unknown properties at every level, and some that only the server sets; none takes effect."""
+    bob, alice = await stage.joined("bob"), await stage.joined("alice")
+    usual = await stage.control(event, alice)
+    valid = await stage.request(event)
+    name, number = f"claimed-{new_mark()[:-1]}", new_mark(0)
+    beside = {"version": number, "timestamp": name, "messageId": name}  # as broadcasts have it
+    request = replace(valid, args=({**_adorned(_with_conditions(valid.args[0]), name, number), **beside},))
+    answer = await alice.try_send(request, expected=True)
+    if not answer.accepted or (answer.data.get("valid") is False and usual.data.get("valid")):
+        raise Broken(f"{event.name} with unknown properties to be accepted", answer)
+    _must_be_free_of((name, number), answer, "stored")
+    if event.is_broadcast:
+        _must_be_free_of((name, number), await bob.hear(request), "broadcast")
+
+
+def _with_conditions(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return a payload whose draft, if it has one, holds a list of objects."""
+    draft = payload.get("token")
+    return {**payload, "token": {**draft, "conditions": [{"name": "prone"}]}} if isinstance(draft, dict) else payload
+
+
+def _adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
+    """Return a payload with an unknown property in every object, and in a token what a request may not set."""
+    claims = {
+        "token": {"id": name, "encounterId": name, "version": number, "createdBy": name, "updatedBy": name},
+        "updates": {
+            "id": name,
+            "version": number,
+            "createdBy": name,
+            "position": {"x": number, "y": number},
+            "conditions": [{"name": name}],
+            "actorId": name,
+        },
+    }
+    objects = {key: value for key, value in payload.items() if isinstance(value, dict) and key != "data"}
+    adorned = {key: {**_adorned(value, name, number), **claims.get(key, {})} for key, value in objects.items()}
+    lists = {key: [_adorned(each, name, number) for each in payload[key]] for key in {"conditions"} & payload.keys()}
+    return {**payload, **adorned, **lists, "unheardOf": {"secret": 1}}
+
+
+def _must_be_free_of(claims: tuple[str | int, ...], came: Acknowledgement | Observation, what: str) -> None:
+    if "unheardOf" in set(names(came.args)) or any(contains(came.args, claim) for claim in claims):
+        raise Broken(f"unknown properties not to be {what}", came)
