@@ -58,12 +58,13 @@ class Answers:
         self._world.refuses_unjoined |= answer.code == "NOT_JOINED" and sent.allowed.waived is not None
         if answer.code == "NOT_JOINED" and not sent.tab.sure and sent.tab.room == sent.session:
             sent.tab.room, sent.tab.sure = sent.tab.asked or None, not sent.tab.asked
-        self._refused_rightly(sent, answer, seen, now)
+        self._find_wrong_refusal(sent, answer, seen, now)
         legal = is_legal(Catalogue.load()[sent.request.event], sent.request)
         blamed = "authorization/refusal-precedes-effect" if legal else "payloads/refused-not-stored"
         self._suspect(sent.body, "acks/limited-has-no-effect" if answer.limited else blamed, sent.request.event)
 
-    def _refused_rightly(self, sent: Sent, answer: Acknowledgement, seen: Observation, now: Allowed) -> None:
+    def _find_wrong_refusal(self, sent: Sent, answer: Acknowledgement, seen: Observation, now: Allowed) -> None:
+        """Enter a finding if the request must be accepted, or if the code of the refusal is none that may be."""
         code, event = answer.code, sent.request.event
         if now.anything or code in now.codes or (code not in CODES and now.codes - {LIMITED}):
             return  # a refusal with no code, or one of the server's own, is one all the same; that breaks another rule
