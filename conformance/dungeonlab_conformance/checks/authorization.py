@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.checks.membership import must_be_refused_at_last
+from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_refused
-from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.clients.sender import Unanswered
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.refused import unknown_id
@@ -271,11 +271,8 @@ async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
     There is one over each transport.
     """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    mallory, tabs = await stage.onlooker("mallory"), [bob]
-    for transport in stage.target.transports:
-        with contextlib.suppress(Refused):  # another requirement sees to it that this transport is served
-            tabs.append(await stage.other_tab(bob, transport=transport))
-            await tabs[-1].join(stage.session)
+    mallory = await stage.onlooker("mallory")
+    tabs = [bob, *await joined_tabs(stage, bob, stage.target.transports)]
     request = await stage.request(event)
     await stage.revoke(bob)
     await alice.send(request)

@@ -5,10 +5,10 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted, not_heard
-from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
@@ -97,10 +97,7 @@ async def a_text_arrives_unchanged(stage: Stage) -> None:
     So does his other tab, over the other transport. Some texts are what a program may take for a value, or for none.
     """
     alice, bob = await stage.joined("alice", "bob")
-    listeners = [bob]
-    for transport in stage.target.other_transports(stage.target.transport):
-        with contextlib.suppress(Refused):  # another requirement sees to it that this transport is served
-            listeners.append(await stage.joined("bob", transport=transport))
+    listeners = [bob, *await joined_tabs(stage, bob, stage.target.other_transports(stage.target.transport))]
     marks = [new_mark() for _ in TEXTS]
     texts = {mark: f"{text}{mark}{text}" for mark, text in zip(marks, TEXTS.values(), strict=True)}
     unheard: dict[Actor, Unjudged] = {}  # why: the others may show what becomes of a text all the same

@@ -1,11 +1,9 @@
 """Joining and leaving a session's room."""
 
-import contextlib
-
+from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted
-from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.clients.sender import Unanswered
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
@@ -205,13 +203,11 @@ async def leaving_stops_delivery(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     gamemaster = await stage.onlooker("gamemaster")
     await carol.leave()
-    leavers = [carol]
-    for transport in stage.target.other_transports(stage.target.transport):
-        with contextlib.suppress(Refused):  # another requirement sees to it that this transport is served
-            leavers.append(await stage.joined("carol", transport=transport))
-            await leavers[-1].leave()
+    others = await joined_tabs(stage, carol, stage.target.other_transports(stage.target.transport))
+    for tab in others:
+        await tab.leave()
     for request in await everything(stage, alice, bob):
-        for leaver in leavers:
+        for leaver in (carol, *others):
             await leaver.must_not_hear(request, unlike=gamemaster)
     await carol.join(stage.session)
     connection = carol.connection

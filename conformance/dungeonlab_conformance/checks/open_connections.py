@@ -1,6 +1,9 @@
-"""Another tab that joins, whether a connection stays open, and whether it may be such a tab that closes it."""
+"""Other tabs that join, whether a connection stays open, and whether it may be such a tab that closes it."""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.receiver import Refused
@@ -31,12 +34,25 @@ async def joining_closes_other_tabs(stage: Stage, actor: Actor) -> bool:
 
 async def joined_tab(stage: Stage, actor: Actor, transport: str | None = None) -> Actor:
     """Connect a user once more and join; over another transport than asked for, where that one lets nobody in."""
-    tab = await stage.actor(actor.name, called=f"{actor.name}'s other tab", identity=actor.identity)
     try:
-        await tab.connect(transport=transport)
+        tab = await stage.other_tab(actor, transport=transport)
     except (Refused, Gone):
         if transport is None:
             raise
-        await tab.connect()
+        tab = await stage.other_tab(actor)
     await tab.join(stage.session)
     return tab
+
+
+async def joined_tabs(stage: Stage, actor: Actor, transports: Iterable[str]) -> list[Actor]:
+    """Connect a user once more over each transport and join; none over one that lets nobody in.
+
+    Another requirement sees to it that the transport is served.
+    """
+    tabs: list[Actor] = []
+    for transport in transports:
+        with contextlib.suppress(Refused):
+            tab = await stage.other_tab(actor, transport=transport)
+            await tab.join(stage.session)
+            tabs.append(tab)
+    return tabs
