@@ -1,1 +1,1 @@
-"""Servers with one fault each, by which the suite proves that it can say no. ``in_<area>.py`` hold the servers."""
+"""The proof that the suite can say no: the machinery that makes faulty servers, judges them, and measures."""

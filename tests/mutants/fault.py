@@ -170,10 +170,9 @@ def all_faults() -> Mapping[str, Fault]:
 
 def every_fault() -> Mapping[str, Fault]:
     """Return every faulty server by its name, in order of names, those too that are only measured."""
-    package = importlib.import_module("tests.mutants")
+    package = importlib.import_module("tests.mutants.servers")
     for module in pkgutil.iter_modules(package.__path__):
-        if module.name.startswith("in_"):
-            importlib.import_module(f"{package.__name__}.{module.name}")
+        importlib.import_module(f"{package.__name__}.{module.name}")
     return dict(sorted(_FAULTS.items()))
 
 

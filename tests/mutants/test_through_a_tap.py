@@ -20,10 +20,10 @@ from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
 from tests import serving
-from tests.mutants import in_auth, in_connect, in_frames
 from tests.mutants.combination import fault_named
 from tests.mutants.fault import all_faults
 from tests.mutants.judge import SCALE, broken, misjudged
+from tests.mutants.servers import auth, connect, frames
 from tests.turns import turn
 
 ALL = os.environ.get("MUTANTS") == "all"
@@ -36,7 +36,7 @@ ELSEWHERE = {  # are shown by an origin made of the server's name or port, which
 
 def of_the_wire() -> list[str]:
     """Return the names of the faults in frames, connections and logins."""
-    modules = {module.__name__ for module in (in_frames, in_connect, in_auth)}
+    modules = {module.__name__ for module in (frames, connect, auth)}
     faults = all_faults().items()
     found = {name for name, fault in faults if any(seam.__module__ in modules for seam in fault.seams)}
     return sorted(found - ELSEWHERE)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from tests.conformance.command import command
-from tests.mutants.in_aftermath import CountsRefusedUpdates, MovesBeforeItLooks, RelaysBeforeItLooks
-from tests.mutants.in_payloads import LooksAtTypesOnly
+from tests.mutants.servers.aftermath import CountsRefusedUpdates, MovesBeforeItLooks, RelaysBeforeItLooks
+from tests.mutants.servers.payloads import LooksAtTypesOnly
 from tests.serving import Variant, served
 
 from dungeonlab_conformance.checks.generated_payloads import checks

@@ -14,9 +14,9 @@ from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import resolve
 from tests.mutants.fault import faulty
-from tests.mutants.in_acks import Answering
-from tests.mutants.in_authorization import Ranks
-from tests.mutants.in_join import AtTheDoor
+from tests.mutants.servers.acks import Answering
+from tests.mutants.servers.authorization import Ranks
+from tests.mutants.servers.join import AtTheDoor
 
 TOKENS = "acks/every-token-operation-answers"
 OTHERS = "acks/every-other-request-answers"

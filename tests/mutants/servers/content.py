@@ -15,7 +15,7 @@ from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_spec import Event
 from tests.mutants.effects import EffectChanger, with_token
 from tests.mutants.fault import faulty
-from tests.mutants.in_tokens import EDGE
+from tests.mutants.servers.tokens import EDGE
 
 
 class Storing(EffectChanger):

@@ -12,7 +12,7 @@ from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_spec import Event
 from tests.mutants.effects import EffectChanger, with_token
 from tests.mutants.fault import faulty
-from tests.mutants.in_chat import Editing
+from tests.mutants.servers.chat import Editing
 
 
 class _Lenient(Pipeline):

@@ -17,8 +17,8 @@ from dungeonlab_reference_server.store import Store
 from dungeonlab_spec import Event
 from tests.mutants.effects import EffectChanger, broadcast_with, with_token
 from tests.mutants.fault import faulty
-from tests.mutants.in_order import LATE, Later
-from tests.mutants.in_tokens import LOOK
+from tests.mutants.servers.order import LATE, Later
+from tests.mutants.servers.tokens import LOOK
 
 # -- messages ------------------------------------------------------------------------------------------
 

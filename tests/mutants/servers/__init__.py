@@ -1,0 +1,1 @@
+"""Servers with one fault each, one file per kind of fault. Importing a file registers its servers."""
