@@ -53,6 +53,18 @@ class AtTheDoor(Pipeline):
         raise NotImplementedError
 
 
+class MovesBeforeItAsks(Pipeline):
+    """Moves connections at a join, before it asks whether the user may."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        if event.name == "join-session":
+            await self.before_joining(connection, user, payload["sessionId"])
+        return await super().check_rights(event, payload, user, connection)
+
+    async def before_joining(self, connection: str, user: str, session: str) -> None:
+        """Do nothing: faulty servers move what they move here."""
+
+
 @faulty("join/member-admitted", hides=True)
 class AdmitsTheGameMasterOnly(AtTheDoor):
     """Only the game master may join."""
@@ -92,13 +104,13 @@ class AdmitsMembersOfAnything(AtTheDoor):
 
 
 @faulty("join/refused-join-subscribes-nothing")
-class SubscribesBeforeItRefuses(Pipeline):
+class SubscribesBeforeItRefuses(MovesBeforeItAsks):
     """A connection is put into the room first, and refused afterwards."""
 
-    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
-        if event.name == "join-session" and connection not in self.seats:
-            await self.sockets.enter_room(connection, self.room(payload["sessionId"]))
-        return await super().check_rights(event, payload, user, connection)
+    async def before_joining(self, connection: str, user: str, session: str) -> None:
+        await super().before_joining(connection, user, session)
+        if connection not in self.seats:
+            await self.sockets.enter_room(connection, self.room(session))
 
 
 @faulty(
@@ -125,25 +137,24 @@ class OpensWhatIsUnknown(Pipeline):
 
 
 @faulty("join/failed-switch-changes-nothing")
-class LeavesBeforeItAsks(Pipeline):
+class LeavesBeforeItAsks(MovesBeforeItAsks):
     """A join leaves the room one is in, and only then asks whether one may enter the other."""
 
-    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
-        if event.name == "join-session" and self.seats.get(connection) != payload["sessionId"]:
+    async def before_joining(self, connection: str, user: str, session: str) -> None:
+        await super().before_joining(connection, user, session)
+        if self.seats.get(connection) != session:
             await self.leave_room(connection, "switched")
-        return await super().check_rights(event, payload, user, connection)
 
 
 @faulty("join/failed-switch-changes-nothing")
-class ClearsTheOtherTabsBeforeItAsks(Pipeline):
+class ClearsTheOtherTabsBeforeItAsks(MovesBeforeItAsks):
     """A join, even one that is refused, moves the user's other connections out of their sessions."""
 
-    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
-        if event.name == "join-session":
-            for other in self.connections_of(user):
-                if other != connection and self.seats.get(other) not in (None, payload["sessionId"]):
-                    await self.remove_from_room(other, "switched")
-        return await super().check_rights(event, payload, user, connection)
+    async def before_joining(self, connection: str, user: str, session: str) -> None:
+        await super().before_joining(connection, user, session)
+        for other in self.connections_of(user):
+            if other != connection and self.seats.get(other) not in (None, session):
+                await self.remove_from_room(other, "switched")
 
 
 @faulty("join/repeated-join-is-harmless")
