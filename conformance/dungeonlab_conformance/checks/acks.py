@@ -10,8 +10,7 @@ from dataclasses import replace
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.obstacles import not_accepted
-from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
+from dungeonlab_conformance.clients.obstacles import Unanswered, Unreadable, not_accepted
 from dungeonlab_conformance.invariants.shapes import answer_faults
 from dungeonlab_conformance.payloads.refused import for_something_unknown, malformed, unknown_id
 from dungeonlab_conformance.payloads.requests import profile_request

@@ -9,8 +9,7 @@ from dungeonlab_conformance.checks.membership import must_be_refused_at_last
 from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.obstacles import not_refused
-from dungeonlab_conformance.clients.sender import Unanswered
+from dungeonlab_conformance.clients.obstacles import Unanswered, not_refused
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement

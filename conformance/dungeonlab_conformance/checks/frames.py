@@ -11,10 +11,10 @@ from functools import partial
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.obstacles import Unreadable
 from dungeonlab_conformance.clients.raw.polling import Polling, polling_session
 from dungeonlab_conformance.clients.raw.tcp import TcpConnection, tcp_connection
 from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
-from dungeonlab_conformance.clients.sender import Unreadable
 from dungeonlab_conformance.results.errors import Broken, Gone, TargetFault, Unjudged
 from dungeonlab_conformance.stage.stage import Stage, sending
 from dungeonlab_spec import Catalogue

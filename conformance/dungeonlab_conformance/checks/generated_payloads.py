@@ -15,7 +15,7 @@ from typing import Any
 from dungeonlab_conformance.checks.payloads import heard_of_nothing_valid
 from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
+from dungeonlab_conformance.clients.obstacles import Unanswered, Unreadable
 from dungeonlab_conformance.invariants.content import differences
 from dungeonlab_conformance.invariants.token_state import Token, changed
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids

@@ -7,7 +7,7 @@ from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.sender import Unanswered
+from dungeonlab_conformance.clients.obstacles import Unanswered
 from dungeonlab_conformance.payloads.ids import ids_of
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement

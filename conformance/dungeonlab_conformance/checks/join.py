@@ -3,8 +3,7 @@
 from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.obstacles import not_accepted
-from dungeonlab_conformance.clients.sender import Unanswered
+from dungeonlab_conformance.clients.obstacles import Unanswered, not_accepted
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import carries, contains

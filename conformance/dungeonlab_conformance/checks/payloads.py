@@ -10,7 +10,7 @@ from typing import Any
 from dungeonlab_conformance.checks.open_connections import must_stay_connected
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
+from dungeonlab_conformance.clients.obstacles import Unanswered, Unreadable
 from dungeonlab_conformance.invariants.content import unlike
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.invalid import SHAPES, InvalidRequest, invalid_requests

@@ -7,7 +7,7 @@ from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.sender import Unanswered
+from dungeonlab_conformance.clients.obstacles import Unanswered
 from dungeonlab_conformance.invariants.content import unlike
 from dungeonlab_conformance.invariants.token_state import Token, changed
 from dungeonlab_conformance.record.observation import Request

@@ -1,10 +1,36 @@
-"""Which requirement stands in the way of a scene that could not be prepared: what it waits for. Pure."""
+"""Which requirement stands in the way of a scene that could not be prepared: what it waits for. Pure.
+
+    Unanswered       a request got no answer, from a server that answers others
+    Unreadable       a request was answered neither yes nor no
+
+Both are `Unjudged`.
+"""
 
 from __future__ import annotations
 
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
+from dungeonlab_conformance.record.observation import Request
+from dungeonlab_conformance.results.errors import Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
+from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue, Event
+
+
+class Unanswered(Unjudged):
+    """A request with a callback got no answer, from a server that answers other requests meanwhile."""
+
+    def __init__(self, event: str, reason: str) -> None:
+        super().__init__(reason, waits_for=no_answer(event))
+
+
+class Unreadable(Unjudged):
+    """A request was answered by something that says neither yes nor no: no object. `came` is the answer."""
+
+    def __init__(self, answer: Acknowledgement) -> None:
+        event = answer.request.event
+        shape = VerdictKey("acks/success-shape", event)
+        super().__init__(f"{event} was answered neither yes nor no: {answer.args}", waits_for=shape)
+        self.came = answer
 
 
 def no_answer(event: str) -> VerdictKey | None:
@@ -43,6 +69,17 @@ def not_heard(event: str) -> VerdictKey | None:
 def heard_by_a_stranger(event: str, *, is_member: bool) -> VerdictKey | None:
     """Return what a server breaks that broadcasts to somebody who never joined, a member or not."""
     return _first(event, f"rooms/{'member-not-joined' if is_member else 'outsider'}-hears-nothing")
+
+
+def avoid_what_is_deadly(target: Target, request: Request, *, uncalled: bool) -> None:
+    """Raise `Unjudged` if the server died of such requests before in this run: they are not sent any more.
+
+    `uncalled` if it is sent without a callback.
+    """
+    broken = target.workarounds.deadly.forbids(request, uncalled=uncalled)
+    if broken is not None:
+        why = f"the server died of such a {request.event} in other scenes"
+        raise Unjudged(why, waits_for=VerdictKey(broken, request.event))
 
 
 def _first(event: str, *requirements: str) -> VerdictKey | None:

@@ -10,23 +10,20 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 from dungeonlab_conformance.clients.connection import Connection
-from dungeonlab_conformance.clients.obstacles import no_answer, not_accepted
+from dungeonlab_conformance.clients.obstacles import Unanswered, Unreadable, avoid_what_is_deadly, not_accepted
 from dungeonlab_conformance.clients.receiver import Callback
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.evidence import evidence
 from dungeonlab_conformance.record.observation import CUTS, Observation, Request, RequestOutcome, SentRequest
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
-from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.target.dialect.argument_templates import Args
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 from dungeonlab_conformance.target.rate_limits import Throttle
-from dungeonlab_conformance.target.target import Target
 from dungeonlab_conformance.target.workarounds import NAMESPACE
 
 Answer = tuple[Acknowledgement, SentRequest]
 _TRIED = 3  # requests of an event upon which a connection was closed, after which no more are looked into
-SURVIVES = "payloads/server-survives"  # what a server breaks that dies of a request
 
 
 class Inquire(Protocol):
@@ -40,23 +37,6 @@ class Inquire(Protocol):
 
         Where it is `expected` to be accepted, it also counts that no refusal comes.
         """
-
-
-class Unanswered(Unjudged):
-    """A request with a callback got no answer, from a server that answers other requests meanwhile."""
-
-    def __init__(self, event: str, reason: str) -> None:
-        super().__init__(reason, waits_for=no_answer(event))
-
-
-class Unreadable(Unjudged):
-    """A request was answered by something that says neither yes nor no: no object. `came` is the answer."""
-
-    def __init__(self, answer: Acknowledgement) -> None:
-        event = answer.request.event
-        shape = VerdictKey("acks/success-shape", event)
-        super().__init__(f"{event} was answered neither yes nor no: {answer.args}", waits_for=shape)
-        self.came = answer
 
 
 @dataclass(eq=False)
@@ -426,14 +406,3 @@ class Sender(Connection):
                 return False
             await other.close()
             return True
-
-
-def avoid_what_is_deadly(target: Target, request: Request, *, uncalled: bool) -> None:
-    """Raise `Unjudged` if the server died of such requests before in this run: they are not sent any more.
-
-    `uncalled` if it is sent without a callback.
-    """
-    broken = target.workarounds.deadly.forbids(request, uncalled=uncalled)
-    if broken is not None:
-        why = f"the server died of such a {request.event} in other scenes"
-        raise Unjudged(why, waits_for=VerdictKey(broken, request.event))

@@ -11,7 +11,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.sender import Sender, Unanswered
+from dungeonlab_conformance.clients.obstacles import Unanswered
+from dungeonlab_conformance.clients.sender import Sender
 from dungeonlab_conformance.payloads.requests import valid_request
 from dungeonlab_conformance.record.acknowledgement import Inferred
 from dungeonlab_conformance.record.arguments import Arguments

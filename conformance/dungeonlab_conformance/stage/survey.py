@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.sender import Unanswered, Unreadable
+from dungeonlab_conformance.clients.obstacles import Unanswered, Unreadable
 from dungeonlab_conformance.payloads.refused import for_something_unknown, malformed
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.evidence import evidence, shown_by

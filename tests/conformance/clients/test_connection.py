@@ -11,9 +11,9 @@ from tests.conformance.scripted_server import ENTERED, OPEN, over_websocket, ser
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.engine_io import Closed
+from dungeonlab_conformance.clients.obstacles import Unreadable
 from dungeonlab_conformance.clients.raw.tcp import TcpConnection
 from dungeonlab_conformance.clients.receiver import Refused
-from dungeonlab_conformance.clients.sender import Unreadable
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged

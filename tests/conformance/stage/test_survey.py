@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.mutants.judge import served
 
-from dungeonlab_conformance.clients.sender import Unanswered
+from dungeonlab_conformance.clients.obstacles import Unanswered
 from dungeonlab_conformance.payloads.refused import malformed, unknown_id
 from dungeonlab_conformance.payloads.requests import profile_request, valid_request
 from dungeonlab_conformance.record.acknowledgement import Inferred

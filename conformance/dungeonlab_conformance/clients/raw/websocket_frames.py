@@ -15,8 +15,7 @@ from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.engine_io import Closed, foreign, next_message, open_websocket
 from dungeonlab_conformance.clients.engine_io_packets import ENTER_NOTHING, MESSAGE, NOTHING_ENTERED, PING, PONG
 from dungeonlab_conformance.clients.http.client import session_for
-from dungeonlab_conformance.clients.obstacles import no_answer
-from dungeonlab_conformance.clients.sender import avoid_what_is_deadly
+from dungeonlab_conformance.clients.obstacles import avoid_what_is_deadly, no_answer
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged

@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 
-from dungeonlab_conformance.clients.sender import SURVIVES
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import SentRequest
 from dungeonlab_conformance.results.errors import Broken, TargetFault, Unjudged
@@ -24,7 +23,7 @@ from dungeonlab_conformance.runner.interruptions.last_requests import (
 )
 from dungeonlab_conformance.runner.interruptions.liveness import Outage
 from dungeonlab_conformance.runner.interruptions.restart import Restart
-from dungeonlab_conformance.runner.interruptions.survival import GONE, SURVIVAL
+from dungeonlab_conformance.runner.interruptions.survival import GONE, SURVIVAL, SURVIVES
 from dungeonlab_conformance.runner.interruptions.watch import Watch
 from dungeonlab_conformance.runner.scene import Played
 from dungeonlab_conformance.runner.schedule import AccountPools

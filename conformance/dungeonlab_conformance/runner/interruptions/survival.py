@@ -5,11 +5,11 @@ Pure functions over what the scene found and when; whether the server is there a
 
 from __future__ import annotations
 
-from dungeonlab_conformance.clients.sender import SURVIVES
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.runner.interruptions.last_requests import last_words
 from dungeonlab_conformance.stage.stage import Stage
 
+SURVIVES = "payloads/server-survives"  # what a server breaks that dies of a request
 # Requirements that a server breaks by going away, if it was just sent what they are about.
 SURVIVAL = (
     SURVIVES,
