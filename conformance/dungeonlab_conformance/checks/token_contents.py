@@ -75,7 +75,7 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
 async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
     """Alice makes tokens of all kinds of content; it is accepted, and is what bob hears, and what is stored.
 
-    So it is when she updates it to the same. That bob hears what was asked for is an invariant.
+    So it is when she updates a plain token to that. That bob hears what was asked for is an invariant.
     """
     alice, bob = await stage.joined("alice", "bob")
     usual = await create_full_token(stage, alice)
@@ -91,7 +91,8 @@ async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
         _must_be({**content, "name": draft["name"]}, stored, f"as stored, with {what}")
         updates = {key: value for key, value in content.items() if key not in _DRAFTED}
         if updates:
-            update = await token_request(stage, "token:update", token, updates=updates)
+            plain = acknowledged_token(await alice.send(await stage.request(Catalogue.load()["token:create"])))
+            update = await token_request(stage, "token:update", plain, updates=updates)
             await _must_hold(stage, alice, update.with_properties({}, requirement=_EXACTLY), updates, what)
 
 

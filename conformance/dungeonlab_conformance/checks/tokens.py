@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
@@ -70,14 +70,25 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
             raise unlike(expected, came, "$.data.token.position")
 
 
+_REPLACED: tuple[dict[str, Any], ...] = (  # one after the other; what is merged, or is removed as null, shows
+    {"in": {"hp": 1, "in": {"hp": 2}}, "list": [1, {"hp": 3}], "hp": 4},
+    {"in": {"in": {"ac": 5}}, "list": [{"ac": 6}], "hp": None},
+    {"in": {}, "list": [], "ac": {"hp": None}},
+    {},
+)
+
+
 @check("tokens/update-changes-only-what-was-sent")
 async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
-    """Alice changes one property after another of a token that has every property; each time, only that one changes."""
+    """Alice changes one property after another of a token that has every property; each time, only that one changes.
+
+    Of the data, nothing is merged at any depth, and what is null stays.
+    """
     alice = await stage.joined("alice")
     token = full = await create_full_token(stage, alice)
     updates = examples("token:update", "valid")["full"]["updates"]
     flags = [("isVisible", True), ("isVisible", False)]
-    for name, value in [*updates.items(), *flags, ("data", {})]:
+    for name, value in [*updates.items(), *flags, *(("data", data) for data in _REPLACED)]:
         after = acknowledged_token(
             await alice.send(await token_request(stage, "token:update", token, updates={name: value}))
         )

@@ -232,6 +232,37 @@ class MergesData(EffectChanger):
         return with_token(effect, {**effect.saved, "data": {**command.token["data"], **effect.saved["data"]}})
 
 
+def _merged(old: Any, new: Any) -> Any:
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {key: _merged(old.get(key), value) for key, value in new.items()}
+    return old + new if isinstance(old, list) and isinstance(new, list) and old != new else new
+
+
+@faulty("tokens/update-changes-only-what-was-sent")
+class MergesListsInData(EffectChanger):
+    """An update's data replaces the old one, but lists in it are added to those that were there, at any depth."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None or effect.saved is None:
+            return effect
+        return with_token(effect, {**effect.saved, "data": _merged(command.token["data"], effect.saved["data"])})
+
+
+@faulty("tokens/update-changes-only-what-was-sent")
+class MergesObjectsInData(EffectChanger):
+    """An update's data replaces the old one, but objects in it are merged into those that were there."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None or effect.saved is None:
+            return effect
+        old, new = command.token["data"], effect.saved["data"]
+        merged = {
+            key: {**old[key], **value} if isinstance(value, dict) and isinstance(old.get(key), dict) else value
+            for key, value in new.items()
+        }
+        return with_token(effect, {**effect.saved, "data": merged})
+
+
 @faulty(
     "tokens/update-changes-only-what-was-sent",
     also={
