@@ -9,6 +9,7 @@ from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_version
 from dungeonlab_conformance.stage.traffic import everything
@@ -82,6 +83,9 @@ async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
         raise Broken(f"{BURST} changes before the deletion that was sent after them", f"{late} came too late")
     if len(versions) < BURST:
         raise Unjudged("a change was refused, or acknowledged without a version")
+    if len(set(versions)) < BURST or max(versions) - min(versions) >= BURST:
+        why = "versions do not grow by one each time, whatever the order"
+        raise Unjudged(why, waits_for=VerdictKey("tokens/version-grows", "token:move"))
     if versions != sorted(versions):
         raise Broken("versions that grow in the order sent", f"{versions}")
 

@@ -248,6 +248,27 @@ class MergesListsInData(EffectChanger):
         return with_token(effect, {**effect.saved, "data": _merged(command.token["data"], effect.saved["data"])})
 
 
+@faulty("tokens/update-changes-only-what-was-sent", also={"tokens/broadcast-equals-stored-state": LOOK})
+class TakesControlFromTheMaker(EffectChanger):
+    """A token that somebody else than its maker updates is no player's any more."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None or effect.saved is None:
+            return effect
+        kept = effect.saved["isPlayerControlled"] and command.user == command.token["createdBy"]
+        return with_token(effect, {**effect.saved, "isPlayerControlled": kept})
+
+
+@faulty("tokens/version-grows")
+class CountsVersionsToTen(EffectChanger):
+    """After version 9 of a token comes version 1."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.token is None or effect.saved is None or effect.saved["version"] < 10:
+            return effect
+        return with_token(effect, {**effect.saved, "version": 1})
+
+
 @faulty("tokens/update-changes-only-what-was-sent")
 class MergesObjectsInData(EffectChanger):
     """An update's data replaces the old one, but objects in it are merged into those that were there."""
