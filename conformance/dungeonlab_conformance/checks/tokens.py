@@ -67,8 +67,10 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
     alice, bob = await stage.joined("alice", "bob")
     token = await create_full_token(stage, alice)
     high = {"x": 71, "y": 83, "elevation": 2.1}  # which is another number in single precision
-    places = (high, {"x": 0, "y": 0}, high, {"x": 5, "y": 6, "elevation": 0})
-    for mover, place in zip((alice, alice, bob, bob), places, strict=True):
+    level: dict[str, float] = {"x": 71, "y": 83}  # in which nothing but the elevation is another one
+    ground: dict[str, float] = {"x": 0, "y": 0}
+    places = (high, ground, high, level, high, {**ground, "elevation": 0})
+    for mover, place in zip((alice, alice, bob, bob, alice, bob), places, strict=True):
         await _send_or_let(alice, mover, await token_request(stage, "token:move", token, position=place))
         after = await stored_token(stage, alice, token)
         _must_be_same_but(token, after, {"position"})

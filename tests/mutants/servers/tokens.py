@@ -259,6 +259,18 @@ class TakesControlFromTheMaker(EffectChanger):
         return with_token(effect, {**effect.saved, "isPlayerControlled": kept})
 
 
+@faulty("tokens/move-changes-only-position")
+class MovesOnTheGroundOnly(EffectChanger):
+    """A move to the square where the token is already leaves everything as it was, its elevation too."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:move" or command.token is None or effect.saved is None:
+            return effect
+        before, after = command.token["position"], effect.saved["position"]
+        same = all(before[key] == after[key] for key in ("x", "y"))
+        return with_token(effect, {**effect.saved, "position": before}) if same else effect
+
+
 @faulty("tokens/version-grows")
 class CountsVersionsToTen(EffectChanger):
     """After version 9 of a token comes version 1."""
