@@ -20,7 +20,7 @@ from tests.mutants.judge import judge, judge_all, misjudged, settle, who_said_no
 from tests.mutants.recordings import again_all
 
 ALL = all_faults()
-FAULTS = ALL if os.environ.get("MUTANTS") == "all" else default_set()  # all of them take two cores five minutes
+FAULTS = ALL if os.environ.get("MUTANTS") == "all" else default_set()  # all of them take long
 DEMANDED = {r.id for r in Catalogue.load().requirements.values() if r.level != "MAY" and r.side == "server"}
 
 # What can be shown on a server that refuses every request, since it is about refusals, or comes before any request.
