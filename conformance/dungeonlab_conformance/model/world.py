@@ -132,10 +132,6 @@ class World:
         met = any(session.may_have(one) and session.may_have(other) for session in self.sessions.values())
         return met or not self.first
 
-    def live_tokens(self) -> Iterator[Token]:
-        """Yield the tokens that certainly exist."""
-        return (token for token in self.tokens.values() if not token.ended and not token.unsure)
-
     # -- what is done over HTTP ------------------------------------------------------------------------
 
     def opened(

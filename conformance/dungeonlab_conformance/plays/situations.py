@@ -15,7 +15,6 @@ from dungeonlab_conformance.plays.acts import HERE, NOWHERE, THERE, Act, Play
 from dungeonlab_conformance.plays.world import GAMEMASTER, PEOPLE, SESSIONS, Tab, World, needs_of, oddity
 from dungeonlab_spec import Catalogue
 
-Values = Mapping[str, tuple[str, ...]]  # of each factor; several at once of some, such as who listens
 Situation = tuple[str, ...]  # "factor: value" of each of its factors
 
 # Which factors decide what becomes of a request, by the objection that is raised to it; "" if none is.
@@ -168,10 +167,6 @@ def _other_tabs(world: World, tab: Tab, session: str) -> Iterator[str]:
     yield from sorted({how for name, (how, _) in world.closed.items() if name.partition("/")[0] == tab.role})
     if not others:
         yield "none"
-
-
-def _without_age(tab: str) -> str:
-    return tab.removeprefix("a newer one ").removeprefix("an older one ")
 
 
 def _listeners(world: World, act: Act) -> Iterator[str]:

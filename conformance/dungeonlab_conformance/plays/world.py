@@ -32,7 +32,6 @@ _JOINED = {
     "refused": "joined after refusal",
 }
 INSIDE = frozenset({*_JOINED.values(), "joined twice", "kept"})
-OUTSIDE = frozenset({*_JOINED, "elsewhere"})
 
 
 @dataclass(slots=True)
@@ -56,7 +55,7 @@ class Tab:
         return self.name.partition("/")[0]
 
     def history(self, session: str) -> str:
-        """Return what it has to do with a room: one of `INSIDE` if it is in it, or else of `OUTSIDE`."""
+        """Return what it has to do with a room: one of `INSIDE` if it is in it."""
         found = self.past.get(session, "reconnected" if session in self.reconnected else "new")
         return "elsewhere" if found == "new" and self.room else found
 

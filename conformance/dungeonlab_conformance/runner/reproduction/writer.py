@@ -39,7 +39,6 @@ NEEDS = {
     "javascript": "npm install socket.io-client",
 }
 RUNS = {"python": "python", "javascript": "node"}
-SUFFIXES = {"python": ".py", "javascript": ".mjs"}
 
 
 def reproduction(
