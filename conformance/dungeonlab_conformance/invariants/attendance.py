@@ -20,48 +20,51 @@ class Attendance:
         self._by_user: dict[tuple[str | None, str], list[RoomStay]] = {}
         self._refused: set[tuple[int, str]] = set()
         self._removed: dict[tuple[str | None, str], float] = {}  # by user and session
-        self._came: dict[
-            str | None, set[str | None]
-        ] = {}  # by session, the users who asked to join it, or were in its room
+        self._came: dict[str | None, set[str | None]] = {}  # by session, who asked to join it, or were in its room
         self._came_somewhere: set[str | None] = set()  # those who asked to join what is no known session
         self._connections: dict[str, list[tuple[int, str | None]]] = {}  # in whose scenes, with the users
         self._framed: set[str] = set()  # sessions in whose scene frames were sent, in place of requests
         self._misled: set[int] = set()  # connections that an invalid request may have moved
-        refused: Counter[tuple[str | None, str | None]] = Counter()  # of those, so many
-        asked: Counter[tuple[str | None, str | None]] = Counter()  # by user, and the session that was named
+        joins: list[SentRequest] = []
         for journal in journals:
-            rooms = journal.rooms
-            self._misled.update(each.connection for each in journal.requests if _moves_though_invalid(each))
-            if any(not each.connection for each in journal.requests) or any(
-                each.event == "a frame" for each in journal.observations
-            ):
-                self._framed.update(rooms.members)
-            self.users.update(rooms.users)
-            for session in rooms.members:
-                self._connections.setdefault(session, []).extend(rooms.users.items())
-            self.members.update(rooms.members)
-            self.shared.update(rooms.shared)
-            self._refused.update(rooms.refused_joins)
-            own = next(iter(rooms.members), "")  # the scene's own session, of which its people are removed
-            self._removed.update(
-                ((rooms.users.get(each.connection), own), each.at)
-                for each in journal.observations
-                if each.act == "is removed"
-            )
-            asked.update((each.user, each.session) for each in journal.requests if each.event == "join-session")
-            refused.update(
-                (each.user, each.session)
-                for each in journal.requests
-                if each.event == "join-session" and each.legal and each.outcome == "refused"
-            )
-            for stay in rooms.stays:
-                self._stays.setdefault(stay.connection, []).append(stay)
+            self._read(journal)
+            joins.extend(each for each in journal.requests if each.event == "join-session")
         for connection, stays in self._stays.items():
             for stay in stays:
                 self._by_user.setdefault((self.users.get(connection), stay.session), []).append(stay)
+        asked = Counter((each.user, each.session) for each in joins)
+        self._joins = asked - Counter(
+            (each.user, each.session) for each in joins if each.legal and each.outcome == "refused"
+        )
+        self._note_who_came(asked)
+
+    def _read(self, journal: Journal) -> None:
+        """Take in what one scene recorded."""
+        rooms = journal.rooms
+        self._misled.update(each.connection for each in journal.requests if _moves_though_invalid(each))
+        if any(not each.connection for each in journal.requests) or any(
+            each.event == "a frame" for each in journal.observations
+        ):
+            self._framed.update(rooms.members)
+        self.users.update(rooms.users)
+        for session in rooms.members:
+            self._connections.setdefault(session, []).extend(rooms.users.items())
+        self.members.update(rooms.members)
+        self.shared.update(rooms.shared)
+        self._refused.update(rooms.refused_joins)
+        own = next(iter(rooms.members), "")  # the scene's own session, of which its people are removed
+        self._removed.update(
+            ((rooms.users.get(each.connection), own), each.at)
+            for each in journal.observations
+            if each.act == "is removed"
+        )
+        for stay in rooms.stays:
+            self._stays.setdefault(stay.connection, []).append(stay)
+
+    def _note_who_came(self, asked: Iterable[tuple[str | None, str | None]]) -> None:
+        """Note the users who were in rooms, and those who asked to join, with the session that each of them named."""
         for user, room in self._by_user:
             self._came.setdefault(room, set()).add(user)
-        self._joins = asked - refused
         for user, named in asked:
             found = self._came.setdefault(named, set()) if named in self.members else self._came_somewhere
             found.add(user)
