@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dungeonlab_conformance.cli.options.paths import FILE
+from dungeonlab_conformance.cli.options.target import make_target
 from dungeonlab_conformance.record.secrets.leaks import HIDDEN
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.results.run import Run
     from dungeonlab_conformance.results.verdict import Finding, Verdict
+    from dungeonlab_conformance.target.target import Target
 
 
 _LONGEST = 300  # characters of what is to be added to a command
@@ -69,7 +71,19 @@ def _none_such(run: Run, requirement: str, event: str | None, broken: list[Verdi
     return f"nothing was found broken under {requirement!r}; {there}{hint}"
 
 
-def where(run: Run) -> tuple[str | None, Path | None]:
+def server_of(run: Run, url: str | None, target_file: Path | None, scale: float, *, references: bool = False) -> Target:
+    """Return the server on which a result was made, or the one that is named in its place; see `make_target`."""
+    from dungeonlab_conformance.target.limits import Limits
+    from dungeonlab_conformance.target.target import EMBEDDED, Target
+
+    if url is None and target_file is None:
+        if run.bundled:
+            return Target(EMBEDDED, limits=Limits(scale))
+        url, target_file = _where(run)
+    return make_target(url, target_file, None, scale, references=references)
+
+
+def _where(run: Run) -> tuple[str | None, Path | None]:
     """Return URL and target file of an earlier run; what a result does not hold is wrong usage.
 
     So is a target file that only the result names, but for the one that every command takes: results may come from

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dungeonlab_conformance.cli.findings.chosen import choosing, chosen, where
-from dungeonlab_conformance.cli.options.target import make_target, pointing
+from dungeonlab_conformance.cli.findings.chosen import choosing, chosen, server_of
+from dungeonlab_conformance.cli.options.target import pointing
 from dungeonlab_conformance.cli.report_diff_recheck import loaded
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def replay(
     from dungeonlab_conformance.results.errors import TargetFault, Unjudged
     from dungeonlab_conformance.runner.embedded import reference_server
     from dungeonlab_conformance.runner.interruptions.signals import Signals
-    from dungeonlab_conformance.target.limits import Limits
-    from dungeonlab_conformance.target.target import EMBEDDED, Target
+    from dungeonlab_conformance.target.target import EMBEDDED
     from dungeonlab_conformance.text.printable import one_line
 
     run = loaded(result)
@@ -53,12 +52,7 @@ def replay(
         click.echo(
             f"the first {finding.left_out} lines of this transcript were not kept and cannot be played", err=True
         )
-    if url is not None or target_file is not None:
-        target = make_target(url, target_file, None, scale)
-    elif run.bundled:
-        target = Target(EMBEDDED, limits=Limits(scale))
-    else:
-        target = make_target(*where(run), None, scale)
+    target = server_of(run, url, target_file, scale)
 
     async def whole() -> int:
         if target.url != EMBEDDED:

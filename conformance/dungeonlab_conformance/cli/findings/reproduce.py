@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from dungeonlab_conformance.cli.findings.chosen import choosing, chosen, where
+from dungeonlab_conformance.cli.findings.chosen import choosing, chosen, server_of
 from dungeonlab_conformance.cli.options import reports
 from dungeonlab_conformance.cli.options.paths import FILE
-from dungeonlab_conformance.cli.options.target import make_target, pointing
+from dungeonlab_conformance.cli.options.target import pointing
 from dungeonlab_conformance.cli.report_diff_recheck import loaded
-
-if TYPE_CHECKING:
-    from dungeonlab_conformance.results.run import Run
-    from dungeonlab_conformance.target.target import Target
 
 
 @click.command()
@@ -53,7 +49,7 @@ def reproduce(
         reports.make_sure_of({"output": output}, read=[result, target_file])
     run = loaded(result)
     verdict, finding = chosen(run, requirement, which["event"], which["number"])
-    target = _target(run, url, target_file, scale)
+    target = server_of(run, url, target_file, scale, references=True)
     spoken = language or ("javascript" if output.suffix in (".mjs", ".js") else "python")
     name = (
         {"python": "reproduce.py", "javascript": "reproduce.mjs"}[spoken] if output == files.STANDARD else output.name
@@ -70,14 +66,3 @@ def reproduce(
         raise click.UsageError(f"{output} could not be written: {error.strerror}") from None
     if output != files.STANDARD:
         click.echo(f"{output} exits with 1 while the fault is there, and with 0 when it is mended")
-
-
-def _target(run: Run, url: str | None, target_file: Path | None, scale: float) -> Target:
-    """Return the server of the result, or the one that is named, with `${NAME}` for what the environment holds."""
-    from dungeonlab_conformance.target.target import EMBEDDED, Target
-
-    if url is None and target_file is None:
-        if run.bundled:
-            return Target(EMBEDDED)
-        url, target_file = where(run)
-    return make_target(url, target_file, None, scale, references=True)
