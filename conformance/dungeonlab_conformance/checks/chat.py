@@ -15,7 +15,7 @@ from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_spec import Catalogue
+from dungeonlab_conformance.stage.traffic import chat
 
 LONGEST = 2000  # characters; section 11
 
@@ -166,20 +166,20 @@ async def an_empty_room_begins_no_new_count(stage: Stage) -> None:
     So it is as soon as she has left, and as soon as her connection has ended.
     """
     alice = await stage.joined("alice")
-    await alice.send(await stage.request(Catalogue.load()["chat-message"]))
+    await alice.send(await chat(stage))
     with contextlib.suppress(Unjudged):  # whether leaving works is another matter
         if stage.target.offers("leave-session"):
             await alice.leave()
             await alice.join(stage.session)
-            await alice.send(await stage.request(Catalogue.load()["chat-message"]))
+            await alice.send(await chat(stage))
         await alice.renew()
         await alice.join(stage.session)
-        await alice.send(await stage.request(Catalogue.load()["chat-message"]))
+        await alice.send(await chat(stage))
 
 
 async def _said_and_heard(stage: Stage, pairs: Iterable[tuple[Actor, Actor]]) -> None:
     for speaker, listener in pairs:
-        request = await stage.request(Catalogue.load()["chat-message"])
+        request = await chat(stage)
         answer = await speaker.send(request)
         heard = (await listener.hear(request)).args[0]
         for key in ("messageId", "timestamp"):
@@ -195,7 +195,7 @@ async def _said_and_heard(stage: Stage, pairs: Iterable[tuple[Actor, Actor]]) ->
 async def the_longest_message_is_accepted(stage: Stage) -> None:
     """Alice sends 2000 characters, of one byte, of two and of four, and combining ones; all arrive whole."""
     alice, bob = await stage.joined("alice", "bob")
-    await alice.send(await stage.request(Catalogue.load()["chat-message"]))
+    await alice.send(await chat(stage))
     for letters in WIDTHS.values():
         mark = new_mark()
         request = _message(stage, _of_length(LONGEST, letters, mark), mark, "chat/longest-accepted")
@@ -210,7 +210,7 @@ def _of_length(length: int, letters: str, beginning: str = "") -> str:
 async def _must_be_refused(stage: Stage, *texts: str) -> None:
     """Let alice show that she may speak, and then say what she may not."""
     alice = await stage.joined("alice")
-    await alice.send(await stage.request(Catalogue.load()["chat-message"]))
+    await alice.send(await chat(stage))
     for text in texts:
         request = Request(
             "chat-message", ({"sessionId": stage.session, "message": text},), None, stage.session, legal=False

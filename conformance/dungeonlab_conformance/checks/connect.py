@@ -23,6 +23,7 @@ from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.traffic import chat
 from dungeonlab_spec import Catalogue
 
 
@@ -82,7 +83,7 @@ async def _must_be_served_over(stage: Stage, transport: str) -> None:
     witnesses = [] if carol.closed else [carol]
     for actor in (alice, bob, *witnesses):
         await actor.join(stage.session)
-    request = await stage.request(Catalogue.load()["chat-message"])
+    request = await chat(stage)
     await alice.send(request)
     for witness in witnesses:
         await witness.hear(request)
@@ -127,16 +128,15 @@ async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
         if not await bob.open():
             return  # no upgrade is offered
         await bob.enter(stage.session)
-        chat = Catalogue.load()["chat-message"]
-        first = await stage.request(chat)
+        first = await chat(stage)
         await alice.send(first)
         await bob.poll_until_heard(marked(first))  # else there is nothing that an upgrade could lose
         hers, his = [], []
         async for _ in bob.steps():
-            burst = [await stage.request(chat) for _ in range(5)]  # at once: servers give up on a slow upgrade
+            burst = [await chat(stage) for _ in range(5)]  # at once: servers give up on a slow upgrade
             await asyncio.gather(*map(alice.send, burst))
             hers += burst
-            his.append(await stage.request(chat))
+            his.append(await chat(stage))
             await bob.send(his[-1])
         await bob.fence()
         await bob.try_catch_up(map(marked, hers))
@@ -179,7 +179,7 @@ def _carries(request: Request, seen: Observation) -> bool:
 async def what_is_sent_can_be_read(stage: Stage) -> None:
     """Alice joins, sends a message, is refused and leaves; each packet that she and bob are sent can be read."""
     alice, bob = await stage.joined("alice", "bob")
-    await alice.send(request := await stage.request(Catalogue.load()["chat-message"]))
+    await alice.send(request := await chat(stage))
     await bob.hear(request)
     await alice.send_without_callback(malformed(Catalogue.load()["chat-message"]))
     await alice.leave()

@@ -17,7 +17,7 @@ from dungeonlab_conformance.clients.raw.tcp import TcpConnection, tcp_connection
 from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
 from dungeonlab_conformance.results.errors import Broken, Gone, TargetFault, Unjudged
 from dungeonlab_conformance.stage.stage import Stage, sending
-from dungeonlab_spec import Catalogue
+from dungeonlab_conformance.stage.traffic import chat
 
 _SIGN_OF_LIFE = '424711["get-user-data",{}]'  # sent after each; whether it is answered is the server's business
 _ANSWER = "434711["
@@ -195,7 +195,7 @@ async def _come_and_go(stage: Stage) -> None:
 
 
 async def _talk(stage: Stage, speaker: Actor, listener: Actor) -> None:
-    await speaker.send(request := await stage.request(Catalogue.load()["chat-message"]))
+    await speaker.send(request := await chat(stage))
     await listener.hear(request)
 
 
@@ -299,7 +299,7 @@ def _half(connection: TcpConnection) -> bytes:
 
 async def _must_get_nothing_through(stage: Stage, name: str, bob: Actor, carol: Actor) -> None:
     """Join and speak without CONNECT, and as nobody after being refused; a server that will not listen is right."""
-    request = await stage.request(Catalogue.load()["chat-message"])
+    request = await chat(stage)
     try:
         raw = await stage.raw(name, entered=False)
         if name == "nobody":
@@ -321,7 +321,7 @@ async def _must_get_nothing_through(stage: Stage, name: str, bob: Actor, carol: 
 
 
 async def _must_talk_on(stage: Stage, speaker: Actor, listener: Actor, what: str) -> None:
-    request = await stage.request(Catalogue.load()["chat-message"])
+    request = await chat(stage)
     expected = f"{speaker.name} and {listener.name} to talk on after {what}"
     try:
         await speaker.send(request)

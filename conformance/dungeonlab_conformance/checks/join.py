@@ -12,14 +12,9 @@ from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import without
-from dungeonlab_conformance.stage.traffic import everything
-from dungeonlab_spec import Catalogue
+from dungeonlab_conformance.stage.traffic import chat, everything
 
 _AGAIN = 6  # times to join: who clicks, or reconnects, does it often
-
-
-async def _chat(stage: Stage) -> Request:
-    return await stage.request(Catalogue.load()["chat-message"])
 
 
 @check("join/member-admitted")
@@ -47,13 +42,13 @@ def _must_name_the_members(answer: Acknowledgement, gamemaster: str | None, memb
 async def a_member_who_left_is_admitted_again(stage: Stage) -> None:
     """Bob leaves and joins again; he hears alice again, as others do who joined before him and after him."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    await alice.send(first := await _chat(stage))
+    await alice.send(first := await chat(stage))
     await bob.hear(first)
     await bob.leave()
     await bob.join(stage.session)
     last = await stage.other_tab(carol)
     await last.join(stage.session)
-    await alice.send(second := await _chat(stage))
+    await alice.send(second := await chat(stage))
     await carol.hear(second)
     await last.hear(second)
     await bob.must_hear(second)
@@ -146,7 +141,7 @@ async def an_unknown_session_is_refused(stage: Stage) -> None:
     if answer.accepted:
         raise Broken("a session that does not exist to be refused", answer)
     if not alice.closed and alice.connection == connection:  # a server may disconnect the user whom it refuses
-        await alice.try_send(await _chat(stage))
+        await alice.try_send(await chat(stage))
         await bob.fence()
 
 
@@ -166,7 +161,7 @@ async def a_repeated_join_is_harmless(stage: Stage) -> None:
             raise Unjudged("carol, who joined once, does not hear alice once either")
         if len(bob.deliveries_of(request)) != 1:
             raise Broken("bob to hear alice once", f"{len(bob.deliveries_of(request))} deliveries")
-    request = await _chat(stage)
+    request = await chat(stage)
     await bob.send(request)
     await alice.must_hear(request)
     await alice.fence()
@@ -184,11 +179,11 @@ async def joining_again_leaves_other_tabs_as_they_are(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     tab = await stage.other_tab(bob)
     await tab.join(stage.session)
-    await alice.send(before := await _chat(stage))
+    await alice.send(before := await chat(stage))
     for each in (carol, bob, tab):
         await each.hear(before)
     await bob.try_join(stage.session, expected=True)
-    await alice.send(after := await _chat(stage))
+    await alice.send(after := await chat(stage))
     await carol.hear(after)
     await tab.must_hear(after)
 
@@ -219,7 +214,7 @@ async def leaving_stops_delivery(stage: Stage) -> None:
     answer = await carol.try_send(Request.naming("leave-session", stage.session), expected=True)
     if not answer.accepted:
         return  # joining twice may have left the room
-    await alice.send(later := await _chat(stage))
+    await alice.send(later := await chat(stage))
     await bob.hear(later)
     await carol.must_not_hear(later, unlike=gamemaster)
 
@@ -238,10 +233,10 @@ async def joining_and_leaving_need_no_callback(stage: Stage) -> None:
     await tab.join(stage.session)
     if not await _hears_in_time(stage, alice, bob, (carol, tab)):
         await bob.join(stage.session)
-        await alice.send(said := await _chat(stage))
+        await alice.send(said := await chat(stage))
         await bob.hear(said)
         raise Broken("bob to be in the room after joining without a callback", "he hears alice only with one")
-    answer = await bob.try_send(await _chat(stage))
+    answer = await bob.try_send(await chat(stage))
     if answer.code == "NOT_JOINED":
         raise Broken("bob, who joined without a callback, to be in the room", answer)
     if not answer.accepted:
@@ -261,7 +256,7 @@ async def joining_and_leaving_need_no_callback(stage: Stage) -> None:
 async def _hears_in_time(stage: Stage, speaker: Actor, listener: Actor, witnesses: tuple[Actor, ...]) -> bool:
     """Whether a listener hears one of two messages: it may join after the first, since order is not a must."""
     for _ in range(2):
-        await speaker.send(said := await _chat(stage))
+        await speaker.send(said := await chat(stage))
         for witness in witnesses:
             await witness.hear(said)
         if await _hears(listener, said):
@@ -277,7 +272,7 @@ async def _hears(listener: Actor, request: Request) -> bool:
 async def _goes_on_hearing(stage: Stage, speaker: Actor, listener: Actor, witness: Actor) -> bool:
     """Whether a listener hears two messages, the second a while after the first."""
     for _ in range(2):
-        await speaker.send(said := await _chat(stage))
+        await speaker.send(said := await chat(stage))
         await witness.hear(said)
         await listener.fence()
         if not listener.deliveries_of(said):

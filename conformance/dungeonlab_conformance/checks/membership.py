@@ -17,11 +17,8 @@ from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudge
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token, id_of
+from dungeonlab_conformance.stage.traffic import chat
 from dungeonlab_spec import Catalogue, Event
-
-
-async def _chat(stage: Stage) -> Request:
-    return await stage.request(Catalogue.load()["chat-message"])
 
 
 @check("join/removed-member-refused", "join/taken-in-again-admitted")
@@ -32,7 +29,7 @@ async def a_membership_ends_and_begins_again(stage: Stage) -> None:
     hears alice as carol does, who comes last, and may speak.
     """
     alice, bob = await stage.joined("alice", "bob")
-    await bob.send(await _chat(stage))
+    await bob.send(await chat(stage))
     assert bob.identity is not None
     with contextlib.suppress(Unjudged):  # a server may refuse to enrol who is a member
         await stage.take_in(bob.identity)
@@ -92,12 +89,12 @@ async def _must_be_a_member_again(stage: Stage, alice: Actor, *tabs: Actor) -> N
     anew = await stage.other_tab(tabs[0])
     await _must_be_admitted(stage, anew)
     carol = await stage.joined("carol")
-    await alice.send(said := await _chat(stage))
+    await alice.send(said := await chat(stage))
     await carol.hear(said)
     if not any(tab.deliveries_of(said) for tab in tabs):  # one may be deaf for being one of several
         await anew.must_hear(said)
     try:
-        await anew.must_be_allowed(await _chat(stage))
+        await anew.must_be_allowed(await chat(stage))
     except Broken:
         await stage.control(Catalogue.load()["chat-message"], carol)  # it may let some members act, and others not
         raise

@@ -20,6 +20,7 @@ from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreac
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token
+from dungeonlab_conformance.stage.traffic import chat
 from dungeonlab_spec import Catalogue, Event
 
 _TRACES = ("payloads/refused-not-broadcast", "payloads/refused-not-stored")
@@ -345,7 +346,7 @@ async def _must_cope_without_callback_with(stage: Stage, sender: Actor, request:
 async def an_unknown_event_is_harmless(stage: Stage) -> None:
     """Alice sends unknown events; bob's connection stays open, and carol still hears him."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    await bob.send(before := await stage.request(Catalogue.load()["chat-message"]))
+    await bob.send(before := await chat(stage))
     await carol.hear(before)
     what = "events that nobody knows"
     try:
@@ -357,6 +358,6 @@ async def an_unknown_event_is_harmless(stage: Stage) -> None:
         pass  # the server may close this connection
     await _must_still_answer(stage, what)
     await must_stay_connected(stage, bob, what)
-    request = await stage.request(Catalogue.load()["chat-message"])
+    request = await chat(stage)
     await bob.must_be_allowed(request)
     await carol.must_hear(request)

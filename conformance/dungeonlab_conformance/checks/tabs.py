@@ -14,6 +14,7 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.traffic import chat
 from dungeonlab_spec import Catalogue, Event
 
 _MANY = 20  # messages between two polls: more than the 16 packets that some libraries read of one payload
@@ -64,7 +65,7 @@ async def every_transport_hears(stage: Stage, event: Event) -> None:
         await bob.enter(stage.session)
         carol = await stage.joined("carol", transport="websocket")
         if "join-session" in stage.target.workarounds.silent:  # then whether bob is in the room shows only so
-            await alice.send(before := await stage.request(Catalogue.load()["chat-message"]))
+            await alice.send(before := await chat(stage))
             await bob.poll_until_heard(marked(before))
         request = await stage.request(event)
         await alice.send(request)
@@ -111,9 +112,9 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     idle = await stage.other_tab(carol)
     bob = await stage.joined("bob")
     for listener in (carol, bob):
-        await alice.send(said := await _chat(stage))
+        await alice.send(said := await chat(stage))
         await listener.hear(said)
-    await carol.send(await _chat(stage))
+    await carol.send(await chat(stage))
     leaves = stage.target.offers("leave-session")
     if leaves:
         await first.leave()
@@ -129,17 +130,13 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
         await _must_be_as_before(stage, alice, carol, bob, "a tab that has not joined is closed")
 
 
-async def _chat(stage: Stage) -> Request:
-    return await stage.request(Catalogue.load()["chat-message"])
-
-
 async def _must_be_as_before(stage: Stage, alice: Actor, carol: Actor, bob: Actor, after: str) -> None:
     """Alice speaks twice, since a server may take a moment; carol hears both, as bob does, and may speak."""
     for _ in range(2):
-        await alice.send(said := await _chat(stage))
+        await alice.send(said := await chat(stage))
         await bob.hear(said)
         await carol.must_hear(said)
-    answer = await carol.try_send(await _chat(stage))
+    answer = await carol.try_send(await chat(stage))
     if answer.accepted:
         return
     if not (await carol.try_join(stage.session)).accepted:
