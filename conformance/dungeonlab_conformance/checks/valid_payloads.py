@@ -33,7 +33,7 @@ async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
         request = Request(event.name, (payload,), None, stage.session, requirement=requirement)
         answer = await alice.try_send(request, expected=True)
         if not answer.accepted:
-            await _must_be_a_matter_of_the_payload(stage, alice, event, answer)
+            await _need_a_matter_of_the_payload(stage, alice, event, answer)
             raise Broken(f"the {name} {event.name} to be accepted", answer)
         if event.name == "leave-session":
             await alice.join(stage.session)
@@ -47,11 +47,11 @@ async def _must_be_accepted(
 ) -> None:
     request = Request(event.name, (with_ids(event, payload, ids),), None, stage.session)
     if not (answer := await alice.try_send(request, expected=True)).accepted:
-        await _must_be_a_matter_of_the_payload(stage, alice, event, answer)
+        await _need_a_matter_of_the_payload(stage, alice, event, answer)
         raise Broken(f"a {event.name} with {what} to be accepted", answer)
 
 
-async def _must_be_a_matter_of_the_payload(stage: Stage, alice: Actor, event: Event, refused: Acknowledgement) -> None:
+async def _need_a_matter_of_the_payload(stage: Stage, alice: Actor, event: Event, refused: Acknowledgement) -> None:
     """Raise `Unjudged` if alice was refused for want of rights, and may not send what is usual either."""
     if refused.code in ("PERMISSION_DENIED", "NOT_JOINED"):
         usual = await alice.try_send(await stage.request(event, fresh=True), expected=True)
@@ -70,7 +70,7 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
     request = replace(valid, args=({**_adorned(_with_conditions(valid.args[0]), name, number), **beside},))
     answer = await alice.try_send(request, expected=True)
     if not answer.accepted:
-        await _must_be_a_matter_of_the_payload(stage, alice, event, answer)
+        await _need_a_matter_of_the_payload(stage, alice, event, answer)
     if not answer.accepted or (answer.data.get("valid") is False and usual.data.get("valid")):
         raise Broken(f"{event.name} with unknown properties to be accepted", answer)
     _must_be_free_of((name, number), answer, "stored")
