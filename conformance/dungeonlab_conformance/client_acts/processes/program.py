@@ -11,9 +11,10 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 from dungeonlab_conformance.results.errors import TargetFault
 
@@ -21,6 +22,9 @@ _KEEPER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")
 _FIRST, _LAST = 4_000, 12_000  # bytes of the output that are kept: of its beginning, and of its end
 _POLITE = 2.0  # seconds after SIGTERM within which a program may end by itself
 _FIRM = 5.0  # seconds for the system to end it after SIGKILL
+_STARTS = 60.0  # seconds for a program to be started, on a busy machine
+_WAKE = 0.5  # seconds after which a keeper that is silent may have been stopped by its program, and is woken
+T = TypeVar("T")
 
 
 class Output:
@@ -85,10 +89,8 @@ class Program:
         self._signal(signal.SIGTERM)
         await asyncio.wait((self.ended,), timeout=_POLITE)
         self._signal(signal.SIGKILL)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_FIRM):
-                await _released(self._keeper)
-                await self._reading  # ends with the last process that holds the other end
+        await _released(self._keeper)
+        await asyncio.wait((self._reading,), timeout=_FIRM)  # ends with the last process that holds the other end
         self._reading.cancel()
         self.ended.cancel()
 
@@ -147,7 +149,7 @@ async def _started(
     )
     try:
         keeper = await asyncio.shield(starting)
-        word, _, rest = await _said(keeper)
+        word, _, rest = await _woken(keeper, _said(keeper), _STARTS) or ("", "", "it is stopped again and again")
         if word == "started":
             return keeper, int(rest)
         await _released(keeper)
@@ -171,4 +173,22 @@ async def _released(keeper: asyncio.subprocess.Process) -> None:
     """Have a keeper end what it keeps, and then itself."""
     assert keeper.stdin is not None
     keeper.stdin.close()
-    await keeper.wait()
+    if await _woken(keeper, keeper.wait(), _FIRM) is None:
+        with suppress(ProcessLookupError):
+            keeper.kill()
+        await keeper.wait()
+
+
+async def _woken(keeper: asyncio.subprocess.Process, awaited: Coroutine[Any, Any, T], seconds: float) -> T | None:
+    """Wait for a keeper, and wake it now and then: its program may send SIGSTOP to it. None if it takes longer."""
+    task = asyncio.create_task(awaited)
+    try:
+        for _ in range(max(1, round(seconds / _WAKE))):
+            await asyncio.wait((task,), timeout=_WAKE)
+            if task.done():
+                return task.result()
+            with suppress(ProcessLookupError):
+                keeper.send_signal(signal.SIGCONT)
+        return None
+    finally:
+        task.cancel()

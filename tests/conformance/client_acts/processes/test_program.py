@@ -66,6 +66,26 @@ async def test_who_ignores_the_polite_way_is_ended_firmly(monkeypatch: pytest.Mo
     assert not is_there(int(itself))
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "kill -STOP $PPID; echo $PPID $$ up; trap '' TERM; sleep 60",
+        "sleep 0.3; echo $PPID $$ up; kill -STOP $PPID; sleep 60",
+        "echo $PPID $$ up; while :; do kill -STOP $PPID; sleep 0.05; done",
+    ],
+    ids=["at once", "later", "again and again"],
+)
+async def test_who_stops_what_keeps_it_is_ended_with_that(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program may send SIGSTOP to its parent, before that has said that it is started, too; neither is left."""
+    monkeypatch.setattr("dungeonlab_conformance.client_acts.processes.program._POLITE", 0.1)
+    async with asyncio.timeout(40), running(shell(script), {}) as program:
+        await eventually(lambda: "up" in program.output.text)
+        await asyncio.sleep(0.1)
+    assert (program.exit_code, program.crashed) == (None, False)
+    keeper, own = map(int, program.output.text.split()[:2])
+    wait_until(lambda: not is_there(keeper) and not is_there(own))
+
+
 async def test_what_a_program_leaves_behind_is_ended_too() -> None:
     """A child that outlives its parent holds the output open, and ends with the block."""
     began = time.monotonic()
