@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.conformance.client_rules.journals import FAILURE, Written
 from tests.conformance.client_rules.test_rules import (
     MOVE,
@@ -126,3 +127,25 @@ def test_who_is_not_let_in_again_has_not_hung_up() -> None:
         journal.refused_connect(3).wait(5).act(DirectorAct.STOPPED)
 
     assert broken(judged(play)) == {}
+
+
+@pytest.mark.parametrize(("comes_back", "state"), [(True, "held"), (False, "broken")])
+def test_what_is_refused_because_the_connection_has_ended_is_not_what_it_ended_for(
+    comes_back: bool, state: str
+) -> None:
+    """Requests may be under way when the server disconnects; their refusals come behind the packet that says so."""
+
+    def play(journal: Written) -> None:
+        in_session(journal).chat(1).ask(1, "token:move", MOVE, answer=FAILURE)
+        under_way = journal.send(1, "chat-message", journal.message())
+        journal.add("server", "disconnect", 1)
+        journal.answer(1, "chat-message", under_way, FAILURE)
+        journal.close(1, "server")
+        if comes_back:
+            in_session(journal.wait(1), 2)
+        else:
+            journal.wait(0.1).act(DirectorAct.EXITED, "1")
+
+    found = judged(play)
+    assert found["client/tolerates-being-disconnected"].state == state
+    assert broken(found).keys() <= {"client/tolerates-being-disconnected"}

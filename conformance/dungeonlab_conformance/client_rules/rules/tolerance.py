@@ -159,7 +159,10 @@ def _trials(index: PacketIndex, connection: Connection) -> Iterator[Trial]:
 def _disconnection(index: PacketIndex, connection: Connection, failures: list[TappedPacket]) -> Iterator[Trial]:
     """Yield what came after a refusal by a packet that says so, or by order; TCP connections end for other reasons."""
     end = connection.end
-    if end is None or end.sender != "server" or not failures or not 0 <= end.at - failures[-1].at <= _DISCONNECTED:
+    if end is None or end.sender != "server":
+        return
+    before = [failure for failure in failures if failure.number < end.number]  # others were refused because it ended
+    if not before or end.at - before[-1].at > _DISCONNECTED:
         return
     if end.kind != "disconnect" and not _was_ordered(index, end):
         return
