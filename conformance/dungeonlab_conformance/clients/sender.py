@@ -14,7 +14,7 @@ from dungeonlab_conformance.clients.obstacles import Unanswered, Unreadable, avo
 from dungeonlab_conformance.clients.receiver import Callback
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.evidence import evidence
+from dungeonlab_conformance.record.evidence import evidence, was_refused
 from dungeonlab_conformance.record.observation import CUTS, Observation, Request, RequestOutcome, SentRequest
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.target.dialect.argument_templates import Args
@@ -136,17 +136,14 @@ class Sender(Connection):
 
     async def _answer_to(self, request: Request, *, quickly: bool = False) -> Answer:
         """Send a request and wait for its answer; `quickly` if there will hardly be one."""
-        if self.closed:
-            await self.reconnect()
+        pending = await self._ask_anew(request)
         connection = self.connection
-        pending = await self._ask(request)
         if quickly:
             await self._round_trips(pending)
         often = not request.legal and self.target.limits.is_often_silent(request.event)
         seen = await self._in_time(pending, request, 0 if quickly else None)
-        if seen is None and pending.done() and self._was_refused_before(connection):
-            await self.reconnect()
-            pending = await self._ask(request)
+        if seen is None and pending.done() and was_refused(self.journal, connection):
+            pending = await self._ask_anew(request)
             seen = await self._in_time(pending, request)
         if seen is None and not pending.done():
             if not await self._is_alive():
@@ -181,7 +178,7 @@ class Sender(Connection):
             return
         tried[request.event] += 1
         for _ in range(CUTS - 1):
-            if self._was_refused_before(self.connection):
+            if was_refused(self.journal, self.connection):
                 return
             await self.reconnect()
             pending = await self._ask(request)
@@ -190,9 +187,7 @@ class Sender(Connection):
 
     async def send_unawaited(self, request: Request) -> None:
         """Send a request with a callback and wait for nothing: there need be no answer."""
-        if self.closed:
-            await self.reconnect()
-        await self._ask(request)
+        await self._ask_anew(request)
 
     async def send_without_callback(
         self, request: Request, *, outcome: RequestOutcome = "unknown", moves: bool = True
@@ -210,7 +205,13 @@ class Sender(Connection):
             self.journal.rooms.join_unacknowledged(self.connection, session, sent.at)
         if moves and request.event == "leave-session" and request.legal:
             self.journal.rooms.leave_asked(self.connection)
-        await self.emit(request)
+        try:
+            await self.emit(request)
+        except Gone:
+            if request.event in ("join-session", "leave-session") or not was_refused(self.journal, self.connection):
+                raise
+            await self.reconnect()
+            return await self.send_without_callback(request, outcome=outcome, moves=moves)
         return sent
 
     async def _wait_for_throttle(self) -> None:
@@ -317,13 +318,28 @@ class Sender(Connection):
         """Make a round trip of one kind. Any answer will do, a refusal too."""
         if fence == NAMESPACE:
             return await self.asks_for_no_namespace()
-        return await self.try_send_once(Request(fence, ({},), None, None)) is not None
+        try:
+            return await self.try_send_once(Request(fence, ({},), None, None)) is not None
+        except Gone:  # it met the end of the connection
+            return False
 
     async def _round_trips(self, pending: asyncio.Future[Observation | None]) -> None:
         """Give an answer the time that the answers to other requests take."""
         with contextlib.suppress(Unjudged):
             await self.fence()
         await asyncio.wait([pending], timeout=self.target.limits.moment)
+
+    async def _ask_anew(self, request: Request) -> asyncio.Future[Observation | None]:
+        """Ask, on a new connection if this one is closed, or if the request meets the end of one that was refused."""
+        if self.closed:
+            await self.reconnect()
+        try:
+            return await self._ask(request)
+        except Gone:
+            if not was_refused(self.journal, self.connection):
+                raise
+            await self.reconnect()
+            return await self._ask(request)
 
     async def _ask(self, request: Request) -> asyncio.Future[Observation | None]:
         """Send a request with a callback; the future will hold its answer, or None once the connection is closed."""
@@ -387,12 +403,6 @@ class Sender(Connection):
         wire = self.target.on_the_wire(request.event, request.args)
         at = self.journal.write(self.name, self.connection, act, request.event, request.args, request, wire=wire).at
         return self.journal.sent(request, self.name, self.user, self.connection, at=at, outcome=outcome)
-
-    def _was_refused_before(self, connection: int) -> bool:
-        """Whether a connection was refused anything: a server may end it for that, even a moment later."""
-        seen = [o for o in self.journal.observations if o.connection == connection]
-        answers = (Acknowledgement(Request("", (), None, None), o.args) for o in seen if o.act == "is answered")
-        return any(o.act == "hears" and o.event == "error" for o in seen) or any(not a.accepted for a in answers)
 
     async def _is_alive(self) -> bool:
         """Whether the server answers at all: this connection's round trip, or else a new connection."""

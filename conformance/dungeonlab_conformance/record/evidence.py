@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dungeonlab_conformance.record.acknowledgement import Inferred
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries
@@ -104,3 +104,10 @@ def _says(said: Any, asked: Any) -> bool:
     if isinstance(said, dict) and isinstance(asked, dict):
         return all(key in said and _says(said[key], value) for key, value in asked.items())
     return bool(said == asked)
+
+
+def was_refused(journal: Journal, connection: int) -> bool:
+    """Whether a connection was refused anything: a server may end it for that, even a moment later."""
+    seen = [o for o in journal.observations if o.connection == connection]
+    answers = (Acknowledgement(Request("", (), None, None), o.args) for o in seen if o.act == "is answered")
+    return any(o.act == "hears" and o.event == "error" for o in seen) or any(not a.accepted for a in answers)
