@@ -49,7 +49,11 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
     "keys of what a program inherits": {"data": {"__proto__": {"hp": 1}, "toString": 2, "in": {"__proto__": 3}}},
     "lists in their order": {"data": {"list": [3, 1, 1, 2, [2, 1]]}},
     "long lists and many keys": {
-        "data": {"list": list(range(300)), "keys": {f"key-{number}": number for number in range(300)}},
+        "data": {
+            "list": list(range(300)),
+            "keys": {f"key-{number}": number for number in range(300)},
+            **{f"key-{number}": number for number in range(300)},
+        },
         "conditions": [{"name": f"condition {number}"} for number in range(30)],
     },
     "texts that look like something else": {"data": {"list": ["1", "007", "1e3", "true", "null", "NaN", "2026-01-02"]}},
