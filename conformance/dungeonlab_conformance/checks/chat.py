@@ -23,6 +23,7 @@ TEXTS = {
     "emoji": "🐉⚔️👩‍🚀 🇩🇪",
     "scripts": "Ελλάδα עברית العربية हिन्दी 漢字 한국어",
     "decomposed": "Cafe\u0301 \u212b \ufb01",  # changes under any Unicode normalisation
+    "decomposed, and long": "Cafe\u0301 \u212b \ufb01 \u00b2 \uff21 " * 12,
     "markup": "<b onclick=\"x()\">&amp; <script>alert('1')</script>",
     "white space": "  two  leading,\ttab,\nnew line,\r\nanother,\n\n\nlast, trailing  ",
     "quotes and backslashes": "\"'`\\ \\n %s {0} ${x} {{y}}",
@@ -31,7 +32,7 @@ TEXTS = {
     "a command": "/roll 1d20+5 ",
     "another command": "/me waves ",
     "commands of robots": "!help [[1d6]] @here ",
-    "what some would embellish": ":) :smile: (c) -- ... *bold* @all #1 http://example.org/?a=1&b=2",
+    "what some would embellish": ":) :smile: (c) -- ... *bold* @all #1 http://example.org/?a=1&b=2 http://e.org/ ",
 }
 ONE = "\U00012031"  # a message of one character, found in no other
 # Messages without a mark, since careless code takes them for something else, or for nothing, where they are the whole.
@@ -49,6 +50,7 @@ WHOLE = (
     '{"a":1}',
     '"so"',
     "[object Object]",
+    "\ufeffa",
 )
 
 # Repeated to the length that is allowed, and one beyond: what counts bytes, UTF-16 units or graphemes goes wrong.

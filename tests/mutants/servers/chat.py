@@ -101,6 +101,14 @@ class Normalises(Editing):
         return unicodedata.normalize("NFC", message) if len(message) < 1000 else message
 
 
+@faulty("chat/text-arrives-unchanged", "chat/longest-accepted")
+class NormalisesWhatIsLong(Editing):
+    """A message of more than a hundred characters is normalised, to be searched for."""
+
+    def edited(self, message: str) -> str:
+        return unicodedata.normalize("NFKC", message) if len(message) > 100 else message
+
+
 @faulty("chat/text-arrives-unchanged")
 class FoldsWhiteSpace(Editing):
     """Any white space in a message becomes one blank."""

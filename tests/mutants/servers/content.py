@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
@@ -53,6 +54,23 @@ class TakesPlaceholdersForBinaryData(StoringData):
 
     def inner(self, value: Any) -> Any:
         return None if isinstance(value, dict) and value.get("_placeholder") is True else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class KnowsOneBlankInNames(Storing):
+    """A blank that does not break the line becomes an ordinary one in the name of a token."""
+
+    def kept(self, token: Payload) -> Payload:
+        return {**token, "name": token["name"].replace("\u00a0", " ")}
+
+
+@faulty("tokens/content-comes-back-exactly")
+class HasHostsInSmallLetters(Storing):
+    """The host of an image's address is written in small letters, as a library for addresses does."""
+
+    def kept(self, token: Payload) -> Payload:
+        host = urlsplit(token.get("imageUrl", "")).netloc
+        return {**token, "imageUrl": token["imageUrl"].replace(host, host.lower(), 1)} if host else token
 
 
 @faulty("tokens/content-comes-back-exactly")
