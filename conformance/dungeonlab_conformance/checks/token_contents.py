@@ -1,4 +1,4 @@
-"""What a token holds: it comes back exactly, whatever it is, unless it must be refused."""
+"""What a token holds: it comes back exactly, whatever it is, unless it must be refused; and what nobody named."""
 
 import math
 from collections.abc import Mapping
@@ -8,13 +8,16 @@ from typing import Any
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import Unanswered
-from dungeonlab_conformance.invariants.content import unlike
+from dungeonlab_conformance.invariants.content import same, unlike
 from dungeonlab_conformance.invariants.token_state import Token, changed
+from dungeonlab_conformance.payloads.requests import new_actor
+from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Gone
+from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token, create_full_token, stored_token, token_request
 from dungeonlab_spec import Catalogue
+from dungeonlab_spec.catalogue import examples
 
 _EXACTLY = "tokens/content-comes-back-exactly"
 _LARGE = (33_000, 66_000, 131_000)  # characters of data; more than columns and buffers of 2^15 to 2^17 bytes hold
@@ -169,3 +172,34 @@ async def half_a_surrogate_pair_is_refused(stage: Stage) -> None:
                         await alice.must_be_refused(request)
                 except Gone:
                     continue  # a server may take it for a packet that cannot be read, and close this connection
+
+
+_DEFAULTS = {"size": "medium", "isVisible": True, "isPlayerControlled": False, "data": {}, "conditions": []}
+
+
+@check("tokens/defaults-filled")
+async def defaults_are_filled(stage: Stage) -> None:
+    """Alice creates a token with a name and a position only; the rest has the documented defaults.
+
+    So it has when she names one other property, whichever that is.
+    """
+    alice = await stage.joined("alice")
+    smallest = await stage.request(Catalogue.load()["token:create"], full=False)
+    _must_have_the_defaults(acknowledged_token(await alice.send(smallest)))
+    full = {**examples("token:create", "valid")["full"]["token"], "actorId": new_actor()}
+    for name in sorted(full.keys() - {"name", "position"}):
+        small = await stage.request(Catalogue.load()["token:create"], full=False)
+        draft = {**small.args[0]["token"], name: full[name]}
+        if (answer := await alice.try_send(small.with_properties({"token": draft}), expected=True)).accepted:
+            _must_have_the_defaults(acknowledged_token(answer), but=name)
+
+
+def _must_have_the_defaults(token: Token, but: str = "") -> None:
+    position = token.get("position")
+    if not isinstance(position, dict):
+        raise Unjudged("the token was acknowledged without its position")
+    for key, value in _DEFAULTS.items():
+        if key != but and not same(token.get(key), value):
+            raise Broken(f"{value!r}", quoted(token.get(key)), f"$.data.token.{key}")
+    if not same(position.get("elevation"), 0):
+        raise Broken("0", quoted(position.get("elevation")), "$.data.token.position.elevation")

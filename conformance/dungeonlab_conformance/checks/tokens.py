@@ -14,7 +14,6 @@ from dungeonlab_conformance.invariants.content import same, unlike
 from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed, known, whole
 from dungeonlab_conformance.payloads.requests import edge_payloads, in_full
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
-from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -389,23 +388,6 @@ def _lacks_nothing(event: str, body: object, part: Literal["emission", "ack"]) -
     """Whether what was sent fits its schema, but for faults by themselves: unknown properties, the id, the time."""
     beside = ("$.timestamp", "$.userId", "$.token.id", "$.data.token.id")
     return all(found.expected == EXTRA or found.path in beside for found in validate(event, body, part))
-
-
-@check("tokens/defaults-filled")
-async def defaults_are_filled(stage: Stage) -> None:
-    """Alice creates a token with a name and a position only; the rest has the documented defaults."""
-    alice = await stage.joined("alice")
-    smallest = await stage.request(Catalogue.load()["token:create"], full=False)
-    token = acknowledged_token(await alice.send(smallest))
-    position = token.get("position")
-    if not isinstance(position, dict):
-        raise Unjudged("the token was acknowledged without its position")
-    defaults = {"size": "medium", "isVisible": True, "isPlayerControlled": False, "data": {}, "conditions": []}
-    for key, value in defaults.items():
-        if not same(token.get(key), value):
-            raise Broken(f"{value!r}", quoted(token.get(key)), f"$.data.token.{key}")
-    if not same(position.get("elevation"), 0):
-        raise Broken("0", quoted(position.get("elevation")), "$.data.token.position.elevation")
 
 
 @check("tokens/bounds-reached", slow=True)

@@ -84,6 +84,17 @@ class HidesNewTokens(EffectChanger):
 
 
 @faulty("tokens/defaults-filled")
+class GivesActorsToPlayers(EffectChanger):
+    """A token of an actor is a player's, unless it says something else."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        draft = command.payload.get("token", {})
+        if command.event != "token:create" or "actorId" not in draft or "isPlayerControlled" in draft:
+            return effect
+        return with_token(effect, {**(effect.saved or {}), "isPlayerControlled": True})
+
+
+@faulty("tokens/defaults-filled")
 class LeavesTheElevationOut(EffectChanger):
     """A position that names no elevation is broadcast without one."""
 
