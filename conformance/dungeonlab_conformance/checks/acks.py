@@ -1,6 +1,6 @@
-"""Acknowledgements: each request has one, of the documented shape, or an error event where there is no callback.
+"""Acknowledgements: each request with a callback has one, of the documented shape, with the code that names the cause.
 
-Most of these scenes send what is refused, or ask for no callback. A server may die of that, so they come last.
+Most of these scenes send what is refused. A server may die of that, so they come last.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ LAST = 15  # of each kind of those that would have an effect, which come last
 PATIENCE = 5  # times in a row that one user may wait in vain as long as an answer may take, while another is answered
 
 
-async def _one_who_may(stage: Stage, event: Event) -> Actor:
+async def one_who_may(stage: Stage, event: Event) -> Actor:
     """Return alice: connected if the event is how one joins, joined otherwise."""
     actor: Actor = await (stage.connected if event.name == "join-session" else stage.joined)("alice")
     return actor
@@ -37,7 +37,7 @@ async def _one_who_may(stage: Stage, event: Event) -> Actor:
 @check("acks/success-shape")
 async def an_accepted_request_is_answered_in_shape(stage: Stage, event: Event) -> None:
     """Alice's request is accepted; the answer says success and holds the documented data."""
-    alice = await _one_who_may(stage, event)
+    alice = await one_who_may(stage, event)
     answer = await _answer_of_any_shape(alice, await stage.request(event))
     if not answer.readable:
         raise Broken("one success envelope", answer)
@@ -49,7 +49,7 @@ async def an_accepted_request_is_answered_in_shape(stage: Stage, event: Event) -
 @check("acks/failure-shape", phase="last")
 async def a_refused_request_is_answered_in_shape(stage: Stage, event: Event) -> None:
     """Alice asks for what does not exist, and sends text as a payload; each refusal has the documented shape."""
-    alice = await _one_who_may(stage, event)
+    alice = await one_who_may(stage, event)
     for request in (for_something_unknown(event, await stage.request(event)), malformed(event)):
         answer = await _answer_of_any_shape(alice, request)
         if not answer.readable:
@@ -103,7 +103,7 @@ async def every_other_malformed_request_is_answered(stage: Stage, event: Event) 
 
 async def _malformed_must_be_answered(stage: Stage, event: Event) -> None:
     """Send a malformed request; where valid ones get no answer either, they are what shows that."""
-    alice = await _one_who_may(stage, event)
+    alice = await one_who_may(stage, event)
     if stage.target.workarounds.never_answers(event.name):
         await _answer_of_any_shape(alice, malformed(event))
     else:
@@ -111,7 +111,7 @@ async def _malformed_must_be_answered(stage: Stage, event: Event) -> None:
 
 
 async def _each_valid_one_must_be_answered(stage: Stage, event: Event) -> None:
-    mallory, alice = await stage.connected("mallory"), await _one_who_may(stage, event)
+    mallory, alice = await stage.connected("mallory"), await one_who_may(stage, event)
     right, foreign = await stage.request(event), await stage.request(event, fresh=True)
     await _must_be_answered(mallory, foreign)
     await _must_be_answered(alice, right)
@@ -234,7 +234,7 @@ async def the_code_names_the_cause(stage: Stage, event: Event) -> None:
 
     That a member has not joined is a cause that a server should know, and need not.
     """
-    alice = await _one_who_may(stage, event)
+    alice = await one_who_may(stage, event)
     accepted = []
     async for actor, request, codes in _causes(stage, event, alice):
         answer = await actor.try_send(request)
@@ -327,99 +327,3 @@ async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator
         wrong = request.with_properties({misshapen: 5}, mark=None, legal=False)
         if (await alice.try_send(wrong)).code == "VALIDATION_ERROR":
             yield replace(wrong), {"VALIDATION_ERROR"}
-
-
-@check("acks/failure-without-callback-emits-error", phase="last")
-async def a_failure_without_callback_causes_an_error_event(stage: Stage, event: Event) -> None:
-    """Alice asks for what does not exist and is refused; without a callback, she is sent an error event instead.
-
-    So it is after each other reason to refuse: a malformed request, an encounter or a token that does not exist, and
-    one of her tabs that has not joined.
-    """
-    alice = await _one_who_may(stage, event)
-    request = for_something_unknown(event, await stage.request(event))
-    if (await alice.try_send(request)).accepted:
-        raise Unjudged("what no server may accept was accepted")
-    await _must_cause_an_error_event(alice, request)
-    await _must_cause_an_error_event(alice, malformed(event))
-    for key in ("encounterId", "tokenId"):
-        valid = await stage.request(event)
-        if key in valid.args[0]:
-            await _must_cause_an_error_event(alice, valid.with_properties({key: unknown_id(key[:-2])}, mark=None))
-    if "joined" in event.needs:
-        await _must_cause_an_error_event(await stage.other_tab(alice), await stage.request(event))
-
-
-async def _must_cause_an_error_event(actor: Actor, request: Request) -> None:
-    """Send a request without a callback that is refused with one; where it is not, another requirement is broken."""
-    if (answer := await actor.try_send(request)).accepted:
-        return
-    error = await _error_event_after(actor, request)
-    if error is None and actor.closed:  # a server may disconnect a user whom it refused, even a moment later
-        error = await _error_event_after(actor, request)
-    if error is None and actor.closed:
-        raise Gone(f"{actor.name}'s connection was closed")
-    if error is None:
-        how = f"with {answer.code}" if answer.code else "where it has a callback"
-        raise Broken(f"an error event after a {request.event} that is refused {how}", "nothing")
-    body = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    if body.get("event", request.event) != request.event:
-        raise Broken(f"the error to name {request.event}", quoted(body.get("event")), "$.event")
-
-
-async def _error_event_after(actor: Actor, request: Request) -> Observation | None:
-    await actor.fence()  # a server may send an error event besides the answer; that one is not meant
-    before = actor.journal.observations[-1].number
-    await actor.send_without_callback(request)
-    return await actor.try_observe_fenced(lambda seen: _is_error(seen) and seen.number > before)
-
-
-@check("acks/error-event-reaches-only-the-sender", phase="last")
-async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> None:
-    """Alice sends a malformed request and is sent an error event; bob and her other tab are sent none."""
-    bob, alice = await stage.joined("bob"), await _one_who_may(stage, event)
-    tab = await stage.other_tab(alice)
-    await tab.join(stage.session)
-    await alice.send_without_callback(malformed(event))
-    if await alice.try_observe(_is_error) is None:
-        silence = VerdictKey("acks/failure-without-callback-emits-error", event.name)
-        raise Unjudged("no error event was sent at all", waits_for=silence)
-    await alice.try_send(malformed(event))
-    for other in (bob, tab):
-        await other.fence()
-        errors = [o for o in stage.journal.heard(other.connection) if _is_error(o)]
-        if errors:
-            raise Broken(f"{other.name} to be sent nothing about alice's error", errors[0])
-
-
-@check("acks/success-without-callback-is-silent", phase="last")
-async def a_success_without_callback_is_silent(stage: Stage, event: Event) -> None:
-    """Alice's request succeeds with and without a callback; without one, she is sent neither an error nor an answer."""
-    alice, bob = await stage.joined("alice", "bob")
-    await alice.send(witness := await stage.request(event))
-    if event.is_broadcast:
-        await bob.hear(witness)
-    if event.name == "leave-session":
-        await alice.join(stage.session)
-    request = await stage.request(event)
-    before = stage.journal.observations[-1].number
-    await alice.send_without_callback(request)
-    if event.is_broadcast:
-        await bob.must_hear(request)
-    await alice.fence()
-    sent = [o for o in stage.journal.observations if o.connection == alice.connection and o.number > before]
-    answers = [o for o in sent if _is_error(o) or _is_answer(o, event)]
-    if answers:
-        raise Broken("alice to be sent nothing", f"{answers[0].event} {answers[0].args}")
-
-
-def _is_answer(seen: Observation, event: Event) -> bool:
-    """Whether this is an acknowledgement that nobody asked for, or an event that is one by another name."""
-    if seen.act != "hears":
-        return seen.act in ("is sent", "is answered again")
-    named = seen.event == event.name and event.emission is None
-    return named or (bool(seen.args) and isinstance(seen.args[0], dict) and "success" in seen.args[0])
-
-
-def _is_error(seen: Observation) -> bool:
-    return seen.act == "hears" and seen.event == "error"
