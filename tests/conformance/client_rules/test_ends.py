@@ -149,3 +149,16 @@ def test_what_is_refused_because_the_connection_has_ended_is_not_what_it_ended_f
     found = judged(play)
     assert found["client/tolerates-being-disconnected"].state == state
     assert broken(found).keys() <= {"client/tolerates-being-disconnected"}
+
+
+def test_who_only_leaves_after_a_refusal_has_not_gone_on() -> None:
+    """It is not seen to, nor is it blamed; who sends something before it leaves has gone on."""
+
+    def leaves(journal: Written) -> None:
+        in_session(journal).chat(1).ask(1, "token:move", MOVE, answer=FAILURE).wait(0.5).leave(1)
+
+    def sends_and_leaves(journal: Written) -> None:
+        in_session(journal).chat(1).ask(1, "token:move", MOVE, answer=FAILURE).wait(0.5).chat(1).leave(1)
+
+    assert judged(leaves)["client/survives-an-error-ack"].state == "not seen"
+    assert judged(sends_and_leaves)["client/survives-an-error-ack"].state == "held"

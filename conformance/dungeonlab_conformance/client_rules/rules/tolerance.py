@@ -121,7 +121,7 @@ def _borne(index: PacketIndex, requirement: str) -> Iterator[Evidence]:
     """Judge one requirement by all trials, since of several that may have ended a program only one is to blame."""
     trials = index.derived(_all_trials)
     for trial in trials:
-        if trial.requirement == requirement and trial.borne is not None:
+        if trial.requirement == requirement and trial.borne is not None and trial.borne.event != LEAVE:
             yield Holds(trial.borne)
     ends = [*_crashes(index, trials), *_hang_ups(index, trials), *_freezes(index, trials)]
     for trial, end in _blamed(ends, trials):
@@ -147,11 +147,12 @@ def _trials(index: PacketIndex, connection: Connection) -> Iterator[Trial]:
     found["client/survives-an-error-ack", ""] = [
         each.refusal for each in refused if each.refusal is not None and each.packet.event != JOIN
     ]
-    sent = connection.requests[-1].packet if connection.requests else None
+    sent = [request.packet for request in connection.requests]
+    lasting = [packet for packet in sent if packet.event != LEAVE]  # who only leaves does not go on, nor has it ended
     for (requirement, event), packets in found.items():
         rank, what = _KINDS[requirement]
         for packet in dict.fromkeys((*packets[:1], *packets[-1:])):
-            borne = sent if sent is not None and sent.at - packet.at >= ARRIVED else None
+            borne = next((p for p in (*lasting[-1:], *sent[-1:]) if p.at - packet.at >= ARRIVED), None)
             yield Trial(requirement, rank, f"{what}, {event}" if event else what, packet, connection, borne)
     yield from _disconnection(index, connection, failures)
 
