@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from dungeonlab_conformance.client_acts.performance import Performance, has_joined, is_refusal
+from dungeonlab_conformance.client_acts.performance import Performance, has_joined, is_error, is_refusal
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.tap.link import Cut
 from dungeonlab_conformance.text.spelling import did_you_mean
@@ -104,7 +104,7 @@ async def _strange_events(client: Performance) -> None:
 async def _disconnected(client: Performance) -> None:
     await client.director.refuse_next()
     await client.client_joins()
-    await client.sees(is_refusal, _REFUSED, "send a request with a callback that could be refused")
+    await client.sees(lambda packet: is_refusal(packet) or is_error(packet), _REFUSED, "send what could be refused")
     await client.director.disconnect()
     if await client.may_see(has_joined, _RETRIES, after=client.last):
         await client.quiet(_PAUSE, _MOST)

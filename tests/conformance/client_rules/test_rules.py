@@ -283,6 +283,11 @@ CORRECT: dict[str, list[Play]] = {
     ],
     "client/connects-again": [
         lambda j: (playing(j).cut(1).wait(2), in_session(j, 2)),
+        lambda j: (
+            in_session(j).chat(1).send(1, "token:move", MOVE, ack=False),
+            j.hear(1, "error", ERROR).disconnect(1, "server"),
+            in_session(j, 2),
+        ),
         lambda j: (playing(j.act(DirectorAct.BEGIN, "cut-off/rst")).cut(1).wait(2), in_session(j, 2, "anna-anew")),
     ],
     "client/rejoins-after-reconnect": [

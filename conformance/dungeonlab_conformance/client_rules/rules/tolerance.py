@@ -142,10 +142,11 @@ def _trials(index: PacketIndex, connection: Connection) -> Iterator[Trial]:
     for packet in connection.packets:
         if (requirement := _asks(packet)) is not None:
             found.setdefault((requirement, packet.event if requirement == _PRESENCE else ""), []).append(packet)
-    refused = [each for each in connection.requests if each.refusal is not None and each.refusal.kind == "ack"]
-    failures = [each.refusal for each in refused if each.refusal is not None]
+    failures = [each.refusal for each in connection.requests if each.refusal is not None]
     found["client/survives-an-error-ack", ""] = [
-        each.refusal for each in refused if each.refusal is not None and each.packet.event != JOIN
+        each.refusal
+        for each in connection.requests
+        if each.refusal is not None and each.refusal.kind == "ack" and each.packet.event != JOIN
     ]
     sent = [request.packet for request in connection.requests]
     lasting = [packet for packet in sent if packet.event != LEAVE]  # who only leaves does not go on, nor has it ended
