@@ -21,6 +21,7 @@ _SILENCE = 5.0  # seconds that show that a client has stopped, even one that sen
 _REFUSED = 8.0  # seconds for a request that can be refused
 _LEAVING = 15.0  # seconds for a client to leave by itself
 _BACK = 31.0  # seconds to notice that the connection is lost, and to come back
+_NOTICED = 12.0  # seconds more where it has to find out by the pings that do not come
 _RETRIES = 6.0  # seconds in which a client that goes on trying shows it
 _AWAY = 10.0  # seconds for which the server is away
 _REJOINS = "connect and join again"
@@ -115,7 +116,7 @@ async def _cut_off(client: Performance, how: Cut) -> None:
     await client.client_acts()
     before = client.last
     await client.director.cut_off(how)
-    await client.sees(has_joined, _BACK, _REJOINS, after=before)
+    await client.sees(has_joined, _BACK + (_NOTICED if how == "silence" else 0.0), _REJOINS, after=before)
     await client.client_acts()
     await client.quiet(_PAUSE, _MOST)
 

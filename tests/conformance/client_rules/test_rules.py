@@ -198,6 +198,7 @@ FAULTY: dict[str, list[Play]] = {
         ),
     ],
     "client/rejoins-after-reconnect": [
+        lambda j: playing(j).act(DirectorAct.CUT, "silence", 1).wait(10).close(1).wait(31).act(DirectorAct.STOPPED),
         buffered,
         lambda j: quietly_playing(j).cut(1).wait(2).connect(2).chat(2),
         lambda j: playing(j).cut(1).wait(2).connect(2).chat(2, times=2),
