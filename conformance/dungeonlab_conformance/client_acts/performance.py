@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from types import TracebackType
 
 from dungeonlab_conformance.client_acts.director import Director
@@ -218,7 +219,8 @@ class Performance:
             if packet.number > after and not found.done() and wanted(packet):
                 found.set_result(packet)
 
-        for packet in list(self.journal.packets):
+        newer = list(takewhile(lambda packet: packet.number > after, reversed(self.journal.packets)))
+        for packet in reversed(newer):
             look(packet)
         self.journal.listeners.append(look)
         try:

@@ -24,6 +24,7 @@ from dungeonlab_conformance.stage.accounts import AccountPool
 from dungeonlab_conformance.stage.provisioning import Provisioner
 from dungeonlab_conformance.tap.page.live_page import LivePage
 from dungeonlab_conformance.tap.recording import Recording
+from dungeonlab_conformance.tap.tap import Tap
 from dungeonlab_conformance.target.target import Target
 
 _SLOWER, _SLOWEST = 10, 120.0  # times as slowly as the first one many may start at once; at most, in seconds
@@ -78,6 +79,7 @@ class ActPlayer:
         self._lanes = asyncio.Semaphore(concurrency)
         self._server_options = server_options
         self._played: list[Played] = []
+        self._taps: set[Tap] = set()
         self._provisioner = Provisioner(self.target)
 
     @property
@@ -89,6 +91,7 @@ class ActPlayer:
         """Play every act, and return what they came to; what goes wrong is in the run."""
         limit = self.run.options.time_limit
         with accounted(self.run, self.secrets):
+            at_the_limit = asyncio.get_running_loop().call_later(limit, self._read_no_more)
             try:
                 async with asyncio.timeout(limit), AsyncExitStack() as stack:
                     await self._play(await self._prepare(stack))
@@ -97,9 +100,15 @@ class ActPlayer:
             except asyncio.CancelledError:
                 self.run.interrupted = True
             finally:
+                at_the_limit.cancel()
                 await self._provisioner.close()
         self.settle()
         return self.run
+
+    def _read_no_more(self) -> None:
+        """Let what is under way pass unseen, so that the end is not waited for."""
+        for tap in self._taps:
+            tap.read_no_more()
 
     async def _prepare(self, stack: AsyncExitStack) -> DirectedServer:
         """Start the server, the page and the recording; returns the server."""
@@ -147,11 +156,14 @@ class ActPlayer:
                 performance = Performance(
                     act.name, here, played.journal, self._command, start=self._start, joined=joined
                 )
+                self._taps.add(here.tap)
                 try:
                     async with performance:
                         await act.play(performance)
                 except Over:
                     pass
+                finally:
+                    self._taps.discard(here.tap)
                 played.missed, played.froze = performance.missed, performance.froze
                 if performance.program is not None:
                     played.output = performance.program.output

@@ -15,6 +15,7 @@ from dungeonlab_conformance.tap.reading.users import Users
 from dungeonlab_conformance.tap.rewriting import Lines, rewritten
 
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: closed by a RST
+_AT_A_TIME = 16_384  # bytes that an end takes before others have their turn
 _LOOK = 0.05  # seconds between looks at an end that sends nothing more: whether it was reset
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,11 @@ class Link:
         self.edits: Mapping[Role, Lines] = {}
         self._first: Role | None = None  # who was the first to send nothing more
         self._ended = False
+        self._reads = True
+
+    def read_no_more(self) -> None:
+        """Pass on what comes, and note nothing of it."""
+        self._reads = False
 
     def cut(self, how: Cut) -> None:
         """End this connection towards both sides; or let nothing pass any more, and leave it open."""
@@ -77,7 +83,9 @@ class Link:
             there.send(data)
         else:
             there.send(data)
-            pieces = framing.feed(data)
+            pieces = framing.feed(data) if self._reads else []
+        if not self._reads:
+            return
         try:
             self._reading.read(role, pieces)
         except Exception:  # a fault of what reads must not reach what is carried
@@ -119,7 +127,7 @@ class Link:
         return self.server if end is self.client else self.client
 
     def _end(self, who: Literal["client", "server", "tap"], how: str) -> None:
-        if not self._ended:
+        if not self._ended and self._reads:
             self._ended = True
             self._reading.ended(who, how)
 
@@ -134,7 +142,7 @@ class Link:
             asyncio.get_running_loop().call_later(_LOOK, self._look, end)
 
 
-class End(asyncio.Protocol):
+class End(asyncio.BufferedProtocol):
     """One end of a link. Its transport is None before it is connected, and after it has gone.
 
     What is to be sent before it is connected waits for that: some event loops deliver what a client sent however early
@@ -150,6 +158,7 @@ class End(asyncio.Protocol):
         self._gone = False
         self._early = bytearray()
         self._finished_early = False
+        self._buffer = bytearray(_AT_A_TIME)
 
     @property
     def is_open(self) -> bool:
@@ -222,9 +231,13 @@ class End(asyncio.Protocol):
             self.finish()
         self._link.opened(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the event loop's own guess
+        """Take a little at a time: to read that takes far longer than to receive it, and others have to wait."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Pass on."""
-        self._link.received(self, data)
+        self._link.received(self, bytes(self._buffer[:nbytes]))
 
     def eof_received(self) -> bool:
         """Pass on the end of this direction; the other stays open, but over TLS, which cannot be closed by halves."""

@@ -98,6 +98,11 @@ class Tap:
             for link in [link for link in self._links if session in link.sessions]:
                 link.cut(how)
 
+    def read_no_more(self) -> None:
+        """Note nothing of what passes from now on: with a flood under way, that takes longer than to pass it on."""
+        for link in self._links:
+            link.read_no_more()
+
     @property
     def leaves_pings_unanswered(self) -> bool:
         """Whether the newest session left the server's latest ping unanswered, even if it has ended by that."""
@@ -114,7 +119,7 @@ class Tap:
         """Reset every new TCP connection from now on, for so many seconds; None: until 0 ends it. Each is noted."""
         self._refused_until = None if seconds is None else asyncio.get_running_loop().time() + seconds
 
-    def _accept(self) -> asyncio.Protocol:
+    def _accept(self) -> asyncio.BufferedProtocol:
         link = Link(self._sessions, self._users, self._connect, self._links.discard)
         self._links.add(link)
         return link.client

@@ -13,6 +13,7 @@ from aiohttp import web
 from tests.serving import running
 
 from dungeonlab_conformance.record.tapped.journal import TapJournal
+from dungeonlab_conformance.tap.link import End, Link
 from dungeonlab_conformance.tap.tap import Tap
 
 
@@ -78,3 +79,35 @@ async def test_who_falls_silent_first_has_ended_a_connection(url: str) -> None:
         writer.close()
         await writer.wait_closed()
     assert [(seen.sender, seen.kind) for seen in journal.packets if seen.kind == "close"] == [("client", "close")]
+
+
+async def test_what_is_not_read_any_more_passes_all_the_same(url: str) -> None:
+    """Nothing is noted of it, nor of the end."""
+    journal = TapJournal()
+    async with Tap(url, journal) as tap:
+        client = socketio.AsyncClient(reconnection=False)
+        await client.connect(tap.url, transports=["websocket"])
+        tap.read_no_more()
+        before = journal.last
+        assert await client.call("echo", "hello") == {"success": True, "data": "hello"}
+        await client.disconnect()
+    assert journal.last == before
+
+
+async def test_a_little_is_taken_at_a_time(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is large comes in pieces, between which others have their turn, however long it takes to read them."""
+    sizes: list[int] = []
+    received = Link.received
+
+    def noting(link: Link, end: End, data: bytes) -> None:
+        sizes.append(len(data))
+        received(link, end, data)
+
+    monkeypatch.setattr(Link, "received", noting)
+    async with Tap(url, TapJournal()) as tap:
+        client = socketio.AsyncClient(reconnection=False)
+        await client.connect(tap.url, transports=["websocket"])
+        assert await client.call("echo", "x" * 500_000) == {"success": True, "data": "x" * 500_000}
+        await client.disconnect()
+    assert sum(sizes) > 1_000_000
+    assert max(sizes) <= 20_000
