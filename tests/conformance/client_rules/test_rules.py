@@ -452,6 +452,28 @@ def test_who_logs_in_anew_may_be_who_was_cut_off() -> None:
     assert broken(judged(play)) == {}
 
 
+@pytest.mark.parametrize("latency", [0.01, 0.1])
+def test_who_says_the_same_at_a_fixed_rate_does_not_send_it_again(latency: float) -> None:
+    """The timer of a client waits for no answer; late ones fall behind it, and that is all that is different."""
+
+    def play(journal: Written) -> None:
+        in_session(journal.act(DirectorAct.BEGIN))
+        for _ in range(5):
+            began = journal.at
+            number = journal.send(1, "token:move", MOVE)
+            journal.wait(latency).answer(1, "token:move", number)
+            journal.at = began + 0.395
+        in_session(journal.act(DirectorAct.BEGIN), 2)
+        asked = []
+        for _ in range(5):
+            asked.append(journal.send(2, "token:move", MOVE))
+            journal.wait(0.395)
+        for number in asked:
+            journal.answer(2, "token:move", number)
+
+    assert broken(judged(play)) == {}
+
+
 def late(journal: Written, times: int) -> Written:
     """A client sends while the answers to what it sent before are still to come."""
     asked = []

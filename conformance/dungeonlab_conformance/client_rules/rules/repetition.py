@@ -13,6 +13,7 @@ from dungeonlab_spec.payloads import stated
 
 LATE = 1.0  # seconds after which an answer is late
 _AGAIN = 0.4  # seconds after which a request that is sent once more is not just one of several alike
+_ANSWERED = 0.2  # seconds after its answer: less, since a timer does not wait for that
 _GIVEN_UP = 30.0  # seconds after which one that was not answered may be asked for anew
 
 
@@ -81,7 +82,7 @@ def _repetitions(connection: Connection) -> Iterator[_Repetition]:
         if before is None or asked_before != asked or request.packet.cut:
             continue
         if before.is_answered_before(request.packet):
-            if before.refusal is None and before.answer and request.packet.at - before.answer.at >= _AGAIN:
+            if before.refusal is None and before.answer and request.packet.at - before.answer.at >= _ANSWERED:
                 yield _Repetition(connection, before, request, answered=True)
         elif before.packet.ack_id is not None and _AGAIN <= request.packet.at - before.packet.at <= _GIVEN_UP:
             yield _Repetition(connection, before, request, answered=False)
