@@ -281,7 +281,8 @@ class PacketIndex:
         body = first(packet)
         session = body.get("sessionId") if isinstance(body, dict) else session_named(packet) if packet.cut else None
         is_request = row is not None and row.request is not None
-        request = ClientRequest(packet, row if is_request else None, session if isinstance(session, str) else None)
+        named = session if isinstance(session, str) and session else None
+        request = ClientRequest(packet, row if is_request else None, named)
         connection.requests.append(request)
         if request.needs_room:
             connection.sends.append(request)

@@ -151,6 +151,7 @@ FAULTY: dict[str, list[Play]] = {
         lambda j: in_session(j).ask(1, "chat-message", "hello"),
         lambda j: in_session(j).ask(1, "chat-message", None),
         lambda j: in_session(j).ask(1, "chat-message", {"sessionId": "s1", "message": " "}),
+        lambda j: in_session(j).ask(1, "chat-message", {"message": "x", "sessionId": ""}),
         lambda j: in_session(j).ask(1, "chat-message", {"sessionId": "s1", "message": "\ud800"}),
         lambda j: in_session(j).send(
             1, "token:create", DRAFT | {"token": TOKEN | {"data": PLACEHOLDER}}, attachments=1
