@@ -177,8 +177,10 @@ class ActPlayer:
         kinds = {packet.kind for packet in played.journal.packets}
         if played.crash is not None:
             why = f"ended with {played.crash} before it had joined a session"
-        elif "connected" in kinds or "connect-error" in kinds:
+        elif "connected" in kinds:
             why = "connected, and did not join DUNGEONLAB_SESSION"
+        elif "connect-error" in kinds:
+            why = "was refused when it connected: was that with DUNGEONLAB_COOKIE, or the cookie of a login?"
         elif played.ended:
             why = "ended before it made a connection to DUNGEONLAB_URL"
         elif "handshake" in kinds or "request" in kinds:

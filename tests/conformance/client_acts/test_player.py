@@ -238,6 +238,20 @@ async def test_a_program_that_connects_and_does_not_join_is_said(monkeypatch: py
     assert run.fault == "the client connected, and did not join DUNGEONLAB_SESSION"
 
 
+@pytest.mark.parametrize("header", ["{'Cookie': cookie + 'x'}", "{'Authorization': 'Bearer ' + cookie}"])
+async def test_a_program_that_shows_no_cookie_of_a_login_is_found_out(header: str) -> None:
+    """It is refused, whatever it shows in place of that, and has joined nothing."""
+    script = (
+        "import os, socketio; c = socketio.SimpleClient(); cookie = os.environ['DUNGEONLAB_COOKIE']\n"
+        f"try: c.connect(os.environ['DUNGEONLAB_URL'], headers={header})\n"
+        "except Exception: pass"
+    )
+    run = await played([sys.executable, "-c", script])
+    assert outcomes(run)["connects-with-the-cookie"] is Outcome.FAIL
+    assert run.fault is not None
+    assert run.fault.startswith("the client was refused when it connected")
+
+
 async def test_the_time_limit_ends_the_acts() -> None:
     """What was seen until then is judged."""
     run = await played(TINY, "ordinary", time_limit=3.0)

@@ -49,6 +49,29 @@ def connects_with_the_cookie(index: PacketIndex) -> Iterator[Evidence]:
         elif not begun.user and (connection.connect is not None or _is_unauthenticated(connection.refused)):
             expected = f"a cookie in the handshake of connection {connection.number}"
             yield Breaks(expected, "none", (begun,))
+    if not index.gaps:
+        yield from _of_no_login(index)
+
+
+def _of_no_login(index: PacketIndex) -> Iterator[Evidence]:
+    """Yield what a program showed in place of a login's cookie: it was never let in with that, nor afterwards at all.
+
+    Nobody logs its user out meanwhile. One that tries an old cookie first logs in and is let in, if there is time.
+    """
+    rounds: dict[int, list[Connection]] = {}
+    for connection in index.connections:
+        rounds.setdefault(connection.round, []).append(connection)
+    alive = {connection.user for connection in index.connections if connection.connected is not None}
+    for number, there in rounds.items():
+        if number == 0 or DirectorAct.LOG_OUT in index.acts_by_round[number]:
+            continue
+        refused = [c for c in there if c.user and c.user not in alive and _is_unauthenticated(c.refused, "401")]
+        if not refused or any(c.connected is not None and c.number > refused[0].number for c in there):
+            continue
+        begun, refusal, last = refused[0].handshake, refused[-1].refused, index.ends[number]
+        if begun and refusal and (last.event == DirectorAct.EXITED or last.at - refusal.at >= RETRY):
+            expected = f"the cookie of a login in the handshake of connection {refused[0].number}"
+            yield Breaks(expected, "something that the server has never let in", (begun, refusal))
 
 
 @rule(
@@ -276,9 +299,10 @@ def _at_once(connections: Sequence[Connection]) -> int:
     return max(most, 1)
 
 
-def _is_unauthenticated(packet: TappedPacket | None) -> bool:
+def _is_unauthenticated(packet: TappedPacket | None, *statuses: str) -> bool:
+    """Whether a connection was refused so, in a packet, or in an HTTP response of one of these statuses."""
     if packet is None or packet.kind == "response":
-        return packet is not None and packet.event in ("401", "403")
+        return packet is not None and packet.event in (statuses or ("401", "403"))
     try:
         said: Any = json.loads(packet.text)
     except (ValueError, RecursionError):
