@@ -6,18 +6,21 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 from socketio import exceptions
 
+from dungeonlab_conformance.checks.identifiers import NAMES
 from dungeonlab_reference_server.engine import Engine
 from dungeonlab_reference_server.http import HttpSide
 from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rooms import now
-from dungeonlab_reference_server.rules import Emission, Payload, Refusal
+from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
 from dungeonlab_reference_server.socketio_server import AckAddress, SocketIoServer
-from dungeonlab_spec import Catalogue
+from dungeonlab_reference_server.store import MemoryStore
+from dungeonlab_spec import Catalogue, Event
 
 _TASKS: set[asyncio.Task[None]] = set()
 
@@ -39,6 +42,18 @@ def _with_points(value: Any) -> Any:
     if isinstance(value, list):
         return [_with_points(inner) for inner in value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class CallsTokensAfterNames(Pipeline):
+    """Tokens are called like things in languages, as long as a name is free; those that have ended free theirs."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        command = super().command(event, payload, user, token)
+        if event.effect != "creates-token":
+            return command
+        assert isinstance(self.store, MemoryStore)
+        free = [name for name in NAMES if name not in self.store._tokens]
+        return replace(command, new_id=free[0]) if free else command
 
 
 class DisconnectsTheRemoved(Pipeline):

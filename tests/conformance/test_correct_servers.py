@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.conformance.correct_servers import (
     AnnouncesLater,
+    CallsTokensAfterNames,
     CountsConnectionsForAWhile,
     DisconnectsTheRemoved,
     DisconnectsWhomeverItRefuses,
@@ -33,6 +34,10 @@ from dungeonlab_spec import Catalogue
 
 SERVERS = {
     "integers written 3.0": (Variant(pipeline=WritesIntegersWithAPoint), ("tokens", "order", "broadcasts", "rooms")),
+    "tokens called like things in languages": (
+        Variant(pipeline=CallsTokensAfterNames),
+        ("payloads/any-id-is-an-id", "payloads/ids-compared-exactly"),
+    ),
     "a removed member is disconnected": (
         Variant(pipeline=DisconnectsTheRemoved),
         ("authorization/checked-on-every-operation", "authorization/removed-member-hears-nothing", "presence"),

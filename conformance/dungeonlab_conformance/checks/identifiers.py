@@ -11,6 +11,7 @@ from dungeonlab_conformance.clients.obstacles import Unanswered
 from dungeonlab_conformance.payloads.ids import ids_of
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -62,6 +63,8 @@ async def _about(stage: Stage, event: Event, user: str) -> Request:
 
 async def _must_be_the_only_one(stage: Stage, alice: Actor, valid: Request, key: str) -> None:
     for how, other in _other_ways(valid.args[0][key]):
+        if _is_in_use(stage, other):
+            continue
         legal = accepts(_IDENTIFIER, other)
         request = valid.with_properties({key: other}, mark=None, legal=legal)
         if stage.target.on_the_wire(request.event, request.args) == stage.target.on_the_wire(valid.event, valid.args):
@@ -91,7 +94,10 @@ def _other_ways(right: str) -> Iterator[tuple[str, Any]]:
 
 
 async def _must_be_an_id_like_any(stage: Stage, alice: Actor, valid: Request, key: str, usual: Acknowledgement) -> None:
-    for name in NAMES:
+    unused = [name for name in NAMES if not _is_in_use(stage, name)]
+    if not unused:
+        raise Unjudged(f"this server calls something by each of these names: {', '.join(NAMES)}")
+    for name in unused:
         request = valid.with_properties({key: name}, mark=None)
         answer = await _refusal(stage, alice, request, f"the {key} {name}")
         if answer is None or (answer.code == "INTERNAL_ERROR" and usual.code != "INTERNAL_ERROR"):
@@ -100,6 +106,12 @@ async def _must_be_an_id_like_any(stage: Stage, alice: Actor, valid: Request, ke
             )
         if answer.accepted:
             raise Broken(f"the {key} {name} to be refused", answer)
+
+
+def _is_in_use(stage: Stage, name: Any) -> bool:
+    """Whether the server has told of something that is called so: ids may look like anything."""
+    told = (seen.args for seen in stage.journal.observations if seen.act in ("is answered", "hears"))
+    return isinstance(name, str) and any(contains(args, name) for args in told)
 
 
 async def _refusal(stage: Stage, alice: Actor, request: Request, what: str) -> Acknowledgement | None:
