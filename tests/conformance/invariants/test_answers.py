@@ -114,6 +114,16 @@ def test_bare_frames_may_be_answered_by_any_process(scene: Written) -> None:
     assert contradicted(scene) == []
 
 
+@pytest.mark.parametrize(("times", "true"), [(3, True), (4, False)])
+def test_hardly_many_processes_state_the_same_time_at_other_moments(scene: Written, times: int, true: bool) -> None:
+    """Two or three may, whose clocks differ; each connection may be served by another one."""
+    for number in range(times):
+        scene.joins(CAROL + number + 1, "carol")
+        said = {"messageId": f"{number}", "timestamp": TIME}
+        _says(scene, f"hello {number}", by=CAROL + number + 1, **said)
+    assert contradicted(scene) == ([] if true else ["broadcasts/true-time"])
+
+
 # -- whose a token is ----------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from dungeonlab_spec import Catalogue
 TRUE = "broadcasts/true-time"
 _MINUTE = 60.0  # seconds by which two clocks may differ
 _SECOND = 1.1  # after which one process states another time, whatever fractions of a second it leaves out
-_PROCESSES = 2 * _MINUTE + _SECOND  # after which two processes do, whose clocks may differ
+_PROCESSES = 3  # with clocks of their own, that may state one and the same time, each at another moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,19 @@ def times(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Journal
 
 def _stopped(stated: Iterable[_Dated]) -> Iterator[tuple[Journal, Observation, Found]]:
     """Yield each time that had been stated before what it is the time of was even asked for."""
-    first: dict[tuple[float, int], float] = {}  # when a time was first stated, by a connection or, by 0, at all
+    first: dict[tuple[float, int], float] = {}  # when a time was first stated, by connection
+    again: dict[float, list[float]] = {}  # when a time was stated by anybody, each long after the last
     for each in sorted(stated, key=lambda dated: dated.seen.number):
         if each.request is None:
             continue
-        own = [(each.request.connection, _SECOND)] if each.request.connection else []  # 0 are all of bare frames
-        for place, later in (*own, (0, _PROCESSES)):
-            known = first.setdefault((each.at, place), each.seen.at)
-            if each.request.at - known > later:
-                yield _found(each, f"another time than {each.request.at - known:.1f} s before")
-                break
+        moments = again.setdefault(each.at, [each.seen.at])
+        if each.request.at - moments[-1] > _SECOND:
+            moments.append(each.seen.at)
+        connection = each.request.connection  # 0 for bare frames, which any process may have read
+        here = each.request.at - first.setdefault((each.at, connection), each.seen.at) if connection else 0.0
+        anywhere = each.request.at - moments[0] if len(moments) > _PROCESSES else 0.0
+        if (ago := max(here, anywhere)) > _SECOND:
+            yield _found(each, f"another time than {ago:.1f} s before")
 
 
 def _jumping(stated: Iterable[_Dated]) -> Iterator[tuple[Journal, Observation, Found]]:
