@@ -109,9 +109,9 @@ async def _must_be_an_id_like_any(stage: Stage, alice: Actor, valid: Request, ke
 
 
 def _is_in_use(stage: Stage, name: Any) -> bool:
-    """Whether the server has told of something that is called so: ids may look like anything."""
-    told = (seen.args for seen in stage.journal.observations if seen.act in ("is answered", "hears"))
-    return isinstance(name, str) and any(contains(args, name) for args in told)
+    """Whether something is called so that the server has sent: ids may look like anything."""
+    sent = (seen.args for seen in stage.journal.observations if seen.act in ("is answered", "hears"))
+    return isinstance(name, str) and any(contains(args, name) for args in sent)
 
 
 async def _refusal(stage: Stage, alice: Actor, request: Request, what: str) -> Acknowledgement | None:
