@@ -17,6 +17,7 @@ from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue
 
 _PAUSE, _MOST = 1.5, 4.0  # seconds without a request after which a client has done its part, and at most for that
+_APART = 1.0  # seconds between what others do and who comes and goes, to tell by which of them a client ends
 _SILENCE = 5.0  # seconds that show that a client has stopped, even one that sends a request in a second or two
 _REFUSED = 8.0  # seconds for a request that can be refused
 _LEAVING = 15.0  # seconds for a client to leave by itself
@@ -68,6 +69,10 @@ class Act:
 async def _ordinary(client: Performance) -> None:
     await client.client_joins()
     await client.client_acts()
+    await client.others.act()
+    await client.may_see(lambda _: False, _APART)
+    await client.others.come_and_go()
+    await client.may_see(lambda _: False, _APART)
     await client.others.act()
     await client.quiet(_PAUSE, _MOST)
 

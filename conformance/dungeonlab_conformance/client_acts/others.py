@@ -38,21 +38,26 @@ class Others:
         return str(acknowledged_token(answer)["id"])
 
     async def act(self) -> None:
-        """Do once what members do, each thing after the other, and come and go."""
+        """Do once what members do in a session, each thing after the other."""
         await self._say(self._bob)
         token = await self.create("Goblin")
         await self._ask(self._master, "token:move", tokenId=token, position={"x": 5, "y": 6})
         await self._ask(self._bob, "token:update", tokenId=token, updates={"name": "Wounded goblin"})
         await self._ask(self._master, "token:delete", tokenId=token)
-        await self._bob.leave()
-        await self._bob.join(self._stage.session)
         await self._say(self._master)
 
+    async def come_and_go(self) -> None:
+        """Have one of them leave, and join again."""
+        await self._bob.leave()
+        await self._bob.join(self._stage.session)
+
     async def go_on(self, pause: float) -> None:
-        """Do what members do again and again, with a pause in seconds after each round."""
+        """Do what members do again and again, and come and go, with half of a pause in seconds after each."""
         while True:
             await self.act()
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause / 2)
+            await self.come_and_go()
+            await asyncio.sleep(pause / 2)
 
     async def _say(self, who: Actor) -> None:
         payload = {"sessionId": self._stage.session, "message": next(self._said)}

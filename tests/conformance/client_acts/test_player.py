@@ -137,7 +137,7 @@ async def test_joining_the_same_session_again_is_no_leaving() -> None:
 
 async def test_a_client_that_only_answers_others_is_judged_as_well() -> None:
     """The others say something whenever it counts."""
-    found = outcomes(await played([*TINY, "only-answers"], "strange-events", "removed"))
+    found = outcomes(await played([*TINY, "only-answers"], "ordinary", "strange-events", "removed"))
     judged = {"ignores-unknown-events", "tolerates-presence-events", "stops-when-removed"}
     assert {name: found[name] for name in judged} == dict.fromkeys(judged, Outcome.PASS)
 

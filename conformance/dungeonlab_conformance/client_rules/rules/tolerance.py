@@ -209,17 +209,27 @@ def _crashes(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
             since = trying[place - 1] if place else -1
             near = [t for t in open_.get(round_, ()) if since < t.packet.number < crash.number]
             near = [t for t in near if crash.at - t.packet.at <= CRASHED and t.kind not in harmless]
-            found.append((round_, crash, [t for t in near if t.requirement != _PRESENCE or not _has_heard_more(t)]))
+            found.append((round_, crash, [t for t in near if t.requirement != _PRESENCE or not _may_end_by_more(t)]))
     heard = _last_heard(index)
     also_by_others = any(not near and _ends_by(heard.get(crash_round), crash) for crash_round, crash, near in found)
     for _, crash, near in found:
-        yield crash, [t for t in near if t.requirement != _PRESENCE or not also_by_others]
+        yield crash, [t for t in near if not also_by_others or not (t.requirement == _PRESENCE or _heard_others(t))]
 
 
-def _has_heard_more(trial: Trial) -> bool:
-    """Whether a client heard something else some time later, by which it may as well have ended."""
+def _may_end_by_more(trial: Trial) -> bool:
+    """Whether a client heard something else some time later, or what others do right before or after.
+
+    By that it may as well have ended.
+    """
     heard = (p for p in reversed(trial.connection.packets) if p.sender == "server" and p.kind in ("event", "ack"))
-    return next(heard).at - trial.packet.at > ENDING
+    return _heard_others(trial, before=UPON) or next(heard).at - trial.packet.at > ENDING
+
+
+def _heard_others(trial: Trial, *, before: float = 0.0) -> bool:
+    """Whether a client heard what others do after something, or some seconds before that."""
+    packets = trial.connection.packets
+    began = bisect_left(packets, trial.packet.at - before, key=lambda packet: packet.at)
+    return any(p.kind == "event" and p.sender == "server" and _asks(p) is None for p in packets[began:])
 
 
 def _last_heard(index: PacketIndex) -> dict[int, TappedPacket]:
