@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -62,6 +62,27 @@ class DisconnectsTheRemoved(Pipeline):
     async def remove_from_room(self, connection: str, reason: str) -> None:
         await super().remove_from_room(connection, reason)
         if reason == "removed":
+            await self.sockets.disconnect(connection)
+
+
+class LosesListeners(Pipeline):
+    """A chat message that is said a third time is lost, with the connections to which it was to be sent.
+
+    As if the network failed then.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._said: Counter[str] = Counter()
+
+    async def send_to_others(self, emission: Emission, sender: str) -> None:
+        said = emission.payload.get("message", "")
+        self._said[said] += 1
+        if self._said[said] != 3 or not said:
+            await super().send_to_others(emission, sender)
+            return
+        there = [seat for seat, session in self.seats.items() if session == emission.session and seat != sender]
+        for connection in there:
             await self.sockets.disconnect(connection)
 
 

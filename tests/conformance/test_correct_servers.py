@@ -13,6 +13,7 @@ from tests.conformance.correct_servers import (
     DropsPagesOfOthers,
     HasEventsOfItsOwn,
     LagsBehind,
+    LosesListeners,
     RefusesWebSocketOverHttp,
     RefusesWithoutNames,
     TakesFewConnections,
@@ -109,3 +110,12 @@ def test_a_correct_server_passes(what: str) -> None:
         run = play(Target(url, limits=Limits(2.0)), scenes(Selection(only=only), Catalogue.load()))
     assert (run.fault, run.own_fault) == (None, "")
     assert [(v.requirement, v.event, v.reason, v.findings[:1]) for v in run.verdicts if v.outcome != "pass"] == []
+
+
+def test_what_a_lost_connection_did_not_hear_counts_for_nothing() -> None:
+    """A network may lose a connection at any time: what rests on it is left unjudged, and nothing is broken."""
+    with served(Variant(pipeline=LosesListeners)) as url:
+        selection = Selection(only=("rooms/every-other-member-hears-once",), events=("chat-message",))
+        run = play(Target(url, limits=Limits(2.0)), scenes(selection, Catalogue.load()))
+    assert (run.fault, run.own_fault) == (None, "")
+    assert [(v.outcome, v.reason) for v in run.verdicts] == [("unjudged", "bob's connection was closed")]

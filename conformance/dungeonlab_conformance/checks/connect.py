@@ -160,6 +160,8 @@ async def _must_each_hear_once(
     for number, request in enumerate(his, 1):
         await alice.try_observe_fenced(partial(_carries, request))
         count = len(alice.deliveries_of(request))
+        if count == 0:
+            alice.needs_to_be_open()
         if count != 1:
             raise Broken("what bob says during his upgrade to be heard once", f"number {number} {count} times")
 

@@ -266,7 +266,10 @@ async def _hears_in_time(stage: Stage, speaker: Actor, listener: Actor, witnesse
 
 async def _hears(listener: Actor, request: Request) -> bool:
     """Give a broadcast time to come; returns whether it did."""
-    return await listener.try_observe_fenced(lambda seen: seen.act == "hears" and carries(seen, request)) is not None
+    heard = await listener.try_observe_fenced(lambda seen: seen.act == "hears" and carries(seen, request))
+    if heard is None:
+        listener.needs_to_be_open()
+    return heard is not None
 
 
 async def _goes_on_hearing(stage: Stage, speaker: Actor, listener: Actor, witness: Actor) -> bool:

@@ -106,6 +106,11 @@ class Actor(Sender):
             seen = await self.try_observe(wanted)
         return seen
 
+    def needs_to_be_open(self) -> None:
+        """Raise `Gone` if this connection was closed: what it did not hear then shows nothing."""
+        if self.closed:
+            raise self.gone(f"{self.name}'s connection was closed")
+
     # -- insisting -----------------------------------------------------------------------------------
 
     async def must_be_allowed(self, request: Request) -> Acknowledgement:
@@ -125,8 +130,8 @@ class Actor(Sender):
     async def must_hear(self, request: Request) -> Observation:
         """Wait until this connection is sent a request's broadcast. Raises `Broken` if it never is."""
         seen = await self.try_observe_fenced(lambda o: o.act == "hears" and carries(o, request))
-        if seen is None and self.closed:
-            raise self.gone(f"{self.name}'s connection was closed")
+        if seen is None:
+            self.needs_to_be_open()
         other = self._garbled(request)
         if seen is None and other:
             raise Unjudged(f"{self.name} heard a {request.event} that says something else: {other[0].args}")
