@@ -204,6 +204,14 @@ class SaysYesToEverything(Replying):
 
 
 @faulty("direct/validate-action-says-no-and-why")
+class SaysYesToNoUpdate(Replying):
+    """An update of nothing at all is declared valid, since there is nothing to object to."""
+
+    async def reply(self, payload: Payload, answer: Payload, connection: str, user: str) -> Payload:
+        return {"valid": True, "errors": []} if payload["action"]["payload"].get("updates") == {} else answer
+
+
+@faulty("direct/validate-action-says-no-and-why")
 class SaysNotWhy(Replying):
     """An invalid action is declared so, and no reason given."""
 
