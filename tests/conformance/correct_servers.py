@@ -86,6 +86,20 @@ class LosesListeners(Pipeline):
             await self.sockets.disconnect(connection)
 
 
+class LosesOneConnection(Pipeline):
+    """One connection of the run is lost, behind the fortieth chat message that is said."""
+
+    lost_at = 40
+    said = 0
+
+    async def send_to_others(self, emission: Emission, sender: str) -> None:
+        await super().send_to_others(emission, sender)
+        self.said += emission.event == "chat-message"
+        if self.said == self.lost_at:
+            self.said += 1
+            await self.sockets.disconnect(sender)
+
+
 class TakesShortMessages(Pipeline):
     """A packet of more than 20 kB ends its connection."""
 

@@ -14,6 +14,7 @@ from tests.conformance.correct_servers import (
     HasEventsOfItsOwn,
     LagsBehind,
     LosesListeners,
+    LosesOneConnection,
     RefusesWebSocketOverHttp,
     RefusesWithoutNames,
     TakesFewConnections,
@@ -119,3 +120,13 @@ def test_what_a_lost_connection_did_not_hear_counts_for_nothing() -> None:
         run = play(Target(url, limits=Limits(2.0)), scenes(selection, Catalogue.load()))
     assert (run.fault, run.own_fault) == (None, "")
     assert [(v.outcome, v.reason) for v in run.verdicts] == [("unjudged", "bob's connection was closed")]
+
+
+def test_a_connection_that_is_lost_once_was_not_closed_by_malformed_data() -> None:
+    """What closes the connections of others does so again."""
+    with served(Variant(pipeline=LosesOneConnection)) as url:
+        selection = Selection(only=("connect/malformed-frames-are-harmless",))
+        run = play(Target(url, limits=Limits(2.0)), scenes(selection, Catalogue.load()))
+    (verdict,) = run.verdicts
+    assert (run.fault, verdict.outcome, verdict.findings) == (None, "unjudged", [])
+    assert verdict.reason.endswith("a connection was closed once, and not again")
