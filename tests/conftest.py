@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.serving import reference_server
 from tests.workflows import copy_checkout, git
 
 os.environ.pop("PYTEST_ADDOPTS", None)  # it is for this pytest, not for those that tests start
+hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("patient")
 
 _LONG = (  # folders and files that take longest, in this order
     "mutants",

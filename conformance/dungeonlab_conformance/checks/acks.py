@@ -16,7 +16,7 @@ from dungeonlab_conformance.payloads.refused import for_something_unknown, malfo
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import CODES, Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.marks import contains
+from dungeonlab_conformance.record.marks import contains, may_be_repeated
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -311,7 +311,7 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
         delete = await stage.request(Catalogue.load()["token:delete"])
         gone = (await stage.request(event)).with_properties({"tokenId": delete.args[0]["tokenId"]}, mark=None)
         if (await alice.try_send(delete, expected=True)).accepted:
-            yield alice, gone, {"TOKEN_NOT_FOUND"}
+            yield alice, gone, {"TOKEN_NOT_FOUND"} | (hidden if may_be_repeated(delete.args[0]["tokenId"]) else set())
 
 
 async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tuple[Request, set[str]]]:

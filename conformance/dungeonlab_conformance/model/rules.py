@@ -8,6 +8,7 @@ from typing import Any
 
 from dungeonlab_conformance.model.world import Session, Tab, Token, World
 from dungeonlab_conformance.record.acknowledgement import LIMITED
+from dungeonlab_conformance.record.marks import may_be_repeated
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_spec import Catalogue, Event, accepts
 
@@ -183,6 +184,7 @@ def things(
 
 def _token(token: Token | None, session: Session, encounter: str, request: Request) -> Iterator[Objection]:
     missing = frozenset({"TOKEN_NOT_FOUND"})
+    elsewhere = {"PERMISSION_DENIED"} if token is not None and may_be_repeated(token.id) else set()
     if token is None:
         yield Objection("there is no such token", missing, request.requirement or "tokens/unknown-token-refused")
     elif token.session != session.id:
@@ -190,6 +192,6 @@ def _token(token: Token | None, session: Session, encounter: str, request: Reque
         yield Objection("the token is one of another session", codes, "authorization/foreign-token-refused")
     elif token.encounter != encounter:
         why = "the token is one of another encounter"
-        yield Objection(why, missing, "tokens/unknown-token-refused", not token.unsure)
+        yield Objection(why, missing | elsewhere, "tokens/unknown-token-refused", not token.unsure)
     elif token.ended or token.unsure:
-        yield Objection("the token was deleted", missing, "tokens/delete-ends-it", not token.unsure)
+        yield Objection("the token was deleted", missing | elsewhere, "tokens/delete-ends-it", not token.unsure)

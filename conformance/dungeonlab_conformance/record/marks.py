@@ -13,6 +13,7 @@ from dungeonlab_conformance.record.observation import Observation, Request
 
 _MARKS = itertools.count(1)
 _SALT = secrets.token_hex(3)  # in the marks of what is no run
+_UNLIKELY = 8  # letters of an id that two things hardly have by chance
 _RUN: ContextVar[str] = ContextVar("_RUN", default=_SALT)
 
 
@@ -68,6 +69,11 @@ def is_marked(args: Sequence[Any], mark: str | int) -> bool:
 def is_made_up(mark: str | int) -> bool:
     """Whether a mark was made for one request, and is not the id of a token."""
     return isinstance(mark, int) or (mark.startswith("mark-") and mark.endswith("."))  # no id has a full stop in it
+
+
+def may_be_repeated(identifier: str) -> bool:
+    """Whether the id of something is so short that things of other sessions may have it too, such as a number."""
+    return len(identifier) < _UNLIKELY
 
 
 def tokens_named(args: Sequence[Any]) -> tuple[str, ...]:

@@ -371,6 +371,17 @@ def test_of_two_alike_one_is_heard_of(play: Written) -> None:
     assert play.names() == set()
 
 
+@pytest.mark.parametrize(("name", "right"), [("7", True), ("7ac31f09-5b", False)])
+def test_what_is_deleted_here_may_be_there_in_another_session(play: Written, name: str, right: bool) -> None:
+    """If its id is so short that a token of another session may have it too, it may be denied for that."""
+    play.join("alice", 1)
+    play.token_of_alice(name)
+    place = {**PLACE, "tokenId": name}
+    play.ask("alice", 1, "token:delete", place, yes({"tokenId": name}))
+    play.ask("alice", 1, "token:delete", place, no("PERMISSION_DENIED"))
+    assert play.names() == (set() if right else {"acks/code-names-the-cause"})
+
+
 @pytest.mark.parametrize("late", ["leave-session", "join-session"])
 def test_a_move_without_a_callback_may_come_after_the_next(play: Written, late: str) -> None:
     """Bob leaves, or asks for a room that he may not enter yet, and joins; that he hears nothing then is no fault."""
