@@ -339,6 +339,8 @@ def foreign(late: str = "it took too long") -> Iterator[None]:
         yield
     except aiohttp.WSServerHandshakeError as refused:
         raise Closed(f"the WebSocket handshake was answered HTTP {refused.status}", refused.status) from None
+    except ConnectionResetError:
+        raise Closed("the server closed the connection") from None
     except (aiohttp.ClientError, OSError, ValueError, RuntimeError, EOFError) as error:
         raise Closed(late if isinstance(error, TimeoutError) else str(error) or type(error).__name__) from None
 

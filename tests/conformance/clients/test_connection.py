@@ -145,7 +145,7 @@ async def test_what_cannot_be_sent_any_more_is_known_to_be_so_for_a_close_that_w
 
         async def send(*_: object) -> None:
             asyncio.get_running_loop().call_later(0.05, lambda: asyncio.ensure_future(line.close()))
-            raise Closed("Cannot write to closing transport")
+            raise Closed("the server closed the connection")
 
         line.send = send  # type: ignore[method-assign]
         with pytest.raises(Gone):

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from tests.conformance.scripted_server import OPEN, serving
 
-from dungeonlab_conformance.clients.engine_io import Closed, EngineIO, Opened, next_message
+from dungeonlab_conformance.clients.engine_io import Closed, EngineIO, Opened, foreign, next_message
 from dungeonlab_conformance.clients.engine_io_packets import Noise
 from dungeonlab_conformance.results.errors import TargetFault
 from dungeonlab_conformance.target.limits import Limits
@@ -219,3 +219,9 @@ async def test_who_waits_for_an_upload_learns_that_the_connection_is_given_up() 
         await line.close()
         with pytest.raises(Closed, match="given up"):
             await waiting
+
+
+def test_what_libraries_say_of_an_end_is_put_in_plain_words() -> None:
+    """A server author reads it as the reason of a verdict."""
+    with pytest.raises(Closed, match=r"\Athe server closed the connection\Z"), foreign():
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")

@@ -58,7 +58,7 @@ def end_with_the_next_request(sender: Sender, monkeypatch: pytest.MonkeyPatch) -
 
     async def send(*_: object) -> None:
         await line.close()
-        raise Closed("Cannot write to closing transport")
+        raise Closed("the server closed the connection")
 
     monkeypatch.setattr(line, "send", send)
 
