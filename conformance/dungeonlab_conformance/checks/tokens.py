@@ -57,6 +57,16 @@ async def _send_or_let(maker: Actor, actor: Actor, request: Request) -> Acknowle
     return await maker.send(dataclasses.replace(request))
 
 
+_PLACES: tuple[dict[str, float], ...] = (  # one after the other, and no two alike
+    {"x": 71, "y": 83, "elevation": 2.1},  # which is another number in single precision
+    {"x": 0, "y": 0},
+    {"x": 72, "y": 84, "elevation": 2.1},
+    {"x": 72, "y": 84},  # of which nothing but the elevation is another one
+    {"x": 73, "y": 85, "elevation": -2.1},
+    {"x": 1, "y": 0, "elevation": 0},
+)
+
+
 @check("tokens/move-changes-only-position")
 async def a_move_changes_only_the_position(stage: Stage) -> None:
     """A token of alice's that has every property is moved; the whole position is new, and the rest stays the same.
@@ -65,11 +75,7 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
     """
     alice, bob = await stage.joined("alice", "bob")
     token = await create_full_token(stage, alice)
-    high = {"x": 71, "y": 83, "elevation": 2.1}  # which is another number in single precision
-    level: dict[str, float] = {"x": 71, "y": 83}  # in which nothing but the elevation is another one
-    ground: dict[str, float] = {"x": 0, "y": 0}
-    places = (high, ground, high, level, high, {**ground, "elevation": 0})
-    for mover, place in zip((alice, alice, bob, bob, alice, bob), places, strict=True):
+    for mover, place in zip((alice, alice, bob, bob, alice, bob), _PLACES, strict=True):
         await _send_or_let(alice, mover, await token_request(stage, "token:move", token, position=place))
         after = await stored_token(stage, alice, token)
         _must_be_same_but(token, after, {"position"})

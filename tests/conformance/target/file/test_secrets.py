@@ -19,7 +19,7 @@ from dungeonlab_reference_server.http import HttpSide
 from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload
 
-PASSWORD = 'pass/word "4711" ü'
+PASSWORD = 'pass/word "q4711x" ü'
 TOKEN = "header-token-8812"
 HEADER = "X-Staging-Token"
 
@@ -132,8 +132,8 @@ def environment(url: str, folder: Path) -> dict[str, str]:
 def holds_none(text: str, folder: Path) -> bool:
     """Whether a text has none of the secrets in it, in no spelling; half a cookie is one too."""
     cookie = (folder / "cookie").read_text("utf-8")
-    spelled = {PASSWORD, json.dumps(PASSWORD)[1:-1], json.dumps(PASSWORD, ensure_ascii=False)[1:-1], "4711"}
-    return not any(secret in text for secret in (*spelled, TOKEN, cookie, cookie[: len(cookie) // 2], "&quot;4711"))
+    spelled = {PASSWORD, json.dumps(PASSWORD)[1:-1], json.dumps(PASSWORD, ensure_ascii=False)[1:-1], "q4711x"}
+    return not any(secret in text for secret in (*spelled, TOKEN, cookie, cookie[: len(cookie) // 2], "&quot;q4711x"))
 
 
 def test_no_output_holds_a_secret(url: str, folder: Path) -> None:
