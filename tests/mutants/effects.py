@@ -25,6 +25,19 @@ class EffectChanger(Pipeline):
             self.effects[command.event] = plain
 
 
+class UpdateChanger(EffectChanger):
+    """Changes in `updated` what becomes of a token that is updated, and nothing else."""
+
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        """Return what is changed of the token `after` the update; all else stays as that has it."""
+        raise NotImplementedError
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:update" or command.token is None or effect.saved is None:
+            return effect
+        return with_token(effect, {**effect.saved, **self.updated(command, command.token, effect.saved)})
+
+
 def broadcast_with(effect: Effect, **changes: Any) -> Emission:
     """Return an effect's broadcast with something changed in it."""
     return dataclasses.replace(effect.emission, payload={**effect.emission.payload, **changes})

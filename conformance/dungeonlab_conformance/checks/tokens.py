@@ -57,9 +57,12 @@ async def _send_or_let(maker: Actor, actor: Actor, request: Request) -> Acknowle
     return await maker.send(dataclasses.replace(request))
 
 
-_PLACES: tuple[dict[str, float], ...] = (  # one after the other, and no two alike
+_Places = tuple[dict[str, float], ...]
+_BY_ALICE: _Places = (
     {"x": 71, "y": 83, "elevation": 2.1},  # which is another number in single precision
     {"x": 0, "y": 0},
+)
+_BY_BOB: _Places = (
     {"x": 72, "y": 84, "elevation": 2.5},
     {"x": 72, "y": 84},  # of which nothing but the elevation is another one
     {"x": 1, "y": 0, "elevation": 0},
@@ -72,11 +75,14 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
 
     She moves it while she is alone, and then bob does.
     """
-    mover = alice = await stage.joined("alice")
+    alice = await stage.joined("alice")
     token = await create_full_token(stage, alice)
-    for number, place in enumerate(_PLACES):
-        if number == 2:
-            mover = await stage.joined("bob")
+    await _must_only_move(stage, alice, alice, token, _BY_ALICE)
+    await _must_only_move(stage, alice, await stage.joined("bob"), token, _BY_BOB)
+
+
+async def _must_only_move(stage: Stage, alice: Actor, mover: Actor, token: Token, places: _Places) -> None:
+    for place in places:
         await _send_or_let(alice, mover, await token_request(stage, "token:move", token, position=place))
         after = await stored_token(stage, alice, token)
         _must_be_same_but(token, after, {"position"})

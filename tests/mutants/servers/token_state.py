@@ -13,20 +13,18 @@ from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_reference_server.store import MemoryStore
 from dungeonlab_spec import Event
-from tests.mutants.effects import EffectChanger, broadcast_with, with_token
+from tests.mutants.effects import EffectChanger, UpdateChanger, broadcast_with, with_token
 from tests.mutants.fault import faulty
 
 # -- the version ---------------------------------------------------------------------------------------
 
 
 @faulty("tokens/version-grows")
-class CountsMovesOnly(EffectChanger):
+class CountsMovesOnly(UpdateChanger):
     """An update leaves the version as it is; only moves are counted."""
 
-    def changed_effect(self, command: Command, effect: Effect) -> Effect:
-        if command.event != "token:update" or command.token is None or effect.saved is None:
-            return effect
-        return with_token(effect, {**effect.saved, "version": command.token["version"]})
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        return {"version": before["version"]}
 
 
 @faulty("tokens/version-grows")

@@ -12,7 +12,7 @@ from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.store import MemoryStore, Store
 from dungeonlab_spec import Event
-from tests.mutants.effects import EffectChanger, with_token
+from tests.mutants.effects import EffectChanger, UpdateChanger, with_token
 from tests.mutants.fault import faulty
 
 LOOK = "what is stored can only be looked at by an update"
@@ -234,13 +234,11 @@ class ShowsWhatMoves(EffectChanger):
 
 
 @faulty("tokens/update-changes-only-what-was-sent")
-class MergesData(EffectChanger):
+class MergesData(UpdateChanger):
     """An update's data is merged into the old."""
 
-    def changed_effect(self, command: Command, effect: Effect) -> Effect:
-        if command.event != "token:update" or command.token is None or effect.saved is None:
-            return effect
-        return with_token(effect, {**effect.saved, "data": {**command.token["data"], **effect.saved["data"]}})
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        return {"data": {**before["data"], **after["data"]}}
 
 
 def _merged(old: Any, new: Any) -> Any:
@@ -250,24 +248,19 @@ def _merged(old: Any, new: Any) -> Any:
 
 
 @faulty("tokens/update-changes-only-what-was-sent")
-class MergesListsInData(EffectChanger):
+class MergesListsInData(UpdateChanger):
     """An update's data replaces the old one, but lists in it are added to those that were there, at any depth."""
 
-    def changed_effect(self, command: Command, effect: Effect) -> Effect:
-        if command.event != "token:update" or command.token is None or effect.saved is None:
-            return effect
-        return with_token(effect, {**effect.saved, "data": _merged(command.token["data"], effect.saved["data"])})
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        return {"data": _merged(before["data"], after["data"])}
 
 
 @faulty("tokens/update-changes-only-what-was-sent", also={"tokens/broadcast-equals-stored-state": LOOK})
-class TakesControlFromTheMaker(EffectChanger):
+class TakesControlFromTheMaker(UpdateChanger):
     """A token that somebody else than its maker updates is no player's any more."""
 
-    def changed_effect(self, command: Command, effect: Effect) -> Effect:
-        if command.event != "token:update" or command.token is None or effect.saved is None:
-            return effect
-        kept = effect.saved["isPlayerControlled"] and command.user == command.token["createdBy"]
-        return with_token(effect, {**effect.saved, "isPlayerControlled": kept})
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        return {"isPlayerControlled": after["isPlayerControlled"] and command.user == before["createdBy"]}
 
 
 @faulty("tokens/move-changes-only-position")
@@ -293,18 +286,16 @@ class CountsVersionsToTen(EffectChanger):
 
 
 @faulty("tokens/update-changes-only-what-was-sent")
-class MergesObjectsInData(EffectChanger):
+class MergesObjectsInData(UpdateChanger):
     """An update's data replaces the old one, but objects in it are merged into those that were there."""
 
-    def changed_effect(self, command: Command, effect: Effect) -> Effect:
-        if command.event != "token:update" or command.token is None or effect.saved is None:
-            return effect
-        old, new = command.token["data"], effect.saved["data"]
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        old, new = before["data"], after["data"]
         merged = {
             key: {**old[key], **value} if isinstance(value, dict) and isinstance(old.get(key), dict) else value
             for key, value in new.items()
         }
-        return with_token(effect, {**effect.saved, "data": merged})
+        return {"data": merged}
 
 
 @faulty(
@@ -328,15 +319,12 @@ class FillsDefaultsIntoUpdates(EffectChanger):
     "broadcasts/says-what-was-done",
     also={"tokens/bounds-reached": EDGE},
 )
-class CannotHide(EffectChanger):
+class CannotHide(UpdateChanger):
     """A property updated to false, or to nothing, keeps its old value: `||` in place of a look."""
 
-    def changed_effect(self, command: Command, effect: Effect) -> Effect:
-        if command.event != "token:update" or command.token is None or effect.saved is None:
-            return effect
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
         asked = command.payload["updates"]
-        kept = {key: command.token[key] for key, value in asked.items() if not value and key in command.token}
-        return with_token(effect, {**effect.saved, **kept})
+        return {key: before[key] for key, value in asked.items() if not value and key in before}
 
 
 # -- deleting ------------------------------------------------------------------------------------------

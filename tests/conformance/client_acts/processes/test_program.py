@@ -80,7 +80,7 @@ async def test_who_stops_what_keeps_it_is_ended_with_that(script: str, monkeypat
     monkeypatch.setattr("dungeonlab_conformance.client_acts.processes.program._POLITE", 0.1)
     async with asyncio.timeout(40), running(shell(script), {}) as program:
         await eventually(lambda: "up" in program.output.text)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # in which the program stops what keeps it; that says nothing of it
     assert (program.exit_code, program.crashed) == (None, False)
     keeper, own = map(int, program.output.text.split()[:2])
     wait_until(lambda: not is_there(keeper) and not is_there(own))
