@@ -106,6 +106,13 @@ def _says(said: Any, asked: Any) -> bool:
     return bool(said == asked)
 
 
+def was_denied(journal: Journal, request: Request) -> bool:
+    """Whether a request was acknowledged, and refused, as far as has come."""
+    seen = (o for o in journal.observations if o.act == "is answered" and o.request is request)
+    answers = (Acknowledgement(request, each.args) for each in seen)
+    return any(answer.readable and not answer.accepted for answer in answers)
+
+
 def was_refused(journal: Journal, connection: int) -> bool:
     """Whether a connection was refused anything: a server may end it for that, even a moment later."""
     seen = [o for o in journal.observations if o.connection == connection]

@@ -16,7 +16,7 @@ from dungeonlab_conformance.clients.sender import Sender
 from dungeonlab_conformance.payloads.requests import valid_request
 from dungeonlab_conformance.record.acknowledgement import Inferred
 from dungeonlab_conformance.record.arguments import Arguments
-from dungeonlab_conformance.record.evidence import evidence, shown_by
+from dungeonlab_conformance.record.evidence import evidence, shown_by, was_denied
 from dungeonlab_conformance.record.marks import carries
 from dungeonlab_conformance.record.observation import Observation, Request, RequestOutcome, SentRequest
 from dungeonlab_conformance.results.errors import Missing, Unjudged
@@ -204,11 +204,14 @@ class Inquiry:
             rooms.joined(stay)
 
     async def _is_heard(self, speaker: Sender, listener: Sender, session: str, *, fenced: bool = False) -> bool:
-        """Whether what the speaker says now reaches somebody; `fenced` if a round trip of theirs is waited for only."""
+        """Whether what the speaker says now reaches somebody; `fenced` if a round trip of theirs is waited for only.
+
+        So it is if the speaker is refused: hardly anything is to come then.
+        """
         message = valid_request(Catalogue.load()[_MESSAGE], {"sessionId": session})
         await speaker.send_unawaited(message)
         await speaker.fence()
-        if fenced:
+        if fenced or was_denied(self._stage.journal, message):
             await listener.fence()
             return any(carries(seen, message) for seen in self._stage.journal.heard(listener.connection))
         assert isinstance(listener, Actor)

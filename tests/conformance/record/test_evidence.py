@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dungeonlab_conformance.record.evidence import evidence
+import pytest
+
+from dungeonlab_conformance.record.evidence import evidence, was_denied
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
 
@@ -45,6 +47,20 @@ def test_an_error_event_shows_that_a_request_was_refused() -> None:
     assert not found.accepted
     assert found.data == {}
     assert found.code == "NOT_JOINED"
+
+
+@pytest.mark.parametrize(
+    ("answer", "denied"), [({"success": False, "code": "NOT_JOINED"}, True), ({"success": True}, False), ("no", False)]
+)
+def test_an_answer_that_says_no_denies_a_request(answer: object, denied: bool) -> None:
+    """Not one that says yes, nor one that cannot be read, nor that to another request."""
+    journal = Journal()
+    request = message()
+    journal.write("alice", 1, "sends", request.event, request.args, request)
+    journal.write("alice", 1, "is answered", request.event, ({"success": False},), message())
+    assert not was_denied(journal, request)
+    journal.write("alice", 1, "is answered", request.event, (answer,), request)
+    assert was_denied(journal, request) is denied
 
 
 def test_what_somebody_else_did_to_the_same_token_is_no_evidence() -> None:
