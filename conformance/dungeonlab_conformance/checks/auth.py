@@ -340,19 +340,22 @@ async def no_namespace_stands_open(stage: Stage) -> None:
 async def logging_out_ends_the_connection(stage: Stage) -> None:
     """Alice logs out while connected, over each transport, and in a room; the server closes all her connections.
 
-    What a server lets her have besides the first one is up to it.
+    What a server lets her have besides the first one is up to it. They are many, since a server may have several
+    processes, and each connection is in one of them.
     """
     await stage.roles.member("alice")
     login = await stage.roles.second_login("alice")
     alice = await stage.actor("alice", identity=login)
     await alice.connect()
     connected = {"alice's connection": alice}
-    for transport in (None, *stage.target.other_transports(stage.target.transport)):
+    further: dict[str, str | None] = {"in a room": None, "in no room": None, "in no room either": None}
+    further |= {f"over {transport}": transport for transport in stage.target.other_transports(stage.target.transport)}
+    for which, transport in further.items():
         another = await stage.actor("alice", called="alice's other tab", identity=login)
         with contextlib.suppress(Refused, Gone, Unjudged):
             await another.connect(transport=transport)
-            connected[f"alice's connection {f'over {transport}' if transport else 'in a room'}"] = another
-            if transport is None:
+            connected[f"alice's connection {which}"] = another
+            if which == "in a room":
                 await another.try_join(stage.session)
     await stage.roles.log_out(login)
     for which, actor in connected.items():

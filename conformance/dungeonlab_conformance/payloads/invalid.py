@@ -74,9 +74,9 @@ def invalid_requests(event: Event, valid: Request) -> Iterator[InvalidRequest]:
         if requirement in SHAPES:
             yield InvalidRequest(requirement, name, _marked(event, _with_stage_ids(example, valid.args[0]), valid))
     assert event.request is not None
-    for path, value in _integers(valid.args[0]):
+    for path, value in _numbers(valid.args[0]):
         changed = replaced(valid.args[0], path, True)
-        if not accepts(event.request, changed):
+        if not isinstance(value, bool) and not accepts(event.request, changed):
             yield InvalidRequest(
                 "payloads/wrong-type", f"true as {path[-1]}, which was {value}", _request(event, valid, changed)
             )
@@ -95,7 +95,8 @@ def invalid_requests(event: Event, valid: Request) -> Iterator[InvalidRequest]:
 def _nearly_right(event: Event) -> Iterator[tuple[str, str, Any]]:
     """Yield the fullest request of an event with little wrong: a word in capitals, names that no schema knows, a list.
 
-    An empty list is what some languages write for an object without properties.
+    An empty list is what some languages write for an object without properties, 1 and 0 are what some read as booleans,
+    and of a list some look at the first item only.
     """
     full = examples(event.name, "valid").get("full", {})
     for key, part in full.items():
@@ -107,6 +108,20 @@ def _nearly_right(event: Event) -> Iterator[tuple[str, str, Any]]:
     if "updates" in full:
         unknown = {**full, "updates": {"colour": "red", "isPlayerControlled": True}}
         yield "payloads/bound-broken", "updates of what may not be updated alone", unknown
+    for path, value in _numbers(full):
+        if isinstance(value, bool):
+            yield "payloads/wrong-type", f"{value:d} as {path[-1]}", replaced(full, path, int(value))
+    for name, example in examples(event.name, "invalid").items():
+        if any(step.isdigit() for step in name.split("-")):
+            requirement = next(r for start, r in _FAULTS.items() if name.startswith(start))
+            yield requirement, f"{name}, behind a right one", _behind_right_ones(example, full)
+
+
+def _behind_right_ones(example: Any, full: Any) -> Any:
+    """Return an example with more items in its lists: those of the fullest request come before its own."""
+    if isinstance(example, dict) and isinstance(full, dict):
+        return {key: _behind_right_ones(value, full.get(key)) for key, value in example.items()}
+    return [*full, *example] if isinstance(example, list) and isinstance(full, list) else example
 
 
 def _beyond_examples(whole: dict[str, Any]) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
@@ -145,11 +160,12 @@ def _marked(event: Event, example: Any, valid: Request) -> Request:
     return request
 
 
-def _integers(payload: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+def _numbers(payload: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield the whole numbers in objects, and the booleans, which some languages take for numbers, by their paths."""
     if isinstance(payload, dict):
         for key, value in payload.items():
-            yield from _integers(value, (*path, key))
-    elif isinstance(payload, int) and not isinstance(payload, bool):
+            yield from _numbers(value, (*path, key))
+    elif isinstance(payload, int):
         yield path, payload
 
 

@@ -271,6 +271,16 @@ class SparesThoseWhoPoll(Pipeline):
                 await self.sockets.end(connection)
 
 
+@faulty("auth/logout-ends-the-connection")
+class SparesThoseOfAnotherProcess(Pipeline):
+    """A user's connections go to four processes by turns, and logging out ends those in three of them."""
+
+    async def end_user(self, user: str) -> None:
+        for number, connection in enumerate(self.connections_of(user)):
+            if number % 4 != 3:
+                await self.sockets.end(connection)
+
+
 @faulty("auth/foreign-origin-refused")
 class WelcomesEveryOrigin(Pipeline):
     """Pages of every site may connect."""

@@ -9,11 +9,12 @@ from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
-from dungeonlab_spec import Event
+from dungeonlab_spec import Event, accepts
 from tests.mutants.effects import EffectChanger, with_token
 from tests.mutants.fault import faulty
 
 _ROOM = 30  # tokens of an encounter
+_BOOLEANS = {"isVisible", "isPlayerControlled"}
 SIZES = ("tiny", "small", "medium", "large", "huge", "gargantuan")
 
 
@@ -215,6 +216,30 @@ class ReadsTextAsTruth(Lenient):
             return {**token, "isVisible": visible == "true"} if isinstance(visible, str) else token
 
         return [_changed(_changed(arg, "token", truth), "updates", truth) for arg in args]
+
+
+@faulty("payloads/wrong-type")
+class ReadsNumbersAsTruth(Lenient):
+    """0 and 1 stand for false and true, as they do in some databases."""
+
+    def mended(self, event: Event, args: Sequence[Any]) -> Sequence[Any]:
+        def truth(token: Payload) -> Payload:
+            numbers = {key: token[key] for key in _BOOLEANS & token.keys() if type(token[key]) is int}
+            return {**token, **{key: bool(number) for key, number in numbers.items() if number in (0, 1)}}
+
+        return [_changed(_changed(arg, "token", truth), "updates", truth) for arg in args]
+
+
+@faulty("payloads/wrong-type", "payloads/bound-broken", "payloads/required-field-missing")
+class LooksAtTheFirstCondition(Lenient):
+    """Only the first condition of a token is checked; those behind it are stored as they are."""
+
+    def lets_pass(self, event: Event, payload: Any) -> bool:
+        conditions = _get(payload, "token", "conditions")
+        if event.name != "token:create" or not isinstance(conditions, list) or len(conditions) < 2:
+            return False
+        first = _changed(payload, "token", lambda token: {**token, "conditions": conditions[:1]})
+        return event.request is not None and accepts(event.request, first)
 
 
 @faulty("payloads/wrong-type")
