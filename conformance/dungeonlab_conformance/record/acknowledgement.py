@@ -10,6 +10,8 @@ from dungeonlab_conformance.record.observation import Observation, Request, Requ
 from dungeonlab_spec.catalogue import resolve
 
 LIMITED = "RATE_LIMITED"
+RIGHTS = ("PERMISSION_DENIED", "NOT_JOINED")  # codes of a refusal that is a matter of rights, and of nothing else
+INVALID = "VALIDATION_ERROR"
 CODES = frozenset(resolve("identifiers.json#/$defs/ErrorCode")[0]["enum"])
 
 
@@ -53,6 +55,11 @@ class Acknowledgement:
     def limited(self) -> bool:
         """Whether the request was refused for being one too many."""
         return not self.accepted and self.code == LIMITED
+
+    @property
+    def says_why(self) -> bool:
+        """Whether the code of a refusal says by itself if it is for the payload, for who asks, or for their number."""
+        return self.code in (INVALID, LIMITED, *RIGHTS)
 
     @property
     def data(self) -> dict[str, Any]:
