@@ -10,7 +10,7 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import Unanswered
 from dungeonlab_conformance.payloads.ids import ids_of
 from dungeonlab_conformance.payloads.refused import unknown_id
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import CODES, Acknowledgement
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
@@ -106,6 +106,15 @@ async def _must_be_an_id_like_any(stage: Stage, alice: Actor, valid: Request, ke
             )
         if answer.accepted:
             raise Broken(f"the {key} {name} to be refused", answer)
+        if answer.code not in CODES and not _is_said_alike(answer, usual, key):
+            why = f"the {key} {name} was refused without a documented code, in other words than an id that nothing has"
+            raise Unjudged(f"{why}: {answer.shown}", waits_for=VerdictKey("acks/failure-shape", request.event))
+
+
+def _is_said_alike(one: Acknowledgement, other: Acknowledgement, key: str) -> bool:
+    """Whether two refusals say the same of different ids: that the server failed over one of them would show."""
+    said = [f"{answer.args}".replace(answer.request.args[0][key], "") for answer in (one, other)]
+    return said[0] == said[1]
 
 
 def _is_in_use(stage: Stage, name: Any) -> bool:
