@@ -10,7 +10,7 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted, not_heard
 from dungeonlab_conformance.record.arguments import quoted
-from dungeonlab_conformance.record.marks import new_mark
+from dungeonlab_conformance.record.marks import carries, new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -143,9 +143,11 @@ def _is_all_heard(said: Sequence[str], heard: Callable[[], list[object]], seen: 
 
 
 def _messages(stage: Stage, listener: Actor, start: int) -> list[object]:
-    """Return what a listener has heard being said, from the broadcast numbered `start` on."""
+    """Return what a listener has heard being said without a mark, from the broadcast numbered `start` on."""
     heard = stage.journal.heard(listener.connection)[start:]
-    bodies = (seen.args[0] for seen in heard if seen.event == "chat-message" and seen.args)
+    marked = [request for request in stage.journal.requests if request.mark is not None]
+    said = (seen for seen in heard if seen.event == "chat-message" and seen.args)
+    bodies = (seen.args[0] for seen in said if not any(carries(seen, request) for request in marked))
     return [body.get("message") if isinstance(body, dict) else body for body in bodies]
 
 

@@ -190,7 +190,7 @@ async def defaults_are_filled(stage: Stage) -> None:
     for name in sorted(full.keys() - {"name", "position"}):
         small = await stage.request(Catalogue.load()["token:create"], full=False)
         draft = {**small.args[0]["token"], name: full[name]}
-        if (answer := await alice.try_send(small.with_properties({"token": draft}), expected=True)).accepted:
+        if (answer := await alice.try_prepare(small.with_properties({"token": draft}))).accepted:
             _must_have_the_defaults(acknowledged_token(answer), but=name)
 
 

@@ -8,12 +8,13 @@ well as nothing, and raises `Unjudged` only where the server, or the connection,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from dungeonlab_conformance.clients.obstacles import heard_by_a_stranger, not_accepted, not_heard
 from dungeonlab_conformance.clients.sender import Sender
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.marks import carries
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
@@ -39,7 +40,23 @@ class Actor(Sender):
     async def try_prepare(self, request: Request) -> Acknowledgement:
         """Send what a server has no reason to refuse, and return the answer; a refusal is judged after the run."""
         self.journal.expect(request)
-        return await self.try_send(request, expected=True)
+        answer = await self.try_send(request, expected=True)
+        if not answer.accepted and not answer.says_why and not isinstance(answer, Inferred):
+            with contextlib.suppress(Unjudged):
+                await self._try_what_is_usual(request)
+        return answer
+
+    async def _try_what_is_usual(self, request: Request) -> None:
+        """Ask for something usual in place of what was refused, and for the same again; and so once more.
+
+        If the one is accepted each time and the other refused, it is refused for what it says, whatever its code.
+        """
+        for again in (request, None):
+            usual = self.inquire.usual(request) if self.inquire is not None else None
+            if usual is None or not (await self.try_send(usual)).accepted:
+                return
+            if again is not None:
+                await self.try_send(again)
 
     async def repeat_without_callback(self, request: Request) -> Request:
         """Send without a callback what was refused with one, and wait until the server must have received it."""

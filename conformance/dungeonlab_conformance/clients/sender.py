@@ -32,6 +32,9 @@ class Inquire(Protocol):
     def tells(self, request: Request) -> bool:
         """Whether to send this without a callback: it would get no answer, and a refusal shows only so."""
 
+    def usual(self, request: Request) -> Request | None:
+        """Return a request of the same event about the same things that says what is usual; None if it says nothing."""
+
     async def __call__(self, sender: Sender, request: Request, *, expected: bool) -> Inferred | None:
         """Return what became of a request, which is sent here if it has not been sent; None if nothing shows it.
 

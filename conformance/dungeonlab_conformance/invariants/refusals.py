@@ -1,7 +1,8 @@
 """Refusals of what somebody certainly may do: a member who joins, a connection in the room that acts. Pure.
 
 Only what prepares a scene is looked at: of it a server has no reason to refuse anything. Where more than plain joining
-came before, or where the code leaves the cause open, nothing is said: another rule may explain the refusal.
+came before, nothing is said: another rule may explain the refusal. Where the code leaves the cause open, that has to be
+shown: the same is refused again, and what is usual is accepted between and after.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.deliveries.history import History
 from dungeonlab_conformance.invariants.shapes import Found
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import INVALID, RIGHTS, Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation, SentRequest
 from dungeonlab_conformance.results.errors import Broken
 
-_RIGHTS = ("PERMISSION_DENIED", "NOT_JOINED")  # codes of a refusal that is a matter of rights, and of nothing else
 TABS = "join/tabs-are-independent"
-_DOOR = (*_RIGHTS, "SESSION_NOT_FOUND")
+_DOOR = (*RIGHTS, "SESSION_NOT_FOUND")
 
 
 def said_to_be_invalid(journals: Iterable[Journal]) -> set[str]:
@@ -33,7 +33,7 @@ def said_to_be_invalid(journals: Iterable[Journal]) -> set[str]:
         if seen.act == "is answered" and seen.request is not None and seen.request.legal
         if (sent := journal.last_sent(seen.request)) is not None and sent.outcome == "refused"
         if sent.session in journal.rooms.members and sent.user not in journal.rooms.members[sent.session or ""]
-        if Acknowledgement(seen.request, seen.args).code == "VALIDATION_ERROR"
+        if Acknowledgement(seen.request, seen.args).code == INVALID
     }
 
 
@@ -51,7 +51,7 @@ def refusals(journal: Journal, ledger: Ledger, misnamed: Collection[str] = ()) -
             continue
         history = history or History(journal)
         answer = Acknowledgement(seen.request, seen.args)
-        if sent.event in misnamed and answer.code == "VALIDATION_ERROR":
+        if sent.event in misnamed and answer.code == INVALID:
             continue
         if found := _broken(sent, answer, history, ledger):
             yield seen, found
@@ -68,9 +68,9 @@ def _broken(sent: SentRequest, answer: Acknowledgement, history: History, ledger
     seat = history.seat(sent.connection, sent)
     if seat is None:
         return None
-    if answer.code == "VALIDATION_ERROR":
+    if answer.code == INVALID or (not answer.says_why and _is_for_what_it_says(sent, history)):
         return "payloads/valid-accepted", sent.event, Broken(f"{sent.actor}'s {sent.event} to be accepted", answer)
-    if answer.code not in _RIGHTS:
+    if answer.code not in RIGHTS:
         return None
     if history.others_ended(sent.connection, sent.at) or (
         answer.code == "NOT_JOINED" and history.others_came(seat, sent.answered_at)
@@ -82,8 +82,27 @@ def _broken(sent: SentRequest, answer: Acknowledgement, history: History, ledger
     return f"authorization/{who}-allowed", sent.event, Broken(expected, answer)
 
 
+def _is_for_what_it_says(sent: SentRequest, history: History) -> bool:
+    """Whether nothing but its content can be why a request is refused.
+
+    It was refused before, and between and after others like it were accepted that name the same ids.
+    """
+    alike = [each for each in history.requests if (each.connection, each.event) == (sent.connection, sent.event)]
+    same = [each for each in alike if each.args == sent.args]
+    usual = [each for each in alike if each.outcome == "accepted" and _ids(each) == _ids(sent)]
+    return (
+        all(each.outcome == "refused" and each.answered_at for each in same)
+        and any(same[0].answered_at <= each.at and each.answered_at <= sent.at for each in usual)
+        and any(each.at >= sent.answered_at for each in usual)
+    )
+
+
+def _ids(request: SentRequest) -> dict[str, object]:
+    return {key: value for key, value in request.args[0].items() if key.endswith("Id")}
+
+
 def _at_the_door(sent: SentRequest, answer: Acknowledgement, history: History) -> Found | None:
-    if answer.code == "VALIDATION_ERROR":
+    if answer.code == INVALID:
         return "payloads/valid-accepted", sent.event, Broken(f"{sent.actor}'s join-session to be accepted", answer)
     if answer.code not in _DOOR or not history.comes_first(sent):
         return None

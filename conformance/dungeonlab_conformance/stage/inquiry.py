@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import Unanswered
 from dungeonlab_conformance.clients.sender import Sender
-from dungeonlab_conformance.payloads.requests import valid_request
+from dungeonlab_conformance.payloads.ids import ids_of
+from dungeonlab_conformance.payloads.requests import needed_ids, valid_request
 from dungeonlab_conformance.record.acknowledgement import Inferred
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.evidence import evidence, shown_by, was_denied
@@ -21,6 +22,7 @@ from dungeonlab_conformance.record.marks import carries
 from dungeonlab_conformance.record.observation import Observation, Request, RequestOutcome, SentRequest
 from dungeonlab_conformance.results.errors import Missing, Unjudged
 from dungeonlab_spec import Catalogue, Event
+from dungeonlab_spec.catalogue import examples
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.stage.stage import Stage
@@ -50,6 +52,14 @@ class Inquiry:
         """Whether to send this without a callback: it would get no answer, and a refusal shows only so."""
         workarounds = self._stage.target.workarounds
         return request.event in workarounds.reported and workarounds.never_answers(request.event)
+
+    def usual(self, request: Request) -> Request | None:
+        """Return a request of the same event about the same things that says what is usual; None if it says nothing."""
+        event = Catalogue.load()[request.event]
+        ids = ids_of(request.args[0])
+        if not needed_ids(event) <= ids.keys() or examples(event.name, "valid")["minimal"].keys() <= ids.keys():
+            return None
+        return valid_request(event, ids, full=event.name in self._stage.target.workarounds.full_only)
 
     async def __call__(self, sender: Sender, request: Request, *, expected: bool) -> Inferred | None:
         """Return what became of a request, which is sent here if it `tells` it; None if nothing shows it.

@@ -39,6 +39,40 @@ def test_a_code_may_leave_the_cause_open(scene: Written, code: str) -> None:
     assert absent(scene) == []
 
 
+def _says(scene: Written, *texts: str) -> None:
+    """Have alice say something, of which the server fails; anything else is accepted."""
+    for text in texts:
+        if text == "hello":
+            scene.is_refused(ALICE, _message("hello"), "INTERNAL_ERROR")
+        else:
+            scene.says_and_is_answered(ALICE, text)
+
+
+@pytest.mark.parametrize(
+    ("texts", "convicts"),
+    [
+        (("hello", "usual", "hello", "usual again"), True),
+        (("usual", "hello", "hello", "usual again"), False),  # it may have been a bad moment
+        (("hello", "usual", "hello"), False),
+        (("hello", "hello"), False),
+    ],
+)
+def test_what_is_refused_each_time_is_refused_for_what_it_says(
+    scene: Written, texts: tuple[str, ...], *, convicts: bool
+) -> None:
+    """Alice says something and is refused, again and again, while what is usual is accepted."""
+    _says(scene, *texts)
+    assert sorted(set(absent(scene))) == ["payloads/valid-accepted"] * convicts
+
+
+def test_what_is_accepted_another_time_was_not_refused_for_what_it_says(scene: Written) -> None:
+    """The first time alice is refused, and the last time as well."""
+    _says(scene, "hello", "usual")
+    scene.asks(ALICE, _message("hello"), {"success": True})
+    _says(scene, "hello", "usual again")
+    assert absent(scene) == []
+
+
 def test_where_rights_are_called_invalid_too_nothing_is_known_of_the_payload(scene: Written) -> None:
     """Mallory, who is no member, is refused by the same code, for the same event."""
     scene.is_refused(ALICE, _message("hello"), "VALIDATION_ERROR")

@@ -186,6 +186,16 @@ class TakesWordsForNothing(Editing):
         return message
 
 
+@faulty("payloads/valid-accepted")
+class TrimsWhatIsNoText(Editing):
+    """A message is read as JSON before it is trimmed; of a number, or what is true or false, the server fails."""
+
+    def edited(self, message: str) -> str:
+        if message in ("0", "1", "-0.50", "true", "false"):
+            raise TypeError("message.trim is not a function")
+        return message
+
+
 # -- how long ------------------------------------------------------------------------------------------
 
 

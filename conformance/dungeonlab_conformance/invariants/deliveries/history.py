@@ -17,11 +17,13 @@ class History:
     """The joins and ends of the users of one scene; of a journal that is written to no more.
 
     `disturbed_at` is when the scene's first frame of bare data, or invalid request, was sent; infinite without any.
-    `names` are those of the actors by connection, and `transports` what each connection began on.
+    `names` are those of the actors by connection, and `transports` what each connection began on. `requests` are all
+    that were sent.
     """
 
     def __init__(self, journal: Journal) -> None:
         self.rooms = journal.rooms
+        self.requests = journal.requests
         self.names: dict[int, str] = {}
         self.transports: dict[int, str] = {}
         self._removed: set[int] = set()  # connections that were sent `session-removed`
