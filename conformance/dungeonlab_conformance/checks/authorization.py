@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 from dataclasses import replace
-from typing import Any
 
 from dungeonlab_conformance.checks.membership import must_be_refused_at_last
 from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import Unanswered, not_refused
-from dungeonlab_conformance.invariants.token_state import changed, whole
+from dungeonlab_conformance.invariants.token_state import Token, changed, whole
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
@@ -18,7 +17,7 @@ from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudge
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.tokens import acknowledged_token
+from dungeonlab_conformance.stage.tokens import acknowledged_token, need_another_cause_than_looking
 from dungeonlab_spec import Catalogue, Event
 
 _IN_A_ROW = 7  # refused requests on one connection
@@ -199,18 +198,19 @@ async def _intruders_must_change_nothing(stage: Stage, event: Event, *names: str
         if not (await intruder.try_send(request)).accepted:
             if twice:
                 await intruder.repeat_without_callback(replace(request))
-            await _must_be_untouched(alice, look, one, two, f"{intruder.name}'s {event.name}")
+            await _must_be_untouched(stage, alice, look, one, two, f"{intruder.name}'s {event.name}")
         elif name != "carol":  # to refuse a member is a SHOULD
             raise Unjudged(f"{intruder.name}'s {event.name} was not refused", waits_for=not_refused(name, event))
 
 
-async def _must_be_untouched(alice: Actor, look: Request, one: dict[str, Any], two: dict[str, Any], deed: str) -> None:
+async def _must_be_untouched(stage: Stage, alice: Actor, look: Request, one: Token, two: Token, deed: str) -> None:
     """Look at a token once more, and compare what is found with the last two looks."""
     answer = await alice.try_send(look)
     if not answer.accepted:
         raise Broken(f"the token to be untouched by {deed}", answer)
     now = acknowledged_token(answer)
     if different := changed(two, now):
+        await need_another_cause_than_looking(stage, alice, alice, different)
         raise Broken(f"the token to be untouched by {deed}", f"changed: {', '.join(different)}")
     first, second, third = (whole(token.get("version")) for token in (one, two, now))
     if first is not None and second is not None and third is not None and third - second > second - first:

@@ -23,6 +23,7 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.tokens import need_another_cause_than_looking
 from dungeonlab_spec import Catalogue, Event
 from dungeonlab_spec.validation import explainer
 
@@ -224,6 +225,8 @@ async def _changed(players: _Players) -> str | None:
     before, players.before = players.before, _token(answer)
     different = _difference(before, players.before) if answer.accepted else f"{answer.args}"
     if different:
+        keys = changed(before, players.before) if answer.accepted else ()
+        await need_another_cause_than_looking(players.stage, players.alice, players.alice, keys)
         await _look_at_another_token(players)
     return different
 

@@ -19,7 +19,7 @@ from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.tokens import acknowledged_token
+from dungeonlab_conformance.stage.tokens import acknowledged_token, need_another_cause_than_looking
 from dungeonlab_conformance.stage.traffic import chat
 from dungeonlab_spec import Catalogue, Event
 
@@ -163,7 +163,7 @@ async def _judge_traces(stage: Stage, event: Event, traces: _Traces, alice: Acto
     if event.is_broadcast:
         await stage.judge("payloads/refused-not-broadcast", _must_hear_this_only(bob, event, witness, traces.start))
     if traces.look is not None:
-        await stage.judge("payloads/refused-not-stored", _must_be_untouched(alice, traces.look, traces.before))
+        await stage.judge("payloads/refused-not-stored", _must_be_untouched(stage, alice, traces.look, traces.before))
 
 
 async def _judge_each(
@@ -227,7 +227,7 @@ def heard_of_nothing_valid(bob: Actor, event: Event, start: int) -> Observation 
     return None
 
 
-async def _must_be_untouched(alice: Actor, look: Request, before: dict[str, Any]) -> None:
+async def _must_be_untouched(stage: Stage, alice: Actor, look: Request, before: dict[str, Any]) -> None:
     """Look once more; every look is one change of the token's version, and the only one."""
     start = alice.journal.observations[-1].number
     answer = await alice.try_send(look)
@@ -237,6 +237,7 @@ async def _must_be_untouched(alice: Actor, look: Request, before: dict[str, Any]
         raise Broken("the token to be as it was", answer)
     after = acknowledged_token(answer)
     for key in changed(before, after):
+        await need_another_cause_than_looking(stage, alice, alice, {key})
         raise unlike(before.get(key), after.get(key), f"$.token.{key}", "as before")
     old, new = whole(before.get("version")), whole(after.get("version"))
     if old is not None and new is not None and new - old > looks:

@@ -15,7 +15,14 @@ from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.tokens import acknowledged_token, create_full_token, stored_token, token_request
+from dungeonlab_conformance.stage.tokens import (
+    acknowledged_token,
+    create_full_token,
+    need_another_cause_than_creation,
+    need_another_cause_than_looking,
+    stored_token,
+    token_request,
+)
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
@@ -100,8 +107,7 @@ async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
         made = made.with_properties({"token": draft}, requirement=_EXACTLY)
         token = await _must_hold(stage, alice, made, {**content, "name": draft["name"]}, what)
         await bob.hear(made)
-        stored = await stored_token(stage, bob, token)
-        _must_be({**content, "name": draft["name"]}, stored, f"as stored, with {what}")
+        await _must_be_stored(stage, alice, bob, token, {**content, "name": draft["name"]}, f"as stored, with {what}")
         updates = {key: value for key, value in content.items() if key not in _DRAFTED}
         if updates:
             plain = acknowledged_token(await alice.send(await stage.request(Catalogue.load()["token:create"])))
@@ -123,9 +129,21 @@ async def _must_hold(stage: Stage, actor: Actor, request: Request, content: Toke
     return token
 
 
+async def _must_be_stored(stage: Stage, maker: Actor, looker: Actor, token: Token, content: Token, words: str) -> None:
+    stored = await stored_token(stage, looker, token)
+    different = _different(content, stored)
+    await need_another_cause_than_looking(stage, maker, looker, different)
+    await need_another_cause_than_creation(stage, maker, different)
+    _must_be(content, stored, words)
+
+
 def _must_be(content: Token, token: Token, words: str) -> None:
-    for key in changed(content, {name: token[name] for name in content if name in token}, ()):
+    for key in _different(content, token):
         raise unlike(content[key], token.get(key), f"$.data.token.{key}", words)
+
+
+def _different(content: Token, token: Token) -> list[str]:
+    return changed(content, {name: token[name] for name in content if name in token}, ())
 
 
 @check("tokens/content-comes-back-exactly", phase="last")
@@ -152,7 +170,7 @@ async def what_is_large_comes_back_exactly_or_is_refused(stage: Stage) -> None:
         _must_be({"data": data}, largest, f"with {what}")
         await bob.hear(made)
     if data:
-        _must_be({"data": data}, await stored_token(stage, bob, largest), "as stored")
+        await _must_be_stored(stage, alice, bob, largest, {"data": data}, "as stored")
 
 
 @check("payloads/half-surrogate-refused", phase="last")

@@ -24,6 +24,8 @@ from dungeonlab_conformance.stage.tokens import (
     create_full_token,
     created_id,
     id_of,
+    need_another_cause_than_creation,
+    need_another_cause_than_looking,
     stored_token,
     token_request,
 )
@@ -76,15 +78,19 @@ async def a_move_changes_only_the_position(stage: Stage) -> None:
     She moves it while she is alone, and then bob does.
     """
     alice = await stage.joined("alice")
-    token = await create_full_token(stage, alice)
+    token = await stored_token(stage, alice, await create_full_token(stage, alice))
     await _must_only_move(stage, alice, alice, token, _BY_ALICE)
     await _must_only_move(stage, alice, await stage.joined("bob"), token, _BY_BOB)
 
 
-async def _must_only_move(stage: Stage, alice: Actor, mover: Actor, token: Token, places: _Places) -> None:
+async def _must_only_move(
+    stage: Stage, alice: Actor, mover: Actor, token: Token, places: Iterable[dict[str, float]]
+) -> None:
     for place in places:
         await _send_or_let(alice, mover, await token_request(stage, "token:move", token, position=place))
         after = await stored_token(stage, alice, token)
+        different = changed(token, after, VOLATILE | {"createdBy", "position"})
+        await need_another_cause_than_looking(stage, alice, alice, different)
         _must_be_same_but(token, after, {"position"})
         expected = {"elevation": 0, **place}  # one that is left out is none, and not the old one
         came = after.get("position")
@@ -92,6 +98,7 @@ async def _must_only_move(stage: Stage, alice: Actor, mover: Actor, token: Token
             shape = VerdictKey("acks/success-shape", "token:update")
             raise Unjudged("the position is without its elevation", waits_for=shape)
         if changed({"position": expected}, {"position": came}):
+            await need_another_cause_than_looking(stage, alice, alice, {"position"})
             raise unlike(expected, came, "$.data.token.position")
 
 
@@ -117,12 +124,21 @@ async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
     for actor, (name, value) in zip(itertools.cycle((alice, bob)), changes, strict=False):
         update = await token_request(stage, "token:update", token, updates={name: value})
         after = acknowledged_token(await _send_or_let(alice, actor, update))
+        if token is full:
+            await need_another_cause_than_creation(stage, alice, changed(token, after, VOLATILE | {"createdBy", name}))
         _must_be_same_but(token, after, {name})
         if changed({name: value}, {name: after.get(name)}):
-            if token is full:
+            if token is full or await _is_made_otherwise(stage, alice, name, value):
                 raise Unjudged("an update was answered without what it changed", waits_for=VerdictKey(_EXACTLY, None))
             raise unlike(value, after.get(name), f"$.data.token.{name}")
         token = after
+
+
+async def _is_made_otherwise(stage: Stage, alice: Actor, name: str, value: Any) -> bool:
+    """Whether a new token, too, is answered with another value of a property than was asked for."""
+    made = await stage.request(Catalogue.load()["token:create"])
+    answer = await alice.send(made.with_properties({"token": {**made.args[0]["token"], name: value}}))
+    return bool(changed({name: value}, {name: acknowledged_token(answer).get(name)}))
 
 
 @check("tokens/true-creator")
@@ -383,6 +399,7 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
     shown = heard.get("token", {"position": heard.get("position")})
     kept = {key: value for key, value in stored.items() if key in shown or "token" in heard}
     for key in changed(shown, kept, VOLATILE | {"name"}):
+        await need_another_cause_than_looking(stage, alice, bob, {key})
         raise unlike(kept.get(key), shown.get(key), f"$.{key}", "as stored")
 
 

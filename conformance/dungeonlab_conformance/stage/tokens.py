@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import re
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import no_content
-from dungeonlab_conformance.invariants.token_state import Token, whole
+from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed, whole
 from dungeonlab_conformance.payloads.requests import new_actor
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.marks import carries
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Unjudged
+from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
 if TYPE_CHECKING:
     from dungeonlab_conformance.stage.stage import Stage
+
+_LOOKED = VOLATILE | {"isVisible"}  # what may differ between two looks
+_PLACE = {"x": 61, "y": 62, "elevation": 6.5}  # where no token of a scene is
 
 
 def acknowledged_token(answer: Acknowledgement) -> Token:
@@ -100,3 +106,58 @@ async def stored_token(stage: Stage, actor: Actor, token: Token) -> Token:
     """Return what is stored of a token: the actor sets its visibility to what it is already."""
     changes = {"isVisible": token.get("isVisible") is not False}
     return acknowledged_token(await actor.send(await token_request(stage, "token:update", token, updates=changes)))
+
+
+async def need_another_cause_than_looking(stage: Stage, maker: Actor, looker: Actor, keys: Collection[str]) -> None:
+    """Raise `Unjudged` if looking at a token changes what the server is about to be blamed for.
+
+    `keys` are the properties in question, if any; who looks may be another one than the token's maker.
+    """
+    looks = await _compared_looks(stage, maker, looker) if keys else None
+    if found := (looks.changed if looks else set()) & set(keys):
+        broken = "tokens/true-creator" if found == {"createdBy"} else "tokens/update-changes-only-what-was-sent"
+        why = f"an update of its visibility, by which a token is looked at, changes its {', '.join(sorted(found))}"
+        raise Unjudged(why, waits_for=VerdictKey(broken))
+
+
+async def need_another_cause_than_creation(stage: Stage, maker: Actor, keys: Collection[str]) -> None:
+    """Raise `Unjudged` if any new token is stored with other `keys` than its creation said, whatever these hold."""
+    looks = await _compared_looks(stage, maker, maker) if keys else None
+    if found := (looks.created if looks else set()) & set(keys):
+        stored = VerdictKey("tokens/broadcast-equals-stored-state", "token:create")
+        why = f"a new token is stored with another {', '.join(sorted(found))} than was acknowledged"
+        raise Unjudged(why, waits_for=stored)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """Which properties looking changes, and which are stored otherwise than a token's creation said."""
+
+    changed: set[str]
+    created: set[str]
+
+
+async def _compared_looks(stage: Stage, maker: Actor, looker: Actor) -> _Looks | None:
+    """Compare two looks at a new token, and what was acknowledged before them; None if that cannot be done."""
+    try:
+        return await _looked_at(stage, maker, looker)
+    except Gone:
+        raise
+    except Unjudged:
+        return None
+
+
+async def _looked_at(stage: Stage, maker: Actor, looker: Actor) -> _Looks:
+    """What is not as its creation said may have been stored otherwise: what is set once more is looked at, too."""
+    made = await create_full_token(stage, maker)
+    looks = [await stored_token(stage, who, made) for who in (maker, looker, looker)]
+    found = {key for one, other in itertools.pairwise(looks) for key in changed(one, other, _LOOKED)}
+    unlike, stays = set(changed(made, looks[0], _LOOKED)), set[str]()
+    if again := {key: made[key] for key in unlike & {"name", "imageUrl", "size", "data"} if key in made}:
+        said = acknowledged_token(await looker.send(await token_request(stage, "token:update", made, updates=again)))
+        stays = again.keys() - set(changed(said, await stored_token(stage, looker, made), _LOOKED))
+    if "position" in unlike:
+        await looker.send(await token_request(stage, "token:move", made, position=_PLACE))
+        came = (await stored_token(stage, looker, made)).get("position")
+        stays |= set() if changed({"position": _PLACE}, {"position": came}) else {"position"}
+    return _Looks(found | (unlike - stays), (unlike & stays) - found)

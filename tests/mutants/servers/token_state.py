@@ -184,6 +184,16 @@ class TellsTheOldVersion(EffectChanger):
         return dataclasses.replace(effect, emission=broadcast_with(effect, version=command.token["version"]))
 
 
+@faulty("tokens/broadcast-equals-stored-state")
+class KeepsNoDataOfDrafts(EffectChanger):
+    """A new token is answered and broadcast with the data of its draft, and stored without."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:create" or effect.saved is None:
+            return effect
+        return dataclasses.replace(effect, saved={**effect.saved, "data": {}})
+
+
 @faulty(
     "tokens/broadcast-equals-stored-state",
     also={"tokens/content-comes-back-exactly": "what a condition has besides its name is lost"},

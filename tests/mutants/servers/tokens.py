@@ -15,7 +15,6 @@ from dungeonlab_spec import Event
 from tests.mutants.effects import EffectChanger, UpdateChanger, with_token
 from tests.mutants.fault import faulty
 
-LOOK = "what is stored can only be looked at by an update"
 EDGE = "what stands on the edge is sent along with everything else that can be sent"
 
 
@@ -255,7 +254,7 @@ class MergesListsInData(UpdateChanger):
         return {"data": _merged(before["data"], after["data"])}
 
 
-@faulty("tokens/update-changes-only-what-was-sent", also={"tokens/broadcast-equals-stored-state": LOOK})
+@faulty("tokens/update-changes-only-what-was-sent")
 class TakesControlFromTheMaker(UpdateChanger):
     """A token that somebody else than its maker updates is no player's any more."""
 
@@ -298,13 +297,7 @@ class MergesObjectsInData(UpdateChanger):
         return {"data": merged}
 
 
-@faulty(
-    "tokens/update-changes-only-what-was-sent",
-    also={
-        "tokens/move-changes-only-position": LOOK,
-        "tokens/broadcast-equals-stored-state": LOOK,
-    },
-)
+@faulty("tokens/update-changes-only-what-was-sent")
 class FillsDefaultsIntoUpdates(EffectChanger):
     """What an update leaves out falls back to its default."""
 
@@ -325,6 +318,44 @@ class CannotHide(UpdateChanger):
     def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
         asked = command.payload["updates"]
         return {key: before[key] for key, value in asked.items() if not value and key in before}
+
+
+@faulty("tokens/update-changes-only-what-was-sent")
+class DriftsWithEachUpdate(UpdateChanger):
+    """Each update moves the token by a square as well."""
+
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        return {"position": {**after["position"], "y": after["position"]["y"] + 1}}
+
+
+@faulty("tokens/update-changes-only-what-was-sent")
+class DropsAKeyOfTheData(UpdateChanger):
+    """An update that names no data loses the first property of what there is."""
+
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        return {} if "data" in command.payload["updates"] else {"data": dict(list(after["data"].items())[1:])}
+
+
+@faulty("tokens/update-changes-only-what-was-sent")
+class SetsBackTheName(UpdateChanger):
+    """An update that names no name gives the token back the one that it was made with."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.first: dict[str, str] = {}  # by token
+
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        first = self.first.setdefault(before["id"], before["name"])
+        return {} if "name" in command.payload["updates"] else {"name": first}
+
+
+@faulty("tokens/update-changes-only-what-was-sent")
+class LandsWhatIsShown(UpdateChanger):
+    """An update of the visibility puts the token onto the ground."""
+
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        shown = "isVisible" in command.payload["updates"]
+        return {"position": {**after["position"], "elevation": 0}} if shown else {}
 
 
 # -- deleting ------------------------------------------------------------------------------------------
