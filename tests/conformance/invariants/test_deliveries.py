@@ -352,6 +352,38 @@ def test_what_another_user_is_named_in_is_no_echo(scene: Written) -> None:
     assert accounts & {*broken(scene)} == {"broadcasts/says-what-was-done"}
 
 
+def _changes(scene: Written, connection: int, mark: str, **updates: object) -> Request:
+    body = {"sessionId": "s", "encounterId": "e", "tokenId": "token-of-alice", "updates": updates}
+    return scene.sends(connection, Request("token:update", (body,), mark, "s"))
+
+
+def _hears_of_changes(scene: Written, connection: int, by: str) -> None:
+    token = {"id": "token-of-alice", "name": "mark-x-1.", "size": "large"}
+    body = {"sessionId": "s", "encounterId": "e", "tokenId": "token-of-alice", "userId": by, "timestamp": TIME}
+    scene.is_sent(connection, "token:update", {**body, "token": token})
+
+
+def test_a_new_connection_hears_of_no_change_from_before_it_came(scene: Written) -> None:
+    """Alice names a token and makes it large while bob's connection is lost; bob comes back, and carol makes it large.
+
+    So does alice once more. What bob hears bears the name still.
+    """
+    scene.joins(CAROL, "carol")
+    scene.closes(BOB)
+    scene.ends(scene.rooms.stays[1], "closed")
+    _changes(scene, ALICE, "mark-x-1.", name="mark-x-1.", size="large")
+    _hears_of_changes(scene, CAROL, "alice")
+    _changes(scene, ALICE, "token-of-alice", size="large")
+    _hears_of_changes(scene, CAROL, "alice")
+    scene.joins(TAB, "bob")
+    _changes(scene, CAROL, "token-of-alice", size="large")
+    _changes(scene, ALICE, "token-of-alice", size="large")
+    _hears_of_changes(scene, TAB, "carol")
+    _hears_of_changes(scene, TAB, "alice")
+    rooms = {"broadcasts/true-sender", "join/disconnect-leaves-the-room", "rooms/every-other-member-hears-once"}
+    assert rooms & {*broken(scene)} == set()
+
+
 def test_tokens_of_two_encounters_may_have_one_id(scene: Written) -> None:
     """A server numbers the tokens of each encounter: what is heard of the one here is not about that in another."""
     other = Written("there")

@@ -165,8 +165,15 @@ class Causes:
             and request.at <= seen.at
             and request.connection != seen.connection
             and not self._times[request.number, seen.connection]
-            and self._attendance.had_joined(seen.connection, request.session or "", request.at)
+            and self._was_there(request, seen)
         )
+
+    def _was_there(self, request: SentRequest, seen: Observation) -> bool:
+        """Whether a listener certainly was in the room when a request was sent."""
+        return self._attendance.had_joined(seen.connection, request.session or "", request.at)
+
+    def _unlikelihood(self, request: SentRequest, seen: Observation) -> tuple[bool, ...]:
+        return *_unlikelihood(request, seen), not self._was_there(request, seen)
 
     def _may_be_caused(self, seen: Observation) -> bool:
         return isinstance(seen.event, str) and seen.event in self._events
@@ -186,7 +193,7 @@ class Causes:
         elif len(allowed) == 1:
             request = allowed[0]
         else:
-            request = min(allowed or found, key=lambda request: _unlikelihood(request, seen))
+            request = min(allowed or found, key=lambda request: self._unlikelihood(request, seen))
         self._causes[seen.number] = Cause(seen, request, self._times[key], len(allowed))
 
     def _by_mark(self, seen: Observation, journal: Journal) -> list[SentRequest]:
@@ -216,6 +223,9 @@ class Causes:
             return carried
         times = {each.number: self._times[each.number, seen.connection] for each in (*own, others[0])}
         new = [each for each in own if not times[each.number] and each.connection != seen.connection]
+        if new and not any(self._was_there(each, seen) for each in new):
+            likeliest = min((*new, *others), key=lambda each: self._unlikelihood(each, seen))
+            new = [each for each in new if each is likeliest]  # else the token was named before the listener came
         owed = times[others[0].number] < sum(each.outcome != "refused" for each in others)
         return new or (others if owed else own)
 
