@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dungeonlab_conformance.model.answers import Answers
 from dungeonlab_conformance.model.blame import judged_for, removed_without_reason, unheard
@@ -67,6 +68,9 @@ class Judge:
                 self._heard(seen, tab)
             case "is closed" | "disconnects" if tab is not None and tab.is_open:
                 self.world.closed(tab)
+                for sent in tuple(self._ledger.unanswered()):
+                    for body, _ in sent.broadcasts[:1]:
+                        self._made(sent, body)
 
     def owed(self) -> list[tuple[Tab, Sent]]:
         """Return each delivery that must still come, with the tab that must hear it."""
@@ -241,6 +245,13 @@ class Judge:
             elif not sent.has_callback and sent.request.event == "token:create" and sent.token is None:
                 self._answers.done(sent, body)
             self._answers.heard(sent, body, seen)
+            self._made(sent, body)
+
+    def _made(self, sent: Sent, body: Mapping[str, Any]) -> None:
+        """Take a token as made whose maker's connection ended before the answer came, though others heard of it."""
+        unanswered = sent.outcome == "unknown" and not sent.tab.is_open
+        if unanswered and sent.request.event == "token:create" and sent.token is None:
+            self._answers.done(sent, body)
 
     def _note_missing(self, only: Tab | None = None) -> None:
         """Enter what a tab, or any, has not heard of although it made a round trip long afterwards."""

@@ -456,6 +456,32 @@ def test_what_was_to_be_refused_when_it_was_sent_may_be_done_later(play: Written
     assert play.names() == set()
 
 
+@pytest.mark.parametrize("ends_first", [True, False])
+def test_a_token_is_there_whose_maker_was_cut_off(play: Written, ends_first: bool) -> None:
+    """Bob hears that alice has made one, before or after her connection ends; she asks again, and carol moves it."""
+    for connection, name in enumerate(("alice", "bob", "carol"), 1):
+        play.join(name, connection)
+    draft = {"name": "orc", "position": {"x": 1, "y": 1}}
+    asked = {"sessionId": "s", "encounterId": "e", "token": draft}
+    other = Written()
+    whole = other.token_of_alice("first")
+    body = {**asked, "token": whole, "userId": "alice", "timestamp": "1970-01-01T00:00:00Z"}
+    request = Request("token:create", (asked,), None, "s")
+    play.write("alice", 1, "sends", "token:create", asked, request=request)
+    if ends_first:
+        play.write("alice", 1, "is closed", "")
+    play.write("bob", 2, "hears", "token:create", body)
+    if not ends_first:
+        play.write("alice", 1, "is closed", "")
+    play.join("alice", 4)
+    play.write("alice", 4, "sends", "token:create", asked, request=request)
+    play.write("alice", 4, "is answered", "token:create", yes({"token": {**whole, "id": "second"}}), request=request)
+    moved = {"tokenId": "first", "position": {"x": 2, "y": 1, "elevation": 0}, "version": 2}
+    move = {"sessionId": "s", "encounterId": "e", "tokenId": "first", "position": {"x": 2, "y": 1}}
+    play.ask("carol", 3, "token:move", move, yes(moved))
+    assert play.names() == set()
+
+
 def test_what_says_neither_yes_nor_no(play: Written) -> None:
     """A bare text where only an acceptance, or only a refusal, can come."""
     play.join("alice", 1)
