@@ -127,6 +127,4 @@ def test_a_connection_that_is_lost_once_was_not_closed_by_malformed_data() -> No
     with served(Variant(pipeline=LosesOneConnection)) as url:
         selection = Selection(only=("connect/malformed-frames-are-harmless",))
         run = play(Target(url, limits=Limits(2.0)), scenes(selection, Catalogue.load()))
-    (verdict,) = run.verdicts
-    assert (run.fault, verdict.outcome, verdict.findings) == (None, "unjudged", [])
-    assert verdict.reason.endswith("a connection was closed once, and not again")
+    assert [(run.fault, verdict.outcome, verdict.reason) for verdict in run.verdicts] == [(None, "pass", "")]

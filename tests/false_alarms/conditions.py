@@ -64,6 +64,10 @@ CONDITIONS: Mapping[str, Condition] = {
         Variant(proxy=Network(Link(0.001), f"X-Actor: {SLOW_ACTOR}".encode(), Link(0.150, 0.100, 10_000)).before),
         target=NamedActors,
     ),
+    "lossy": Condition(
+        "one chunk in four hundred ends its WebSocket, on the way there or back",
+        Variant(proxy=Network(Link(loss=0.0025)).before, pipeline=SendsFurtherEvents),
+    ),
     "errors-twice": Condition("refusals are reported by an error event as well", Variant(pipeline=SendsErrorsTwice)),
     "disconnects": Condition(
         "unauthorized requests are answered and their sender disconnected", Variant(pipeline=DisconnectsUnauthorized)

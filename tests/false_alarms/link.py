@@ -1,24 +1,30 @@
-"""A slow network on loopback: a TCP proxy that delays and throttles what goes through, and keeps its order."""
+"""A slow network on loopback: a TCP proxy that delays and throttles what goes through, keeps its order, or fails."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _CHUNK = 1024  # bytes that travel together, about one packet
 _BUFFER = 64  # chunks under way before the sender must wait, as in a router
+_WEBSOCKET = b"upgrade: websocket"  # in the head of what begins one
+_CHANCE = random.Random(20)  # by which connections are cut
 
 Chunk = tuple[float, bytes]  # when it arrives, on the loop's clock; empty at the end
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a connection is like, in each direction: `latency` and `jitter` in seconds, `rate` in bytes a second."""
+    """What a connection is like, in each direction: `latency` and `jitter` in seconds, `rate` in bytes a second.
+
+    `loss` is the chance of each chunk of a WebSocket to be lost, and the connection with it.
+    """
 
     latency: float = 0.0
     jitter: float = 0.0
     rate: float = 0.0  # 0 for no limit
+    loss: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class Network:
         try:
             first = await reader.read(4 * _CHUNK)
             link = self.special if self.mark and self.mark in first else self.link
+            if _WEBSOCKET not in first.lower():
+                link = replace(link, loss=0.0)
             there, back = await asyncio.open_connection("127.0.0.1", port)
             writers.append(back)
             async with asyncio.TaskGroup() as both:
@@ -76,7 +84,7 @@ async def _carry(link: Link, reader: asyncio.StreamReader, writer: asyncio.Strea
     """Carry what comes from `reader` to `writer`, each chunk no earlier than the link allows."""
     under_way: asyncio.Queue[Chunk] = asyncio.Queue(_BUFFER)
     async with asyncio.TaskGroup() as ends:
-        ends.create_task(_deliver(under_way, writer))
+        ends.create_task(_deliver(under_way, writer, link.loss))
         now = asyncio.get_running_loop().time
         free = arrival = 0.0  # when the line is free again; when the last chunk arrives
         data = first or await reader.read(_CHUNK)
@@ -88,12 +96,14 @@ async def _carry(link: Link, reader: asyncio.StreamReader, writer: asyncio.Strea
         await under_way.put((arrival, b""))
 
 
-async def _deliver(under_way: asyncio.Queue[Chunk], writer: asyncio.StreamWriter) -> None:
+async def _deliver(under_way: asyncio.Queue[Chunk], writer: asyncio.StreamWriter, loss: float) -> None:
     while True:
         arrival, data = await under_way.get()
         await asyncio.sleep(arrival - asyncio.get_running_loop().time())
         if not data:
             writer.write_eof()
             return
+        if loss and _CHANCE.random() < loss:
+            raise ConnectionAbortedError
         writer.write(data)
         await writer.drain()

@@ -65,7 +65,7 @@ async def a_valid_cookie_is_accepted(stage: Stage) -> None:
         if alice.closed:
             raise Broken("alice's connection to be accepted", f"{refused}") from None
     if not await alice.fence():
-        raise Broken("alice's connection to stay open", "it was closed")
+        raise Broken("alice's connection to stay open", "it was closed", is_cut=True)
 
 
 # Values of cookies that scripts of the same host set, and browsers send as they are; each is one by RFC 6265.
@@ -88,7 +88,8 @@ async def a_valid_cookie_is_accepted_among_others(stage: Stage) -> None:
     except Refused as refused:
         raise Broken("alice's cookie to be accepted among others", f"{refused}") from None
     if not await browser.fence():
-        raise Broken("the connection of alice, with other cookies besides, to stay open", "it was closed")
+        expected = "the connection of alice, with other cookies besides, to stay open"
+        raise Broken(expected, "it was closed", is_cut=True)
 
 
 @check("auth/missing-cookie-refused")

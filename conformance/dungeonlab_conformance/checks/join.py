@@ -149,6 +149,7 @@ async def an_unknown_session_is_refused(stage: Stage) -> None:
 async def a_repeated_join_is_harmless(stage: Stage) -> None:
     """Bob joins again and again and is admitted each time; he hears alice once, as carol does, and alice him once."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    first = bob.connection
     for times in range(2, _AGAIN + 1):
         again = await bob.try_join(stage.session, expected=True)
         if not again.accepted:
@@ -167,6 +168,8 @@ async def a_repeated_join_is_harmless(stage: Stage) -> None:
     await alice.fence()
     if len(alice.deliveries_of(request)) != 1:
         raise Broken("alice to hear bob once", f"{len(alice.deliveries_of(request))} deliveries")
+    if bob.connection != first:
+        raise bob.gone("bob's connection was closed")
     heard = [seen for seen in stage.journal.heard(alice.connection) if seen.event == "user-joined"]
     comings = [seen for seen in heard if bob.user and contains(seen.args, bob.user)]
     if len(comings) > 1:

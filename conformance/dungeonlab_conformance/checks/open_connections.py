@@ -19,7 +19,7 @@ async def must_stay_connected(stage: Stage, bob: Actor, what: str) -> None:
     if await joining_closes_other_tabs(stage, bob):
         tabs = VerdictKey("join/tabs-are-independent")
         raise Gone("bob's connection was closed, as each is when another tab joins", waits_for=tabs)
-    raise Broken(f"bob's connection to stay open after {what}", "it was closed")
+    raise Broken(f"bob's connection to stay open after {what}", "it was closed", is_cut=True)
 
 
 async def joining_closes_other_tabs(stage: Stage, actor: Actor) -> bool:

@@ -259,7 +259,7 @@ async def _must_still_answer(stage: Stage, what: str) -> None:
     try:
         anew: Actor = await stage.connected("alice")
         if not await anew.fence():
-            raise Broken(f"a new connection to be answered after {what}", "it was closed")
+            raise Broken(f"a new connection to be answered after {what}", "it was closed", is_cut=True)
     except Unreachable as fault:
         raise Broken(f"the server to go on answering after {what}", str(fault)) from None
 

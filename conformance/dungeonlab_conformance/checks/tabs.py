@@ -107,7 +107,8 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     alice, carol = await stage.joined("alice", "carol")
     first = await joined_tab(stage, carol)
     if not await carol.fence() and await joining_closes_other_tabs(stage, carol):
-        raise Broken("carol's connection to stay open when her other tab joins", "it was closed, twice")
+        expected = "carol's connection to stay open when her other tab joins"
+        raise Broken(expected, "it was closed, twice", is_cut=True)
     second = await joined_tab(stage, carol)
     idle = await stage.other_tab(carol)
     bob = await stage.joined("bob")

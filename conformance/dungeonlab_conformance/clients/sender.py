@@ -15,7 +15,14 @@ from dungeonlab_conformance.clients.receiver import Callback
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.evidence import evidence, was_refused
-from dungeonlab_conformance.record.observation import CUTS, Observation, Request, RequestOutcome, SentRequest
+from dungeonlab_conformance.record.observation import (
+    CUTS,
+    Observation,
+    Request,
+    RequestOutcome,
+    RoomStay,
+    SentRequest,
+)
 from dungeonlab_conformance.results.errors import Gone, TargetFault, Unjudged
 from dungeonlab_conformance.target.dialect.argument_templates import Args
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
@@ -53,6 +60,7 @@ class Sender(Connection):
     throttle: Throttle | None = None  # what this user waits for before each request, if anything
     logged_out: bool = False  # so that it cannot connect again
     _returning: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _lost: RoomStay | None = None  # the stay to return to, as long as the connections that are to do so end as well
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of requests that events answer
     _open: dict[asyncio.Future[Observation | None], Request] = field(default_factory=dict)  # those without an answer
     _joining: dict[int, bool] = field(default_factory=dict)  # stays that are asked for, and whether others were as well
@@ -69,13 +77,20 @@ class Sender(Connection):
                 return  # another request of this actor has seen to it
             if self.logged_out:
                 raise Gone(f"{self.name}'s login was ended, and then the connection")
-            stay = self.stay
+            stay = self._lost = self.stay or self._lost
             try:
                 await self.renew()
             except TargetFault as fault:
                 raise Gone(f"{self.name} could not reconnect: {fault}") from None
         if stay and stay.why == "closed":
-            await self.join(stay.session)
+            try:
+                await self.join(stay.session)
+            except Gone:
+                raise
+            except Unjudged:
+                self._lost = None
+                raise
+        self._lost = None
 
     async def try_send(self, request: Request, *, expected: bool = False) -> Acknowledgement:
         """Send a request with a callback and return what became of it, an acceptance or a refusal.

@@ -24,7 +24,8 @@ class Broken(Exception):  # noqa: N818 - a finding, not an error of the suite
     """The server broke a requirement: what was expected, what came, and where in the payload.
 
     `seen` is what shows it, where that is a single message; `request` is the one that the server got wrong, where
-    there is a single one; `at` is when it was found, in seconds on the monotonic clock.
+    there is a single one; `at` is when it was found, in seconds on the monotonic clock. It `is_cut` if all that shows
+    it is that a connection was closed, which a network does too.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Broken(Exception):  # noqa: N818 - a finding, not an error of the suite
         path: str | None = None,
         *,
         request: Request | None = None,
+        is_cut: bool = False,
     ) -> None:
         """`got` is what came: in words, or the message itself, which then convicts, and may know its request."""
         self.expected = expected
@@ -42,6 +44,7 @@ class Broken(Exception):  # noqa: N818 - a finding, not an error of the suite
         self.seen = None if isinstance(got, str) else got
         self.request = request or (None if isinstance(got, str) else got.request)
         self.at = time.monotonic()
+        self.is_cut = is_cut
         super().__init__(f"expected {expected}; got {self.got}")
 
 

@@ -204,6 +204,8 @@ class Runner:
         played = await self._one(scene, pool)
         if played.was_turned_away or self._is_crowded:
             played = await self._with_room(played, pool)
+        if played.was_cut:
+            played = await self._on_new_connections(played, pool)
         for apart in self._attempts.of(scene) if self._throttle is None else ():
             limited = played.was_limited or (played.was_crowded_out and not apart)
             if not limited or not self._renewable or self.watch.is_over:
@@ -222,6 +224,17 @@ class Runner:
         if not self._deaths.hold(played):
             self._enter(played)
         return pool
+
+    async def _on_new_connections(self, played: Played, pool: AccountPool) -> Played:
+        """Play a scene again in which connections were closed: a network may do so, but hardly each time."""
+        times = 0
+        while self._attempts.may_be_repeated(played, times) and not self.watch.is_over:
+            if self.watch.life.ended is not None:
+                return played
+            played = await self._one(played.scene, pool)
+            times += 1
+        self._attempts.repeated(played)
+        return played
 
     async def _all_more_slowly(self, played: Played, pool: AccountPool) -> Played:
         """Play a scene again as long as the server limits what all users send together; each time all send less.

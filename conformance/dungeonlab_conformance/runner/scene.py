@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.acknowledgement import LIMITED
 from dungeonlab_conformance.record.observation import Observation
-from dungeonlab_conformance.results.errors import Limited, Missing, TurnedAway, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Limited, Missing, TurnedAway, Unjudged
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.rate_limits import APART
 
 _HARDLY_ANYTHING = 2  # requests of a user, to whom no limit of the own can be said to apply
+_CUT, _CUT_SHORT = 4, 2  # further attempts at a scene in which a connection was closed: if that convicts, and if not
+_HOPELESS = 6  # scenes in a row in which that was of no use, after which it is not tried any more
 _IN_VAIN = 3  # scenes in a row for which it did not help to send slowly, after which that is not tried any more
 
 
@@ -32,8 +34,7 @@ class Played:
     @property
     def unjudged(self) -> list[Unjudged]:
         """Why the scene could not judge all that it is for; what the target lacks is no such reason."""
-        found = [*(result for results in self.stage.judged.values() for result in results), self.reason]
-        return [result for result in found if isinstance(result, Unjudged) and not isinstance(result, Missing)]
+        return [result for result in self._found if isinstance(result, Unjudged) and not isinstance(result, Missing)]
 
     @property
     def was_limited(self) -> bool:
@@ -61,9 +62,31 @@ class Played:
         return connected and any("UNAUTHENTICATED" not in f"{why.reason}" for why in refused)
 
     @property
+    def was_cut(self) -> bool:
+        """Whether connections were closed, as a network does too, and nothing else was found."""
+        others = [each for each in self._found if isinstance(each, Broken) and not each.is_cut]
+        return not (self.scene.is_play or others or self.error) and any(map(_is_cut, self._found))
+
+    @property
+    def is_convicted_by_a_cut(self) -> bool:
+        """Whether it counts against the server that a connection was closed."""
+        return any(isinstance(each, Broken) and each.is_cut for each in self._found)
+
+    @property
+    def _found(self) -> list[Broken | Unjudged | None]:
+        return [*(result for results in self.stage.judged.values() for result in results), self.reason]
+
+    @property
     def was_turned_away(self) -> bool:
         """Whether the server took no further connection of anybody."""
         return any(isinstance(why, TurnedAway) for why in self.unjudged)
+
+
+def _is_cut(found: Broken | Unjudged | None) -> bool:
+    """Whether all that a scene found is that a connection was closed, and not upon what."""
+    if isinstance(found, Broken):
+        return found.is_cut
+    return isinstance(found, Gone) and not isinstance(found, TurnedAway) and found.waits_for is None
 
 
 def _is_limited(seen: Observation) -> bool:
@@ -78,12 +101,22 @@ class Attempts:
     def __init__(self) -> None:
         self._helped = 0.0  # the seconds between two requests that did last
         self._in_vain = 0  # scenes in a row that were sent as slowly as can be, and limited all the same
+        self._cut = 0  # scenes in a row in which connections were closed at each attempt
 
     def of(self, scene: Scene) -> Sequence[float]:
         """Return for each further attempt at a scene the seconds between two requests of a user in it."""
         if scene.is_play or self._in_vain >= _IN_VAIN:
             return (0.0,)
         return tuple(apart for apart in (0.0, *APART) if apart >= self._helped)
+
+    def may_be_repeated(self, played: Played, times: int) -> bool:
+        """Whether a scene in which connections were closed is played once more, after so many times."""
+        most = _CUT if played.is_convicted_by_a_cut else _CUT_SHORT
+        return played.was_cut and self._cut < _HOPELESS and times < most
+
+    def repeated(self, played: Played) -> None:
+        """Note what a scene came to that was played again for that."""
+        self._cut = self._cut + 1 if played.was_cut else 0
 
     def sent_slowly(self, played: Played, apart: float) -> None:
         """Note what a scene came to in which all was sent slowly."""
