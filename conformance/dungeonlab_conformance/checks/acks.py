@@ -301,7 +301,10 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
             yield mallory, nobody, {"PERMISSION_DENIED"}  # whether or not there is such a user
     if "joined" in event.needs:
         absent = await stage.connected("bob")
-        yield absent, await stage.request(event), {"NOT_JOINED"}
+        yield absent, (request := await stage.request(event)), {"NOT_JOINED"}
+        if stage.journal.outcome(request) == "refused":
+            async for wrong in _about_something_unknown(stage, event):
+                yield absent, wrong, {"NOT_JOINED"}
     if "SESSION_NOT_FOUND" in event.refusals:
         nowhere = unknown_id("session")  # which no other scene has tried to open
         request = (await stage.request(event)).with_properties({"sessionId": nowhere})
@@ -318,13 +321,19 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
             yield alice, gone, {"TOKEN_NOT_FOUND"} | (hidden if may_be_repeated(delete.args[0]["tokenId"]) else set())
 
 
-async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tuple[Request, set[str]]]:
-    """Yield what somebody who is no member sends that is wrong besides; the first objection decides the code."""
+async def _about_something_unknown(stage: Stage, event: Event) -> AsyncIterator[Request]:
+    """Yield requests about an encounter and about a token that is not there, if the event names any."""
     for key in ("encounterId", "tokenId"):
         request = await stage.request(event)
         if key in request.args[0]:
             unknown = {key: unknown_id(key.removesuffix("Id"))}  # another one each time: it may be deleted nonetheless
-            yield request.with_properties(unknown, mark=None), {"PERMISSION_DENIED"}
+            yield request.with_properties(unknown, mark=None)
+
+
+async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tuple[Request, set[str]]]:
+    """Yield what somebody who is no member sends that is wrong besides; the first objection decides the code."""
+    async for wrong in _about_something_unknown(stage, event):
+        yield wrong, {"PERMISSION_DENIED"}
     request = await stage.request(event)
     misshapen = next((key for key, value in request.args[0].items() if not key.endswith("Id")), None)
     if misshapen is not None:

@@ -55,7 +55,8 @@ class Answers:
     def refused(self, sent: Sent, answer: Acknowledgement, seen: Observation, now: Allowed) -> None:
         """Judge a refusal, by what was asked before it."""
         self._came_to_nothing(sent)
-        self._world.refuses_unjoined |= answer.code == "NOT_JOINED" and sent.allowed.waived is not None
+        if answer.code == "NOT_JOINED" and sent.allowed.waived is not None:
+            self._world.refused_unjoined.add(self._world.unjoined(sent.tab, sent.session))
         if answer.code == "NOT_JOINED" and not sent.tab.sure and sent.tab.room == sent.session:
             sent.tab.room, sent.tab.sure = sent.tab.asked or None, not sent.tab.asked
         self._find_wrong_refusal(sent, answer, seen, now)

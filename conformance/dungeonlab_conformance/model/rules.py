@@ -21,7 +21,7 @@ class Objection:
     """Why a request is to be refused: with which codes, and which requirement is broken if it is accepted.
 
     One that is not `firm` need not be made: the server was free to choose, or it is not known yet. One that `should` be
-    made is made by a server that has made it before.
+    made is made by a server that has made it before, in the same circumstances.
     """
 
     why: str
@@ -58,15 +58,16 @@ def allowed(world: World, tab: Tab, request: Request) -> Allowed:
     if not tab.logged_in:
         return Allowed(acceptance=True, codes=_ALWAYS, anything=True)
     codes, waived = set(_ALWAYS), None
+    refuses = world.unjoined(tab, request.named_session or "") in world.refused_unjoined
     for objection in objections(world, tab, request):
-        if waived is None or not world.refuses_unjoined:
+        if waived is None or not refuses:
             codes |= objection.codes
         if objection.firm and objection.should:
             waived = objection
         elif objection.firm:
-            first = waived if waived and world.refuses_unjoined else objection
+            first = waived if waived and refuses else objection
             return Allowed(acceptance=False, codes=frozenset(codes), objection=first)
-    if waived and world.refuses_unjoined:
+    if waived and refuses:
         return Allowed(acceptance=False, codes=frozenset(codes), objection=waived, waived=waived)
     large = request.legal and request.is_large
     return Allowed(acceptance=True, codes=frozenset(codes), anything=large, waived=waived)

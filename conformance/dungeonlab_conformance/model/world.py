@@ -112,7 +112,7 @@ class World:
         self.tokens: dict[tuple[str, str, str], Token] = {}  # by session, encounter and id
         self.tabs: dict[int, Tab] = {}
         self.first = True  # whether the users have met in no other session than these, as far as is known
-        self.refuses_unjoined = False  # whether the server has shown that it refuses members who have not joined
+        self.refused_unjoined: set[tuple[int, frozenset[int]]] = set()  # `unjoined`, where members were refused for it
         self.shared_once: set[frozenset[str]] = set()  # pairs of users who had a session in common, and have not now
 
     def tabs_of(self, user: str | None) -> Iterator[Tab]:
@@ -122,6 +122,16 @@ class World:
     def in_room(self, session: str) -> Iterator[Tab]:
         """Yield the tabs that certainly are in a session's room."""
         return (tab for tab in self.tabs.values() if tab.is_in(session))
+
+    def unjoined(self, tab: Tab, session: str) -> tuple[int, frozenset[int]]:
+        """Return in what circumstances a tab has not joined: a server may go by the other tabs of its user.
+
+        Those are what it has beside it in the room; without any, it is like every other tab.
+        """
+        others = frozenset(
+            each.connection for each in self.tabs_of(tab.user) if each is not tab and each.room == session
+        )
+        return (tab.connection if others else 0), others
 
     def share(self, one: str | None, other: str | None) -> bool:
         """Whether two users are members of a common session now."""

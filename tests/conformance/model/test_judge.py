@@ -438,6 +438,20 @@ def test_a_refusal_without_a_code_convicts_only_where_none_may_come(
     assert play.names() == ({broken} if joins else set())
 
 
+@pytest.mark.parametrize(("user", "found"), [("carol", {"acks/code-names-the-cause"}), ("alice", set())])
+def test_a_server_may_go_by_another_tab_of_the_user(play: Written, user: str, found: set[str]) -> None:
+    """Bob has not joined, and is refused for it; somebody else has not, and is refused for want of the token.
+
+    Carol is nowhere in the room, and alice is on another tab.
+    """
+    play.join("alice", 1)
+    play.connect("bob", 2)
+    play.ask("bob", 2, "chat-message", SAID, no("NOT_JOINED"))
+    play.connect(user, 3)
+    play.ask(user, 3, "token:delete", {**PLACE, "tokenId": "none"}, no("TOKEN_NOT_FOUND"))
+    assert play.names() == found
+
+
 def test_what_was_to_be_refused_when_it_was_sent_may_be_done_later(play: Written) -> None:
     """Bob changes a token without a callback, and joins; the change comes after that, and counts."""
     play.join("alice", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
@@ -250,4 +251,22 @@ class TakesTheUserForJoined(Pipeline):
 
     def check_joined(self, event: Event, session_id: str, connection: str) -> None:
         if not self.has_joined(self.users[connection], session_id):
+            super().check_joined(event, session_id, connection)
+
+
+@faulty("authorization/not-joined-refused")
+class TakesTheUserForJoinedInTheProcess(Pipeline):
+    """Connections go to two processes in turn; a user who has joined on one may act on all of the same process."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.first: dict[str, bool] = {}  # whether a connection is one of the first process
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
+        self.first[connection] = len(self.first) % 2 == 0
+        await super().on_connect(connection, environ, _)
+
+    def check_joined(self, event: Event, session_id: str, connection: str) -> None:
+        beside = [each for each in self.connections_of(self.users[connection]) if self.seats.get(each) == session_id]
+        if self.first[connection] not in [self.first[each] for each in beside]:
             super().check_joined(event, session_id, connection)

@@ -79,3 +79,14 @@ class ForbidsWhatIsDeleted(Pipeline):
         if payload.get("tokenId") in self.deleted:
             raise Refusal("PERMISSION_DENIED", "this token has been deleted")
         return await super().check_things(event, payload)
+
+
+@faulty("acks/code-names-the-cause")
+class AsksForTheSeatLast(Pipeline):
+    """The encounter and the token are looked for before it is asked whether a member has joined."""
+
+    async def check_rights(self, event: Event, payload: Payload, user: str, connection: str) -> Payload | None:
+        if "joined" in event.needs:
+            await self.check_membership(event, payload["sessionId"], user)
+            await self.check_things(event, payload)
+        return await super().check_rights(event, payload, user, connection)
