@@ -159,7 +159,8 @@ class Sender(Connection):
         if quickly:
             await self._round_trips(pending)
         often = not request.legal and self.target.limits.is_often_silent(request.event)
-        seen = await self._in_time(pending, request, 0 if quickly else None)
+        limit = self.target.limits.answer_to(request.args, request.event)
+        seen = await self._in_time(pending, request, 0 if quickly else limit)
         if seen is None and pending.done() and was_refused(self.journal, connection):
             pending = await self._ask_anew(request)
             seen = await self._in_time(pending, request)
@@ -167,7 +168,7 @@ class Sender(Connection):
             if not await self._is_alive():
                 raise Unjudged(f"{request.event} was not answered in time, and neither was anything else")
             if not quickly and not often:
-                seen = await self._in_time(pending, request)  # a late answer is one: only silence is none
+                seen = await self._in_time(pending, request, limit)  # a late answer is one: only silence is none
         if seen is None and pending.done():
             with contextlib.suppress(Unjudged):
                 await self._see_whether_it_ends_each_time(request)
@@ -175,9 +176,10 @@ class Sender(Connection):
         if seen is None:
             self._give_up(request)
             self.target.limits.waited_for(request.event)
-            waited = "" if quickly else f" in {(1 if often else 2) * self.target.limits.answer:.1f} s"
+            waited = "" if quickly else f" in {(1 if often else 2) * limit:.1f} s"
             raise Unanswered(request.event, f"{request.event} was not answered{waited}, though the connection works")
-        self.target.limits.heard_of(request.event)
+        asked = self.journal.last_sent(request)
+        self.target.limits.heard_of(request.event, seen.at - asked.at if asked else 0.0)
         answer = Acknowledgement(request, seen.args)
         if not answer.readable:
             raise Unreadable(answer)

@@ -11,6 +11,8 @@ from dungeonlab_conformance.results.errors import TargetFault
 _EACH = 1_500  # bytes that an observation takes, whatever was observed
 _SLOWEST = 4_000  # bytes a second that a far link is trusted to carry
 _STRAY = 2_000  # deliveries of one kind out of other scenes' sessions that are kept: all show the same
+_TIRED, _HURRY = 4, 4  # waits in vain for the answers to one event, after which one is so many times as short
+_SLACK = 4  # times as long as any answer to the event has taken
 _OFTEN = 8  # waits in vain, after which a request that only prepares a scene is not tried any more
 
 
@@ -48,12 +50,12 @@ class Limits:
     round_trip: float = 0.0
     base: float = 4.0
     quiet: float = 0.5
-    _answered: set[str] = field(default_factory=set)
+    _answered: dict[str, float] = field(default_factory=dict)  # how long the slowest answer took, by event
     _silent: Counter[str] = field(default_factory=Counter)
 
-    def heard_of(self, event: str) -> None:
-        """Note that a request of this name was answered."""
-        self._answered.add(event)
+    def heard_of(self, event: str, after: float) -> None:
+        """Note that a request of this name was answered, and after how many seconds."""
+        self._answered[event] = max(after, self._answered.get(event, 0.0))
 
     def waited_for(self, event: str) -> None:
         """Note that a request of this name was not answered in time."""
@@ -101,9 +103,14 @@ class Limits:
         """How many requests of one connection may be under way, where a scene sends many."""
         return 20 if self.far else 1
 
-    def answer_to(self, args: tuple[Any, ...]) -> float:
-        """How long the answer to a request may take, which must get to the server first."""
-        return self.answer + (self.scale * len(repr(args)) / _SLOWEST if self.far else 0.0)
+    def answer_to(self, args: tuple[Any, ...], event: str = "") -> float:
+        """How long the answer to a request may take, which must get to the server first.
+
+        Less where the answers to requests of this `event` have been waited for in vain for long enough.
+        """
+        whole = self.answer + (self.scale * len(repr(args)) / _SLOWEST if self.far else 0.0)
+        tired = max(whole / _HURRY, _SLACK * self._answered.get(event, 0.0))
+        return min(whole, tired) if self._silent[event] >= _TIRED else whole
 
     @property
     def scene(self) -> float:

@@ -23,7 +23,7 @@ def test_malformed_requests_that_were_waited_for_in_vain_hold_nothing_up() -> No
     malformed = Request("token:update", ({},), None, None, legal=False)
     valid, other = Request("token:update", ({},), None, None), Request("token:move", ({},), None, None, legal=False)
     assert not sender._is_hardly_answered(malformed)
-    sender.target.limits.heard_of("token:update")
+    sender.target.limits.heard_of("token:update", 0.01)
     for _ in range(2):
         sender.target.limits.waited_for("token:update")
     assert [sender._is_hardly_answered(each) for each in (malformed, valid, other)] == [True, False, False]
