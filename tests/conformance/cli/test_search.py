@@ -203,3 +203,11 @@ def test_an_interrupted_search_tells_what_it_found(reference_url: str, tmp_path:
 def _ended(search: subprocess.Popen[str]) -> tuple[int, str]:
     out, err = search.communicate(timeout=SOON)
     return search.returncode, out + err
+
+
+def test_a_search_in_which_nothing_was_played_is_no_success() -> None:
+    """Exit code 3, and what to do: this server answers so late that its time is over before the first play."""
+    with served("AnswersTheNewestTab") as url:
+        done = command("search", url, "--minutes", "0.01", "--timeout", "0.2")
+    assert done.returncode == 3
+    assert "nothing was played in 0.01 minutes; raise --minutes" in done.stdout

@@ -182,6 +182,8 @@ class Search:
         left = self.options.all_plays()
         while not self._is_over() and (plays := list(itertools.islice(left, _TOGETHER))):
             await self._some(playing, plays)
+        if not self._counted.plays:
+            raise TargetFault(f"nothing was played in {self.options.minutes:g} minutes; raise --minutes")
 
     def _is_over(self) -> bool:
         return time.monotonic() >= self._until
