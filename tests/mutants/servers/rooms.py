@@ -200,3 +200,15 @@ class AnswersEveryTab(Pipeline):
             if other != connection:
                 await self.sockets.emit("get-user-data", answer, to=other)
         return answer
+
+
+@faulty("rooms/every-other-member-hears-once")
+class EndsTheGameWhenItsMasterLeaves(Pipeline):
+    """When the game master leaves the room, everybody is put out of it, and may join again."""
+
+    async def leave(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().leave(connection, user, payload)
+        session = await self.store.session(payload["sessionId"])
+        if session is not None and session.game_master == user:
+            await self.close_session(session.id)
+        return answer
