@@ -1,5 +1,6 @@
 """What a token holds: it comes back exactly, whatever it is, unless it must be refused; and what nobody named."""
 
+import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ from dungeonlab_conformance.payloads.requests import new_actor
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import (
     acknowledged_token,
@@ -27,6 +29,7 @@ from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
 _EXACTLY = "tokens/content-comes-back-exactly"
+_ROUNDS = 3
 _LARGE = (33_000, 66_000, 131_000)  # characters of data; more than columns and buffers of 2^15 to 2^17 bytes hold
 _DRAFTED = ("position", "conditions", "actorId")  # what a draft may name, and an update may not
 
@@ -144,6 +147,40 @@ def _must_be(content: Token, token: Token, words: str) -> None:
 
 def _different(content: Token, token: Token) -> list[str]:
     return changed(content, {name: token[name] for name in content if name in token}, ())
+
+
+@check("tokens/update-changes-only-what-was-sent")
+async def updates_at_the_same_time_leave_each_others_properties(stage: Stage) -> None:
+    """Alice renames a token while bob changes what it holds, several times; each time it has both afterwards.
+
+    So it has when they do so one after the other.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    token = await create_full_token(stage, alice)
+    if await _lost_of_two(stage, alice, bob, token, "in turn", at_once=False):
+        raise Unjudged("of two updates, one after the other, one is lost", waits_for=VerdictKey(_EXACTLY))
+    for number in range(_ROUNDS):
+        for key, (set_to, stored) in (await _lost_of_two(stage, alice, bob, token, f"{number}", at_once=True)).items():
+            await need_another_cause_than_looking(stage, alice, alice, {key})
+            raise unlike(set_to, stored, f"$.data.token.{key}", "as it was set while something else was updated")
+
+
+async def _lost_of_two(
+    stage: Stage, alice: Actor, bob: Actor, token: Token, words: str, *, at_once: bool
+) -> dict[str, tuple[Any, Any]]:
+    """Have two update a token, each another property; return of those that are lost what was set, and what is there."""
+    changes = {"name": f"Renamed {words}", "data": {"by": words}}
+    acts = [
+        who.send(await token_request(stage, "token:update", token, updates={key: value}))
+        for who, (key, value) in zip((alice, bob), changes.items(), strict=True)
+    ]
+    if at_once:
+        await asyncio.gather(*acts)
+    else:
+        for act in acts:
+            await act
+    stored = await stored_token(stage, alice, token)
+    return {key: (changes[key], stored.get(key)) for key in _different(changes, stored)}
 
 
 @check("tokens/content-comes-back-exactly", phase="last")

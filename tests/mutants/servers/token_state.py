@@ -114,6 +114,22 @@ class ForgetsAMoveForAnUpdate(_Hasty):
         return event == "token:update"
 
 
+@faulty("tokens/update-changes-only-what-was-sent")
+class StoresTheTokenAsItWasRead(Pipeline):
+    """Two updates at once each store the whole token as they read it, but for the version, which the store counts."""
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        if name != "token:update":
+            return await super().perform(connection, name, args)
+        user, event = self.check_open(connection), self.catalogue[name]
+        payload = self.check_shape(event, args)
+        read = await self.check_rights(event, payload, user, connection) or {}
+        await asyncio.sleep(0.01)
+        now = await self.check_rights(event, payload, user, connection) or {}
+        token = {**read, "version": now["version"], "position": now["position"]}
+        return await self.take_effect(self.command(event, payload, user, token), connection)
+
+
 @faulty("tokens/delete-ends-it")
 class RevivesWhatIsChanged(_Hasty):
     """A change that was under way when its token was deleted stores it again."""
