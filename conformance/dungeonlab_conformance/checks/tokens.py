@@ -439,6 +439,8 @@ async def a_value_on_its_bound_is_accepted(stage: Stage, event: Event) -> None:
         if event.name in stage.target.workarounds.full_only:
             edge = in_full(edge)
         answer = await alice.try_send(edge)
+        if not answer.accepted and not name.startswith("edge-"):
+            raise Unjudged(f"{name} was refused: {answer.shown}", waits_for=not_accepted(answer))
         if not answer.accepted:
             raise Broken(f"{name} to be accepted", answer)
         if edge.mark is not None:

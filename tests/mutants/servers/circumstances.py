@@ -1,16 +1,22 @@
-"""Answers that fail in some circumstances only: about another's token, about one that is gone, to the fifth refusal."""
+"""Answers that fail in some circumstances only: about another's token, about one that is gone, to the fifth refusal.
+
+So does what is refused where something else is in the way.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any, cast
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Payload
+from dungeonlab_reference_server.rules import Command, Payload, Refusal
 from dungeonlab_reference_server.socketio_server import AckAddress
+from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
 
 _PATIENCE = 5  # refusals
+_SPAM = 3.0  # seconds
 
 
 class ByMaker(Pipeline):
@@ -68,3 +74,41 @@ class LosesPatience(Pipeline):
             await super().acknowledge(connection, name, envelope, where)
         else:
             await self.sockets.disconnect(connection)
+
+
+@faulty("payloads/valid-accepted")
+class KeepsSquaresForOne(Pipeline):
+    """A token may not be moved to where another one of the encounter was moved to, and still is."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.where: dict[str, tuple[Any, ...]] = {}  # by token
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if event.name == "token:delete":
+            self.where.pop(payload["tokenId"], None)
+        if event.name == "token:move":
+            place = payload["position"]
+            square = payload["encounterId"], place["x"], place["y"]
+            others = (taken for other, taken in self.where.items() if other != payload["tokenId"])
+            if square in others:
+                raise Refusal("VALIDATION_ERROR", "somebody stands there")
+            self.where[payload["tokenId"]] = square
+        return super().command(event, payload, user, token)
+
+
+@faulty("payloads/valid-accepted")
+class TakesWhatIsSaidAgainForSpam(Pipeline):
+    """What a user says again within three seconds, in the same words, is refused."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.said: dict[tuple[str, ...], float] = {}
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if event.name == "chat-message":
+            words, at = (user, payload["sessionId"], payload["message"]), time.monotonic()
+            before, self.said[words] = self.said.get(words, -_SPAM), at
+            if at - before < _SPAM:
+                raise Refusal("VALIDATION_ERROR", "you have said that")
+        return super().command(event, payload, user, token)

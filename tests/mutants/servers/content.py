@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
 from dungeonlab_spec import Event
-from tests.mutants.effects import EffectChanger, with_token
+from tests.mutants.effects import EffectChanger, UpdateChanger, with_token
 from tests.mutants.fault import faulty
 from tests.mutants.servers.tokens import EDGE
 
@@ -263,3 +263,12 @@ class CutsOffAt64KB(StoringData):
 
     def inner(self, value: Any) -> Any:
         return value.encode()[:65_535].decode(errors="ignore") if isinstance(value, str) else value
+
+
+@faulty("broadcasts/says-what-was-done")
+class UpdatesOnePropertyAtATime(UpdateChanger):
+    """Of an update that names several properties, the first is changed, and the others stay as they are."""
+
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        _, *others = command.payload["updates"]
+        return {key: before[key] for key in others if key in before}
