@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
-from socketio import exceptions
+from socketio import exceptions, packet
 
 from dungeonlab_conformance.checks.identifiers import NAMES
 from dungeonlab_reference_server.engine import Engine
@@ -42,6 +43,28 @@ def _with_points(value: Any) -> Any:
     if isinstance(value, list):
         return [_with_points(inner) for inner in value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class NamesTheDefaultNamespace(Pipeline):
+    """Every packet has its namespace written out, the default one too."""
+
+    class Sockets(SocketIoServer):
+        """The server's connections."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.packet_class = _Named
+
+    sockets_class = Sockets
+
+
+class _Named(packet.Packet):  # type: ignore[misc]  # the library has no types
+    def encode(self) -> Any:
+        whole = super().encode()
+        first, *others = [whole] if isinstance(whole, str) else whole
+        if self.namespace in (None, "/"):
+            first = re.sub(r"^(\d(?:\d+-)?)", r"\1/,", first, count=1)
+        return [first, *others] if others else first
 
 
 class CallsTokensAfterNames(Pipeline):

@@ -15,6 +15,7 @@ from tests.conformance.correct_servers import (
     LagsBehind,
     LosesListeners,
     LosesOneConnection,
+    NamesTheDefaultNamespace,
     RefusesWebSocketOverHttp,
     RefusesWithoutNames,
     TakesFewConnections,
@@ -36,6 +37,10 @@ from dungeonlab_spec import Catalogue
 
 SERVERS = {
     "integers written 3.0": (Variant(pipeline=WritesIntegersWithAPoint), ("tokens", "order", "broadcasts", "rooms")),
+    "the default namespace is written out": (
+        Variant(pipeline=NamesTheDefaultNamespace),
+        ("connect/upgrade", "auth/refusal-*", "acks/exactly-one-answer", "rooms/every-transport-hears"),
+    ),
     "tokens called like things in languages": (
         Variant(pipeline=CallsTokensAfterNames),
         ("payloads/any-id-is-an-id", "payloads/ids-compared-exactly"),

@@ -29,6 +29,7 @@ _ATTACHMENTS, _ATTACHED = 100, "a packet with attachments"  # of one packet; and
 _SHOWN, _WHY = 500, 120  # characters that are kept of what cannot be read, and of the reason
 _ANSWERED = re.compile(r"[36](?:\d+-)?(\d{1,15})(?=\[|$)")  # an acknowledgement, with its number
 _WHOLE = re.compile(r"\d{1,18}")
+_DEFAULT = re.compile(r"(4\d(?:\d+-)?)/,")  # what stands before the default namespace, where that is written out
 _EVENT = re.compile(r"42(?:/[^,\[]*,)?\d*(?=\[)")  # what stands before the arguments in a frame with an event
 
 
@@ -116,6 +117,11 @@ def encode(kind: int, data: Any = None, *, number: int | None = None, namespace:
     """Return a packet as the frames to send, text as browsers send it: not escaped where it need not be."""
     frames: str | list[str | bytes] = _Packet(kind, data=data, namespace=namespace, id=number).encode()
     return [frames] if isinstance(frames, str) else frames
+
+
+def without_default(frame: str) -> str:
+    """Return a message of Engine.IO as servers usually send it, without the name of the default namespace."""
+    return _DEFAULT.sub(r"\1", frame, count=1) if _DEFAULT.match(frame) else frame
 
 
 class _Json:

@@ -171,3 +171,19 @@ def test_an_event_tells_what_is_in_it_once_it_is_translated() -> None:
     assert not packets.tells(frame, "7", "lifted")
     assert packets.tells(frame, "7", "lifted", dialect.received)
     assert not packets.tells(frame, "9", "lifted", dialect.received)
+
+
+@pytest.mark.parametrize(
+    ("came", "plain"),
+    [
+        ('40/,{"sid":"a"}', '40{"sid":"a"}'),
+        ("43/,1[{}]", "431[{}]"),
+        ('451-/,["a",{"_placeholder":true,"num":0}]', '451-["a",{"_placeholder":true,"num":0}]'),
+        ('42/table,["a"]', '42/table,["a"]'),
+        ('42["a","/,"]', '42["a","/,"]'),
+        ("2", "2"),
+    ],
+)
+def test_the_default_namespace_may_be_written_out(came: str, plain: str) -> None:
+    """Then an answer is known by its number all the same; other namespaces stay."""
+    assert packets.without_default(came) == plain

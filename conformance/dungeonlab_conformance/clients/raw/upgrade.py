@@ -223,7 +223,7 @@ class Upgrade:
     def _keep(self, frames: list[str]) -> None:
         self.target.capacity.check()
         self.target.capacity.takes(sum(map(len, frames)) + PACKET * len(frames))
-        self.frames += frames
+        self.frames += map(packets.without_default, frames)
 
     async def _post(self, frame: str) -> None:
         with self._waiting("polling was not answered in time"):
@@ -248,6 +248,7 @@ class Upgrade:
                     if frame == PING:
                         await self._socket.send_str(PONG)
                     elif isinstance(frame, str):
+                        frame = packets.without_default(frame)
                         self._keep([frame])
                         if is_wanted(frame):
                             return

@@ -224,6 +224,7 @@ class RawConnection:
                 if not self.target.capacity.takes(len(frame)):
                     break
                 self.journal.write(self.name, 0, "hears", "a frame", (frame,))
+                frame = packets.without_default(frame) if isinstance(frame, str) else frame
                 self._look_for_another_answer(frame)
                 self.frames.append(frame)
                 self._arrived.set()
