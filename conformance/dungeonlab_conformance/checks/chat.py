@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -18,6 +19,7 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import chat
 
 LONGEST = 2000  # characters; section 11
+_SEEN = 200  # characters that are shown of one, escaped
 
 TEXTS = {
     "emoji": "🐉⚔️👩‍🚀 🇩🇪",
@@ -85,11 +87,18 @@ async def _must_arrive_unchanged(bob: Actor, request: Request) -> None:
     came = (await bob.hear(request)).args[0]
     sent, got = request.args[0]["message"], came.get("message") if isinstance(came, dict) else came
     if got != sent:
-        raise Broken(_shown(sent), _shown(got), "$.message")
+        raise Broken(_shown(sent, got), _shown(got, sent), "$.message")
 
 
-def _shown(text: object) -> str:
-    return f"{len(text)} characters: {text!a:.200}" if isinstance(text, str) else quoted(text)
+def _shown(text: object, other: object) -> str:
+    """Return a text for a finding: its beginning, or if that is the same in the other one, what comes behind it."""
+    if not isinstance(text, str):
+        return quoted(text)
+    pairs = zip(text, other if isinstance(other, str) else "", strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    if len(ascii(text[: same + 1])) < _SEEN:
+        return f"{len(text)} characters: {text!a:.{_SEEN}}"
+    return f"{len(text)} characters, from number {same + 1} on: {text[same:]!a:.{_SEEN}}"
 
 
 @check("chat/text-arrives-unchanged")
@@ -130,7 +139,7 @@ async def _whole_texts_must_arrive(stage: Stage, alice: Actor, listeners: Iterab
         await listener.try_observe(partial(_is_all_heard, said, heard))
         came = [message for message in heard() if message not in WHOLE]
         if (lost := [text for text in said if text not in heard()]) and came:
-            raise Broken(_shown(lost[0]), _shown(came[0]), "$.message")
+            raise Broken(_shown(lost[0], came[0]), _shown(came[0], lost[0]), "$.message")
         if lost:
             why = f"{listener.name} did not hear alice say {lost[0]!r}"
             raise Unjudged(why, waits_for=not_heard("chat-message"))
