@@ -229,7 +229,8 @@ async def the_refusal_comes_before_any_disconnection(stage: Stage, event: Event)
     connection = mallory.connection
     answer = await mallory.try_send_once(request, hurried=True)
     if answer is None and mallory.closed and mallory.connection == connection:
-        raise Broken(f"an answer to mallory's {event.name} before the connection is closed", "a closed connection")
+        expected = f"an answer to mallory's {event.name} before the connection is closed"
+        raise Broken(expected, "a closed connection", is_cut=True)
     if answer is not None and Acknowledgement(request, answer).accepted:
         waits_for = VerdictKey("authorization/outsider-refused", event.name)
         raise Unjudged(f"mallory's {event.name} was not refused", waits_for=waits_for)
