@@ -130,6 +130,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "NumbersMessagesAnew": "ids of messages are compared after the room was empty, not only in company",
     "EndsAllMembershipsOfItsMembers": "who may join is asked after another session was deleted, too",
     "EndsTheSessionWithItsGameMaster": "the game master's connection ends, not only a member's",
+    "StoresTheTokenAsItWasRead": "a token is updated by two users at once, not only by one after the other",
     "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
 }
 

@@ -159,12 +159,21 @@ class Causes:
         )
 
     def _is_owed(self, request: SentRequest, seen: Observation) -> bool:
+        """Whether a listener is to hear a request, and has not heard as many with its mark as were to be heard."""
+        if not self._is_to_be_heard(request, seen):
+            return False
+        alike = [request]
+        if request.mark is not None:
+            alike = [each for _, each in self._marks[request.event, request.mark] if each.session == request.session]
+        heard = sum(self._times[each.number, seen.connection] for each in alike)
+        return heard < sum(self._is_to_be_heard(each, seen) for each in alike)
+
+    def _is_to_be_heard(self, request: SentRequest, seen: Observation) -> bool:
         return (
             request.legal
             and request.outcome != "refused"
             and request.at <= seen.at
             and request.connection != seen.connection
-            and not self._times[request.number, seen.connection]
             and self._was_there(request, seen)
         )
 
