@@ -42,7 +42,7 @@ async def every_other_member_hears_it_once(stage: Stage, event: Event) -> None:
         await _each_must_be_heard_once(alice, (bob, carol), [last])
         await _must_be_heard_again(alice, (bob, carol), last)
     later = await stage.request(event)
-    gamemaster = await _after_coming_and_going(stage, "gamemaster") if stage.roles.available("gamemaster") else None
+    gamemaster = await _after_coming_and_going(stage, "gamemaster") if stage.roles.can_play("gamemaster") else None
     if gamemaster is not None and (await gamemaster.try_send(later)).accepted:
         for listener in (bob, carol):
             await listener.must_hear(later)

@@ -228,8 +228,12 @@ class Rooms:
             self._put(stay, exact=False)
 
     def left(self, connection: int, at: float, asked: float) -> None:
-        """Record that a connection's leaving was acknowledged, which it had `asked` for at that time."""
-        if stay := self._lasting(connection):
+        """Record that a connection's leaving was acknowledged, which it had `asked` for at that time.
+
+        The connection may have been closed since, before anybody looked at the answer.
+        """
+        stay = self.stay_of(connection)
+        if stay and (stay.left_at is None or (stay.why == "closed" and at <= stay.left_at)):
             self._end(stay, "left", at, asked)
             del self._granted[connection]
 

@@ -131,6 +131,18 @@ def test_leaving_without_a_callback_leaves_it_open(rooms: Rooms) -> None:
     assert [(stay.exact, stay.left_at) for stay in rooms.stays] == [(False, None)]
 
 
+def test_who_left_and_was_closed_at_once_has_left(rooms: Rooms) -> None:
+    """It is in no room to come back to; not if the answer is of a time when the connection was closed already."""
+    joined(rooms, ALICE, "s")
+    joined(rooms, BOB, "s")
+    asked, answered, closed = 5.0, 6.0, 7.0
+    for connection, at in ((ALICE, answered), (BOB, closed + 1)):
+        rooms.closed(connection, closed, by_server=True)
+        rooms.left(connection, at, asked)
+    assert rooms.stay_of(ALICE) is None
+    assert [(stay.why, stay.left_at) for stay in rooms.stays] == [("left", answered), ("closed", closed)]
+
+
 def test_of_several_rooms_that_were_joined_at_once_none_is_certain(rooms: Rooms) -> None:
     """Nor that the one before was left; of other connections all is as well known as before."""
     joined(rooms, BOB, "s")

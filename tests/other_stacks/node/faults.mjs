@@ -110,7 +110,10 @@ export const faults = {
   "change-races": {
     claim: "A token is read, awaited, and written back by two at once: one of the changes is lost.",
     breaks: ["tokens/version-grows"],
-    also: { "order/concurrent-moves-converge": "which of two changes is lost may differ between store and room" },
+    also: {
+      "order/concurrent-moves-converge": "which of two changes is lost may differ between store and room",
+      "tokens/update-changes-only-what-was-sent": "the one that is lost may be of another property",
+    },
     on: (Peer) =>
       class extends Peer {
         oneAtATime(sessionId, work, event) {
