@@ -6,6 +6,7 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.invariants.content import same
+from dungeonlab_conformance.record.acknowledgement import UNKNOWN_TOKEN
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
@@ -78,7 +79,7 @@ async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
     versions = [version for answer in answers[:-1] if (version := acknowledged_version(answer)) is not None]
     if not answers[-1].accepted:
         raise Unjudged(f"the deletion was refused: {answers[-1].shown}", waits_for=not_accepted(answers[-1]))
-    late = sum(answer.code == "TOKEN_NOT_FOUND" for answer in answers)
+    late = sum(answer.code == UNKNOWN_TOKEN for answer in answers)
     if late:
         raise Broken(f"{BURST} changes before the deletion that was sent after them", f"{late} came too late")
     if len(versions) < BURST:

@@ -13,7 +13,7 @@ from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.invariants.content import same, unlike
 from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed, known, whole
 from dungeonlab_conformance.payloads.requests import edge_payloads, in_full
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
+from dungeonlab_conformance.record.acknowledgement import UNKNOWN_TOKEN, Acknowledgement, Inferred
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -23,6 +23,7 @@ from dungeonlab_conformance.stage.tokens import (
     acknowledged_version,
     create_full_token,
     created_id,
+    full_draft,
     id_of,
     need_another_cause_than_creation,
     need_another_cause_than_looking,
@@ -48,7 +49,7 @@ def _must_be_same_but(before: Token, after: Token, but: set[str]) -> None:
 async def what_one_creates_others_can_move(stage: Stage) -> None:
     """Alice creates a token; as soon as that is acknowledged, bob may move it."""
     alice, bob = await stage.joined("alice", "bob")
-    token = await create_full_token(stage, alice)
+    token = acknowledged_token(await alice.try_prepare(await full_draft(stage)))
     await bob.must_be_allowed(await token_request(stage, "token:move", token))
 
 
@@ -376,7 +377,7 @@ async def _must_be_stored_when_heard(stage: Stage, actor: Actor, request: Reques
         raise Unjudged("the broadcast does not fit its schema", waits_for=shape)
     look = await stage.request(Catalogue.load()["token:update"])
     answer = await actor.try_send(look.with_properties({"tokenId": heard.get("tokenId") or id_of(heard["token"])}))
-    if answer.code == "TOKEN_NOT_FOUND":
+    if answer.code == UNKNOWN_TOKEN:
         raise Broken("the token to be there when its broadcast is heard", answer)
     if not answer.accepted:
         raise Unjudged(f"{actor.name} could not look at the token: {answer.args}")

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 from dungeonlab_conformance.clients.obstacles import heard_by_a_stranger, not_accepted, not_heard
 from dungeonlab_conformance.clients.sender import Sender
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
-from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.acknowledgement import UNKNOWN_TOKEN, Acknowledgement, Inferred
+from dungeonlab_conformance.record.marks import carries, contains
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
+
+_LATE = (1, 2, 4, 8)  # moments to wait for a token that was created and is not there yet
 
 
 @dataclass(eq=False)
@@ -35,16 +37,47 @@ class Actor(Sender):
         if not answer.accepted:
             why = f"{self.name}'s {request.event} was refused: {answer.shown}"
             raise Unjudged(why, waits_for=not_accepted(answer, by_game_master=self.is_game_master))
+        if request.event == "token:create" and (late := self.target.workarounds.tokens_come_late):
+            await asyncio.sleep(late)
         return answer
 
     async def try_prepare(self, request: Request) -> Acknowledgement:
         """Send what a server has no reason to refuse, and return the answer; a refusal is judged after the run."""
         self.journal.expect(request)
-        answer = await self.try_send(request, expected=True)
+        answer = await self.try_until_it_is_there(request)
         if not answer.accepted and not answer.says_why and not isinstance(answer, Inferred):
             with contextlib.suppress(Unjudged):
                 await self._try_what_is_usual(request)
         return answer
+
+    async def try_until_it_is_there(self, request: Request) -> Acknowledgement:
+        """Send what is to be accepted; where the server knows no such token yet, though one was created, a few times.
+
+        That it is known at last is found after the run, and so breaks one rule; preparations wait for that from then
+        on. Where it was waited for in vain once in this run, nothing is waited for any more.
+        """
+        answer = await self.try_send(request, expected=True)
+        found, began = self.target.workarounds, self.journal.clock()
+        for moments in _LATE:
+            if answer.code != UNKNOWN_TOKEN or found.tokens_come_late is None or not self._was_created(request):
+                return answer
+            self.journal.expect(request)
+            await asyncio.sleep(moments * self.target.limits.moment)
+            answer = await self.try_send(request, expected=True)
+            if answer.accepted:
+                found.tokens_come_late = max(found.tokens_come_late, 2 * (self.journal.clock() - began))
+        if answer.code == UNKNOWN_TOKEN:
+            found.tokens_come_late = found.tokens_come_late or None
+        return answer
+
+    def _was_created(self, request: Request) -> bool:
+        """Whether the token that a request names was created in this scene."""
+        named = request.args[0].get("tokenId") if request.args and isinstance(request.args[0], dict) else None
+        return isinstance(named, str) and any(
+            seen.act == "is answered" and seen.request is not None and contains(seen.args, named)
+            for seen in self.journal.observations
+            if seen.request is not None and seen.request.event == "token:create"
+        )
 
     async def _try_what_is_usual(self, request: Request) -> None:
         """Ask for something usual in place of what was refused, and for the same again; and so once more.
@@ -132,7 +165,7 @@ class Actor(Sender):
 
     async def must_be_allowed(self, request: Request) -> Acknowledgement:
         """Send a request. Raises `Broken` if it is refused."""
-        answer = await self.try_send(request, expected=True)
+        answer = await self.try_until_it_is_there(request)
         if not answer.accepted:
             raise Broken(f"{self.name}'s {request.event} to be accepted", answer)
         return answer

@@ -12,11 +12,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.deliveries.history import History
 from dungeonlab_conformance.invariants.shapes import Found
-from dungeonlab_conformance.record.acknowledgement import INVALID, RIGHTS, Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import INVALID, RIGHTS, UNKNOWN_TOKEN, Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation, SentRequest
 from dungeonlab_conformance.results.errors import Broken
 
+THERE = "tokens/create-then-others-can-move"
 TABS = "join/tabs-are-independent"
 _DOOR = (*RIGHTS, "SESSION_NOT_FOUND")
 
@@ -47,14 +48,38 @@ def refusals(journal: Journal, ledger: Ledger, misnamed: Collection[str] = ()) -
         if seen.act != "is answered" or seen.request is None:
             continue
         sent = journal.last_sent(seen.request)
-        if sent is None or not sent.expected or sent.outcome != "refused" or sent.answered_at != seen.at:
+        if sent is None or not sent.expected:
+            continue
+        answer = Acknowledgement(seen.request, seen.args)
+        if sent.outcome == "accepted" and answer.code == UNKNOWN_TOKEN and _was_there(seen, sent, journal):
+            expected = f"{seen.actor}'s {sent.event} to be accepted, since the token's creation was acknowledged before"
+            yield seen, (THERE, None, Broken(expected, f"{answer.shown}; a moment later it is accepted"))
+        if sent.outcome != "refused" or sent.answered_at != seen.at:
             continue
         history = history or History(journal)
-        answer = Acknowledgement(seen.request, seen.args)
         if sent.event in misnamed and answer.code == INVALID:
             continue
         if found := _broken(sent, answer, history, ledger):
             yield seen, found
+
+
+def _was_there(seen: Observation, sent: SentRequest, journal: Journal) -> bool:
+    """Whether a token was created before something was asked for of it that was refused, and accepted later."""
+    named = sent.args[0].get("tokenId") if isinstance(sent.args[0], dict) else None
+    asked = (each for each in journal.requests if each.connection == seen.connection and each.args == sent.args)
+    asked_at = max((each.at for each in asked if each.at < seen.at), default=0.0)
+    created = (
+        Acknowledgement(each.request, each.args)
+        for each in journal.observations
+        if each.act == "is answered" and each.request is not None and each.request.event == "token:create"
+        if each.at <= asked_at and sent.answered_at > seen.at and sent.connection == seen.connection
+    )
+    return any(_id(answer) == named for answer in created if answer.accepted)
+
+
+def _id(answer: Acknowledgement) -> object:
+    token = answer.data.get("token")
+    return token.get("id") if isinstance(token, dict) else None
 
 
 def _broken(sent: SentRequest, answer: Acknowledgement, history: History, ledger: Ledger) -> Found | None:

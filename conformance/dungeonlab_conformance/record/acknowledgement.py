@@ -12,6 +12,7 @@ from dungeonlab_spec.catalogue import resolve
 LIMITED = "RATE_LIMITED"
 RIGHTS = ("PERMISSION_DENIED", "NOT_JOINED")  # codes of a refusal that is a matter of rights, and of nothing else
 INVALID = "VALIDATION_ERROR"
+UNKNOWN_TOKEN = "TOKEN_NOT_FOUND"
 CODES = frozenset(resolve("identifiers.json#/$defs/ErrorCode")[0]["enum"])
 
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.record.acknowledgement import UNKNOWN_TOKEN
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Missing, TargetFault, Unjudged
@@ -94,7 +95,7 @@ async def _delete(target: Target, pool: AccountPool, game: GameSession, made: di
         for name, encounter in here.items():
             payload = {"sessionId": game.session, "encounterId": encounter, "tokenId": name}
             answer = await actor.try_send(Request(_ENDED, (payload,), None, game.session))
-            kept += not answer.accepted and answer.code != "TOKEN_NOT_FOUND"
+            kept += not answer.accepted and answer.code != UNKNOWN_TOKEN
     except Missing:
         kept = len(here)
     finally:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import Unanswered, Unreadable
 from dungeonlab_conformance.payloads.refused import for_something_unknown, malformed
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import UNKNOWN_TOKEN, Acknowledgement
 from dungeonlab_conformance.record.evidence import evidence, shown_by
 from dungeonlab_conformance.record.marks import carries, contains
 from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
@@ -101,6 +101,8 @@ class Survey:
         try:
             if self.stage.target.dialect.answer_to(request.event) != "none":
                 answer = await actor.try_get_answer(request, hurried=self.stage.target.limits.answers_nothing)
+                if answer.code == UNKNOWN_TOKEN:
+                    answer = await actor.try_until_it_is_there(request)
                 if answer.accepted:
                     self._acknowledged.add(request.event)
                 return answer

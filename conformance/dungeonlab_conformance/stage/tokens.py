@@ -79,13 +79,17 @@ def without(answer: Acknowledgement, what: str) -> Unjudged:
 
 async def create_full_token(stage: Stage, maker: Actor) -> Token:
     """Create a token with every property set."""
-    request = await stage.request(Catalogue.load()["token:create"])
-    full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
-    own = {"name": request.mark, "actorId": new_actor()}
-    answer = await maker.send(request.with_properties({"token": {**full, **own}}))
+    answer = await maker.send(await full_draft(stage))
     token = acknowledged_token(answer)
     created_id(answer, stage.journal)
     return token
+
+
+async def full_draft(stage: Stage) -> Request:
+    """Return a request to create a token with every property set."""
+    request = await stage.request(Catalogue.load()["token:create"])
+    full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
+    return request.with_properties({"token": {**full, "name": request.mark, "actorId": new_actor()}})
 
 
 async def token_request(stage: Stage, event: str, token: Token, **changes: Any) -> Request:

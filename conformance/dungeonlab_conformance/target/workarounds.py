@@ -122,7 +122,8 @@ class Workarounds:
     round. `fences` are what a round trip may be made by, first what was answered last: events, or `NAMESPACE` for
     asking to enter one that does not exist. `deadly` is what the server died of. `waited_in_vain` is how often a play
     waited for deliveries that did not come. `cut_off` is of how many requests of an event, upon which a connection was
-    closed, it was looked into whether that happens each time.
+    closed, it was looked into whether that happens each time. `tokens_come_late` is for how many seconds a token is not
+    there yet that was created; None where that was waited for in vain.
     """
 
     transport: str = ""
@@ -137,6 +138,7 @@ class Workarounds:
     minimal_only: set[str] = field(default_factory=set)
     deadly: Deadly = field(default_factory=Deadly, compare=False)
     waited_in_vain: int = 0
+    tokens_come_late: float | None = 0.0
     cut_off: Counter[str] = field(default_factory=Counter, compare=False)
     fences: list[str] = field(default_factory=lambda: ["get-user-data", "join-session", "validate-action", NAMESPACE])
 

@@ -39,6 +39,32 @@ def test_a_code_may_leave_the_cause_open(scene: Written, code: str) -> None:
     assert absent(scene) == []
 
 
+@pytest.mark.parametrize(
+    ("steps", "convicts"),
+    [
+        (("create", "no", "no", "yes"), True),
+        (("no", "create", "no", "yes"), True),
+        (("create", "no"), False),  # another rule says whose it is
+        (("no", "create", "yes"), False),
+        (("create", "no", "another's"), False),
+    ],
+)
+def test_what_was_acknowledged_is_there(scene: Written, steps: tuple[str, ...], *, convicts: bool) -> None:
+    """A token that was created is not known when alice moves it; it is a moment later, when she asks again."""
+    move = Request("token:move", ({"sessionId": "s", "encounterId": "e", "tokenId": "t"},), "t", "s")
+    create = Request("token:create", ({"sessionId": "s", "encounterId": "e", "token": {}},), "c", "s")
+    scene.joins(BOB, "bob")
+    for step in steps:
+        match step:
+            case "create":
+                scene.asks(BOB, create, {"success": True, "data": {"token": {"id": "t"}}})
+            case "no":
+                scene.is_refused(ALICE, move, "TOKEN_NOT_FOUND")
+            case _:
+                scene.asks(ALICE if step == "yes" else BOB, move, {"success": True})
+    assert sorted(set(absent(scene))) == ["tokens/create-then-others-can-move"] * convicts
+
+
 def _says(scene: Written, *texts: str) -> None:
     """Have alice say something, of which the server fails; anything else is accepted."""
     for text in texts:

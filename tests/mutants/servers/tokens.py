@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,23 @@ class ShowsItsTokensLate(Pipeline):
         command = super().command(event, payload, user, token)
         if event.name == "token:create":
             self.fresh[command.new_id] = payload["sessionId"]
+        return command
+
+
+@faulty("tokens/create-then-others-can-move")
+class StoresTheTokenAfterItsAnswer(Pipeline):
+    """A new token is acknowledged and announced at once; until 70 ms later, nobody can do anything with it."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.there_at: dict[str, float] = {}  # by token
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        if token and time.monotonic() < self.there_at.get(token["id"], 0.0):
+            raise Refusal("TOKEN_NOT_FOUND", "there is no such token in this encounter")
+        command = super().command(event, payload, user, token)
+        if event.name == "token:create":
+            self.there_at[command.new_id] = time.monotonic() + 0.07
         return command
 
 
