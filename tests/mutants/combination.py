@@ -16,7 +16,13 @@ AND = "+"
 TRIED = (  # faults that hide many others, though not each other: so many servers less
     "BroadcastsInCamelCase+DisconnectingEndsMembership",
     "NeedsASubscription+SaysErrorsInABareText",
-    "RelaysBeforeItLooks+AnswersRefusedRightsWithABareText",
+)
+APART = (  # faults of which one hides the other, or that break something else together: so many judgements less
+    "AnswersOnceMoreWhenSaved+RemembersWhoLeft",
+    "DropsWhatItIsSentDuringTheUpgrade+ForgetsWhoPolls",
+    "EchoesToTheSender+GoesOnAfterTheError",
+    "HangsUpOnWhomItRefuses+LetsGuestsIn",
+    "LeavesBeforeItAsks+SeatsWhoIsRemovedMeanwhile",
 )
 
 
@@ -58,13 +64,18 @@ def merged(faults: Iterable[Expectation]) -> dict[str, Any]:
 
 
 def _go_together(one: Expectation, other: Expectation) -> bool:
-    return any({one.name, other.name} <= set(members(pair)) for pair in TRIED) or (
-        not (one.hides or other.hides)
+    return _are_one_of(TRIED, one, other) or (
+        not _are_one_of(APART, one, other)
+        and not (one.hides or other.hides)
         and not one.methods & other.methods
         and not any(map(one.allows, other.breaks))
         and not any(map(other.allows, one.breaks))
         and one.run == other.run
     )
+
+
+def _are_one_of(pairs: Iterable[str], one: Expectation, other: Expectation) -> bool:
+    return any({one.name, other.name} <= set(members(pair)) for pair in pairs)
 
 
 def _one(faults: list[Fault]) -> Fault:

@@ -13,7 +13,7 @@ from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import to_json
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_spec import Catalogue
-from tests.mutants.combination import combine, fault_named, members
+from tests.mutants.combination import APART, TRIED, combine, fault_named, members
 from tests.mutants.fault import Expectation, all_faults, default_set
 from tests.mutants.incidents import INCIDENTS
 from tests.mutants.judge import judge, judge_all, misjudged, settle, who_said_no
@@ -91,6 +91,14 @@ def test_faults_share_a_server_only_if_they_can_be_distinguished() -> None:
         faults = [ALL[name] for name in members(group)]
         assert sum(len(fault.breaks) for fault in faults) == len(fault_named(group).breaks)
         assert sum(len(fault.methods) for fault in faults) == len(fault_named(group).methods)
+
+
+def test_which_faults_are_tried_together_or_apart_is_said_of_faults_that_are_judged() -> None:
+    """A name that is no fault's any more would say nothing; those that are kept apart share no server."""
+    pairs = [set(members(pair)) for pair in (*TRIED, *APART)]
+    assert set[str]().union(*pairs) <= FAULTS.keys()
+    groups = [set(members(group)) for group in combine(FAULTS.values())]
+    assert not [pair for pair in APART for group in groups if set(members(pair)) <= group]
 
 
 def test_a_fault_that_another_hides_is_judged_by_itself() -> None:

@@ -329,17 +329,17 @@ class KeepsTheSeatOfATransport(Pipeline):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.kept: dict[str, str] = {}  # session by transport
+        self.vacated: dict[str, str] = {}  # session by transport
 
     async def on_disconnect(self, connection: str, reason: str = "") -> None:
         seat = self.seats.get(connection)
         if seat is not None:
-            self.kept[self._transport(connection)] = seat
+            self.vacated[self._transport(connection)] = seat
         await super().on_disconnect(connection, reason)
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
         await super().on_connect(connection, environ, auth)
-        seat = self.kept.pop(self._transport(connection), None)
+        seat = self.vacated.pop(self._transport(connection), None)
         if seat is not None:
             self.seats[connection] = seat
             await self.sockets.enter_room(connection, self.room(seat))
