@@ -22,7 +22,6 @@ APART = (  # faults of which one hides the other, or that break something else t
     "DropsWhatItIsSentDuringTheUpgrade+ForgetsWhoPolls",
     "EchoesToTheSender+GoesOnAfterTheError",
     "HangsUpOnWhomItRefuses+LetsGuestsIn",
-    "LeavesBeforeItAsks+SeatsWhoIsRemovedMeanwhile",
 )
 
 
