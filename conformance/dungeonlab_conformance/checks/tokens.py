@@ -27,6 +27,7 @@ from dungeonlab_conformance.stage.tokens import (
     id_of,
     need_another_cause_than_creation,
     need_another_cause_than_looking,
+    need_its_own_answer,
     stored_token,
     token_request,
 )
@@ -55,9 +56,8 @@ async def what_one_creates_others_can_move(stage: Stage) -> None:
 
 async def _send_or_let(maker: Actor, actor: Actor, request: Request) -> Acknowledgement:
     """Have an actor change a token, or its maker where the actor may not; returns the answer."""
-    if actor is not maker and (answer := await actor.try_send(request, expected=True)).accepted:
-        return answer
-    return await maker.send(dataclasses.replace(request))
+    answer = await actor.try_send(request, expected=True) if actor is not maker else None
+    return answer if answer is not None and answer.accepted else await maker.send(dataclasses.replace(request))
 
 
 _Places = tuple[dict[str, float], ...]
@@ -396,6 +396,7 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
     finally:
         look.cancel()
     if not isinstance(answer, Inferred):
+        need_its_own_answer(stage, answer)
         _must_say_the_same(event.name, answer, heard)
     shown = heard.get("token", {"position": heard.get("position")})
     kept = {key: value for key, value in stored.items() if key in shown or "token" in heard}

@@ -15,7 +15,7 @@ from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, chang
 from dungeonlab_conformance.payloads.requests import new_actor
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.marks import carries, contains
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -75,6 +75,15 @@ def without(answer: Acknowledgement, what: str) -> Unjudged:
     if not isinstance(answer, Inferred):
         why = f"was acknowledged without {what}"
     return Unjudged(f"{event} {why}", waits_for=no_content(answer))
+
+
+def need_its_own_answer(stage: Stage, answer: Acknowledgement) -> None:
+    """Raise `Unjudged` if an acknowledgement is about what another request asked for."""
+    marks = {sent.mark for sent in stage.journal.requests if sent.event == answer.request.event and sent.mark}
+    told = {mark for mark in marks if contains(answer.args, mark)}
+    if told and answer.request.mark not in told:
+        own = VerdictKey("acks/answered-under-its-number")
+        raise Unjudged(f"{answer.request.event} was answered with what another request asked for", waits_for=own)
 
 
 async def create_full_token(stage: Stage, maker: Actor) -> Token:

@@ -179,7 +179,10 @@ class JoiningTwiceLeaves(Pipeline):
         return answer
 
 
-@faulty("join/repeated-join-is-harmless")
+@faulty(
+    "join/repeated-join-is-harmless",
+    also={"join/member-admitted": "who has left four times, and comes back, is a member still"},
+)
 class RefusesTheFifthJoin(Pipeline):
     """A connection may join four times; from then on it is refused."""
 
