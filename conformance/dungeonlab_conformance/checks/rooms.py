@@ -1,12 +1,13 @@
 """Rooms: which connections receive a broadcast, and which do not."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.obstacles import not_heard, not_refused
+from dungeonlab_conformance.clients.obstacles import Unanswered, not_heard, not_refused
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
@@ -49,18 +50,19 @@ async def every_other_member_hears_it_once(stage: Stage, event: Event) -> None:
 
 
 async def _after_coming_and_going(stage: Stage, name: str) -> Actor | None:
-    """Have somebody join and leave, join and disconnect, and come back; returns None where one of that is refused."""
+    """Have somebody join and leave, join and disconnect, and come back; None where any of that is not accepted."""
     visitor = await stage.connected(name)
-    if not (await visitor.try_join(stage.session)).accepted:
-        return None
+    requests = ["join-session"]
     if stage.target.offers("leave-session"):
-        if not (await visitor.try_send(Request.naming("leave-session", stage.session))).accepted:
-            return None
-        if not (await visitor.try_join(stage.session)).accepted:
-            return None
-    await visitor.disconnect_cleanly()
-    back = await stage.other_tab(visitor)
-    return back if (await back.try_join(stage.session)).accepted else None
+        requests += ["leave-session", "join-session"]
+    with contextlib.suppress(Unanswered):
+        for request in requests:
+            if not (await visitor.try_send(Request.naming(request, stage.session), expected=True)).accepted:
+                return None
+        await visitor.disconnect_cleanly()
+        back = await stage.other_tab(visitor)
+        return back if (await back.try_join(stage.session, expected=True)).accepted else None
+    return None
 
 
 async def _each_must_be_heard_once(alice: Actor, listeners: tuple[Actor, ...], done: list[Request]) -> None:
