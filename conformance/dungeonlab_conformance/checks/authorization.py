@@ -213,7 +213,7 @@ async def _must_be_untouched(stage: Stage, alice: Actor, look: Request, one: Tok
         await need_another_cause_than_looking(stage, alice, alice, different)
         raise Broken(f"the token to be untouched by {deed}", f"changed: {', '.join(different)}")
     first, second, third = (whole(token.get("version")) for token in (one, two, now))
-    if first is not None and second is not None and third is not None and third - second > second - first:
+    if first is not None and second is not None and third is not None and third - second != second - first:
         raise Broken(f"the token's version to be untouched by {deed}", f"{second} became {third}")
 
 

@@ -200,9 +200,13 @@ def _must_say_no(answer: Acknowledgement) -> None:
 
 @check("direct/validate-action-has-no-effect")
 async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
-    """Alice asks twice about an action that she may take; bob hears nothing of it, and nothing changes."""
+    """Alice asks twice about an action that she may take; bob hears nothing of it, and nothing changes.
+
+    Bob, who could do the like before, can take that action.
+    """
     alice, bob = await stage.joined("alice", "bob")
     await alice.send(await stage.request(event))
+    actor = bob if (await bob.try_send(await stage.request(event))).accepted else alice
     before = (await _look(stage, alice))[1] if event.effect == "changes-token" else 0
     asked = await stage.request(event)
     heard = len(bob.deliveries_of(asked))  # of an earlier request that named the same, if any
@@ -220,10 +224,9 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
             raise Broken("the token to be as it was", quoted(token))
         if after > before + 1:
             raise Broken(f"version {before + 1}, as after one change", f"{after}", "$.data.token.version")
-    else:
-        answer = await alice.try_send(asked)
-        if not answer.accepted:
-            raise Broken(f"{event.name} still to be possible after validate-action", answer)
+    answer = await actor.try_send(asked)
+    if not answer.accepted:
+        raise Broken(f"{actor.name}'s {event.name} to be possible still, about which alice has asked", answer)
 
 
 async def _look(stage: Stage, actor: Actor) -> tuple[Token, int]:

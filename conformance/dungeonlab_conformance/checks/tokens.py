@@ -1,7 +1,6 @@
 """Tokens: what creating, changing and deleting one does."""
 
 import asyncio
-import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
@@ -22,7 +21,6 @@ from dungeonlab_conformance.stage.tokens import (
     acknowledged_token,
     acknowledged_version,
     create_full_token,
-    created_id,
     full_draft,
     id_of,
     need_another_cause_than_creation,
@@ -36,9 +34,7 @@ from dungeonlab_spec.catalogue import examples
 from dungeonlab_spec.validation import EXTRA
 
 _EXACTLY = "tokens/content-comes-back-exactly"
-FEW = 4  # tokens that are deleted while they are changed, or created in an encounter; and encounters
 AT_ONCE = 10  # changes sent without waiting for an answer in between
-MANY = 20  # tokens: more than fit on the first page of anything
 
 
 def _must_be_same_but(before: Token, after: Token, but: set[str]) -> None:
@@ -171,133 +167,6 @@ async def _renaming(stage: Stage, token: Token) -> Request:
     return request.with_properties({"tokenId": id_of(token), "updates": {"name": request.mark}})
 
 
-@check("tokens/delete-ends-it")
-async def deletion_ends_it(stage: Stage) -> None:
-    """Alice deletes a token; then her requests to move, update or delete it are refused."""
-    alice = await stage.joined("alice")
-    token = await create_full_token(stage, alice)
-    later = [await token_request(stage, event, token) for event in ("token:move", "token:update", "token:delete")]
-    await alice.send(await token_request(stage, "token:delete", token))
-    for request in later:
-        await alice.must_be_refused(request)
-
-
-@check("tokens/delete-ends-it")
-async def deletion_ends_what_is_being_changed(stage: Stage) -> None:
-    """Alice deletes a token while bob moves and updates it; once all is answered, it is not there."""
-    alice, bob = await stage.joined("alice", "bob")
-    later = []
-    for _ in range(FEW):
-        token = await create_full_token(stage, alice)
-        changes = [await token_request(stage, event, token) for event in ("token:move", "token:update")]
-        deletion = await token_request(stage, "token:delete", token)
-        later.append(await token_request(stage, "token:move", token))
-        *_, deleted = await asyncio.gather(*map(bob.try_send, changes), alice.try_send(deletion))
-        if not deleted.accepted:
-            raise Unjudged(f"the deletion was refused: {deleted.shown}", waits_for=not_accepted(deleted))
-    for request in later:
-        await alice.must_be_refused(request)
-
-
-@check("tokens/only-deletion-ends-it")
-async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
-    """Alice creates a token that bob may move. It stays when both create many more, one of the same name and actor.
-
-    It stays when that one is deleted, when there are others in other encounters, when alice leaves, when her connection
-    ends and then her membership, and when the room is empty.
-    """
-    alice, bob = await stage.joined("alice", "bob")
-    token = acknowledged_token(await alice.send(await _namesake(stage)))
-    await bob.send(await token_request(stage, "token:move", token))
-    await _must_make_many(stage, alice, bob)
-    await _must_still_be_there(stage, bob, token, "many others were created, and one of the same name was deleted")
-    if (elsewhere := await _make_some_elsewhere(stage, alice)) is not None:
-        after = "others were created, and some deleted, in encounters that were opened later"
-        await _must_still_be_there(stage, bob, token, after, control=elsewhere)
-    if stage.target.offers("leave-session"):
-        await alice.leave()
-        await _must_still_be_there(stage, bob, token, "its maker has left the room")
-    await alice.disconnect_cleanly()
-    await _must_still_be_there(stage, bob, token, "its maker has gone")
-    with contextlib.suppress(Missing):
-        await stage.revoke(alice)
-        await _must_still_be_there(stage, bob, token, "its maker's membership was revoked")
-    request = await token_request(stage, "token:move", token)
-    await bob.disconnect_cleanly()
-    carol = await stage.joined("carol" if stage.roles.can_play("carol") else "gamemaster")
-    await _must_still_be_there(stage, carol, token, "the room has been empty", request)
-
-
-async def _namesake(stage: Stage, name: str = "Namesake") -> Request:
-    """Return a draft of a token with the name, the actor and the place of others like it, and a mark elsewhere."""
-    request = await stage.request(Catalogue.load()["token:create"])
-    draft = {**request.args[0]["token"], "name": name, "actorId": "namesake", "data": {"note": request.mark}}
-    return request.with_properties({"token": draft})
-
-
-async def _must_make_many(stage: Stage, *makers: Actor) -> None:
-    """Create many tokens, each of which has an id of its own, and after them a namesake, which is deleted again."""
-    create, maker = Catalogue.load()["token:create"], makers[0]
-    requests = [await stage.request(create) for _ in range(MANY)]
-    answers = await asyncio.gather(
-        *(who.try_send(request) for who, request in zip(itertools.cycle(makers), requests, strict=False))
-    )
-    ids = [created_id(answer, stage.journal) for answer in answers if answer.accepted]
-    if len(set(ids)) < len(ids):
-        raise Broken("each token of an encounter to have an id of its own", f"{len(set(ids))} ids of {len(ids)} tokens")
-    await makers[-1].try_prepare(await _namesake(stage, "NAMESAKE"))  # to refuse it is found after the run
-    answer = await maker.try_send(await _namesake(stage))
-    if answer.accepted:
-        await maker.try_send(await token_request(stage, "token:delete", acknowledged_token(answer)))
-
-
-async def _make_some_elsewhere(stage: Stage, maker: Actor) -> Request | None:
-    """Open encounters, create tokens in them and delete these; return a request to move one in the newest.
-
-    None if the target does not say how to open one.
-    """
-    create, elsewhere = Catalogue.load()["token:create"], stage.game
-    for _ in range(FEW):
-        try:
-            elsewhere = await stage.with_another_encounter()
-        except Missing:
-            return None
-        requests = [await stage.request(create, game=elsewhere) for _ in range(FEW)]
-        answers = await asyncio.gather(*map(maker.try_send, requests))
-        ids = [id_of(acknowledged_token(answer)) for answer in answers if answer.accepted]
-        place = {"sessionId": elsewhere.session, "encounterId": await stage.encounter(elsewhere)}
-        gone = [Request("token:delete", ({**place, "tokenId": each},), each, elsewhere.session) for each in ids]
-        await asyncio.gather(*map(maker.try_send, gone))
-    return await stage.request(Catalogue.load()["token:move"], game=elsewhere)
-
-
-async def _must_still_be_there(
-    stage: Stage,
-    member: Actor,
-    token: Token,
-    after: str,
-    request: Request | None = None,
-    *,
-    control: Request | None = None,
-) -> None:
-    """Have a member move a token; one who may not move any other either shows nothing of this one.
-
-    The other one is moved by the `control`, or made for that in the same encounter. Nor does a refusal show anything
-    that is unlike that of a token which never was.
-    """
-    request = request or await token_request(stage, "token:move", token)
-    answer = await member.try_send(request)
-    if not answer.accepted:
-        if control is None:
-            control = await token_request(stage, "token:move", await create_full_token(stage, member))
-        await member.send(control)
-        never = await member.try_send(request.with_properties({"tokenId": "no-such-token"}, mark=None))
-        if not never.accepted and never.code != answer.code:
-            why = f"{member.name}'s token:move was refused, as it is not for a token that is missing: {answer.shown}"
-            raise Unjudged(why, waits_for=not_accepted(answer))
-        raise Broken(f"the token to be there after {after}", answer)
-
-
 @check("tokens/version-grows")
 async def the_version_grows(stage: Stage, event: Event) -> None:
     """Alice changes a token three times, and once more in the same way; its version grows by one each time.
@@ -386,7 +255,10 @@ async def _must_be_stored_when_heard(stage: Stage, actor: Actor, request: Reques
 
 @check("tokens/broadcast-equals-stored-state")
 async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> None:
-    """Alice sends the request; what bob hears equals what is stored at that moment, and what her answer says."""
+    """Alice sends the request; what bob hears equals what is stored at that moment, and what her answer says.
+
+    So it does when she wants no answer. What he hears last is stored still when her connection has ended.
+    """
     alice, bob = await stage.joined("alice", "bob")
     request = in_full(await stage.request(event))
     look = asyncio.create_task(_must_be_stored_when_heard(stage, bob, request))
@@ -398,11 +270,25 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
     if not isinstance(answer, Inferred):
         need_its_own_answer(stage, answer)
         _must_say_the_same(event.name, answer, heard)
+    await _must_be_alike(stage, alice, bob, heard, stored, "as stored")
+    silent = in_full(await stage.request(event))
+    await alice.send_without_callback(silent)
+    await _must_be_alike(stage, alice, bob, *await _must_be_stored_when_heard(stage, bob, silent), "as stored")
+    last = in_full(await stage.request(event))
+    await alice.send(last)
+    await bob.hear(last)
+    await alice.disconnect_cleanly()
+    await bob.fence()
+    words = "as stored when the connection that sent it has ended"
+    await _must_be_alike(stage, bob, bob, *await _must_be_stored_when_heard(stage, bob, last), words)
+
+
+async def _must_be_alike(stage: Stage, maker: Actor, looker: Actor, heard: Token, stored: Token, words: str) -> None:
     shown = heard.get("token", {"position": heard.get("position")})
     kept = {key: value for key, value in stored.items() if key in shown or "token" in heard}
     for key in changed(shown, kept, VOLATILE | {"name"}):
-        await need_another_cause_than_looking(stage, alice, bob, {key})
-        raise unlike(kept.get(key), shown.get(key), f"$.{key}", "as stored")
+        await need_another_cause_than_looking(stage, maker, looker, {key})
+        raise unlike(kept.get(key), shown.get(key), f"$.{key}", words)
 
 
 def _must_say_the_same(event: str, answer: Acknowledgement, heard: Token) -> None:

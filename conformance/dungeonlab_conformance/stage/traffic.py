@@ -1,6 +1,8 @@
-"""What scenes of several areas do: a chat message, and one of everything that is broadcast."""
+"""What scenes of several areas do: a chat message, one of everything that is broadcast, and nothing for a while."""
 
 from __future__ import annotations
+
+import asyncio
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.observation import Request
@@ -8,6 +10,13 @@ from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
+
+_A_WHILE = 2.0  # seconds; a server that forgets what it did remembers most things for longer than a scene takes
+
+
+async def let_time_pass() -> None:
+    """Wait until a server has got over what it keeps in mind for a moment only. Other scenes are played meanwhile."""
+    await asyncio.sleep(_A_WHILE)
 
 
 async def chat(stage: Stage) -> Request:
