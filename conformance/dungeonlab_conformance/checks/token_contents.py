@@ -58,6 +58,8 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
     "keys with dollars": {"data": {"$set": 1, "c": {"$": 2}}},
     "keys that some programs give a meaning": {"data": {"list": [{key: "1"} for key in MEANT], "of": {"$date": 1}}},
     "keys that are numbers": {"data": {"0": "a", "1": "b", "list": {"0": 1}}},
+    "keys of several words": {"data": {"max_hp": 1, "armor-class": 2, "hitDice": 3, "in": {"is_prone": 4, "XP": 5}}},
+    "long keys": {"data": {"k" * 300: 1, "in": {"k" * 70: 2}}},
     "keys of any kind": {"data": {"": 1, " a b ": 2, "constructor": 3, "length": 4, "e\u0301": 5, "/~": 6}},
     "keys of what a program inherits": {"data": {"__proto__": {"hp": 1}, "toString": 2, "in": {"__proto__": 3}}},
     "lists in their order": {"data": {"list": [3, 1, 1, 2, [2, 1]]}},
@@ -237,9 +239,13 @@ _DEFAULTS = {"size": "medium", "isVisible": True, "isPlayerControlled": False, "
 async def defaults_are_filled(stage: Stage) -> None:
     """Alice creates a token with a name and a position only; the rest has the documented defaults.
 
-    So it has when she names one other property, whichever that is.
+    So it has when she names one other property, whichever that is. A token with everything was there before, and is
+    deleted.
     """
     alice = await stage.joined("alice")
+    gone = await alice.try_send(await stage.request(Catalogue.load()["token:create"], full=True))
+    if gone.accepted:
+        await alice.try_send(await token_request(stage, "token:delete", acknowledged_token(gone)))
     smallest = await stage.request(Catalogue.load()["token:create"], full=False)
     _must_have_the_defaults(acknowledged_token(await alice.send(smallest)))
     full = {**examples("token:create", "valid")["full"]["token"], "actorId": new_actor()}
@@ -259,3 +265,6 @@ def _must_have_the_defaults(token: Token, but: str = "") -> None:
             raise Broken(f"{value!r}", quoted(token.get(key)), f"$.data.token.{key}")
     if not same(position.get("elevation"), 0):
         raise Broken("0", quoted(position.get("elevation")), "$.data.token.position.elevation")
+    for key in sorted({"imageUrl", "actorId"} - {but}):
+        if token.get(key) is not None:  # to send null for what is absent breaks another rule
+            raise Broken("nothing, since the draft has none", quoted(token[key]), f"$.data.token.{key}")
