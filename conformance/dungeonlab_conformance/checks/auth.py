@@ -17,6 +17,7 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, TargetFault, TurnedAway, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.traffic import let_time_pass
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_spec import Catalogue, Event
 
@@ -181,6 +182,15 @@ async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
         stale = dataclasses.replace(older, cookies=dict(older.cookies))
         await stage.roles.log_out(older)
         await must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie beside a newer one")
+
+
+@check("auth/logged-out-cookie-refused", slow=True)
+async def a_cookie_that_was_logged_out_a_while_ago_is_refused(stage: Stage) -> None:
+    """Alice logs out of a login that was accepted; a while later its cookie is refused, as it was at once."""
+    stale = await _logged_out(stage)
+    await must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
+    await let_time_pass()
+    await must_not_connect(await stage.actor("alice", identity=stale), "a cookie that was logged out a while ago")
 
 
 @check("auth/old-cookie-stays-dead")

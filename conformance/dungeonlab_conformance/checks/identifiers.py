@@ -28,11 +28,14 @@ _WIDE = 0xFEE0  # from a letter or digit of ASCII to the same in full width
 
 @check("payloads/ids-compared-exactly", "payloads/any-id-is-an-id", phase="last")
 async def an_id_is_that_id_and_no_other(stage: Stage, event: Event) -> None:
-    """Alice's request is accepted; with another spelling of an id, or a name in its place, it is refused."""
+    """Alice's request is accepted; with another spelling of an id, or a name in its place, it is refused.
+
+    Names are those of things in languages, and the user's own.
+    """
     alice: Actor = await (stage.connected if event.name == "join-session" else stage.joined)("alice")
     bob = await stage.roles.member("bob") if event.name == "get-user-data" else None
     valid = await _about(stage, event, bob.user if bob else "")
-    await alice.send(valid)
+    answer = await alice.send(valid)
     if event.name == "leave-session":
         await alice.join(stage.session)
     keys = [key for key in ids_of(valid.args[0]) if key in valid.args[0]]
@@ -46,6 +49,8 @@ async def an_id_is_that_id_and_no_other(stage: Stage, event: Event) -> None:
             stage.leave_open(("payloads/ids-compared-exactly", "payloads/any-id-is-an-id"), why)
             continue
         await stage.judge("payloads/ids-compared-exactly", _must_be_the_only_one(stage, alice, again, key))
+        if event.name == "get-user-data":
+            await stage.judge("payloads/ids-compared-exactly", _must_not_be_found_by_name(stage, alice, again, answer))
         await stage.judge("payloads/any-id-is-an-id", _must_be_an_id_like_any(stage, alice, again, key, usual))
 
 
@@ -72,6 +77,18 @@ async def _must_be_the_only_one(stage: Stage, alice: Actor, valid: Request, key:
         answer = await _refusal(stage, alice, request, f"{key} {how}")
         if answer is not None and answer.accepted:
             raise Broken(f"{key} {other!r} to be refused, which is not {valid.args[0][key]!r}", answer)
+
+
+async def _must_not_be_found_by_name(stage: Stage, alice: Actor, valid: Request, found: Acknowledgement) -> None:
+    """Ask for a user's profile by the name that was found in it, unless that is an id as well."""
+    user = found.data.get("user")
+    name = user.get("username") if isinstance(user, dict) else None
+    if not isinstance(name, str) or name in stage.ids().values():
+        return
+    request = valid.with_properties({"userId": name}, mark=None, legal=accepts(_IDENTIFIER, name))
+    answer = await _refusal(stage, alice, request, "the name of a user as the userId")
+    if answer is not None and answer.accepted:
+        raise Broken(f"userId {name!r} to be refused, which is the name of that user, and no id", answer)
 
 
 def _other_ways(right: str) -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,7 @@ from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudge
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token, id_of
-from dungeonlab_conformance.stage.traffic import chat
+from dungeonlab_conformance.stage.traffic import chat, let_time_pass
 from dungeonlab_spec import Catalogue, Event
 
 
@@ -25,8 +25,8 @@ from dungeonlab_spec import Catalogue, Event
 async def a_membership_ends_and_begins_again(stage: Stage) -> None:
     """Bob is in the room on two tabs when his membership is revoked; he is refused on each, and on another one.
 
-    He was made a member twice, where the target allows that. Taken in again, he is admitted on both and on a third; he
-    hears alice as carol does, who comes last, and may speak.
+    He was made a member twice, where the target allows that. Taken in again, he hears nothing before he joins; he is
+    admitted on both and on a third, hears alice as carol does, who comes last, and may speak.
     """
     alice, bob = await stage.joined("alice", "bob")
     await bob.send(await chat(stage))
@@ -42,7 +42,19 @@ async def a_membership_ends_and_begins_again(stage: Stage) -> None:
     tab = await stage.other_tab(bob)
     await stage.judge("join/removed-member-refused", _must_stay_out(stage, tab))
     await stage.take_in(bob.identity)
+    with contextlib.suppress(Unjudged):
+        await alice.send(await chat(stage))
+        await bob.fence()  # what he hears is the ledger's business
     await stage.judge("join/taken-in-again-admitted", _must_be_a_member_again(stage, alice, bob, tab))
+
+
+@check("join/removed-member-refused", slow=True)
+async def who_was_removed_a_while_ago_is_refused(stage: Stage) -> None:
+    """Bob's membership is revoked while he is in the room; a while later he is refused on a new connection."""
+    bob = await stage.joined("bob")
+    await stage.revoke(bob)
+    await let_time_pass()
+    await _must_stay_out(stage, await stage.other_tab(bob))
 
 
 @check("auth/cookie-accepted")

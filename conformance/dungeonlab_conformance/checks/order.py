@@ -1,7 +1,9 @@
 """The order in which requests take effect and broadcasts arrive."""
 
 import asyncio
+from collections.abc import Sequence
 
+from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted
@@ -13,7 +15,7 @@ from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_version
-from dungeonlab_conformance.stage.traffic import everything
+from dungeonlab_conformance.stage.traffic import chat, everything
 from dungeonlab_spec import Catalogue, Event
 
 FEW = 4  # requests that are waited for, or alternate with others
@@ -24,19 +26,25 @@ BURST = 20  # requests sent without waiting for an answer in between
 async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> None:
     """Alice sends requests without waiting for answers; bob hears their broadcasts in the order sent.
 
-    So he does when she moves a token after each.
+    So he does when she moves a token after each, and so does his other tab, over the other transport.
     """
     alice, bob = await stage.joined("alice", "bob")
-    await _must_arrive_in_order(stage, alice, bob, [await stage.request(event) for _ in range(BURST)])
+    await _must_arrive_in_order(stage, alice, [bob], [await stage.request(event) for _ in range(BURST)])
     move = Catalogue.load()["token:move"]
     if event is not move:
+        tabs = await joined_tabs(stage, bob, stage.target.other_transports(stage.target.transport))
         mixed = [await stage.request(each) for _ in range(FEW) for each in (event, move)]
-        await _must_arrive_in_order(stage, alice, bob, mixed)
+        await _must_arrive_in_order(stage, alice, [bob, *tabs], mixed)
 
 
-async def _must_arrive_in_order(stage: Stage, alice: Actor, bob: Actor, burst: list[Request]) -> None:
-    start = len(stage.journal.heard(bob.connection))
+async def _must_arrive_in_order(stage: Stage, alice: Actor, listeners: Sequence[Actor], burst: list[Request]) -> None:
+    starts = [len(stage.journal.heard(each.connection)) for each in listeners]
     await asyncio.gather(*(alice.send(request) for request in burst))
+    for listener, start in zip(listeners, starts, strict=True):
+        await _must_have_arrived_in_order(stage, listener, start, burst)
+
+
+async def _must_have_arrived_in_order(stage: Stage, bob: Actor, start: int, burst: list[Request]) -> None:
     for request in burst:
         await bob.hear(request)
     heard = {seen.number: place for place, seen in enumerate(stage.journal.heard(bob.connection)[start:])}
@@ -46,7 +54,8 @@ async def _must_arrive_in_order(stage: Stage, alice: Actor, bob: Actor, burst: l
     if places != sorted(places):
         wrong = next(i for i in range(1, len(burst)) if places[i] < places[i - 1])
         names = " and ".join(dict.fromkeys(request.event for request in burst))
-        raise Broken(f"alice's {len(burst)} {names} in the order sent", f"number {wrong + 1} before number {wrong}")
+        expected = f"{bob.name} to hear alice's {len(burst)} {names} in the order sent"
+        raise Broken(expected, f"number {wrong + 1} before number {wrong}")
 
 
 @check("order/broadcast-before-acknowledgement")
@@ -69,7 +78,10 @@ async def _one_after_the_other(stage: Stage, event: Event, alice: Actor, bob: Ac
 
 @check("order/answers-in-order")
 async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
-    """Alice changes a token many times without waiting, and deletes it last; all take effect in the order sent."""
+    """Alice changes a token many times without waiting, and deletes it last; all take effect in the order sent.
+
+    So does what bob sends, who joins and speaks without waiting in between.
+    """
     alice = await stage.joined("alice")
     changes = [Catalogue.load()[name] for name in ("token:move", "token:update")]
     last = await stage.request(Catalogue.load()["token:delete"])
@@ -89,6 +101,20 @@ async def one_senders_requests_take_effect_in_order(stage: Stage) -> None:
         raise Unjudged(why, waits_for=VerdictKey("tokens/version-grows", "token:move"))
     if versions != sorted(versions):
         raise Broken("versions that grow in the order sent", f"{versions}")
+    await _must_join_before_speaking(stage)
+
+
+async def _must_join_before_speaking(stage: Stage) -> None:
+    """Have bob ask to join and speak without waiting in between; what is refused shows something if he may speak."""
+    bob = await stage.connected("bob")
+    said, later = [await chat(stage) for _ in range(2)]
+    joined, early = await asyncio.gather(bob.try_join(stage.session), bob.try_send(said))
+    asked = [
+        sent for sent in stage.journal.requests if (sent.connection, sent.event) == (bob.connection, "join-session")
+    ]
+    if joined.accepted and len(asked) == 1 and early.code == "NOT_JOINED":  # one that was limited is asked once more
+        await bob.send(later)
+        raise Broken("bob to be in the room when he speaks, who asked to join before", early)
 
 
 @check("order/concurrent-moves-converge")
