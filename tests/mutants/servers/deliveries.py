@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from engineio.packet import Packet
@@ -13,6 +14,7 @@ from tests.mutants.fault import faulty
 from tests.mutants.leaky import Choosy
 
 _FIRST = 3  # connections of a room
+_PAUSE = 0.03  # seconds
 
 
 @faulty("rooms/every-tab-hears")
@@ -219,3 +221,20 @@ class KeepsFewForTheNextPoll(SocketIoServer):
         socket = self.eio.sockets.get(eio_sid)
         if socket is None or socket.upgraded or socket.queue.qsize() < 16:
             await super()._send_eio_packet(eio_sid, eio_pkt)
+
+
+@faulty("rooms/every-other-member-hears-once")
+class ThrottlesMoves(Pipeline):
+    """A move that comes less than 30 ms after the one before is stored and acknowledged, and not broadcast."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.last: dict[str, float] = {}  # by token
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        if emission.event == "token:move":
+            token, now = emission.payload["tokenId"], time.monotonic()
+            before, self.last[token] = self.last.get(token, 0.0), now
+            if now - before < _PAUSE:
+                return
+        await super().broadcast(emission, sender)
