@@ -88,11 +88,12 @@ async def asking_in_vain_to_leave_changes_nothing(stage: Stage) -> None:
     if not stage.target.offers("leave-session"):
         return
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    there = (await stage.other_game()).session  # of which she is made a member before she shows that she may speak here
     await alice.send(before := await _chat(stage))
     await carol.hear(before)
     await carol.send(await _chat(stage))  # or a refusal afterwards would show nothing
     with _while_connected(carol):
-        answer = await carol.try_send(Request.naming("leave-session", (await stage.other_game()).session))
+        answer = await carol.try_send(Request.naming("leave-session", there))
         if answer.accepted:
             return  # to refuse it is no MUST
         after = (await _chat(stage)).with_properties({}, requirement=_STAYS)

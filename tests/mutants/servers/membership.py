@@ -407,3 +407,17 @@ class LogsOutWhoIsRemoved(MemoryStore):
     async def revoke(self, session_id: str, user_id: str) -> None:
         await super().revoke(session_id, user_id)
         await self.close_logins(user_id)
+
+
+@faulty(
+    "join/member-admitted",
+    also={"authorization/any-member-allowed": "who is in the room when the membership ends may do nothing more there"},
+)
+class EnrolsInOneSessionOnly(MemoryStore):
+    """Who is made a participant of a session is one of no other any more: it is kept as a property of the user."""
+
+    async def enrol(self, session_id: str, user_id: str) -> None:
+        for other, session in list(self._sessions.items()):
+            if other != session_id and user_id in session.participants:
+                await self.revoke(other, user_id)
+        await super().enrol(session_id, user_id)
