@@ -62,11 +62,13 @@ class Order:
 class Refuse(Order):
     """Requests are refused with `code`; those that the protocol never refuses with it are let through.
 
-    If no event is named, so are joining and leaving: a client that cannot join shows nothing more.
+    If no event is named, so are joining and leaving: a client that cannot join shows nothing more. With `answered`, a
+    request that wants no answer is refused and does not count.
     """
 
     code: str
     with_error_event: bool = False
+    answered: bool = False
 
     def fits(self, user: str | None, event: str) -> bool:
         """Say whether the order is for such a request at all."""
@@ -101,7 +103,7 @@ class Interventions(Pipeline):
     def __init__(self, store: Store, settings: Settings) -> None:
         super().__init__(store, settings)
         self.orders: list[Order] = []
-        self._both: set[str] = set()  # connections whose answer under way comes with an error event
+        self._refused: dict[str, Refuse] = {}  # the order by which the request under way is refused, by connection
         self._held: dict[str, asyncio.Task[None]] = {}  # the last answer that waits, by connection
         self._waiting: Counter[str] = Counter()  # answers that wait, by connection
 
@@ -119,10 +121,17 @@ class Interventions(Pipeline):
         self.orders = [other for other in self.orders if other is not order]
 
     def refuse_next(
-        self, user: str | None, code: str, *, event: str | None = None, with_error_event: bool = False
+        self,
+        user: str | None,
+        code: str,
+        *,
+        event: str | None = None,
+        with_error_event: bool = False,
+        answered: bool = False,
     ) -> Refuse:
-        """Refuse the next request, of an event or of any but joining and leaving."""
-        return self.give(Refuse(user=user, event=event, times=1, code=code, with_error_event=with_error_event))
+        """Refuse the next request, of an event or of any but joining and leaving; with `answered`, as `Refuse` says."""
+        order = Refuse(user=user, event=event, times=1, code=code, with_error_event=with_error_event, answered=answered)
+        return self.give(order)
 
     def delay(self, user: str | None, seconds: float | None) -> None:
         """Hold back all answers to a user from now on; None ends it."""
@@ -199,18 +208,21 @@ class Interventions(Pipeline):
         if order is None:
             return await super().perform(connection, name, args)
         self.check_limit(user)
-        if order.with_error_event:
-            self._both.add(connection)
+        self._refused[connection] = order
         raise Refusal(order.code, WHY)
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         """Answer, on order late, or with an `error` event besides; answers of one connection keep their order."""
+        refused = self._refused.pop(connection, None)
+        if where is None and refused is not None and refused.answered and refused.times == 0:
+            refused.times = 1
+            self.give(refused)
         if envelope["success"] and where is None:
             return
         user = self.users.get(connection)
-        both = connection in self._both
-        self._both.discard(connection)
+        both = False
         if not envelope["success"] and where is not None:
+            both = refused is not None and refused.with_error_event
             both = both or self._due(AddErrorEvent, user, name) is not None
         order = self._due(Delay, user, name)
         answer = partial(self._answer_now, connection, name, envelope, where, both)

@@ -61,6 +61,19 @@ async def test_the_next_request_of_one_user_is_refused(table: Table, transport: 
     assert member.events("error") == []
 
 
+@TRANSPORTS
+async def test_the_next_request_that_wants_an_answer_is_refused(table: Table, transport: str) -> None:
+    """Those before it that want none are refused as well, and do not count; what comes after it is carried out."""
+    table.server.refuse_next(table.bob.id, "RATE_LIMITED", with_error_event=True, answered=True)
+    _, bob = await table.joined(transport)
+    for text in ("first", "second"):
+        await bob.client.emit("chat-message", table.chat(text))
+    assert await bob.is_refused("chat-message", table.chat("third")) == "RATE_LIMITED"
+    assert [error["code"] for error in bob.events("error")] == ["RATE_LIMITED"] * 3
+    assert table.server.orders == []
+    await bob.does("chat-message", table.chat("fourth"))
+
+
 async def test_an_order_for_an_event_waits_for_it(table: Table) -> None:
     """Other events are carried out, and so are those that the protocol never refuses with the code."""
     table.server.refuse_next(None, "SESSION_NOT_FOUND", event="join-session")

@@ -84,17 +84,17 @@ async def _join_refused(client: Performance) -> None:
 
 
 async def _refused(client: Performance, code: str) -> None:
-    await client.director.refuse_next(code)
+    await client.director.refuse_next(code, answered=True)
     await client.client_joins()
-    await client.sees(is_refusal, _REFUSED, "send a request with a callback that could be refused")
-    await client.quiet(_PAUSE, _MOST)
+    await client.sees_at_last(is_refusal, _REFUSED, "send a request with a callback that could be refused")
+    await client.goes_on(_PAUSE, _MOST)
 
 
 async def _both_answers(client: Performance) -> None:
     await client.director.error_event("INTERNAL_ERROR")  # which is no reason to go
     await client.client_joins()
-    await client.sees(is_refusal, _REFUSED, "send a request with a callback that could be refused")
-    await client.quiet(_PAUSE, _MOST)
+    await client.sees_at_last(is_refusal, _REFUSED, "send a request with a callback that could be refused")
+    await client.goes_on(_PAUSE, _MOST)
 
 
 async def _strange_events(client: Performance) -> None:
@@ -110,7 +110,7 @@ async def _strange_events(client: Performance) -> None:
 async def _disconnected(client: Performance) -> None:
     await client.director.refuse_next()
     await client.client_joins()
-    await client.sees(lambda packet: is_refusal(packet) or is_error(packet), _REFUSED, "send what could be refused")
+    await client.sees_at_last(_is_refused, _REFUSED, "send what could be refused")
     await client.director.disconnect()
     if await client.may_see(has_joined, _RETRIES, after=client.last):
         await client.quiet(_PAUSE, _MOST)
@@ -145,7 +145,7 @@ async def _server_away(client: Performance) -> None:
 
 async def _moved_on(client: Performance) -> None:
     await client.client_joins()
-    await client.sees(partial(_leaves, client.world.stage.session), _LEAVING, after=client.last)
+    await client.sees_at_last(partial(_leaves, client.world.stage.session), _LEAVING, after=client.last)
     await client.others.act()
     await client.quiet(_SILENCE, _SILENCE + _PAUSE)
 
@@ -153,7 +153,7 @@ async def _moved_on(client: Performance) -> None:
 async def _slow_answers(client: Performance) -> None:
     await client.director.answer_late(_LATE)
     await client.client_joins()
-    await client.quiet(_LATE + _PAUSE, 2 * _MOST)
+    await client.goes_on(_LATE + _PAUSE, 2 * _MOST)
     if await client.may_see(_says_something, 0.0) is None:  # it does not get in as long as answers are late
         await client.director.answer_at_once()
         if await client.may_see(_says_something, _REFUSED) is not None:
@@ -168,6 +168,10 @@ async def _logged_out(client: Performance) -> None:
     await client.director.log_out()
     await client.sees(lambda packet: packet.kind == "connect-error", _BACK, after=before)
     await client.may_see(lambda _: False, 2 * _RETRIES)
+
+
+def _is_refused(packet: TappedPacket) -> bool:
+    return is_refusal(packet) or is_error(packet)
 
 
 def _says_something(packet: TappedPacket) -> bool:

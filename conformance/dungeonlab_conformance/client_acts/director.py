@@ -57,10 +57,10 @@ class Director:
 
     # -- answers -------------------------------------------------------------------------------------
 
-    async def refuse_next(self, code: str = CODE) -> str:
-        """Refuse the next request, unless it joins or leaves."""
+    async def refuse_next(self, code: str = CODE, *, answered: bool = False) -> str:
+        """Refuse the next request, unless it joins or leaves; with `answered`, all until one that has a callback."""
         self._note(DirectorAct.REFUSE, code)
-        await self._order("refuse_next", code)
+        await self._order("refuse_next", code, answered=answered)
         return f"The next request is refused with {code}."
 
     async def refuse_join(self, code: str = CODE) -> str:
@@ -70,10 +70,10 @@ class Director:
         return f"The next request to join is refused with {code}."
 
     async def error_event(self, code: str = CODE) -> str:
-        """Refuse the next request, with an error event beside the acknowledgement."""
+        """Refuse the next request that has a callback, with an error event beside the acknowledgement."""
         self._note(DirectorAct.REFUSE, code)
         self._note(DirectorAct.ERROR_EVENT)
-        await self._order("refuse_next", code, with_error_event=True)
+        await self._order("refuse_next", code, with_error_event=True, answered=True)
         return f"The next request is refused with {code}, and an error event comes besides."
 
     async def answer_late(self, seconds: float = 2.0) -> str:

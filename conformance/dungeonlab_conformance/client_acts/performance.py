@@ -28,6 +28,8 @@ _SOME, _MOST = 4, 20  # requests that say how often a client sends, on one conne
 _FIRST, _NEXT = 6.0, 2.5  # seconds for the first of them, and for each other
 _LIVELY = 1.0  # seconds since a client sent something, with which it need not be waited for; less than a pause in acts
 _PINGED = 12.0  # seconds within which one that sends nothing is pinged, and is seen to answer, or not to come back
+_UNASKED = 1.6  # seconds in which a client that says something by itself does so
+_UNDER_WAY = 0.3  # seconds for what a client sent at the same time as something was done to it
 _DRAIN = 0.2  # seconds for what a program sent last to be read
 
 
@@ -208,6 +210,18 @@ class Performance:
             raise Over(what and f"did not {what} within {seconds:g} s")
         return found
 
+    async def sees_at_last(
+        self, wanted: Callable[[TappedPacket], bool], seconds: float, what: str = "", *, after: int = 0
+    ) -> TappedPacket:
+        """Wait as `sees` does, while others act whenever it does not come for a while: some clients only react."""
+        ending = asyncio.get_running_loop().time() + seconds
+        while (left := ending - asyncio.get_running_loop().time()) > 0:
+            if (found := await self.may_see(wanted, min(_UNASKED, left), after=after)) is not None:
+                return found
+            if left > _UNASKED:
+                await self.others.act()
+        raise Over(what and f"did not {what} within {seconds:g} s")
+
     async def may_see(
         self, wanted: Callable[[TappedPacket], bool], seconds: float, *, after: int = 0
     ) -> TappedPacket | None:
@@ -240,6 +254,15 @@ class Performance:
         while (left := ending - asyncio.get_running_loop().time()) > 0:
             if await self.may_see(is_sent, min(pause, left), after=self.last) is None:
                 return
+
+    async def goes_on(self, pause: float, most: float) -> None:
+        """Wait as `quiet` does; once more, after others have acted, if what was under way is all that was sent."""
+        await self.may_see(lambda _: False, _UNDER_WAY)
+        before = self.last
+        await self.quiet(pause, most)
+        if await self.may_see(is_sent, 0.0, after=before) is None:
+            await self.others.act()
+            await self.quiet(pause, most)
 
 
 def is_sent(packet: TappedPacket) -> bool:

@@ -142,6 +142,23 @@ async def test_a_client_that_only_answers_others_is_judged_as_well() -> None:
     assert {name: found[name] for name in judged} == dict.fromkeys(judged, Outcome.PASS)
 
 
+async def test_a_client_that_only_answers_others_is_judged_by_what_is_done_to_it() -> None:
+    """The others say something as well where it is to be refused, or answered late."""
+    run = await played([*TINY, "only-answers"], "refused/RATE_LIMITED", "both-answers", "disconnected", "slow-answers")
+    found = outcomes(run)
+    judged = {"survives-an-error-ack", "tolerates-an-error-event", "sends-no-duplicates"}
+    judged.add("tolerates-being-disconnected")
+    assert {name: found[name] for name in judged} == dict.fromkeys(judged, Outcome.PASS), run.notes
+
+
+async def test_of_a_client_that_wants_few_answers_one_of_those_is_refused() -> None:
+    """What it sends without a callback before is refused as well, by error events."""
+    run = await played([*TINY, "asks-now-and-then"], "refused/RATE_LIMITED", "both-answers")
+    found = outcomes(run)
+    judged = {"survives-an-error-ack", "tolerates-an-error-event"}
+    assert {name: found[name] for name in judged} == dict.fromkeys(judged, Outcome.PASS), run.notes
+
+
 async def test_a_recording_of_acts_is_judged_like_the_acts(tmp_path: Path) -> None:
     """What the director has the server do is no fault of it; each packet says in which act it was seen."""
     file = tmp_path / "acts.ndjson"

@@ -74,6 +74,8 @@ async def main() -> None:
             state["joined"] = False
             await ask("leave-session", SESSION)
         else:
+            if WAY == "asks-now-and-then":
+                await client.emit("chat-message", {**SESSION, "message": f"before turn {state['turn']}"})
             await ask("chat-message", {**SESSION, "message": f"turn {state['turn']}"})
 
     handlers = {"connect": connect, "disconnect": disconnect, "connect_error": refused, "session-removed": removed}
