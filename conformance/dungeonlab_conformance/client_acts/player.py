@@ -26,6 +26,7 @@ from dungeonlab_conformance.tap.page.live_page import LivePage
 from dungeonlab_conformance.tap.recording import Recording
 from dungeonlab_conformance.tap.tap import Tap
 from dungeonlab_conformance.target.target import Target
+from dungeonlab_conformance.text.system import how_ended
 
 _SLOWER, _SLOWEST = 10, 120.0  # times as slowly as the first one many may start at once; at most, in seconds
 _PINGS = ("--ping-interval", "4", "--ping-timeout", "6")  # so that a silent network is noticed soon
@@ -176,7 +177,7 @@ class ActPlayer:
         """Say why there was nothing to play with: the client has not joined a session."""
         kinds = {packet.kind for packet in played.journal.packets}
         if played.crash is not None:
-            why = f"ended with {played.crash} before it had joined a session"
+            why = f"{how_ended(str(played.crash))} before it had joined a session"
         elif "connected" in kinds:
             why = "connected, and did not join DUNGEONLAB_SESSION"
         elif "connect-error" in kinds:
@@ -214,7 +215,9 @@ class ActPlayer:
                 what = f"sent more than {_MANY:,} requests; answers that are late, or missing, may come of that"
                 found.setdefault(what, []).append(played.act.name)
             if played.crash is not None:
-                found.setdefault(f"ended by itself with {played.crash}", []).append(played.act.name)
+                found.setdefault(how_ended(f"{played.crash}", " by itself"), []).append(played.act.name)
+            elif played.ended and not self.run.fault:
+                found.setdefault("ended by itself with 0", []).append(played.act.name)
             elif played.froze:
                 what = "froze: it runs, sends nothing, answers no ping, and does not connect again"
                 found.setdefault(what, []).append(played.act.name)

@@ -1,8 +1,9 @@
-"""What the system did not give, in words for people."""
+"""What the system did not give, and how it says that a program ended, in words for people."""
 
 from __future__ import annotations
 
 import errno
+import signal
 
 _FILES = "the system lets this process open too few files and connections; raise the limit, as by `ulimit -n 1024`"
 
@@ -17,3 +18,14 @@ def shortage(fault: BaseException) -> str | None:
             return _FILES
         at = at.__cause__ or at.__context__
     return None
+
+
+def how_ended(code: str, by_itself: str = "") -> str:
+    """Return how a program ended, by its exit code; a negative one is the number of a signal.
+
+    `by_itself` is put in where no signal ended it.
+    """
+    try:
+        return f"was ended by {signal.Signals(-int(code)).name}"
+    except ValueError:
+        return f"ended{by_itself} with {code}"

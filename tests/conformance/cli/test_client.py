@@ -73,6 +73,7 @@ def test_a_known_failure_is_accepted(tmp_path: Path) -> None:
     ("words", "why"),
     [
         (["--", "no-such-program"], "there is no program 'no-such-program'"),
+        (["--", __file__], "may not be executed"),
         (["--act", "remove", "--", "true"], "no act 'remove'; did you mean removed?"),
         (["--act", "removed"], "--act is for a program"),
         (["--for", "3", "--", "true"], "--for is for a person's client"),

@@ -111,6 +111,15 @@ async def test_a_client_that_was_refused_need_answer_no_ping() -> None:
     assert run.notes == []
 
 
+@pytest.mark.parametrize(
+    ("way", "end"), [("ends-well", "ended by itself with 0"), ("is-killed", "was ended by SIGKILL")]
+)
+async def test_how_a_program_ended_is_said(way: str, end: str) -> None:
+    """Also if it ended well before the act was over: what it did not do then has that reason."""
+    run = await played([*TINY, way], "strange-events", "moved-on")
+    assert run.notes == [f"in strange-events, moved-on, the client {end}"]
+
+
 async def test_what_a_client_did_not_do_is_said_by_act(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that joins and sends nothing has not frozen: it answers pings; nothing of it can be refused."""
     monkeypatch.setattr("dungeonlab_conformance.client_acts.acts._REFUSED", 1.0)

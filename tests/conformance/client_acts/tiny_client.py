@@ -66,6 +66,10 @@ async def main() -> None:
         if WAY == "floods" and state["turn"] == 3:
             for turn in range(2_100):
                 await client.emit("chat-message", {**SESSION, "message": f"turn 3.{turn}"})
+        if WAY == "ends-well" and state["turn"] == 3:
+            os._exit(0)
+        if WAY == "is-killed" and state["turn"] == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
         if WAY == "garbles" and state["turn"] == 3:
             await client.eio.send("2[1]")
         if WAY == "joins-again" and state["turn"] == 3:

@@ -1,4 +1,4 @@
-"""What the system did not give, in words for people."""
+"""What the system did not give, and how it says that a program ended, in words for people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.text.system import shortage
+from dungeonlab_conformance.text.system import how_ended, shortage
 
 
 def after(fault: BaseException) -> BaseException:
@@ -38,3 +38,18 @@ def test_anything_else_is_the_suites_own_fault() -> None:
     run = Run("the server")
     run.end_by(after(OSError(errno.EACCES, "no")), str.upper)
     assert (run.fault, run.own_fault) == (None, "RUNTIMEERROR: THE LOOP CANNOT BE CLOSED")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("0", "ended by itself with 0"),
+        ("137", "ended by itself with 137"),
+        ("-9", "was ended by SIGKILL"),
+        ("-999", "ended by itself with -999"),
+        ("a code", "ended by itself with a code"),
+    ],
+)
+def test_a_signal_that_ends_a_program_is_named(code: str, said: str) -> None:
+    """A recording may hold a code that is no number, or no number of a signal: it is quoted."""
+    assert how_ended(code, " by itself") == said

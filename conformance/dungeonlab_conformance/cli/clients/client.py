@@ -160,10 +160,11 @@ def _make_sure_of(asked: Given) -> list[Act]:
         raise click.UsageError(
             f"{name} is for a person's client; leave it out beside a command, whose acts end by themselves"
         )
-    if shutil.which(asked.command[0]) is None:
-        raise click.UsageError(
-            f"there is no program {asked.command[0]!r} to be started; what follows -- is its command"
-        )
+    program = asked.command[0]
+    if shutil.which(program) is None:
+        if Path(program).is_file():
+            raise click.UsageError(f"{program!r} may not be executed; start it by what runs it, or chmod +x it")
+        raise click.UsageError(f"there is no program {program!r} to be started; what follows -- is its command")
     try:
         return chosen_acts(asked.act_names)
     except ValueError as error:
@@ -247,9 +248,11 @@ def _player(asked: Given, chosen: list[Act], run: Run, console: Console, followi
 def _show_crash(played: Played, output: str) -> None:
     """Print what a program printed before it crashed: the end of it."""
     from dungeonlab_conformance.text.printable import one_line
+    from dungeonlab_conformance.text.system import how_ended
 
     lines = [one_line(line) for line in output.strip().splitlines()]
-    click.echo(f"{played.act.name}: the client ended by itself with {played.crash}; it printed:", err=True)
+    ended = how_ended(f"{played.crash}", " by itself")
+    click.echo(f"{played.act.name}: the client {ended}; it printed:", err=True)
     for line in lines[-_SHOWN:] or ["nothing"]:
         click.echo(f"  {line}", err=True)
 

@@ -16,6 +16,7 @@ from dungeonlab_conformance.client_rules.rules.sessions import UNDER_WAY, is_rec
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.text.printable import shortened
+from dungeonlab_conformance.text.system import how_ended
 
 AT_ONCE = 0.1  # seconds in which several attempts are one: a library may try two addresses, or two transports
 RECONNECTING = 30.0  # seconds that a client may take to begin to connect again
@@ -139,7 +140,7 @@ def _did_not_return(connection: Connection, end: TappedPacket, last: TappedPacke
     expected = f"{connection.who} to connect again after it was cut off"
     exited = last.event == DirectorAct.EXITED
     if exited and last.text != "0":
-        return Breaks(expected, f"its program ended with {shortened(last.text, 20)}", (end, last))
+        return Breaks(expected, f"its program {how_ended(shortened(last.text, 20))}", (end, last))
     if last.at - end.at >= RECONNECTING and not exited and (end.kind != "act" or end.text != "silence"):
         return Breaks(expected, f"nothing for {last.at - end.at:.0f} s", (end,))
     return Unclear(f"the client was not watched for {RECONNECTING:.0f} s after it was cut off")

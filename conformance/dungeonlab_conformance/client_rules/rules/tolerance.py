@@ -16,6 +16,7 @@ from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.text.printable import shortened
+from dungeonlab_conformance.text.system import how_ended
 from dungeonlab_spec import Catalogue
 
 ARRIVED = 0.2  # seconds after which something has reached its client
@@ -314,7 +315,7 @@ def _seconds(text: str) -> float:
 def _what_came(end: TappedPacket) -> str:
     """Return what a client did in place of going on."""
     if end.event == DirectorAct.EXITED:
-        return f"its program ended with {shortened(end.text, 20)}"
+        return f"its program {how_ended(shortened(end.text, 20))}"
     if end.event == DirectorAct.FROZE:
         return f"its program froze: for {shortened(end.text, 20)} s it has sent nothing, and answered no ping"
     return "it hung up"
