@@ -44,7 +44,10 @@ class ShowsItsTokensLate(Pipeline):
         return command
 
 
-@faulty("tokens/create-then-others-can-move")
+@faulty(
+    "tokens/create-then-others-can-move",
+    also={"tokens/broadcast-equals-stored-state": "who hears of it at once finds nothing stored"},
+)
 class StoresTheTokenAfterItsAnswer(Pipeline):
     """A new token is acknowledged and announced at once; until 70 ms later, nobody can do anything with it."""
 
