@@ -80,8 +80,8 @@ def without(answer: Acknowledgement, what: str) -> Unjudged:
 def need_its_own_answer(stage: Stage, answer: Acknowledgement) -> None:
     """Raise `Unjudged` if an acknowledgement is about what another request asked for."""
     marks = {sent.mark for sent in stage.journal.requests if sent.event == answer.request.event and sent.mark}
-    told = {mark for mark in marks if contains(answer.args, mark)}
-    if told and answer.request.mark not in told:
+    named = {mark for mark in marks if contains(answer.args, mark)}
+    if named and answer.request.mark not in named:
         own = VerdictKey("acks/answered-under-its-number")
         raise Unjudged(f"{answer.request.event} was answered with what another request asked for", waits_for=own)
 
