@@ -131,6 +131,8 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "EndsAllMembershipsOfItsMembers": "who may join is asked after another session was deleted, too",
     "EndsTheSessionWithItsGameMaster": "the game master's connection ends, not only a member's",
     "StoresTheTokenAsItWasRead": "a token is updated by two users at once, not only by one after the other",
+    "TakesTheRemovedInAgain": "who was removed connects again a while later, not only at once",
+    "ClearsTheTable": "tokens are looked at after all that may end none of them, not only in passing",
     "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
 }
 

@@ -45,7 +45,9 @@ async def a_change_of_one_token_leaves_another_like_it(stage: Stage) -> None:
 async def _made(stage: Stage, maker: Actor, alike: dict[str, Any]) -> Token | None:
     """Create a token that names the properties given, or as little as possible; returns None if that is refused."""
     request = await stage.request(Catalogue.load()["token:create"], full=None if alike else False)
-    answer = await maker.try_send(request.with_properties({"token": {**request.args[0]["token"], **alike}}))
+    if alike:
+        request = request.with_properties({"token": {**request.args[0]["token"], **alike}}, mark=None)
+    answer = await maker.try_send(request)
     return acknowledged_token(answer) if answer.accepted else None
 
 

@@ -286,9 +286,8 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
 
 @check("tokens/broadcast-equals-stored-state", phase="last")
 async def what_is_broadcast_is_stored_where_no_answer_is_wanted(stage: Stage, event: Event) -> None:
-    """Alice's request is accepted, and so is one without a callback; what bob hears of it equals what is stored."""
+    """Alice's request has no callback; what bob hears of it equals what is stored."""
     alice, bob = await stage.joined("alice", "bob")
-    await stage.control(event, alice)
     silent = in_full(await stage.request(event))
     await alice.send_without_callback(silent)
     await _must_be_alike(stage, alice, bob, *await _must_be_stored_when_heard(stage, bob, silent), "as stored")

@@ -343,6 +343,19 @@ def test_an_answer_to_what_wants_none_is_no_second_one(
     assert broken(scene)[-1:] == [requirement]
 
 
+@pytest.mark.parametrize(
+    ("name", "requirement"), [("one", "acks/answered-under-its-number"), ("two", "acks/exactly-one-answer")]
+)
+def test_the_same_answer_again_is_no_answer_to_what_named_another(scene: Written, name: str, requirement: str) -> None:
+    """A token is created, and then one without a callback; the first is answered once more."""
+    first, silent = (Request("token:create", ({"token": {"name": each}},), each, "s") for each in ("one", name))
+    answer = {"success": True, "data": {"token": {"name": "one"}}}
+    scene.asks(ALICE, first, answer)
+    scene.journal.write("alice", ALICE, "tells", "token:create", silent.args, silent)
+    scene.is_answered(ALICE, first, answer, again=True)
+    assert broken(scene)[-1:] == [requirement]
+
+
 @pytest.mark.parametrize("asked", ["join-session", "leave-session", ""])
 def test_an_answer_to_what_wants_none_may_come_first(scene: Written, asked: str) -> None:
     """It is then neither an answer in the wrong shape nor is the right one, which follows, a second one."""

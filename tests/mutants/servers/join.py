@@ -103,7 +103,10 @@ class AdmitsMembersOfAnything(AtTheDoor):
             raise Refusal("PERMISSION_DENIED", "you are a member of nothing")
 
 
-@faulty("join/refused-join-subscribes-nothing")
+@faulty(
+    "join/refused-join-subscribes-nothing",
+    also={"authorization/removed-member-hears-nothing": "who is removed asks to join, and is refused"},
+)
 class SubscribesBeforeItRefuses(MovesBeforeItAsks):
     """A connection is put into the room first, and refused afterwards."""
 

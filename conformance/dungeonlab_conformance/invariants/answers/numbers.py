@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dungeonlab_conformance.invariants.answers.answered import Answered, answers
+from dungeonlab_conformance.invariants.answers.answered import answers
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.invariants.shapes import Found
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.record.observation import Observation, SentRequest
+from dungeonlab_conformance.record.observation import Observation, Request, SentRequest
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_spec import Catalogue, validate
 
@@ -26,7 +27,7 @@ def numbers(journal: Journal) -> Iterator[tuple[Observation, Found]]:
     for request in journal.requests:
         by_user.setdefault((request.user, request.event), []).append(request)
     for each in given:
-        asked, named = _asked(each.sent), _named(each)
+        asked, named = _asked(each.sent), _named(each.sent.event, each.answer)
         if not each.done or asked is None or named is None or asked == named:
             continue
         others = by_user[each.sent.user, each.sent.event]
@@ -38,14 +39,18 @@ def numbers(journal: Journal) -> Iterator[tuple[Observation, Found]]:
 def is_anothers(seen: Observation, journal: Journal) -> bool:
     """Whether a further answer to a request is that to another one, which was to have none.
 
-    It says something else than the first, or what it would say if that was of the same event.
+    It says something else than the first, or what it would say if that was of the same event, about the same.
     """
     earlier = [o for o in journal.observations if o.connection == seen.connection and o.number < seen.number]
     first = _first(seen, earlier)
     if first is None:
         return False
-    unasked = [o.event for o in earlier if o.act == "tells" and o.number > first.number]
-    return seen.event in unasked if same(first.args, seen.args) else bool(unasked)
+    unasked = [o for o in earlier if o.act == "tells" and o.number > first.number]
+    if seen.request is None or not same(first.args, seen.args):
+        return bool(unasked)
+    named = _named(seen.request.event, Acknowledgement(seen.request, seen.args))
+    alike = (_asked(o.request) if o.request else None for o in unasked if o.event == seen.event)
+    return any(named is None or asked in (None, named) for asked in alike)
 
 
 def came_before_its_own(seen: Observation, journal: Journal) -> bool:
@@ -79,7 +84,7 @@ def _at_once(one: SentRequest, other: SentRequest) -> bool:
     return first is not second and (not first.answered_at or first.answered_at >= second.at)
 
 
-def _asked(request: SentRequest) -> str | None:
+def _asked(request: Request) -> str | None:
     """Return what an answer to a request has to name, if it has to name anything."""
     body = request.args[0] if request.args and isinstance(request.args[0], dict) else {}
     draft = body.get("token")
@@ -95,9 +100,9 @@ def _asked(request: SentRequest) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _named(each: Answered) -> str | None:
-    """Return what an answer names of that."""
-    data = each.answer.data
+def _named(event: str, answer: Acknowledgement) -> str | None:
+    """Return what an answer to a request of an event names of that."""
+    data = answer.data
     token, user = (inner if isinstance(inner, dict) else {} for inner in (data.get("token"), data.get("user")))
     found = {
         "token:create": token.get("name"),
@@ -105,5 +110,5 @@ def _named(each: Answered) -> str | None:
         "join-session": data.get("sessionId"),
         "leave-session": data.get("sessionId"),
         "get-user-data": user.get("id"),
-    }.get(each.sent.event, data.get("tokenId"))
+    }.get(event, data.get("tokenId"))
     return found if isinstance(found, str) else None

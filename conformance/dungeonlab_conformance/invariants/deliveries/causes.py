@@ -235,6 +235,9 @@ class Causes:
         if new and not any(self._was_there(each, seen) for each in new):
             likeliest = min((*new, *others), key=lambda each: self._unlikelihood(each, seen))
             new = [each for each in new if each is likeliest]  # else the token was named before the listener came
+        if new and all(each.outcome == "refused" for each in new):  # as what was only asked about is
+            exact = [each for each in own if each.outcome == "accepted" and _otherness(each, seen) == (False, False)]
+            new = exact or new
         owed = times[others[0].number] < sum(each.outcome != "refused" for each in others)
         return new or (others if owed else own)
 
