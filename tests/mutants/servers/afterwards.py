@@ -132,39 +132,6 @@ class SortsWhatIsPolled(SocketIoServer):
             await super()._send_eio_packet(eio_sid, packet)
 
 
-@faulty("tokens/delete-ends-it")
-class DeletesTwiceAtOnce(Pipeline):
-    """Whether a token is there is asked before deletions take their turn: of two at once, both succeed."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.asked: dict[str, list[Payload]] = {}  # tokens whose deletion was asked for while they were there
-
-    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
-        body = data[1] if len(data) == 2 and data[0] == "token:delete" and isinstance(data[1], dict) else {}
-        name = str(body.get("tokenId"))
-        token = await self.store.token(name)
-        if token is None:
-            await super().on_event(connection, data, where)
-            return
-        self.asked.setdefault(name, []).append(token)
-        await asyncio.sleep(0)
-        try:
-            await super().on_event(connection, data, where)
-        finally:
-            self.asked[name].pop()
-
-    async def check_things(self, event: Event, payload: Payload) -> Payload | None:
-        try:
-            return await super().check_things(event, payload)
-        except Refusal as refusal:
-            deletes = event.name == "token:delete" and refusal.code == "TOKEN_NOT_FOUND"
-            found = self.asked.get(payload["tokenId"]) if deletes else None
-            if not found or found[-1]["encounterId"] != payload["encounterId"]:
-                raise
-            return found[-1]
-
-
 @faulty("payloads/ids-compared-exactly")
 class FindsUsersByName(Pipeline):
     """A profile may be asked for by the user's name in place of the id."""
