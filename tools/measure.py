@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from tests.false_alarms.conditions import CONDITIONS
 from tests.false_alarms.trial import run_series, run_trial
 from tests.mutants import judge as mutants
-from tests.mutants.combination import combine, fault_named, members
 from tests.mutants.fault import Expectation, all_faults
 from tests.other_stacks import judge as other_stacks
 from tools.generate_docs import MEASURED, ROOT
@@ -39,15 +38,14 @@ def _mutants(_: int) -> Iterator[Line]:
     yield _of("requirements with a faulty server", len(covered), len(demanded))
     caught = exact = 0
     said_no: set[str] = set()
-    for name, run in mutants.judge_all(combine(faults.values())):
-        there = members(name)
-        caught += sum(bool(mutants.broken(run) & faults[fault].breaks) for fault in there)
-        exact += len(there) * _exact(fault_named(name), run)
+    for name, run in mutants.judge_all(faults):
+        caught += bool(mutants.broken(run) & faults[name].breaks)
+        exact += _exact(faults[name], run)
         said_no |= mutants.who_said_no(run)
     checks = {check.name for check in all_checks() if demanded & set(check.requirements)}
     yield _of("checks that found a faulty server out", len(checks & said_no), len(checks))
-    yield _of("faults caught", caught, len(faults))
-    yield _of("faults blamed exactly", exact, len(faults))
+    yield _of("faulty servers caught", caught, len(faults))
+    yield _of("faulty servers blamed exactly", exact, len(faults))
 
 
 def _other_stack(runs: int) -> Iterator[Line]:
