@@ -163,10 +163,10 @@ def test_a_second_signal_ends_a_report_that_hangs(reference_url: str, tmp_path: 
 
 def test_a_run_that_takes_too_long_ends_with_what_it_found(reference_url: str, tmp_path: Path) -> None:
     """Exit code 3 at the time limit, a sentence, every report; what was judged stands, and all is cleared away."""
-    words = ("--time-limit", "2s", "--concurrency", "1")
+    words = ("--time-limit", "8s", "--concurrency", "1")  # those that wait longest are played first
     done = command("run", reference_url, *words, *files(tmp_path))
     assert done.returncode == 3, done.stdout
-    assert "cut short: the run reached its time limit of 2 s" in done.stdout
+    assert "cut short: the run reached its time limit of 8 s" in done.stdout
     result = load_run(tmp_path / "r.json")
     assert {v.outcome for v in result.verdicts} == {"pass", "unjudged"}
     assert result.leftovers == []
