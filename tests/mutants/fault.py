@@ -133,6 +133,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "StoresTheTokenAsItWasRead": "a token is updated by two users at once, not only by one after the other",
     "TakesTheRemovedInAgain": "who was removed connects again a while later, not only at once",
     "ClearsTheTable": "tokens are looked at after all that may end none of them, not only in passing",
+    "DeletesTheTokensOfItsMembers": "tokens are looked at after another session was deleted, too",
     "MovesNamesakes": "a token beside the one that is changed is looked at, not only that one",
     "ActsBeforeItRefuses": "what was refused is looked for where an answer was asked for, not only where none was",
 }

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from dungeonlab_conformance.checks.registry import all_checks
+from dungeonlab_conformance.checks.registry import Check, all_checks
 from dungeonlab_conformance.results.load import problem
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import to_json
@@ -172,8 +172,15 @@ def test_every_check_can_say_no(runs: dict[str, Run]) -> None:
     if not default_set().keys() <= runs.keys():
         pytest.skip("not all were selected")
     found = set[str]().union(*map(who_said_no, runs.values()))
-    demanding = {check.name for check in all_checks() if DEMANDED & set(check.requirements)}
-    assert demanding - found == set()
+    demanding = [check for check in all_checks() if DEMANDED & set(check.requirements)]
+    assert {check.name for check in demanding if check.name not in found and not _finds_one_out(check)} == set()
+
+
+def _finds_one_out(check: Check) -> bool:
+    """Whether a check finds out a server with one fault; of several, another check may be the one that speaks."""
+    wanted = tuple(check.requirements)
+    likely = (name for name, fault in ALL.items() if fault.breaks & set(wanted) and not fault.run)
+    return any(check.name in who_said_no(run) for name in likely for _, run in judge(name, wanted))
 
 
 def test_who_refuses_everything_passes_nothing_of_it(runs: dict[str, Run]) -> None:
