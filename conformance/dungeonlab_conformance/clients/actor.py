@@ -65,7 +65,8 @@ class Actor(Sender):
             await asyncio.sleep(moments * self.target.limits.moment)
             answer = await self.try_send(request, expected=True)
             if answer.accepted:
-                found.tokens_come_late = max(found.tokens_come_late, 2 * (self.journal.clock() - began))
+                known = found.tokens_come_late or 0.0  # another scene may have waited in vain meanwhile
+                found.tokens_come_late = max(known, 2 * (self.journal.clock() - began))
         if answer.code == UNKNOWN_TOKEN:
             found.tokens_come_late = found.tokens_come_late or None
         return answer
@@ -74,9 +75,9 @@ class Actor(Sender):
         """Whether the token that a request names was created in this scene."""
         named = request.args[0].get("tokenId") if request.args and isinstance(request.args[0], dict) else None
         return isinstance(named, str) and any(
-            seen.act == "is answered" and seen.request is not None and contains(seen.args, named)
+            contains(seen.args, named)
             for seen in self.journal.observations
-            if seen.request is not None and seen.request.event == "token:create"
+            if seen.act == "is answered" and seen.request is not None and seen.request.event == "token:create"
         )
 
     async def _try_what_is_usual(self, request: Request) -> None:
