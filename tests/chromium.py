@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,8 +53,10 @@ def chromium(profile: Path) -> Iterator[Chrome]:
     for switch in (*SWITCHES.split(), f"--user-data-dir={profile}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with Chrome(options=options, service=Service(driver)) as started:
-        yield started
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # what it leaves behind goes with it
+        service = Service(driver, env=os.environ | {"TMPDIR": scratch})
+        with Chrome(options=options, service=service) as started:
+            yield started
 
 
 def emulate(chrome: Chrome, *, width: int, dark: bool) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.deliveries.history import History
 from dungeonlab_conformance.invariants.shapes import Found
+from dungeonlab_conformance.invariants.token_state import id_meant
 from dungeonlab_conformance.record.acknowledgement import INVALID, RIGHTS, UNKNOWN_TOKEN, Acknowledgement
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation, SentRequest
@@ -74,12 +75,8 @@ def _was_there(seen: Observation, sent: SentRequest, journal: Journal) -> bool:
         if each.act == "is answered" and each.request is not None and each.request.event == "token:create"
         if each.at <= asked_at and sent.answered_at > seen.at and sent.connection == seen.connection
     )
-    return any(_id(answer) == named for answer in created if answer.accepted)
-
-
-def _id(answer: Acknowledgement) -> object:
-    token = answer.data.get("token")
-    return token.get("id") if isinstance(token, dict) else None
+    tokens = (answer.data.get("token") for answer in created if answer.accepted)
+    return named is not None and any(id_meant(token) == named for token in tokens if isinstance(token, dict))
 
 
 def _broken(sent: SentRequest, answer: Acknowledgement, history: History, ledger: Ledger) -> Found | None:

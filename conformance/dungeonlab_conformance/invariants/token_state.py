@@ -6,6 +6,7 @@ of its own; whether a token is as it was before is not asked of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -17,6 +18,17 @@ Token = dict[str, Any]
 
 VOLATILE = frozenset({"version", "updatedBy"})  # what any change of a token changes
 _TOKEN = "token.json#/$defs/Token"
+
+
+def id_meant(token: Token) -> str | None:
+    """Return the id of a token; where it has none, what must be meant for it, such as `_id`. None if nothing must.
+
+    So a server that calls the id otherwise breaks that rule, and is judged by all the others.
+    """
+    if "id" in token:
+        return token["id"] if isinstance(token["id"], str) else None
+    found = [value for name, value in token.items() if re.sub(r"\W|_", "", name.casefold()) in ("id", "tokenid")]
+    return found[0] if len(found) == 1 and isinstance(found[0], str) else None
 
 
 def changed(before: Token, after: Token, but: Collection[str] = VOLATILE) -> list[str]:

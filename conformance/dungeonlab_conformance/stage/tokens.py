@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import itertools
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import no_content
-from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed, whole
+from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed, id_meant, whole
 from dungeonlab_conformance.payloads.requests import new_actor
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.journal import Journal
@@ -51,21 +50,10 @@ def created_id(answer: Acknowledgement, journal: Journal) -> str:
     heard = (seen.args[0] for seen in journal.heard() if seen.args and carries(seen, answer.request))
     for body in (answer.data, *heard):
         token = body.get("token") if isinstance(body, dict) else None
-        made = _named(token) if isinstance(token, dict) else None
+        made = id_meant(token) if isinstance(token, dict) else None
         if made is not None:
             return made
     raise without(answer, "the token's id")
-
-
-def _named(token: Token) -> str | None:
-    """Return the id of a token; where it has none, what must be meant for it, such as `_id`. None if nothing must.
-
-    So a server that calls the id otherwise breaks that rule, and is judged by all the others.
-    """
-    if "id" in token:
-        return token["id"] if isinstance(token["id"], str) else None
-    found = [value for name, value in token.items() if re.sub(r"\W|_", "", name.casefold()) in ("id", "tokenid")]
-    return found[0] if len(found) == 1 and isinstance(found[0], str) else None
 
 
 def without(answer: Acknowledgement, what: str) -> Unjudged:
@@ -109,7 +97,7 @@ async def token_request(stage: Stage, event: str, token: Token, **changes: Any) 
 
 def id_of(token: Token) -> str:
     """Return a token's id. Raises `Unjudged` if it was acknowledged without one."""
-    if (found := _named(token)) is None:
+    if (found := id_meant(token)) is None:
         shape = VerdictKey("acks/success-shape", "token:create")
         raise Unjudged("a token was acknowledged without its id", waits_for=shape)
     return found
