@@ -85,13 +85,14 @@ async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
 
 @check("tokens/only-deletion-ends-it", "tokens/delete-ends-it", slow=True)
 async def a_while_later_tokens_are_there_or_not(stage: Stage) -> None:
-    """Alice makes two tokens and deletes one; a while later, in which nobody does anything, that is gone still.
+    """Alice makes two tokens and deletes one, bob moves the other; then nobody does anything for a while.
 
-    The other one is there.
+    The one is gone still, and the other is there.
     """
     alice, bob = await stage.joined("alice", "bob")
     kept, gone = [await create_full_token(stage, alice) for _ in range(2)]
     late = await token_request(stage, "token:move", gone)
+    await bob.send(await token_request(stage, "token:move", kept))
     await alice.send(await token_request(stage, "token:delete", gone))
     await let_time_pass()
     words = "nobody has done anything for a while"
