@@ -95,6 +95,22 @@ class LooksAtTheCookiesBeginning(MemoryStore):
 
 
 @faulty("auth/forged-cookie-refused")
+class KnowsNoCaseInCookies(MemoryStore):
+    """A cookie may be written in capitals or in small letters: it is looked up in a database that knows no case."""
+
+    async def login(self, cookie: str) -> str | None:
+        return next((user for known, user in self._logins.items() if known.lower() == cookie.lower()), None)
+
+
+@faulty("auth/forged-cookie-refused")
+class ChecksNoSignature(MemoryStore):
+    """What follows a dot in a cookie is a signature, which is cut off and not checked."""
+
+    async def login(self, cookie: str) -> str | None:
+        return await super().login(cookie.partition(".")[0])
+
+
+@faulty("auth/forged-cookie-refused")
 class CutsCookiesOff(MemoryStore):
     """Only the first half of a cookie is kept, and looked at."""
 
