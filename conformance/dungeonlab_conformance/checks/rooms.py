@@ -31,8 +31,9 @@ async def _join_in_turn(stage: Stage, event: Event, *names: str) -> list[Actor]:
 async def every_other_member_hears_it_once(stage: Stage, event: Event) -> None:
     """Alice sends one request, then several at once; bob and carol, in the room, hear each of them once.
 
-    Then she sends the last one again, and again: what is sent several times is heard so many times. And when the game
-    master has come and left, and come and gone, they hear what the game master sends who is back.
+    Then she sends the last one again, and again: what is sent several times is heard so many times, also when bob has
+    done something else meanwhile. And when the game master has come and left, and come and gone, they hear what the
+    game master sends who is back.
     """
     alice, bob, carol = await _join_in_turn(stage, event, "alice", "bob", "carol")
     await _each_must_be_heard_once(alice, (bob, carol), [await stage.request(event)])
@@ -41,7 +42,7 @@ async def every_other_member_hears_it_once(stage: Stage, event: Event) -> None:
     if event.effect != "removes-token":
         last = await stage.request(event)
         await _each_must_be_heard_once(alice, (bob, carol), [last])
-        await _must_be_heard_again(alice, (bob, carol), last)
+        await _must_be_heard_again(alice, (bob, carol), last, await stage.request(event))
     later = await stage.request(event)
     gamemaster = await _after_coming_and_going(stage, "gamemaster") if stage.roles.can_play("gamemaster") else None
     if gamemaster is not None and (await gamemaster.try_send(later)).accepted:
@@ -77,9 +78,11 @@ async def _each_must_be_heard_once(alice: Actor, listeners: tuple[Actor, ...], d
                 raise Broken(f"{listener.name} to hear alice's {request.event} once", f"{count} deliveries")
 
 
-async def _must_be_heard_again(alice: Actor, listeners: tuple[Actor, ...], request: Request) -> None:
-    for _ in range(1, TIMES):
+async def _must_be_heard_again(alice: Actor, listeners: tuple[Actor, ...], request: Request, other: Request) -> None:
+    for _ in range(2, TIMES):
         await alice.send(replace(request))
+    await listeners[0].try_send(other)
+    await alice.send(replace(request))
     for listener in listeners:
         await _must_hear_each_time(listener, request)
 

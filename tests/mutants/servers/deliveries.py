@@ -8,7 +8,7 @@ from typing import Any
 from engineio.packet import Packet
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Emission, Payload, Refusal
+from dungeonlab_reference_server.rules import Command, Emission, Payload, Refusal
 from dungeonlab_reference_server.socketio_server import SocketIoServer
 from tests.mutants.fault import faulty
 from tests.mutants.leaky import Choosy
@@ -238,3 +238,21 @@ class ThrottlesMoves(Pipeline):
             if now - before < _PAUSE:
                 return
         await super().broadcast(emission, sender)
+
+
+@faulty("rooms/every-other-member-hears-once")
+class TakesWhatIsAskedAgainForARetry(Pipeline):
+    """A move like the last one that its user asked for is taken for a retry, whatever others did to the token since."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.asked: dict[tuple[str, str], Payload] = {}  # position by connection and token
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        if command.event != "token:move" or command.token is None:
+            return await super().take_effect(command, connection)
+        key, position = (connection, command.token["id"]), command.payload["position"]
+        if self.asked.get(key) == position and command.token.get("updatedBy") != command.user:
+            return self.effects[command.event](command).answer
+        self.asked[key] = position
+        return await super().take_effect(command, connection)
