@@ -210,6 +210,16 @@ class RefusesTheLongest(Editing):
 
 
 @faulty("chat/longest-accepted")
+class CountsWhatIsEscaped(Editing):
+    """A message is measured as it is stored, with two characters for each quotation mark and backslash."""
+
+    def edited(self, message: str) -> str:
+        if len(json.dumps(message, ensure_ascii=False)) > 2002:
+            raise Refusal("VALIDATION_ERROR", "this message is too long")
+        return message
+
+
+@faulty("chat/longest-accepted")
 class CountsUnits(Editing):
     """A message is measured in UTF-16 units, two for each emoji."""
 
