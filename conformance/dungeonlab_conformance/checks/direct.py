@@ -10,7 +10,7 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import Token, whole
 from dungeonlab_conformance.payloads.invalid import EXAMPLE_IDS, InvalidRequest, invalid_requests
-from dungeonlab_conformance.payloads.requests import profile_request
+from dungeonlab_conformance.payloads.requests import edge_payloads, profile_request, unusual_payloads
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import contains
@@ -107,14 +107,27 @@ def _asking(stage: Stage, action: Request) -> Request:
 
 @check("direct/validate-action-says-yes")
 async def validate_action_says_yes(stage: Stage, event: Event) -> None:
-    """Alice asks about an action that she may take; the answer is that it is valid."""
+    """Alice asks about an action that she may take; the answer is that it is valid.
+
+    So it is about one that says as much as it may, or has a value on its bound, unless she may not take that either.
+    """
     alice = await stage.joined("alice")
     answer = await alice.send(await _question(stage, event))
     if isinstance(answer, Inferred):
         raise without(answer, "yes or no")
-    data = answer.data
-    if data.get("valid") is not True or data.get("errors"):
-        got = f"{quoted(data.get('valid'))}, with errors {quoted(data.get('errors'))}"
+    _must_say_yes(answer)
+    usual = await stage.request(event)
+    ids = {key: value for key, value in usual.args[0].items() if key.endswith("Id")}
+    for _, payload in (*edge_payloads(event), *unusual_payloads(event)):
+        action = Request(event.name, ({**payload, **ids},), ids.get("tokenId"), stage.session)
+        answer = await alice.try_send(_asking(stage, action))
+        if answer.accepted and (answer.data.get("valid") is True or (await alice.try_send(action)).accepted):
+            _must_say_yes(answer)
+
+
+def _must_say_yes(answer: Acknowledgement) -> None:
+    if answer.data.get("valid") is not True or answer.data.get("errors"):
+        got = f"{quoted(answer.data.get('valid'))}, with errors {quoted(answer.data.get('errors'))}"
         raise Broken("true, without errors", got, "$.data.valid")
 
 

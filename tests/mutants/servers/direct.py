@@ -195,6 +195,17 @@ class JudgesByOneSchema(Replying):
         return {"valid": False, "errors": ["$.position is missing"]} if missing else answer
 
 
+@faulty("direct/validate-action-says-yes")
+class JudgesByAnOlderSchema(Replying):
+    """Actions are judged by an older list of sizes, in which the largest one is missing."""
+
+    async def reply(self, payload: Payload, answer: Payload, connection: str, user: str) -> Payload:
+        asked = payload["action"]["payload"]
+        token = asked.get("token") or asked.get("updates")
+        is_new = isinstance(token, dict) and token.get("size") == "gargantuan"
+        return {"valid": False, "errors": ["there is no such size"]} if is_new else answer
+
+
 @faulty("direct/validate-action-says-no-and-why")
 class SaysYesToEverything(Replying):
     """Every action is declared valid."""
