@@ -31,6 +31,7 @@ _FAULTS = {
     "not-an-object-text": "payloads/text",
     "not-an-object-number": "payloads/number",
 }
+_BELOW = "out-of-bounds-"  # and then the path to what is below its minimum
 SHAPES = (
     *(r for r in dict.fromkeys(_FAULTS.values()) if r.startswith("payloads/")),
     "payloads/no-argument",
@@ -96,7 +97,7 @@ def _nearly_right(event: Event) -> Iterator[tuple[str, str, Any]]:
     """Yield the fullest request of an event with little wrong: a word in capitals, names that no schema knows, a list.
 
     An empty list is what some languages write for an object without properties, 1 and 0 are what some read as booleans,
-    and of a list some look at the first item only.
+    -0.5 is 0 for some that compare it, and of a list some look at the first item only.
     """
     full = examples(event.name, "valid").get("full", {})
     for key, part in full.items():
@@ -112,6 +113,10 @@ def _nearly_right(event: Event) -> Iterator[tuple[str, str, Any]]:
         if isinstance(value, bool):
             yield "payloads/wrong-type", f"{value:d} as {path[-1]}", replaced(full, path, int(value))
     for name, example in examples(event.name, "invalid").items():
+        steps = name.removeprefix(_BELOW).split("-")[:-1] if name.endswith("-minimum") else []
+        place = [int(step) if step.isdigit() else step for step in steps]
+        if place and accepts(event.request or "", replaced(example, place, 0.5)):
+            yield "payloads/bound-broken", f"half below nothing as {place[-1]}", replaced(example, place, -0.5)
         if any(step.isdigit() for step in name.split("-")):
             requirement = next(r for start, r in _FAULTS.items() if name.startswith(start))
             yield requirement, f"{name}, behind a right one", _behind_right_ones(example, full)

@@ -40,6 +40,21 @@ class KnowsSizesInAnyCase(_Lenient):
 
 
 @faulty("payloads/bound-broken")
+class CutsFractionsOffBeforeItLooks(_Lenient):
+    """Whether a duration is below nothing is asked of its whole part: half a round less than none is accepted."""
+
+    def mended(self, part: Payload) -> Payload:
+        conditions = part.get("conditions")
+        if not isinstance(conditions, list):
+            return part
+        return {**part, "conditions": [self._cut(condition) for condition in conditions]}
+
+    def _cut(self, condition: Any) -> Any:
+        duration = condition.get("duration") if isinstance(condition, dict) else None
+        return {**condition, "duration": 0} if isinstance(duration, float) and -1 < duration < 0 else condition
+
+
+@faulty("payloads/bound-broken")
 class CountsPropertiesOfAnyName(_Lenient):
     """That an update names something is asked before the names are looked at: one of unknown names changes nothing."""
 
