@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -35,6 +36,23 @@ class CountsInTwos(EffectChanger):
         if command.event != "token:move" or effect.saved is None:
             return effect
         return with_token(effect, {**effect.saved, "version": effect.saved["version"] + 1})
+
+
+@faulty("tokens/only-deletion-ends-it", "rooms/every-other-member-hears-once")
+class TakesASecondDraftForARetry(Pipeline):
+    """A draft that a user sends again within a second is answered with the token that it made the first time."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.drafted: dict[str, tuple[float, Payload]] = {}  # when, and the answer, by user and draft
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        key = f"{command.event} {command.user} {command.payload}"
+        at, answer = self.drafted.get(key, (0.0, {}))
+        if command.event != "token:create" or time.monotonic() - at > 1:
+            answer = await super().take_effect(command, connection)
+            self.drafted[key] = time.monotonic(), answer
+        return answer
 
 
 @faulty("tokens/only-deletion-ends-it")
