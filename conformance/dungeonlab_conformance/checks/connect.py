@@ -117,7 +117,8 @@ async def polling_is_served(stage: Stage) -> None:
 async def an_upgrade_loses_and_doubles_nothing(stage: Stage) -> None:
     """Bob moves from polling to WebSocket while he and alice send messages; each message is heard once.
 
-    Carol, who upgrades nothing, is the witness: what she does not hear once says nothing about the upgrade.
+    Carol, who upgrades nothing, is the witness: what she does not hear once says nothing about the upgrade. He stays in
+    the room.
     """
     stage.target.needs("upgrade")
     stage.target.transports_for("upgrade")
@@ -155,7 +156,10 @@ async def _must_each_hear_once(
         count = sum(tells(frame, marked(request)) for frame in bob.frames)
         if count != 1:
             raise Broken("bob to hear each message once", f"number {number} {count} times")
-    if any(map(_is_refusal, bob.frames)):
+    if refusals := list(filter(_is_refusal, bob.frames)):
+        await alice.try_observe_fenced(partial(_carries, his[0]))
+        if alice.deliveries_of(his[0]) and any('"NOT_JOINED"' in refusal for refusal in refusals):
+            raise Broken("bob to be in the room during his upgrade and after it, as he was before", refusals[-1])
         raise Unjudged("not all that bob said was accepted")
     for number, request in enumerate(his, 1):
         await alice.try_observe_fenced(partial(_carries, request))

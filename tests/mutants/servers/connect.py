@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from engineio.packet import Packet
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Emission
+from dungeonlab_reference_server.rules import Emission, Payload
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.socketio_server import AckAddress, PacketHandler, SocketIoServer
 from tests.mutants.fault import faulty
@@ -145,3 +146,26 @@ class DiesOfABadPacket(SocketIoServer):
             await super()._take(eio_sid, data)
         except Exception:
             os._exit(1)
+
+
+@faulty("connect/upgrade")
+class SeatsATransport(Pipeline):
+    """A seat is that of a transport: who joined while polling has none after the upgrade to WebSocket."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.seated_polling: set[str] = set()  # connections
+
+    def _has_upgraded(self, connection: str) -> bool:
+        eio_sid = self.sockets.manager.eio_sid_from_sid(connection, "/")
+        socket = self.sockets.eio.sockets.get(eio_sid)
+        return socket is not None and bool(socket.upgraded)
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        if connection in self.seated_polling and self._has_upgraded(connection):
+            self.seated_polling.discard(connection)
+            await self.leave_room(connection, "left")
+        answer = await super().perform(connection, name, args)
+        if name == "join-session" and not self._has_upgraded(connection):
+            self.seated_polling.add(connection)
+        return answer
