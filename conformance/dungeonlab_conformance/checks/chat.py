@@ -27,13 +27,15 @@ TEXTS = {
     "decomposed": "Cafe\u0301 \u212b \ufb01",  # changes under any Unicode normalisation
     "decomposed, and long": "Cafe\u0301 \u212b \ufb01 \u00b2 \uff21 " * 12,
     "markup": "<b onclick=\"x()\">&amp; <script>alert('1')</script>",
-    "white space": "  two  leading,\ttab,\nnew line,\r\nanother,\n\n\nlast, trailing  ",
+    "white space": "  two  leading,\ttab,\nnew line,\r\nanother, \nblank,\t\r\ntab,\n\n\nlast, trailing  ",
     "quotes and backslashes": "\"'`\\ \\n %s {0} ${x} {{y}}",
     "control and format characters": "a\u0007b\u200bc\u202ed\u00a0e",
+    "characters that few fonts have": "a\u2764\ufe0eb\ue000c\u00add\u2066e\u2069f\u034fg\U000f0000h\u2029i",
     "percent codes": "100 % %41 %20",
     "a command": "/roll 1d20+5 ",
     "another command": "/me waves ",
     "commands of robots": "!help [[1d6]] @here ",
+    "what some would format": "_so_ ~~no~~ `code` ||there|| [here](e.org) -> 1/2 :dragon:\n> said\n- one\n# two ",
     "what some would embellish": ":) :smile: (c) -- ... *bold* @all #1 http://example.org/?a=1&b=2 http://e.org/ ",
 }
 ONE = "\U00012031"  # a message of one character, found in no other

@@ -70,6 +70,30 @@ class Taking(Pipeline):
 
 
 @faulty("chat/text-arrives-unchanged")
+class TrimsEachLine(Editing):
+    """Blanks at the end of each line of a message are cut off."""
+
+    def edited(self, message: str) -> str:
+        return re.sub(r"[ \t]+(?=\r?\n)", "", message)
+
+
+@faulty("chat/text-arrives-unchanged")
+class LosesWhatNoFontHas(Editing):
+    """Characters that Unicode leaves to private use are taken out of a message."""
+
+    def edited(self, message: str) -> str:
+        return "".join(c for c in message if unicodedata.category(c) != "Co")
+
+
+@faulty("chat/text-arrives-unchanged")
+class FormatsLists(Editing):
+    """A line of a message that begins with a hyphen becomes an item of a list."""
+
+    def edited(self, message: str) -> str:
+        return re.sub(r"^- ", "\u2022 ", message, flags=re.MULTILINE)
+
+
+@faulty("chat/text-arrives-unchanged")
 class Trims(Editing):
     """White space at either end of a message is cut off."""
 
