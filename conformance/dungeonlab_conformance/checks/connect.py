@@ -64,8 +64,11 @@ def _json(text: str) -> Any:
         return None
 
 
-async def _must_be_served_over(stage: Stage, transport: str) -> None:
-    """Alice connects, joins, speaks; bob, on the same transport, hears her, as carol does on the other one."""
+async def _must_be_served_over(stage: Stage, transport: str) -> Actor:
+    """Alice connects, joins, speaks; bob, on the same transport, hears her, as carol does on the other one.
+
+    Returns bob.
+    """
     alice, bob, carol = await stage.actor("alice"), await stage.actor("bob"), await stage.actor("carol")
     stage.target.transports_for(transport)
     with contextlib.suppress(Refused, Gone):  # that one has a requirement of its own
@@ -88,6 +91,7 @@ async def _must_be_served_over(stage: Stage, transport: str) -> None:
     for witness in witnesses:
         await witness.hear(request)
     await bob.must_hear(request)
+    return bob
 
 
 async def _need_a_login(stage: Stage, actor: Actor, transport: str) -> None:
@@ -109,8 +113,27 @@ async def websocket_is_served(stage: Stage) -> None:
 
 @check("connect/polling")
 async def polling_is_served(stage: Stage) -> None:
-    """Alice and bob connect over long-polling; bob hears alice."""
-    await _must_be_served_over(stage, "polling")
+    """Alice and bob connect over long-polling; bob hears alice, also what she says by two packets in one upload."""
+    bob = await _must_be_served_over(stage, "polling")
+    alice = Upgrade("alice", await stage.roles.member("alice"), stage.target, stage.journal)
+    try:
+        await alice.open()
+        await alice.enter(stage.session)
+        await alice.send(first := await chat(stage))
+        await bob.hear(first)
+        together = [await chat(stage) for _ in range(2)]
+        await alice.send_together(*together)
+        for request in together:
+            await bob.try_observe_fenced(partial(_carries, request))
+        heard = sum(bool(bob.deliveries_of(request)) for request in together)
+        if heard < len(together):
+            bob.needs_to_be_open()
+            await alice.poll_once_around()
+            if any(map(_is_refusal, alice.frames)):
+                raise Unjudged("not all that alice said was accepted")
+            raise Broken("bob to hear both messages that alice sent in one upload", f"{heard} of them")
+    finally:
+        await alice.close()
 
 
 @check("connect/upgrade")

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from aiohttp import web
 from engineio.packet import Packet
 
 from dungeonlab_reference_server.pipeline import Pipeline
@@ -169,3 +170,25 @@ class SeatsATransport(Pipeline):
         if name == "join-session" and not self._has_upgraded(connection):
             self.seated_polling.add(connection)
         return answer
+
+
+@faulty("connect/polling")
+class TakesTheFirstPacketOfAnUpload(SocketIoServer):
+    """Of several packets that a client sends in one upload, the first is read, and the others are thrown away."""
+
+    async def _translate(self, request: web.Request) -> dict[str, Any]:
+        environ = await super()._translate(request)
+        if request.method == "POST":
+            first = (await environ["wsgi.input"].read(0)).split(b"\x1e")[0]
+            environ |= {"CONTENT_LENGTH": str(len(first)), "wsgi.input": _Body(first)}
+        return environ
+
+
+class _Body:
+    """An upload that has been read already."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def read(self, _: int) -> bytes:
+        return self._body

@@ -25,6 +25,7 @@ from dungeonlab_conformance.clients.engine_io_packets import (
     PONG,
     PROBE,
     UPGRADE,
+    join,
     split,
 )
 from dungeonlab_conformance.clients.http.client import read_text, session_for
@@ -115,6 +116,12 @@ class Upgrade:
         else:
             await self._post(frame)
         return f"43{number}["
+
+    async def send_together(self, *requests: Request) -> None:
+        """Send requests in one upload, over polling, and leave their answers among the frames."""
+        for request in requests:
+            self.journal.sent(request, self.name, self.identity.user)
+        await self._post(join([self._event(each.event, each.args, next(self._numbers)) for each in requests]))
 
     async def steps(self) -> AsyncIterator[str]:
         """Upgrade, stopping before each step for whatever is to happen meanwhile."""
