@@ -11,7 +11,7 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.payloads.requests import unusual_payloads
-from dungeonlab_conformance.record.acknowledgement import Acknowledgement
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.marks import contains, new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
@@ -20,10 +20,15 @@ from dungeonlab_conformance.text.tree import names
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import examples
 
+AT_ONCE = 8  # changes of one token, by two users
+
 
 @check("payloads/valid-accepted")
 async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
-    """Alice sends the smallest payload that the schema allows, one with every property, and unusual ones: all right."""
+    """Alice sends the smallest payload that the schema allows, one with every property, and unusual ones: all right.
+
+    So is what she and bob change of one token at the same time, if it is one after the other.
+    """
     alice, bob = await stage.joined("alice", "bob")  # what it is about is hers
     for name in ("minimal", "full"):
         valid = await stage.request(event, fresh=True)
@@ -39,7 +44,22 @@ async def what_is_valid_is_accepted(stage: Stage, event: Event) -> None:
             await alice.join(stage.session)
     ids = ids_of((await stage.request(event, fresh=True)).args[0])
     await asyncio.gather(*(_must_be_accepted(stage, alice, event, *one, ids) for one in unusual_payloads(event)))
+    if "token" in event.needs and event.effect != "removes-token":
+        await _both_must_be_accepted(stage, alice, bob, event)
     await bob.fence()
+
+
+async def _both_must_be_accepted(stage: Stage, alice: Actor, bob: Actor, event: Event) -> None:
+    """Have two change a token at the same time; where one may not in turn either, that is another matter."""
+    for member in (alice, bob):
+        answer = await member.try_send(await stage.request(event))
+        if not answer.accepted or isinstance(answer, Inferred):
+            return
+    burst = [await stage.request(event) for _ in range(AT_ONCE)]
+    pairs = zip(burst, [alice, bob] * AT_ONCE, strict=False)
+    for answer in await asyncio.gather(*(member.try_send(request) for request, member in pairs)):
+        if not answer.accepted and not answer.limited:
+            raise Broken(f"each {event.name} of two users at the same time to be accepted", answer)
 
 
 async def _must_be_accepted(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Emission
+from dungeonlab_reference_server.rules import Emission, Payload, Refusal
 from dungeonlab_reference_server.settings import Settings
 from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_reference_server.store import Store
@@ -125,3 +125,24 @@ class TellsSomeLate(Later):
         async with self.queues[sender]:
             await asyncio.sleep(delay)
             await super().broadcast(emission, sender)
+
+
+@faulty("payloads/valid-accepted")
+class FailsOfAConflict(Pipeline):
+    """A change of a token that another user is changing at the moment fails: nobody tries it again."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.changing: dict[str, str] = {}  # user by token
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        if name not in ("token:move", "token:update") or len(args) != 1 or not isinstance(args[0], dict):
+            return await super().perform(connection, name, args)
+        token, user = str(args[0].get("tokenId")), self.users[connection]
+        if self.changing.setdefault(token, user) != user:
+            raise Refusal("INTERNAL_ERROR", "the token was changed meanwhile")
+        try:
+            await asyncio.sleep(0.005)
+            return await super().perform(connection, name, args)
+        finally:
+            self.changing.pop(token, None)
