@@ -46,7 +46,7 @@ def _must_be_profile_of(answer: Acknowledgement, name: str, user: str | None) ->
 async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
     """Alice asks for the profiles of bob and of the game master, with whom she shares a session, and receives them.
 
-    Bob has the name there that he has in his own answer, if that is his own.
+    Bob has the names there that he has in his own answer, if that is his own.
     """
     alice, bob = await stage.connected("alice", "bob")
     own = _user(await bob.try_send(profile_request()))
@@ -54,11 +54,14 @@ async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
         wanted = (await stage.roles.member(name)).user
         answer = await alice.must_be_allowed(profile_request(wanted))
         _must_be_profile_of(answer, name, wanted)
-        there, here = own.get("username"), _user(answer).get("username")
-        if own.get("id") == wanted and isinstance(there, str) and there != here:
-            raise Broken(
-                f"bob's username {quoted(there)}, as he is answered himself", quoted(here), "$.data.user.username"
-            )
+        if own.get("id") != wanted:
+            continue
+        for key in ("username", "displayName"):  # of which the second may be missing
+            there, here = own.get(key), _user(answer).get(key)
+            if isinstance(there, str) and there != here and (key == "username" or here is not None):
+                raise Broken(
+                    f"bob's {key} {quoted(there)}, as he is answered himself", quoted(here), f"$.data.user.{key}"
+                )
 
 
 def _user(answer: Acknowledgement) -> dict[str, Any]:
@@ -135,8 +138,9 @@ def _must_say_yes(answer: Acknowledgement) -> None:
 async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
     """Alice asks about malformed actions, and about things that do not exist; the answers say no, with reasons.
 
-    They do as well about a token that she has deleted, and about an action in a session of which she is no member, or
-    in another one than the question names, of both of which carol is a member.
+    They do as well about a token in another encounter than its own, and one that she has deleted, and about an action
+    in a session of which she is no member, or in another one than the question names, of both of which carol is a
+    member.
     """
     alice = await stage.joined("alice")
     answer = await alice.send(await _question(stage, event))
@@ -167,6 +171,10 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
         if answer.accepted:  # these may be refused like any request that concerns them
             _must_say_no(answer)
     if "token" in event.needs:
+        with contextlib.suppress(Missing):
+            elsewhere = {"encounterId": (await stage.with_another_encounter()).encounters[0]}
+            misplaced = await stage.request(event, fresh=True)
+            await _must_say_no_unless_done(alice, stage, misplaced.with_properties(elsewhere))
         await _must_say_no_of_the_deleted(stage, alice, await stage.request(event, fresh=True))
     with contextlib.suppress(Missing):
         stage.roles.need_no_other_game("alice")

@@ -207,6 +207,34 @@ class JudgesByAnOlderSchema(Replying):
 
 
 @faulty("direct/validate-action-says-no-and-why")
+class JudgesTokensInAnyEncounter(Pipeline):
+    """That the token of an action is in the session is asked, and not whether it is in the encounter that is named."""
+
+    async def validate_action(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().validate_action(connection, user, payload)
+        asked = payload["action"]["payload"]
+        token = await self.store.token(str(asked.get("tokenId")))
+        if token is None or answer["valid"] or "encounterId" not in asked:
+            return answer
+        places = [await self.store.encounter_session(str(each["encounterId"])) for each in (token, asked)]
+        if places != [payload["sessionId"]] * 2:
+            return answer
+        moved = {**payload["action"], "payload": {**asked, "encounterId": token["encounterId"]}}
+        return await super().validate_action(connection, user, {**payload, "action": moved})
+
+
+@faulty("direct/shared-session-profile")
+class ShowsTheAskersDisplayName(Pipeline):
+    """The name to be shown in a profile is that of who asks: templates have it as a variable that is set already."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().user_data(connection, user, payload)
+        asker = await self.store.user(user)
+        assert asker is not None
+        return {"user": {**answer["user"], "displayName": asker.display_name or asker.username}}
+
+
+@faulty("direct/validate-action-says-no-and-why")
 class SaysYesToEverything(Replying):
     """Every action is declared valid."""
 
