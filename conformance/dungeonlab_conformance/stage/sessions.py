@@ -15,6 +15,7 @@ from dungeonlab_conformance.target.roles import Party
 from dungeonlab_conformance.target.target import Target
 
 LABEL = "conformance"  # what the sessions and encounters of a run are called, with the run's name behind it
+_THIRD = 2  # its number; the first two are 0 and 1
 
 
 @dataclass(eq=False)
@@ -73,6 +74,16 @@ class GameSessions:
             game = await self._game(1)
             await asyncio.gather(*map(self.enrolled, game.party.members))
         return self._taken[1]
+
+    async def open_third(self, account: str) -> None:
+        """Open a session of which somebody else is the game master; it is deleted when the scene is over.
+
+        Raises `Missing` if the target does not say how, and `Unjudged` if that user may not.
+        """
+        if self.target.ready_made or self.target.keeps_sessions or not self.provisioner.offers("session.close"):
+            raise Missing(self.target.advice("session.delete"))
+        self._opening[_THIRD] = asyncio.ensure_future(self._open(_THIRD, Party(account, ())))
+        await asyncio.shield(self._opening[_THIRD])
 
     async def _game(self, number: int) -> GameSession:
         party = self.parties[number]
