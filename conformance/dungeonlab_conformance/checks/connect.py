@@ -8,6 +8,7 @@ import json
 from functools import partial
 from typing import Any
 
+from dungeonlab_conformance.checks.chat import LONGEST
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.engine_io_packets import split
@@ -113,7 +114,10 @@ async def websocket_is_served(stage: Stage) -> None:
 
 @check("connect/polling")
 async def polling_is_served(stage: Stage) -> None:
-    """Alice and bob connect over long-polling; bob hears alice, also what she says by two packets in one upload."""
+    """Alice and bob connect over long-polling; bob hears alice, also what she says by two packets in one upload.
+
+    So he does when she says as much as is allowed, in letters of four bytes.
+    """
     bob = await _must_be_served_over(stage, "polling")
     alice = Upgrade("alice", await stage.roles.member("alice"), stage.target, stage.journal)
     try:
@@ -123,17 +127,26 @@ async def polling_is_served(stage: Stage) -> None:
         await bob.hear(first)
         together = [await chat(stage) for _ in range(2)]
         await alice.send_together(*together)
-        for request in together:
-            await bob.try_observe_fenced(partial(_carries, request))
-        heard = sum(bool(bob.deliveries_of(request)) for request in together)
-        if heard < len(together):
-            bob.needs_to_be_open()
-            await alice.poll_once_around()
-            if any(map(_is_refusal, alice.frames)):
-                raise Unjudged("not all that alice said was accepted")
-            raise Broken("bob to hear both messages that alice sent in one upload", f"{heard} of them")
+        await _must_arrive(bob, alice, together, "both messages that alice sent in one upload")
+        long = await chat(stage)
+        long = long.with_properties({"message": f"{long.args[0]['message']} ".ljust(LONGEST, "\N{DRAGON}")})
+        await alice.send(long)
+        await _must_arrive(bob, alice, [long], "what alice said at length")
     finally:
         await alice.close()
+
+
+async def _must_arrive(bob: Actor, alice: Upgrade, said: list[Request], words: str) -> None:
+    for request in said:
+        await bob.try_observe_fenced(partial(_carries, request))
+    heard = sum(bool(bob.deliveries_of(request)) for request in said)
+    if heard == len(said):
+        return
+    bob.needs_to_be_open()
+    await alice.poll_once_around()
+    if any(map(_is_refusal, alice.frames)):
+        return  # that is another matter
+    raise Broken(f"bob to hear {words}", f"{heard} of {len(said)}")
 
 
 @check("connect/upgrade")

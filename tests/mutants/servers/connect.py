@@ -184,6 +184,17 @@ class TakesTheFirstPacketOfAnUpload(SocketIoServer):
         return environ
 
 
+@faulty("connect/polling")
+class DropsLargeUploads(SocketIoServer):
+    """An upload of more than 6 kB is answered, and thrown away."""
+
+    async def _translate(self, request: web.Request) -> dict[str, Any]:
+        environ = await super()._translate(request)
+        if request.method == "POST" and int(environ["CONTENT_LENGTH"]) > 6000:
+            environ |= {"CONTENT_LENGTH": "1", "wsgi.input": _Body(b"3")}
+        return environ
+
+
 class _Body:
     """An upload that has been read already."""
 
