@@ -99,6 +99,7 @@ class Fault(Expectation):
 
 ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the checks
     "RefusesEverything": "no check passes for want of anything having happened",
+    "TrustsEveryGameMaster": "who opens a session of their own is an outsider of the others, by a scene of its own",
     "RemembersWhoLeft": "coming back to a room is looked at, not only coming",
     "BroadcastsThenRefuses": "what was refused is listened for where an answer was asked for, not only where none was",
     "GoesOnAfterTheError": "what is refused without a callback is listened for by a scene of its own",
