@@ -19,7 +19,6 @@ TRIED = (  # faults that hide many others, though not each other: so many server
 )
 APART = (  # faults of which one hides the other, or that break something else together: so many judgements less
     "AnswersOnceMoreWhenSaved+RemembersWhoLeft",
-    "DropsWhatItIsSentDuringTheUpgrade+ForgetsWhoPolls",
     "EchoesToTheSender+GoesOnAfterTheError",
     "HangsUpOnWhomItRefuses+LetsGuestsIn",
 )
