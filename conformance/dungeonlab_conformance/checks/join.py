@@ -105,18 +105,16 @@ async def an_outsider_is_not_admitted(stage: Stage) -> None:
 
 @check("join/outsider-refused")
 async def the_game_master_of_another_session_is_not_admitted(stage: Stage) -> None:
-    """Alice is admitted; an outsider is refused, and so when they have opened a session, where the target lets them."""
+    """Alice is admitted; an outsider is refused who has opened a session, where the target lets them do that."""
     await stage.joined("alice")
     name, *_ = stage.roles.available("mallory", "dave")
-    outsider = await stage.connected(name)
-    if (answer := await outsider.try_join(stage.session)).accepted:
-        raise Broken(f"{name} to be refused", answer)
+    outsider, who = await stage.connected(name), "who is the game master of another session"
     try:
         await stage.games.open_third(name)
     except Unjudged:
-        return
+        who = "who is no member of the session"
     if (answer := await outsider.try_join(stage.session)).accepted:
-        raise Broken(f"{name} to be refused, who is the game master of another session", answer)
+        raise Broken(f"{name} to be refused, {who}", answer)
 
 
 @check("join/refused-join-subscribes-nothing")
