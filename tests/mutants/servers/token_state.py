@@ -124,7 +124,13 @@ class _Hasty(Pipeline):
             return await self.take_effect(self.command(event, payload, user, token), connection)
 
 
-@faulty("tokens/version-grows", also={"order/concurrent-moves-converge": "a move that was heard is lost"})
+@faulty(
+    "tokens/version-grows",
+    also={
+        "order/concurrent-moves-converge": "a move that was heard is lost",
+        "tokens/delete-ends-it": "so is a deletion, where one comes between",
+    },
+)
 class ForgetsAMoveForAnUpdate(_Hasty):
     """An update stores the token that it looked up, and a move that was made meanwhile is lost."""
 
