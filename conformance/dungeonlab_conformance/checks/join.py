@@ -105,10 +105,16 @@ async def an_outsider_is_not_admitted(stage: Stage) -> None:
 
 @check("join/outsider-refused")
 async def the_game_master_of_another_session_is_not_admitted(stage: Stage) -> None:
-    """Alice is admitted; an outsider is refused who has opened a session, where the target lets them do that."""
+    """Alice is admitted; mallory is refused, who has opened a session of her own, where the target lets her do that.
+
+    Where dave is admitted, who has opened none, she shows nothing more.
+    """
     await stage.joined("alice")
-    name, *_ = stage.roles.available("mallory", "dave")
+    name, *others = stage.roles.available("mallory", "dave")
     outsider, who = await stage.connected(name), "who is the game master of another session"
+    for other in others:
+        if (await (await stage.connected(other)).try_join(stage.session)).accepted:
+            raise Unjudged("any outsider is admitted", waits_for=VerdictKey("join/outsider-refused"))
     try:
         await stage.games.open_third(name)
     except Unjudged:
