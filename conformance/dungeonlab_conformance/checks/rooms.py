@@ -79,9 +79,13 @@ async def _each_must_be_heard_once(alice: Actor, listeners: tuple[Actor, ...], d
 
 
 async def _must_be_heard_again(alice: Actor, listeners: tuple[Actor, ...], request: Request, other: Request) -> None:
+    bob, *_ = listeners
+    before = bob.connection
     for _ in range(2, TIMES):
         await alice.send(replace(request))
-    await listeners[0].try_send(other)
+    await bob.try_send(other)
+    if bob.connection != before:  # what it did not hear shows nothing, and he has asked on another one
+        raise bob.gone(f"{bob.name}'s connection was closed")
     await alice.send(replace(request))
     for listener in listeners:
         await _must_hear_each_time(listener, request)
