@@ -245,6 +245,7 @@ class TrustsEveryGameMaster(Pipeline):
 
     async def check_membership(self, event: Event, session_id: str, user: str) -> Session:
         session = await self.store.session(session_id)
+        # No store has to list all sessions; the one of the tests keeps them there.
         known: dict[str, Session] = self.store._sessions  # type: ignore[attr-defined]
         is_master = any(each.game_master == user for each in known.values())
         if event.name == "join-session" and session is not None and is_master:
