@@ -33,9 +33,10 @@ class Attendance:
             for stay in stays:
                 self._by_user.setdefault((self.users.get(connection), stay.session), []).append(stay)
         asked = Counter((each.user, each.session) for each in joins)
-        self._joins = asked - Counter(
-            (each.user, each.session) for each in joins if each.legal and each.outcome == "refused"
-        )
+        refused = Counter((each.user, each.session) for each in joins if each.legal and each.outcome == "refused")
+        self._joins: dict[str | None, dict[str | None, int]] = {}  # by user and named session, how many may be granted
+        for (user, named), times in (asked - refused).items():
+            self._joins.setdefault(user, {})[named] = times
         self._note_who_came(asked)
 
     def _read(self, journal: Journal) -> None:
@@ -91,11 +92,8 @@ class Attendance:
 
     def may_have_come_times(self, user: str, session: str) -> int:
         """Return how often a user may have entered a session's room: by each request that may have been granted."""
-        joins = (
-            times
-            for (who, named), times in self._joins.items()
-            if who == user and (named == session or named not in self.members)
-        )
+        named_by_user = self._joins.get(user, {})
+        joins = (times for named, times in named_by_user.items() if named == session or named not in self.members)
         return max(sum(joins), sum(1 + stay.repeats for stay in self.stays_of(user, session)))
 
     def sole_connection(self, user: str, session: str) -> int | None:

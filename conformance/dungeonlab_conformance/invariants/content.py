@@ -55,7 +55,7 @@ def _lacking(asked: Any, came: Any, schema: Schema, path: str) -> Iterator[tuple
     properties, items = definition.get("properties"), definition.get("items")
     if isinstance(asked, dict) and isinstance(came, dict) and properties:
         for key, value in asked.items():
-            if key in properties:
+            if key in properties and not _is_plainly(value, came.get(key)):
                 yield from _lacking(value, came.get(key), (properties[key], file), f"{path}.{key}")
     elif isinstance(asked, list) and isinstance(came, list) and items and len(asked) == len(came):
         for number, (value, other) in enumerate(zip(asked, came, strict=True)):
@@ -66,6 +66,8 @@ def _lacking(asked: Any, came: Any, schema: Schema, path: str) -> Iterator[tuple
 
 def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are one, at any depth: numbers are doubles, however they are written."""
+    if _is_plainly(one, other):
+        return True
     ahead = [(one, other)]
     while ahead:
         one, other = ahead.pop()
@@ -82,6 +84,12 @@ def same(one: Any, other: Any) -> bool:
         elif not _equal(one, other):
             return False
     return True
+
+
+def _is_plainly(one: Any, other: Any) -> bool:
+    """Whether two values are one text, or one number that is written alike: most are, and need no closer look."""
+    kind = type(one)
+    return one is other or ((kind is str or kind is int or kind is float) and type(other) is kind and one == other)
 
 
 def unlike(expected: Any, came: Any, path: str, words: str = "") -> Broken:

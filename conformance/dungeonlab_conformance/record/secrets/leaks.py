@@ -6,10 +6,11 @@ it is one that this suite made up. Ids are opaque and may look like hashes: long
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from dungeonlab_conformance.record.arguments import quoted
@@ -103,18 +104,22 @@ _PROPERTY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Ours:
     """The secrets that this suite made up: passwords and cookies, and the names under which it registered."""
 
     values: frozenset[str] = frozenset()
     usernames: frozenset[str] = frozenset()
 
+    @cached_property
+    def _shortest(self) -> float:
+        return min(map(len, self.values), default=math.inf)
+
     def holds(self, text: str) -> bool:
         """Whether a text is one of the values, or has one in it among others."""
         if text in self.values:
             return True
-        several = any(sign in text for sign in ' "=;,:')
+        several = len(text) > self._shortest and any(sign in text for sign in ' "=;,:')
         return several and any(not self.values.isdisjoint(cut.split(text)) for cut in _CUTS)
 
 
@@ -139,6 +144,8 @@ def leaks(payload: Any, ours: Ours = Ours(), *, own: bool = False) -> Iterator[L
     `own` says that it is an event of the server's own, of whose properties the protocol knows nothing: there a signed
     token may be what the event is for, and a word under `secret` part of the game.
     """
+    if not _may_leak(payload, ours, own=own):
+        return
     ahead: list[tuple[str, str, Any, bool]] = [("$", "", payload, False)]  # path, name, value, whether among free data
     while ahead:
         path, name, value, free = ahead.pop()
@@ -153,6 +160,22 @@ def leaks(payload: Any, ours: Ours = Ours(), *, own: bool = False) -> Iterator[L
             look = _secret_in if len(value) > _SHORT else _secret_in_short
             if what := look(value, name, free, own, ours):
                 yield Leak(path, what)
+
+
+def _may_leak(payload: Any, ours: Ours, *, own: bool) -> bool:
+    """Whether there is anything in a payload that is a secret, unless it is among free data; keeps no paths."""
+    ahead: list[tuple[str, Any]] = [("", payload)]
+    while ahead:
+        name, value = ahead.pop()
+        if isinstance(value, dict):
+            ahead.extend((key if isinstance(key, str) else quoted(key), inner) for key, inner in value.items())
+        elif isinstance(value, list | tuple):
+            ahead.extend((name, inner) for inner in value)
+        elif isinstance(value, str):
+            look = _secret_in if len(value) > _SHORT else _secret_in_short
+            if look(value, name[:80], False, own, ours):
+                return True
+    return False
 
 
 _ENVELOPE = {"success", "error", "code", "message"}  # what holds an answer's `data`, which is not that of a token
