@@ -235,7 +235,7 @@ def test_a_run_imports_only_what_it_uses() -> None:
 def test_what_was_left_out_is_imported_as_soon_as_it_is_used() -> None:
     """Somebody's adapter may use the synchronous client of python-socketio."""
     code = (
-        "import sys\nfrom dungeonlab_conformance.__main__ import _import_socketio\n_import_socketio()\n"
+        "import sys\nimport dungeonlab_conformance.clients.packets\n"
         "import engineio.client\nassert 'requests' not in sys.modules\n"
         "session = engineio.client.requests.Session\nimport requests\nassert session is requests.Session"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,19 +85,29 @@ def run(**given: Any) -> None:
 
     Beside a URL, a dungeonlab-target.toml in this folder is used only if --target names it.
     """
+    from dungeonlab_conformance.runner.embedded import starting_ahead
+
+    options, output = _sorted(given)
+    _make_sure_of(options, output)
+    known = known_failures.accepted(output.known_file, output.listing_file)
+    options = fuzz_options.with_seed(options)
+    target = _target(options, output)
+    with starting_ahead() if target.bundled else nullcontext():
+        chosen = _chosen(options)  # imports all that plays
+        raise SystemExit(_judge(target, chosen, options, output, known))
+
+
+def _judge(
+    target: Target, chosen: Sequence[Scene], options: RunOptions, output: Output, known: Sequence[KnownFailure]
+) -> int:
+    """Play the run, show and write what it came to; returns the exit code."""
     from rich.console import Console
 
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.results.verdict import LEVELS
     from dungeonlab_conformance.runner.interruptions.signals import Signals
 
-    options, output = _sorted(given)
-    _make_sure_of(options, output)
     listed = output.listing_file
-    known = known_failures.accepted(output.known_file, listed)
-    options = fuzz_options.with_seed(options)
-    chosen = _chosen(options)
-    target = _target(options, output)
     reports_on_output = reports.to_output({**output.written, "listing": listed})
     console = Console(highlight=False, stderr=reports_on_output)
     if output.verbose:  # the suite's own faults with their stack traces, to be reported
@@ -117,7 +127,7 @@ def run(**given: Any) -> None:
         problems += reports.tell_github(started, errors=reports_on_output)
         for problem in problems:
             click.echo(problem, err=True)
-    raise SystemExit(started.exit_code or (2 if problems else 0))
+    return started.exit_code or (2 if problems else 0)
 
 
 def _sorted(given: dict[str, Any]) -> tuple[RunOptions, Output]:

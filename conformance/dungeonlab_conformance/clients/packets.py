@@ -5,13 +5,15 @@ The only file that knows python-socketio; its packets encode and decode.
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
-
-from socketio import packet
 
 from dungeonlab_conformance.clients.engine_io_packets import Noise
 from dungeonlab_conformance.record.arguments import storable
@@ -19,6 +21,28 @@ from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.text.tree import deeper_than
 from dungeonlab_spec.catalogue import is_own_event
 
+_SYNCHRONOUS = ("requests", "websocket")  # imported by python-engineio for a client not used here
+
+
+class _WhenUsed(ModuleType):
+    """Stands for a module that is imported as soon as something of it is used."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def _imported_packets() -> Any:
+    """Import python-socketio without what only its synchronous client uses, which takes a tenth of a second."""
+    names = [name for name in _SYNCHRONOUS if name not in sys.modules and importlib.util.find_spec(name)]
+    sys.modules.update((name, _WhenUsed(name)) for name in names)
+    try:
+        return importlib.import_module("socketio.packet")
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
+packet = _imported_packets()
 CONNECT, DISCONNECT, EVENT, ACK = packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK
 CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = packet.CONNECT_ERROR, packet.BINARY_EVENT, packet.BINARY_ACK
 
@@ -129,18 +153,22 @@ class _Json:
 
     @staticmethod
     def dumps(value: Any, **_: Any) -> str:
-        return storable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        return storable(_WRITER.encode(value))
 
     @staticmethod
     def loads(text: str) -> Any:
-        return json.loads(text, parse_constant=_no_number)
+        return _READER.decode(text)
 
 
 def _no_number(word: str) -> None:
     raise ValueError(f"{word} is no JSON")
 
 
-class _Packet(packet.Packet):  # type: ignore[misc]
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_READER = json.JSONDecoder(parse_constant=_no_number)
+
+
+class _Packet(packet.Packet):  # type: ignore[misc, name-defined]
     json = _Json
 
 
