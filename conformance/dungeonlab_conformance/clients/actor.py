@@ -139,8 +139,10 @@ class Actor(Sender):
             if seen.connection == self.connection and wanted(seen) and not found.done():
                 found.set_result(seen)
 
-        for seen in list(self.journal.observations):
+        for seen in self.journal.observations:
             look(seen)
+            if found.done():
+                return found.result()
         unsubscribe = self.journal.subscribe(look)
         try:
             return await asyncio.wait_for(found, self.target.limits.answer)

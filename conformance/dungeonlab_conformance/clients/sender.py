@@ -133,7 +133,7 @@ class Sender(Connection):
 
     async def _what_became_of(self, request: Request, *, expected: bool) -> Answer:
         """Return the answer to a request, or what else shows what became of it."""
-        none: Unjudged = Unanswered(request.event, f"{request.event} was not answered, though the connection works")
+        none: Unjudged | None = None
         if self.inquire is None or not self.inquire.tells(request):
             try:
                 return await self._answer_to(request, quickly=self._hardly_answers(request.event))
@@ -145,7 +145,8 @@ class Sender(Connection):
             found = await self.inquire(self, request, expected=expected)
         sent = self.journal.last_sent(request)
         if found is None or sent is None:
-            raise none
+            why = f"{request.event} was not answered, though the connection works"
+            raise none or Unanswered(request.event, why)
         if found.seen is not None:
             self.journal.inferred(request, found.outcome, found.evidence)
         if isinstance(none, Unreadable):

@@ -6,8 +6,9 @@ Sends nothing and judges nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from dungeonlab_conformance.record.marks import contains, new_mark
@@ -158,11 +159,16 @@ def _marked(event: Event, example: Any, valid: Request) -> Request:
     if event.mark is None or request.mark is not None:
         return request
     there = find(example, event.mark)
-    usual = [find(whole, event.mark) for whole in examples(event.name, "valid").values()]
-    if isinstance(there, str | int) and not isinstance(there, bool) and there in usual:
+    if isinstance(there, str | int) and not isinstance(there, bool) and there in _usual(event.name, event.mark):
         mark = new_mark(there if isinstance(there, int) else "")
         return replace(request, mark=mark, args=(replaced(example, keys(event.mark), mark),))
     return request
+
+
+@cache
+def _usual(event: str, place: str) -> Sequence[Any]:
+    """Return what the valid examples of an event have in a place."""
+    return [find(whole, place) for whole in examples(event, "valid").values()]
 
 
 def _numbers(payload: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:

@@ -5,7 +5,6 @@ A play names a kind, and `payload_of` makes the request. Pure: sends nothing, an
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import Any
@@ -16,7 +15,7 @@ from dungeonlab_conformance.payloads.odd_values import DATA, DRAFTS, POSITIONS, 
 from dungeonlab_conformance.payloads.requests import needed_ids, valid_request
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.text.tree import replaced
+from dungeonlab_conformance.text.tree import copied, replaced
 from dungeonlab_spec import Catalogue, Event, accepts
 from dungeonlab_spec.catalogue import examples
 from dungeonlab_spec.pointer import find, keys
@@ -223,8 +222,8 @@ def _odd(event: Event, kind: str, payload: dict[str, Any]) -> dict[str, Any]:
                 payload, path, place | POSITIONS[name] | ({"x": POSITIONS[name]["x"] + offset} if offset else {})
             )
         case "data:":
-            return {**payload, part: payload[part] | {"data": copy.deepcopy(DATA[name])}}
-    return {**payload, part: payload[part] | copy.deepcopy(dict(DRAFTS[name]))}
+            return {**payload, part: payload[part] | {"data": copied(DATA[name])}}
+    return {**payload, part: payload[part] | copied(dict(DRAFTS[name]))}
 
 
 def _claims(event: Event, user: str) -> dict[str, Any]:
@@ -246,7 +245,7 @@ def _example_args(event: Event, kind: str, ids: Mapping[str, Any], payload: dict
     known = {**examples(event.name, "valid"), **examples(event.name, "invalid")}
     if kind not in known:
         raise ValueError(f"{event.name} has no kind of payload {kind!r}")
-    placed = with_ids(event, copy.deepcopy(known[kind]), ids)
+    placed = with_ids(event, copied(known[kind]), ids)
     if event.mark is None or event.mark == "/tokenId":
         return (placed,)
     there, mark = find(placed, event.mark), find(payload, event.mark)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.record.marks import new_mark
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.text.tree import replaced
+from dungeonlab_conformance.text.tree import copied, replaced
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import examples
 from dungeonlab_spec.pointer import at, keys
@@ -31,7 +30,7 @@ def valid_request(event: Event, ids: Mapping[str, str], *, full: bool = False) -
     each optional property that the largest example has, but hides no token, and holds no data that a later request may
     be mixed up with.
     """
-    payload = with_ids(event, copy.deepcopy(examples(event.name, "valid")["minimal"]), ids)
+    payload = with_ids(event, copied(examples(event.name, "valid")["minimal"]), ids)
     if full:
         payload = _filled(event.name, payload)
         payload |= {name: ids[name] for name in examples(event.name, "valid").get("full", {}) if name in ids}
@@ -58,7 +57,7 @@ def in_full(request: Request) -> Request:
 
 def _filled(event: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     known = examples(event, "valid")
-    full, filled = copy.deepcopy(known.get("full", known["minimal"])), dict(payload)
+    full, filled = copied(known.get("full", known["minimal"])), dict(payload)
     for key in {"token", "updates", "position"} & filled.keys():
         actor = {"actorId": new_actor()} if "actorId" in full[key] else {}
         filled[key] = full[key] | actor | filled[key]
@@ -74,9 +73,9 @@ def edge_payloads(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the valid examples but those of ids, and the longest name once more in letters of four bytes each."""
     for name, payload in examples(event.name, "valid").items():
         if "Id" not in name and name != "unknown-property":
-            yield name, copy.deepcopy(payload)
+            yield name, copied(payload)
         if name.endswith("-name-longest"):
-            wide = copy.deepcopy(payload)
+            wide = copied(payload)
             holder = wide.get("token", wide.get("updates"))
             holder["name"] = "\N{DRAGON}" * len(holder["name"])
             yield f"{name}, of four bytes a letter,", wide
@@ -94,7 +93,7 @@ _POINTS = {"x": 5.0, "y": 6.0, "elevation": 2.0}  # written so, and integers all
 
 def unusual_payloads(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield payloads that the schema allows and few clients send, by what is unusual; none is part of another."""
-    payload = copy.deepcopy(examples(event.name, "valid")["minimal"])
+    payload = copied(examples(event.name, "valid")["minimal"])
     for key in {"token", "updates"} & payload.keys():
         for what, properties in _UNUSUAL.items():
             yield what, {**payload, key: {**payload[key], **properties}}

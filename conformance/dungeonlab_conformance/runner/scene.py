@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.acknowledgement import LIMITED
@@ -30,6 +30,8 @@ class Played:
     stranded: bool = False
     seconds: float = 0.0
     ended: float = 0.0  # on the monotonic clock
+    _looked_at: int = field(default=0, repr=False)  # observations
+    _is_limited: bool = field(default=False, repr=False)  # by one of them
 
     @property
     def unjudged(self) -> list[Unjudged]:
@@ -41,7 +43,10 @@ class Played:
         """Whether the server refused something for being too much in too short a time, and that was not the point."""
         if any(isinstance(why, Limited) for why in self.unjudged):
             return True
-        return not self.scene.check.floods and any(map(_is_limited, self.stage.journal.observations))
+        seen = self.stage.journal.observations
+        self._is_limited = self._is_limited or any(map(_is_limited, seen[self._looked_at :]))
+        self._looked_at = len(seen)
+        return self._is_limited and not self.scene.check.floods
 
     @property
     def limited_newcomers(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from dungeonlab_conformance.record.marks import carries, contains
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
+from dungeonlab_conformance.text.tree import copied
 from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
@@ -85,7 +85,7 @@ async def create_full_token(stage: Stage, maker: Actor) -> Token:
 async def full_draft(stage: Stage) -> Request:
     """Return a request to create a token with every property set."""
     request = await stage.request(Catalogue.load()["token:create"])
-    full = copy.deepcopy(examples("token:create", "valid")["full"]["token"])
+    full = copied(examples("token:create", "valid")["full"]["token"])
     return request.with_properties({"token": {**full, "name": request.mark, "actorId": new_actor()}})
 
 

@@ -53,6 +53,13 @@ def replaced(value: Any, path: Sequence[Key], new: Any) -> Any:
     return changed
 
 
+def copied(value: Any) -> Any:
+    """Return a copy of a JSON value that shares no list and no object with it."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    return [copied(inner) for inner in value] if isinstance(value, list) else value
+
+
 def with_texts(value: Any, change: Callable[[str, tuple[Key, ...]], Any], at: tuple[Key, ...] = ()) -> Any:
     """Return a copy in which each text is what `change` makes of it and of the keys that lead to it; keys stay."""
     if isinstance(value, dict):
