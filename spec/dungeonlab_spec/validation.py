@@ -41,7 +41,7 @@ TIME = (  # a date-time as RFC 3339 has it, on a day that exists, in the notatio
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 _Place = tuple[Any, str | int] | None  # of a value in others: that of what it lies in, and its key there
-_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)

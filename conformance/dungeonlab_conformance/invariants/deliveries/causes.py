@@ -345,7 +345,8 @@ def _marks_in(seen: Observation) -> Iterator[Any]:
     """Yield every value in a delivery that may be the mark of a request."""
     for text in seen.args.texts:
         yield text
-        yield from _MARK.findall(text)
+        if "mark-" in text:
+            yield from _MARK.findall(text)
     yield from seen.args.numbers
 
 

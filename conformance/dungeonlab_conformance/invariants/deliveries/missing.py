@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from dungeonlab_conformance.invariants.deliveries.history import History, ended
 from dungeonlab_conformance.invariants.deliveries.ledger import Ledger
@@ -51,6 +52,11 @@ def missing(journals: Iterable[Journal], ledger: Ledger, patience: float) -> Ite
             yield from scene.missing_of(request, patience, usual, heard_at_all)
 
 
+@cache
+def _broadcast_events() -> frozenset[str]:
+    return frozenset(event.name for event in Catalogue.load() if event.is_broadcast)
+
+
 class _Scene:
     """What one scene's connections heard, and when each made a round trip."""
 
@@ -63,7 +69,7 @@ class _Scene:
         self._unclear: dict[int, list[Observation]] = {}  # by connection, what may be the broadcast of any request
         self._round_trips: dict[int, list[float]] = {}  # by connection, when each began that was answered
         self._answers: dict[tuple[int, float], Observation] = {}
-        events = {event.name for event in Catalogue.load() if event.is_broadcast}
+        events = _broadcast_events()
         for seen in journal.observations:
             if seen.act == "hears" and seen.connection and seen.event in events:
                 attribution = ledger.attribution(seen)

@@ -6,6 +6,7 @@ it is one that this suite made up. Ids are opaque and may look like hashes: long
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -164,17 +165,16 @@ def leaks(payload: Any, ours: Ours = Ours(), *, own: bool = False) -> Iterator[L
 
 def _may_leak(payload: Any, ours: Ours, *, own: bool) -> bool:
     """Whether there is anything in a payload that is a secret, unless it is among free data; keeps no paths."""
-    ahead: list[tuple[str, Any]] = [("", payload)]
+    ahead: list[tuple[str, Any]] = [("", (payload,))]  # names and what holds values
     while ahead:
-        name, value = ahead.pop()
-        if isinstance(value, dict):
-            ahead.extend((key if isinstance(key, str) else quoted(key), inner) for key, inner in value.items())
-        elif isinstance(value, list | tuple):
-            ahead.extend((name, inner) for inner in value)
-        elif isinstance(value, str):
-            look = _secret_in if len(value) > _SHORT else _secret_in_short
-            if look(value, name[:80], False, own, ours):
-                return True
+        name, holder = ahead.pop()
+        for key, value in holder.items() if isinstance(holder, dict) else zip(itertools.repeat(name), holder):
+            if isinstance(value, str):
+                look = _secret_in if len(value) > _SHORT else _secret_in_short
+                if look(value, key[:80] if isinstance(key, str) else quoted(key)[:80], False, own, ours):
+                    return True
+            elif isinstance(value, dict | list | tuple):
+                ahead.append((key if isinstance(key, str) else quoted(key), value))
     return False
 
 
