@@ -167,6 +167,7 @@ def http_side() -> Mapping[str, Any]:
 
 
 @cache
+@cache
 def resolve(reference: str, within: str = "") -> tuple[Any, str]:
     """Follow ``file.json#/$defs/Name``; a reference that starts with ``#`` stays `within` its file.
 

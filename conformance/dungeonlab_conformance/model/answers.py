@@ -33,7 +33,7 @@ class Answers:
 
     def under_way(self, sent: Sent) -> None:
         """Note that a request is sent: what it may change is not certain until it is answered."""
-        if not is_legal(Catalogue.load()[sent.request.event], sent.request):
+        if not is_legal(sent.request):
             return
         if sent.request.event == "validate-action":
             action = sent.body["action"]
@@ -60,7 +60,7 @@ class Answers:
         if answer.code == "NOT_JOINED" and not sent.tab.sure and sent.tab.room == sent.session:
             sent.tab.room, sent.tab.sure = sent.tab.asked or None, not sent.tab.asked
         self._find_wrong_refusal(sent, answer, seen, now)
-        legal = is_legal(Catalogue.load()[sent.request.event], sent.request)
+        legal = is_legal(sent.request)
         blamed = "authorization/refusal-precedes-effect" if legal else "payloads/refused-not-stored"
         self._suspect(sent.body, "acks/limited-has-no-effect" if answer.limited else blamed, sent.request.event)
 
@@ -92,11 +92,7 @@ class Answers:
     def _may_be_there(self, sent: Sent) -> bool:
         """Whether who sent a request belongs to its session, and is in the room: no objection is a matter of rights."""
         session = self._world.sessions.get(sent.session)
-        if (
-            session is None
-            or not session.has(sent.tab.user)
-            or not is_legal(Catalogue.load()[sent.request.event], sent.request)
-        ):
+        if session is None or not session.has(sent.tab.user) or not is_legal(sent.request):
             return False
         return sent.tab.is_in(session.id) or "joined" not in Catalogue.load()[sent.request.event].needs
 
@@ -158,7 +154,7 @@ class Answers:
     def done(self, sent: Sent, data: Mapping[str, Any] | None = None) -> None:
         """Take what a request asks for as done; `data` is what its answer says, or its broadcast, if that is known."""
         tab, event, data = sent.tab, sent.request.event, data or {}
-        if not is_legal(Catalogue.load()[event], sent.request):
+        if not is_legal(sent.request):
             return
         if event == "join-session":
             self._world.entered(tab, sent.session)
@@ -299,7 +295,7 @@ class Answers:
         """Return why an action would be refused, and whether that is certain; None if it would be accepted."""
         asked = Catalogue.load()[event]
         request = Request(event, (payload,), None, None)
-        if not is_legal(asked, request):
+        if not is_legal(request):
             return "its payload is invalid", True
         session = self._world.sessions.get(str(payload["sessionId"]))
         if session is None or payload["sessionId"] != sent.session:

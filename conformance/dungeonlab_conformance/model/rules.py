@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from dungeonlab_conformance.model.world import Session, Tab, Token, World
@@ -14,6 +15,7 @@ from dungeonlab_spec import Catalogue, Event, accepts
 
 _HIDDEN = frozenset({"SESSION_NOT_FOUND", "PERMISSION_DENIED"})  # from a server that does not reveal which ids exist
 _ALWAYS = frozenset({LIMITED})
+_REMEMBERED = 4_096  # requests, each of which is asked about at several moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def objections(world: World, tab: Tab, request: Request) -> Iterator[Objection]:
     """Yield each reason to refuse a request, in the order of judging, up to the first that is firm."""
     event = Catalogue.load()[request.event]
     body = request.args[0] if request.args else None
-    if not is_legal(event, request):
+    if not is_legal(request):
         blamed = request.requirement or "payloads/bound-broken"
         yield Objection("its payload is invalid", frozenset({"VALIDATION_ERROR"}), blamed)
         return
@@ -99,7 +101,7 @@ def _about_the_action(session: Session, world: World, action: Mapping[str, Any])
     """Yield what a server may say of an action by refusing the question of whether it may be done."""
     event, payload = Catalogue.load()[action["type"]], action["payload"]
     request = Request(event.name, (payload,), None, None)
-    if not is_legal(event, request):
+    if not is_legal(request):
         return
     if payload["sessionId"] != session.id:
         yield Objection("its action names another session", frozenset({"VALIDATION_ERROR"}), "", firm=False)
@@ -107,8 +109,10 @@ def _about_the_action(session: Session, world: World, action: Mapping[str, Any])
         yield replace(objection, firm=False)
 
 
-def is_legal(event: Event, request: Request) -> bool:
+@lru_cache(maxsize=_REMEMBERED)
+def is_legal(request: Request) -> bool:
     """Whether a request carries one argument that its schema accepts."""
+    event = Catalogue.load()[request.event]
     return event.request is not None and len(request.args) == 1 and accepts(event.request, request.args[0])
 
 

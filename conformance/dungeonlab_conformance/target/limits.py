@@ -109,8 +109,9 @@ class Limits:
         Less where the answers to requests of this `event` have been waited for in vain for long enough.
         """
         whole = self.answer + (self.scale * len(repr(args)) / _SLOWEST if self.far else 0.0)
-        tired = max(whole / _HURRY, _SLACK * self._answered.get(event, 0.0))
-        return min(whole, tired) if self._silent[event] >= _TIRED else whole
+        if self._silent[event] < _TIRED:
+            return whole
+        return min(whole, max(whole / _HURRY, _SLACK * self._answered.get(event, 0.0)))
 
     @property
     def scene(self) -> float:

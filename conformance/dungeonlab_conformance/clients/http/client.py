@@ -97,7 +97,8 @@ def new_session(
     the server's certificate must be valid, or names a file of certificate authorities. `connector` is a pool that is
     shared with other sessions, and closed by its owner; without one the session has its own. Compression is not asked
     for, and not undone: read bodies with `read_text`. A server may close a connection after any answer without saying
-    so: a request that meets with that is made once more, on a new connection, as browsers do.
+    so: a request that meets with that is made once more, on a new connection, as browsers do. How long a request may
+    take is its caller's to say.
     """
     jar = Jar(URL(url))
     jar.update_cookies(cookies, URL(url))
@@ -112,6 +113,7 @@ def new_session(
         connector_owner=connector is None,
         trace_configs=[tracing],
         middlewares=(_once_more,),
+        timeout=aiohttp.ClientTimeout(total=None),
         auto_decompress=False,
         max_line_size=LONGEST_HEADER,
         max_field_size=LONGEST_HEADER,

@@ -173,11 +173,12 @@ def _may_leak(payload: Any, ours: Ours, *, own: bool) -> bool:
                 look = _secret_in if len(value) > _SHORT else _secret_in_short
                 if look(value, key[:80] if isinstance(key, str) else quoted(key)[:80], False, own, ours):
                     return True
-            elif isinstance(value, dict | list | tuple):
+            elif type(value) not in _NO_TEXT and isinstance(value, dict | list | tuple):
                 ahead.append((key if isinstance(key, str) else quoted(key), value))
     return False
 
 
+_NO_TEXT = frozenset({int, float, bool, type(None)})  # what nothing can be in
 _ENVELOPE = {"success", "error", "code", "message"}  # what holds an answer's `data`, which is not that of a token
 _LOGIN_NAMES = ("username", "displayname", "login")  # which some servers have be the address
 
