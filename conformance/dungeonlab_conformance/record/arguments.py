@@ -30,12 +30,22 @@ class Arguments(tuple[Any, ...]):
     @cached_property
     def texts(self) -> tuple[str, ...]:
         """Every text in them but the names of properties, at any depth."""
-        return tuple(leaf for leaf in leaves(self) if isinstance(leaf, str))
+        return self._texts_and_numbers[0]
 
     @cached_property
     def numbers(self) -> frozenset[float]:
         """Every number in them, at any depth; 1.0 is 1."""
-        return frozenset(leaf for leaf in leaves(self) if isinstance(leaf, int | float) and not isinstance(leaf, bool))
+        return self._texts_and_numbers[1]
+
+    @cached_property
+    def _texts_and_numbers(self) -> tuple[tuple[str, ...], frozenset[float]]:
+        texts, numbers = [], set()
+        for leaf in leaves(self):
+            if isinstance(leaf, str):
+                texts.append(leaf)
+            elif isinstance(leaf, int | float) and not isinstance(leaf, bool):
+                numbers.add(leaf)
+        return tuple(texts), frozenset(numbers)
 
     def __str__(self) -> str:
         return body(self)[0] or "no argument"
@@ -50,7 +60,9 @@ def leaves(found: object) -> Iterator[object]:
     while ahead and budget:
         value = ahead.pop()
         budget -= 1
-        if isinstance(value, dict):
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
             ahead.extend(itertools.islice(value.values(), budget))
         elif isinstance(value, list | tuple):
             ahead.extend(itertools.islice(value, budget))
