@@ -8,10 +8,10 @@ Whatever the server sends, and whatever an HTTP library makes of it, comes out a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,9 @@ class EngineIO:
         self._posting: asyncio.Task[None] | None = None
         self._unsent: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # fails as the first POST does
         self._pause = 0.0
+        self._clock: asyncio.TimerHandle | None = None  # runs once a WebSocket is read
+        self._heard_at = 0.0
+        self._ending: asyncio.Task[None] | None = None  # of a connection on which nothing came for too long
 
     async def open(
         self,
@@ -157,9 +160,7 @@ class EngineIO:
             early, self._early = self._early, []
             return await self._received(early)
         if self._socket is not None:
-            with foreign("the server sent nothing for too long, not even a ping"):
-                async with asyncio.timeout(self.opened.silence):
-                    return await self._received([await next_message(self._socket)])
+            return await self._received([await self._next_message(self._socket)])
         packets = split(await self._poll())
         if len(packets) > _MANY:
             self._take_room(PACKET * len(packets))
@@ -168,8 +169,35 @@ class EngineIO:
         await asyncio.sleep(self._pause)
         return await self._received(packets if packets != [""] else [])
 
+    async def _next_message(self, socket: aiohttp.ClientWebSocketResponse) -> Frame:
+        """Wait for the next message of the WebSocket, for as long as a server may be silent.
+
+        One clock runs for the whole connection: to start and to stop one takes as long as to read a message.
+        """
+        loop = asyncio.get_running_loop()
+        self._heard_at = loop.time()
+        if self._clock is None:
+            self._clock = loop.call_later(self.opened.silence, self._look_at_the_clock, socket)
+        try:
+            return await next_message(socket)
+        except Closed:
+            if self._ending is None:
+                raise
+            raise Closed("the server sent nothing for too long, not even a ping") from None
+
+    def _look_at_the_clock(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Close a WebSocket on which nothing came for too long; else look again when that may be so."""
+        loop = asyncio.get_running_loop()
+        left = self._heard_at + self.opened.silence - loop.time()
+        if left > 0:
+            self._clock = loop.call_later(left, self._look_at_the_clock, socket)
+        else:
+            self._ending = loop.create_task(_hang_up(socket))
+
     async def close(self) -> None:
         """End the connection at once; nobody but this side needs to agree."""
+        if self._clock is not None:
+            self._clock.cancel()
         if self._posting is not None:
             self._posting.cancel()
             await asyncio.gather(self._posting, return_exceptions=True)
@@ -177,8 +205,7 @@ class EngineIO:
             self._unsent.exception()
         try:
             if self._socket is not None:
-                with foreign():
-                    await self._socket.close()
+                await _hang_up(self._socket)
             elif self.takes_leave and self.opened.sid:
                 self.takes_leave = False
                 async with asyncio.timeout(_LEAVE):
@@ -313,6 +340,12 @@ async def open_websocket(
         )
 
 
+async def _hang_up(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """Close a WebSocket, whatever becomes of that."""
+    with contextlib.suppress(Closed), foreign():
+        await socket.close()
+
+
 async def give_way() -> None:
     """Let all else go on now and then: what has come already is read without waiting, and there may be no end of it."""
     if next(_steps) % _STRETCH == 0:
@@ -332,9 +365,9 @@ async def next_message(socket: aiohttp.ClientWebSocketResponse) -> Frame:
     raise Closed(f"the server closed the WebSocket ({socket.close_code or 'without a code'})")
 
 
-@contextmanager
-def foreign(late: str = "it took too long") -> Iterator[None]:
-    """Turn what HTTP libraries raise at a server's doings into `Closed`; `late` says what a time limit ended."""
+@contextlib.contextmanager
+def foreign() -> Iterator[None]:
+    """Turn what HTTP libraries raise at a server's doings into `Closed`."""
     try:
         yield
     except aiohttp.WSServerHandshakeError as refused:
@@ -342,7 +375,8 @@ def foreign(late: str = "it took too long") -> Iterator[None]:
     except ConnectionResetError:
         raise Closed("the server closed the connection") from None
     except (aiohttp.ClientError, OSError, ValueError, RuntimeError, EOFError) as error:
-        raise Closed(late if isinstance(error, TimeoutError) else str(error) or type(error).__name__) from None
+        late = isinstance(error, TimeoutError)
+        raise Closed("it took too long" if late else str(error) or type(error).__name__) from None
 
 
 def _can_be_sent(text: str) -> bool:

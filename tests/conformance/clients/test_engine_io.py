@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -158,6 +159,38 @@ async def test_a_server_that_sends_without_end_stops_no_clock() -> None:
 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(read(Endless()), 0.05)
+
+
+async def listen(line: EngineIO) -> None:
+    """Take whatever comes, until the connection is over."""
+    while True:
+        await line.receive()
+
+
+@pytest.mark.parametrize("pings", [0, 8])
+async def test_a_server_is_heard_as_long_as_it_is_not_silent(pings: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each ping is a sign of life; the connection ends only when nothing came for as long as the server has said."""
+    monkeypatch.setattr("dungeonlab_conformance.clients.engine_io._PATIENCE", 0.0)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str('0{"sid":"s","pingInterval":200,"pingTimeout":200}')
+        for _ in range(pings):
+            await asyncio.sleep(0.1)
+            await socket.send_str("2")
+        async for _ in socket:
+            pass  # the pongs, and then nothing
+        return socket
+
+    async with serving(handle) as url:
+        line = EngineIO(Target(url), None)
+        await line.open(["websocket"])
+        began = time.monotonic()
+        with pytest.raises(Closed, match="nothing for too long, not even a ping"):
+            await listen(line)
+        assert 0.4 + 0.1 * pings <= time.monotonic() - began < 5
+        await line.close()
 
 
 async def test_one_that_takes_its_leave_says_so() -> None:
