@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-_NEAR, _FAR = (10, 16), (64, 80)  # lanes to begin with, and at most, for a near server and for a far one
+_NEAR, _FAR = (8, 16), (64, 80)  # lanes to begin with, and at most, for a near server and for a far one
 _IDLE = 0.35  # of a processor; with less than that to do, the judge waits most of the time, and may do more at once
 _WARM = 3.0  # seconds before that is measured; until then it may be the making of accounts that is waited for
 _WINDOW = 0.4  # seconds over which it is measured
