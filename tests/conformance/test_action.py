@@ -198,7 +198,7 @@ def test_the_pre_commit_hook_runs_a_command_that_is_installed() -> None:
         check=False,
         env=environment(),
     )
-    assert (done.returncode, "selects no check" in done.stderr) == (2, True)
+    assert (done.returncode, "there is no server to judge" in done.stderr) == (2, True)
 
 
 def test_the_pre_commit_hook_does_not_judge_the_bundled_server(tmp_path: Path) -> None:
