@@ -35,6 +35,12 @@ class LetsTheUnjoinedAct(Pipeline):
     def check_joined(self, event: Event, session_id: str, connection: str) -> None:
         """Let everybody pass."""
 
+    async def leave(self, connection: str, user: str, payload: Payload) -> Payload:
+        """Leave the session that is named, and no other."""
+        if self.seats.get(connection) == payload["sessionId"]:
+            return await super().leave(connection, user, payload)
+        return {"sessionId": payload["sessionId"]}
+
 
 class LeavesOtherTabsAlone(Pipeline):
     """A user's connections may be in several sessions, each in one."""
