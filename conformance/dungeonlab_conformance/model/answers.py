@@ -102,6 +102,15 @@ class Answers:
         if token is not None:
             token.suspects.append((requirement, event))
 
+    def _may_be_moved_out(self, join: Sent) -> None:
+        """Note that a tab may be out again: another tab of the user asked to join elsewhere meanwhile."""
+        under_way = [rival for rival in join.rivals if rival.outcome == "unknown"]
+        seated = any(rival.outcome == "accepted" and rival.tab.room == rival.session for rival in join.rivals)
+        if under_way or seated:
+            join.tab.may_be_out()
+        for rival in under_way:
+            rival.moved.append((join.tab, join.tab.stay))
+
     def _came_to_nothing(self, sent: Sent) -> None:
         tab, event = sent.tab, sent.request.event
         if event in ("join-session", "leave-session"):
@@ -158,6 +167,7 @@ class Answers:
             return
         if event == "join-session":
             self._world.entered(tab, sent.session)
+            self._may_be_moved_out(sent)
         elif event == "leave-session":
             if tab.room in (None, sent.session):
                 self._world.left(tab, "left")

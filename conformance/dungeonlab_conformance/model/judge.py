@@ -177,6 +177,7 @@ class Judge:
             tab.may_move = True
         if sent.request.event == "join-session" and sent.allowed.acceptance:
             sent.moved = self.world.asked_to_enter(tab, sent.session)
+            self._ledger.note_rivals(sent)
 
     def _answered(self, seen: Observation, tab: Tab) -> None:
         sent = self._ledger.answered(seen)

@@ -24,9 +24,10 @@ class Sent:
     `allowed` are the answers that it may have, by what was so when it was sent; it is `overlapped` if others were under
     way at the same time. `due` are the tabs that must hear of it, `hearers` those of them that have not heard yet, each
     with the number of its stay, and `heard` all that have. `moved` are those that it may move out of their rooms, with
-    the number of their next stay. `action` is what was objected to an action when it was asked about. `after` is what
-    the token must be like when it is done, as far as is certain. Until that was shown, `then` is what it was like when
-    the request was taken as done, if no other change was under way, and `round` how many changes were over by then.
+    the number of their next stay. Its `rivals` ask for other tabs of the user to join other sessions at the same time:
+    any may be the last. `action` is what was objected to an action when it was asked about. `after` is what the token
+    must be like when it is done, as far as is certain. Until that was shown, `then` is what it was like when the
+    request was taken as done, if no other change was under way, and `round` how many changes were over by then.
     """
 
     request: Request
@@ -40,6 +41,7 @@ class Sent:
     concluded_by: Observation | None = None
     hearers: dict[Tab, int] = field(default_factory=dict)
     moved: list[tuple[Tab, int]] = field(default_factory=list)
+    rivals: list[Sent] = field(default_factory=list)
     due: frozenset[Tab] = frozenset()
     heard: list[Tab] = field(default_factory=list)
     token: Token | None = None
@@ -99,6 +101,15 @@ class Ledger:
             found.due = frozenset(found.hearers)
             self._broadcast.setdefault((found.session, request.event), []).append(found)
         return found
+
+    def note_rivals(self, join: Sent) -> None:
+        """Note which joins of other tabs of a user, into other sessions, are under way as this one is sent."""
+        dropped = (each for each in self._dropped if each.tab.may_move)  # of which nothing shows that they took effect
+        for each in (*self._open, *dropped):
+            others = each.tab.user == join.tab.user and each.tab is not join.tab
+            if others and each.request.event == join.request.event and each.session != join.session:
+                each.rivals.append(join)
+                join.rivals.append(each)
 
     def answered(self, seen: Observation) -> Sent | None:
         """Return the request that is answered now; None if none is open that it answers."""

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from tests.conformance.model.test_judge import DONE, SAID, Written, no, yes
 
+from dungeonlab_conformance.record.observation import Request
+
 
 @pytest.fixture
 def play() -> Written:
@@ -35,6 +37,31 @@ def test_who_is_taken_out_of_a_room(play: Written, reason: str, found: str) -> N
     if reason == "a removal":
         play.arrange("membership.remove", session="s", user="alice")
     assert play.names() == ({found} - {""})
+
+
+@pytest.mark.parametrize("first", [1, 2])
+@pytest.mark.parametrize("out", [1, 2])
+@pytest.mark.parametrize("answer", ["yes", "no", "none"])
+def test_two_tabs_that_join_two_sessions_at_once(play: Written, first: int, out: int, answer: str) -> None:
+    """Any of the two may be the last, whichever is answered first; what has been refused by then moves nobody."""
+    play.arrange("session.open", session="t", master="gm", members=["alice"], whole=True)
+    asked = {1: Request("join-session", ({"sessionId": "s"},), None, "s")}
+    asked[2] = Request("join-session", ({"sessionId": "t"},), None, "t")
+    listed = {"gameMasterId": "gm", "participantIds": ["alice"]}
+    answers = {1: yes({"sessionId": "s", **listed}), 2: yes({"sessionId": "t", **listed})}
+    refused = 3 - out
+    if answer == "no":
+        answers[refused] = no("RATE_LIMITED")
+    for tab in (1, 2):
+        play.connect(f"alice/{tab}", tab)
+    for tab in (1, 2):
+        play.write(f"alice/{tab}", tab, "sends", "join-session", *asked[tab].args, request=asked[tab])
+    for tab in (first, 3 - first):
+        if answer != "none" or tab != refused:
+            play.write(f"alice/{tab}", tab, "is answered", "join-session", answers[tab], request=asked[tab])
+    left = asked[out].named_session
+    play.write(f"alice/{out}", out, "hears", "session-removed", {"sessionId": left, "reason": "switched"})
+    assert bool(play.names()) == (answer == "no" and first == refused)
 
 
 def test_a_removal_may_be_heard_of_late(play: Written) -> None:
