@@ -227,7 +227,7 @@ class Judge:
                 tab.taken_out.discard(tab.room)
                 tab.room, tab.sure = (tab.room, False) if tab.sure else (None, True)
             else:
-                if tab.is_in(tab.room):
+                if tab.is_in(tab.room) and not self._ledger.joins_elsewhere(tab, tab.room):
                     self._unseated.append((tab, tab.room, seen))
                 tab.room, tab.sure = None, True
         elif seen.event == "error":

@@ -104,12 +104,22 @@ class Ledger:
 
     def note_rivals(self, join: Sent) -> None:
         """Note which joins of other tabs of a user, into other sessions, are under way as this one is sent."""
+        for each in self.joins_elsewhere(join.tab, join.session):
+            each.rivals.append(join)
+            join.rivals.append(each)
+
+    def joins_elsewhere(self, tab: Tab, session: str) -> list[Sent]:
+        """Return which joins of a user's other tabs, into other sessions than this one, may be granted still."""
         dropped = (each for each in self._dropped if each.tab.may_move)  # of which nothing shows that they took effect
-        for each in (*self._open, *dropped):
-            others = each.tab.user == join.tab.user and each.tab is not join.tab
-            if others and each.request.event == join.request.event and each.session != join.session:
-                each.rivals.append(join)
-                join.rivals.append(each)
+        return [
+            each
+            for each in (*self._open, *dropped)
+            if each.request.event == "join-session"
+            and each.allowed.acceptance
+            and each.tab.user == tab.user
+            and each.tab is not tab
+            and each.session != session
+        ]
 
     def answered(self, seen: Observation) -> Sent | None:
         """Return the request that is answered now; None if none is open that it answers."""

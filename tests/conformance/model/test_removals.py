@@ -64,6 +64,23 @@ def test_two_tabs_that_join_two_sessions_at_once(play: Written, first: int, out:
     assert bool(play.names()) == (answer == "no" and first == refused)
 
 
+@pytest.mark.parametrize(("session", "found"), [("t", False), ("s", True), ("nowhere", True)])
+def test_a_tab_that_joined_without_a_callback_and_another_that_joins_meanwhile(
+    play: Written, session: str, found: bool
+) -> None:
+    """What the first one hears shows that it is in; the other may take it out again, if it may go elsewhere."""
+    play.arrange("session.open", session="t", master="gm", members=["alice"], whole=True)
+    play.join("bob", 3)
+    for tab in (1, 2):
+        play.connect(f"alice/{tab}", tab)
+    play.ask("alice/1", 1, "join-session", {"sessionId": "s"}, None)
+    other = Request("join-session", ({"sessionId": session},), None, session)
+    play.write("alice/2", 2, "sends", "join-session", *other.args, request=other)
+    play.ask("bob", 3, "chat-message", SAID, DONE, {"alice/1": 1})
+    play.write("alice/1", 1, "hears", "session-removed", {"sessionId": "s", "reason": "switched"})
+    assert bool(play.names()) == found
+
+
 def test_a_removal_may_be_heard_of_late(play: Written) -> None:
     """Alice is taken in again and has joined again by then: nothing was done, and she may be in the room or not."""
     play.join("alice", 1)
