@@ -80,10 +80,10 @@ class CountsMessagesOfAUser(MessageIds):
 
 @faulty("chat/message-ids-differ")
 class NumbersMessagesByTime(MessageIds):
-    """The id of a message is the time in hundredths of a second, which several share."""
+    """The id of a message is the time in tenths of a second, which several share."""
 
     def message_id(self, command: Command) -> str:
-        return "".join(letter for letter in command.now if letter.isdigit())[:-1]
+        return "".join(letter for letter in command.now if letter.isdigit())[:-2]
 
 
 # -- times ---------------------------------------------------------------------------------------------
