@@ -168,7 +168,7 @@ _WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _READER = json.JSONDecoder(parse_constant=_no_number)
 
 
-class _Packet(packet.Packet):  # type: ignore[misc, name-defined]
+class _Packet(packet.Packet):  # type: ignore[misc, name-defined]  # the library has no types
     json = _Json
 
 
