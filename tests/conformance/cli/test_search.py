@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,12 @@ from tests.serving import reference_server
 
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.results.load import from_json, load_run
+from dungeonlab_conformance.results.run import RunOptions
 from dungeonlab_conformance.runner.recheck.packed_recording import packed_trials
 from dungeonlab_conformance.runner.recheck.recheck import recheck
-from dungeonlab_conformance.runner.search.search import SearchOptions
+from dungeonlab_conformance.runner.search.playing import LANES, Carried, Playing
+from dungeonlab_conformance.runner.search.search import Search, SearchOptions
+from dungeonlab_conformance.target.target import Target
 
 Document = dict[str, Any]
 SOON = 60  # seconds, for a busy machine
@@ -211,3 +216,48 @@ def test_a_search_in_which_nothing_was_played_is_no_success() -> None:
         done = command("search", url, "--minutes", "0.01", "--timeout", "0.2")
     assert done.returncode == 3
     assert "nothing was played in 0.01 minutes; raise --minutes" in done.stdout
+
+
+def test_a_search_is_over_in_time_and_has_played_again_what_it_found(tmp_path: Path) -> None:
+    """No play begins after its time but those that show again what was found; the server leaves much unanswered."""
+    file = tmp_path / "r.json"
+    with served("CreatesInSilence") as url:
+        done = command("search", url, *FEW, "--plays", "1000", "--minutes", "0.2", "--json", file)
+    assert (done.returncode, done.stderr) == (1, ""), done.stdout
+    result = load_run(file)
+    assert result.seconds < 12 + 30 + SOON / 2
+    assert 1 <= result.scenes < 1000
+    assert any(finding.how_often.startswith("seen 10 of 10") for each in result.verdicts for finding in each.findings)
+    assert command("recheck", file).returncode == 0
+
+
+def test_plays_are_cut_when_there_is_no_time_left_for_them() -> None:
+    """The others do not begin: this server leaves everything unanswered, for four seconds each."""
+    carried = asyncio.run(_play_for(2.0, "AnswersNothing"))
+    assert len(carried) == LANES
+    assert all(each.was_cut and each.seconds < SOON for each in carried)
+
+
+async def _play_for(seconds: float, name: str) -> list[Carried]:
+    plays = [*SearchOptions(seed=1, plays=20).all_plays()]
+    with served(name) as url:
+        playing = Playing(Target(url))
+        playing.until = time.monotonic() + seconds
+        try:
+            return await playing.together(plays)
+        finally:
+            await playing.clear_away()
+
+
+def test_a_search_without_a_play_that_came_to_its_end_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3, and what to do: all plays wait for their first answers when the time is over."""
+    monkeypatch.setattr(Playing, "survey", _survey_nothing)
+    with served("AnswersNothing") as url:
+        target = Target(url)
+        run = asyncio.run(Search(target, SearchOptions(seed=1, minutes=0.1), target.new_run(RunOptions())).play())
+    assert run.exit_code == 3
+    assert run.fault == "no play came to its end in 0.1 minutes; raise --minutes"
+
+
+async def _survey_nothing(_: Playing) -> None:
+    """Find nothing out: that would take all the time there is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -29,6 +30,7 @@ from dungeonlab_conformance.target.workarounds import Workarounds
 LANES = 4  # plays side by side
 _FEW = 8  # plays after which accounts are replaced
 _CLEARING = 30.0  # seconds for clearing everything away
+_CUT = "the time was over"  # why a play ended early that was cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ class Carried:
     seconds: float
     ended_early: str = ""
 
+    @property
+    def was_cut(self) -> bool:
+        """Whether the play ended because there was no time left for it."""
+        return self.ended_early == _CUT
+
 
 class Playing:
     """Plays on one target, in so many lanes as it allows."""
@@ -50,6 +57,7 @@ class Playing:
         name_marks_after(target.run)
         self.target = target
         self.lanes = min(lanes, target.lanes or lanes)
+        self.until = math.inf  # monotonic time, in seconds, at which plays are cut, and after which none begins
         self.left: list[str] = []  # what could not be torn down after a play
         self._provisioner = Provisioner(target)
         self._free = asyncio.Semaphore(self.lanes)
@@ -65,16 +73,21 @@ class Playing:
         await self._tear_down(stage)
 
     async def together(self, plays: Iterable[Play]) -> list[Carried]:
-        """Carry plays out, and return them in their order."""
+        """Carry plays out, and return those that began in time, in their order."""
         self.target.capacity = Capacity()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.one(play)) for play in plays]
-        return [task.result() for task in tasks]
+        return [carried for task in tasks if (carried := task.result())]
 
-    async def one(self, play: Play) -> Carried:
-        """Carry out a play as soon as a lane is free. Raises what is neither `Unjudged` nor `TargetFault`."""
+    async def one(self, play: Play) -> Carried | None:
+        """Carry out a play as soon as a lane is free, if that is in time.
+
+        Raises what is neither `Unjudged` nor `TargetFault`.
+        """
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._free)
+            if time.monotonic() >= self.until:
+                return None
             pool, plays = self._rested.pop() if self._rested else (self._pool(), 0)
             [scene], stage = play_scenes([play]), Stage(pool, self.target)
             stack.push_async_callback(self._tear_down, stage)
@@ -86,13 +99,14 @@ class Playing:
 
     async def _carry_out(self, play: Play, stage: Stage, limit: float) -> str:
         """Carry out a play; returns why it ended early, if it did."""
+        left = self.until - time.monotonic()
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(min(limit, left)):
                 await Executor(stage).carry_out(play)
         except (Unjudged, TargetFault) as why:
             return f"{type(why).__name__}: {why}"[:200]
         except TimeoutError:
-            return "it took too long"
+            return _CUT if left < limit else "it took too long"
         return ""
 
     def _pool(self) -> AccountPool:

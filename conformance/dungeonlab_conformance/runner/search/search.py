@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -36,7 +36,8 @@ _TOGETHER = 20  # plays after which it is looked at what they show
 _TRIES = 200  # parts of a play that are tried
 _IN_A_ROW = 3  # times that a part must show it, where the shortest does so only at times
 _IMPATIENCE = 0.2  # of each time limit, while parts are tried
-_LAST = 120.0  # seconds beyond its time in which a search comes to its end
+_LAST = 30.0  # seconds beyond its time in which a search plays again what it has found
+_JUDGING = 60.0  # seconds more, in which it comes to its end
 _MOST_SEEN = 300_000  # observations that are kept; a result can hold about as many
 _LONGEST = 4000  # characters of what went wrong
 
@@ -66,6 +67,7 @@ class Count:
     """What was played, and visited by that."""
 
     plays: int = 0
+    whole: int = 0  # plays that came to their end
     acts: int = 0
     showing: dict[VerdictKey, int] = field(default_factory=dict)  # plays in which each was seen
     situations: set[Situation] = field(default_factory=set)
@@ -73,6 +75,7 @@ class Count:
     def add(self, came: Judged, shown: Sequence[Breach]) -> None:
         """Count plays, with what of that which they show is judged."""
         self.plays += len(came.carried)
+        self.whole += sum(not each.ended_early for each in came.carried)
         self.acts += sum(len(each.stage.acts) for each in came.carried)
         self.situations.update(*(visited(each.play) for each in came.carried))
         for key, _ in {(key_of(breach), breach.journal) for breach in shown}:
@@ -128,7 +131,7 @@ class Search:
         playing = Playing(self.target)
         self.run.concurrency = playing.lanes
         try:
-            async with asyncio.timeout(60 * self.options.minutes + _LAST) as ending:
+            async with asyncio.timeout(60 * self.options.minutes + _LAST + _JUDGING) as ending:
                 await self._search(playing)
         except asyncio.CancelledError:
             self.run.interrupted = True
@@ -176,22 +179,28 @@ class Search:
         _LOG.debug("the search: %s", self.target.secrets.redact("".join(traceback.format_exception(fault))))
 
     async def _search(self, playing: Playing) -> None:
-        await reach(self.target)
-        await measure(self.target)
-        await playing.survey()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._until - time.monotonic()):
+                await reach(self.target)
+                await measure(self.target)
+                await playing.survey()
         left = self.options.all_plays()
         while not self._is_over() and (plays := list(itertools.islice(left, _TOGETHER))):
             await self._some(playing, plays)
-        if not self._counted.plays:
-            raise TargetFault(f"nothing was played in {self.options.minutes:g} minutes; raise --minutes")
+        if not (self._counted.whole or self._verdicts):
+            what = "no play came to its end" if self._counted.plays else "nothing was played"
+            raise TargetFault(f"{what} in {self.options.minutes:g} minutes; raise --minutes")
 
     def _is_over(self) -> bool:
         return time.monotonic() >= self._until
 
     async def _some(self, playing: Playing, plays: Sequence[Play]) -> None:
         """Carry out some plays, and look closer at each thing that they show and that nothing known explains."""
-        came = judged(await self._carried(playing, plays))
-        if all(each.ended_early for each in came.carried):
+        carried = await self._carried(playing, plays, self._until)
+        if not carried:
+            return
+        came = judged(carried)
+        if all(each.ended_early and not each.was_cut for each in came.carried):
             raise TargetFault(f"no play came to its end; the last one: {came.carried[-1].ended_early}")
         shown = [breach for breach in came.breaches if key_of(breach) in self._judged]
         self._counted.add(came, shown)
@@ -201,8 +210,12 @@ class Search:
                 await self._look_closer(playing, key, came)
                 self._on_plays(0, len(self._verdicts))
 
-    async def _carried(self, playing: Playing, plays: Sequence[Play]) -> list[Carried]:
-        """Carry out plays. Raises `TargetFault` if the server is gone then: what was seen as it went shows nothing."""
+    async def _carried(self, playing: Playing, plays: Sequence[Play], until: float) -> list[Carried]:
+        """Carry out plays, as many as begin until then; those under way are cut.
+
+        Raises `TargetFault` if the server is gone then: what was seen as it went shows nothing.
+        """
+        playing.until = until
         carried = await playing.together(plays)
         if any(each.ended_early for each in carried):
             await reach(self.target)
@@ -215,13 +228,17 @@ class Search:
         each part did several times.
         """
         found = upon.plays[first_of_each(upon.breaches, key)[0].journal]
-        self._enter(key, [(upon, False)], found.play)  # stands if the search is cut short meanwhile
+        self._enter(key, [(upon, False)], found.play)  # stands if the search is over before anything is played again
         most = -1
         for in_a_row in (1, _IN_A_ROW):
             with self._impatient():
                 shows = partial(self._shows, playing, key, in_a_row)
                 least = await shortest(found.play, shows, tries=_TRIES // in_a_row, at_once=playing.lanes)
-            again = judged(await self._carried(playing, [least] * AGAIN))
+            came = await self._carried(playing, [least] * AGAIN, self._until + _LAST)
+            whole = [each for each in came if not each.was_cut]
+            if not whole:
+                break
+            again = judged(whole)
             seen = len(first_of_each(again.breaches, key))
             if seen > most:
                 most = seen
@@ -233,13 +250,12 @@ class Search:
     async def _shows(self, playing: Playing, key: VerdictKey, in_a_row: int, play: Play) -> bool:
         """Whether a play breaks something, so many times in a row."""
         for _ in range(in_a_row):
-            if self._is_over():
-                return False
-            if not first_of_each(judged(await self._carried(playing, [play])).breaches, key):
+            came = await self._carried(playing, [play], self._until)
+            if not came or came[0].was_cut or not first_of_each(judged(came).breaches, key):
                 return False
         return True
 
-    @contextmanager
+    @contextlib.contextmanager
     def _impatient(self) -> Iterator[None]:
         """Wait less for what never comes while the block runs, if the link is fast: much is tried in it."""
         limits = self.target.limits
