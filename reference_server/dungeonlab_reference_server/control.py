@@ -18,7 +18,16 @@ from typing import Any
 
 from dungeonlab_reference_server.interventions import Interventions
 
-ORDERS = ("refuse_next", "delay", "refuse_connects", "emit", "end_connections", "end_user", "end_login")
+ORDERS = (
+    "refuse_next",
+    "delay",
+    "refuse_connects",
+    "emit",
+    "emit_binary",
+    "end_connections",
+    "end_user",
+    "end_login",
+)
 _LONGEST = 1_000_000  # bytes of one order
 
 

@@ -32,6 +32,11 @@ _CUTS: Mapping[Cut, str] = {
     "rst": "it is reset",
     "silence": "nothing comes any more",
 }
+_JOIN_CODES = (
+    "INTERNAL_ERROR",
+    "RATE_LIMITED",
+    "PERMISSION_DENIED",
+)  # the last says that there is no use in trying again
 _ALWAYS = tuple(
     f"client/{name}"
     for name in (
@@ -71,15 +76,26 @@ async def _ordinary(client: Performance) -> None:
     await client.client_acts()
     await client.others.act()
     await client.may_see(lambda _: False, _APART)
-    await client.others.come_and_go()
-    await client.may_see(lambda _: False, _APART)
+    for go_and_come_back in client.others.ways_to_go:
+        await go_and_come_back()
+        await client.may_see(lambda _: False, _APART)
     await client.others.act()
     await client.quiet(_PAUSE, _MOST)
 
 
-async def _join_refused(client: Performance) -> None:
-    await client.director.refuse_join()
+async def _join_refused(client: Performance, code: str) -> None:
+    await client.director.refuse_join(code)
     await client.client_is_turned_away()
+    await client.quiet(_SILENCE, _SILENCE + _PAUSE)
+
+
+async def _rejoin_refused(client: Performance) -> None:
+    await client.client_joins()
+    await client.client_acts()
+    before = client.last
+    await client.director.refuse_join()
+    await client.director.cut_off("fin")
+    await client.sees(_is_refused, _BACK, _REJOINS, after=before)
     await client.quiet(_SILENCE, _SILENCE + _PAUSE)
 
 
@@ -119,16 +135,18 @@ async def _disconnected(client: Performance) -> None:
 async def _cut_off(client: Performance, how: Cut) -> None:
     await client.client_joins()
     await client.client_acts()
-    before = client.last
-    await client.director.cut_off(how)
-    await client.sees(has_joined, _BACK + (_NOTICED if how == "silence" else 0.0), _REJOINS, after=before)
-    await client.client_acts()
+    for _ in range(1 if how == "silence" else 2):  # what works once may not work twice
+        before = client.last
+        await client.director.cut_off(how)
+        await client.sees(has_joined, _BACK + (_NOTICED if how == "silence" else 0.0), _REJOINS, after=before)
+        await client.client_acts()
     await client.quiet(_PAUSE, _MOST)
 
 
 async def _removed(client: Performance) -> None:
     await client.client_joins()
     await client.client_acts()
+    await client.may_see(lambda _: False, _APART)
     await client.director.throw_out()
     await client.quiet(_SILENCE, _SILENCE + _PAUSE)
 
@@ -190,8 +208,11 @@ def _leaves(session: str, packet: TappedPacket) -> bool:
 def acts() -> Iterator[Act]:
     """Yield every act, the ordinary one first."""
     yield Act("ordinary", "the others talk, come and go, and make, move, change and remove tokens", _ordinary, _ALWAYS)
-    what = "the first request to join is refused"
-    yield Act("join-refused", what, _join_refused, ("client/joins-before-it-sends",))
+    for code in _JOIN_CODES:
+        what = f"the first request to join is refused with {code}"
+        yield Act(f"join-refused/{code}", what, partial(_join_refused, code=code), ("client/joins-before-it-sends",))
+    what = "the connection is lost, and the next request to join is refused"
+    yield Act("rejoin-refused", what, _rejoin_refused, ("client/joins-before-it-sends",))
     for code in _codes():
         what = f"the next request is refused with {code}"
         yield Act(f"refused/{code}", what, partial(_refused, code=code), ("client/survives-an-error-ack",))

@@ -21,8 +21,9 @@ from dungeonlab_conformance.tap.tap import Tap
 from dungeonlab_conformance.target.identity import Identity
 
 CODE = "INTERNAL_ERROR"  # any request may be refused with it, and it is no reason to leave
-STRANGE = ("x-bench:hello", "user-waved")  # events of no version; the second looks like presence
+STRANGE = ("x-bench:hello", "user-waved", "token:whistle")  # events of no version; some look like what there is
 BARE, ODD = "x-bench:bell", "x-bench:note"  # such events without an argument, and with several that are no objects
+PICTURE, _PICTURE_SIZE = "x-bench:picture", 64  # such an event with binary data, of so many bytes
 
 
 class Director:
@@ -97,7 +98,9 @@ class Director:
         for name, arguments in events.items():
             self._note(DirectorAct.UNKNOWN_EVENT, name)
             await self._order("emit", name, *arguments)
-        return f"{', '.join(events)} were sent."
+        self._note(DirectorAct.UNKNOWN_EVENT, PICTURE)
+        await self._order("emit_binary", PICTURE, _PICTURE_SIZE)
+        return f"{', '.join((*events, PICTURE))} were sent."
 
     # -- connections ---------------------------------------------------------------------------------
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token
+from dungeonlab_conformance.target.identity import Identity
 
 _SAID = ("Roll for initiative.", "A door creaks.", "Who has the torch?", "The goblin looks at you.")
 
@@ -46,17 +48,42 @@ class Others:
         await self._ask(self._master, "token:delete", tokenId=token)
         await self._say(self._master)
 
-    async def come_and_go(self) -> None:
-        """Have one of them leave, and join again."""
+    @property
+    def ways_to_go(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        """The ways in which one of them goes and comes back; the others hear another reason for each."""
+        return (self._leave, self._lose_the_connection, self._switch, self._be_removed)
+
+    async def _leave(self) -> None:
         await self._bob.leave()
         await self._bob.join(self._stage.session)
 
+    async def _lose_the_connection(self) -> None:
+        await self._bob.close()
+        await self._bob.connect()
+        await self._bob.join(self._stage.session)
+
+    async def _switch(self) -> None:
+        elsewhere = await self._stage.other_game()
+        await self._stage.games.take_in(elsewhere, self._identity)
+        await self._bob.join(elsewhere.session)
+        await self._bob.join(self._stage.session)
+
+    async def _be_removed(self) -> None:
+        await self._stage.revoke(self._bob)
+        await self._stage.take_in(self._identity)
+        await self._bob.join(self._stage.session)
+
+    @property
+    def _identity(self) -> Identity:
+        assert self._bob.identity is not None
+        return self._bob.identity
+
     async def go_on(self, pause: float) -> None:
         """Do what members do again and again, and come and go, with half of a pause in seconds after each."""
-        while True:
+        for go_and_come_back in itertools.cycle(self.ways_to_go):
             await self.act()
             await asyncio.sleep(pause / 2)
-            await self.come_and_go()
+            await go_and_come_back()
             await asyncio.sleep(pause / 2)
 
     async def _say(self, who: Actor) -> None:

@@ -50,7 +50,17 @@ async def test_a_correct_client_is_clean_in_every_act() -> None:
     [
         ("crashes", "refused/RATE_LIMITED", "survives-an-error-ack"),
         ("never-rejoins", "cut-off/fin", "rejoins-after-reconnect"),
+        ("rejoins-once", "cut-off/fin", "rejoins-after-reconnect"),
+        ("believes-a-refused-rejoin", "rejoin-refused", "joins-before-it-sends"),
+        ("believes-it-is-only-limited", "join-refused", "joins-before-it-sends"),
         ("ignores-removal", "removed", "stops-when-removed"),
+        ("crashes-at-removal", "removed", "tolerates-presence-events"),
+        ("crashes-when-somebody-left", "ordinary", "tolerates-presence-events"),
+        ("crashes-when-somebody-disconnected", "ordinary", "tolerates-presence-events"),
+        ("crashes-when-somebody-switched", "ordinary", "tolerates-presence-events"),
+        ("crashes-when-somebody-removed", "ordinary", "tolerates-presence-events"),
+        ("crashes-at-binary-data", "strange-events", "ignores-unknown-events"),
+        ("crashes-at-a-new-token-event", "strange-events", "ignores-unknown-events"),
     ],
 )
 async def test_a_faulty_client_is_caught_in_the_act_for_it(fault: str, act: str, broken: str) -> None:
@@ -101,7 +111,7 @@ async def test_a_program_may_end_when_its_join_is_refused() -> None:
     """There is nothing to go on with; what it claims says in which act it ended."""
     run = await played([*TINY, "crashes"], "join-refused")
     assert not [verdict for verdict in run.verdicts if verdict.findings]
-    assert run.caveat == "its program ended with an error in join-refused"
+    assert run.caveat.startswith("its program ended with an error in join-refused/INTERNAL_ERROR")
 
 
 async def test_a_client_that_was_refused_need_answer_no_ping() -> None:

@@ -22,7 +22,7 @@ PAUSE = 0.15  # seconds between two messages
 async def main() -> None:
     """Play until a signal comes."""
     client = socketio.AsyncClient(reconnection_delay=0.5)
-    state: dict[str, Any] = {"joined": False, "turn": 0}
+    state: dict[str, Any] = {"joined": False, "turn": 0, "connected": 0}
 
     async def ask(event: str, payload: dict[str, Any]) -> Any:
         answer = await client.call(event, payload, timeout=10)
@@ -33,11 +33,14 @@ async def main() -> None:
         return answer
 
     async def connect() -> None:
-        if WAY == "never-rejoins" and state["turn"]:
+        state["connected"] += 1
+        if (WAY == "never-rejoins" and state["connected"] > 1) or (WAY == "rejoins-once" and state["connected"] > 2):
             state["joined"] = True
             return
         answer = await ask("join-session", SESSION)
-        state["joined"] = answer["success"] or WAY == "believes-any-answer"
+        believed = WAY == "believes-any-answer" or (WAY == "believes-a-refused-rejoin" and state["connected"] > 1)
+        limited = WAY == "believes-it-is-only-limited" and answer.get("code") == "RATE_LIMITED"
+        state["joined"] = answer["success"] or believed or limited
 
     async def disconnect(reason: str) -> None:
         state["joined"] = False
@@ -53,6 +56,19 @@ async def main() -> None:
 
     async def removed(_: Any) -> None:
         state["joined"] = WAY == "ignores-removal"
+        if WAY == "crashes-at-removal":
+            os._exit(3)
+
+    async def gone(body: Any) -> None:
+        if WAY == f"crashes-when-somebody-{body['reason']}":
+            os._exit(3)
+
+    async def unknown(event: str, *args: Any) -> None:
+        values = [value for arg in args if isinstance(arg, dict) for value in arg.values()]
+        if WAY == "crashes-at-binary-data" and any(isinstance(value, bytes) for value in values):
+            os._exit(3)
+        if WAY == "crashes-at-a-new-token-event" and event == "token:whistle":
+            os._exit(3)
 
     async def heard(_: Any) -> None:
         if WAY == "only-answers" and state["joined"]:
@@ -83,7 +99,7 @@ async def main() -> None:
             await ask("chat-message", {**SESSION, "message": f"turn {state['turn']}"})
 
     handlers = {"connect": connect, "disconnect": disconnect, "connect_error": refused, "session-removed": removed}
-    handlers["chat-message"] = heard
+    handlers |= {"chat-message": heard, "user-left": gone, "*": unknown}
     for event, handler in handlers.items():
         client.on(event, handler)
     await begin()

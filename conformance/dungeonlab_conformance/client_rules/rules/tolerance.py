@@ -25,6 +25,7 @@ ENDING = 2.0  # seconds that it may take to end, on a busy machine, while it is 
 CRASHED = 5.0  # seconds in which a program ends that does not bear something
 _LONGEST = 3600.0 * 24  # seconds for which a client may be frozen
 _DISCONNECTED = 2.0  # seconds after a refusal in which a disconnection belongs to it
+_GONE = ("left", "switched", "disconnected", "removed")  # why somebody is gone
 _TRYING = (DirectorAct.CUT, DirectorAct.AWAY, DirectorAct.BACK, DirectorAct.REMOVE, DirectorAct.LOG_OUT)
 
 
@@ -45,7 +46,7 @@ class Trial:
     @property
     def kind(self) -> tuple[str, str]:
         """What was borne if this was: of presence events each by itself, of all else the requirement."""
-        return self.requirement, self.packet.event if self.requirement == _PRESENCE else ""
+        return self.requirement, _what_presence(self.packet) if self.requirement == _PRESENCE else ""
 
 
 _PRESENCE = "client/tolerates-presence-events"
@@ -142,7 +143,8 @@ def _trials(index: PacketIndex, connection: Connection) -> Iterator[Trial]:
     found: dict[tuple[str, str], list[TappedPacket]] = {}
     for packet in connection.packets:
         if (requirement := _asks(packet)) is not None:
-            found.setdefault((requirement, packet.event if requirement == _PRESENCE else ""), []).append(packet)
+            which = _what_presence(packet) if requirement == _PRESENCE else ""
+            found.setdefault((requirement, which), []).append(packet)
     failures = [each.refusal for each in connection.requests if each.refusal is not None]
     found["client/survives-an-error-ack", ""] = [
         each.refusal
@@ -151,11 +153,11 @@ def _trials(index: PacketIndex, connection: Connection) -> Iterator[Trial]:
     ]
     sent = [request.packet for request in connection.requests]
     lasting = [packet for packet in sent if packet.event != LEAVE]  # who only leaves does not go on, nor has it ended
-    for (requirement, event), packets in found.items():
+    for (requirement, which), packets in found.items():
         rank, what = _KINDS[requirement]
         for packet in dict.fromkeys((*packets[:1], *packets[-1:])):
             borne = next((p for p in (*lasting[-1:], *sent[-1:]) if p.at - packet.at >= ARRIVED), None)
-            yield Trial(requirement, rank, f"{what}, {event}" if event else what, packet, connection, borne)
+            yield Trial(requirement, rank, f"{what}, {which}" if which else what, packet, connection, borne)
     yield from _disconnection(index, connection, failures)
 
 
@@ -192,6 +194,13 @@ def _asks(packet: TappedPacket) -> str | None:
     if packet.event == "error":
         return "client/tolerates-an-error-event"
     return _PRESENCE if row.optional else None
+
+
+def _what_presence(packet: TappedPacket) -> str:
+    """Return which presence event it is: by its name, and by its reason where it has one that the protocol knows."""
+    body = next(iter(packet.arguments or ()), None)
+    reason = body.get("reason") if isinstance(body, dict) else None
+    return f"{packet.event} ({reason})" if reason in _GONE else packet.event
 
 
 def _crashes(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
