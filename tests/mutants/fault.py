@@ -99,6 +99,11 @@ class Fault(Expectation):
 
 ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the checks
     "RefusesEverything": "no check passes for want of anything having happened",
+    "LetsNoMasterPlay": "who opens a session of their own stays a member of the others, by a scene of its own",
+    "RemovesTheMasterFromTheRoom": "the game master is a participant for a while, by a scene of its own",
+    "RemovesTheNewestLogin": "who is removed has several logins, by a scene of its own",
+    "SeatsTwoTabsAtOnce": "two tabs join at the same moment, by a scene of its own",
+    "RepeatsTheCookieInRefusals": "cookies of logins that have ended are looked for, too",
     "TrustsEveryGameMaster": "who opens a session of their own is an outsider of the others, by a scene of its own",
     "RemembersWhoLeft": "coming back to a room is looked at, not only coming",
     "BroadcastsThenRefuses": "what was refused is listened for where an answer was asked for, not only where none was",

@@ -13,7 +13,7 @@ from dungeonlab_conformance.invariants.token_state import Token, changed, whole
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
@@ -278,6 +278,27 @@ async def a_removed_member_hears_nothing(stage: Stage, event: Event) -> None:
     await alice.send(request)
     await carol.hear(request)
     for each in tabs:
+        await each.must_not_hear(request, unlike=mallory)
+
+
+@check("authorization/removed-member-hears-nothing", event="chat-message")
+async def who_is_removed_hears_by_no_login(stage: Stage, event: Event) -> None:
+    """Bob has joined with two logins, where he can, when his membership is revoked; he hears alice on neither."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    mallory = await stage.onlooker("mallory")
+    try:
+        login = await stage.roles.second_login("bob")
+        later = await stage.actor("bob", called="bob, logged in twice", identity=login)
+        await later.connect()
+    except (Missing, Unjudged, TargetFault):
+        return  # a server may limit how many logins there are
+    both = [later] if bob.closed else [bob, later]  # a later login may end the earlier one
+    if not (await later.try_join(stage.session, expected=True)).accepted:
+        return
+    await stage.revoke(bob)
+    await alice.send(request := await stage.request(event))
+    await carol.hear(request)
+    for each in both:
         await each.must_not_hear(request, unlike=mallory)
 
 

@@ -187,6 +187,7 @@ async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
 async def _must_say_no_of_the_deleted(stage: Stage, alice: Actor, action: Request) -> None:
     deletion = await stage.request(Catalogue.load()["token:delete"])
     gone = action.args[0]["tokenId"]
+    await alice.try_send(_asking(stage, action))  # what is answered now is no answer to the same question later
     if not (await alice.try_send(deletion.with_properties({"tokenId": gone}, mark=gone))).accepted:
         return
     await _must_say_no_unless_done(alice, stage, action)

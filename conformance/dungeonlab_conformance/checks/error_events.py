@@ -19,15 +19,16 @@ from dungeonlab_spec import Event
 async def a_failure_without_callback_causes_an_error_event(stage: Stage, event: Event) -> None:
     """Alice asks for what does not exist and is refused; without a callback, she is sent an error event instead.
 
-    So it is after each other reason to refuse: a malformed request, an encounter or a token that does not exist, and
-    one of her tabs that has not joined.
+    So it is after each other reason to refuse: a malformed request, twice in a row, an encounter or a token that does
+    not exist, and one of her tabs that has not joined.
     """
     alice = await one_who_may(stage, event)
     request = for_something_unknown(event, await stage.request(event))
     if (await alice.try_send(request)).accepted:
         raise Unjudged("what no server may accept was accepted")
     await _must_cause_an_error_event(alice, request)
-    await _must_cause_an_error_event(alice, malformed(event))
+    for _ in range(2):
+        await _must_cause_an_error_event(alice, malformed(event))
     for key in ("encounterId", "tokenId"):
         valid = await stage.request(event)
         if key in valid.args[0]:

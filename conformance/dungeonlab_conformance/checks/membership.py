@@ -12,6 +12,7 @@ from dungeonlab_conformance.clients.obstacles import not_refused
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.payloads.requests import profile_request
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -79,11 +80,19 @@ async def _another_tab_there(stage: Stage, actor: Actor) -> list[Actor]:
 async def _must_stay_out(stage: Stage, *tabs: Actor) -> None:
     """Have a user who is no member ask to join on each connection; one that the server has closed is renewed."""
     for tab in tabs:
-        if tab.closed:
-            await tab.renew()
-        if (answer := await tab.try_join(stage.session)).accepted:
+        if (answer := await _try_join_at_last(stage, tab)).accepted:
             await _need_a_guarded_door(stage)
             raise Broken(f"{tab.name}, who is no member any more, to be refused", answer)
+
+
+async def _try_join_at_last(stage: Stage, member: Actor) -> Acknowledgement:
+    """Ask to join on the same connection, or on a new one if the server has closed that, or is about to."""
+    if not member.closed:
+        with contextlib.suppress(Gone):
+            return await member.try_join(stage.session)
+    if member.closed:
+        await member.renew()
+    return await member.try_join(stage.session)
 
 
 async def _need_a_guarded_door(stage: Stage) -> None:
@@ -127,9 +136,7 @@ async def a_deleted_session_is_joined_by_nobody(stage: Stage) -> None:
     tabs = await _another_tab_there(stage, alice)
     await stage.delete_session(alice, bob)
     for member in (alice, *tabs, bob):
-        if member.closed:
-            await member.renew()
-        if (answer := await member.try_join(stage.session)).accepted:
+        if (answer := await _try_join_at_last(stage, member)).accepted:
             if (await member.try_join(unknown_id("session"))).accepted:
                 why = "a session that never existed is joined as well"
                 raise Unjudged(why, waits_for=VerdictKey("join/unknown-session-refused"))

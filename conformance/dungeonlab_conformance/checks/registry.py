@@ -23,6 +23,7 @@ class Check:
     in ascending order of the number; only those of the `phase` "last" come later, which send such things in passing.
     What `observe_after` says is whether the stage stays up for a while after the scene, for deliveries that come late.
     A scene that `floods` sends so much at once that a rate limit is to be expected. A `slow` one begins before others.
+    A scene for each event is played for one `event` only if that is named: what it is about comes with any of them.
     `timeout_factor` is how many times longer than other scenes it may take.
     """
 
@@ -37,6 +38,7 @@ class Check:
     floods: bool = False
     slow: bool = False
     timeout_factor: float = 1.0
+    event: str = ""
 
 
 def check(
@@ -46,6 +48,7 @@ def check(
     observe_after: bool = False,
     floods: bool = False,
     slow: bool = False,
+    event: str = "",
 ) -> Callable[[Scene], Scene]:
     """Register a scene under the requirements it judges.
 
@@ -66,6 +69,7 @@ def check(
                 observe_after,
                 floods,
                 slow,
+                event=event,
             )
         )
         return scene

@@ -10,7 +10,7 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import Unanswered, not_heard, not_refused
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.results.errors import Broken, TargetFault, Unjudged
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue, Event
@@ -134,6 +134,22 @@ async def the_game_master_hears(stage: Stage, event: Event) -> None:
     await bob.hear(request)
     await carol.hear(request)
     await gamemaster.must_hear(request)
+
+
+@check("rooms/game-master-hears", event="chat-message")
+async def a_game_master_who_plays_hears(stage: Stage, event: Event) -> None:
+    """The game master is made a participant, where the target lets that be, and hears alice; so when that has ended."""
+    alice, bob, gamemaster = await _join_in_turn(stage, event, "alice", "bob", "gamemaster")
+    assert gamemaster.identity is not None
+    for change in (stage.games.take_in, stage.games.revoke):
+        try:
+            await change(stage.game, gamemaster.identity)
+        except (Unjudged, TargetFault):
+            return
+        request = await stage.request(event)
+        await alice.send(request)
+        await bob.hear(request)
+        await gamemaster.must_hear(request)
 
 
 async def _join_on_another_tab(stage: Stage, actor: Actor) -> Actor:

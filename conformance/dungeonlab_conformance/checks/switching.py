@@ -13,6 +13,7 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import everything
 from dungeonlab_spec import Catalogue
 
+_TIMES = 3  # that two tabs join at once
 _STAYS = "join/failed-switch-changes-nothing"
 
 
@@ -147,6 +148,28 @@ async def a_switch_takes_the_other_tabs_along(stage: Stage) -> None:
     await alice.send(after := await _chat(stage))
     await bob.hear(after)
     await tab.must_not_hear(after, unlike=gamemaster)
+
+
+@check("join/one-session-per-user")
+async def two_tabs_that_join_at_once_end_up_in_one_session(stage: Stage) -> None:
+    """Carol joins the first session on one connection and the second on another at the same moment, several times.
+
+    Whichever was last, she hears one of them only.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    dave = await stage.joined_other_game("dave")
+    carol = await stage.connected("carol")
+    tab, there = await stage.other_tab(carol), (await stage.other_game()).session
+    for _ in range(_TIMES):
+        joins = carol.try_join(stage.session, expected=True), tab.try_join(there, expected=True)
+        if not all(answer.accepted for answer in await asyncio.gather(*joins)):
+            return
+        here, yonder = await _chat(stage), await _chat(stage, there=True)
+        await asyncio.gather(alice.send(here), dave.send(yonder))
+        await bob.hear(here)
+        await asyncio.gather(carol.fence(), tab.fence())
+        if carol.deliveries_of(here) and tab.deliveries_of(yonder):
+            raise Broken("carol to be in one session after joining two at once on two connections", "she hears both")
 
 
 @check("join/member-admitted")

@@ -57,6 +57,7 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
     "keys with dots": {"data": {"a.b": 1, "c": {"d.e": {"f.": 2}}}},
     "keys with dollars": {"data": {"$set": 1, "c": {"$": 2}}},
     "keys that some programs give a meaning": {"data": {"list": [{key: "1"} for key in MEANT], "of": {"$date": 1}}},
+    "keys that are called like secrets": {"data": {"password": "speak, friend", "in": {"secret": 1, "apiKey": "none"}}},
     "keys that are numbers": {"data": {"0": "a", "1": "b", "list": {"0": 1}}},
     "keys of several words": {"data": {"max_hp": 1, "armor-class": 2, "hitDice": 3, "in": {"is_prone": 4, "XP": 5}}},
     "long keys": {"data": {"k" * 300: 1, "in": {"k" * 70: 2}}},
@@ -90,6 +91,9 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
     "an address that could be shorter": {"imageUrl": "https://example.org:443/a/../b%7Ec?q=%20&q#"},
     "conditions that are alike": {"conditions": [{"name": "prone"}, {"name": "prone"}, {"name": "blind"}]},
     "no duration, and one of nothing": {"conditions": [{"name": "a", "duration": 0, "source": ""}, {"name": "b"}]},
+    "durations of days and of ages": {
+        "conditions": [{"name": "cursed", "duration": 86_400}, {"name": "petrified", "duration": 2**31}]
+    },
     "a fraction of a duration": {"conditions": [{"name": "slow", "duration": 0.5, "source": "<b>%41"}]},
     "the longest id of an actor": {"actorId": f"-_{'Az09' * 31}_-"},
     "letters of four bytes": {"data": {"text": "\N{DRAGON}"}, "name": "\N{DRAGON}"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
@@ -16,10 +17,12 @@ from dungeonlab_conformance.record.marks import contains, new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.tokens import acknowledged_token
 from dungeonlab_conformance.text.tree import names
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import examples
 
+_LONG_AGO = "2001-02-03T04:05:06.789Z"  # a time that no server states
 AT_ONCE = 8  # changes of one token, by two users
 
 
@@ -86,16 +89,32 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
     usual = await stage.control(event, alice)
     valid = await stage.request(event)
     name, number = f"claimed-{new_mark()[:-1]}", new_mark(0)
-    beside = {"version": number, "timestamp": name, "messageId": name}  # as broadcasts have it
+    beside: dict[str, str | int] = {
+        "version": number,
+        "timestamp": _LONG_AGO,
+        "messageId": uuid4().hex,
+    }  # as broadcasts have it
+    claims = (name, number, *beside.values())
     request = replace(valid, args=({**_adorned(_with_conditions(valid.args[0]), name, number), **beside},))
     answer = await alice.try_send(request, expected=True)
     if not answer.accepted:
         await _need_a_matter_of_the_payload(stage, alice, event, answer)
     if not answer.accepted or (answer.data.get("valid") is False and usual.data.get("valid")):
         raise Broken(f"{event.name} with unknown properties to be accepted", answer)
-    _must_be_free_of((name, number), answer, "stored")
+    _must_be_free_of(claims, answer, "stored")
     if event.is_broadcast:
-        _must_be_free_of((name, number), await bob.hear(request), "broadcast")
+        _must_be_free_of(claims, await bob.hear(request), "broadcast")
+    if event.effect == "creates-token":
+        await _must_make_another(stage, alice, event)
+
+
+async def _must_make_another(stage: Stage, alice: Actor, event: Event) -> None:
+    """Have a token created whose draft names the id of one that exists."""
+    known = acknowledged_token(await alice.send(await stage.request(event)))["id"]
+    request = await stage.request(event)
+    answer = await alice.try_send(request.with_properties({"token": {**request.args[0]["token"], "id": known}}))
+    if answer.accepted and acknowledged_token(answer)["id"] == known:
+        raise Broken("a token with an id of its own, although its draft names that of another one", answer)
 
 
 def _with_conditions(payload: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from dungeonlab_conformance.target.dialect.event_answers import Awaited, EventAn
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 from dungeonlab_spec import Catalogue
+from dungeonlab_spec.catalogue import is_own_event
 
 NUMBERS = itertools.count(1)  # of connections
 _OWN_EVENTS = 100  # of a name that the catalogue does not know, or of all such names, that one connection keeps
@@ -106,14 +107,18 @@ class Receiver:
     async def _read(self, line: EngineIO, entered: asyncio.Future[None]) -> None:
         """Take whatever the server sends, until the connection is over."""
         decoder, connection = Decoder(), self.connection
+        waiting: list[int] = []  # the weights of what has come of a packet that is not whole
         try:
             while True:
                 for frame in await line.receive():
                     await give_way()
                     for found in decoder.decode(frame):
+                        self.target.capacity.gives_back(sum(waiting), len(waiting))
+                        waiting.clear()
                         await self._take(found, connection, line, entered)
                     if decoder.weight:  # a packet whose attachments may never come
-                        self._keep(decoder.weight if isinstance(frame, str) else len(frame))
+                        waiting.append(decoder.weight if isinstance(frame, str) else len(frame))
+                        self._keep(waiting[-1])
         except (Closed, Refused) as over:
             if not entered.done():
                 entered.set_exception(over)
@@ -167,6 +172,8 @@ class Receiver:
         if event not in Catalogue.load():
             self._unknown_events[name if len(self._unknown_events) < _OWN_EVENTS else ""] += 1
             if self._unknown_events[name] > _OWN_EVENTS or self._unknown_events[""]:
+                return
+            if is_own_event(event) and not self.target.capacity.takes_own(event):
                 return
         if self._is_stray(translated) and not self.target.capacity.takes_stray(event, seated=self.stay is not None):
             return

@@ -117,8 +117,9 @@ class Rooms:
         self._members[session] |= {user}
 
     def removed(self, session: str, user: str) -> None:
-        """Record that a user is no member of a session any more."""
-        self._members[session] -= {user}
+        """Record that a user is no member of a session any more; the game master is one as long as there is one."""
+        if user != self._masters.get(session):
+            self._members[session] -= {user}
 
     # -- joining -------------------------------------------------------------------------------------
 

@@ -208,8 +208,15 @@ def _convict(
 
 def _made_up(stages: Sequence[tuple[Scene, Stage]]) -> Ours:
     """Return what those who played were given to log in with; the names of those accounts alone that were made."""
-    who = dict.fromkeys(known for _, stage in stages for known in stage.pool.known().values())
-    values = [value for known in who for value in (known.variables.get("password", ""), *known.cookies.values())]
+    now = dict.fromkeys(known for _, stage in stages for known in stage.pool.known().values())
+    provisioners = dict.fromkeys(stage.pool.provisioner for _, stage in stages)
+    who = [*now, *(login for provisioner in provisioners for login in provisioner.logins)]
+    owners: dict[str, set[str]] = {}  # of cookies; what several users have says where they are, and not who
+    for known in who:
+        for value in known.cookies.values():
+            owners.setdefault(value, set()).add(known.user)
+    cookies = [value for value, users in owners.items() if len(users) == 1]
+    values = [*(known.variables.get("password", "") for known in who), *cookies]
     run = stages[0][1].target.run
     names = [name for known in who if run in (name := known.variables.get("username", ""))]
     return made_up(names, values, [known.user for known in who])

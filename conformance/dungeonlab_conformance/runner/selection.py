@@ -83,7 +83,7 @@ def scenes(selection: Selection, catalogue: Catalogue, more: Sequence[Check] = (
         for name in check.requirements:
             requirement = catalogue.requirements[name]
             for event in catalogue.events_for(requirement):
-                if selection.takes(requirement, event):
+                if selection.takes(requirement, event) and (not check.event or (event and event.name == check.event)):
                     wanted.setdefault(event, set()).add(name)
         found.extend(Scene(check, event, frozenset(names)) for event, names in wanted.items())
     return [*found, *(play_scenes(covering().plays) if selection.with_plays and found else ())]

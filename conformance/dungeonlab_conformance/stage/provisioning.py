@@ -10,6 +10,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.clients.http.cookies import can_be_sent
@@ -78,6 +79,7 @@ class AccountProvisioner(TargetActs):
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)
+        self.logins: list[Identity] = []  # as they were made: those too that were ended, or replaced by another
         self._made: list[Identity] = []
         self._tried: Counter[str] = Counter()  # usernames
 
@@ -101,6 +103,7 @@ class AccountProvisioner(TargetActs):
         identity.variables["user"] = identity.user
         for value in identity.cookies.values():
             self.target.secrets.add(value)
+        self.logins.append(replace(identity, cookies=dict(identity.cookies)))
         if account is None and again is None:
             self._made.append(identity)
         return identity

@@ -11,6 +11,7 @@ from dungeonlab_conformance.results.errors import TargetFault
 _EACH = 1_500  # bytes that an observation takes, whatever was observed
 _SLOWEST = 4_000  # bytes a second that a far link is trusted to carry
 _STRAY = 2_000  # deliveries of one kind out of other scenes' sessions that are kept: all show the same
+_NAMES = 100  # of events of the server's own that are kept
 _TIRED, _HURRY = 4, 4  # waits in vain for the answers to one event, after which one is so many times as short
 _SLACK = 4  # times as long as any answer to the event has taken
 _OFTEN = 8  # waits in vain, after which a request that only prepares a scene is not tried any more
@@ -22,6 +23,7 @@ class Capacity:
 
     left: int = 150_000_000
     _strays: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    _own: Counter[str] = field(default_factory=Counter)
 
     def takes_stray(self, event: str, *, seated: bool) -> bool:
         """Whether one more delivery is of use that is about a session of another scene; it is counted.
@@ -31,10 +33,19 @@ class Capacity:
         self._strays[event, seated] += 1
         return self._strays[event, seated] <= _STRAY
 
+    def takes_own(self, event: str) -> bool:
+        """Whether one more event of this name is of use that is the server's own; it is counted."""
+        self._own[event if len(self._own) < _NAMES else ""] += 1
+        return self._own[event] <= _STRAY and not self._own[""]
+
     def takes(self, weight: int) -> bool:
         """Whether there is room for one thing more, of about so many bytes; if so, it is taken."""
         self.left -= weight + _EACH
         return self.left > 0
+
+    def gives_back(self, weight: int, things: int) -> None:
+        """Free what so many things took that are not kept, and weigh so much together."""
+        self.left += weight + things * _EACH
 
     def check(self) -> None:
         """Raise `TargetFault` once there is no more room."""

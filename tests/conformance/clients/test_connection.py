@@ -208,6 +208,24 @@ async def test_a_servers_own_events_are_not_kept_without_end() -> None:
         await alice.close()
 
 
+async def test_nor_by_all_connections_of_a_run() -> None:
+    """Two thousand of one name are kept by all of them together, and a hundred names; the rest goes by."""
+    capacity = Capacity()
+    assert [capacity.takes_own("x-tick") for _ in range(3_000)].count(True) == 2_000
+    assert [capacity.takes_own(f"x-{number}") for number in range(300)].count(True) == 99
+
+
+async def test_binary_data_of_its_own_takes_no_room_when_it_is_gone() -> None:
+    """Each is three times as large as all that is kept of what goes by; the connection stays open."""
+    picture = ('451-["x-picture",{"_placeholder":true,"num":0}]', bytes(3_000))
+    async with serving(over_websocket(*picture * 1_000)) as url:
+        alice = actor(url, capacity=Capacity(1_000_000))
+        await alice.connect()
+        assert (await alice.try_send(question())).accepted
+        assert not alice.closed
+        await alice.close()
+
+
 async def test_what_a_run_keeps_has_an_end() -> None:
     """Once that is reached, the connection is closed; every request, and every new connection, says why."""
     async with serving(over_websocket(*['42["chat-message",{}]'] * 1_000)) as url:

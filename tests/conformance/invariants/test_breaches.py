@@ -171,6 +171,13 @@ def test_a_user_who_joins_is_not_notified(scene: Written) -> None:
     assert broken(scene) == ["presence/right-audience"] * 2
 
 
+def test_who_joined_by_bare_frames_is_not_known(scene: Written) -> None:
+    """It may have been another connection of the same user: each of the others may hear of that."""
+    scene.journal.write("bob", 0, "sends", "a frame", ('420["join-session",{"sessionId":"s"}]',))
+    scene.is_sent(BOB, "user-joined", _presence("bob"))
+    assert broken(scene) == []
+
+
 def test_presence_stays_in_the_room(scene: Written) -> None:
     """An outsider hears nothing of it, and a connection that has left hears nothing of what comes after."""
     scene.comes(MALLORY, "mallory")

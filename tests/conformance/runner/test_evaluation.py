@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,11 +10,15 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.arguments import Arguments
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Observation, Request
+from dungeonlab_conformance.record.secrets.leaks import Ours, leaks
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.transcript import Room
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.results.verdict import Finding
-from dungeonlab_conformance.runner.evaluation import finding
+from dungeonlab_conformance.runner.evaluation import finding, recording_of
+from dungeonlab_conformance.stage.provisioning import Provisioner
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.target import Target
 
 SCENE: Any = SimpleNamespace(
     check=SimpleNamespace(name="the_sender_hears_nothing"),
@@ -127,3 +132,19 @@ def test_a_request_holds_no_secret_and_is_bounded() -> None:
     assert "hunter2" not in sent.body
     assert sent.cut
     assert len(sent.body) < 17_000
+
+
+def test_what_several_users_have_for_a_cookie_is_no_secret() -> None:
+    """A balancer's says where they are served; that of a login that has ended is one still, and so is a password."""
+    alice = Identity("alice", "1", {"id": "cookie-of-alice", "node": "the-same-node"}, {"password": "shared-password"})
+    ended = replace(alice, cookies={"id": "cookie-from-before", "node": "the-same-node"})
+    bob = Identity("bob", "2", {"id": "cookie-of-bobby", "node": "the-same-node"}, {"password": "shared-password"})
+    target = Target("http://127.0.0.1:9")
+    pool = SimpleNamespace(known=lambda: {"alice": alice, "bob": bob}, provisioner=Provisioner(target))
+    pool.provisioner.logins.append(ended)
+    stage: Any = SimpleNamespace(target=target, pool=pool, journal=Journal())
+    ours = recording_of([(SCENE, stage)], ()).secrets
+    assert isinstance(ours, Ours)
+    for secret in ("cookie-of-alice", "cookie-from-before", "cookie-of-bobby", "shared-password"):
+        assert [*leaks({"text": secret}, ours)], secret
+    assert not [*leaks({"text": "the-same-node"}, ours)]

@@ -42,7 +42,7 @@ def times(journals: Iterable[Journal], ledger: Ledger) -> Iterator[tuple[Journal
     for each in stated:
         here = each.journal.epoch + each.seen.at
         began = each.journal.epoch + each.journal.began
-        if not began - _MINUTE <= each.at <= here + _MINUTE:
+        if not began - _MINUTE - _SECOND <= each.at <= here + _MINUTE + _SECOND:
             yield _found(each, f"a time within a minute of {shown(here)}, as it is here")
     stopped = list(_stopped(stated))
     yield from stopped

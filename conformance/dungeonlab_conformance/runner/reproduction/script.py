@@ -48,6 +48,11 @@ UNSEEN = {  # checks whose scenes do over HTTP what no line of a transcript show
     *("nothing_is_done_in_a_deleted_session", "what_has_ended_is_not_shared"),
     *("a_session_that_ends_takes_nothing_along", "an_encounter_of_a_deleted_session_is_refused"),
     *("a_session_that_ends_ends_no_other_membership", "the_game_master_of_another_session_is_not_admitted"),
+    *(
+        "the_game_master_of_another_session_is_admitted",
+        "a_game_master_who_plays_hears",
+        "who_is_removed_hears_by_no_login",
+    ),
 }
 _PLAYED = ("sends", "tells", "connects", "is refused", "disconnects", "is removed", "is answered", "hears", "arranges")
 

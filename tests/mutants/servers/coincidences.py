@@ -1,0 +1,213 @@
+"""Faults that show only where two circumstances meet: two roles, two logins, two tabs at once, the same thing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from socketio import exceptions
+
+from dungeonlab_reference_server.http import HttpSide
+from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
+from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload, Refusal, Session
+from dungeonlab_reference_server.socketio_server import AckAddress
+from tests.mutants.effects import EffectChanger, broadcast_with, with_token
+from tests.mutants.fault import faulty
+
+
+@faulty("rooms/every-other-member-hears-once")
+class TellsTheMasterTwiceWhoPlays(Pipeline):
+    """A game master who is a participant, too, sits in the room of each, and hears everything twice."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        await super().broadcast(emission, sender)
+        session = await self.store.session(emission.session)
+        if session is not None and session.game_master in session.participants:
+            for connection in self.connections_of(session.game_master):
+                if connection != sender and self.seats.get(connection) == session.id:
+                    await self.send(connection, emission.event, emission.payload)
+
+
+@faulty("rooms/game-master-hears")
+class RemovesTheMasterFromTheRoom(HttpSide):
+    """Ending the participation of the game master takes them out of the room, although they are a member still."""
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        answer = await super().revoke(request)
+        session = await self._session(request)
+        if request.match_info["user"] == session.game_master:
+            await self.pipeline.remove_member(session.game_master, session.id)
+        return answer
+
+
+@faulty("join/member-admitted")
+class LetsNoMasterPlay(Pipeline):
+    """Who is the game master of any session may join no other one as a participant: a user has one role."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        sessions: Mapping[str, Session] = self.store._sessions  # type: ignore[attr-defined]
+        is_master = any(session.game_master == user for session in sessions.values())
+        if is_master and sessions[payload["sessionId"]].game_master != user:
+            raise Refusal("PERMISSION_DENIED", "you are a game master")
+        return await super().join(connection, user, payload)
+
+
+@faulty(
+    "join/member-admitted",
+    also={
+        "rooms/every-other-member-hears-once": "who is out of the room hears nothing",
+        "authorization/game-master-allowed": "the game master of one session opens another, and may not act in the first",
+    },
+)
+class LeavesTheRoomForANewSession(HttpSide):
+    """Who opens a session is taken out of the room that they are in: the new one is their current one."""
+
+    async def open_session(self, request: web.Request) -> web.Response:
+        answer = await super().open_session(request)
+        user = await self._user(request)
+        for connection in self.pipeline.connections_of(user.id):
+            await self.pipeline.leave_room(connection, "switched")
+        return answer
+
+
+@faulty("join/one-session-per-user")
+class SeatsTwoTabsAtOnce(Pipeline):
+    """Which other tabs are elsewhere is looked up before a join that takes a moment: of two at once, both stay."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        session = await self.store.session(payload["sessionId"])
+        assert session is not None
+        others = [other for other in self.connections_of(user) if other != connection]
+        elsewhere = [other for other in others if self.seats.get(other) not in (None, session.id)]
+        await asyncio.sleep(0.03)
+        if self.seats.get(connection) != session.id:
+            await self.leave_room(connection, "switched")
+            await self.enter_room(connection, session.id)
+        for other in elsewhere:
+            if self.seats.get(other) not in (None, session.id):
+                await self.remove_from_room(other, "switched")
+        return {
+            "sessionId": session.id,
+            "gameMasterId": session.game_master,
+            "participantIds": list(session.participants),
+        }
+
+
+@faulty("direct/no-secrets")
+class RepeatsTheCookieInRefusals(Pipeline):
+    """Who is refused with a cookie that is logged out is told which cookie is not known."""
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
+        try:
+            await super().on_connect(connection, environ)
+        except exceptions.ConnectionRefusedError:
+            cookie = environ["aiohttp.request"].cookies.get(COOKIE)
+            if not cookie:
+                raise
+            self.refuse_connection(f"no login has the cookie {cookie}")
+
+
+@faulty("authorization/removed-member-hears-nothing")
+class RemovesTheNewestLogin(Pipeline):
+    """Whose membership ends is taken out of the room on the connections of their newest login, and not on others."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.logins: dict[str, str] = {}
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
+        self.logins[connection] = environ["aiohttp.request"].cookies.get(COOKIE, "")
+        await super().on_connect(connection, environ)
+
+    async def remove_member(self, user: str, session: str) -> None:
+        known: dict[str, str] = self.store._logins  # type: ignore[attr-defined]
+        newest = next((cookie for cookie, owner in reversed(known.items()) if owner == user), "")
+        for connection in self.connections_of(user):
+            if self.seats.get(connection) == session and self.logins.get(connection) == newest:
+                await self.remove_from_room(connection, "removed")
+
+
+@faulty("tokens/content-comes-back-exactly")
+class KeepsDurationsInSixteenBits(EffectChanger):
+    """A duration is kept in a column that ends at 32767."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "token:create" or effect.saved is None:
+            return effect
+        conditions = [
+            {**each, "duration": min(each["duration"], 32767)} if "duration" in each else each
+            for each in effect.saved["conditions"]
+        ]
+        return with_token(effect, {**effect.saved, "conditions": conditions})
+
+
+@faulty("tokens/content-comes-back-exactly")
+class RedactsSecretsInData(EffectChanger):
+    """What is called a password inside of data is replaced by asterisks, as in the log."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if effect.saved is None or "password" not in effect.saved["data"]:
+            return effect
+        return with_token(effect, {**effect.saved, "data": {**effect.saved["data"], "password": "***"}})
+
+
+@faulty("payloads/unknown-properties-ignored")
+class TakesTheMessageIdOfTheClient(EffectChanger):
+    """A message has the id that the client gives it, if it gives one."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        number = command.payload.get("messageId")
+        if command.event != "chat-message" or not isinstance(number, str) or not number.isalnum():
+            return effect
+        return Effect({**effect.answer, "messageId": number}, broadcast_with(effect, messageId=number))
+
+
+@faulty("payloads/unknown-properties-ignored")
+class UpsertsDrafts(EffectChanger):
+    """A draft that names the id of a token there is in the encounter takes its place."""
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        wanted = command.payload.get("token", {}).get("id") if command.event == "token:create" else None
+        there = self.store._tokens.get(wanted) if isinstance(wanted, str) else None  # type: ignore[attr-defined]
+        if effect.saved is None or there is None or there["encounterId"] != command.payload["encounterId"]:
+            return effect
+        return with_token(effect, {**effect.saved, "id": wanted})
+
+
+@faulty("direct/validate-action-says-no-and-why")
+class MemoisesQuestions(Pipeline):
+    """What was answered to a question is remembered for two seconds."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.answers: dict[str, tuple[float, Payload]] = {}
+
+    async def validate_action(self, connection: str, user: str, payload: Payload) -> Payload:
+        key = json.dumps(payload, sort_keys=True)
+        at, answer = self.answers.get(key, (-9.0, {}))
+        if time.monotonic() - at < 2:
+            return answer
+        answer = await super().validate_action(connection, user, payload)
+        self.answers[key] = time.monotonic(), answer
+        return answer
+
+
+@faulty("acks/failure-without-callback-emits-error")
+class ErrsOncePerConnection(Pipeline):
+    """An error event is sent for the first refusal of a kind on a connection, and for no further one like it."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.told: set[tuple[str, str, str]] = set()
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        if where is None and not envelope["success"]:
+            kind = connection, name, envelope["code"]
+            if kind in self.told:
+                return
+            self.told.add(kind)
+        await super().acknowledge(connection, name, envelope, where)
