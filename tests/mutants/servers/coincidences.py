@@ -60,7 +60,7 @@ class LetsNoMasterPlay(Pipeline):
     "join/member-admitted",
     also={
         "rooms/every-other-member-hears-once": "who is out of the room hears nothing",
-        "authorization/game-master-allowed": "the game master of one session opens another, and may not act in the first",
+        "authorization/game-master-allowed": "so is the game master of one session who opens another",
     },
 )
 class LeavesTheRoomForANewSession(HttpSide):
@@ -99,7 +99,7 @@ class SeatsTwoTabsAtOnce(Pipeline):
 
 @faulty("direct/no-secrets")
 class RepeatsTheCookieInRefusals(Pipeline):
-    """Who is refused with a cookie that is logged out is told which cookie is not known."""
+    """Who is refused with a cookie that is logged out learns from the refusal which cookie is not known."""
 
     async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
         try:
@@ -202,12 +202,12 @@ class ErrsOncePerConnection(Pipeline):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.told: set[tuple[str, str, str]] = set()
+        self.errors_sent: set[tuple[str, str, str]] = set()
 
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         if where is None and not envelope["success"]:
             kind = connection, name, envelope["code"]
-            if kind in self.told:
+            if kind in self.errors_sent:
                 return
-            self.told.add(kind)
+            self.errors_sent.add(kind)
         await super().acknowledge(connection, name, envelope, where)
