@@ -20,12 +20,15 @@ _PAUSE, _MOST = 1.5, 4.0  # seconds without a request after which a client has d
 _APART = 1.0  # seconds between what others do and who comes and goes, to tell by which of them a client ends
 _SILENCE = 5.0  # seconds that show that a client has stopped, even one that sends a request in a second or two
 _REFUSED = 8.0  # seconds for a request that can be refused
+_KINDS = 12.0  # seconds for a request of each kind
 _LEAVING = 15.0  # seconds for a client to leave by itself
 _BACK = 31.0  # seconds to notice that the connection is lost, and to come back
 _NOTICED = 12.0  # seconds more where it has to find out by the pings that do not come
 _RETRIES = 6.0  # seconds in which a client that goes on trying shows it
+_DOUBLING = 24.0  # seconds in which one shows it that waits twice as long each time
 _AWAY = 10.0  # seconds for which the server is away
 _REJOINS = "connect and join again"
+_SLOW = 20.0  # seconds in which a client that waits for each answer sends requests of several kinds
 _LATE = 2.0  # seconds by which answers are late
 _CUTS: Mapping[Cut, str] = {
     "fin": "it is closed",
@@ -100,17 +103,17 @@ async def _rejoin_refused(client: Performance) -> None:
 
 
 async def _refused(client: Performance, code: str) -> None:
-    await client.director.refuse_next(code, answered=True)
+    await client.director.refuse_each(code)
     await client.client_joins()
     await client.sees_at_last(is_refusal, _REFUSED, "send a request with a callback that could be refused")
-    await client.goes_on(_PAUSE, _MOST)
+    await client.goes_on(_PAUSE, _KINDS)
 
 
 async def _both_answers(client: Performance) -> None:
-    await client.director.error_event("INTERNAL_ERROR")  # which is no reason to go
+    await client.director.refuse_each("INTERNAL_ERROR", with_error_event=True)  # which is no reason to go
     await client.client_joins()
     await client.sees_at_last(is_refusal, _REFUSED, "send a request with a callback that could be refused")
-    await client.goes_on(_PAUSE, _MOST)
+    await client.goes_on(_PAUSE, _KINDS)
 
 
 async def _strange_events(client: Performance) -> None:
@@ -171,7 +174,7 @@ async def _moved_on(client: Performance) -> None:
 async def _slow_answers(client: Performance) -> None:
     await client.director.answer_late(_LATE)
     await client.client_joins()
-    await client.goes_on(_LATE + _PAUSE, 2 * _MOST)
+    await client.goes_on(_LATE + _PAUSE, _SLOW)
     if await client.may_see(_says_something, 0.0) is None:  # it does not get in as long as answers are late
         await client.director.answer_at_once()
         if await client.may_see(_says_something, _REFUSED) is not None:
@@ -185,7 +188,7 @@ async def _logged_out(client: Performance) -> None:
     before = client.last
     await client.director.log_out()
     await client.sees(lambda packet: packet.kind == "connect-error", _BACK, after=before)
-    await client.may_see(lambda _: False, 2 * _RETRIES)
+    await client.may_see(lambda _: False, _DOUBLING)
 
 
 def _is_refused(packet: TappedPacket) -> bool:
@@ -214,9 +217,9 @@ def acts() -> Iterator[Act]:
     what = "the connection is lost, and the next request to join is refused"
     yield Act("rejoin-refused", what, _rejoin_refused, ("client/joins-before-it-sends",))
     for code in _codes():
-        what = f"the next request is refused with {code}"
+        what = f"the next request of each kind is refused with {code}"
         yield Act(f"refused/{code}", what, partial(_refused, code=code), ("client/survives-an-error-ack",))
-    what = "the next request is refused, and an error event comes beside the answer"
+    what = "the next request of each kind is refused, and an error event comes beside the answer"
     yield Act("both-answers", what, _both_answers, ("client/tolerates-an-error-event",))
     what = "events come that no version of the protocol knows"
     yield Act("strange-events", what, _strange_events, ("client/ignores-unknown-events",))
@@ -235,7 +238,7 @@ def acts() -> Iterator[Act]:
         "slow-answers", what, _slow_answers, ("client/sends-no-duplicates", "client/waits-for-the-join"), _LEAVING
     )
     what = "the user's cookie dies, and the connection is lost"
-    yield Act("logged-out", what, _logged_out, ("client/stops-when-unauthenticated",), 2 * _RETRIES)
+    yield Act("logged-out", what, _logged_out, ("client/stops-when-unauthenticated",), _DOUBLING)
 
 
 def chosen_acts(names: Sequence[str]) -> list[Act]:

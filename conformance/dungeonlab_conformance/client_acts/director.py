@@ -19,11 +19,13 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.tap.link import Cut
 from dungeonlab_conformance.tap.tap import Tap
 from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_spec import Catalogue
 
 CODE = "INTERNAL_ERROR"  # any request may be refused with it, and it is no reason to leave
 STRANGE = ("x-bench:hello", "user-waved", "token:whistle")  # events of no version; some look like what there is
 BARE, ODD = "x-bench:bell", "x-bench:note"  # such events without an argument, and with several that are no objects
 PICTURE, _PICTURE_SIZE = "x-bench:picture", 64  # such an event with binary data, of so many bytes
+_DOORS = ("join-session", "leave-session")
 
 
 class Director:
@@ -58,11 +60,21 @@ class Director:
 
     # -- answers -------------------------------------------------------------------------------------
 
-    async def refuse_next(self, code: str = CODE, *, answered: bool = False) -> str:
-        """Refuse the next request, unless it joins or leaves; with `answered`, all until one that has a callback."""
+    async def refuse_next(self, code: str = CODE) -> str:
+        """Refuse the next request, unless it joins or leaves."""
         self._note(DirectorAct.REFUSE, code)
-        await self._order("refuse_next", code, answered=answered)
+        await self._order("refuse_next", code)
         return f"The next request is refused with {code}."
+
+    async def refuse_each(self, code: str, *, with_error_event: bool = False) -> None:
+        """Refuse the next request of each kind that has a callback, unless it joins or leaves."""
+        self._note(DirectorAct.REFUSE, code)
+        if with_error_event:
+            self._note(DirectorAct.ERROR_EVENT)
+        for event in Catalogue.load().requests():
+            if code in event.refusals and event.name not in _DOORS:
+                more = {"event": event.name, "with_error_event": with_error_event, "answered": True}
+                await self._order("refuse_next", code, **more)
 
     async def refuse_join(self, code: str = CODE) -> str:
         """Refuse the next request to join a session."""

@@ -88,6 +88,7 @@ class Connection:
     asked: dict[int, ClientRequest] = field(default_factory=dict)  # by the number of the acknowledgement
     quiet: dict[str, ClientRequest] = field(default_factory=dict)  # the last one without a callback, by its event
     has_joined: bool = False  # or its predecessor had
+    is_one_of_several: bool = False  # tabs that broke, of which some had joined: it may be any of them
 
     @property
     def who(self) -> str:
@@ -267,9 +268,11 @@ class PacketIndex:
             connection.connect = packet
             waiting = self._broken.get(self._client(connection))
             if connection.user and waiting:
-                connection.predecessor = waiting.pop()
-                connection.predecessor.successor = connection
-                connection.has_joined = connection.predecessor.has_joined
+                before = next((each for each in reversed(waiting) if each.has_joined), waiting[-1])
+                waiting.remove(before)
+                before.successor, connection.predecessor = connection, before
+                connection.is_one_of_several = any(each.has_joined is not before.has_joined for each in waiting)
+                connection.has_joined = before.has_joined and not connection.is_one_of_several
 
     def _note_request(self, connection: Connection, packet: TappedPacket) -> None:
         """A packet that is posted again under its number was repeated by the transport, and is no other request."""

@@ -49,6 +49,7 @@ async def test_a_correct_client_is_clean_in_every_act() -> None:
     ("fault", "act", "broken"),
     [
         ("crashes", "refused/RATE_LIMITED", "survives-an-error-ack"),
+        ("crashes-at-a-refused-profile", "refused/INTERNAL_ERROR", "survives-an-error-ack"),
         ("never-rejoins", "cut-off/fin", "rejoins-after-reconnect"),
         ("rejoins-once", "cut-off/fin", "rejoins-after-reconnect"),
         ("believes-a-refused-rejoin", "rejoin-refused", "joins-before-it-sends"),

@@ -28,6 +28,8 @@ async def main() -> None:
         answer = await client.call(event, payload, timeout=10)
         if WAY == "crashes" and not answer["success"]:
             os._exit(3)
+        if WAY == "crashes-at-a-refused-profile" and event == "get-user-data" and not answer["success"]:
+            os._exit(3)
         if WAY == "freezes" and not answer["success"]:
             os.kill(os.getpid(), signal.SIGSTOP)  # all of it: no ping is answered
         return answer
@@ -97,6 +99,8 @@ async def main() -> None:
             if WAY == "asks-now-and-then":
                 await client.emit("chat-message", {**SESSION, "message": f"before turn {state['turn']}"})
             await ask("chat-message", {**SESSION, "message": f"turn {state['turn']}"})
+            if state["turn"] % 4 == 2:
+                await ask("get-user-data", {})
 
     handlers = {"connect": connect, "disconnect": disconnect, "connect_error": refused, "session-removed": removed}
     handlers |= {"chat-message": heard, "user-left": gone, "*": unknown}

@@ -150,3 +150,10 @@ def test_a_new_socket_in_the_same_engine_io_session_is_in_no_room() -> None:
         journal.chat(1)
 
     assert judged(play)["client/joins-before-it-sends"].state == "broken"
+
+
+def test_of_two_tabs_that_broke_it_is_not_known_which_one_came_back() -> None:
+    """If only one of them had joined, one that sends without a join has not joined first, whichever it is."""
+    journal = playing(Written())
+    journal.connect(2).cut(1).cut(2).wait(1).connect(3).chat(3)
+    assert blamed(journal.packets) == ["client/joins-before-it-sends"]

@@ -83,10 +83,10 @@ def rejoins_after_reconnect(index: PacketIndex) -> Iterator[Evidence]:
     """On a connection that takes the place of one that was in a session, nothing is sent to a session before a join."""
     for connection, sent in sendings(index):
         before = connection.predecessor
-        if before is None or not is_reconnection(connection):
+        if before is None or not before.has_joined:
             continue
         strange = [each.request.packet for each in sent if each.standing is Standing.STRANGER]
-        for packet in strange:
+        for packet in strange if is_reconnection(connection) else ():
             shown = (*([before.end] if before.end else []), packet)
             expected = f"{connection.who} to join again before it sends to a session: connection {before.number} broke"
             yield Breaks(expected, f"{packet.event}, without a join on this connection", shown)

@@ -80,8 +80,9 @@ def stops_when_removed(index: PacketIndex) -> Iterator[Evidence]:
 
 
 def is_reconnection(connection: Connection) -> bool:
-    """Whether a connection takes the place of one that broke while it was in a session."""
-    return connection.predecessor is not None and connection.predecessor.has_joined
+    """Whether a connection takes the place of one that broke while it was in a session, for certain."""
+    before = connection.predecessor
+    return before is not None and before.has_joined and not connection.is_one_of_several
 
 
 def _has_waited(sending: Sending) -> bool:
