@@ -100,7 +100,7 @@ class Fault(Expectation):
 ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the checks
     "RefusesEverything": "no check passes for want of anything having happened",
     "LetsNoMasterPlay": "who opens a session of their own stays a member of the others, by a scene of its own",
-    "RemovesTheMasterFromTheRoom": "the game master is a participant for a while, by a scene of its own",
+    "TellsTheMasterTwiceWhoPlays": "the game master is a participant, too, by a scene of its own",
     "RemovesTheNewestLogin": "who is removed has several logins, by a scene of its own",
     "SeatsTwoTabsAtOnce": "two tabs join at the same moment, by a scene of its own",
     "RepeatsTheCookieInRefusals": "cookies of logins that have ended are looked for, too",

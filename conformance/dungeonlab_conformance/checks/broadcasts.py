@@ -68,8 +68,8 @@ def _objects(args: Sequence[Any]) -> Iterator[dict[str, Any]]:
 
 async def _coming_and_going(stage: Stage) -> None:
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    masters = [await stage.joined(name) for name in {"gamemaster"} & {*stage.roles.available("alice", "gamemaster")}]
     mallory, dave = await stage.onlooker("mallory"), await stage.onlooker("dave", in_other_game=True)
+    masters = [await stage.joined(name) for name in {"gamemaster"} & {*stage.roles.available("alice", "gamemaster")}]
     tab = await stage.other_tab(bob)
     await everything(stage, alice, bob)
     await tab.join(stage.session)

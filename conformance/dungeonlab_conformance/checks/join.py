@@ -13,7 +13,6 @@ from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import without
 from dungeonlab_conformance.stage.traffic import chat, everything
-from dungeonlab_spec import Catalogue
 
 _AGAIN = 6  # times to join: who clicks, or reconnects, does it often
 
@@ -310,27 +309,18 @@ async def _goes_on_hearing(stage: Stage, speaker: Actor, listener: Actor, witnes
 
 @check("join/member-admitted")
 async def the_game_master_of_another_session_is_admitted(stage: Stage) -> None:
-    """Bob, who is in the room, opens a session of his own, where the target says how. He hears alice, and may speak.
-
-    On another connection he is admitted, and hears her as well.
-    """
+    """Bob opens a session of his own, where the target says how. He is admitted to the other one, and hears alice."""
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    talk = Catalogue.load()["chat-message"]
-    await alice.send(before := await stage.request(talk))
+    await alice.send(before := await chat(stage))
     await bob.hear(before)
-    await bob.send(await stage.request(talk))
     try:
         await stage.games.open_third(stage.roles.account("bob"))
     except (Missing, Unjudged):
         return
-    await alice.send(after := await stage.request(talk))
-    await carol.hear(after)
-    await bob.must_hear(after)
-    await bob.must_be_allowed(await stage.request(talk))
     tab = await stage.other_tab(bob)
     answer = await tab.try_join(stage.session, expected=True)
     if not answer.accepted:
         raise Broken("bob, who is a member here and the game master of another session, to be admitted", answer)
-    await alice.send(last := await stage.request(talk))
-    await carol.hear(last)
-    await tab.must_hear(last)
+    await alice.send(after := await chat(stage))
+    await carol.hear(after)
+    await tab.must_hear(after)

@@ -136,20 +136,18 @@ async def the_game_master_hears(stage: Stage, event: Event) -> None:
     await gamemaster.must_hear(request)
 
 
-@check("rooms/game-master-hears", event="chat-message")
-async def a_game_master_who_plays_hears(stage: Stage, event: Event) -> None:
-    """The game master is made a participant, where the target lets that be, and hears alice; so when that has ended."""
+@check("rooms/every-other-member-hears-once", event="chat-message")
+async def a_game_master_who_plays_hears_once(stage: Stage, event: Event) -> None:
+    """The game master is made a participant too, where the target lets that be, and hears alice once, as bob does."""
+    if stage.game in stage.pool.kept.values():
+        return  # ending the participation of a game master may end more, in a session that stays
     alice, bob, gamemaster = await _join_in_turn(stage, event, "alice", "bob", "gamemaster")
     assert gamemaster.identity is not None
-    for change in (stage.games.take_in, stage.games.revoke):
-        try:
-            await change(stage.game, gamemaster.identity)
-        except (Unjudged, TargetFault):
-            return
-        request = await stage.request(event)
-        await alice.send(request)
-        await bob.hear(request)
-        await gamemaster.must_hear(request)
+    try:
+        await stage.take_in(gamemaster.identity)
+    except (Unjudged, TargetFault):
+        return
+    await _each_must_be_heard_once(alice, (bob, gamemaster), [await stage.request(event)])
 
 
 async def _join_on_another_tab(stage: Stage, actor: Actor) -> Actor:

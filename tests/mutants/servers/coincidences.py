@@ -8,10 +8,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import web
 from socketio import exceptions
 
-from dungeonlab_reference_server.http import HttpSide
 from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload, Refusal, Session
 from dungeonlab_reference_server.socketio_server import AckAddress
@@ -32,18 +30,6 @@ class TellsTheMasterTwiceWhoPlays(Pipeline):
                     await self.send(connection, emission.event, emission.payload)
 
 
-@faulty("rooms/game-master-hears")
-class RemovesTheMasterFromTheRoom(HttpSide):
-    """Ending the participation of the game master takes them out of the room, although they are a member still."""
-
-    async def revoke(self, request: web.Request) -> web.Response:
-        answer = await super().revoke(request)
-        session = await self._session(request)
-        if request.match_info["user"] == session.game_master:
-            await self.pipeline.remove_member(session.game_master, session.id)
-        return answer
-
-
 @faulty("join/member-admitted")
 class LetsNoMasterPlay(Pipeline):
     """Who is the game master of any session may join no other one as a participant: a user has one role."""
@@ -54,24 +40,6 @@ class LetsNoMasterPlay(Pipeline):
         if is_master and sessions[payload["sessionId"]].game_master != user:
             raise Refusal("PERMISSION_DENIED", "you are a game master")
         return await super().join(connection, user, payload)
-
-
-@faulty(
-    "join/member-admitted",
-    also={
-        "rooms/every-other-member-hears-once": "who is out of the room hears nothing",
-        "authorization/game-master-allowed": "so is the game master of one session who opens another",
-    },
-)
-class LeavesTheRoomForANewSession(HttpSide):
-    """Who opens a session is taken out of the room that they are in: the new one is their current one."""
-
-    async def open_session(self, request: web.Request) -> web.Response:
-        answer = await super().open_session(request)
-        user = await self._user(request)
-        for connection in self.pipeline.connections_of(user.id):
-            await self.pipeline.leave_room(connection, "switched")
-        return answer
 
 
 @faulty("join/one-session-per-user")
