@@ -17,7 +17,7 @@ from dungeonlab_conformance.record.marks import contains, new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.tokens import acknowledged_token
+from dungeonlab_conformance.stage.tokens import acknowledged_token, id_of
 from dungeonlab_conformance.text.tree import names
 from dungeonlab_spec import Event
 from dungeonlab_spec.catalogue import examples
@@ -110,10 +110,10 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
 
 async def _must_make_another(stage: Stage, alice: Actor, event: Event) -> None:
     """Have a token created whose draft names the id of one that exists."""
-    known = acknowledged_token(await alice.send(await stage.request(event)))["id"]
+    known = id_of(acknowledged_token(await alice.send(await stage.request(event))))
     request = await stage.request(event)
     answer = await alice.try_send(request.with_properties({"token": {**request.args[0]["token"], "id": known}}))
-    if answer.accepted and acknowledged_token(answer)["id"] == known:
+    if answer.accepted and id_of(acknowledged_token(answer)) == known:
         raise Broken("a token with an id of its own, although its draft names that of another one", answer)
 
 
