@@ -25,7 +25,7 @@ def test_the_acts_are_listed() -> None:
     """With what happens in each, and which requirements it is about."""
     done = command("client", "--list-acts")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "refused/RATE_LIMITED         the next request is refused with RATE_LIMITED" in done.stdout
+    assert "the next request of each kind is refused with RATE_LIMITED" in done.stdout
     assert "client/stops-when-removed" in done.stdout
 
 
