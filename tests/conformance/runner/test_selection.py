@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dungeonlab_conformance.runner.selection import Selection, in_vain, judgeable, scenes
@@ -39,6 +39,7 @@ def test_one_wrong_letter_is_found_and_mended(name: str, data: st.DataObject) ->
     """Wherever it is, alone or beside right names: the sentence quotes it and proposes what is not further away."""
     place = data.draw(st.integers(0, len(name) - 1))
     wrong = name[:place] + data.draw(st.sampled_from(("", "q", "qx"))) + name[place + 1 :]
+    assume(wrong != name)  # where there is a q already
     for option, found in (
         ("--only", problem(only=("rooms", wrong, "chat"))),
         ("--except", problem(without=("rooms", wrong))),
