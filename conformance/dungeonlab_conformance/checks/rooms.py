@@ -139,7 +139,7 @@ async def the_game_master_hears(stage: Stage, event: Event) -> None:
 @check("rooms/every-other-member-hears-once", event="chat-message")
 async def a_game_master_who_plays_hears_once(stage: Stage, event: Event) -> None:
     """The game master is made a participant too, where the target lets that be, and hears alice once, as bob does."""
-    if stage.game in stage.pool.kept.values():
+    if stage.game in stage.pool.kept.values() or not stage.roles.can_play("gamemaster"):
         return  # ending the participation of a game master may end more, in a session that stays
     alice, bob, gamemaster = await _join_in_turn(stage, event, "alice", "bob", "gamemaster")
     assert gamemaster.identity is not None
