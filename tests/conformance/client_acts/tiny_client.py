@@ -99,7 +99,7 @@ async def main() -> None:
             if WAY == "asks-now-and-then":
                 await client.emit("chat-message", {**SESSION, "message": f"before turn {state['turn']}"})
             await ask("chat-message", {**SESSION, "message": f"turn {state['turn']}"})
-            if state["turn"] % 4 == 2:
+            if WAY == "crashes-at-a-refused-profile" and state["turn"] % 4 == 2:
                 await ask("get-user-data", {})
 
     handlers = {"connect": connect, "disconnect": disconnect, "connect_error": refused, "session-removed": removed}
