@@ -89,13 +89,9 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
     usual = await stage.control(event, alice)
     valid = await stage.request(event)
     name, number = f"claimed-{new_mark()[:-1]}", new_mark(0)
-    beside: dict[str, str | int] = {
-        "version": number,
-        "timestamp": _LONG_AGO,
-        "messageId": uuid4().hex,
-    }  # as broadcasts have it
-    claims = (name, number, *beside.values())
-    request = replace(valid, args=({**_adorned(_with_conditions(valid.args[0]), name, number), **beside},))
+    stated: dict[str, str | int] = {"version": number, "timestamp": _LONG_AGO, "messageId": uuid4().hex}  # by servers
+    claims = (name, number, *stated.values())
+    request = replace(valid, args=({**_adorned(_with_conditions(valid.args[0]), name, number), **stated},))
     answer = await alice.try_send(request, expected=True)
     if not answer.accepted:
         await _need_a_matter_of_the_payload(stage, alice, event, answer)

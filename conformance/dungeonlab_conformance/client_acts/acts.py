@@ -35,11 +35,7 @@ _CUTS: Mapping[Cut, str] = {
     "rst": "it is reset",
     "silence": "nothing comes any more",
 }
-_JOIN_CODES = (
-    "INTERNAL_ERROR",
-    "RATE_LIMITED",
-    "PERMISSION_DENIED",
-)  # the last says that there is no use in trying again
+_JOIN_CODES = ("INTERNAL_ERROR", "RATE_LIMITED", "PERMISSION_DENIED")  # after the last, trying again is of no use
 _ALWAYS = tuple(
     f"client/{name}"
     for name in (

@@ -16,6 +16,8 @@ from dungeonlab_reference_server.socketio_server import AckAddress
 from tests.mutants.effects import EffectChanger, broadcast_with, with_token
 from tests.mutants.fault import faulty
 
+# The faults look into the store in memory, which is not typed as such: hence what the type checker is not to see.
+
 
 @faulty("rooms/every-other-member-hears-once")
 class TellsTheMasterTwiceWhoPlays(Pipeline):
