@@ -269,7 +269,7 @@ class Runner:
         await self._retire(pool)  # before others are waited for, who wait for its connections
         async with self._clearing:
             for _ in range(_WITH_ROOM):
-                for over in (pool, *(free := self.pools.take_free())):
+                for over in (pool, *self.pools.take_dropped(), *(free := self.pools.take_free())):
                     await self._retire(over)
                 for over in free:
                     self.pools.give_back(over)

@@ -31,6 +31,7 @@ class AccountPools:
         self.all: list[AccountPool] = []
         self._usable: list[AccountPool] = []
         self._free: deque[AccountPool] = deque()  # the one that has been free for longest first
+        self._dropped: list[AccountPool] = []
 
     def new(self) -> AccountPool:
         """Return accounts that are nobody's yet."""
@@ -61,6 +62,12 @@ class AccountPools:
     def drop(self, pool: AccountPool) -> None:
         """Let accounts that were taken be used no more."""
         self._usable.remove(pool)
+        self._dropped.append(pool)
+
+    def take_dropped(self) -> list[AccountPool]:
+        """Return those that were dropped, each once: what was done with them may still be observed."""
+        dropped, self._dropped = self._dropped, []
+        return dropped
 
     @property
     def resting(self) -> int:
