@@ -3,7 +3,10 @@
 A server may die of a request without a callback, so these scenes come last.
 """
 
+from collections.abc import Callable
+
 from dungeonlab_conformance.checks.acks import one_who_may
+from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.payloads.refused import for_something_unknown, malformed, unknown_id
@@ -13,6 +16,8 @@ from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Event
+
+_AT_ONCE = 20  # requests that are refused, sent without waiting in between
 
 
 @check("acks/failure-without-callback-emits-error", phase="last")
@@ -58,7 +63,34 @@ async def _error_event_after(actor: Actor, request: Request) -> Observation | No
     await actor.fence()  # a server may send an error event besides the answer; that one is not meant
     before = actor.journal.observations[-1].number
     await actor.send_without_callback(request)
-    return await actor.try_observe_fenced(lambda seen: _is_error(seen) and seen.number > before)
+    return await actor.try_observe_fenced(_is_error_after(before))
+
+
+@check("acks/failure-without-callback-emits-error", event="chat-message", phase="last")
+async def an_error_event_reaches_every_transport(stage: Stage, event: Event) -> None:
+    """Alice, in the room over another transport, is refused without a callback, and sent an error event there too."""
+    alice = await stage.joined("alice")
+    for tab in await joined_tabs(stage, alice, stage.target.other_transports(stage.target.transport)):
+        await _must_cause_an_error_event(tab, malformed(event))
+
+
+@check("acks/failure-without-callback-emits-error", event="chat-message", destructive=1, floods=True)
+async def each_of_many_failures_causes_an_error_event(stage: Stage, event: Event) -> None:
+    """Alice is refused many times without a callback and sent as many error events, those over a rate limit too."""
+    alice = await stage.joined("alice")
+    if (await alice.try_send(malformed(event))).accepted:
+        return
+    await alice.fence()
+    start = stage.journal.observations[-1].number
+    for _ in range(_AT_ONCE):
+        await alice.send_without_callback(malformed(event))
+    await alice.fence()
+    for sent in range(_AT_ONCE):
+        error = await alice.try_observe_fenced(_is_error_after(start))
+        if error is None:
+            alice.needs_to_be_open()
+            raise Broken(f"{_AT_ONCE} error events after as many requests that are refused", f"{sent} of them")
+        start = error.number
 
 
 @check("acks/error-event-reaches-only-the-sender", phase="last")
@@ -119,6 +151,10 @@ def _is_answer(seen: Observation, event: Event) -> bool:
         return seen.act in ("is sent", "is answered again")
     named = seen.event == event.name and event.emission is None
     return named or (bool(seen.args) and isinstance(seen.args[0], dict) and "success" in seen.args[0])
+
+
+def _is_error_after(number: int) -> Callable[[Observation], bool]:
+    return lambda seen: _is_error(seen) and seen.number > number
 
 
 def _is_error(seen: Observation) -> bool:

@@ -215,7 +215,8 @@ async def must_be_refused_at_last(stage: Stage, actor: Actor, request: Request) 
 async def what_has_ended_is_not_shared(stage: Stage) -> None:
     """Mallory may not see bob's profile; while she is a guest of his session she may, and not after that has ended.
 
-    Nor may she when she is taken in again, and the session is deleted; nor that of its game master, then.
+    Nor may bob and the game master see hers, then. Nor may she when she is taken in again, and the session is deleted;
+    nor the profile of its game master, then.
     """
     mallory = await stage.connected("mallory")
     bob = await stage.roles.member("bob")
@@ -226,15 +227,30 @@ async def what_has_ended_is_not_shared(stage: Stage) -> None:
             "mallory's question for bob's profile is accepted without a session in common", waits_for=waits_for
         )
     master = await _stranger_in_the_chair(stage, mallory)
+    fellows = [
+        each for each in await _members(stage) if not (await each.try_send(profile_request(mallory.user))).accepted
+    ]
     await _share_a_session(stage, mallory, bob.user)
     await stage.revoke(mallory)
     await _must_be_strangers(mallory, bob.user, "when her membership has ended")
+    for fellow in fellows:
+        await _must_be_strangers(fellow, mallory.user, "when that one's membership has ended")
     await _share_a_session(stage, mallory, bob.user)
     with contextlib.suppress(Missing):
         await stage.delete_session(mallory)
         await _must_be_strangers(mallory, bob.user, "when the session is deleted")
         if master is not None:
             await _must_be_strangers(mallory, master, "when the session is deleted")
+
+
+async def _members(stage: Stage) -> list[Actor]:
+    """Connect bob and the game master, as far as somebody can play them who shares no other session with mallory."""
+    found: list[Actor] = []
+    for name in ("bob", "gamemaster"):
+        with contextlib.suppress(Missing):
+            stage.roles.need_no_shared_session("mallory", name)
+            found.append(await stage.connected(name))
+    return found
 
 
 async def _stranger_in_the_chair(stage: Stage, asker: Actor) -> str | None:

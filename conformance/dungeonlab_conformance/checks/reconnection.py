@@ -12,7 +12,8 @@ from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.marks import marked
+from dungeonlab_conformance.record.marks import carries, marked
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
@@ -92,6 +93,32 @@ async def who_enters_the_namespace_again_is_in_no_room(stage: Stage) -> None:
             await stranger.must_not_hear(later, unlike=stranger)  # or who has left the room hears it as everybody does
     if any(tells(frame, marked(later)) for frame in raw.frames):
         raise Broken("carol to be in no room after entering the namespace again", "she hears alice")
+
+
+@check("rooms/every-other-member-hears-once", event="chat-message")
+async def who_numbers_requests_anew_is_heard(stage: Stage, event: Event) -> None:
+    """Carol, back on a new connection, numbers her requests from 1 on, as on the one before; alice hears her again."""
+    if "websocket" not in stage.target.transports:
+        return
+    alice = await stage.joined("alice")
+    before = await stage.raw("carol")
+    await before.try_join(stage.session)
+    if not await _is_heard(alice, before, await stage.request(event)):
+        return  # for another reason, of which other scenes say more
+    await before.close()
+    anew = await stage.raw("carol")
+    await anew.try_join(stage.session)
+    said, more = [await stage.request(event) for _ in range(2)]
+    if not await _is_heard(alice, anew, said) and await _is_heard(alice, anew, more):
+        raise Broken("alice to hear what carol says under a number of her connection before", "nothing")
+
+
+async def _is_heard(listener: Actor, speaker: RawConnection, said: Request) -> bool:
+    await speaker.emit(said)
+    if await listener.try_observe_fenced(lambda seen: seen.act == "hears" and carries(seen, said)) is not None:
+        return True
+    listener.needs_to_be_open()
+    return False
 
 
 @check("join/disconnect-keeps-membership")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from socketio import exceptions
@@ -13,6 +14,7 @@ from socketio import exceptions
 from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload, Refusal, Session
 from dungeonlab_reference_server.socketio_server import AckAddress
+from dungeonlab_reference_server.store import MemoryStore
 from tests.mutants.effects import EffectChanger, broadcast_with, with_token
 from tests.mutants.fault import faulty
 
@@ -181,3 +183,106 @@ class ErrsOncePerConnection(Pipeline):
                 return
             self.errors_sent.add(kind)
         await super().acknowledge(connection, name, envelope, where)
+
+
+@faulty("join/leave-stops-delivery")
+class SubscribesAfterTheLeave(Pipeline):
+    """A repeated join subscribes 30 ms later, even if the connection has left meanwhile."""
+
+    async def join(self, connection: str, user: str, payload: Payload) -> Payload:
+        is_there = self.seats.get(connection) == payload["sessionId"]
+        answer = await super().join(connection, user, payload)
+        if is_there:
+            self.sockets.start_background_task(self._subscribe, connection, payload["sessionId"])
+        return answer
+
+    async def _subscribe(self, connection: str, session: str) -> None:
+        await asyncio.sleep(0.03)
+        if connection in self.users:
+            await self.sockets.enter_room(connection, self.room(session))
+
+
+@faulty("acks/failure-without-callback-emits-error")
+class LimitsInSilence(Pipeline):
+    """Of a connection's requests without a callback, those beyond eight in half a second are dropped."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.sent: dict[str, deque[float]] = {}
+
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
+        if where is None:
+            sent = self.sent.setdefault(connection, deque(maxlen=8))
+            if len(sent) == 8 and sent[0] > time.monotonic() - 0.5:
+                return
+            sent.append(time.monotonic())
+        await super().on_event(connection, data, where)
+
+
+@faulty("acks/failure-without-callback-emits-error")
+class EmitsVolatileErrors(Pipeline):
+    """An error event is lost where no poll waits for it, as it is sent volatile."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        socket = self.sockets.eio.sockets.get(self.sockets.manager.eio_sid_from_sid(connection, "/"))
+        if where is not None or envelope["success"] or socket is None or socket.upgraded:
+            await super().acknowledge(connection, name, envelope, where)
+
+
+@faulty("direct/shares-no-ended-session")
+class ShowsTheRemovedToTheirMaster(MemoryStore):
+    """The game master goes on seeing the profile of somebody whose membership was revoked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.former: set[tuple[str, str]] = set()
+
+    async def revoke(self, session_id: str, user_id: str) -> None:
+        if (session := await self.session(session_id)) is not None:
+            self.former.add((session.game_master, user_id))
+        await super().revoke(session_id, user_id)
+
+    async def share_session(self, one: str, other: str) -> bool:
+        return (one, other) in self.former or await super().share_session(one, other)
+
+
+@faulty("rooms/every-other-member-hears-once")
+class TakesAnOldNumberForARetry(Pipeline):
+    """A message under a number that the user had on the connection before is taken for one sent again."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.answers: dict[str, dict[int | None, Payload]] = {}  # by connection
+        self.earlier: dict[str, dict[int | None, Payload]] = {}  # by user
+
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
+        earlier = self.earlier.get(self.users.get(connection, ""), {})
+        if where is not None and data and data[0] == "chat-message" and where[1] in earlier:
+            await self.sockets.answer(where, earlier.pop(where[1]))
+            return
+        await super().on_event(connection, data, where)
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        if where is not None and name == "chat-message" and envelope["success"]:
+            self.answers.setdefault(connection, {})[where[1]] = envelope
+        await super().acknowledge(connection, name, envelope, where)
+
+    async def on_disconnect(self, connection: str, reason: str = "") -> None:
+        self.earlier[self.users.get(connection, "")] = self.answers.pop(connection, {})
+        await super().on_disconnect(connection, reason)
+
+
+@faulty("tokens/version-grows")
+class CountsVersionsOfTheEncounter(EffectChanger):
+    """A version is the number of changes in the encounter: what happens to another token makes it grow, too."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.changes: Counter[str] = Counter()
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if effect.saved is None:
+            return effect
+        self.changes[encounter := effect.saved["encounterId"]] += 1
+        version = self.changes[encounter] = max(self.changes[encounter], effect.saved["version"])
+        return with_token(effect, {**effect.saved, "version": version})
