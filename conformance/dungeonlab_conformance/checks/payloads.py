@@ -241,7 +241,18 @@ async def _must_be_untouched(stage: Stage, alice: Actor, look: Request, before: 
         raise unlike(before.get(key), after.get(key), f"$.token.{key}", "as before")
     old, new = whole(before.get("version")), whole(after.get("version"))
     if old is not None and new is not None and new - old > looks:
+        await _need_versions_of_its_own(stage, alice, look)
         raise Broken("one change of the token", f"{new - old}", "$.token.version")
+
+
+async def _need_versions_of_its_own(stage: Stage, alice: Actor, look: Request) -> None:
+    """Raise `Unjudged` if a token's version grows with what is done to another one."""
+    before = whole(acknowledged_token(await alice.send(look)).get("version"))
+    await alice.send(await stage.request(Catalogue.load()["token:move"], fresh=True))
+    after = whole(acknowledged_token(await alice.send(look)).get("version"))
+    if before is not None and after is not None and after - before > 1:
+        why = "a token's version grows with what is done to another one"
+        raise Unjudged(why, waits_for=VerdictKey("tokens/version-grows"))
 
 
 # -- whether it lives ------------------------------------------------------------------------------------

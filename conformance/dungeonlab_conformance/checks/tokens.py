@@ -237,7 +237,7 @@ async def an_unknown_encounter_is_refused(stage: Stage, event: Event) -> None:
     await alice.must_be_refused(request.with_properties({"encounterId": "no-such-encounter"}))
 
 
-async def _must_be_stored_when_heard(stage: Stage, actor: Actor, request: Request) -> tuple[Token, Token]:
+async def _must_be_stored_when_heard(stage: Stage, actor: Actor, request: Request, maker: Actor) -> tuple[Token, Token]:
     """Return what somebody hears of a token, and what is stored of it the moment it is heard, but for its name."""
     seen = await actor.hear(request)
     heard = seen.args[0] if seen.args else None
@@ -245,12 +245,23 @@ async def _must_be_stored_when_heard(stage: Stage, actor: Actor, request: Reques
         shape = VerdictKey("broadcasts/valid-payload", request.event)
         raise Unjudged("the broadcast does not fit its schema", waits_for=shape)
     look = await stage.request(Catalogue.load()["token:update"])
-    answer = await actor.try_send(look.with_properties({"tokenId": heard.get("tokenId") or id_of(heard["token"])}))
+    look = look.with_properties({"tokenId": heard.get("tokenId") or id_of(heard["token"])})
+    answer = await actor.try_send(look)
     if answer.code == UNKNOWN_TOKEN:
+        await _need_others_to_see_it_too(actor, maker, look)
         raise Broken("the token to be there when its broadcast is heard", answer)
     if not answer.accepted:
         raise Unjudged(f"{actor.name} could not look at the token: {answer.args}")
     return heard, acknowledged_token(answer)
+
+
+async def _need_others_to_see_it_too(actor: Actor, maker: Actor, look: Request) -> None:
+    """Raise `Unjudged` if a token is there for its maker, and not for another one either then or afterwards."""
+    if maker.closed or not (await maker.try_send(look)).accepted:
+        return
+    if (await actor.try_send(look)).code == UNKNOWN_TOKEN:
+        why = f"a token that {maker.name} made is there for {maker.name}, and not for {actor.name}"
+        raise Unjudged(why, waits_for=VerdictKey("tokens/create-then-others-can-move"))
 
 
 @check("tokens/broadcast-equals-stored-state")
@@ -261,7 +272,7 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
     """
     alice, bob = await stage.joined("alice", "bob")
     request = in_full(await stage.request(event))
-    look = asyncio.create_task(_must_be_stored_when_heard(stage, bob, request))
+    look = asyncio.create_task(_must_be_stored_when_heard(stage, bob, request, alice))
     try:
         answer = await alice.send(request)
         heard, stored = await look
@@ -277,7 +288,7 @@ async def what_is_broadcast_is_what_is_stored(stage: Stage, event: Event) -> Non
     await alice.disconnect_cleanly()
     await bob.fence()
     try:
-        heard, stored = await _must_be_stored_when_heard(stage, bob, last)
+        heard, stored = await _must_be_stored_when_heard(stage, bob, last, alice)
     except Broken:
         lasts = VerdictKey("tokens/only-deletion-ends-it")
         raise Unjudged("the token has gone with the connection of its maker", waits_for=lasts) from None
@@ -290,7 +301,7 @@ async def what_is_broadcast_is_stored_where_no_answer_is_wanted(stage: Stage, ev
     alice, bob = await stage.joined("alice", "bob")
     silent = in_full(await stage.request(event))
     await alice.send_without_callback(silent)
-    await _must_be_alike(stage, alice, bob, *await _must_be_stored_when_heard(stage, bob, silent), "as stored")
+    await _must_be_alike(stage, alice, bob, *await _must_be_stored_when_heard(stage, bob, silent, alice), "as stored")
 
 
 async def _must_be_alike(stage: Stage, maker: Actor, looker: Actor, heard: Token, stored: Token, words: str) -> None:

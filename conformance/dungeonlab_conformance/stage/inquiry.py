@@ -81,6 +81,8 @@ class Inquiry:
         if last is None or row is None:
             return None
         if request.event in self._stage.target.workarounds.refused_silently:
+            if request.event not in MOVES and await _is_answered_now(sender, request):
+                return None
             return _inferred(
                 last, "refused", "what is accepted is acknowledged, other requests were answered meanwhile"
             )
@@ -268,6 +270,17 @@ class Inquiry:
         except Unjudged:
             return None
         return is_in == (sent.event == "join-session")
+
+
+async def _is_answered_now(sender: Sender, request: Request) -> bool:
+    """Whether the same request is answered the next time: what was lost is, and what is refused in silence is not."""
+    try:
+        await sender.try_get_answer(request, hurried=True)
+    except Unanswered:
+        return False
+    except Unjudged:
+        return True
+    return True
 
 
 def _inferred(sent: SentRequest, outcome: RequestOutcome, evidence: str) -> Inferred:
