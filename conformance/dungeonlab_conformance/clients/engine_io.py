@@ -47,7 +47,7 @@ _MANY = 10_000  # packets in one answer to a poll; more of them are counted, how
 PACKET = 100  # bytes of memory that a packet takes, beside its characters
 _WAITING = 1_000  # packets for the next POSTs; more of them are counted among what the server makes a run keep
 _ECHOED = 100  # characters of a ping that its pong repeats; the protocol knows pings with `probe` and with nothing
-_LEAVE = 1.0  # seconds that a server may take to hear that a client leaves
+LEAVE = 1.0  # seconds that a server may take to hear that a client leaves
 _PAUSE = (0.01, 1.0)  # seconds before asking again a server that answers polls with nothing: at first, and at most
 
 
@@ -208,7 +208,7 @@ class EngineIO:
                 await _hang_up(self._socket)
             elif self.takes_leave and self.opened.sid:
                 self.takes_leave = False
-                async with asyncio.timeout(_LEAVE):
+                async with asyncio.timeout(LEAVE):
                     await self._request("POST", CLOSE)
         except (Closed, TimeoutError):
             pass  # that is what was wanted

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
-from dungeonlab_conformance.clients.engine_io import Closed, Opened
+from dungeonlab_conformance.clients.engine_io import LEAVE, Closed, Opened
 from dungeonlab_conformance.clients.engine_io_packets import CLOSE
 from dungeonlab_conformance.clients.http.client import Redirected, read_text, session_for
 from dungeonlab_conformance.clients.http.diagnosis import may_come_up, may_pass, of_answer, of_error, of_silence
@@ -22,7 +22,6 @@ from dungeonlab_conformance.target.target import Target
 
 BUSY = (429, 503)  # HTTP statuses by which a server, or a proxy before it, takes no more for now
 _MEASURED = 3  # round trips at most; the shortest counts, since a machine that is busy lengthens the others
-_LEAVE = 1.0  # seconds that a server may take to hear that nobody will poll
 _REMINDER = 10.0  # seconds until the reason for waiting is reported again
 _PAUSE = 0.5  # seconds between two looks for a server that is not up yet
 _OPEN = re.compile(r'0\s*\{\s*"')  # as JSON may be written, and no chunk of Engine.IO 3, such as `97:0{"sid"`
@@ -141,7 +140,7 @@ async def _leave(http: aiohttp.ClientSession, url: str, opened: str, headers: Ma
     """Say that nobody is going to poll: a server may limit how many may."""
     with contextlib.suppress(Closed, TimeoutError, aiohttp.ClientError, OSError, ValueError):
         sid = Opened.read(opened).sid
-        async with asyncio.timeout(_LEAVE):
+        async with asyncio.timeout(LEAVE):
             async with http.post(
                 URL(url).update_query(sid=sid), data=CLOSE, headers=headers, allow_redirects=False
             ) as answer:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 
-from dungeonlab_conformance.clients.engine_io import Closed, Opened
-from dungeonlab_conformance.clients.engine_io_packets import split
+from dungeonlab_conformance.clients.engine_io import LEAVE, Closed, Opened
+from dungeonlab_conformance.clients.engine_io_packets import CLOSE, split
 from dungeonlab_conformance.clients.http.client import read_text, session_for
 from dungeonlab_conformance.results.errors import Gone, Unjudged
 from dungeonlab_conformance.target.identity import Identity
@@ -75,7 +76,10 @@ class Polling:
             return 0, ""
 
     async def close(self) -> None:
-        """Close the HTTP connections; the server finds out for itself."""
+        """Say that nobody is going to poll, and close the HTTP connections: a server may limit how many may poll."""
+        if self.sid:
+            with contextlib.suppress(Gone):
+                await self.request("POST", CLOSE, patience=LEAVE)
         await self._http.close()
 
 

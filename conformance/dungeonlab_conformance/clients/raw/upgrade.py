@@ -15,8 +15,17 @@ from urllib.parse import quote
 import aiohttp
 
 from dungeonlab_conformance.clients import packets
-from dungeonlab_conformance.clients.engine_io import PACKET, Closed, Opened, foreign, next_message, open_websocket
+from dungeonlab_conformance.clients.engine_io import (
+    LEAVE,
+    PACKET,
+    Closed,
+    Opened,
+    foreign,
+    next_message,
+    open_websocket,
+)
 from dungeonlab_conformance.clients.engine_io_packets import (
+    CLOSE,
     ENTER_NOTHING,
     MESSAGE,
     NOOP,
@@ -58,7 +67,7 @@ class Upgrade:
         self._url = f"{target.socket}?EIO=4&transport=polling"
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._polling: asyncio.Task[None] | None = None
-        self._upgraded = False
+        self._is_open = self._upgraded = False
         self._numbers = itertools.count(100)  # of requests whose answers are not waited for
 
     async def open(self) -> bool:
@@ -68,6 +77,7 @@ class Upgrade:
         except Closed as closed:
             raise Unjudged(str(closed)) from None
         self._url += f"&sid={quote(opened.sid)}"
+        self._is_open = True
         return "websocket" in opened.upgrades
 
     async def enter(self, session: str) -> None:
@@ -173,10 +183,14 @@ class Upgrade:
                     await self._poll()
 
     async def close(self) -> None:
-        """Close whatever is open."""
+        """Close whatever is open; where that was to be polled, a server learns of it only if it is said."""
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
+        if self._is_open and not self._upgraded:
+            with contextlib.suppress(Unjudged, TimeoutError):
+                async with asyncio.timeout(LEAVE):
+                    await self._post(CLOSE)
         if self._socket is not None:
             with contextlib.suppress(Closed), foreign():
                 await self._socket.close()
