@@ -120,6 +120,8 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "DerivesTheCookie": "cookies are compared with what is known of users, not only with what was sent",
     "LogsOutWhoIsRemoved": "who was removed connects again, not only a member",
     "LosesLargeData": "much data is looked at as well, not only odd data",
+    "CutsNamesInTheStore": "long texts are looked at as well, where they are stored, not only where they are answered",
+    "ShowsWhatIsUpdated": "what looks at a token may change it, and that is asked before another rule is blamed",
     "LosesKeysWithDots": "odd data is looked at as well, not only much data",
     "ServesTheEncountersOfTheDeleted": "encounters of deleted sessions are named as well, not only of living ones",
     "RefusesItsOwnPagesOverWebSocket": "pages of the server's own are to be let in, not only clients without an Origin",

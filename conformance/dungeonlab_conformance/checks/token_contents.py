@@ -57,6 +57,7 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
     "keys with dots": {"data": {"a.b": 1, "c": {"d.e": {"f.": 2}}}},
     "keys with dollars": {"data": {"$set": 1, "c": {"$": 2}}},
     "keys that some programs give a meaning": {"data": {"list": [{key: "1"} for key in MEANT], "of": {"$date": 1}}},
+    "keys that databases add": {"data": {"id": 1, "_id": "2", "__v": 3, "_rev": 4, "in": [{"_id": 5, "version": 6}]}},
     "keys that are called like secrets": {"data": {"password": "speak, friend", "in": {"secret": 1, "apiKey": "none"}}},
     "keys that are numbers": {"data": {"0": "a", "1": "b", "list": {"0": 1}}},
     "keys of several words": {"data": {"max_hp": 1, "armor-class": 2, "hitDice": 3, "in": {"is_prone": 4, "XP": 5}}},
@@ -79,6 +80,11 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
     "percent signs": {"data": {"text": "100 % %41%zz"}, "name": "100 %41"},
     "combining characters": {"data": {"text": "e\u0301 \u212b"}, "name": "e\u0301"},
     "a text of four thousand characters": {"data": {"text": "four " * 800}},
+    "texts that are nearly too long": {
+        "name": "n" * 220,
+        "imageUrl": f"https://example.org/{'p' * 2000}",
+        "conditions": [{"name": "c" * 300, "source": "s" * 300}],
+    },
     "white space": {"data": {"text": " \t two  \r\n"}, "name": "  two  "},
     "white space of other kinds": {
         "data": {"text": "a\u00a0b\u2009c\u3000d\ufeff\u200be\tf", "a\u00a0b": 1},

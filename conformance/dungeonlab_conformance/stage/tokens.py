@@ -117,7 +117,7 @@ async def need_another_cause_than_looking(stage: Stage, maker: Actor, looker: Ac
     looks = await _compared_looks(stage, maker, looker) if keys else None
     if found := (looks.changed if looks else set()) & set(keys):
         broken = "tokens/true-creator" if found == {"createdBy"} else "tokens/update-changes-only-what-was-sent"
-        why = f"an update of its visibility, by which a token is looked at, changes its {', '.join(sorted(found))}"
+        why = f"an update by which a token is looked at changes its {', '.join(sorted(found))}"
         raise Unjudged(why, waits_for=VerdictKey(broken))
 
 
@@ -153,6 +153,8 @@ async def _looked_at(stage: Stage, maker: Actor, looker: Actor) -> _Looks:
     made = await create_full_token(stage, maker)
     looks = [await stored_token(stage, who, made) for who in (maker, looker, looker)]
     found = {key for one, other in itertools.pairwise(looks) for key in changed(one, other, _LOOKED)}
+    renamed = await looker.send(await token_request(stage, "token:update", made, updates={"name": "renamed"}))
+    found |= set(changed(looks[-1], acknowledged_token(renamed), VOLATILE | {"name"}))  # a way to look, too
     unlike, stays = set(changed(made, looks[0], _LOOKED)), set[str]()
     if again := {key: made[key] for key in unlike & {"name", "imageUrl", "size", "data"} if key in made}:
         said = acknowledged_token(await looker.send(await token_request(stage, "token:update", made, updates=again)))

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
+from dungeonlab_reference_server.store import MemoryStore
 from dungeonlab_spec import Event
 from tests.mutants.effects import EffectChanger, UpdateChanger, with_token
 from tests.mutants.fault import faulty
@@ -263,6 +264,30 @@ class CutsOffAt64KB(StoringData):
 
     def inner(self, value: Any) -> Any:
         return value.encode()[:65_535].decode(errors="ignore") if isinstance(value, str) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class TakesIdsOutOfData(StoringData):
+    """An object inside data loses what is called as a database calls its own ids."""
+
+    def inner(self, value: Any) -> Any:
+        return {k: v for k, v in value.items() if k not in ("id", "_id")} if isinstance(value, dict) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class CutsNamesInTheStore(MemoryStore):
+    """A name is stored in a column of 191 characters, as old indexes bear; answers and broadcasts have all of it."""
+
+    async def save_token(self, token: Payload) -> None:
+        await super().save_token({**token, "name": token["name"][:191]})
+
+
+@faulty("tokens/update-changes-only-what-was-sent")
+class ShowsWhatIsUpdated(UpdateChanger):
+    """A token that is updated is visible from then on, unless the update says that it is not."""
+
+    def updated(self, command: Command, before: Payload, after: Payload) -> Payload:
+        return {"isVisible": command.payload["updates"].get("isVisible", True)}
 
 
 @faulty("broadcasts/says-what-was-done")
