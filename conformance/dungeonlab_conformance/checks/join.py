@@ -1,7 +1,5 @@
 """Joining and leaving a session's room."""
 
-import asyncio
-
 from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
@@ -14,9 +12,8 @@ from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import without
-from dungeonlab_conformance.stage.traffic import chat, everything
+from dungeonlab_conformance.stage.traffic import chat, everything, let_a_moment_pass
 
-_UNDER_WAY = 0.1  # seconds in which a server comes to an end with what it has answered already
 _AGAIN = 6  # times to join: who clicks, or reconnects, does it often
 
 
@@ -241,11 +238,11 @@ async def leaving_stops_delivery(stage: Stage) -> None:
     answer = await carol.try_send(Request.naming("leave-session", stage.session), expected=True)
     if not answer.accepted:
         return  # joining twice may have left the room
-    for pause in (0.0, _UNDER_WAY):
-        await asyncio.sleep(pause)
+    for _ in range(2):
         await alice.send(later := await chat(stage))
         await bob.hear(later)
         await carol.must_not_hear(later, unlike=gamemaster)
+        await let_a_moment_pass()
 
 
 @check("join/takes-effect-without-callback", phase="last")

@@ -11,12 +11,18 @@ from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 
+_A_MOMENT = 0.1  # seconds; in which a server comes to an end with what it has answered already
 _A_WHILE = 2.0  # seconds; a server that forgets what it did remembers most things for longer than a scene takes
 
 
 async def let_time_pass() -> None:
     """Wait until a server has got over what it keeps in mind for a moment only. Other scenes are played meanwhile."""
     await asyncio.sleep(_A_WHILE)
+
+
+async def let_a_moment_pass() -> None:
+    """Wait until a server has done what it may do after an answer, such as to subscribe a connection."""
+    await asyncio.sleep(_A_MOMENT)
 
 
 async def chat(stage: Stage) -> Request:
