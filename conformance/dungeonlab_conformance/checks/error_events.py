@@ -70,25 +70,32 @@ async def _error_event_after(actor: Actor, request: Request) -> Observation | No
 async def an_error_event_reaches_every_transport(stage: Stage, event: Event) -> None:
     """Alice, in the room over another transport, is refused without a callback, and sent an error event there too."""
     alice = await stage.joined("alice")
-    for tab in await joined_tabs(stage, alice, stage.target.other_transports(stage.target.transport)):
+    try:
+        tabs = await joined_tabs(stage, alice, stage.target.other_transports(stage.target.transport))
+    except Unjudged:
+        return  # why nobody joins there is another requirement's matter
+    for tab in tabs:
         await _must_cause_an_error_event(tab, malformed(event))
 
 
 @check("acks/failure-without-callback-emits-error", event="chat-message", destructive=1, floods=True)
 async def each_of_many_failures_causes_an_error_event(stage: Stage, event: Event) -> None:
-    """Alice is refused many times without a callback and sent as many error events, those over a rate limit too."""
+    """Alice is refused many times without a callback and sent as many error events, those over a rate limit too.
+
+    A server may disconnect whom it refuses; then there is nothing more to come.
+    """
     alice = await stage.joined("alice")
     if (await alice.try_send(malformed(event))).accepted:
         return
     await alice.fence()
-    start = stage.journal.observations[-1].number
+    start, connection = stage.journal.observations[-1].number, alice.connection
     for _ in range(_AT_ONCE):
         await alice.send_without_callback(malformed(event))
-    await alice.fence()
     for sent in range(_AT_ONCE):
         error = await alice.try_observe_fenced(_is_error_after(start))
+        if error is None and (alice.closed or alice.connection != connection):
+            return
         if error is None:
-            alice.needs_to_be_open()
             raise Broken(f"{_AT_ONCE} error events after as many requests that are refused", f"{sent} of them")
         start = error.number
 
