@@ -38,8 +38,8 @@ class Answers:
         if sent.request.event == "validate-action":
             action = sent.body["action"]
             sent.action = self._objection_to(action["type"], action["payload"], sent)
-        token = self._world.token(sent.body)
-        if token is not None and sent.allowed.objection is None:
+        token = self._world.tokens.get((sent.session, sent.encounter, str(sent.body.get("tokenId"))))
+        if token is not None and not token.ended and sent.allowed.objection is None:
             self._concerns(sent, token)
 
     def _concerns(self, sent: Sent, token: Token) -> None:
@@ -177,7 +177,7 @@ class Answers:
             self._created(sent, data)
             return
         named = self._world.tokens.get((sent.session, sent.encounter, str(sent.body.get("tokenId"))))
-        if sent.token is None and named is not None:  # it was not to be changed when this was sent
+        if sent.token is None and named is not None and not named.ended:  # it was not to be changed when this was sent
             self._concerns(sent, named)
         if sent.token is not None:
             self._changed(sent, sent.token, data)
@@ -196,6 +196,7 @@ class Answers:
         whole = version if isinstance(version, int) and not isinstance(version, bool) else None
         token = Token(name, sent.session, sent.encounter, sent.tab.user, values, whole)
         token.set_by = dict.fromkeys(draft.keys() & values.keys(), "token:create")
+        self._world.unnamed[sent.session, sent.encounter] -= sent.token is None and sent.allowed.acceptance
         sent.token, sent.version = token, whole
         self._world.created(token)
 

@@ -163,6 +163,8 @@ class Judge:
         sent = self._ledger.sent(request, tab, seen, allowed(self.world, tab, request))
         if request.event in _ROOM_EVENTS:
             self._may_move(sent)
+        if request.event == "token:create":
+            self.world.unnamed[sent.session, sent.encounter] += sent.allowed.acceptance
         self._answers.under_way(sent)
 
     def _may_move(self, sent: Sent) -> None:
@@ -204,6 +206,8 @@ class Judge:
             self._answers.accepted(sent, answer, seen, now)
         else:
             self._answers.refused(sent, answer, seen, now)
+            if sent.request.event == "token:create":
+                self.world.unnamed[sent.session, sent.encounter] -= sent.allowed.acceptance
             if sent.request.event == "join-session":
                 self._refused_joins.append((sent.tab.user, seen.at))
 

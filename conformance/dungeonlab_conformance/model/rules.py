@@ -184,19 +184,25 @@ def things(
         why = "the encounter is one of another session" if foreign else "there is no such encounter"
         yield Objection(why, codes, blamed if foreign else request.requirement or blamed)
     elif "token" in event.needs:
-        yield from _token(world.token(body), session, encounter, request)
+        surely = not world.unnamed[session.id, encounter]
+        yield from _token(world.token(body), session, encounter, request, surely=surely)
 
 
-def _token(token: Token | None, session: Session, encounter: str, request: Request) -> Iterator[Objection]:
+def _token(
+    token: Token | None, session: Session, encounter: str, request: Request, *, surely: bool
+) -> Iterator[Objection]:
+    """Yield what is objected to a token; `surely` unless one of which the id is not known may be meant as well."""
     missing = frozenset({"TOKEN_NOT_FOUND"})
     elsewhere = {"PERMISSION_DENIED"} if token is not None and may_be_repeated(token.id) else set()
     if token is None:
         yield Objection("there is no such token", missing, request.requirement or "tokens/unknown-token-refused")
     elif token.session != session.id:
         codes = missing | {"ENCOUNTER_NOT_FOUND", "PERMISSION_DENIED"}
-        yield Objection("the token is one of another session", codes, "authorization/foreign-token-refused")
+        yield Objection("the token is one of another session", codes, "authorization/foreign-token-refused", surely)
     elif token.encounter != encounter:
         why = "the token is one of another encounter"
-        yield Objection(why, missing | elsewhere, "tokens/unknown-token-refused", not token.unsure)
+        yield Objection(why, missing | elsewhere, "tokens/unknown-token-refused", surely and not token.unsure)
     elif token.ended or token.unsure:
-        yield Objection("the token was deleted", missing | elsewhere, "tokens/delete-ends-it", not token.unsure)
+        yield Objection(
+            "the token was deleted", missing | elsewhere, "tokens/delete-ends-it", surely and not token.unsure
+        )

@@ -7,6 +7,7 @@ values.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -110,6 +111,7 @@ class World:
         self.sessions: dict[str, Session] = {}
         self.encounters: dict[str, set[str]] = {}  # the sessions that have one of each id
         self.tokens: dict[tuple[str, str, str], Token] = {}  # by session, encounter and id
+        self.unnamed: Counter[tuple[str, str]] = Counter()  # tokens whose id is not known, by session and encounter
         self.tabs: dict[int, Tab] = {}
         self.first = True  # whether the users have met in no other session than these, as far as is known
         self.refused_unjoined: set[tuple[int, frozenset[int]]] = set()  # `unjoined`, where members were refused for it

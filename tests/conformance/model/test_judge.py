@@ -119,12 +119,6 @@ SAID = {"sessionId": "s", "message": "hello"}
 DONE = yes({"messageId": "m", "timestamp": "1970-01-01T00:00:00Z"})
 
 
-@pytest.fixture
-def play() -> Written:
-    """Return a play with a session, an encounter, and nobody connected."""
-    return Written()
-
-
 def test_a_journal_without_facts_says_nothing() -> None:
     """Of a scene nobody wrote down what was so at the beginning; the model says nothing of it."""
     assert judge(Journal(), PATIENCE) == []

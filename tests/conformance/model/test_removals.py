@@ -10,12 +10,6 @@ from tests.conformance.model.test_judge import DONE, SAID, Written, no, yes
 from dungeonlab_conformance.record.observation import Request
 
 
-@pytest.fixture
-def play() -> Written:
-    """Return a play with a session, an encounter, and nobody connected."""
-    return Written()
-
-
 @pytest.mark.parametrize(
     ("reason", "found"),
     [
