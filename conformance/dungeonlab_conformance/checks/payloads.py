@@ -14,6 +14,7 @@ from dungeonlab_conformance.clients.obstacles import Unanswered, Unreadable
 from dungeonlab_conformance.invariants.content import unlike
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.invalid import SHAPES, InvalidRequest, invalid_requests
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import carries
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
@@ -26,6 +27,8 @@ from dungeonlab_spec import Catalogue, Event
 _TRACES = ("payloads/refused-not-broadcast", "payloads/refused-not-stored")
 _DEPTH = 300  # levels; JSON parsers that recurse give up around a thousand
 _LENGTH, _LENGTH_FAR = 100_000, 30_000  # characters; far above every bound, far below Engine.IO's usual 1 MB
+
+_IN_VAIN = 3  # requests in a row that are sent again and not answered either; then silence is no accident
 
 
 @check(
@@ -185,13 +188,27 @@ def _with(event: str, fault: str) -> str:
 async def _must_be_refused(stage: Stage, actor: Actor, name: str, request: Request) -> None:
     try:
         with stage.provoking(_with(request.event, name)):
-            answer = await actor.try_send(request)
+            answer = await _answered_once(actor, request)
     except Unanswered as none:
         if _is_silent(actor, request):
             raise
         raise Broken(f"{name} to be refused", str(none), request=request) from None
     if answer.accepted:
         raise Broken(f"{name} to be refused", answer)
+
+
+async def _answered_once(actor: Actor, request: Request) -> Acknowledgement:
+    """Send what may go without an answer; once more then, since a server that loses some answers loses hardly both."""
+    limits = actor.target.limits
+    try:
+        return await actor.try_send(request)
+    except Unanswered:
+        if _is_silent(actor, request) or limits.repeated_in_vain >= _IN_VAIN:
+            raise
+    limits.repeated_in_vain += 1
+    answer = await actor.try_send(request)
+    limits.repeated_in_vain = 0
+    return answer
 
 
 def _is_silent(actor: Actor, request: Request) -> bool:
@@ -297,7 +314,7 @@ async def _must_cope_with(stage: Stage, alice: Actor, request: Request, how: str
     expected = f"a {request.event} {how} to be answered, or its connection closed"
     try:
         with stage.provoking(f"a {request.event} {how}"):
-            await alice.try_send(request)
+            await _answered_once(alice, request)
     except Unanswered as none:
         if _is_silent(alice, request):
             return  # other requests are answered meanwhile, and it is another requirement that this one should be

@@ -61,6 +61,7 @@ class Limits:
     round_trip: float = 0.0
     base: float = 4.0
     quiet: float = 0.5
+    repeated_in_vain: int = 0  # requests without an answer that were sent again, the last so many without one too
     _answered: dict[str, float] = field(default_factory=dict)  # how long the slowest answer took, by event
     _silent: Counter[str] = field(default_factory=Counter)
 

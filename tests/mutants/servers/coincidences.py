@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from collections import Counter, deque
@@ -286,3 +287,16 @@ class CountsVersionsOfTheEncounter(EffectChanger):
         self.changes[encounter := effect.saved["encounterId"]] += 1
         version = self.changes[encounter] = max(self.changes[encounter], effect.saved["version"])
         return with_token(effect, {**effect.saved, "version": version})
+
+
+@faulty("acks/every-other-request-answers", "acks/every-token-operation-answers", "acks/many-at-once-are-answered")
+class LosesSomeAnswers(Pipeline):
+    """Each ninety-seventh answer is lost, whatever was asked."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.answers = itertools.count(1)
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        if where is None or next(self.answers) % 97:
+            await super().acknowledge(connection, name, envelope, where)
