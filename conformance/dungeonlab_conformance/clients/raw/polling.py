@@ -77,10 +77,12 @@ class Polling:
 
     async def close(self) -> None:
         """Say that nobody is going to poll, and close the HTTP connections: a server may limit how many may poll."""
-        if self.sid:
-            with contextlib.suppress(Gone):
-                await self.request("POST", CLOSE, patience=LEAVE)
-        await self._http.close()
+        try:
+            if self.sid:
+                with contextlib.suppress(Gone):
+                    await self.request("POST", CLOSE, patience=LEAVE)
+        finally:
+            await self._http.close()
 
 
 @asynccontextmanager

@@ -184,17 +184,19 @@ class Upgrade:
 
     async def close(self) -> None:
         """Close whatever is open; where that was to be polled, a server learns of it only if it is said."""
-        if self._polling is not None:
-            self._polling.cancel()
-            await asyncio.gather(self._polling, return_exceptions=True)
-        if self._is_open and not self._upgraded:
-            with contextlib.suppress(Unjudged, TimeoutError):
-                async with asyncio.timeout(LEAVE):
-                    await self._post(CLOSE)
-        if self._socket is not None:
-            with contextlib.suppress(Closed), foreign():
-                await self._socket.close()
-        await self._http.close()
+        try:
+            if self._polling is not None:
+                self._polling.cancel()
+                await asyncio.gather(self._polling, return_exceptions=True)
+            if self._is_open and not self._upgraded:
+                with contextlib.suppress(Unjudged, TimeoutError):
+                    async with asyncio.timeout(LEAVE):
+                        await self._post(CLOSE)
+            if self._socket is not None:
+                with contextlib.suppress(Closed), foreign():
+                    await self._socket.close()
+        finally:
+            await self._http.close()
 
     def _round_trip(self) -> tuple[str, str]:
         """Return what to send for a round trip, and how its answer begins."""
