@@ -101,6 +101,7 @@ class Throttle:
     apart: float = APART[0]
     shared: bool = False
     _next: dict[str, float] = field(default_factory=dict)
+    _waiting: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     @classmethod
     def for_all(cls) -> Throttle:
@@ -115,12 +116,11 @@ class Throttle:
         return True
 
     async def turn(self, user: str) -> None:
-        """Wait until a user may send the next event."""
+        """Wait until a user may send the next event; who is late, on a busy machine, has the others wait for longer."""
         key = "" if self.shared else user
-        now = time.monotonic()
-        due = max(now, self._next.get(key, 0.0))
-        self._next[key] = due + self.apart
-        await sleep(due - now)
+        async with self._waiting.setdefault(key, asyncio.Lock()):
+            await sleep(max(0.0, self._next.get(key, 0.0) - time.monotonic()))
+            self._next[key] = time.monotonic() + self.apart
 
 
 def prolong(patience: asyncio.Timeout, seconds: float) -> None:
