@@ -6,7 +6,7 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import Unanswered, not_accepted
 from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.marks import carries, contains
+from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -285,17 +285,9 @@ async def _hears_in_time(stage: Stage, speaker: Actor, listener: Actor, witnesse
         await speaker.send(said := await chat(stage))
         for witness in witnesses:
             await witness.hear(said)
-        if await _hears(listener, said):
+        if await listener.try_hear(said) is not None:
             return True
     return False
-
-
-async def _hears(listener: Actor, request: Request) -> bool:
-    """Give a broadcast time to come; returns whether it did."""
-    heard = await listener.try_observe_fenced(lambda seen: seen.act == "hears" and carries(seen, request))
-    if heard is None:
-        listener.needs_to_be_open()
-    return heard is not None
 
 
 async def _goes_on_hearing(stage: Stage, speaker: Actor, listener: Actor, witness: Actor) -> bool:

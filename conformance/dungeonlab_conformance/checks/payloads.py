@@ -188,7 +188,7 @@ def _with(event: str, fault: str) -> str:
 async def _must_be_refused(stage: Stage, actor: Actor, name: str, request: Request) -> None:
     try:
         with stage.provoking(_with(request.event, name)):
-            answer = await _answered_once(actor, request)
+            answer = await _try_twice(actor, request)
     except Unanswered as none:
         if _is_silent(actor, request):
             raise
@@ -197,7 +197,7 @@ async def _must_be_refused(stage: Stage, actor: Actor, name: str, request: Reque
         raise Broken(f"{name} to be refused", answer)
 
 
-async def _answered_once(actor: Actor, request: Request) -> Acknowledgement:
+async def _try_twice(actor: Actor, request: Request) -> Acknowledgement:
     """Send what may go without an answer; once more then, since a server that loses some answers loses hardly both."""
     limits = actor.target.limits
     try:
@@ -314,7 +314,7 @@ async def _must_cope_with(stage: Stage, alice: Actor, request: Request, how: str
     expected = f"a {request.event} {how} to be answered, or its connection closed"
     try:
         with stage.provoking(f"a {request.event} {how}"):
-            await _answered_once(alice, request)
+            await _try_twice(alice, request)
     except Unanswered as none:
         if _is_silent(alice, request):
             return  # other requests are answered meanwhile, and it is another requirement that this one should be

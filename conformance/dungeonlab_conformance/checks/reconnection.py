@@ -12,7 +12,7 @@ from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.marks import carries, marked
+from dungeonlab_conformance.record.marks import marked
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -122,10 +122,7 @@ async def _joined_by_bare_frames(stage: Stage) -> RawConnection | None:
 
 async def _is_heard(listener: Actor, speaker: RawConnection, said: Request) -> bool:
     await speaker.emit(said)
-    if await listener.try_observe_fenced(lambda seen: seen.act == "hears" and carries(seen, said)) is not None:
-        return True
-    listener.needs_to_be_open()
-    return False
+    return await listener.try_hear(said) is not None
 
 
 @check("join/disconnect-keeps-membership")

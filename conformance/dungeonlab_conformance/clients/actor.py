@@ -125,6 +125,13 @@ class Actor(Sender):
 
     # -- looking -------------------------------------------------------------------------------------
 
+    async def try_hear(self, request: Request) -> Observation | None:
+        """Give a request's broadcast time to come; None if it did not. Raises `Gone` if this connection was closed."""
+        seen = await self.try_observe_fenced(lambda o: o.act == "hears" and carries(o, request))
+        if seen is None:
+            self.needs_to_be_open()
+        return seen
+
     def deliveries_of(self, request: Request) -> list[Observation]:
         """Return every delivery of a request's broadcast to this connection, so far."""
         found = [o for o in self.journal.heard(self.connection) if carries(o, request)]
@@ -182,9 +189,7 @@ class Actor(Sender):
 
     async def must_hear(self, request: Request) -> Observation:
         """Wait until this connection is sent a request's broadcast. Raises `Broken` if it never is."""
-        seen = await self.try_observe_fenced(lambda o: o.act == "hears" and carries(o, request))
-        if seen is None:
-            self.needs_to_be_open()
+        seen = await self.try_hear(request)
         other = self._garbled(request)
         if seen is None and other:
             raise Unjudged(f"{self.name} heard a {request.event} that says something else: {other[0].args}")

@@ -279,7 +279,7 @@ async def _is_answered_now(sender: Sender, request: Request) -> bool:
     except Unanswered:
         return False
     except Unjudged:
-        return True
+        pass  # what came says neither yes nor no, but it came
     return True
 
 
