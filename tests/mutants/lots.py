@@ -125,9 +125,10 @@ def _go_together(one: Fault, other: Fault) -> bool:
 
 
 def judge(name: str) -> Result:
-    """Judge one server; once more, with the suite's usual time limits, if too much is blamed or the run ended early."""
+    """Judge one server; once more, with the suite's usual time limits, if what is said may come of a busy machine."""
     result = result_of(fault_named(name), judged(name, SCALE))
-    return result_of(fault_named(name), judged(name, 1.0)) if result.blamed or result.fault else result
+    doubtful = result.blamed or result.fault or result.count > MEDIAN
+    return result_of(fault_named(name), judged(name, 1.0)) if doubtful else result
 
 
 def judged(name: str, scale: float) -> Run:

@@ -106,6 +106,19 @@ def test_where_no_refusal_has_a_code_none_is_missed() -> None:
     assert (list(said.missed), said.concealed) == (["acks/failure-shape"], ["acks/code-names-the-cause"])
 
 
+def test_what_a_busy_machine_leaves_open_is_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the usual time limits, and only then."""
+    said = [result(unjudged=11), result(unjudged=10)]
+    scales: list[float] = []
+    monkeypatch.setattr(lots, "judged", lambda _, scale: scales.append(scale))
+    monkeypatch.setattr(lots, "result_of", lambda *_: said[len(scales) - 1])
+    assert lots.judge("TellsEveryRoom") is said[1]
+    assert (scales[0] < 1.0, scales[1:]) == (True, [1.0])
+    said[0] = said[1]
+    scales.clear()
+    assert (lots.judge("TellsEveryRoom"), len(scales)) == (said[0], 1)
+
+
 def test_a_server_that_dies_is_started_again() -> None:
     """What it does wrong besides is found, in the same run."""
     said = lots.judge("DiesOfNull+EchoesToTheSender")
