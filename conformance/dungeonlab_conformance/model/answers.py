@@ -38,7 +38,9 @@ class Answers:
         if sent.request.event == "validate-action":
             action = sent.body["action"]
             sent.action = self._objection_to(action["type"], action["payload"], sent)
-        token = self._world.tokens.get((sent.session, sent.encounter, str(sent.body.get("tokenId"))))
+        if "tokenId" in sent.body:
+            self._world.named(*sent.place)
+        token = self._world.tokens.get(sent.place)
         if token is not None and not token.ended and sent.allowed.objection is None:
             self._concerns(sent, token)
 
@@ -176,7 +178,9 @@ class Answers:
         elif event == "token:create":
             self._created(sent, data)
             return
-        named = self._world.tokens.get((sent.session, sent.encounter, str(sent.body.get("tokenId"))))
+        if "tokenId" in sent.body:
+            self._world.named(*sent.place)
+        named = self._world.tokens.get(sent.place)
         if sent.token is None and named is not None and not named.ended:  # it was not to be changed when this was sent
             self._concerns(sent, named)
         if sent.token is not None:
@@ -229,7 +233,7 @@ class Answers:
         versions, token.versions = token.versions, []
         expected = settle(token)
         known = [version for version in versions if version is not None]
-        if expected is None:
+        if expected is None or sent.place in self._world.given_again:
             token.version = max(known, default=None)
             return
         if len(known) == len(expected) and sorted(known) != expected and sent.concluded_by is not None:
@@ -256,6 +260,8 @@ class Answers:
             if isinstance(action["payload"], dict):
                 self._suspect(action["payload"], "direct/validate-action-has-no-effect", action["type"])
             yield from self._validity(sent, data["valid"])
+        elif sent.place in self._world.given_again:
+            return
         elif isinstance(data.get("token"), dict) and sent.token is not None:
             yield from self._token(sent, sent.token, data["token"], "$.data.token")
         else:
@@ -317,6 +323,8 @@ class Answers:
     def heard(self, sent: Sent, body: dict[str, Any], seen: Observation) -> None:
         """Compare a broadcast with what is stored, now or as soon as that is known."""
         shown = body.get("token")
+        if sent.place in self._world.given_again:
+            return
         if sent.after is None and not sent.has_callback and sent.token is not None and isinstance(shown, dict):
             token = sent.token
             if token.rounds > sent.round > 0:  # it is heard of so late that the token was changed again

@@ -78,6 +78,11 @@ class Sent:
         """The encounter that it names, if it does."""
         return str(self.body.get("encounterId", ""))
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """The session, the encounter and the id of the token that it names, if it does."""
+        return self.session, self.encounter, str(self.body.get("tokenId"))
+
 
 class Ledger:
     """All requests of a play, by what they are looked up by."""

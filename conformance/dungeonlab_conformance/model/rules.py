@@ -184,6 +184,10 @@ def things(
         why = "the encounter is one of another session" if foreign else "there is no such encounter"
         yield Objection(why, codes, blamed if foreign else request.requirement or blamed)
     elif "token" in event.needs:
+        if (session.id, encounter, str(body["tokenId"])) in world.given_again:
+            codes = frozenset({"TOKEN_NOT_FOUND", "ENCOUNTER_NOT_FOUND", "PERMISSION_DENIED"})
+            yield Objection("the token may be another one", codes, "", firm=False)
+            return
         surely = not world.unnamed[session.id, encounter]
         yield from _token(world.token(body), session, encounter, request, surely=surely)
 

@@ -112,6 +112,7 @@ class World:
         self.encounters: dict[str, set[str]] = {}  # the sessions that have one of each id
         self.tokens: dict[tuple[str, str, str], Token] = {}  # by session, encounter and id
         self.unnamed: Counter[tuple[str, str]] = Counter()  # tokens whose id is not known, by session and encounter
+        self.given_again: set[tuple[str, str, str]] = set()  # tokens whose id another may have got
         self.tabs: dict[int, Tab] = {}
         self.first = True  # whether the users have met in no other session than these, as far as is known
         self.refused_unjoined: set[tuple[int, frozenset[int]]] = set()  # `unjoined`, where members were refused for it
@@ -263,8 +264,21 @@ class World:
     # -- tokens ----------------------------------------------------------------------------------------
 
     def created(self, token: Token) -> None:
-        """A token was created."""
-        self.tokens[token.session, token.encounter, token.id] = token
+        """A token was created; what is under way about an earlier one of its id may happen to it."""
+        place = token.session, token.encounter, token.id
+        earlier = self.tokens.get(place)
+        if earlier is not None and (earlier.changes or earlier.deletions):
+            self.given_again.add(place)
+        self.tokens[place] = token
+
+    def named(self, session: str, encounter: str, name: str) -> None:
+        """A request names a token, or is answered: that may be one of which the id is not known yet.
+
+        So it may be where the token that is known by this id, if any, may be deleted.
+        """
+        known = self.tokens.get((session, encounter, name))
+        if self.unnamed[session, encounter] and (known is None or known.ended or known.unsure):
+            self.given_again.add((session, encounter, name))
 
     def token(self, body: Mapping[str, Any]) -> Token | None:
         """Return the token that a request names: in the session and the encounter that it names, or else in any other.
