@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
@@ -124,16 +125,24 @@ def _claims(actor: Actor) -> dict[str, Any]:
 
 @check("auth/forged-cookie-refused")
 async def a_forged_cookie_is_refused(stage: Stage) -> None:
-    """Alice's cookie is accepted; a made-up one, half of hers, and hers with letters changed or added are refused."""
+    """Alice's cookie is accepted; a made-up one, half of hers, and hers with letters changed or added are refused.
+
+    The made-up one is tried over any transport that the server offers.
+    """
     await stage.connected("alice")
     cookies = (await stage.roles.identity("alice")).cookies
     if not any(cookies.values()):
         raise Unjudged("alice's login set no cookie")
+    made_up = {name: "f" * len(value) for name, value in cookies.items()}
+    for transport in stage.target.other_transports(stage.target.transport):
+        somebody = await _with_cookies(stage, made_up)
+        await must_not_connect(somebody, f"a made-up cookie, over {transport},", transport=transport)
     for what, forge in (
         ("a made-up cookie", lambda v: "f" * len(v)),
         ("half a cookie", lambda v: v[: len(v) // 2]),
         ("a changed cookie", lambda v: _changed_at(v, len(v) // 2)),
         ("a cookie changed at its beginning", lambda v: _changed_at(v, 0)),
+        ("a cookie with another last letter", _changed_at_the_end),
         ("a longer cookie", lambda v: v + "abcdefgh"),
         ("a cookie with another signature behind it", lambda v: v + ".abcdefgh"),
         ("a cookie in other case", _in_other_case),
@@ -145,6 +154,10 @@ async def a_forged_cookie_is_refused(stage: Stage) -> None:
         await must_not_connect(somebody, what)
 
 
+_LONG = 16  # letters of a cookie that are no address of a server behind the one that was asked
+_LIKE_W = frozenset("wxyz0123456789-_")  # begin with the same two bits in base 64
+
+
 def _in_other_case(value: str) -> str:
     """Return a value with its letters in other case, where it has both kinds: else it may be a number of some base."""
     return value.swapcase() if value not in (value.lower(), value.upper()) else value
@@ -152,6 +165,17 @@ def _in_other_case(value: str) -> str:
 
 def _changed_at(value: str, place: int) -> str:
     return value[:place] + ("x" if value[place] != "x" else "y") + value[place + 1 :]
+
+
+def _changed_at_the_end(value: str) -> str:
+    """Return a value with another last letter, where what that belongs to is long: short parts may be addresses.
+
+    It is no digit of base 16, and differs by more than the bits that base 64 or 32 leaves unused at an end.
+    """
+    end = len(value.rstrip("=")) - 1
+    if len(re.split(r"[^\w-]", value[: end + 1])[-1]) < _LONG:
+        return value
+    return value[:end] + ("g" if value[end] in _LIKE_W else "w") + value[end + 1 :]
 
 
 async def _logged_out(stage: Stage) -> Identity:
@@ -172,10 +196,11 @@ async def _logged_out(stage: Stage) -> Identity:
 async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
     """The cookie of alice's second login is accepted; after she logs out of that login, it is refused.
 
-    So is that of a login of which she logs out after one that goes on, if a user may have several.
+    So it is over any transport that the server offers, and so is that of a login of which she logs out after one that
+    goes on, if a user may have several.
     """
     stale = await _logged_out(stage)
-    await must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
+    await _must_be_dead(stage, stale)
     try:
         older = await stage.roles.second_login("alice")
         newer = await stage.roles.login_beside(older)
@@ -222,6 +247,11 @@ async def an_old_cookie_stays_dead(stage: Stage) -> None:
         raise Unjudged("the next login of alice is not let in") from None
     if begun is not None and await _enters(begun):
         raise Broken("a connection that was begun with a logged-out cookie to be refused", "it was accepted")
+    await _must_be_dead(stage, stale)
+
+
+async def _must_be_dead(stage: Stage, stale: Identity) -> None:
+    """Have a logged-out cookie refused over any transport."""
     for transport in stage.target.transports:
         again = await stage.actor("alice", called="alice with the old cookie", identity=stale)
         await must_not_connect(again, f"a logged-out cookie, over {transport},", transport=transport)
@@ -229,7 +259,7 @@ async def an_old_cookie_stays_dead(stage: Stage) -> None:
 
 async def _need_a_dead_cookie(stage: Stage, stale: Identity) -> None:
     try:
-        await must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
+        await _must_be_dead(stage, stale)
     except Broken as broken:
         raise Unjudged(f"{broken}", waits_for=VerdictKey("auth/logged-out-cookie-refused")) from None
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from dungeonlab_conformance.checks.chat import LONGEST
 from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
@@ -26,7 +27,8 @@ BURST = 20  # requests sent without waiting for an answer in between
 async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> None:
     """Alice sends requests without waiting for answers; bob hears their broadcasts in the order sent.
 
-    So he does when she moves a token after each, and so does his other tab, over the other transport.
+    So he does when she moves a token after each, and so does his other tab, over the other transport; and when the
+    messages are as long as they may be.
     """
     alice, bob = await stage.joined("alice", "bob")
     await _must_arrive_in_order(stage, alice, [bob], [await stage.request(event) for _ in range(BURST)])
@@ -35,6 +37,14 @@ async def one_senders_broadcasts_arrive_in_order(stage: Stage, event: Event) -> 
         tabs = await joined_tabs(stage, bob, stage.target.other_transports(stage.target.transport))
         mixed = [await stage.request(each) for _ in range(FEW) for each in (event, move)]
         await _must_arrive_in_order(stage, alice, [bob, *tabs], mixed)
+    if event.name == "chat-message":
+        large = [_at_full_length(await chat(stage)) for _ in range(FEW)]
+        mixed = [each for request in large for each in (request, await stage.request(move))]
+        await _must_arrive_in_order(stage, alice, [bob], mixed)
+
+
+def _at_full_length(message: Request) -> Request:
+    return message.with_properties({"message": message.args[0]["message"].ljust(LONGEST, "o")})
 
 
 async def _must_arrive_in_order(stage: Stage, alice: Actor, listeners: Sequence[Actor], burst: list[Request]) -> None:

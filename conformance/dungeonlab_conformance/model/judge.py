@@ -6,6 +6,7 @@ as what is so from then on, right or wrong, so that a play goes on after a findi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,7 @@ class Judge:
         self._ledger = Ledger(self.world)
         self._answers = Answers(self.world, self._find)
         self._unseated: list[tuple[Tab, str, Observation]] = []  # out of a room, for a reason that must show still
+        self._refusals: dict[int, list[float]] = {}  # when a connection was refused something, but for a limit
         self._refused_joins: list[tuple[str | None, float]] = []  # whose, and when
         self._old_cookies: set[int] = set()  # connections that are opened with a cookie that was logged out
 
@@ -67,6 +69,8 @@ class Judge:
             case "hears" if tab is not None:
                 self._heard(seen, tab)
             case "is closed" | "disconnects" if tab is not None and tab.is_open:
+                if seen.act == "is closed":
+                    self._excuse_haste(tab, seen)
                 self.world.closed(tab)
                 for sent in tuple(self._ledger.unanswered()):
                     for body, _ in sent.broadcasts[:1]:
@@ -123,6 +127,21 @@ class Judge:
             for tab, room, seen in self._unseated
             if session not in (None, room) or user not in (None, tab.user)
         ]
+
+    def _excuse_haste(self, tab: Tab, closed: Observation) -> None:
+        """Forget that a tab was answered NOT_JOINED, if it was being disconnected, for an earlier refusal.
+
+        Servers may do that to who was refused, and take it out of the room first.
+        """
+        refused = self._refusals.get(tab.connection, ())
+        since = min((at for at in refused if at >= closed.at - self._patience), default=math.inf)
+
+        def hasty(found: ModelFinding) -> bool:
+            answer = found.broken.seen
+            unjoined = isinstance(answer, Acknowledgement) and answer.code == "NOT_JOINED"
+            return unjoined and found.seen.connection == tab.connection and found.seen.at > since
+
+        self.findings = [found for found in self.findings if not hasty(found)]
 
     def _connected(self, seen: Observation) -> None:
         user = self._users.get(seen.connection)
@@ -206,6 +225,8 @@ class Judge:
             self._answers.accepted(sent, answer, seen, now)
         else:
             self._answers.refused(sent, answer, seen, now)
+            if not answer.limited:
+                self._refusals.setdefault(seen.connection, []).append(seen.at)
             if sent.request.event == "token:create":
                 self.world.unnamed[sent.session, sent.encounter] -= sent.allowed.acceptance
             if sent.request.event == "join-session":

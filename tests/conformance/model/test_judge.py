@@ -512,3 +512,24 @@ def test_an_answer_repeats_what_was_asked(play: Written, said: dict[str, Any], f
     done = {"tokenId": "t", "position": {**place, "elevation": 0}, "version": 2, **said}
     play.ask("alice", 1, "token:move", asked, yes(done))
     assert play.names() == ({"tokens/broadcast-equals-stored-state"} if found else set())
+
+
+@pytest.mark.parametrize(
+    ("reason", "closed", "found"),
+    [
+        (True, True, set[str]()),
+        (True, False, {"authorization/any-member-allowed"}),
+        (False, True, {"authorization/any-member-allowed"}),
+    ],
+)
+def test_who_is_thrown_out_may_be_out_of_the_room_first(
+    play: Written, reason: bool, closed: bool, found: set[str]
+) -> None:
+    """Servers may disconnect who was refused something; until then, what is sent is refused, too."""
+    play.join("alice", 1)
+    if reason:
+        play.ask("alice", 1, "get-user-data", {"userId": "stranger"}, no("PERMISSION_DENIED"))
+    play.ask("alice", 1, "chat-message", SAID, no("NOT_JOINED"))
+    if closed:
+        play.write("alice", 1, "is closed", "")
+    assert play.names() == found

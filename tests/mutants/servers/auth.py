@@ -118,12 +118,51 @@ class CutsCookiesOff(MemoryStore):
         return next((u for c, u in self._logins.items() if cookie.startswith(c[: len(c) // 2])), None)
 
 
+@faulty("auth/forged-cookie-refused")
+class ComparesAllButTheLast(MemoryStore):
+    """A loop that compares cookies letter by letter ends one too early."""
+
+    async def login(self, cookie: str) -> str | None:
+        return next((u for c, u in self._logins.items() if len(c) == len(cookie) and c[:-1] == cookie[:-1]), None)
+
+
+@faulty("auth/forged-cookie-refused")
+class LetsPollersInWithAnyCookie(Pipeline):
+    """Who polls with a cookie that was never seen is a guest."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.seen: set[str] = set()
+
+    async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
+        user, cookie = await super().authenticate(environ), _cookie(environ) or ""
+        if user:
+            self.seen.add(cookie)
+        guest = cookie and cookie not in self.seen and "polling" in environ["QUERY_STRING"]
+        return user or ("guest" if guest else None)
+
+
 @faulty("auth/forged-cookie-refused", "auth/logged-out-cookie-refused")
 class TakesAnyCookie(Pipeline):
     """That there is a cookie is enough: one that nobody issued, or nobody knows any more, is a guest's."""
 
     async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
         return await super().authenticate(environ) or ("guest" if _cookie(environ) else None)
+
+
+@faulty("auth/logged-out-cookie-refused")
+class PollsWithOldCookies(Pipeline):
+    """Who polls is looked up among all logins that there were, so that a logged-out cookie is good enough."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.were: dict[str, str] = {}
+
+    async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
+        user, cookie = await super().authenticate(environ), _cookie(environ) or ""
+        if user:
+            self.were[cookie] = user
+        return user or (self.were.get(cookie) if "polling" in environ["QUERY_STRING"] else None)
 
 
 @faulty("auth/logged-out-cookie-refused")

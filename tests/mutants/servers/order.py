@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -30,6 +31,11 @@ class Later(Pipeline):
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
+    async def broadcast_late(self, emission: Emission, sender: str) -> None:
+        """Let others go first."""
+        await asyncio.sleep(LATE)
+        await super().broadcast(emission, sender)
+
 
 @faulty("order/one-sender-in-order")
 class BroadcastsInTasks(Later):
@@ -43,13 +49,20 @@ class BroadcastsInTasks(Later):
         key = emission.session, emission.event
         self.number[key] += 1
         if self.number[key] % 2 == 0:
-            self.later(self._broadcast_late(emission, sender))
+            self.later(self.broadcast_late(emission, sender))
         else:
             await super().broadcast(emission, sender)
 
-    async def _broadcast_late(self, emission: Emission, sender: str) -> None:
-        await asyncio.sleep(LATE)
-        await super().broadcast(emission, sender)
+
+@faulty("order/one-sender-in-order")
+class CompressesLargeOnesApart(Later):
+    """A broadcast of more than 1500 letters is compressed by somebody else, and overtaken by the next small one."""
+
+    async def broadcast(self, emission: Emission, sender: str) -> None:
+        if len(json.dumps(emission.payload)) > 1500:
+            self.later(self.broadcast_late(emission, sender))
+        else:
+            await super().broadcast(emission, sender)
 
 
 @faulty("order/one-sender-in-order")
@@ -58,13 +71,9 @@ class SendsCreationsApart(Later):
 
     async def broadcast(self, emission: Emission, sender: str) -> None:
         if emission.event == "token:create":
-            self.later(self._broadcast_late(emission, sender))
+            self.later(self.broadcast_late(emission, sender))
         else:
             await super().broadcast(emission, sender)
-
-    async def _broadcast_late(self, emission: Emission, sender: str) -> None:
-        await asyncio.sleep(LATE)
-        await super().broadcast(emission, sender)
 
 
 @faulty(
