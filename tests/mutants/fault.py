@@ -103,6 +103,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "TellsTheMasterTwiceWhoPlays": "the game master is a participant, too, by a scene of its own",
     "RemovesTheNewestLogin": "who is removed has several logins, by a scene of its own",
     "SeatsTwoTabsAtOnce": "two tabs join at the same moment, by a scene of its own",
+    "TellsWhoSawItMade": "who comes after a token was made is to hear of it, not only who was there before",
     "PollsWithOldCookies": "a cookie that was logged out is tried over each transport, not only one",
     "ComparesAllButTheLast": "the last letter of a cookie is changed as well, not only the first ones",
     "CompressesLargeOnesApart": "long messages and short ones alternate, not only those of one length",

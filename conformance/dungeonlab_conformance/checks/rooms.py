@@ -31,12 +31,14 @@ async def _join_in_turn(stage: Stage, event: Event, *names: str) -> list[Actor]:
 async def every_other_member_hears_it_once(stage: Stage, event: Event) -> None:
     """Alice sends one request, then several at once; bob and carol, in the room, hear each of them once.
 
-    Then she sends the last one again, and again: what is sent several times is heard so many times, also when bob has
-    done something else meanwhile. And when the game master has come and left, and come and gone, they hear what the
-    game master sends who is back.
+    The token that the first one needs was there before they came. Then she sends the last one again, and again: what is
+    sent several times is heard so many times, also when bob has done something else meanwhile. And when the game master
+    has come and left, and come and gone, they hear what the game master sends who is back.
     """
-    alice, bob, carol = await _join_in_turn(stage, event, "alice", "bob", "carol")
-    await _each_must_be_heard_once(alice, (bob, carol), [await stage.request(event)])
+    (alice,) = await _join_in_turn(stage, event, "alice")
+    early = await stage.request(event, fresh=True)
+    bob, carol = await stage.joined("bob", "carol")
+    await _each_must_be_heard_once(alice, (bob, carol), [early])
     burst = [await stage.request(event) for _ in range(AT_ONCE)]
     await _each_must_be_heard_once(alice, (bob, carol), burst)
     if event.effect != "removes-token":

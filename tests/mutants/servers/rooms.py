@@ -31,6 +31,21 @@ class EchoesDeletionsOnly(Pipeline):
 
 
 @faulty("rooms/every-other-member-hears-once")
+class TellsWhoSawItMade(Choosy):
+    """What happens to a token is for those who were in the room when it was made: latecomers know nothing of it."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.saw: dict[str, list[str]] = {}
+
+    async def chosen(self, there: list[str], emission: Emission) -> list[str]:
+        if emission.event == "token:create":
+            self.saw[emission.payload["token"]["id"]] = there
+        saw = self.saw.get(emission.payload.get("tokenId", ""), there)
+        return [each for each in there if each in saw]
+
+
+@faulty("rooms/every-other-member-hears-once")
 class DeliversTwice(Pipeline):
     """Everything is broadcast by two handlers, one of them forgotten."""
 
