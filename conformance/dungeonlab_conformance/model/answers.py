@@ -59,7 +59,8 @@ class Answers:
         self._came_to_nothing(sent)
         if answer.code == "NOT_JOINED" and sent.allowed.waived is not None:
             self._world.refused_unjoined.add(self._world.unjoined(sent.tab, sent.session))
-        if answer.code == "NOT_JOINED" and not sent.tab.sure and sent.tab.room == sent.session:
+        of_now = sent.stay == sent.tab.stay and sent.tab.room == sent.session
+        if answer.code == "NOT_JOINED" and not sent.tab.sure and of_now:
             sent.tab.room, sent.tab.sure = sent.tab.asked or None, not sent.tab.asked
         self._find_wrong_refusal(sent, answer, seen, now)
         legal = is_legal(sent.request)
@@ -116,7 +117,8 @@ class Answers:
     def _came_to_nothing(self, sent: Sent) -> None:
         tab, event = sent.tab, sent.request.event
         if event in ("join-session", "leave-session"):
-            tab.sure = sent.was_sure
+            if sent.stay == tab.stay:  # it did not go anywhere since
+                tab.sure = sent.was_sure
             if event == "join-session" and not sent.has_callback:
                 tab.asked = ""
             for other, stay in sent.moved:

@@ -191,6 +191,7 @@ class Judge:
         tab = sent.tab
         if sent.request.event == "leave-session" or tab.room != sent.session:
             tab.stay += 1
+        sent.stay = tab.stay
         tab.sure = False
         shows = not tab.may_move and tab.room != sent.session  # that it has moved, by what it hears then
         if not (sent.has_callback or sent.allowed.objection):

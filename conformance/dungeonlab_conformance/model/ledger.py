@@ -36,6 +36,7 @@ class Sent:
     allowed: Allowed
     has_callback: bool
     was_sure: bool = True  # whether it was known in which room its tab was
+    stay: int = 0  # the number of its tab's stay, as it is from then on
     overlapped: bool = False
     outcome: Outcome = "unknown"
     concluded_by: Observation | None = None
@@ -97,7 +98,7 @@ class Ledger:
 
     def sent(self, request: Request, tab: Tab, seen: Observation, answers: Allowed) -> Sent:
         """Enter a request that is sent now, with the answers that are allowed."""
-        found = Sent(request, tab, seen, answers, seen.act == "sends", tab.sure, overlapped=bool(self._open))
+        found = Sent(request, tab, seen, answers, seen.act == "sends", tab.sure, tab.stay, bool(self._open))
         for other in self._open:
             other.overlapped = True
         self._open.append(found)

@@ -533,3 +533,31 @@ def test_who_is_thrown_out_may_be_out_of_the_room_first(
     if closed:
         play.write("alice", 1, "is closed", "")
     assert play.names() == found
+
+
+def test_a_late_error_says_nothing_of_the_room_that_was_joined_since(play: Written) -> None:
+    """Alice speaks too early, without a callback, and is refused that after she has joined, and asks in vain to leave."""
+    play.connect("alice", 1)
+    play.ask("alice", 1, "chat-message", SAID, None)
+    listed = {"sessionId": "s", "gameMasterId": "gm", "participantIds": [*MEMBERS]}
+    play.ask("alice", 1, "join-session", {"sessionId": "s"}, yes(listed))
+    leave = Request("leave-session", ({},), None, None)
+    play.write("alice", 1, "sends", "leave-session", {}, request=leave)
+    play.write("alice", 1, "hears", "error", {"event": "chat-message", "error": "no", "code": "NOT_JOINED"})
+    play.write("alice", 1, "is answered", "leave-session", no("VALIDATION_ERROR"), request=leave)
+    play.ask("alice", 1, "chat-message", SAID, DONE)
+    assert play.names() == set()
+
+
+def test_a_late_error_about_a_join_says_nothing_of_what_was_asked_since(play: Written) -> None:
+    """Alice is refused a join late, when she has joined elsewhere, and is about to leave that."""
+    play.arrange("session.open", session="other", master="gm", members=["gm"], whole=True)
+    play.connect("alice", 1)
+    play.ask("alice", 1, "join-session", {"sessionId": "other"}, None)
+    listed = {"sessionId": "s", "gameMasterId": "gm", "participantIds": [*MEMBERS]}
+    play.ask("alice", 1, "join-session", {"sessionId": "s"}, yes(listed))
+    leave = Request("leave-session", ({"sessionId": "s"},), None, "s")
+    play.write("alice", 1, "sends", "leave-session", {"sessionId": "s"}, request=leave)
+    play.write("alice", 1, "hears", "error", {"event": "join-session", "error": "no", "code": "PERMISSION_DENIED"})
+    play.ask("alice", 1, "chat-message", SAID, no("NOT_JOINED"))
+    assert play.names() == set()
