@@ -536,7 +536,7 @@ def test_who_is_thrown_out_may_be_out_of_the_room_first(
 
 
 def test_a_late_error_says_nothing_of_the_room_that_was_joined_since(play: Written) -> None:
-    """Alice speaks too early, without a callback, and is refused that after she has joined, and asks in vain to leave."""
+    """Alice speaks too early, without a callback; the refusal comes after her join, while she asks in vain to leave."""
     play.connect("alice", 1)
     play.ask("alice", 1, "chat-message", SAID, None)
     listed = {"sessionId": "s", "gameMasterId": "gm", "participantIds": [*MEMBERS]}
