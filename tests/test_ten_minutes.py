@@ -86,7 +86,7 @@ def typed(page: list[Step], folder: Path, port: int, **more: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=1800,
     ).stdout
 
 
