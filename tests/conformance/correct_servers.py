@@ -123,6 +123,19 @@ class LosesOneConnection(Pipeline):
             await self.sockets.disconnect(sender)
 
 
+class LosesWhoJoins(Pipeline):
+    """Each second connection that joins is lost right behind the answer to that."""
+
+    joined = 0
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        await super().acknowledge(connection, name, envelope, where)
+        if name == "join-session" and envelope["success"]:
+            self.joined += 1
+            if self.joined % 2:
+                await self.sockets.end(connection)
+
+
 class TakesShortMessages(Pipeline):
     """A packet of more than 20 kB ends its connection."""
 
@@ -173,6 +186,23 @@ class CountsConnectionsForAWhile(Pipeline):
 
         _TASKS.add(asyncio.create_task(later()))
         await super().on_disconnect(connection, reason)
+
+
+class ConnectsSeldom(Pipeline):
+    """A user may connect six times in a moment; one more is to wait, by a code of the server's own."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.begun: dict[str, deque[float]] = {}
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], _: Any = None) -> None:
+        user = await self.authenticate(environ)
+        if user is not None:
+            begun = self.begun.setdefault(user, deque(maxlen=6))
+            if len(begun) == 6 and begun[0] > time.monotonic() - 0.3:
+                raise exceptions.ConnectionRefusedError("too many connections, wait", {"code": "RATE_LIMITED"})
+            begun.append(time.monotonic())
+        await super().on_connect(connection, environ)
 
 
 class TakesTenASecond(Pipeline):

@@ -6,6 +6,7 @@ import pytest
 from tests.conformance.correct_servers import (
     AnnouncesLater,
     CallsTokensAfterNames,
+    ConnectsSeldom,
     CountsConnectionsForAWhile,
     DisconnectsTheRemoved,
     DisconnectsWhomeverItRefuses,
@@ -15,6 +16,7 @@ from tests.conformance.correct_servers import (
     LagsBehind,
     LosesListeners,
     LosesOneConnection,
+    LosesWhoJoins,
     NamesTheDefaultNamespace,
     RefusesWebSocketOverHttp,
     RefusesWithoutNames,
@@ -62,6 +64,10 @@ SERVERS = {
     "four connections of a user, which count for a while after their end": (
         Variant(pipeline=CountsConnectionsForAWhile),
         ("acks/error-event-reaches-only-the-sender", "join/tabs-are-independent", "rooms/own-other-connection-hears"),
+    ),
+    "six connections of a user in a moment": (
+        Variant(pipeline=ConnectsSeldom),
+        ("connect/malformed-frames-are-harmless",),
     ),
     "ten requests a second": (Variant(pipeline=TakesTenASecond), ("payloads/half-surrogate-refused", "order")),
     "three requests of one event a second": (
@@ -133,3 +139,13 @@ def test_a_connection_that_is_lost_once_was_not_closed_by_malformed_data() -> No
         selection = Selection(only=("connect/malformed-frames-are-harmless",))
         run = play(Target(url, limits=Limits(2.0)), scenes(selection, Catalogue.load()))
     assert [(run.fault, verdict.outcome, verdict.reason) for verdict in run.verdicts] == [(None, "pass", "")]
+
+
+def test_who_is_lost_behind_the_answer_to_a_join_joins_again_before_anything_else() -> None:
+    """What was to be sent meanwhile waits for that, and goes out in its order."""
+    with served(Variant(pipeline=LosesWhoJoins)) as url:
+        selection = Selection(only=("order", "authorization/any-member-allowed"), events=("chat-message",))
+        run = play(Target(url, limits=Limits(2.0)), scenes(selection, Catalogue.load()))
+    assert (run.fault, run.own_fault) == (None, "")
+    broken = [verdict for verdict in run.verdicts if verdict.outcome in ("fail", "warn")]
+    assert [(verdict.requirement, verdict.event, verdict.findings[:1]) for verdict in broken] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, Protocol
@@ -49,6 +50,9 @@ class Inquire(Protocol):
         """
 
 
+_RETURNING: ContextVar[frozenset[Sender]] = ContextVar("_RETURNING", default=frozenset())  # on whose behalf a task acts
+
+
 @dataclass(eq=False)
 class Sender(Connection):
     """A user's connection that sends requests, one that asks to join a room included.
@@ -72,43 +76,52 @@ class Sender(Connection):
 
     async def reconnect(self) -> None:
         """Connect again as the same user, on a new connection, and join the session that the old one had joined."""
-        async with self._returning:
-            if not self.closed:
-                return  # another request of this actor has seen to it
-            if self.logged_out:
-                raise Gone(f"{self.name}'s login was ended, and then the connection")
-            stay = self._lost = self.stay or self._lost
-            try:
-                await self.renew()
-            except TargetFault as fault:
-                raise Gone(f"{self.name} could not reconnect: {fault}") from None
+        within = self in _RETURNING.get()  # and was cut off once more
+        async with contextlib.nullcontext() if within else self._returning:
+            if self.closed:  # and no other request of this actor has seen to it
+                before = _RETURNING.set(_RETURNING.get() | {self})
+                try:
+                    await self._return()
+                finally:
+                    _RETURNING.reset(before)
+
+    async def _return(self) -> None:
+        """Connect again and join, before whatever else is to be sent."""
+        if self.logged_out:
+            raise Gone(f"{self.name}'s login was ended, and then the connection")
+        stay = self._lost = self.stay or self._lost
+        try:
+            await self.renew()
+        except TargetFault as fault:
+            raise Gone(f"{self.name} could not reconnect: {fault}") from None
         if stay and stay.why == "closed":
             try:
                 await self.join(stay.session)
-            except Gone:
-                raise
-            except Unjudged:
-                self._lost = None
+            except Unjudged as why:
+                self._lost = stay if isinstance(why, Gone) else None
                 raise
         self._lost = None
+
+    async def _be_back(self) -> None:
+        """Connect again if this connection is closed, or wait for another request that sees to it."""
+        if self.closed or (self._returning.locked() and self not in _RETURNING.get()):
+            await self.reconnect()
 
     async def try_send(self, request: Request, *, expected: bool = False) -> Acknowledgement:
         """Send a request with a callback and return what became of it, an acceptance or a refusal.
 
-        That is what its answer says, or where that is missing, whatever else shows it: an `Inferred` answer then. Where
-        the request is `expected` to be accepted, that no refusal is reported shows it as well. A
-        server may disconnect a user whom it refused; then this reconnects and sends the request once more. Where
-        nothing shows what became of it: raises as `try_get_answer` does.
+        That is what its answer says, or else whatever shows it: an `Inferred` answer then. Where the request is
+        `expected` to be accepted, that no refusal is reported shows it as well. A server may disconnect a user whom it
+        refused; then this reconnects, and asks once more. Where nothing shows it: raises as `try_get_answer` does.
         """
         return await self._send(request, partial(self._what_became_of, expected=expected))
 
     async def try_get_answer(self, request: Request, *, hurried: bool = False) -> Acknowledgement:
         """Send a request with a callback and return its answer, and nothing else that shows what became of it.
 
-        A `hurried` one does not wait long where such requests are known to get none.
-        Where there is no answer to return: raises `Unanswered` if the server answers other requests meanwhile,
-        `Unreadable` if what came is no object, `Gone` if the connection is closed, and `Unjudged` if the server answers
-        nothing.
+        A `hurried` one does not wait long where such requests are known to get none. Where there is no answer to
+        return: raises `Unanswered` if the server answers other requests meanwhile, `Unreadable` if what came is no
+        object, `Gone` if the connection is closed, and `Unjudged` if the server answers nothing.
         """
 
         async def answered(asked: Request) -> Answer:
@@ -217,8 +230,7 @@ class Sender(Connection):
 
         That this connection may be in another room afterwards is recorded here if it `moves`, and elsewhere if not.
         """
-        if self.closed:
-            await self.reconnect()
+        await self._be_back()
         await self._wait_for_throttle()
         sent = self._note(request, "tells", outcome)
         session = request.named_session
@@ -352,8 +364,7 @@ class Sender(Connection):
 
     async def _ask_anew(self, request: Request) -> asyncio.Future[Observation | None]:
         """Ask, on a new connection if this one is closed, or if the request meets the end of one that was refused."""
-        if self.closed:
-            await self.reconnect()
+        await self._be_back()
         try:
             return await self._ask(request)
         except Gone:

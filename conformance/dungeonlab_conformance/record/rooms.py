@@ -42,6 +42,7 @@ class Rooms:
         self._stays: dict[int, RoomStay] = {}
         self._granted: dict[int, int] = {}  # the number of the stay that a connection was granted last, until it left
         self._refused_joins: list[tuple[int, str]] = []
+        self._closings: dict[int, tuple[float, bool]] = {}  # when a connection was closed, and whether by the server
 
     @property
     def state(self) -> RoomsState:
@@ -187,7 +188,10 @@ class Rooms:
             self._end(before, "switched", at, stay.joined_at)
         self._granted[stay.connection] = stay.number
         self._may_move_out(stay)
-        return stay
+        if stay.connection in self._closings:  # before anybody looked at the answer
+            closed_at, by_server = self._closings[stay.connection]
+            self.closed(stay.connection, closed_at, by_server=by_server)
+        return self._stays[stay.number]
 
     def _may_have_been_elsewhere(self, stay: RoomStay) -> bool:
         """Whether the connection has asked for the room that it was in and, at once, for another: that may come first.
@@ -244,7 +248,8 @@ class Rooms:
             self._put(stay, leave_requested_at=self._clock())
 
     def closed(self, connection: int, at: float, *, by_server: bool) -> None:
-        """Record that a connection was closed; a stay ends with that."""
+        """Record that a connection was closed; a stay ends with that, also one whose answer is looked at later."""
+        self._closings[connection] = at, by_server
         if stay := self._lasting(connection):
             asked = stay.leave_requested_at
             if by_server:

@@ -7,7 +7,8 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from dungeonlab_conformance.record.observation import RoomStay
+from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.observation import Request, RoomStay
 from dungeonlab_conformance.record.rooms import Rooms
 
 ALICE, TAB, BOB = range(1, 4)
@@ -141,6 +142,17 @@ def test_who_left_and_was_closed_at_once_has_left(rooms: Rooms) -> None:
         rooms.left(connection, at, asked)
     assert rooms.stay_of(ALICE) is None
     assert [(stay.why, stay.left_at) for stay in rooms.stays] == [("left", answered), ("closed", closed)]
+
+
+def test_who_joined_and_was_closed_at_once_is_out(rooms: Rooms) -> None:
+    """Though its answer is looked at later: what its successor joins is a stay of its own."""
+    asked = rooms.join_asked(ALICE, "s")
+    rooms.closed(ALICE, 7.0, by_server=True)
+    first = rooms.joined(asked, 6.0)
+    assert (first.why, first.acked_at, first.left_at) == ("closed", 6.0, 7.0)
+    again = rooms.join_asked(ALICE, "s")
+    rooms.join_sent(again, Journal().sent(Request.naming("join-session", "s"), "alice", "alice", TAB))
+    assert rooms.joined(again) == rooms.stay_of(TAB) == rooms.stays[1]
 
 
 def test_of_several_rooms_that_were_joined_at_once_none_is_certain(rooms: Rooms) -> None:

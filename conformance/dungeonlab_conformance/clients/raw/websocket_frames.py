@@ -16,6 +16,7 @@ from dungeonlab_conformance.clients.engine_io import Closed, foreign, next_messa
 from dungeonlab_conformance.clients.engine_io_packets import ENTER_NOTHING, MESSAGE, NOTHING_ENTERED, PING, PONG
 from dungeonlab_conformance.clients.http.client import session_for
 from dungeonlab_conformance.clients.obstacles import avoid_what_is_deadly, no_answer
+from dungeonlab_conformance.record.acknowledgement import LIMITED
 from dungeonlab_conformance.record.journal import Journal
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Gone, Unjudged
@@ -24,6 +25,7 @@ from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
 
 _ACK = re.compile(r"43\d+\[")
+_PAUSES = (0.5, 1.0, 2.0)  # seconds before a connection that came too soon asks once more to be let in
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,14 @@ class RawConnection:
         """Open the transport, if it is not open, and enter the default namespace, with what a client may show then."""
         if self._socket is None:
             await self.open()
-        await self.send_frame("40" + (json.dumps(auth) if auth else ""))
+        await self.send_frame(enter := "40" + (json.dumps(auth) if auth else ""))
         answer = await self.receive("40", "44")
+        for pause in _PAUSES if LIMITED in answer else ():  # a server may limit how often a user connects
+            await asyncio.sleep(pause)
+            self.frames.clear()
+            await self.send_frame(enter)
+            if LIMITED not in (answer := await self.receive("40", "44")):
+                break
         if not answer.startswith("40"):
             raise Unjudged(f"{self.name} was not let into the namespace: {answer}")
 
