@@ -237,19 +237,27 @@ async def the_cookie_is_needed(stage: Stage) -> None:
 
 @check("http/logout-ends-the-login")
 async def logging_out_ends_the_login(stage: Stage) -> None:
-    """The host's cookie is accepted; after the host logs out, a copy of it is refused."""
+    """The host's cookie is accepted; after the host logs out, a copy of it is refused, whatever is asked with it."""
     async with http_users(stage.target, stage.journal) as http:
         host = await http.user("host")
         kept = host.cookies
         if (await host.try_send("showMe", cookies=kept)).status != 200:
             raise Unjudged("the cookies of a login do not prove who somebody is")
+        session = await http.session(host)
+        await host.must_be_answered(200, "showSession", cookies=kept, sessionId=session)
         await host.must_be_answered(204, "logOut")
         await host.must_be_answered(401, "showMe", cookies=kept)
+        await host.must_be_answered(401, "showSession", cookies=kept, sessionId=session)
+        await host.must_be_answered(401, "openSession", {"name": "conformance"}, cookies=kept)
+        await host.try_send("logIn", host.credentials)  # to delete the session
 
 
 @check("http/caller-becomes-game-master")
 async def the_caller_becomes_game_master(stage: Stage) -> None:
-    """The host opens a session and enrols the guest; the host is the game master, the guest the only participant."""
+    """The host opens a session and enrols the guest; the host is the game master, the guest the only participant.
+
+    So it is if the host names the guest for both.
+    """
     async with http_users(stage.target, stage.journal) as http:
         host, guest = await http.user("host"), await http.user("guest")
         session = await http.session(host, guest)
@@ -258,6 +266,13 @@ async def the_caller_becomes_game_master(stage: Stage) -> None:
             raise Broken(f"the host's id {host.id!r}", quoted(shown.get("gameMasterId")), "$.gameMasterId")
         if shown.get("participantIds") != [guest.id]:
             raise Broken(f"the guest alone, {[guest.id]}", quoted(shown.get("participantIds")), "$.participantIds")
+        claims = {"gameMasterId": guest.id, "participantIds": [guest.id]}
+        made = await host.try_send("openSession", {"name": "conformance", **claims})
+        if made.status != 201 or not isinstance(made.json, dict):
+            return  # a body that says more than it should may be refused
+        for key, right in (("gameMasterId", host.id), ("participantIds", [])):
+            if made.json.get(key) != right:
+                raise Broken(f"{quoted(right)}, whatever the body says", quoted(made.json.get(key)), f"$.{key}")
 
 
 @check("http/session-for-members")
@@ -314,10 +329,11 @@ async def _three(http: HttpUsers) -> tuple[HttpUser, HttpUser, HttpUser]:
 async def what_is_not_there_is_not_found(stage: Stage) -> None:
     """A session that never existed, one that was deleted, and a user who does not exist are not found."""
     async with http_users(stage.target, stage.journal) as http:
-        host = await http.user("host")
-        session, gone = await http.session(host), await http.session(host)
+        host, guest = await http.user("host"), await http.user("guest")
+        session, gone = await http.session(host), await http.session(host, guest)
         await host.send("deleteSession", sessionId=gone)
         for unknown in ("no-such-session", gone):
+            await host.must_be_answered(404, "enrolParticipant", sessionId=unknown, userId=guest.id)
             await host.must_be_answered(404, "showSession", sessionId=unknown)
             await host.must_be_answered(404, "openEncounter", {"name": "conformance"}, sessionId=unknown)
             await host.must_be_answered(404, "deleteSession", sessionId=unknown)

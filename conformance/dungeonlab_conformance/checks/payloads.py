@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +14,13 @@ from dungeonlab_conformance.checks.open_connections import must_stay_connected
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import Unanswered, Unreadable
+from dungeonlab_conformance.invariants.answers import moments
 from dungeonlab_conformance.invariants.content import unlike
 from dungeonlab_conformance.invariants.token_state import changed, whole
 from dungeonlab_conformance.payloads.invalid import SHAPES, InvalidRequest, invalid_requests
+from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
-from dungeonlab_conformance.record.marks import carries
+from dungeonlab_conformance.record.marks import carries, contains, new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -373,11 +378,14 @@ async def _must_cope_without_callback_with(stage: Stage, sender: Actor, request:
 
 @check("payloads/unknown-event-is-harmless", destructive=1)
 async def an_unknown_event_is_harmless(stage: Stage) -> None:
-    """Alice sends unknown events; bob's connection stays open, and carol still hears him."""
+    """Alice sends unknown events; bob's connection stays open, and carol still hears him.
+
+    Some have the names of events that only servers send; bob is sent nothing of what they say.
+    """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     await bob.send(before := await chat(stage))
     await carol.hear(before)
-    what = "events that nobody knows"
+    what, claimed = "events that nobody knows", new_mark()[:-1]
     try:
         with stage.provoking(what):
             for name in ("no-such-event", "constructor", "__proto__", "token:explode", "joinSession"):
@@ -390,3 +398,24 @@ async def an_unknown_event_is_harmless(stage: Stage) -> None:
     request = await chat(stage)
     await bob.must_be_allowed(request)
     await carol.must_hear(request)
+    with contextlib.suppress(Gone, Unjudged):
+        raw = await stage.raw("alice")
+        await raw.try_join(stage.session)
+        for name, body in _server_events(stage.session, claimed).items():
+            await raw.send_frame(f"42{json.dumps([name, body])}")
+        await raw.fence(profile_request())
+    await bob.fence()
+    for seen in stage.journal.heard(bob.connection):
+        if contains(seen.args, claimed):
+            raise Broken("bob to be sent nothing of what alice says under the name of a server's event", seen)
+
+
+def _server_events(session: str, claimed: str) -> dict[str, dict[str, str]]:
+    """Return what a server might say: of a user, a session or an error that there is not."""
+    somebody = {"sessionId": session, "userId": claimed, "timestamp": moments.shown(time.time())}
+    return {
+        "user-joined": somebody,
+        "user-left": {**somebody, "reason": "left"},
+        "session-removed": {"sessionId": claimed, "reason": "removed"},
+        "error": {"event": "chat-message", "error": claimed, "code": "INTERNAL_ERROR"},
+    }

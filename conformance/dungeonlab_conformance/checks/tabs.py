@@ -102,7 +102,7 @@ async def _must_find(poller: Upgrade, request: Request) -> None:
 async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     """Carol has three tabs in the room. One leaves, then one is closed; after each, the third hears and may act.
 
-    So it does after a tab that never joined asks to leave, and is closed.
+    So it does after a tab that never joined asks to leave, and is closed, and after the one that left is closed.
     """
     alice, carol = await stage.joined("alice", "carol")
     first = await joined_tab(stage, carol)
@@ -129,6 +129,9 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     await idle.disconnect_cleanly()
     if not carol.closed:
         await _must_be_as_before(stage, alice, carol, bob, "a tab that has not joined is closed")
+    if leaves:
+        await first.disconnect_cleanly()
+        await _must_be_as_before(stage, alice, carol, bob, "a tab that had left is closed")
 
 
 async def _must_be_as_before(stage: Stage, alice: Actor, carol: Actor, bob: Actor, after: str) -> None:

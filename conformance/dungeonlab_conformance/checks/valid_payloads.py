@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ from dungeonlab_conformance.payloads.requests import unusual_payloads
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.marks import contains, new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
-from dungeonlab_conformance.results.errors import Broken, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token, id_of
 from dungeonlab_conformance.text.tree import names
@@ -102,6 +103,8 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
         _must_be_free_of(claims, await bob.hear(request), "broadcast")
     if event.effect == "creates-token":
         await _must_make_another(stage, alice, event)
+    if key := {"token:create": "token", "token:update": "updates"}.get(event.name):
+        await _must_stay_as_made(stage, alice, event, key, {"createdBy": bob.user, "updatedBy": bob.user})
 
 
 async def _must_make_another(stage: Stage, alice: Actor, event: Event) -> None:
@@ -111,6 +114,18 @@ async def _must_make_another(stage: Stage, alice: Actor, event: Event) -> None:
     answer = await alice.try_send(request.with_properties({"token": {**request.args[0]["token"], "id": known}}))
     if answer.accepted and id_of(acknowledged_token(answer)) == known:
         raise Broken("a token with an id of its own, although its draft names that of another one", answer)
+
+
+async def _must_stay_as_made(stage: Stage, alice: Actor, event: Event, key: str, claims: dict[str, Any]) -> None:
+    """Have a token named after what there is: another encounter of the session, and somebody else as its maker."""
+    usual = acknowledged_token(await alice.send(await stage.request(event)))
+    with contextlib.suppress(Missing):
+        claims = {**claims, "encounterId": (await stage.with_another_encounter()).encounters[0]}
+    for name, claim in claims.items():
+        request = await stage.request(event)
+        answer = await alice.try_send(request.with_properties({key: {**request.args[0][key], name: claim}}))
+        if answer.accepted and usual.get(name) != claim and acknowledged_token(answer).get(name) == claim:
+            raise Broken(f"{name} not to be what a request says, who or whatever has that id", answer)
 
 
 def _with_conditions(payload: dict[str, Any]) -> dict[str, Any]:
@@ -127,6 +142,8 @@ def _adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
             "id": name,
             "version": number,
             "createdBy": name,
+            "updatedBy": name,
+            "encounterId": name,
             "position": {"x": number, "y": number},
             "conditions": [{"name": name}],
             "actorId": name,

@@ -18,6 +18,8 @@ from dungeonlab_conformance.results.errors import Gone, TurnedAway, Unjudged, Un
 from dungeonlab_conformance.target.dialect.event_answers import EventAnswers
 from dungeonlab_conformance.target.dialect.translation import AnswerByEvent
 
+_USER_HEADERS = ("X-User-Id", "X-User", "X-Forwarded-User", "X-Remote-User")
+
 
 def _numbers(connection: int) -> Iterator[int]:
     """Yield what the requests of a connection are numbered by.
@@ -41,7 +43,7 @@ class Connection(Receiver):
         """Connect to the default namespace.
 
         `claims` are sent along in the handshake's query and in the CONNECT packet, as clients do that
-        authenticate otherwise than by the cookie.
+        authenticate otherwise than by the cookie; a `userId` also in headers, as proxies do that know the user.
 
         Raises `Refused` if the server says no, `Gone` if it cannot be reached, `Unjudged` if it takes too long.
         """
@@ -54,7 +56,7 @@ class Connection(Receiver):
         self._by_event = EventAnswers()
         try:
             async with asyncio.timeout(limit):
-                await self._line.open(transports, headers, _texts(claims))
+                await self._line.open(transports, {**_headers(claims), **(headers or {})}, _texts(claims))
                 self._reader = asyncio.create_task(self._read(self._line, self._entered))
                 await self._line.send(*packets.encode(packets.CONNECT, claims))
                 await asyncio.shield(self._entered)
@@ -185,6 +187,11 @@ class Connection(Receiver):
         await self.close()
         self.connection = next(NUMBERS)
         await self.connect()
+
+
+def _headers(claims: dict[str, Any] | None) -> dict[str, str]:
+    user = _texts(claims).get("userId", "")
+    return dict.fromkeys(_USER_HEADERS, user) if user.isascii() and user.isprintable() else {}
 
 
 def _texts(claims: dict[str, Any] | None) -> dict[str, str]:

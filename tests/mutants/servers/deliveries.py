@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 from engineio.packet import Packet
@@ -256,3 +257,31 @@ class TakesWhatIsAskedAgainForARetry(Pipeline):
             return self.effects[command.event](command).answer
         self.asked[key] = position
         return await super().take_effect(command, connection)
+
+
+@faulty("join/tabs-are-independent")
+class CountsTabsDownTwice(Pipeline):
+    """A user's tabs in a room are counted: one that leaves and then ends counts twice, and the last one is put out."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.tabs: Counter[tuple[str, str]] = Counter()
+        self.been: dict[str, tuple[str, str]] = {}
+
+    async def enter_room(self, connection: str, session: str) -> None:
+        if connection not in self.been:
+            self.been[connection] = self.users[connection], session
+            self.tabs[self.been[connection]] += 1
+        await super().enter_room(connection, session)
+
+    async def leave_room(self, connection: str, reason: str) -> None:
+        counted = self.been.get(connection)
+        was_in = self.seats.get(connection) is not None
+        await super().leave_room(connection, reason)
+        if counted is None or not (was_in or reason == "disconnected"):
+            return
+        self.tabs[counted] -= 1
+        for other in self.connections_of(counted[0]) if self.tabs[counted] <= 0 else ():
+            if self.seats.get(other) == counted[1]:
+                del self.seats[other]
+                await self.sockets.leave_room(other, self.room(counted[1]))

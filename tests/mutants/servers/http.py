@@ -283,3 +283,30 @@ class StumblesOverLetters(_Names):
             raise Problem(400, "name must be a text")
         name.encode("latin-1")
         return name
+
+
+@faulty("http/unknown-is-not-found")
+class EnrolsInNoSession(HttpSide):
+    """Who is to be made a participant of a session that there is not is said to be one."""
+
+    async def enrol(self, request: web.Request) -> web.Response:
+        await self._user(request)
+        there = await self.store.session(request.match_info["session"]) is not None
+        return await super().enrol(request) if there else web.Response(status=204)
+
+
+@faulty("http/logout-ends-the-login")
+class RemembersWhoAsked(HttpSide):
+    """Whose cookie it is is remembered for all requests but those about logins, whatever becomes of the login."""
+
+    def __init__(self, store: Store, pipeline: Pipeline) -> None:
+        super().__init__(store, pipeline)
+        self.known: dict[str, User] = {}
+
+    async def _user(self, request: web.Request) -> User:
+        cookie = request.cookies.get(COOKIE, "")
+        if request.path.startswith("/api/auth"):
+            return await super()._user(request)
+        if cookie not in self.known:
+            self.known[cookie] = await super()._user(request)
+        return self.known[cookie]
