@@ -52,7 +52,7 @@ class RelaysServerEvents(Pipeline):
 
 @faulty("auth/identity-comes-from-the-cookie")
 class TrustsAHeader(Pipeline):
-    """A header of the handshake, as a proxy sets it, counts more than the cookie; whoever connects may set it."""
+    """A header of the handshake, as a proxy sets it, counts more than the cookie, though any client may set it."""
 
     async def authenticate(self, environ: Mapping[str, Any]) -> str | None:
         user = await super().authenticate(environ)
