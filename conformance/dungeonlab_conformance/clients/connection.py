@@ -191,7 +191,7 @@ class Connection(Receiver):
 
 def _headers(claims: dict[str, Any] | None) -> dict[str, str]:
     user = _texts(claims).get("userId", "")
-    return dict.fromkeys(_USER_HEADERS, user) if user.isascii() and user.isprintable() else {}
+    return dict.fromkeys(_USER_HEADERS, user) if user and user.isascii() and user.isprintable() else {}
 
 
 def _texts(claims: dict[str, Any] | None) -> dict[str, str]:
