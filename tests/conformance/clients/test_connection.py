@@ -298,3 +298,21 @@ async def test_who_is_logged_out_does_not_come_back() -> None:
     actor.logged_out = True
     with pytest.raises(Gone, match="alice's login was ended"):
         await actor.reconnect()
+
+
+@pytest.mark.parametrize(
+    ("claims", "named"),
+    [({"userId": "carol", "user": {"id": "carol"}}, ["carol"]), ({"userId": "c\r\nX: y"}, []), ({}, []), (None, [])],
+)
+async def test_a_claim_is_made_in_headers_too(claims: dict[str, Any] | None, named: list[str]) -> None:
+    """Where there is none, or one that is no header, nobody is named."""
+    seen: list[str] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        seen.extend(request.headers.getall("X-Forwarded-User", []))
+        raise web.HTTPForbidden
+
+    async with serving(handle) as url:
+        with pytest.raises(Refused):
+            await actor(url).connect(claims=claims)
+    assert list(dict.fromkeys(seen)) == named
