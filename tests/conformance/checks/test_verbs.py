@@ -46,9 +46,13 @@ def says_must(name: str) -> bool:
 
 
 def convicts(node: ast.AST) -> bool:
-    """Whether code raises `Broken`, or what `unlike` makes, or uses a verb that may, where nothing catches it."""
+    """Whether code raises `Broken`, or what `unlike` makes, or uses a verb that may, where nothing catches it for good."""
     if isinstance(node, ast.Raise) and named(node.exc).lower() in ("broken", "unlike"):
         return True
+    if isinstance(node, ast.ExceptHandler) and catches_broken(node):
+        return any(isinstance(inner, ast.Raise) and inner.exc is None for inner in node.body) or any(
+            map(convicts, node.body)
+        )
     if isinstance(node, ast.Attribute | ast.Name) and says_must(named(node)):
         return True
     if isinstance(node, ast.Call) and named(node.func).lstrip("_").startswith("judge"):
@@ -80,6 +84,8 @@ def test_the_law_sees_what_it_is_about() -> None:
         ("try:\n    await bob.must_hear(request)\nexcept Gone:\n    pass", True),
         ("try:\n    await bob.hear(request)\nexcept Gone:\n    raise Broken('a', 'b') from None", True),
         ("try:\n    await bob.must_hear(request)\nexcept Broken:\n    pass", False),
+        ("try:\n    await bob.must_hear(request)\nexcept Broken:\n    raise", True),
+        ("try:\n    await bob.must_hear(request)\nexcept Broken:\n    raise Unjudged('a') from None", False),
         ("await stage.judge(name, bob.must_hear(request))", False),
         ("await bob.hear(request)", False),
     ):

@@ -188,13 +188,21 @@ class ErrsOncePerConnection(Pipeline):
 
 @faulty("join/leave-stops-delivery")
 class SubscribesAfterTheLeave(Pipeline):
-    """A repeated join subscribes 30 ms later, even if the connection has left meanwhile."""
+    """A repeated join subscribes once more, 30 ms after the connection has left."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.joined_again: dict[str, str] = {}
 
     async def join(self, connection: str, user: str, payload: Payload) -> Payload:
-        is_there = self.seats.get(connection) == payload["sessionId"]
-        answer = await super().join(connection, user, payload)
-        if is_there:
-            self.sockets.start_background_task(self._subscribe, connection, payload["sessionId"])
+        if self.seats.get(connection) == payload["sessionId"]:
+            self.joined_again[connection] = payload["sessionId"]
+        return await super().join(connection, user, payload)
+
+    async def leave(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().leave(connection, user, payload)
+        if session := self.joined_again.pop(connection, None):
+            self.sockets.start_background_task(self._subscribe, connection, session)
         return answer
 
     async def _subscribe(self, connection: str, session: str) -> None:
