@@ -43,7 +43,7 @@ def judge_through(accident: Accident, *words: object) -> SuiteRun:
     """Judge a reference server to which the accident happens."""
     with (
         reference_server() as (_, url),
-        _greeter() if accident.name == "greeter" else reference_server() as other,
+        greeter() if accident.name == "greeter" else reference_server() as other,
         front(url, other if isinstance(other, str) else other[1]) as (address, control),
     ):
         if not accident.moment:
@@ -64,7 +64,7 @@ def _let(name: str, control: Connection) -> None:
 
 
 @contextmanager
-def _greeter() -> Iterator[str]:
+def greeter() -> Iterator[str]:
     """Serve Socket.IO that lets anybody in and answers nothing, while the block runs; yields the URL."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(target=_greet, args=(theirs,), daemon=True)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
 
 from dungeonlab_conformance.record.journal import Journal
-from dungeonlab_conformance.results.errors import Broken
+from dungeonlab_conformance.results.errors import Broken, TargetFault
 from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.runner.interruptions.liveness import Liveness
 from dungeonlab_conformance.runner.interruptions.survival import GONE, standing
 from dungeonlab_conformance.stage.stage import Provocation, Stage
+from dungeonlab_conformance.target.identity import Identity
+from dungeonlab_conformance.target.limits import Limits
 from dungeonlab_conformance.target.target import Target
 from tests.conformance.scripted_server import OPEN, serving
-from tests.hostile.accident import Accident, judge_through
+from tests.hostile.accident import Accident, greeter, judge_through
 
 QUICK = ("--timeout", "0.2", "--concurrency", "8")  # lanes that all find out at once
 ABOUT_DYING = {"payloads/server-survives", "connect/malformed-frames-are-harmless"}
@@ -99,3 +103,38 @@ async def test_one_connection_that_breaks_does_not_say_what_became_of_the_server
         await life.look([], [])
     assert asked == 3
     assert life.ended is None
+
+
+async def test_a_server_that_lets_anybody_in_is_not_the_one_that_answered() -> None:
+    """Where requests were answered before, asking for a namespace that does not exist is no sign of that server."""
+    stage = provoked(until=0.0)
+    stage.actors = []
+    with greeter() as url:
+        target = Target(url, limits=Limits(scale=0.1))
+        life = Liveness(target)
+        life.follow(stage)
+        for came_back in (set[str](), {"join-session"}):
+            target.workarounds.came_back = came_back
+            stage.journal.write("bob", 1, "is closed", "")
+            with pytest.raises(TargetFault, match="not answered any more") if came_back else nullcontext():
+                await life.look([stage], [Identity("alice", "u1", {})])
+
+
+async def test_connections_that_one_end_closes_one_by_one_end_with_the_first() -> None:
+    """One of them may still seem to stand when somebody looks: what was found meanwhile is no finding."""
+    stage = provoked(until=0.0)
+    stage.actors = [SimpleNamespace(closed=False, connection=2)]  # type: ignore[list-item]
+    stage.journal.write("bob", 2, "connects", "")
+
+    async def handle(request: web.Request) -> web.Response:
+        return web.Response(text=OPEN)
+
+    async with serving(handle) as url:
+        life = Liveness(Target(url))
+        life.follow(stage)
+        stage.journal.write("bob", 1, "is closed", "")
+        first = stage.journal.observations[-1].at
+        await life.look([stage], [])
+    stage.journal.write("bob", 2, "is closed", "")
+    life.end([stage])
+    assert life.ended == first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -313,7 +313,7 @@ class Sender(Connection):
             return False
         if await self._came_back(usual):
             return True
-        if not self.closed and (found := await self._first_to_come_back(others)) is not None:
+        if not self.closed and (found := await self.first_to_come_back(others)) is not None:
             fences.remove(found)
             fences.insert(0, found)
             return True
@@ -321,7 +321,7 @@ class Sender(Connection):
             return False
         raise Unjudged(f"{self.name}'s round trip was not answered in {self.target.limits.answer:.1f} s")
 
-    async def _first_to_come_back(self, fences: list[str]) -> str | None:
+    async def first_to_come_back(self, fences: Sequence[str]) -> str | None:
         """Make round trips of several kinds at once; of those that come back about first, return the first listed."""
         ways = {fence: asyncio.ensure_future(self._came_back(fence)) for fence in fences}
         try:
@@ -351,10 +351,11 @@ class Sender(Connection):
         """Make a round trip of one kind. Any answer will do, a refusal too."""
         if fence == NAMESPACE:
             return await self.asks_for_no_namespace()
-        try:
-            return await self.try_send_once(Request(fence, ({},), None, None)) is not None
-        except Gone:  # it met the end of the connection
-            return False
+        with contextlib.suppress(Gone):  # it met the end of the connection
+            if await self.try_send_once(Request(fence, ({},), None, None)) is not None:
+                self.target.workarounds.came_back.add(fence)
+                return True
+        return False
 
     async def _round_trips(self, pending: asyncio.Future[Observation | None]) -> None:
         """Give an answer the time that the answers to other requests take."""
@@ -390,8 +391,7 @@ class Sender(Connection):
         async with self._turn:  # what says no has no mark: two that may be refused would be mistaken for each other
             ahead = self._open
             if ahead and not all(asked.legal for asked in (request, *ahead.values())):
-                limits = self.target.limits
-                hopeless = all(map(self._is_hardly_answered, ahead.values()))
+                hopeless, limits = all(map(self._is_hardly_answered, ahead.values())), self.target.limits
                 await asyncio.wait(ahead, timeout=limits.moment if hopeless else limits.answer)
             await self._ask_for(request, pending, on_answer)
             ahead[pending] = request

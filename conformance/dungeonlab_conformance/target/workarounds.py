@@ -120,10 +120,11 @@ class Workarounds:
     member may do what another may not: then the same one is always enrolled first. Of the events in `full_only`
     the smallest valid request was refused, and the fullest one was not; of those in `minimal_only` it was the other way
     round. `fences` are what a round trip may be made by, first what was answered last: events, or `NAMESPACE` for
-    asking to enter one that does not exist. `deadly` is what the server died of. `waited_in_vain` is how often a play
-    waited for deliveries that did not come. `cut_off` is of how many requests of an event, upon which a connection was
-    closed, it was looked into whether that happens each time. `tokens_come_late` is for how many seconds a token is not
-    there yet that was created; None where that was waited for in vain.
+    asking to enter one that does not exist; of the events, those in `came_back` were answered at least once. `deadly`
+    is what the server died of. `waited_in_vain` is how often a play waited for deliveries that did not come. `cut_off`
+    is of how many requests of an event, upon which a connection was closed, it was looked into whether that happens
+    each time. `tokens_come_late` is for how many seconds a token is not there yet that was created; None where that was
+    waited for in vain.
     """
 
     transport: str = ""
@@ -141,6 +142,7 @@ class Workarounds:
     tokens_come_late: float | None = 0.0
     cut_off: Counter[str] = field(default_factory=Counter, compare=False)
     fences: list[str] = field(default_factory=lambda: ["get-user-data", "join-session", "validate-action", NAMESPACE])
+    came_back: set[str] = field(default_factory=set, compare=False)
 
     def never_answers(self, event: str) -> bool:
         """Whether requests of an event are not acknowledged, be they accepted or refused."""

@@ -46,7 +46,7 @@ def says_must(name: str) -> bool:
 
 
 def convicts(node: ast.AST) -> bool:
-    """Whether code raises `Broken`, or what `unlike` makes, or uses a verb that may, where nothing catches it for good."""
+    """Whether code raises `Broken`, or what `unlike` makes, or uses a verb that may, and nothing catches it."""
     if isinstance(node, ast.Raise) and named(node.exc).lower() in ("broken", "unlike"):
         return True
     if isinstance(node, ast.ExceptHandler) and catches_broken(node):

@@ -49,6 +49,7 @@ class Liveness:
         self.silent = False  # whether it ended without closing connections
         self.outages: list[Outage] = []
         self._closings: list[float] = []  # of connections since the server was last recognised
+        self._settled: list[float] = []  # of connections before that, since the time before
         self._guard: Actor | None = None
         self._looking = asyncio.Lock()
 
@@ -102,6 +103,7 @@ class Liveness:
             except TargetFault:
                 self.end(stages)
                 raise
+            self._settled = [at for at in self._closings if at <= asked]
             self._closings = [at for at in self._closings if at > asked]
 
     async def _reach(self, stages: Sequence[Stage]) -> None:
@@ -118,16 +120,20 @@ class Liveness:
                 raise
 
     def end(self, stages: Iterable[Stage]) -> None:
-        """Record that the server is gone: since it first closed a connection, or since it was last heard of."""
+        """Record that the server is gone: since it first closed a connection, or since it was last heard of.
+
+        A connection that was closed just before belongs to that, even if another one seemed to stand then.
+        """
         if self.ended is None:
             self.silent = not self._closings
-            self.ended = min(self._closings, default=self.heard_last(stages) or time.monotonic())
+            first = min(self._closings, default=self.heard_last(stages) or time.monotonic())
+            self.ended = min([first, *(at for at in self._settled if at > first - _TOGETHER)])
 
     def revive(self) -> None:
         """Record that the server is back; nothing that acted on it before is there any more."""
         if self.ended is not None:
             self.outages.append(Outage(self.ended, self.silent, time.monotonic()))
-        self.ended, self.silent, self._closings = None, False, []
+        self.ended, self.silent, self._closings, self._settled = None, False, [], []
 
     def outage_at(self, at: float) -> Outage | None:
         """Return the time without a server in which a moment lies; None if it was there then."""
@@ -194,7 +200,12 @@ class Liveness:
         actor = Actor(identity.name, identity, self.target, Journal())
         try:
             await actor.connect()
-            return None if await actor.fence() else Gone("the connection was closed")
+            if not await actor.fence():
+                return Gone("the connection was closed")
+            answered = sorted(self.target.workarounds.came_back)  # by a server that any other one might only resemble
+            if answered and await actor.first_to_come_back(answered) is None:
+                return Unjudged("requests are not answered any more")
+            return None
         except (Refused, Gone) as refused:
             return refused
         except Unjudged as silent:
