@@ -348,9 +348,13 @@ async def _refusal_over_polling(stage: Stage) -> Refused:
 
 @check("auth/identity-comes-from-the-cookie")
 async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
-    """Bob claims to be carol, and his broadcast names bob; mallory claims to be alice, and is refused all the same."""
+    """Bob claims to be carol, and his broadcast names bob; mallory claims to be alice, and is refused all the same.
+
+    The broadcast of the game master names the game master, though they claim to be carol.
+    """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    await _must_speak_for_himself(bob, alice, (await stage.request(event)).with_properties(_claims(carol)), carol)
+    await bob.send(claim := (await stage.request(event)).with_properties(_claims(carol)))
+    await _must_not_be_named(carol, alice, claim, bob)
     request = await stage.request(event, fresh=True)
     mallory = await stage.connected("mallory")
     for requirement, answer in (
@@ -362,15 +366,21 @@ async def identity_comes_from_the_cookie(stage: Stage, event: Event) -> None:
     request = await stage.request(event, fresh=True)
     await mallory.must_be_refused(request.with_properties(_claims(alice)))
     await _must_remain_mallory(stage, alice, mallory, await stage.request(event, fresh=True))
+    master = await stage.onlooker("gamemaster")
+    if master is not None and (await master.try_join(stage.session, expected=True)).accepted:
+        claim = (await stage.request(event)).with_properties(_claims(carol))
+        if (await master.try_send(claim, expected=True)).accepted:
+            await _must_not_be_named(carol, alice, claim, master)
 
 
-async def _must_speak_for_himself(bob: Actor, listener: Actor, request: Request, claimed: Actor) -> None:
-    await bob.send(request)
+async def _must_not_be_named(claimed: Actor, listener: Actor, request: Request, sender: Actor) -> None:
+    """Have somebody hear the broadcast of a request; it does not name whom its sender claimed to be."""
     if Catalogue.load()[request.event].is_broadcast:
         heard = (await listener.hear(request)).args[0]
-        sender = heard.get("userId") if isinstance(heard, dict) else None
-        if sender == claimed.user:
-            raise Broken(f"bob's id {bob.user!r}", f"{quoted(sender)}, which he claimed", "$.userId")
+        user = heard.get("userId") if isinstance(heard, dict) else None
+        if user == claimed.user:
+            expected = f"the id of {sender.name}, {sender.user!r}"
+            raise Broken(expected, f"{quoted(user)}, which is {claimed.name}'s, as {sender.name} claimed", "$.userId")
 
 
 async def _must_remain_mallory(stage: Stage, alice: Actor, mallory: Actor, request: Request) -> None:

@@ -243,6 +243,26 @@ async def what_has_ended_is_not_shared(stage: Stage) -> None:
             await _must_be_strangers(mallory, master, "when the session is deleted")
 
 
+@check("direct/shared-session-profile")
+async def what_ends_in_one_session_leaves_another_one_shared(stage: Stage) -> None:
+    """Carol shares both sessions with the game master, whose profile she may see.
+
+    She may still when her membership of the first one has ended, and when that session is deleted.
+    """
+    if not stage.games.has_one_game_master:
+        return
+    carol, wanted = await stage.connected("carol"), profile_request((await stage.roles.member("gamemaster")).user)
+    await stage.other_game()
+    if not (await carol.try_send(wanted)).accepted:
+        return  # which is found by itself
+    with contextlib.suppress(Missing):
+        await stage.revoke(carol)
+        await carol.must_be_allowed(wanted)
+    with contextlib.suppress(Missing):
+        await stage.delete_session(carol)
+        await carol.must_be_allowed(wanted)
+
+
 async def _members(stage: Stage) -> list[Actor]:
     """Connect bob and the game master, as far as somebody can play them who shares no other session with mallory."""
     found: list[Actor] = []

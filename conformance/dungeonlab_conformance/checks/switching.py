@@ -137,17 +137,30 @@ async def one_session_per_user(stage: Stage) -> None:
 
 @check("join/one-session-per-user")
 async def a_switch_takes_the_other_tabs_along(stage: Stage) -> None:
-    """Carol goes from the first session to the second; on her other connection she no longer hears the first."""
+    """Carol goes from the first session to the second; on her other connection she no longer hears the first.
+
+    So does the game master of both.
+    """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    tab = await stage.other_tab(carol)
+    await _must_take_the_other_tab_along(stage, carol, alice, bob, await stage.onlooker("gamemaster"))
+    if stage.games.has_one_game_master:
+        master = await stage.connected("gamemaster")
+        if (await master.try_join(stage.session, expected=True)).accepted:
+            await _must_take_the_other_tab_along(stage, master, alice, bob, await stage.other_tab(carol))
+
+
+async def _must_take_the_other_tab_along(
+    stage: Stage, mover: Actor, speaker: Actor, witness: Actor, onlooker: Actor | None
+) -> None:
+    """Have somebody switch who has two tabs in the first session; `onlooker` is connected, and in none."""
+    tab = await stage.other_tab(mover)
     await tab.join(stage.session)
-    await alice.send(before := await _chat(stage))
+    await speaker.send(before := await _chat(stage))
     await tab.hear(before)
-    gamemaster = await stage.onlooker("gamemaster")
-    await carol.join((await stage.other_game()).session)
-    await alice.send(after := await _chat(stage))
-    await bob.hear(after)
-    await tab.must_not_hear(after, unlike=gamemaster)
+    await mover.join((await stage.other_game()).session)
+    await speaker.send(after := await _chat(stage))
+    await witness.hear(after)
+    await tab.must_not_hear(after, unlike=onlooker)
 
 
 @check("join/one-session-per-user")

@@ -60,6 +60,12 @@ class GameSessions:
             raise LookupError("the stage is not set up")
         return self._taken[0]
 
+    @property
+    def has_one_game_master(self) -> bool:
+        """Whether there is a second session, and both have the same game master."""
+        here, there = self.parties
+        return there is not None and here.gamemaster is not None and here.gamemaster == there.gamemaster
+
     def is_second(self, game: GameSession) -> bool:
         """Whether a game session is the second one."""
         return self._taken.get(1) is game

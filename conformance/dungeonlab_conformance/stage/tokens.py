@@ -22,6 +22,7 @@ from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
 if TYPE_CHECKING:
+    from dungeonlab_conformance.stage.sessions import GameSession
     from dungeonlab_conformance.stage.stage import Stage
 
 _LOOKED = VOLATILE | {"isVisible"}  # what may differ between two looks
@@ -89,9 +90,11 @@ async def full_draft(stage: Stage) -> Request:
     return request.with_properties({"token": {**full, "name": request.mark, "actorId": new_actor()}})
 
 
-async def token_request(stage: Stage, event: str, token: Token, **changes: Any) -> Request:
-    """Return a request about one token."""
-    request = await stage.request(Catalogue.load()[event])
+async def token_request(
+    stage: Stage, event: str, token: Token, *, game: GameSession | None = None, **changes: Any
+) -> Request:
+    """Return a request about one token, which is in the scene's encounter, or in that of `game`."""
+    request = await stage.request(Catalogue.load()[event], game=game)
     return request.with_properties({"tokenId": id_of(token), **changes}, mark=id_of(token))
 
 
@@ -103,10 +106,11 @@ def id_of(token: Token) -> str:
     return found
 
 
-async def stored_token(stage: Stage, actor: Actor, token: Token) -> Token:
+async def stored_token(stage: Stage, actor: Actor, token: Token, *, game: GameSession | None = None) -> Token:
     """Return what is stored of a token: the actor sets its visibility to what it is already."""
     changes = {"isVisible": token.get("isVisible") is not False}
-    return acknowledged_token(await actor.send(await token_request(stage, "token:update", token, updates=changes)))
+    request = await token_request(stage, "token:update", token, game=game, updates=changes)
+    return acknowledged_token(await actor.send(request))
 
 
 async def need_another_cause_than_looking(stage: Stage, maker: Actor, looker: Actor, keys: Collection[str]) -> None:

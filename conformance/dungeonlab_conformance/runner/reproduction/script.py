@@ -52,6 +52,7 @@ UNSEEN = {  # checks whose scenes do over HTTP what no line of a transcript show
         "the_game_master_of_another_session_is_admitted",
         "a_game_master_who_plays_hears_once",
         "who_is_removed_hears_by_no_login",
+        "what_ends_in_one_session_leaves_another_one_shared",
     ),
 }
 _PLAYED = ("sends", "tells", "connects", "is refused", "disconnects", "is removed", "is answered", "hears", "arranges")
