@@ -110,7 +110,7 @@ async def test_a_server_that_lets_anybody_in_is_not_the_one_that_answered() -> N
     stage = provoked(until=0.0)
     stage.actors = []
     with greeter() as url:
-        target = Target(url, limits=Limits(scale=0.1))
+        target = Target(url, limits=Limits(scale=0.5))
         life = Liveness(target)
         life.follow(stage)
         for came_back in (set[str](), {"join-session"}):

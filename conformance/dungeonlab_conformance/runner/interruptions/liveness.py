@@ -18,6 +18,7 @@ from dungeonlab_conformance.results.errors import Gone, NotUp, TargetFault, Unju
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
+from dungeonlab_conformance.target.workarounds import NAMESPACE
 
 _TOGETHER = 1.0  # seconds within which all connections of a server that ends are closed
 _ASKED = 3  # logged-in users of whom at least one must be recognised
@@ -202,9 +203,10 @@ class Liveness:
             await actor.connect()
             if not await actor.fence():
                 return Gone("the connection was closed")
-            answered = sorted(self.target.workarounds.came_back)  # by a server that any other one might only resemble
-            if answered and await actor.first_to_come_back(answered) is None:
-                return Unjudged("requests are not answered any more")
+            found = self.target.workarounds
+            if found.fences[0] == NAMESPACE and found.came_back:  # any Socket.IO server answers that, in its place too
+                came_back = await actor.first_to_come_back(sorted(found.came_back))
+                return None if came_back else Unjudged("requests are not answered any more")
             return None
         except (Refused, Gone) as refused:
             return refused
