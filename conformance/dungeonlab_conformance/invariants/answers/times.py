@@ -21,6 +21,9 @@ from dungeonlab_spec import Catalogue
 TRUE = "broadcasts/true-time"
 _MINUTE = 60.0  # seconds by which two clocks may differ
 _SECOND = 1.1  # after which one process states another time, whatever fractions of a second it leaves out
+_ROUNDED = (
+    1.6  # by how much more two times may be off, of which one was rounded up to a second, the other one cut to it
+)
 _PROCESSES = 3  # with clocks of their own, that may state one and the same time, each at another moment
 
 
@@ -78,7 +81,7 @@ def _jumping(stated: Iterable[_Dated]) -> Iterator[tuple[Journal, Observation, F
             continue
         least, most = known.get(each.request.connection, (-math.inf, math.inf))
         low, high = each.at - each.seen.at, each.at - each.request.at
-        if low > most + _SECOND or high < least - _SECOND:
+        if low > most + _ROUNDED or high < least - _ROUNDED:
             off = low - most if low > most else least - high
             yield _found(each, f"a time {off:.1f} s nearer to what others for this connection show")
         else:
