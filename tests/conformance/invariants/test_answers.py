@@ -100,11 +100,11 @@ def test_time_goes_on(scene: Written) -> None:
     assert contradicted(scene) == ["broadcasts/true-time"]
 
 
-@pytest.mark.parametrize(("later", "true"), [(1.4, True), (-1.4, True), (30, False), (-30, False)])
+@pytest.mark.parametrize(("later", "true"), [(2.4, True), (-2.4, True), (30, False), (-30, False)])
 def test_times_agree_with_one_another(scene: Written, later: float, true: bool) -> None:
-    """Within a second and a half, since one may be rounded and one cut off to a second, on one connection.
+    """Within a second and a half, since one may be rounded and one cut off to a second, and what an answer takes.
 
-    Another one may be served by a process whose clock differs.
+    That is on one connection; another one may be served by a process whose clock differs.
     """
     for by, shift, name in ((ALICE, 0.0, "l"), (BOB, 20.0, "m"), (ALICE, later, "n")):
         here = NOW + timedelta(seconds=scene.now + shift)

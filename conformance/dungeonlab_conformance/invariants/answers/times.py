@@ -21,9 +21,7 @@ from dungeonlab_spec import Catalogue
 TRUE = "broadcasts/true-time"
 _MINUTE = 60.0  # seconds by which two clocks may differ
 _SECOND = 1.1  # after which one process states another time, whatever fractions of a second it leaves out
-_ROUNDED = (
-    1.6  # by how much more two times may be off, of which one was rounded up to a second, the other one cut to it
-)
+_ROUNDED = 1.6  # by which two times may disagree, one rounded up to a second and one cut off to it
 _PROCESSES = 3  # with clocks of their own, that may state one and the same time, each at another moment
 
 
