@@ -100,11 +100,11 @@ def objections(world: World, tab: Tab, request: Request) -> Iterator[Objection]:
 def _about_the_action(session: Session, world: World, action: Mapping[str, Any]) -> Iterator[Objection]:
     """Yield what a server may say of an action by refusing the question of whether it may be done."""
     event, payload = Catalogue.load()[action["type"]], action["payload"]
+    if isinstance(payload, Mapping) and payload.get("sessionId") != session.id:
+        yield Objection("its action does not name its session", frozenset({"VALIDATION_ERROR"}), "", firm=False)
     request = Request(event.name, (payload,), None, None)
     if not is_legal(request):
         return
-    if payload["sessionId"] != session.id:
-        yield Objection("its action names another session", frozenset({"VALIDATION_ERROR"}), "", firm=False)
     for objection in things(event, session, world, request, payload):
         yield replace(objection, firm=False)
 

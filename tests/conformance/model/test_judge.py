@@ -280,6 +280,22 @@ def test_a_version_that_grew_by_more_than_was_asked_is_no_matter_of_questions(
     assert play.names() == found
 
 
+@pytest.mark.parametrize(
+    ("named", "found"), [("s", {"payloads/valid-accepted"}), ("not an id!", set()), ("u", set()), (None, set())]
+)
+def test_a_question_about_another_session_than_its_own_may_be_called_malformed(
+    play: Written, named: str | None, found: set[str]
+) -> None:
+    """However the action gets its session wrong; other faults of it are what the answer is about."""
+    play.join("alice", 1)
+    move = {"sessionId": named, "encounterId": "e", "tokenId": "not an id!", "position": {"x": 5, "y": 0}}
+    if named is None:
+        del move["sessionId"]
+    question = {"sessionId": "s", "action": {"type": "token:move", "payload": move}}
+    play.ask("alice", 1, "validate-action", question, no("VALIDATION_ERROR"))
+    assert play.names() == found
+
+
 @pytest.mark.parametrize(("limited", "said"), [("t", 1), ("t", 2), ("u", 2), ("t", 3), ("u", 3)])
 def test_one_of_two_without_a_callback_was_too_many(play: Written, limited: str, said: int) -> None:
     """Which of two changes it was that an `error` event reports as limited cannot be known, nor when it comes."""
