@@ -180,9 +180,10 @@ class Connection:
         return await asked.in_time() is not None
 
     async def disconnect(self) -> None:
-        """End the connection."""
+        """End the connection, and leave a server the time to notice it."""
         say(f"  {self.name} disconnects")
         await self.close()
+        await asyncio.sleep(LATE)
 
     async def close(self) -> None:
         """End the connection, if it is still there, without a word."""

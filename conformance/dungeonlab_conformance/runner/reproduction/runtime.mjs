@@ -166,10 +166,11 @@ class Connection {
     return (await asked.inTime()) !== null;
   }
 
-  /** End the connection. */
+  /** End the connection, and leave a server the time to notice it. */
   async disconnect() {
     say(`  ${this.name} disconnects`);
     this.close();
+    await sleep(LATE);
   }
 
   /** End the connection, without a word. */
