@@ -249,7 +249,7 @@ async def what_ends_in_one_session_leaves_another_one_shared(stage: Stage) -> No
 
     She may still when her membership of the first one has ended, and when that session is deleted.
     """
-    if not stage.games.has_one_game_master:
+    if not stage.games.has_one_game_master or not all(map(stage.roles.can_play, ("gamemaster", "carol"))):
         return
     carol, wanted = await stage.connected("carol"), profile_request((await stage.roles.member("gamemaster")).user)
     await stage.other_game()

@@ -142,11 +142,12 @@ async def a_switch_takes_the_other_tabs_along(stage: Stage) -> None:
     So does the game master of both.
     """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    await _must_take_the_other_tab_along(stage, carol, alice, bob, await stage.onlooker("gamemaster"))
-    if stage.games.has_one_game_master:
-        master = await stage.connected("gamemaster")
-        if (await master.try_join(stage.session, expected=True)).accepted:
-            await _must_take_the_other_tab_along(stage, master, alice, bob, await stage.other_tab(carol))
+    gamemaster = await stage.onlooker("gamemaster")
+    await _must_take_the_other_tab_along(stage, carol, alice, bob, gamemaster)
+    if gamemaster is None or not stage.games.has_one_game_master:
+        return
+    if (await gamemaster.try_join(stage.session, expected=True)).accepted:
+        await _must_take_the_other_tab_along(stage, gamemaster, alice, bob, await stage.other_tab(carol))
 
 
 async def _must_take_the_other_tab_along(

@@ -278,6 +278,17 @@ class AnswersOnceMoreWhenSaved(Pipeline):
             asyncio.get_running_loop().call_later(0.2, lambda: asyncio.ensure_future(again))
 
 
+@faulty("acks/exactly-one-answer")
+class AnswersOnceMoreSoon(Pipeline):
+    """A token's creation is answered at once, and again 5 ms later, when the next request may be under way."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        await super().acknowledge(connection, name, envelope, where)
+        if where is not None and name == "token:create" and envelope["success"]:
+            again = super().acknowledge(connection, name, envelope, where)
+            asyncio.get_running_loop().call_later(0.005, lambda: asyncio.ensure_future(again))
+
+
 @faulty("acks/every-token-operation-answers", hides=True)
 class NeverAnswersChanges(Pipeline):
     """Creating, updating and deleting tokens take effect and are never answered."""
