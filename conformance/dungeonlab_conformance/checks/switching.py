@@ -139,7 +139,7 @@ async def one_session_per_user(stage: Stage) -> None:
 async def a_switch_takes_the_other_tabs_along(stage: Stage) -> None:
     """Carol goes from the first session to the second; on her other connection she no longer hears the first.
 
-    So does the game master of both.
+    So it is with the game master of both.
     """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
     gamemaster = await stage.onlooker("gamemaster")

@@ -271,22 +271,20 @@ class AnswersTwice(Pipeline):
 class AnswersOnceMoreWhenSaved(Pipeline):
     """A token's creation is answered at once, and again 200 ms later when it has been saved."""
 
+    pause = 0.2
+
     async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
         await super().acknowledge(connection, name, envelope, where)
         if where is not None and name == "token:create" and envelope["success"]:
             again = super().acknowledge(connection, name, envelope, where)
-            asyncio.get_running_loop().call_later(0.2, lambda: asyncio.ensure_future(again))
+            asyncio.get_running_loop().call_later(self.pause, lambda: asyncio.ensure_future(again))
 
 
 @faulty("acks/exactly-one-answer")
-class AnswersOnceMoreSoon(Pipeline):
+class AnswersOnceMoreWithTheNext(AnswersOnceMoreWhenSaved):
     """A token's creation is answered at once, and again 5 ms later, when the next request may be under way."""
 
-    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
-        await super().acknowledge(connection, name, envelope, where)
-        if where is not None and name == "token:create" and envelope["success"]:
-            again = super().acknowledge(connection, name, envelope, where)
-            asyncio.get_running_loop().call_later(0.005, lambda: asyncio.ensure_future(again))
+    pause = 0.005
 
 
 @faulty("acks/every-token-operation-answers", hides=True)

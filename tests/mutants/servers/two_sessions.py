@@ -22,6 +22,10 @@ class SparesTheMastersTabs(Pipeline):
             await super().remove_from_room(connection, reason)
 
 
+def _members(session: Session | None) -> set[str]:
+    return {session.game_master, *session.participants} if session else set()
+
+
 @faulty("direct/shared-session-profile")
 class ForgetsTheOtherSession(MemoryStore):
     """When a session is deleted, or a membership of it ends, whom that parts count as strangers in others as well."""
@@ -31,21 +35,18 @@ class ForgetsTheOtherSession(MemoryStore):
         self.apart: set[frozenset[str]] = set()
 
     async def delete_session(self, session_id: str) -> None:
-        session = self._sessions.get(session_id)
-        members = {session.game_master, *session.participants} if session else set()
+        members = _members(self._sessions.get(session_id))
         self.apart |= {frozenset((one, other)) for one in members for other in members - {one}}
         await super().delete_session(session_id)
 
     async def revoke(self, session_id: str, user_id: str) -> None:
-        session = self._sessions.get(session_id)
-        members = {session.game_master, *session.participants} if session else set()
+        members = _members(self._sessions.get(session_id))
         self.apart |= {frozenset((user_id, other)) for other in members - {user_id}}
         await super().revoke(session_id, user_id)
 
     def _put(self, session: Session) -> None:
         super()._put(session)
-        members = {session.game_master, *session.participants}
-        self.apart = {pair for pair in self.apart if not pair <= members}
+        self.apart = {pair for pair in self.apart if not pair <= _members(session)}
 
     async def share_session(self, one: str, other: str) -> bool:
         return frozenset((one, other)) not in self.apart and await super().share_session(one, other)

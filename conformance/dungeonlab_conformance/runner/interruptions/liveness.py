@@ -204,9 +204,9 @@ class Liveness:
             if not await actor.fence():
                 return Gone("the connection was closed")
             found = self.target.workarounds
-            if found.fences[0] == NAMESPACE and found.came_back:  # any Socket.IO server answers that, in its place too
-                came_back = await actor.first_to_come_back(sorted(found.came_back))
-                return None if came_back else Unjudged("requests are not answered any more")
+            is_any = found.fences[0] == NAMESPACE and found.came_back  # which each Socket.IO server answers
+            if is_any and await actor.first_to_come_back(sorted(found.came_back)) is None:
+                return Unjudged("requests are not answered any more")
             return None
         except (Refused, Gone) as refused:
             return refused
