@@ -130,7 +130,7 @@ async def _must_be_answered(actor: Actor, request: Request) -> None:
 async def many_at_once_are_answered(stage: Stage) -> None:
     """Mallory asks for her profile many times without waiting; each is answered, even when it is one too many."""
     mallory, alice = await stage.connected("mallory", "alice")
-    many = await _as_many_as_it_has_time_for(alice)
+    many = await as_many_as_it_has_time_for(alice)
     asked = [asyncio.create_task(mallory.try_send_once(profile_request())) for _ in range(many)]
     if not any(await asyncio.gather(*asked)):
         raise Unjudged("none was answered in time")
@@ -147,7 +147,7 @@ async def many_at_once_are_answered(stage: Stage) -> None:
             raise Broken(expected, f"{many - so_far} were not, while alice's were")
 
 
-async def _as_many_as_it_has_time_for(actor: Actor) -> int:
+async def as_many_as_it_has_time_for(actor: Actor) -> int:
     """Return how many requests a server can answer in half a scene, one after the other; within bounds."""
     began = time.monotonic()
     await actor.fence()

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from dungeonlab_conformance.checks.acks import as_many_as_it_has_time_for
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted
@@ -190,6 +191,28 @@ async def the_version_grows(stage: Stage, event: Event) -> None:
     before = acknowledged_version(await alice.try_send(await token_request(stage, other, token)))
     if version is not None and before == version + 1:
         await _must_grow_with_each(stage, alice, bob, token, before, (event.name, other))
+
+
+@check("tokens/version-grows", event="token:move", destructive=1, floods=True)
+async def the_version_goes_on_growing(stage: Stage, event: Event) -> None:
+    """Alice moves one token some hundred times, as in a long game; its version grows by one each time.
+
+    This ends where a move is not acknowledged with a version, as on a server that limits them.
+    """
+    alice = await stage.joined("alice")
+    token = await create_full_token(stage, alice)
+    before = whole(token.get("version"))
+    for _ in range(await as_many_as_it_has_time_for(alice) // AT_ONCE):
+        burst = [await token_request(stage, event.name, token) for _ in range(AT_ONCE)]
+        answers = await asyncio.gather(*map(alice.try_send_once, burst))
+        given = [Acknowledgement(request, answer) for request, answer in zip(burst, answers, strict=True) if answer]
+        versions = sorted(version for answer in given if (version := acknowledged_version(answer)) is not None)
+        if before is None or len(versions) < AT_ONCE or not all(answer.accepted for answer in given):
+            return
+        if versions != list(range(before + 1, before + 1 + AT_ONCE)):
+            expected = f"{AT_ONCE} moves to take version {before} to {before + AT_ONCE}"
+            raise Broken(expected, f"versions {versions}", "$.data.version", request=burst[0])
+        before = versions[-1]
 
 
 async def _must_grow_with_each(

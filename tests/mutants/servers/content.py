@@ -123,6 +123,14 @@ class WrapsAt32Bits(Storing):
         return {**token, "position": {**place, **wrapped}}
 
 
+@faulty("tokens/version-grows")
+class CountsVersionsInAByte(Storing):
+    """The version of a token is kept in a byte: after 255 comes 1."""
+
+    def kept(self, token: Payload) -> Payload:
+        return {**token, "version": (token["version"] - 1) % 255 + 1}
+
+
 @faulty("tokens/content-comes-back-exactly")
 class LosesKeysWithDots(StoringData):
     """Properties of data whose names hold a dot get lost, as in a database that takes them for paths."""
