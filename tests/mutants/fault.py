@@ -135,6 +135,8 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "DerivesTheCookie": "cookies are compared with what is known of users, not only with what was sent",
     "LogsOutWhoIsRemoved": "who was removed connects again, not only a member",
     "CountsVersionsInAByte": "a token is moved some hundred times, not only a few",
+    "KeepsTheTokenInHand": "who changed a token is refused when another has deleted it, not only who deleted it",
+    "RemembersTheLastLogout": "the cookies of two logins are tried after both have ended, not only of one",
     "LosesLargeData": "much data is looked at as well, not only odd data",
     "CutsNamesInTheStore": "long texts are looked at as well, where they are stored, not only where they are answered",
     "ShowsWhatIsUpdated": "what looks at a token may change it, and that is asked before another rule is blamed",

@@ -248,7 +248,7 @@ async def an_old_cookie_stays_dead(stage: Stage) -> None:
     """Alice logs out of a login that was accepted, begins to connect with its cookie, and logs in again.
 
     The new cookie is accepted. The old one is not: neither on the connection that was begun before the new login, nor
-    on one that is begun after it, over any transport.
+    on one that is begun after it, over any transport, nor once she has logged out of the new one, too.
     """
     stale = await _logged_out(stage)
     await _need_a_dead_cookie(stage, stale)
@@ -264,6 +264,8 @@ async def an_old_cookie_stays_dead(stage: Stage) -> None:
     if begun is not None and await _enters(begun):
         raise Broken("a connection that was begun with a logged-out cookie to be refused", "it was accepted")
     await _must_be_dead(stage, stale)
+    await stage.roles.log_out(new)
+    await must_not_connect(await stage.actor("alice", identity=stale), "a cookie that was logged out before another")
 
 
 async def _must_be_dead(stage: Stage, stale: Identity) -> None:

@@ -17,7 +17,7 @@ from dungeonlab_conformance.checks.registry import Check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import Unanswered, Unreadable
 from dungeonlab_conformance.invariants.content import differences
-from dungeonlab_conformance.invariants.token_state import Token, changed
+from dungeonlab_conformance.invariants.token_state import Token, changed, whole
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
@@ -245,8 +245,8 @@ def _token(answer: Acknowledgement) -> dict[str, Any]:
 def _difference(before: Token, after: Token) -> str | None:
     for key in changed(before, after):
         return f"{key} {before.get(key)!r} became {after.get(key)!r}"
-    old, new = before.get("version"), after.get("version")
-    if isinstance(old, int) and isinstance(new, int) and new - old > 1:
+    old, new = whole(before.get("version")), whole(after.get("version"))
+    if old is not None and new is not None and new - old > 1:
         return f"version {old} became {new}, after one change"
     return None
 

@@ -28,14 +28,18 @@ MANY = 20  # tokens: more than fit on the first page of anything
 
 @check("tokens/delete-ends-it")
 async def deletion_ends_it(stage: Stage) -> None:
-    """Alice deletes a token; then her requests to move, update or delete it are refused, however often she asks."""
-    alice = await stage.joined("alice")
+    """Alice deletes a token that bob has just moved; then their requests to move, update or delete it are refused.
+
+    They are however often they ask.
+    """
+    alice, bob = await stage.joined("alice", "bob")
     token = await create_full_token(stage, alice)
     events = ("token:move", "token:update", "token:delete") * 2
-    later = [await token_request(stage, event, token) for event in events]
+    later = [(actor, await token_request(stage, event, token)) for actor in (bob, alice) for event in events]
+    await bob.try_send(await token_request(stage, "token:move", token))
     await alice.send(await token_request(stage, "token:delete", token))
-    for request in later:
-        await alice.must_be_refused(request)
+    for actor, request in later:
+        await actor.must_be_refused(request)
 
 
 @check("tokens/delete-ends-it")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from dungeonlab_conformance.invariants.content import same
+from dungeonlab_conformance.invariants.token_state import whole
 from dungeonlab_conformance.model.blame import wrongly_refused
 from dungeonlab_conformance.model.ledger import Sent
 from dungeonlab_conformance.model.rules import Allowed, is_legal, things
@@ -198,12 +199,11 @@ class Answers:
             return
         draft = sent.body["token"]
         values = properties(drafted(draft, sent.tab.user))
-        version = made.get("version")
-        whole = version if isinstance(version, int) and not isinstance(version, bool) else None
-        token = Token(name, sent.session, sent.encounter, sent.tab.user, values, whole)
+        version = whole(made.get("version"))
+        token = Token(name, sent.session, sent.encounter, sent.tab.user, values, version)
         token.set_by = dict.fromkeys(draft.keys() & values.keys(), "token:create")
         self._world.unnamed[sent.session, sent.encounter] -= sent.token is None and sent.allowed.acceptance
-        sent.token, sent.version = token, whole
+        sent.token, sent.version = token, version
         self._world.created(token)
 
     def _changed(self, sent: Sent, token: Token, data: Mapping[str, Any]) -> None:
@@ -236,7 +236,7 @@ class Answers:
         expected = settle(token)
         known = [version for version in versions if version is not None]
         if expected is None or sent.place in self._world.given_again:
-            token.version = max(known, default=None)
+            token.version = max(known, default=None) if len(known) == len(versions) else None
             return
         if len(known) == len(expected) and sorted(known) != expected and sent.concluded_by is not None:
             said = " and ".join(map(str, expected))
@@ -380,5 +380,4 @@ def _copied(values: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 
 def _version(data: Mapping[str, Any]) -> int | None:
     token = data.get("token")
-    found = data.get("version", token.get("version") if isinstance(token, dict) else None)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return whole(data.get("version", token.get("version") if isinstance(token, dict) else None))

@@ -58,14 +58,14 @@ class Written:
         listed = {"sessionId": "s", "gameMasterId": "gm", "participantIds": [*MEMBERS]}
         self.ask(name, connection, "join-session", {"sessionId": "s"}, answer or yes(listed))
 
-    def token_of_alice(self, name: str = "t") -> dict[str, Any]:
+    def token_of_alice(self, name: str = "t", *, version: float | None = 1) -> dict[str, Any]:
         """Alice makes a token; returns it."""
         draft = {"name": "orc", "position": {"x": 1, "y": 1}}
         whole = {
             "id": name, "encounterId": "e", "name": "orc", "size": "medium",
             "position": {"x": 1, "y": 1, "elevation": 0},
-            "isVisible": True, "isPlayerControlled": False, "data": {}, "conditions": [], "version": 1,
-            "createdBy": "alice",
+            "isVisible": True, "isPlayerControlled": False, "data": {}, "conditions": [],
+            "createdBy": "alice", **({} if version is None else {"version": version}),
         }  # fmt: skip
         asked = {"sessionId": "s", "encounterId": "e", "token": draft}
         self.ask("alice", 1, "token:create", asked, yes({"token": whole}))
@@ -235,12 +235,21 @@ def test_a_change_heard_of_after_the_next(play: Written, came: dict[str, Any]) -
     assert play.names() == set()
 
 
-@pytest.mark.parametrize("last", [5, 6, 1])
-def test_moves_at_the_same_time_may_end_in_any_order(play: Written, last: int) -> None:
-    """Two moves overlap; either may be the last, not what was there before; their versions come in any order."""
+@pytest.mark.parametrize(
+    ("last", "versions"),
+    [(5, (1, 3, 2, 4)), (6, (1, 3, 2, 4)), (1, (1, 3, 2, 4)), (5, (1.0, 3.0, 2, 4)), (5, (None, None, 2, 4))],
+)
+def test_moves_at_the_same_time_may_end_in_any_order(
+    play: Written, last: int, versions: tuple[float | None, ...]
+) -> None:
+    """Two moves overlap; either may be the last, not what was there before; their versions come in any order.
+
+    They may be written as 3.0, or one of them may be missing, which is another matter.
+    """
+    first, *others, then = versions
     play.join("alice", 1)
     play.join("bob", 2)
-    whole = play.token_of_alice()
+    whole = play.token_of_alice(version=first)
     moves = [
         Request(
             "token:move",
@@ -252,12 +261,12 @@ def test_moves_at_the_same_time_may_end_in_any_order(play: Written, last: int) -
     ]
     for number, move in enumerate(moves, 1):
         play.write("somebody", number, "sends", "token:move", move.args[0], request=move)
-    for number, (move, version) in enumerate(zip(moves, (3, 2), strict=True), 1):
+    for number, (move, version) in enumerate(zip(moves, others, strict=True), 1):
         place = {**move.args[0]["position"], "elevation": 0}
         answer = yes({"tokenId": "t", "position": place, "version": version})
         play.write("somebody", number, "is answered", "token:move", answer, request=move)
     question = {"sessionId": "s", "encounterId": "e", "tokenId": "t", "updates": {"isVisible": True}}
-    shown = {**whole, "position": {"x": last, "y": 0, "elevation": 0}, "version": 4}
+    shown = {**whole, "position": {"x": last, "y": 0, "elevation": 0}, "version": then}
     play.ask("alice", 1, "token:update", question, yes({"token": shown}))
     assert play.names() == (set() if last in (5, 6) else {"tokens/broadcast-equals-stored-state"})
 

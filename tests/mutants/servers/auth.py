@@ -173,6 +173,22 @@ class ForgetsNoLogin(MemoryStore):
         pass
 
 
+@faulty("auth/old-cookie-stays-dead")
+class RemembersTheLastLogout(MemoryStore):
+    """Of the cookies with which a user has logged out only the last one is known, and those before are good again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: dict[str | None, str] = {}
+
+    async def login(self, cookie: str) -> str | None:
+        user = await super().login(cookie)
+        return None if self.last.get(user) == cookie else user
+
+    async def close_login(self, cookie: str) -> None:
+        self.last[await super().login(cookie)] = cookie
+
+
 class _NotesWhoIsOut(MemoryStore):
     """Keeps every cookie, and for each user whether they are logged in."""
 

@@ -86,6 +86,34 @@ class TakesBackWhatTheGoneDid(Pipeline):
 
 
 @faulty("tokens/delete-ends-it")
+class KeepsTheTokenInHand(Pipeline):
+    """A connection keeps the token that it changed last, and may change it still when somebody else has deleted it."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.in_hand: dict[str, Payload] = {}
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        answer = await super().take_effect(command, connection)
+        if command.event in ("token:move", "token:update") and command.token is not None:
+            self.in_hand[connection] = command.token
+        return answer
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        try:
+            return await super().perform(connection, name, args)
+        except Refusal as refusal:
+            token = self.in_hand.get(connection, {})
+            changes = refusal.code == "TOKEN_NOT_FOUND" and name in ("token:move", "token:update")
+            if not changes or token.get("id") != args[0]["tokenId"]:
+                raise
+        await self.store.save_token(token)
+        answer = await super().perform(connection, name, args)
+        await self.store.delete_token(token["id"])
+        return answer
+
+
+@faulty("tokens/delete-ends-it")
 class RestoresWhatIsDeletedTwice(Pipeline):
     """Deleting turns a mark over: a second deletion is refused, and brings the token back."""
 
