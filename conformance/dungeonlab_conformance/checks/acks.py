@@ -329,7 +329,8 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
         delete = await stage.request(Catalogue.load()["token:delete"])
         gone = (await stage.request(event)).with_properties({"tokenId": delete.args[0]["tokenId"]}, mark=None)
         if (await alice.try_send(delete, expected=True)).accepted:
-            yield alice, gone, {"TOKEN_NOT_FOUND"} | (hidden if may_be_repeated(delete.args[0]["tokenId"]) else set())
+            foreign = {"ENCOUNTER_NOT_FOUND", *hidden}  # as it may be if another session has a token of that id
+            yield alice, gone, {"TOKEN_NOT_FOUND"} | (foreign if may_be_repeated(delete.args[0]["tokenId"]) else set())
 
 
 async def _about_something_unknown(stage: Stage, event: Event) -> AsyncIterator[Request]:

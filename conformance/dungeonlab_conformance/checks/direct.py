@@ -15,7 +15,7 @@ from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Infer
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token, without
 from dungeonlab_spec import Catalogue, Event
@@ -62,6 +62,17 @@ async def the_profile_of_somebody_in_the_same_session(stage: Stage) -> None:
                 raise Broken(
                     f"bob's {key} {quoted(there)}, as he is answered himself", quoted(here), f"$.data.user.{key}"
                 )
+
+
+@check("direct/shared-session-profile")
+async def the_profile_of_somebody_who_has_logged_out(stage: Stage) -> None:
+    """Bob logs out of his logins; alice, who shares a session with him still, receives his profile."""
+    alice, bob = await stage.connected("alice"), await stage.roles.member("bob")
+    with contextlib.suppress(Missing, TargetFault, Unjudged):  # one may end with the other
+        for login in (await stage.roles.second_login("bob"), bob):
+            await stage.roles.log_out(login)
+    answer = await alice.must_be_allowed(profile_request(bob.user))
+    _must_be_profile_of(answer, "bob", bob.user)
 
 
 def _user(answer: Acknowledgement) -> dict[str, Any]:

@@ -58,6 +58,15 @@ async def who_was_removed_a_while_ago_is_refused(stage: Stage) -> None:
     await _must_stay_out(stage, await stage.other_tab(bob))
 
 
+@check("join/removed-member-refused")
+async def who_was_removed_before_another_is_refused(stage: Stage) -> None:
+    """Bob's membership is revoked and then carol's; each is refused."""
+    bob, carol = await stage.joined("bob", "carol")
+    await stage.revoke(bob)
+    await stage.revoke(carol)
+    await _must_stay_out(stage, bob, carol)
+
+
 @check("auth/cookie-accepted")
 async def a_login_outlasts_a_membership(stage: Stage) -> None:
     """Bob, whose membership is revoked while he is in the room, connects once more."""

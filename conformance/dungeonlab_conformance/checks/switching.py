@@ -51,6 +51,20 @@ async def a_second_join_leaves_the_first_room(stage: Stage) -> None:
         raise Broken("carol to be in one session after joining two at once", "she hears both")
 
 
+@check("join/second-join-leaves-the-first-room", phase="last")
+async def a_second_join_without_callback_leaves_the_first_room(stage: Stage) -> None:
+    """Carol switches to the second session without a callback; once she hears it, she no longer hears the first."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    dave, gamemaster = await stage.joined_other_game("dave"), await stage.onlooker("gamemaster", in_other_game=True)
+    await carol.send_without_callback(Request.naming("join-session", (await stage.other_game()).session))
+    await carol.fence()
+    await dave.send(there := await _chat(stage, there=True))
+    if await carol.try_hear(there) is None:
+        return  # which is the business of joining without a callback
+    for here in await everything(stage, alice, bob):
+        await carol.must_not_hear(here, unlike=gamemaster)
+
+
 @check(_STAYS)
 async def a_failed_switch_changes_nothing(stage: Stage) -> None:
     """Bob is refused for the second session, of which he is not a member; both his connections stay in the first."""

@@ -115,7 +115,7 @@ async def _namesake(stage: Stage, name: str = "Namesake") -> Request:
 async def _must_make_many(stage: Stage, *makers: Actor) -> None:
     """Create many tokens, each of which has an id of its own, and after them a namesake, which is deleted again.
 
-    Two of them are drafted alike, one soon after the other.
+    Some of them are drafted alike, by one maker and by another, one soon after the other.
     """
     create, maker = Catalogue.load()["token:create"], makers[0]
     requests = [await stage.request(create) for _ in range(MANY)]
@@ -125,9 +125,10 @@ async def _must_make_many(stage: Stage, *makers: Actor) -> None:
     ids = [created_id(answer, stage.journal) for answer in answers if answer.accepted]
     if len(set(ids)) < len(ids):
         raise Broken("each token of an encounter to have an id of its own", f"{len(set(ids))} ids of {len(ids)} tokens")
-    again = await maker.try_send(replace(requests[0]))
-    if isinstance(again.data.get("token"), dict) and (same := created_id(again, stage.journal)) in ids:
-        raise Broken("a token of the same draft to have an id of its own", f"{same!r} once more")
+    for another in (makers[-1], maker):
+        again = await another.try_send(replace(requests[0]))
+        if isinstance(again.data.get("token"), dict) and (same := created_id(again, stage.journal)) in ids:
+            raise Broken("a token of the same draft to have an id of its own", f"{same!r} once more")
     await makers[-1].try_prepare(await _namesake(stage, "NAMESAKE"))  # to refuse it is found after the run
     answer = await maker.try_send(await _namesake(stage))
     if answer.accepted:

@@ -197,11 +197,12 @@ def _token(
 ) -> Iterator[Objection]:
     """Yield what is objected to a token; `surely` unless one of which the id is not known may be meant as well."""
     missing = frozenset({"TOKEN_NOT_FOUND"})
-    elsewhere = {"PERMISSION_DENIED"} if token is not None and may_be_repeated(token.id) else set()
+    foreign = {"ENCOUNTER_NOT_FOUND", "PERMISSION_DENIED"}
+    elsewhere = foreign if token is not None and may_be_repeated(token.id) else set()
     if token is None:
         yield Objection("there is no such token", missing, request.requirement or "tokens/unknown-token-refused")
     elif token.session != session.id:
-        codes = missing | {"ENCOUNTER_NOT_FOUND", "PERMISSION_DENIED"}
+        codes = missing | foreign
         yield Objection("the token is one of another session", codes, "authorization/foreign-token-refused", surely)
     elif token.encounter != encounter:
         why = "the token is one of another encounter"

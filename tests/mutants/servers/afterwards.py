@@ -21,6 +21,21 @@ _SOON = 1.0  # seconds
 
 
 @faulty("join/removed-member-refused")
+class RemembersTheLastRemoval(MemoryStore):
+    """Of those who were removed from a session only the last one is known, and those before are members again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.removed: dict[str, str] = {}  # users by session
+
+    async def revoke(self, session_id: str, user_id: str) -> None:
+        await super().revoke(session_id, user_id)
+        if (before := self.removed.get(session_id, user_id)) != user_id:
+            await super().enrol(session_id, before)
+        self.removed[session_id] = user_id
+
+
+@faulty("join/removed-member-refused")
 class TakesTheRemovedInAgain(MemoryStore):
     """That a membership was revoked is kept in mind for a second, and never saved."""
 

@@ -22,6 +22,23 @@ from tests.mutants.fault import faulty
 # The faults look into the store in memory, which is not typed as such: hence what the type checker is not to see.
 
 
+@faulty("tokens/only-deletion-ends-it", "tokens/true-creator")
+class TakesADraftOfAnotherForARetry(Pipeline):
+    """A draft that another user sends again within a second is answered with the token that it made the first time."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.drafted: dict[str, tuple[str, float, Payload]] = {}  # by whom, when, and the answer, by draft
+
+    async def take_effect(self, command: Command, connection: str) -> Payload:
+        user, at, answer = self.drafted.get(draft := f"{command.payload}", (command.user, 0.0, {}))
+        if command.event == "token:create" and user != command.user and time.monotonic() - at < 1:
+            return answer
+        answer = await super().take_effect(command, connection)
+        self.drafted[draft] = command.user, time.monotonic(), answer
+        return answer
+
+
 @faulty("rooms/every-other-member-hears-once")
 class TellsTheMasterTwiceWhoPlays(Pipeline):
     """A game master who is a participant, too, sits in the room of each, and hears everything twice."""

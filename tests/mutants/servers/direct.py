@@ -66,6 +66,16 @@ class BelievesWhoShares(Pipeline):
 
 
 @faulty("direct/shared-session-profile")
+class LosesWhoHasLoggedOut(Pipeline):
+    """Nobody's profile is served who is not logged in."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        if payload.get("userId", user) not in self.store._logins.values():  # type: ignore[attr-defined]
+            raise Refusal("PERMISSION_DENIED", "nobody is logged in under this id")
+        return await super().user_data(connection, user, payload)
+
+
+@faulty("direct/shared-session-profile")
 class ServesOnlyOnesOwn(Pipeline):
     """Nobody's profile but one's own is served."""
 

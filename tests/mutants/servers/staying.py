@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
 from dungeonlab_reference_server.rules import Emission, Payload, Refusal
+from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
 
@@ -33,6 +34,17 @@ class SwitchesWithoutLeaving(Pipeline):
         if self.seats.get(connection) not in (None, payload["sessionId"]):
             del self.seats[connection]
         return await super().join(connection, user, payload)
+
+
+@faulty("join/second-join-leaves-the-first-room")
+class StaysIfNobodyAsked(Pipeline):
+    """Joining another session without a callback keeps the old room, too."""
+
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
+        before = self.seats.get(connection)
+        await super().on_event(connection, data, where)
+        if where is None and before is not None and self.seats.get(connection) not in (None, before):
+            await self.sockets.enter_room(connection, self.room(before))
 
 
 @faulty("join/repeated-join-is-harmless")

@@ -53,6 +53,7 @@ UNSEEN = {  # checks whose scenes do over HTTP what no line of a transcript show
         "a_game_master_who_plays_hears_once",
         "who_is_removed_hears_by_no_login",
         "what_ends_in_one_session_leaves_another_one_shared",
+        "the_profile_of_somebody_who_has_logged_out",
     ),
 }
 _PLAYED = ("sends", "tells", "connects", "is refused", "disconnects", "is removed", "is answered", "hears", "arranges")
