@@ -140,6 +140,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "RemembersTheLastRemoval": "two members of a session are removed, not only one",
     "StaysIfNobodyAsked": "a switch is asked for without a callback as well, by a scene of its own",
     "TakesADraftOfAnotherForARetry": "drafts of two makers are alike, not only two of one maker",
+    "LosesTheMasterWhoPlayed": "a game master ceases to be a participant, not only becomes one",
     "LosesWhoHasLoggedOut": "profiles of those who have logged out are asked for, not only of those who have not",
     "LosesLargeData": "much data is looked at as well, not only odd data",
     "CutsNamesInTheStore": "long texts are looked at as well, where they are stored, not only where they are answered",

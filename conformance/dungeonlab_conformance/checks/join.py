@@ -8,11 +8,12 @@ from dungeonlab_conformance.payloads.refused import unknown_id
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import without
 from dungeonlab_conformance.stage.traffic import chat, everything, let_a_moment_pass
+from dungeonlab_conformance.target.http_steps import REFERENCE_HTTP_API
 
 _AGAIN = 6  # times to join: who clicks, or reconnects, does it often
 
@@ -90,6 +91,23 @@ async def the_game_master_is_admitted(stage: Stage) -> None:
     answer = await gamemaster.try_join(stage.session, expected=True)
     if not answer.accepted:
         raise Broken("the game master to be admitted", answer)
+
+
+@check("join/game-master-admitted")
+async def a_game_master_who_played_is_admitted(stage: Stage) -> None:
+    """The game master becomes a participant and ceases to be one, where that goes as section 16 says; then joins."""
+    step = "membership.remove"
+    if stage.target.steps.get(step) != REFERENCE_HTTP_API[step] or stage.game in stage.pool.kept.values():
+        return  # elsewhere, what ends the participation of a game master may end more
+    gamemaster = await stage.connected("gamemaster")
+    assert gamemaster.identity is not None
+    try:
+        await stage.take_in(gamemaster.identity)
+        await stage.games.end_participation(stage.game, gamemaster.identity)
+    except (Missing, TargetFault, Unjudged):
+        return
+    if not (answer := await gamemaster.try_join(stage.session)).accepted:
+        raise Broken("the game master, who is a participant no more, to be admitted all the same", answer)
 
 
 @check("join/outsider-refused")

@@ -228,10 +228,14 @@ class GameSessions:
         await self._remove(game, member)
 
     async def _remove(self, game: GameSession, member: Identity) -> None:
-        await self.provisioner.remove_member(await self.host(game.party), game.session, member, game.variables)
+        await self.end_participation(game, member)
         game.enrolled.discard(member.name)
-        game.guests.pop(member.name, None)
         self.journal.rooms.removed(game.session, member.user)
+
+    async def end_participation(self, game: GameSession, who: Identity) -> None:
+        """Have the server take somebody off the participants; a game master remains a member all the same."""
+        await self.provisioner.remove_member(await self.host(game.party), game.session, who, game.variables)
+        game.guests.pop(who.name, None)
 
     async def take_in(self, game: GameSession, who: Identity) -> None:
         """Enrol somebody whose membership was revoked, or a guest, whose membership can be revoked again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,17 @@ from dungeonlab_spec import Event
 from tests.mutants.fault import faulty
 
 _SOON = 1.0  # seconds
+
+
+@faulty("join/game-master-admitted")
+class LosesTheMasterWhoPlayed(MemoryStore):
+    """A game master who is taken off the participants is no member any more."""
+
+    async def revoke(self, session_id: str, user_id: str) -> None:
+        await super().revoke(session_id, user_id)
+        session = self._sessions.get(session_id)
+        if session is not None and session.game_master == user_id:
+            self._sessions[session_id] = dataclasses.replace(session, game_master="nobody")
 
 
 @faulty("join/removed-member-refused")

@@ -54,6 +54,7 @@ UNSEEN = {  # checks whose scenes do over HTTP what no line of a transcript show
         "who_is_removed_hears_by_no_login",
         "what_ends_in_one_session_leaves_another_one_shared",
         "the_profile_of_somebody_who_has_logged_out",
+        "a_game_master_who_played_is_admitted",
     ),
 }
 _PLAYED = ("sends", "tells", "connects", "is refused", "disconnects", "is removed", "is answered", "hears", "arranges")
