@@ -317,7 +317,7 @@ async def a_refusal_says_why(stage: Stage) -> None:
     if refused.status is not None and refused.reason:
         return
     message = refused.reason.get("message") if isinstance(refused.reason, dict) else refused.reason
-    if not isinstance(message, str) or not message.strip():
+    if not isinstance(message, str) or not message:
         raise Broken("a message", quoted(refused.reason), "$.message")
 
 

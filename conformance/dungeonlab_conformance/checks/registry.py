@@ -49,6 +49,7 @@ def check(
     floods: bool = False,
     slow: bool = False,
     event: str = "",
+    timeout_factor: float = 1.0,
 ) -> Callable[[Scene], Scene]:
     """Register a scene under the requirements it judges.
 
@@ -69,7 +70,8 @@ def check(
                 observe_after,
                 floods,
                 slow,
-                event=event,
+                timeout_factor,
+                event,
             )
         )
         return scene
