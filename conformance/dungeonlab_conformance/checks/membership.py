@@ -60,11 +60,11 @@ async def who_was_removed_a_while_ago_is_refused(stage: Stage) -> None:
 
 @check("join/removed-member-refused")
 async def who_was_removed_before_another_is_refused(stage: Stage) -> None:
-    """Bob's membership is revoked and then carol's; each is refused."""
-    bob, carol = await stage.joined("bob", "carol")
-    await stage.revoke(bob)
-    await stage.revoke(carol)
-    await _must_stay_out(stage, bob, carol)
+    """Alice's membership is revoked and then bob's; each is refused."""
+    members = await stage.joined("alice", "bob")
+    for member in members:
+        await stage.revoke(member)
+    await _must_stay_out(stage, *members)
 
 
 @check("auth/cookie-accepted")
