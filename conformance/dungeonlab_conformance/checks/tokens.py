@@ -201,7 +201,7 @@ async def the_version_goes_on_growing(stage: Stage, event: Event) -> None:
     """
     alice = await stage.joined("alice")
     token = await create_full_token(stage, alice)
-    before = whole(token.get("version"))
+    before = acknowledged_version(await alice.send(await token_request(stage, event.name, token)))
     for _ in range(await as_many_as_it_has_time_for(alice) // AT_ONCE):
         burst = [await token_request(stage, event.name, token) for _ in range(AT_ONCE)]
         answers = await asyncio.gather(*map(alice.try_send_once, burst))

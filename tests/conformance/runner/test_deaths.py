@@ -118,8 +118,12 @@ def test_a_valid_request_that_is_deadly_is_found_although_many_were_under_way() 
     [finding] = [each for each in found[SURVIVES, "token:move"] if "twice" in each]  # others are of other payloads
     assert "token:move {" in finding
     unjudged = [v for v in run.verdicts if v.outcome == "unjudged"]
-    assert all(v.waits_for == (SURVIVES, "token:move") for v in unjudged), [(v.title, v.reason) for v in unjudged]
-    assert died <= 12
+    said = {v.title: v.reason for v in unjudged if v.waits_for != (SURVIVES, "token:move")}
+    assert all("closed before token:move was answered" in why for why in said.values()), (
+        said
+    )  # back before it was missed
+    assert len(said) <= 1, said
+    assert died <= 14
     assert (run.exit_code, run.fault) == (1, None)
 
 
