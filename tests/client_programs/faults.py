@@ -128,6 +128,12 @@ FAULTS: Mapping[str, ClientFault] = {
         acts=("disconnected",),
         transports=("websocket",),  # over polling, a request may be answered 400 before the disconnect is read
     ),
+    "ends-well-when-disconnected": ClientFault(
+        claim="It takes the end of its connection for that of the game, and its program ends with 0.",
+        breaks="client/tolerates-being-disconnected",
+        acts=("ordinary", "disconnected"),
+        transports=("websocket",),
+    ),
     **_of(
         "rejoins-after-reconnect",
         "cut-off/fin",

@@ -215,6 +215,14 @@ export const faults = {
       }
     },
 
+  "ends-well-when-disconnected": (Player) =>
+    class extends Player {
+      onDisconnect(reason) {
+        if (reason === "io server disconnect") process.exit(0);
+        super.onDisconnect(reason);
+      }
+    },
+
   // -- when the connection breaks
   "flushes-before-the-rejoin": (Player) =>
     class extends Player {

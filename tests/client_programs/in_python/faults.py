@@ -177,6 +177,13 @@ class EndsWhenDisconnected(Player):
         super().on_disconnect(reason)
 
 
+class EndsWellWhenDisconnected(Player):
+    def on_disconnect(self, reason: str) -> None:
+        if reason == self.client.reason.SERVER_DISCONNECT:
+            os._exit(0)
+        super().on_disconnect(reason)
+
+
 class FlushesBeforeTheRejoin(Player):
     """What is said while the connection is away goes out as soon as there is one again, and the join follows."""
 

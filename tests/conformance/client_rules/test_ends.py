@@ -6,8 +6,10 @@ import pytest
 from tests.conformance.client_rules.journals import FAILURE, Written
 from tests.conformance.client_rules.test_rules import (
     MOVE,
+    Play,
     broken,
     crash,
+    disconnected,
     in_session,
     judged,
     playing,
@@ -128,6 +130,40 @@ def test_who_is_not_let_in_again_has_not_hung_up() -> None:
         journal.refused_connect(3).wait(5).act(DirectorAct.STOPPED)
 
     assert broken(judged(play)) == {}
+
+
+DISCONNECTED = "client/tolerates-being-disconnected"
+
+
+@pytest.mark.parametrize(
+    ("play", "why"),
+    [
+        (lambda j: disconnected(j).wait(4).act(DirectorAct.EXITED, "0"), "much later"),
+        (lambda j: disconnected(j, stays=False).wait(0.1).act(DirectorAct.EXITED, "0"), "by itself elsewhere"),
+        (lambda j: disconnected(j, code="NOT_JOINED").wait(0.1).act(DirectorAct.EXITED, "0"), "for a reason to go"),
+    ],
+)
+def test_a_program_that_ends_well_for_another_reason_is_not_blamed_for_being_disconnected(play: Play, why: str) -> None:
+    """It was not seen to go on either."""
+    found = judged(play)
+    assert broken(found) == {}, why
+    assert found[DISCONNECTED].state == "not seen", why
+
+
+def test_who_is_disconnected_and_ends_well_after_it_came_back_has_gone_on() -> None:
+    """It connects again, and ends then."""
+    found = judged(lambda j: in_session(disconnected(j).wait(0.1), 3).act(DirectorAct.EXITED, "0"))
+    assert (broken(found), found[DISCONNECTED].state) == ({}, "held")
+
+
+def test_who_ends_well_at_each_refusal_is_not_blamed_for_being_disconnected_after_one() -> None:
+    """The server disconnects while the program ends."""
+
+    def play(journal: Written) -> None:
+        disconnected(journal).act(DirectorAct.EXITED, "0").act(DirectorAct.BEGIN, "refused").act(DirectorAct.REFUSE)
+        in_session(journal, 3).chat(3).ask(3, "token:move", MOVE, answer=FAILURE).act(DirectorAct.EXITED, "0")
+
+    assert broken(judged(play)).keys() == {"client/survives-an-error-ack"}
 
 
 @pytest.mark.parametrize(("comes_back", "state"), [(True, "held"), (False, "broken")])

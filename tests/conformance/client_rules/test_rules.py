@@ -118,6 +118,15 @@ def hanging_up(journal: Written, act: DirectorAct, *heard: Any, answer: Any = No
     return staying_until(journal, act, *heard, answer=answer).wait(0.05).disconnect(2).wait(2).act(DirectorAct.STOPPED)
 
 
+def disconnected(journal: Written, *, stays: bool = True, code: str = "INTERNAL_ERROR") -> Written:
+    """A client stays when nothing happens, or ends by itself; the server disconnects it after a refusal."""
+    journal.act(DirectorAct.BEGIN, "ordinary")
+    playing(journal).act(DirectorAct.STOPPED if stays else DirectorAct.EXITED, "" if stays else "0").close(1)
+    journal.act(DirectorAct.BEGIN, "disconnected").act(DirectorAct.REFUSE, code)
+    in_session(journal, 2).chat(2, times=2).ask(2, "token:move", MOVE, answer=FAILURE | {"code": code})
+    return journal.act(DirectorAct.DISCONNECT).disconnect(2, "server")
+
+
 def freezing(journal: Written, act: DirectorAct, *heard: Any, answer: Any = None, silent: str = "11.9") -> Written:
     """A client stays when nothing happens, and after something that is done to it answers no ping any more."""
     frozen = staying_until(journal, act, *heard, answer=answer).wait(12).close(2, "server")
@@ -195,6 +204,7 @@ FAULTY: dict[str, list[Play]] = {
             surviving(j).ask(1, "token:move", MOVE, answer=FAILURE).disconnect(1, "server").wait(0.1),
             j.act(DirectorAct.EXITED, "1"),
         ),
+        lambda j: disconnected(j).wait(0.1).act(DirectorAct.EXITED, "0"),
     ],
     "client/connects-again": [
         lambda j: (playing(j).cut(1).wait(40), j.act(DirectorAct.STOPPED)),

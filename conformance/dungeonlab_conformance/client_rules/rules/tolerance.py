@@ -24,7 +24,7 @@ UPON = 0.5  # seconds after what it heard in which a program ends that ends by i
 ENDING = 2.0  # seconds that it may take to end, on a busy machine, while it is still sent something
 CRASHED = 5.0  # seconds in which a program ends that does not bear something
 _LONGEST = 3600.0 * 24  # seconds for which a client may be frozen
-_DISCONNECTED = 2.0  # seconds after a refusal in which a disconnection belongs to it
+_SOON = 2.0  # seconds after a refusal in which a disconnection belongs to it, and after either to hang up
 _GONE = ("left", "switched", "disconnected", "removed")  # why somebody is gone
 _TRYING = (DirectorAct.CUT, DirectorAct.AWAY, DirectorAct.BACK, DirectorAct.REMOVE, DirectorAct.LOG_OUT)
 
@@ -49,10 +49,10 @@ class Trial:
         return self.requirement, _what_presence(self.packet) if self.requirement == _PRESENCE else ""
 
 
-_PRESENCE = "client/tolerates-presence-events"
+_PRESENCE, _DISCONNECTED = "client/tolerates-presence-events", "client/tolerates-being-disconnected"
 _KINDS = {  # by requirement: the rank, and how a message names it
     "client/ignores-unknown-events": (0, "an event that it does not know"),
-    "client/tolerates-being-disconnected": (1, "being disconnected after a refusal"),
+    _DISCONNECTED: (1, "being disconnected after a refusal"),
     "client/tolerates-an-error-event": (2, "an error event"),
     "client/survives-an-error-ack": (3, "a failure acknowledgement"),
     _PRESENCE: (4, "a presence event"),
@@ -64,7 +64,9 @@ _MEANT: dict[str, DirectorAct] = {  # by which act something is done on purpose
     "client/ignores-unknown-events": DirectorAct.UNKNOWN_EVENT,
     "client/tolerates-an-error-event": DirectorAct.ERROR_EVENT,
     "client/survives-an-error-ack": DirectorAct.REFUSE,
+    _DISCONNECTED: DirectorAct.DISCONNECT,
 }
+_EACH = _MEANT.keys() - {_DISCONNECTED}  # what may end a program once, though it bore another such thing before
 _NOTHING = {
     DirectorAct.BEGIN,
     DirectorAct.EXITED,
@@ -115,8 +117,8 @@ def ignores_unknown_events(index: PacketIndex) -> Iterator[Evidence]:
     to_see="disconnect the client after a refusal, and see whether it connects again, or its program goes on",
 )
 def tolerates_being_disconnected(index: PacketIndex) -> Iterator[Evidence]:
-    """After being disconnected the client connects again, or its program goes on; it does not crash."""
-    yield from _borne(index, "client/tolerates-being-disconnected")
+    """After being disconnected the client connects again, or its program goes on; it does not end by it."""
+    yield from _borne(index, _DISCONNECTED)
 
 
 def _borne(index: PacketIndex, requirement: str) -> Iterator[Evidence]:
@@ -167,21 +169,20 @@ def _disconnection(index: PacketIndex, connection: Connection, failures: list[Ta
     if end is None or end.sender != "server":
         return
     before = [failure for failure in failures if failure.number < end.number]  # others were refused because it ended
-    if not before or end.at - before[-1].at > _DISCONNECTED:
+    if not before or end.at - before[-1].at > _SOON:
         return
     if end.kind != "disconnect" and not _was_ordered(index, end):
         return
     ended = index.exits.get(connection.round)
-    went_on = ended if ended is not None and (ended.event == DirectorAct.STOPPED or ended.text == "0") else None
+    went_on = ended if ended is not None and ended.event == DirectorAct.STOPPED else None
     borne = connection.successor.first if connection.successor is not None else went_on
-    requirement = "client/tolerates-being-disconnected"
-    yield Trial(requirement, *_KINDS[requirement], end, connection, borne)
+    yield Trial(_DISCONNECTED, *_KINDS[_DISCONNECTED], end, connection, borne)
 
 
 def _was_ordered(index: PacketIndex, end: TappedPacket) -> bool:
     place = bisect_left(index.acts, end.number, key=lambda act: act.number)
     latest = index.acts[place - 1] if place else None
-    return latest is not None and latest.event == DirectorAct.DISCONNECT and end.at - latest.at <= _DISCONNECTED
+    return latest is not None and latest.event == DirectorAct.DISCONNECT and end.at - latest.at <= _SOON
 
 
 def _asks(packet: TappedPacket) -> str | None:
@@ -210,7 +211,7 @@ def _crashes(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
     or ends as well when it hears something that no requirement is about.
     """
     open_ = _by_round(trials)
-    harmless = {trial.kind for trial in trials if trial.borne is not None and trial.requirement not in _MEANT}
+    harmless = {trial.kind for trial in trials if trial.borne is not None and trial.requirement not in _EACH}
     trying = [act.number for act in index.acts if act.event in _TRYING]
     found: list[tuple[int, TappedPacket, list[Trial]]] = []
     for round_, crash in index.exits.items():
@@ -269,25 +270,30 @@ def _hang_ups(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
     if any(_goes_by_itself(index, found[-1]) for found in there.values()):
         return
     for round_, found in _by_round(trials).items():
-        if (end := _hang_up(there[round_], index.exits.get(round_))) is not None:
-            near = [t for t in found if 0 <= end.at - t.packet.at <= _DISCONNECTED and not _was_cut(t.connection, end)]
+        if (end := _hang_up(index, there[round_], index.exits.get(round_))) is not None:
+            near = [t for t in found if 0 <= end.at - t.packet.at <= _SOON]
+            near = [t for t in near if t.connection is there[round_][-1] or not _was_cut(t.connection, end)]
             meant = [t for t in near if _MEANT.get(t.requirement) in index.acts_by_round.get(round_, ())]
             meant = [t for t in meant if not _went_on(t)]
-            yield end, [t for t in meant if not any(code in t.packet.text for code in _REASONS)]
+            yield end, [t for t in meant if not _is_reason_to_go(t)]
 
 
-def _hang_up(connections: list[Connection], ended: TappedPacket | None) -> TappedPacket | None:
+def _hang_up(index: PacketIndex, connections: list[Connection], ended: TappedPacket | None) -> TappedPacket | None:
     """Return where a client ended its last connection by itself, or its program ended well, which ends that, too.
 
-    None if it did not. To end a connection that was refused is not to hang up.
+    None if it did not. To end a connection that was refused is not to hang up. One that was disconnected on purpose has
+    no connection to end, only its program.
     """
     last = connections[-1]
     if last.connected is None or ended is None or _is_crash(ended):
         return None
     if last.end is None or last.end.number > ended.number:
         return ended if ended.event == DirectorAct.EXITED else None
-    all_over = all(c.end is not None and c.end.number <= last.end.number for c in connections)
-    return last.end if last.end.sender == "client" and all_over else None
+    if any(c.end is None or c.end.number > last.end.number for c in connections):
+        return None
+    if last.end.sender == "client":
+        return last.end
+    return ended if ended.event == DirectorAct.EXITED and _was_ordered(index, last.end) else None
 
 
 def _was_cut(connection: Connection, before: TappedPacket) -> bool:
@@ -367,6 +373,13 @@ def _went_on(trial: Trial) -> bool:
     sent = [request for request in trial.connection.requests if request.packet.number > trial.packet.number]
     answers = [request.answer.number for request in sent if request.answer is not None]
     return any(request.packet.number > min(answers, default=10**12) for request in sent)
+
+
+def _is_reason_to_go(trial: Trial) -> bool:
+    """Whether a refusal says that the client is no member, or not in the room: this, or one that it was ended for."""
+    requests = trial.connection.requests if trial.requirement == _DISCONNECTED else ()
+    before = [r.code for r in requests if r.refusal is not None and r.refusal.number < trial.packet.number]
+    return any(code in trial.packet.text or code in before for code in _REASONS)
 
 
 def _by_round(trials: list[Trial]) -> dict[int, list[Trial]]:
