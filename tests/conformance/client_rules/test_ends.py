@@ -225,3 +225,18 @@ def test_who_ends_by_what_others_do_is_not_blamed_for_what_was_done_before() -> 
 
     assert broken(judged(lambda j: play(j, at_once=False))) == {}
     assert broken(judged(lambda j: play(j, at_once=True))).keys() == {"client/ignores-unknown-events"}
+
+
+@pytest.mark.parametrize(
+    ("what_comes", "why"),
+    [
+        (lambda j: j.act(DirectorAct.EXITED, "0"), "its program ended with 0"),
+        (lambda j: j.disconnect(1).act(DirectorAct.STOPPED), "it hung up"),
+        (lambda j: j.act(DirectorAct.FROZE, "12").act(DirectorAct.STOPPED), "its program froze"),
+        (lambda j: j.act(DirectorAct.STOPPED).close(1), "let it send something, a moment later"),
+    ],
+)
+def test_what_became_of_a_client_that_sent_nothing_is_said(what_comes: Play, why: str) -> None:
+    """Where it is known; who was there until the end is asked to send something."""
+    reason = judged(lambda j: what_comes(playing(j).announce(1)))[PRESENCE].reason
+    assert reason.startswith(f"the client sent nothing afterwards: {why}")

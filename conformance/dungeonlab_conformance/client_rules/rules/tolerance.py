@@ -132,8 +132,20 @@ def _borne(index: PacketIndex, requirement: str) -> Iterator[Evidence]:
         if trial.requirement == requirement:
             expected = f"{trial.connection.who} to go on after {trial.what}"
             yield Breaks(expected, _what_came(end), (trial.packet, end))
-    if any(trial.requirement == requirement for trial in trials):
-        yield Unclear("the client sent nothing afterwards: let it send something, a moment later")
+    if found := [trial for trial in trials if trial.requirement == requirement]:
+        known = next(
+            filter(None, (_known_end(index, trial.connection) for trial in found if trial.borne is None)), None
+        )
+        why = f"{_what_came(known)}, and it is not known by what" if known else "let it send something, a moment later"
+        yield Unclear(f"the client sent nothing afterwards: {why}")
+
+
+def _known_end(index: PacketIndex, connection: Connection) -> TappedPacket | None:
+    """Return where a program froze or ended by itself, or hung up before it was ended from outside; None if neither."""
+    froze, ended, end = index.freezes.get(connection.round), index.exits.get(connection.round), connection.end
+    if froze is not None or ended is None or ended.event == DirectorAct.EXITED:
+        return froze or ended
+    return end if end is not None and end.sender == "client" and end.number < ended.number else None
 
 
 def _all_trials(index: PacketIndex) -> list[Trial]:
