@@ -315,7 +315,7 @@ class SeatsWhoIsRemovedMeanwhile(Pipeline):
         user, event = self.check_open(connection), self.catalogue[name]
         payload = self.check_shape(event, args)
         await self.check_rights(event, payload, user, connection)
-        await asyncio.sleep(0.15)  # as long as the removal takes to arrive on a busy machine: the gap is the fault
+        await asyncio.sleep(0.3)  # as long as the removal takes to arrive on a busy machine: the gap is the fault
         return await self.join(connection, user, payload)
 
 
