@@ -70,7 +70,8 @@ class LosesWhoHasLoggedOut(Pipeline):
     """Nobody's profile is served who is not logged in."""
 
     async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
-        if payload.get("userId", user) not in self.store._logins.values():  # type: ignore[attr-defined]
+        assert isinstance(self.store, MemoryStore)  # which knows who is logged in
+        if payload.get("userId", user) not in self.store._logins.values():
             raise Refusal("PERMISSION_DENIED", "nobody is logged in under this id")
         return await super().user_data(connection, user, payload)
 
