@@ -119,8 +119,14 @@ FAULTS: Mapping[str, ClientFault] = {
     ),
     **_of(
         "tolerates-presence-events",
-        "ordinary",
+        "come-and-go",
         crashes_at_presence_events="It looks up the name of those who come in a list that has only its own.",
+    ),
+    **_of(
+        "tolerates-presence-events",
+        "ordinary come-and-go",
+        hangs_up_when_somebody_left="It hangs up when somebody leaves, as if it were alone.",
+        ends_well_when_somebody_left="Its program ends with 0 when somebody goes to another session.",
     ),
     "ends-when-disconnected": ClientFault(
         claim="It takes the end of its connection for an error, and ends with it.",

@@ -17,7 +17,7 @@ from dungeonlab_conformance.text.spelling import did_you_mean
 from dungeonlab_spec import Catalogue
 
 _PAUSE, _MOST = 1.5, 4.0  # seconds without a request after which a client has done its part, and at most for that
-_APART = 1.0  # seconds between what others do and who comes and goes, to tell by which of them a client ends
+_APART = 1.0  # seconds between what others do, or between who comes and goes, to tell by what a client ends
 _SILENCE = 5.0  # seconds that show that a client has stopped, even one that sends a request in a second or two
 _REFUSED = 8.0  # seconds for a request that can be refused
 _KINDS = 12.0  # seconds for a request of each kind
@@ -46,7 +46,6 @@ _ALWAYS = tuple(
         "sends-only-valid-payloads",
         "sends-one-argument",
         "sends-catalogue-events-only",
-        "tolerates-presence-events",
     )
 )
 
@@ -73,10 +72,19 @@ class Act:
 async def _ordinary(client: Performance) -> None:
     await client.client_joins()
     await client.client_acts()
+    for _ in client.others.ways_to_go:  # as long as they come and go elsewhere: one that ends by itself does so here
+        await client.others.act()
+        await client.may_see(lambda _: False, _APART)
     await client.others.act()
+    await client.quiet(_PAUSE, _MOST)
+
+
+async def _come_and_go(client: Performance) -> None:
+    await client.client_joins()
+    await client.client_acts()
     await client.may_see(lambda _: False, _APART)
-    for go_and_come_back in client.others.ways_to_go:
-        await go_and_come_back()
+    for reason in client.others.ways_to_go:
+        await client.director.come_and_go(reason)
         await client.may_see(lambda _: False, _APART)
     await client.others.act()
     await client.quiet(_PAUSE, _MOST)
@@ -206,7 +214,9 @@ def _leaves(session: str, packet: TappedPacket) -> bool:
 
 def acts() -> Iterator[Act]:
     """Yield every act, the ordinary one first."""
-    yield Act("ordinary", "the others talk, come and go, and make, move, change and remove tokens", _ordinary, _ALWAYS)
+    yield Act("ordinary", "the others talk, and make, move, change and remove tokens", _ordinary, _ALWAYS)
+    what = "the others leave, lose the connection, switch, are removed, and come back"
+    yield Act("come-and-go", what, _come_and_go, ("client/tolerates-presence-events",))
     for code in _JOIN_CODES:
         what = f"the first request to join is refused with {code}"
         yield Act(f"join-refused/{code}", what, partial(_join_refused, code=code), ("client/joins-before-it-sends",))

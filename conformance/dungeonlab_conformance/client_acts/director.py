@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 
+from dungeonlab_conformance.client_acts.others import Others
 from dungeonlab_conformance.client_acts.processes.directed_server import DirectedServer
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
 from dungeonlab_conformance.record.tapped.journal import TapJournal
@@ -32,12 +33,19 @@ class Director:
     """Makes things happen to the clients of `audience`, who belong to the session of a stage and come through a tap."""
 
     def __init__(
-        self, server: DirectedServer, tap: Tap, journal: TapJournal, stage: Stage, audience: Collection[Identity]
+        self,
+        server: DirectedServer,
+        tap: Tap,
+        journal: TapJournal,
+        stage: Stage,
+        others: Others,
+        audience: Collection[Identity],
     ) -> None:
         self._server = server
         self._tap = tap
         self._journal = journal
         self._stage = stage
+        self._others = others
         self._audience = audience
 
     @property
@@ -113,6 +121,11 @@ class Director:
         self._note(DirectorAct.UNKNOWN_EVENT, PICTURE)
         await self._order("emit_binary", PICTURE, _PICTURE_SIZE)
         return f"{', '.join((*events, PICTURE))} were sent."
+
+    async def come_and_go(self, reason: str) -> None:
+        """Have somebody else go, in the way of that reason, and come back."""
+        self._note(DirectorAct.PRESENCE, reason)
+        await self._others.ways_to_go[reason]()
 
     # -- connections ---------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from dungeonlab_conformance.clients.actor import Actor
@@ -49,9 +49,14 @@ class Others:
         await self._say(self._master)
 
     @property
-    def ways_to_go(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        """The ways in which one of them goes and comes back; the others hear another reason for each."""
-        return (self._leave, self._lose_the_connection, self._switch, self._be_removed)
+    def ways_to_go(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """The ways in which one of them goes and comes back, by the reason that the others hear."""
+        return {
+            "left": self._leave,
+            "disconnected": self._lose_the_connection,
+            "switched": self._switch,
+            "removed": self._be_removed,
+        }
 
     async def _leave(self) -> None:
         await self._bob.leave()
@@ -80,7 +85,7 @@ class Others:
 
     async def go_on(self, pause: float) -> None:
         """Do what members do again and again, and come and go, with half of a pause in seconds after each."""
-        for go_and_come_back in itertools.cycle(self.ways_to_go):
+        for go_and_come_back in itertools.cycle(self.ways_to_go.values()):
             await self.act()
             await asyncio.sleep(pause / 2)
             await go_and_come_back()

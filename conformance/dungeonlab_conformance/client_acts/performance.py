@@ -85,7 +85,7 @@ async def world(
         await stage.set_up()
         others = await Others.come(stage)
         users = tuple([await stage.roles.member(role) for role in roles])
-        yield World(stage, others, users, tap, Director(server, tap, journal, stage, users))
+        yield World(stage, others, users, tap, Director(server, tap, journal, stage, others, users))
 
 
 class Performance:

@@ -207,6 +207,20 @@ export const faults = {
       }
     },
 
+  "hangs-up-when-somebody-left": (Player) =>
+    class extends Player {
+      onAnyEvent(event) {
+        if (event === "user-left") this.stop();
+      }
+    },
+
+  "ends-well-when-somebody-left": (Player) =>
+    class extends Player {
+      onAnyEvent(event, [{ reason } = {}]) {
+        if (event === "user-left" && reason === "switched") process.exit(0);
+      }
+    },
+
   "ends-when-disconnected": (Player) =>
     class extends Player {
       onDisconnect(reason) {

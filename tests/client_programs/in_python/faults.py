@@ -170,6 +170,18 @@ class CrashesAtPresenceEvents(Player):
             members[args[0]["userId"]]
 
 
+class HangsUpWhenSomebodyLeft(Player):
+    def on_other_event(self, event: str, *args: Any) -> None:
+        if event == "user-left":
+            self.go(self.give_up())
+
+
+class EndsWellWhenSomebodyLeft(Player):
+    def on_other_event(self, event: str, *args: Any) -> None:
+        if event == "user-left" and args[0].get("reason") == "switched":
+            os._exit(0)
+
+
 class EndsWhenDisconnected(Player):
     def on_disconnect(self, reason: str) -> None:
         if reason == self.client.reason.SERVER_DISCONNECT:

@@ -56,10 +56,10 @@ async def test_a_correct_client_is_clean_in_every_act() -> None:
         ("believes-it-is-only-limited", "join-refused", "joins-before-it-sends"),
         ("ignores-removal", "removed", "stops-when-removed"),
         ("crashes-at-removal", "removed", "tolerates-presence-events"),
-        ("crashes-when-somebody-left", "ordinary", "tolerates-presence-events"),
-        ("crashes-when-somebody-disconnected", "ordinary", "tolerates-presence-events"),
-        ("crashes-when-somebody-switched", "ordinary", "tolerates-presence-events"),
-        ("crashes-when-somebody-removed", "ordinary", "tolerates-presence-events"),
+        ("crashes-when-somebody-left", "come-and-go", "tolerates-presence-events"),
+        ("crashes-when-somebody-disconnected", "come-and-go", "tolerates-presence-events"),
+        ("crashes-when-somebody-switched", "come-and-go", "tolerates-presence-events"),
+        ("crashes-when-somebody-removed", "come-and-go", "tolerates-presence-events"),
         ("crashes-at-binary-data", "strange-events", "ignores-unknown-events"),
         ("crashes-at-a-new-token-event", "strange-events", "ignores-unknown-events"),
     ],
@@ -84,6 +84,13 @@ async def test_a_client_that_freezes_is_caught_and_said() -> None:
     assert run.notes == [
         "in refused/RATE_LIMITED, the client froze: it runs, sends nothing, answers no ping, and does not connect again"
     ]
+
+
+async def test_a_client_that_freezes_when_somebody_goes_has_not_gone_on() -> None:
+    """As with a refusal: it is alive in the act where nobody goes."""
+    run = await played([*TINY, "freezes-when-somebody-disconnected"], "ordinary", "come-and-go")
+    assert [verdict.requirement for verdict in run.verdicts if verdict.findings] == ["client/tolerates-presence-events"]
+    assert any(note.startswith("in come-and-go, the client froze") for note in run.notes)
 
 
 async def test_a_client_whose_join_is_refused_has_not_joined() -> None:
@@ -157,7 +164,7 @@ async def test_joining_the_same_session_again_is_no_leaving() -> None:
 
 async def test_a_client_that_only_answers_others_is_judged_as_well() -> None:
     """The others say something whenever it counts."""
-    found = outcomes(await played([*TINY, "only-answers"], "ordinary", "strange-events", "removed"))
+    found = outcomes(await played([*TINY, "only-answers"], "come-and-go", "strange-events", "removed"))
     judged = {"ignores-unknown-events", "tolerates-presence-events", "stops-when-removed"}
     assert {name: found[name] for name in judged} == dict.fromkeys(judged, Outcome.PASS)
 

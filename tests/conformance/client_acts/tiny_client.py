@@ -19,6 +19,11 @@ LAST = 60 if WAY == "joins-again" else 9  # turn, where it leaves by itself
 PAUSE = 0.15  # seconds between two messages
 
 
+def freeze() -> None:
+    """Stop, all of the program: no ping is answered."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 async def main() -> None:
     """Play until a signal comes."""
     client = socketio.AsyncClient(reconnection_delay=0.5)
@@ -31,7 +36,7 @@ async def main() -> None:
         if WAY == "crashes-at-a-refused-profile" and event == "get-user-data" and not answer["success"]:
             os._exit(3)
         if WAY == "freezes" and not answer["success"]:
-            os.kill(os.getpid(), signal.SIGSTOP)  # all of it: no ping is answered
+            freeze()
         return answer
 
     async def connect() -> None:
@@ -64,6 +69,8 @@ async def main() -> None:
     async def gone(body: Any) -> None:
         if WAY.removeprefix("crashes-when-somebody-") == body["reason"]:
             os._exit(3)
+        if WAY.removeprefix("freezes-when-somebody-") == body["reason"]:
+            freeze()
 
     async def unknown(event: str, *args: Any) -> None:
         values = [value for arg in args if isinstance(arg, dict) for value in arg.values()]

@@ -121,6 +121,26 @@ def test_who_leaves_and_goes_has_a_reason() -> None:
     assert broken(judged(between)) == {}
 
 
+def test_who_goes_later_than_it_was_ever_seen_to_stay_may_do_so_by_itself() -> None:
+    """What was done to it shortly before is no reason then: a client may play for ten seconds, and end."""
+
+    def play(journal: Written) -> None:
+        staying_until(journal, DirectorAct.PRESENCE).chat(2, times=20).announce(2)
+        journal.wait(0.05).disconnect(2).wait(2).act(DirectorAct.STOPPED)
+
+    assert broken(judged(play)) == {}
+
+
+def test_who_goes_though_nobody_came_or_went_on_purpose_is_not_blamed() -> None:
+    """In other acts, somebody may come or go at any time."""
+
+    def play(journal: Written) -> None:
+        staying_until(journal, DirectorAct.SLOW).announce(2)
+        journal.wait(0.05).disconnect(2).wait(2).act(DirectorAct.STOPPED)
+
+    assert broken(judged(play)) == {}
+
+
 def test_who_is_not_let_in_again_has_not_hung_up() -> None:
     """The server disconnects after a refusal, and the client ends a connection that was refused as well."""
 

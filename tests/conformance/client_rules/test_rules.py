@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.conformance.client_rules.journals import FAILURE, Written
+from tests.conformance.client_rules.journals import FAILURE, TIME, Written
 
 from dungeonlab_conformance.client_rules.judgement import Judgement, judgements
 from dungeonlab_conformance.record.tapped.acts import DirectorAct
@@ -19,6 +19,7 @@ DRAFT: dict[str, Any] = {"sessionId": "s1", "encounterId": "e1", "token": TOKEN}
 PLACEHOLDER = {"image": {"_placeholder": True, "num": 0}}
 VALID_ACTION = {"type": "token:move", "payload": MOVE}
 ERROR = {"event": "token:move", "error": "no", "code": "INTERNAL_ERROR"}
+LEFT = {"sessionId": "s1", "userId": "u2", "timestamp": TIME, "reason": "left"}
 
 
 def in_session(journal: Written, connection: int = 1, user: str = "anna") -> Written:
@@ -192,7 +193,11 @@ FAULTY: dict[str, list[Play]] = {
         lambda j: crash(playing(j).hear(1, "error", ERROR)),
         lambda j: hanging_up(j, DirectorAct.ERROR_EVENT, "error", ERROR, answer=FAILURE),
     ],
-    "client/tolerates-presence-events": [lambda j: crash(playing(j).announce(1))],
+    "client/tolerates-presence-events": [
+        lambda j: crash(playing(j).announce(1)),
+        lambda j: hanging_up(j, DirectorAct.PRESENCE, "user-left", LEFT),
+        lambda j: freezing(j, DirectorAct.PRESENCE, "user-left", LEFT),
+    ],
     "client/ignores-unknown-events": [
         lambda j: crash(playing(j).hear(1, "x-bench:hello", {})),
         lambda j: crash(playing(j).announce(1).hear(1, "user-typing", {})),

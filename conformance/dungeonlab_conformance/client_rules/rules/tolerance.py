@@ -65,8 +65,12 @@ _MEANT: dict[str, DirectorAct] = {  # by which act something is done on purpose
     "client/tolerates-an-error-event": DirectorAct.ERROR_EVENT,
     "client/survives-an-error-ack": DirectorAct.REFUSE,
     _DISCONNECTED: DirectorAct.DISCONNECT,
+    _PRESENCE: DirectorAct.PRESENCE,
 }
-_EACH = _MEANT.keys() - {_DISCONNECTED}  # what may end a program once, though it bore another such thing before
+_EACH = _MEANT.keys() - {
+    _DISCONNECTED,
+    _PRESENCE,
+}  # what may end a program once, though it bore another such thing before
 _NOTHING = {
     DirectorAct.BEGIN,
     DirectorAct.EXITED,
@@ -272,17 +276,18 @@ def _ends_by(heard: TappedPacket | None, crash: TappedPacket) -> bool:
 def _hang_ups(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
     """Yield what may have made a client hang up for good: only what was done on purpose, and is no reason to go.
 
-    Nobody knows of one that also ends by itself when nothing happens to it whether it just was done.
+    Nobody knows of one that also ends by itself when nothing happens to it whether it just was done, nor of one that
+    was there for longer than it was ever seen to stay.
     """
-    if not any(_stayed(connection, index.exits.get(connection.round)) for connection in index.connections):
-        return
     there: dict[int, list[Connection]] = {}
     for connection in index.connections:
         there.setdefault(connection.round, []).append(connection)
+    stays = [_stay(found, index.exits.get(number)) for number, found in there.items()]
     if any(_goes_by_itself(index, found[-1]) for found in there.values()):
         return
     for round_, found in _by_round(trials).items():
-        if (end := _hang_up(index, there[round_], index.exits.get(round_))) is not None:
+        end = _hang_up(index, there[round_], index.exits.get(round_))
+        if end is not None and end.at - _came(there[round_]) <= max(stays, default=0.0):
             near = [t for t in found if 0 <= end.at - t.packet.at <= _SOON]
             near = [t for t in near if t.connection is there[round_][-1] or not _was_cut(t.connection, end)]
             meant = [t for t in near if _MEANT.get(t.requirement) in index.acts_by_round.get(round_, ())]
@@ -352,11 +357,17 @@ def _is_crash(ended: TappedPacket) -> bool:
     return ended.event == DirectorAct.EXITED and ended.text != "0"
 
 
-def _stayed(connection: Connection, stopped: TappedPacket | None) -> bool:
-    """Whether a client was there until its program was ended from outside."""
-    if connection.connected is None or stopped is None or stopped.event != DirectorAct.STOPPED:
-        return False
-    return connection.end is None or connection.end.number > stopped.number
+def _stay(connections: list[Connection], stopped: TappedPacket | None) -> float:
+    """Return for how many seconds a client was there until its program was ended from outside; 0 if it was not."""
+    if stopped is None or stopped.event != DirectorAct.STOPPED:
+        return 0.0
+    there = (c for c in connections if c.connected is not None and (c.end is None or c.end.number > stopped.number))
+    return stopped.at - _came(connections) if any(there) else 0.0
+
+
+def _came(connections: list[Connection]) -> float:
+    """Return when the first of a client's connections was made; for ever ago if none was."""
+    return min((c.connected.at for c in connections if c.connected is not None), default=-_LONGEST)
 
 
 def _goes_by_itself(index: PacketIndex, connection: Connection) -> bool:

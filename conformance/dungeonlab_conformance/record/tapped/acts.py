@@ -22,6 +22,7 @@ class DirectorAct(StrEnum):
     REFUSE = "refuse"  # a request is refused; with which code
     ERROR_EVENT = "error-event"  # a failure acknowledgement comes with an error event
     UNKNOWN_EVENT = "unknown-event"  # an event that no client knows is sent; its name
+    PRESENCE = "presence"  # somebody goes and comes back; how they go
     DISCONNECT = "disconnect"  # the server disconnects after a refusal
     CUT = "cut"  # a connection is cut off; fin, rst or silence
     AWAY = "away"  # no connection is accepted from now on; for how many seconds, "" until it is back
