@@ -8,9 +8,11 @@ from dataclasses import replace
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted
+from dungeonlab_conformance.invariants.answers.makers import given_twice
 from dungeonlab_conformance.invariants.token_state import Token
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
+from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import (
     acknowledged_token,
@@ -55,6 +57,8 @@ async def deletion_ends_what_is_being_changed(stage: Stage) -> None:
         *_, deleted = await asyncio.gather(*map(bob.try_send, changes), alice.try_send(deletion))
         if not deleted.accepted:
             raise Unjudged(f"the deletion was refused: {deleted.shown}", waits_for=not_accepted(deleted))
+    if any(given_twice(stage.journal)):
+        raise Unjudged("two tokens have the same id", waits_for=VerdictKey("tokens/only-deletion-ends-it"))
     for request in later:
         await alice.must_be_refused(request)
 
@@ -133,6 +137,10 @@ async def _must_make_many(stage: Stage, *makers: Actor) -> None:
     answer = await maker.try_send(await _namesake(stage))
     if answer.accepted:
         await maker.try_send(await token_request(stage, "token:delete", acknowledged_token(answer)))
+    oldest = next((acknowledged_token(answer) for answer in answers if answer.accepted), None)
+    if oldest is not None:  # ids that are counted are not those of the tokens that are left
+        await maker.try_send(await token_request(stage, "token:delete", oldest))
+        await maker.try_send(await stage.request(create))
 
 
 async def _make_some_elsewhere(stage: Stage, maker: Actor) -> Request | None:

@@ -39,6 +39,16 @@ class LooksAtTheFirstCookie(Pipeline):
 
 
 @faulty("auth/cookie-accepted")
+class TakesNoAuthPayload(Pipeline):
+    """The handler of a connection has no room for the payload of the CONNECT packet: the connection is closed."""
+
+    async def on_connect(self, connection: str, environ: Mapping[str, Any], auth: Any = None) -> None:
+        if auth:
+            await self.sockets.end(connection)
+        await super().on_connect(connection, environ, auth)
+
+
+@faulty("auth/cookie-accepted")
 class FindsTheCookieInAnothersName(Pipeline):
     """The cookie is looked for by its name as a piece of text, and one whose name ends alike is taken for it."""
 

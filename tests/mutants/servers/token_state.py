@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
@@ -94,6 +94,20 @@ class NumbersTokensInTwoProcesses(Pipeline):
         self.made[payload["encounterId"], process] += 1
         number = self.made[payload["encounterId"], process]
         return dataclasses.replace(command, new_id=f"{payload['encounterId']}-{number}")
+
+
+@faulty("tokens/only-deletion-ends-it")
+class NumbersTokensByTheirCount(Pipeline):
+    """A token is numbered by how many there are in its encounter: once another one is gone, the number is taken."""
+
+    def command(self, event: Event, payload: Payload, user: str, token: Payload | None) -> Command:
+        command = super().command(event, payload, user, token)
+        if event.name != "token:create":
+            return command
+        tokens: Mapping[str, Payload] = self.store._tokens  # type: ignore[attr-defined]
+        encounter = payload["encounterId"]
+        count = sum(each["encounterId"] == encounter for each in tokens.values())
+        return dataclasses.replace(command, new_id=f"{encounter}-{count}")
 
 
 # -- what is not there ---------------------------------------------------------------------------------

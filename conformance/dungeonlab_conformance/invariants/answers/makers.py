@@ -1,4 +1,4 @@
-"""Whether a token names truly where it is, who created it, and who changed it last. Pure."""
+"""Whether a token has an id of its own, and names truly where it is, who created it, and who changed it last. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from dungeonlab_conformance.invariants.deliveries import Ledger
 from dungeonlab_conformance.invariants.shapes import Found
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.journal import Journal
+from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Observation, SentRequest
 from dungeonlab_conformance.results.errors import Broken
 
 TRUE = "tokens/true-creator"
+_LASTS = "tokens/only-deletion-ends-it"
 _EXACT = "tokens/content-comes-back-exactly"
 _CHANGES = ("token:move", "token:update")
 _Place = tuple[str, str, str]  # the ids of a session, an encounter and a token, any of which may be another's elsewhere
@@ -22,9 +24,12 @@ _Place = tuple[str, str, str]  # the ids of a session, an encounter and a token,
 def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Found]]:
     """Yield each token of a scene, in an answer or a broadcast, that names somebody or some place else than is true.
 
+    And each whose id is that of another token, which is still there.
+
     Who made it is known if its creation was acknowledged to this scene. Where a request was accepted that names a token
     of another encounter, that is the fault, and not that the answer says where the token is.
     """
+    yield from ((seen, (_LASTS, None, broken)) for seen, broken in given_twice(journal))
     said = [(each.seen, each.sent, each.answer.data, "$.data.token") for each in answers(journal) if each.done]
     creators: dict[_Place, str | None] = {}
     for _, sent, data, _ in said:
@@ -55,6 +60,29 @@ def makers(journal: Journal, ledger: Ledger) -> Iterator[tuple[Observation, Foun
         if sent.event in _CHANGES and "updatedBy" in token:
             changers = {*_changers(changes, sent, seen), _text(body.get("userId") if isinstance(body, dict) else None)}
             yield from _compared(seen, sent, token, ("updatedBy", path), changers - {""})
+
+
+def given_twice(journal: Journal) -> Iterator[tuple[Observation, Broken]]:
+    """Yield each creation that was answered with the id of a token that had been created before, and not deleted.
+
+    A deletion that was asked for counts, answered or not. Two drafts of the same mark do not count, nor does an answer
+    that is about another draft.
+    """
+    there: dict[_Place, SentRequest] = {}
+    ends = [request for request in journal.requests if request.event == "token:delete"][::-1]
+    for each in answers(journal):
+        if each.sent.event != "token:create" or not each.done:
+            continue
+        while ends and ends[-1].at <= each.seen.at:
+            there.pop(_place(ends.pop()), None)
+        made = _token(each.answer.data).get("id")
+        if not isinstance(made, str) or each.sent.mark is None or not contains(each.answer.args, each.sent.mark):
+            continue
+        place = (*_place(each.sent)[:2], made)
+        before = there.setdefault(place, each.sent)
+        if before.mark != each.sent.mark:
+            expected = "an id that no other token of the encounter has"
+            yield each.seen, Broken(expected, quoted(made), "$.data.token.id", request=each.sent)
 
 
 def _compared(
