@@ -132,6 +132,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "ForgivesCapitals": "other passwords are tried that are like the right one, not only longer ones",
     "HashesTheBeginning": "the whole of a long password is tried, not only another one",
     "TakesNoAuthPayload": "the CONNECT packet has a payload as well, not only none",
+    "AdministersWhoHasSomeCookie": "other namespaces are asked for with an old cookie, not only without any",
     "LooksAtTheFirstCookie": "the cookie is sent among others, not only alone",
     "DerivesTheCookie": "cookies are compared with what is known of users, not only with what was sent",
     "LogsOutWhoIsRemoved": "who was removed connects again, not only a member",

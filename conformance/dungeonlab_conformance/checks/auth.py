@@ -355,19 +355,36 @@ async def _must_remain_mallory(stage: Stage, alice: Actor, mallory: Actor, reque
         raise Broken("mallory to be refused, whatever user she names in the handshake", "she was let through")
 
 
+_NAMESPACES = ("/admin", "/dm", "/game", "/session", "/chat")
+
+
 @check("auth/no-open-namespace")
 async def no_namespace_stands_open(stage: Stage) -> None:
     """Alice's connection is accepted; a connection without a cookie asks for other namespaces and enters none."""
     await stage.connected("alice")
-    for namespace in ("/admin", "/dm", "/game", "/session", "/chat"):
+    await _must_enter_none(stage, "without a cookie", None)
+
+
+@check("auth/no-open-namespace")
+async def no_namespace_takes_an_old_cookie(stage: Stage) -> None:
+    """A connection with a cookie of which alice has logged out asks for other namespaces and enters none."""
+    with contextlib.suppress(Missing):  # that there is a second login
+        stale = await _logged_out(stage)
+        await _need_a_dead_cookie(stage, stale)
+        await _must_enter_none(stage, "with a logged-out cookie", stale)
+
+
+async def _must_enter_none(stage: Stage, how: str, identity: Identity | None) -> None:
+    """Have a connection that may enter no namespace ask for several, each over a WebSocket of its own."""
+    for namespace in _NAMESPACES:
         try:
-            raw = await stage.raw("nobody", entered=False)
+            raw = await stage.raw("nobody" if identity is None else "alice", entered=False, identity=identity)
+            await raw.send_frame(f"40{namespace},")
         except Gone:
             return  # turned away before any namespace could be asked for, and not for want of a server
-        await raw.send_frame(f"40{namespace},")
         answer = await raw.try_receive(f"40{namespace}", "44")
         if answer is not None and answer.startswith(f"40{namespace}"):
-            raise Broken(f"{namespace} to be refused without a cookie", f"{answer}")
+            raise Broken(f"{namespace} to be refused {how}", f"{answer}")
 
 
 @check("auth/logout-ends-the-connection")

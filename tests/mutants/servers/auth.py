@@ -322,6 +322,18 @@ class AdministersInTheOpen(SocketIoServer):
             await super()._handle_connect(eio_sid, namespace, data)
 
 
+@faulty("auth/no-open-namespace")
+class AdministersWhoHasSomeCookie(AdministersInTheOpen):
+    """A namespace for administrators lets everybody in who has a cookie of the right name, good or not."""
+
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        request: web.Request = self.environ[eio_sid]["aiohttp.request"]
+        if namespace != "/admin" or COOKIE in request.cookies:
+            await super()._handle_connect(eio_sid, namespace, data)
+        else:
+            await super(AdministersInTheOpen, self)._handle_connect(eio_sid, namespace, data)
+
+
 @faulty("auth/logout-ends-the-connection")
 class KeepsServingAfterLogout(Pipeline):
     """Logging out kills the cookie, but a connection made before keeps its authority."""
