@@ -17,14 +17,16 @@ from dungeonlab_conformance.clients.http.client import Body, Unreadable
 from dungeonlab_conformance.target.target import Target
 
 _PIECE = 65_536  # bytes
+_FINAL = 200  # the least status of an answer after which no other comes
 _OF_THE_WIRE = ("content-encoding", "transfer-encoding", "content-length")  # headers that are done with by then
 
 
 def new_session(target: Target) -> requests.Session:
     """Return a session with the target's headers and certificates, for which no proxy and no .netrc counts.
 
-    It reads bodies up to `client.LONGEST_BODY`; beyond that, or if one takes longer than an answer may, it raises
-    `requests.RequestException`. Redirects are followed unless each request says otherwise.
+    It reads bodies up to `client.LONGEST_BODY`; beyond that, or if one takes longer than an answer may, or an interim
+    one comes ahead of it, it raises `requests.RequestException`. Redirects are followed unless each request says
+    otherwise.
     """
     session = requests.Session()
     session.trust_env = False
@@ -36,7 +38,10 @@ def new_session(target: Target) -> requests.Session:
 
 
 class _Bounded(HTTPAdapter):
-    """Reads bodies for `seconds` at most, and up to a limit; requests alone would read them whole."""
+    """Reads bodies for `seconds` at most, and up to a limit; requests alone would read them whole.
+
+    An interim answer, such as 103, is one that any server may send, and requests takes it for the last one.
+    """
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -45,6 +50,9 @@ class _Bounded(HTTPAdapter):
     def send(self, request: Any, *options: Any, **more: Any) -> requests.Response:
         """Send a request, and read the whole answer, whether that was asked for (`stream`) or not."""
         response = super().send(request, *options, **{**more, "stream": True})
+        if response.status_code < _FINAL:
+            response.close()
+            raise requests.RequestException(f"a {response.status_code} came ahead of the answer, which hides it")
         raw, end = response.raw, time.monotonic() + self.seconds
         try:
             body = Body(response.headers.get("Content-Encoding", ""))

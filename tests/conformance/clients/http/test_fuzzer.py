@@ -56,6 +56,12 @@ async def test_a_body_without_an_end_is_cut(answer: object, says: str) -> None:
         await got(answer())  # type: ignore[operator]
 
 
+async def test_an_interim_answer_is_not_taken_for_the_last_one() -> None:
+    """Any server may send one, and the library that sends generated requests reads no further."""
+    with pytest.raises(requests.RequestException, match="a 103 came ahead of the answer"):
+        await got([b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n", *http("200 OK", b"hello")])
+
+
 @pytest.mark.filterwarnings("ignore:.*register_random")  # schemathesis hands hypothesis a passing generator
 async def test_a_generated_request_follows_no_redirect_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody else is asked anything; a redirect is an answer that is judged as it came."""
