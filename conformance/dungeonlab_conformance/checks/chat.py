@@ -43,6 +43,8 @@ ONE = "\U00012031"  # a message of one character, found in no other
 WHOLE = (
     "0",
     "1",
+    "007",
+    "1e3",
     "-0.50",
     "true",
     "false",

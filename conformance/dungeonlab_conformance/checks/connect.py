@@ -10,8 +10,9 @@ from typing import Any
 
 from dungeonlab_conformance.checks.chat import LONGEST
 from dungeonlab_conformance.checks.registry import check
+from dungeonlab_conformance.clients import packets
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.engine_io_packets import split
+from dungeonlab_conformance.clients.engine_io_packets import MESSAGE, split
 from dungeonlab_conformance.clients.handshake import Handshake, handshake
 from dungeonlab_conformance.clients.packets import tells
 from dungeonlab_conformance.clients.raw.upgrade import Upgrade
@@ -26,6 +27,9 @@ from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import chat
 from dungeonlab_spec import Catalogue
+
+_NUMBER = 4711  # of a request that is sent as a bare frame
+_BEYOND_DOUBLES = "1e400"  # which is JSON
 
 
 async def _handshake(stage: Stage, *, version: int = 4) -> Handshake:
@@ -226,6 +230,26 @@ async def what_is_sent_can_be_read(stage: Stage) -> None:
     await alice.send_without_callback(malformed(Catalogue.load()["chat-message"]))
     await alice.leave()
     await bob.fence()
+
+
+@check("connect/readable-packets", phase="last")
+async def what_is_said_of_a_number_that_no_double_holds_can_be_read(stage: Stage) -> None:
+    """Alice, alone in the room, sends a token whose data holds 1e400; however that is answered, it can be read.
+
+    Whether it is accepted is up to the server. So is whether such a packet ends the connection.
+    """
+    stage.target.transports_for("websocket")
+    draft = await stage.request(Catalogue.load()["token:create"])
+    body = {**draft.args[0], "token": {"name": "a token", "position": {"x": 1, "y": 2}, "data": {"n": draft.mark}}}
+    [frame] = packets.encode(packets.EVENT, [draft.event, body], number=_NUMBER)
+    with contextlib.suppress(Gone, Unjudged):
+        alice = await stage.raw("alice")
+        await alice.try_join(stage.session)
+        await alice.send_frame(MESSAGE + str(frame).replace(f'"{draft.mark}"', _BEYOND_DOUBLES))
+        answer = await alice.receive(f"43{_NUMBER}[")
+        found = packets.Decoder().decode(answer.removeprefix(MESSAGE))[0]
+        if isinstance(found, packets.Unreadable):
+            raise Broken("an answer that can be read", f"{found.text} ({found.why})")
 
 
 @check("connect/old-protocol-refused")

@@ -102,7 +102,10 @@ async def each_of_many_failures_causes_an_error_event(stage: Stage, event: Event
 
 @check("acks/error-event-reaches-only-the-sender", phase="last")
 async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> None:
-    """Alice sends a malformed request and is sent an error event; bob and her other tab are sent none."""
+    """Alice sends a malformed request and is sent an error event; bob and her other tab are sent none.
+
+    Nor are they when a tab of hers that has not joined is refused, nor is a tab of mallory's when mallory is.
+    """
     bob, alice = await stage.joined("bob"), await one_who_may(stage, event)
     tab = await stage.other_tab(alice)
     await tab.join(stage.session)
@@ -111,11 +114,27 @@ async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> 
         silence = VerdictKey("acks/failure-without-callback-emits-error", event.name)
         raise Unjudged("no error event was sent at all", waits_for=silence)
     await alice.try_send(malformed(event))
-    for other in (bob, tab):
+    await _must_be_sent_no_error(stage, alice, bob, tab)
+    if "joined" in event.needs:
+        unseated = await stage.other_tab(alice)
+        await unseated.send_without_callback(await stage.request(event))
+        await unseated.fence()
+        await _must_be_sent_no_error(stage, alice, bob, tab)
+    if "membership" in event.needs:
+        mallory = await stage.connected("mallory")
+        other = await stage.other_tab(mallory)
+        await mallory.send_without_callback(await stage.request(event))
+        await mallory.fence()
+        await _must_be_sent_no_error(stage, mallory, other)
+
+
+async def _must_be_sent_no_error(stage: Stage, refused: Actor, *others: Actor) -> None:
+    """Insist that others have been sent no error event by now; none of them has been refused."""
+    for other in others:
         await other.fence()
         errors = [o for o in stage.journal.heard(other.connection) if _is_error(o)]
         if errors:
-            raise Broken(f"{other.name} to be sent nothing about alice's error", errors[0])
+            raise Broken(f"{other.name} to be sent nothing about {refused.name}'s error", errors[0])
 
 
 @check("acks/success-without-callback-is-silent", phase="last")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
@@ -17,10 +18,13 @@ from dungeonlab_conformance.clients.http.users import (
     must_be_described,
     operations,
 )
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.invariants.content import same
 from dungeonlab_conformance.record.arguments import quoted
+from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.target.identity import Identity
 
 _SHARE = 0.8  # of a scene's time limit, which generated requests may take
 _LEAST = 16  # characters of a cookie that nobody guesses
@@ -57,6 +61,20 @@ async def _must_succeed(who: HttpUser, operation: str, body: object = None, **id
 def _id(reply: Reply) -> str:
     made: str = reply.json["id"]
     return made
+
+
+@check("http/requests-answered-as-described")
+async def a_user_without_a_display_name_has_none_anywhere(stage: Stage) -> None:
+    """A guest registers without a display name; their own profile and that which the host sees fit the schema."""
+    async with http_users(stage.target, stage.journal) as http:
+        host, guest = await http.user("host"), await http.user("guest")
+        await http.session(host, guest)
+        for who in (guest, host):
+            actor = await stage.actor(who.name, identity=Identity(who.name, who.id, who.cookies))
+            with contextlib.suppress(Refused):  # a cookie that lets nobody in is another requirement's matter
+                await actor.connect()
+                await actor.try_send(Request("get-user-data", ({"userId": guest.id},), None, None))
+        must_be_described(await guest.must_be_answered(200, "showMe"))
 
 
 @check("http/errors-are-json")

@@ -39,6 +39,23 @@ def _nested(times: int) -> Any:
     return {"in": [_nested(times - 1)]} if times else {"hp": 1}
 
 
+# Names without a mark, since careless code takes them for something else where they are the whole.
+NAMES = (
+    "0",
+    "007",
+    "1e3",
+    "-0.50",
+    "0x10",
+    "true",
+    "null",
+    "NaN",
+    "2026-01-02",
+    "[]",
+    "{}",
+    '"so"',
+    " 4 ",
+    "=1+1",
+)
 # Names by which databases and serialisers know a value of some kind.
 MEANT = ("$date", "$oid", "$numberLong", "$ref", "$type", "@class", "@type", "__type", "__class__", "_type", "!ref")
 CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in each
@@ -129,6 +146,25 @@ async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
         for key, value in updates.items():  # each by itself: whether all that is sent at once is done, is no content
             update = await token_request(stage, "token:update", plain, updates={key: value})
             await _must_hold(stage, alice, update.with_properties({}, requirement=_EXACTLY), {key: value}, what)
+
+
+@check("tokens/content-comes-back-exactly")
+async def a_name_that_looks_like_something_else_comes_back_exactly(stage: Stage) -> None:
+    """Alice makes a token of each name, and gives each name to one; it is what she is answered, and what is stored."""
+    alice, bob = await stage.joined("alice", "bob")
+    renamed = await create_full_token(stage, alice)
+    await bob.send(await token_request(stage, "token:update", renamed, updates={"data": {"hp": 2}}))
+    for name in NAMES:
+        made, what = await stage.request(Catalogue.load()["token:create"]), f"the name {name!r}"
+        draft = {**made.args[0]["token"], "name": name, "data": {"note": made.mark}}
+        made = made.with_properties({"token": draft}, requirement=_EXACTLY)
+        token = await _must_hold(stage, alice, made, {"name": name}, what)
+        await _must_be_stored(stage, alice, bob, token, {"name": name}, f"as stored, with {what}")
+        update = await token_request(stage, "token:update", renamed)
+        update = update.with_properties(
+            {"updates": {"name": name, "data": {"note": update.mark}}}, requirement=_EXACTLY
+        )
+        await _must_hold(stage, alice, update, {"name": name}, what)
 
 
 async def _must_hold(stage: Stage, actor: Actor, request: Request, content: Token, what: str) -> Token:

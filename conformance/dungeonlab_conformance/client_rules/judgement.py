@@ -54,16 +54,22 @@ def judge_clients(packets: Sequence[TappedPacket], version: str | None = None) -
 
 
 def caveat(packets: Iterable[TappedPacket], verdicts: Iterable[Verdict]) -> str:
-    """Say in which acts a program ended with an error that no finding is about; nothing if there are none."""
+    """Say in which acts a program ended with an error, or froze, that no finding is about; nothing if in none."""
     found = [finding for verdict in verdicts for finding in verdict.findings if finding.convicting is not None]
-    explained = {each.event for each in found if each.transcript[each.convicting or 0].event.startswith(_EXITED)}
-    act, names = "", dict[str, None]()
-    for packet in packets:
-        if packet.kind == "act" and packet.event == DirectorAct.BEGIN:
+    shown = [(each.event, each.transcript[each.convicting or 0].event) for each in found]
+    act, said = "", {_EXITED: dict[str, None](), DirectorAct.FROZE: dict[str, None]()}
+    for packet in (each for each in packets if each.kind == "act"):
+        if packet.event == DirectorAct.BEGIN:
             act = packet.text
-        elif packet.kind == "act" and packet.event == _EXITED and packet.text != "0" and act not in explained:
-            names[act] = None
-    return f"its program ended with an error in {', '.join(filter(None, names)) or 'the recording'}" if names else ""
+            continue
+        explained = any(event == act and end.startswith(packet.event) for event, end in shown)
+        if packet.event in said and packet.text != "0" and not explained:
+            said[DirectorAct(packet.event)][act] = None
+    ends = {"ended with an error": said[_EXITED], "froze": said[DirectorAct.FROZE]}
+    said_of = [
+        f"{what} in {', '.join(filter(None, names)) or 'the recording'}" for what, names in ends.items() if names
+    ]
+    return f"its program {', and '.join(said_of)}" if said_of else ""
 
 
 def _judged(rule: Rule, index: PacketIndex) -> Judgement:

@@ -120,7 +120,8 @@ class Actor(Sender):
         heard = [seen] if seen else self.deliveries_of(request)
         if not heard:
             why = f"no witness: {self.name} did not hear {self._sender(request)}'s {request.event}"
-            raise Unjudged(why, waits_for=not_heard(request.event))
+            by_another = self.transport != self.target.transport
+            raise Unjudged(why, waits_for=not_heard(request.event, by_another_transport=by_another))
         return heard[0]
 
     # -- looking -------------------------------------------------------------------------------------

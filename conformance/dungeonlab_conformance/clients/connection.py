@@ -70,7 +70,7 @@ class Connection(Receiver):
         except Closed as closed:
             await self.close()
             raise await self._why_not(closed, transports[0], headers) from None
-        self.closed = False
+        self.closed, self.transport = False, transports[0]
         self.journal.rooms.connected(self.connection, self.user)
         self.journal.write(self.name, self.connection, "connects", transports[0], (headers,) if headers else ())
 

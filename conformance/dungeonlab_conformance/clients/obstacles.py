@@ -61,9 +61,12 @@ def not_refused(role: str, event: Event) -> VerdictKey:
     return VerdictKey(f"authorization/{'member-of-another-session' if other else 'outsider'}-refused", event.name)
 
 
-def not_heard(event: str) -> VerdictKey | None:
-    """Return what a server breaks that does not broadcast an accepted request to a member."""
-    return _first(event, "rooms/every-other-member-hears-once")
+def not_heard(event: str, *, by_another_transport: bool = False) -> VerdictKey | None:
+    """Return what a server breaks that does not broadcast an accepted request to a member.
+
+    Or to one that has connected over a transport which is not the usual one.
+    """
+    return _first(event, f"rooms/every-{'transport-hears' if by_another_transport else 'other-member-hears-once'}")
 
 
 def heard_by_a_stranger(event: str, *, is_member: bool) -> VerdictKey | None:

@@ -58,6 +58,7 @@ class Receiver:
     journal: Journal
     connection: int = field(default_factory=lambda: next(NUMBERS))
     closed: bool = True
+    transport: str = ""  # over which it connected, if it did
     failure: Exception | None = None
     _line: EngineIO | None = None
     _reader: asyncio.Task[None] | None = None

@@ -10,6 +10,7 @@ from tests.conformance.client_rules.test_rules import (
     broken,
     crash,
     disconnected,
+    freezing,
     in_session,
     judged,
     playing,
@@ -81,6 +82,44 @@ def test_no_claim_is_made_without_an_end_that_nothing_explains() -> None:
     assert headline(run) == f"Client conformant: every MUST of version 1.0 held, but {said}"
     assert f", but {said}: " in run.claim
     assert badge.state(run) == ("conformant, with a caveat", "yellowgreen")
+
+
+def test_no_claim_is_made_without_a_freeze_that_nothing_explains() -> None:
+    """As with a program that ends with an error; both are said. What a finding is about is neither."""
+    journal = Written().act(DirectorAct.BEGIN, "moved-on")
+    playing(journal).wait(12).close(1, "server").act(DirectorAct.FROZE, "11.9").act(DirectorAct.STOPPED)
+    assert caveat(journal.packets, judge_clients(journal.packets)) == "its program froze in moved-on"
+    end(in_session(journal.act(DirectorAct.BEGIN, "slow-answers"), 2).chat(2), 2)
+    said = "its program ended with an error in slow-answers, and froze in moved-on"
+    assert caveat(journal.packets, judge_clients(journal.packets)) == said
+    journal = freezing(Written(), DirectorAct.REFUSE, answer=FAILURE)
+    assert caveat(journal.packets, judge_clients(journal.packets)) == ""
+
+
+def test_who_freezes_when_it_is_removed_has_not_gone_on() -> None:
+    """To be removed is a reason to go, as it is for nobody who comes or goes, but none to freeze."""
+
+    def play(journal: Written) -> None:
+        staying_until(journal, DirectorAct.REMOVE).remove(2).wait(12).close(2, "server")
+        journal.act(DirectorAct.FROZE, "11.9").act(DirectorAct.STOPPED)
+
+    assert broken(judged(play)).keys() == {PRESENCE}
+    gone = judged(
+        lambda j: staying_until(j, DirectorAct.REMOVE).remove(2).disconnect(2).wait(2).act(DirectorAct.STOPPED)
+    )
+    assert broken(gone) == {}
+
+
+def test_a_refused_join_is_a_failure_that_a_client_survives_if_it_asks_for_no_other_answer() -> None:
+    """Of one that has callbacks for more, those are refused as well."""
+
+    def play(journal: Written, *, ack: bool = False) -> None:
+        journal.connect(1).join(1, answer=FAILURE).wait(1).join(1).wait(0.1)
+        journal.send(1, "chat-message", journal.message(), ack=ack)
+        journal.wait(0.5)
+
+    assert judged(play)["client/survives-an-error-ack"].state == "held"
+    assert judged(lambda j: play(j, ack=True))["client/survives-an-error-ack"].state == "not seen"
 
 
 def ending_at_a_refusal(journal: Written) -> Written:

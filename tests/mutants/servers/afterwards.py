@@ -133,6 +133,22 @@ class JoinsInATask(Pipeline):
 
 
 @faulty("order/one-sender-in-order")
+class MakesPicturesLater(Pipeline):
+    """A token with a picture is made once that is there, while what the same connection sends next is carried out."""
+
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
+        draft = data[1].get("token") if data[:1] == ["token:create"] and isinstance(data[-1], dict) else None
+        if isinstance(draft, dict) and "imageUrl" in draft:
+            self.sockets.start_background_task(self._make_later, connection, data, where)
+        else:
+            await super().on_event(connection, data, where)
+
+    async def _make_later(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
+        await asyncio.sleep(0.06)
+        await super().on_event(connection, data, where)
+
+
+@faulty("order/one-sender-in-order")
 class SortsWhatIsPolled(SocketIoServer):
     """What is sent to a client that polls is collected for a moment, and chat is put in front of all else."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -47,6 +49,30 @@ def _within(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
         return {key: _within(inner, change) for key, inner in value.items()}
     return [_within(inner, change) for inner in value] if isinstance(value, list) else value
+
+
+@faulty("tokens/content-comes-back-exactly")
+class StoresNumericNamesAsNumbers(MemoryStore):
+    """The column of a token's name takes what looks like a number for one, and gives `7` for `007`."""
+
+    async def save_token(self, token: Payload) -> None:
+        with suppress(ValueError):
+            token = {**token, "name": f"{float(token['name']):g}"}
+        await super().save_token(token)
+
+
+@faulty("connect/readable-packets")
+class SaysInfinity(Pipeline):
+    """A number of the data that is too large for a double is infinite from then on, and no JSON in the answer."""
+
+    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
+        body = args[0] if args else None
+        draft = body.get("token") if name == "token:create" and isinstance(body, dict) else None
+        data = draft.get("data") if isinstance(draft, dict) else None
+        if body is None or draft is None or not isinstance(data, dict) or math.inf not in data.values():
+            return await super().perform(connection, name, args)
+        answer = await super().perform(connection, name, [{**body, "token": {**draft, "data": {}}}])
+        return {**answer, "token": {**answer["token"], "data": data}}
 
 
 @faulty("tokens/content-comes-back-exactly")

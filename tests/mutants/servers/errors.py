@@ -61,6 +61,16 @@ class TellsErrorsToTheUser(Pipeline):
             await super().send(other, event, payload)
 
 
+@faulty("acks/error-event-reaches-only-the-sender")
+class TellsTheUserToJoin(Pipeline):
+    """That one of a user's connections has not joined is said to all of them, which may join in its place."""
+
+    async def send(self, connection: str, event: str, payload: Payload) -> None:
+        to_all = event == "error" and payload["code"] == "NOT_JOINED"
+        for other in self.connections_of(self.users[connection]) if to_all else [connection]:
+            await super().send(other, event, payload)
+
+
 @faulty("acks/error-event-reaches-only-the-sender", hides=True)
 class TellsTheRoomOfAnsweredErrors(Pipeline):
     """A refusal that has been answered is reported to the others in the room besides."""

@@ -14,7 +14,7 @@ from aiohttp import web
 from dungeonlab_reference_server.http import HttpSide, Problem, _body
 from dungeonlab_reference_server.passwords import PasswordQueue, check_password
 from dungeonlab_reference_server.pipeline import COOKIE, Pipeline
-from dungeonlab_reference_server.rules import Session
+from dungeonlab_reference_server.rules import Payload, Session
 from dungeonlab_reference_server.store import MemoryStore, Store, User
 from tests.mutants.fault import faulty
 
@@ -166,6 +166,27 @@ class LogsAnybodyOut(HttpSide):
             return await super().log_out(request)
         except Problem:
             return web.Response(status=204)
+
+
+class _NullOverTheSocket(Pipeline):
+    """In a profile that is asked for over the socket, the display name that nobody gave is null."""
+
+    async def user_data(self, connection: str, user: str, payload: Payload) -> Payload:
+        answer = await super().user_data(connection, user, payload)
+        return {"user": {"displayName": None, **answer["user"]}}
+
+
+@faulty(
+    "http/requests-answered-as-described",
+    "acks/success-shape",
+    also={"http/answers-described": "a profile is asked for there, too"},
+    beside=(_NullOverTheSocket,),
+)
+class NamesNobodyNull(HttpSide):
+    """The display name of somebody who gave none is null in every profile."""
+
+    async def me(self, request: web.Request) -> web.Response:
+        return web.json_response({"displayName": None, **(await self._user(request)).profile()})
 
 
 @faulty("http/logout-ends-the-login", "auth/logged-out-cookie-refused")

@@ -7,6 +7,7 @@ so by itself when nothing happens. One that is silent and answers pings may have
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -85,8 +86,14 @@ _REASONS = ("PERMISSION_DENIED", "SESSION_NOT_FOUND", "NOT_JOINED")  # to go: on
     to_see="refuse one of the client's requests that has a callback, and let it send something afterwards",
 )
 def survives_an_error_ack(index: PacketIndex) -> Iterator[Evidence]:
-    """After a failure acknowledgement the client sends something again; its program does not end by it."""
+    """After a failure acknowledgement the client sends something again; its program does not end by it.
+
+    That of a join counts for a client that asks for an answer to nothing else.
+    """
     yield from _borne(index, "client/survives-an-error-ack")
+    requests = [request for connection in index.connections for request in connection.requests]
+    if all(request.packet.event == JOIN for request in requests if request.packet.ack_id is not None):
+        yield from (Holds(sent) for connection in index.connections for sent in _after_a_refused_join(connection))
 
 
 @rule(
@@ -142,6 +149,15 @@ def _borne(index: PacketIndex, requirement: str) -> Iterator[Evidence]:
         )
         why = f"{_what_came(known)}, and it is not known by what" if known else "let it send something, a moment later"
         yield Unclear(f"the client sent nothing afterwards: {why}")
+
+
+def _after_a_refused_join(connection: Connection) -> Iterator[TappedPacket]:
+    """Yield the first request of another kind that a client sent some time after its join was refused."""
+    refusals = (r.refusal for r in connection.requests if r.packet.event == JOIN and r.refusal is not None)
+    refused = next((refusal for refusal in refusals if refusal.kind == "ack"), None)
+    sent = (r.packet for r in connection.requests if r.packet.event not in (JOIN, LEAVE))
+    if refused is not None:
+        yield from itertools.islice((packet for packet in sent if packet.at - refused.at >= ARRIVED), 1)
 
 
 def _known_end(index: PacketIndex, connection: Connection) -> TappedPacket | None:
@@ -331,8 +347,13 @@ def _freezes(index: PacketIndex, trials: list[Trial]) -> Iterator[Suspects]:
         if (froze := index.freezes.get(number)) is None:
             continue
         alive = froze.at - _seconds(froze.text)
-        meant = [t for t in open_ if _MEANT.get(t.requirement) in acts[number]]
+        meant = [t for t in open_ if _MEANT.get(t.requirement) in acts[number] or _is_taken_out(t, acts[number])]
         yield froze, [t for t in meant if alive - ARRIVED < t.packet.at <= froze.at]
+
+
+def _is_taken_out(trial: Trial, acts: set[str]) -> bool:
+    """Whether a client was removed on purpose, and knows it: a reason to go, but none to freeze."""
+    return DirectorAct.REMOVE in acts and trial.packet.event == "session-removed"
 
 
 def _seconds(text: str) -> float:

@@ -24,6 +24,7 @@ _EVERYBODY = "rooms/every-other-member-hears-once"
 EACH_TAB = "rooms/every-tab-hears"
 _ENDED_TAB = "join/tabs-are-independent"
 _OWN_TAB = "rooms/own-other-connection-hears"
+_TRANSPORT = "rooms/every-transport-hears"
 _GAME_MASTER = "rooms/game-master-hears"
 _TIMERS = 0.9  # of a time that was waited for; a clock may be coarse
 
@@ -113,10 +114,11 @@ class _Scene:
         if seen is None or self.history.transports.get(request.connection) != usual:
             return
         for stay in seated:
-            if self.history.transports.get(stay.connection) != usual or not self._lacks(stay, request, patience):
+            if not self._lacks(stay, request, patience):
                 continue
-            requirement = self._requirement(stay, request, seated)
-            if request.event not in heard_at_all:
+            by_usual = self.history.transports.get(stay.connection) == usual
+            requirement = self._requirement(stay, request, seated) if by_usual else self._lost_on_the_way(stay, request)
+            if by_usual and request.event not in heard_at_all:
                 requirement = _EVERYBODY
             if requirement is not None:
                 name = self.history.names.get(stay.connection, "a listener")
@@ -161,6 +163,17 @@ class _Scene:
         earlier = any((each.acked_at or 0.0) < stay.joined_at for each in witnesses)
         later = any(each.joined_at > (stay.acked_at or 0.0) for each in witnesses)
         return special if later and (earlier or special == EACH_TAB) else None
+
+    def _lost_on_the_way(self, stay: RoomStay, request: SentRequest) -> str | None:
+        """Name the rule where a listener over another transport hears what came before and after; None if it does not.
+
+        One that hears nothing, or nothing any more, may be left out for another reason, such as being a second tab.
+        """
+        if not any(self._heard_by(other, request) for other in self.history.transports if other != stay.connection):
+            return None
+        heard = (each for each in self.journal.requests if self._heard_by(stay.connection, each))
+        sent = [each.at for each in heard if each.connection == request.connection]
+        return _TRANSPORT if sent and min(sent) < request.at < max(sent) else None
 
     def _heard_by(self, connection: int, request: SentRequest) -> bool:
         return (request.event, request.mark, connection) in self.heard
