@@ -42,6 +42,7 @@ _STRETCH = 64  # packets that are read at a stretch; those of all connections ar
 _steps = itertools.count(1)
 _PATIENCE = 10.0  # seconds without a ping that are always borne: this side may have been too busy to see it
 LARGEST = 4_000_000  # bytes of one WebSocket message that are read
+TOO_LARGE = f"the server sent a message of more than {LARGEST // 1_000_000} MB, which is the most that is read at once"
 _PACKETS = 16  # in one POST; python-engineio takes no more
 _MANY = 10_000  # packets in one answer to a poll; more of them are counted, however small they are
 PACKET = 100  # bytes of memory that a packet takes, beside its characters
@@ -360,6 +361,8 @@ async def next_message(socket: aiohttp.ClientWebSocketResponse) -> Frame:
     if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
         data: Frame = message.data
         return data
+    if isinstance(message.data, aiohttp.WebSocketError) and message.data.code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+        raise Closed(TOO_LARGE)
     if message.type is aiohttp.WSMsgType.ERROR:
         raise Closed(f"the WebSocket broke: {message.data or socket.exception()}")
     raise Closed(f"the server closed the WebSocket ({socket.close_code or 'without a code'})")

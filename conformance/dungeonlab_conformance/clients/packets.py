@@ -52,6 +52,7 @@ HEAVIEST = 10_000_000  # bytes of memory that a packet with attachments may take
 _ATTACHMENTS, _ATTACHED = 100, "a packet with attachments"  # of one packet; and what such a one is called
 _SHOWN, _WHY = 500, 120  # characters that are kept of what cannot be read, and of the reason
 _ANSWERED = re.compile(r"[36](?:\d+-)?(\d{1,15})(?=\[|$)")  # an acknowledgement, with its number
+_OWN_EVENT = re.compile(r'2(?:/,)?\d*\["x-')
 _WHOLE = re.compile(r"\d{1,18}")
 _DEFAULT = re.compile(r"(4\d(?:\d+-)?)/,")  # what stands before the default namespace, where that is written out
 _EVENT = re.compile(r"42(?:/[^,\[]*,)?\d*(?=\[)")  # what stands before the arguments in a frame with an event
@@ -73,11 +74,20 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Something that is no packet: its beginning, why not, and the request it answers, where that can be read."""
+    """Something that is no packet: its beginning, why not, and the request it answers, where that can be read.
+
+    One that is `over` may be a packet, which is larger or deeper than what is read.
+    """
 
     text: str
     why: str
     number: int | None = None
+    over: bool = False
+
+    @property
+    def is_own_event(self) -> bool:
+        """Whether it looks like an event of the server's own, which may hold any JSON."""
+        return _OWN_EVENT.match(self.text) is not None
 
 
 class Decoder:
@@ -103,7 +113,8 @@ class Decoder:
             found.append(self._attach(frame) if isinstance(frame, bytes) else self._begin(frame))
         except Exception as error:  # the library raises what it likes at what it does not expect
             self._waiting = None
-            found.append(_unreadable(frame, "nested too deep" if isinstance(error, RecursionError) else str(error)))
+            deep, long = isinstance(error, RecursionError), "integer string conversion" in str(error)
+            found.append(_unreadable(frame, "nested too deep" if deep else str(error), over=deep or long))
         return [each for each in found if each is not None]
 
     def _begin(self, text: str) -> Packet | Unreadable | None:
@@ -111,10 +122,10 @@ class Decoder:
             return _unreadable(text, "no packet of Engine.IO")
         values = text.count(",") + text.count("[") + text.count("{")
         if values > MOST:
-            return _unreadable(text, f"more than {MOST:,} values in one packet")
+            return _unreadable(text, f"more than {MOST:,} values in one packet", over=True)
         found = _Packet(encoded_packet=text)
         if values > DEEPEST and deeper_than(found.data, DEEPEST):
-            return _unreadable(text, f"nested more than {DEEPEST} levels deep")
+            return _unreadable(text, f"nested more than {DEEPEST} levels deep", over=True)
         if found.attachment_count > _ATTACHMENTS:
             return _unreadable(text, f"more than {_ATTACHMENTS} attachments")
         weight = len(text) + 100 * values
@@ -185,13 +196,13 @@ def _packet(found: Any, text: str, weight: int) -> Packet | Unreadable:
     return Packet(kind, found.data, found.id, found.namespace or "/", weight)
 
 
-def _unreadable(frame: str | bytes, why: str) -> Unreadable:
+def _unreadable(frame: str | bytes, why: str, *, over: bool = False) -> Unreadable:
     why = why if len(why) <= _WHY else why[:_WHY] + "…"
     if isinstance(frame, bytes):
         return Unreadable(f"{len(frame)} bytes: {frame[:40].hex(' ')}", why)
     answered = _ANSWERED.match(frame)
     shown = frame if len(frame) <= _SHOWN else f"{frame[:_SHOWN]}… ({len(frame):,} characters)"
-    return Unreadable(shown, why, int(answered[1]) if answered else None)
+    return Unreadable(shown, why, int(answered[1]) if answered else None, over)
 
 
 Received = Callable[[str, tuple[Any, ...]], tuple[str, tuple[Any, ...]]]  # to the protocol's name and arguments

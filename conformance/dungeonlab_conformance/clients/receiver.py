@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Literal
 
 from dungeonlab_conformance.clients import packets
-from dungeonlab_conformance.clients.engine_io import Closed, EngineIO, give_way
+from dungeonlab_conformance.clients.engine_io import TOO_LARGE, Closed, EngineIO, give_way
 from dungeonlab_conformance.clients.packets import Decoder, Packet, Unreadable
 from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.record.journal import Journal
@@ -58,6 +58,7 @@ class Receiver:
     journal: Journal
     connection: int = field(default_factory=lambda: next(NUMBERS))
     closed: bool = True
+    was_too_much: bool = False  # whether it was closed here, since it was sent a message that is too large to be read
     transport: str = ""  # over which it connected, if it did
     failure: Exception | None = None
     _line: EngineIO | None = None
@@ -94,7 +95,7 @@ class Receiver:
         Raises `TargetFault` if it was the suite that closed the connection, since it keeps no more of what comes.
         """
         self.target.capacity.check()
-        return Gone(why, waits_for=self._another_tab())
+        return Gone(f"{why}: {TOO_LARGE}" if self.was_too_much else why, waits_for=self._another_tab())
 
     def _another_tab(self) -> VerdictKey | None:
         """Return what a server may have broken by closing this connection; None if no other tab of its user joined."""
@@ -211,6 +212,8 @@ class Receiver:
 
     def _cannot_read(self, found: Unreadable, connection: int) -> None:
         self._keep(len(found.text))
+        if found.over and found.is_own_event:
+            return
         self.journal.write(self.name, connection, "cannot read", f"a packet: {found.why}", (found.text,))
         if found.number in self._asked:  # then it is an answer, though none that says yes or no
             request, callback = self._asked.pop(found.number)
@@ -224,7 +227,7 @@ class Receiver:
     def _close(self, act: Literal["is closed", "disconnects"], reason: str = "") -> None:
         if self.closed:
             return
-        self.closed = True
+        self.closed, self.was_too_much = True, reason == TOO_LARGE
         seen = self.journal.write(self.name, self.connection, act, reason)
         self.journal.rooms.closed(self.connection, seen.at, by_server=act == "is closed")
         for pending in self._pending:

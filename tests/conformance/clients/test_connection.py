@@ -254,13 +254,26 @@ async def test_of_other_scenes_broadcasts_no_more_are_kept_than_show_something()
 
 
 async def test_a_message_too_large_closes_the_connection() -> None:
-    """More than four megabytes are not read."""
+    """More than four megabytes are not read, and that is what ended it, not the server."""
     async with serving(over_websocket('42["x","' + "a" * 5_000_000 + '"]')) as url:
         alice = actor(url)
         await alice.connect()
-        with pytest.raises(Unjudged):
+        with pytest.raises(Unjudged, match=r"was closed before get-user-data was answered: .* more than 4 MB"):
             await alice.try_send(question())
         assert alice.failure is None
+        await alice.close()
+
+
+async def test_an_event_of_the_servers_own_may_be_deeper_than_what_is_read() -> None:
+    """It shows nothing, unlike one that is no JSON, or an event of the protocol that nobody asked to be so deep."""
+    deep, long = "[" * 900 + "]" * 900, "9" * 5_000
+    own = [f'42["x-tree",{deep}]', f'42["x-tree",{{"n":{long}}}]', f'42["x-list",[{"0," * 60_000}0]]']
+    async with serving(over_websocket(*own, '42["x-tree",{"n":NaN}]', f'42["chat-message",{deep}]')) as url:
+        alice = actor(url)
+        await alice.connect()
+        await alice.try_send(question())
+        unread = [seen.event for seen in alice.journal.observations if seen.act == "cannot read"]
+        assert unread == ["a packet: NaN is no JSON", "a packet: nested more than 600 levels deep"]
         await alice.close()
 
 
