@@ -13,18 +13,32 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token
 from dungeonlab_conformance.target.identity import Identity
 
-_SAID = ("Roll for initiative.", "A door creaks.", "Who has the torch?", "The goblin looks at you.")
+# What they do differs each time: a client may do with it what it may not do with everything.
+_SAID = (
+    "Roll for initiative.",
+    "A door creaks:\n  »Who has the torch?«",
+    "<b>2</b> & 3",
+    "The \N{DRAGON} looks at you.",
+)
+_PLACES = ({"x": 5, "y": 6}, {"x": 0, "y": 3, "elevation": 2.5}, {"x": 40_000, "y": 7, "elevation": -0.1})
+_CHANGES: tuple[dict[str, Any], ...] = (
+    {"name": "Wounded goblin"},
+    {"data": {"hp": None, "notes": ["a", {"b": []}], "speed": 1.5}, "isVisible": False},
+    {"size": "large", "imageUrl": "https://example.org/goblin.png"},
+)
+_CHESTS = 3  # tokens that are there before a client comes, and are deleted one by one
 
 
 class Others:
-    """The game master and bob, who have joined the session of a stage. `token` is one that they leave alone."""
+    """The game master and bob, who have joined the session of a stage. `token` is one that they move, and keep."""
 
     def __init__(self, stage: Stage, encounter: str, master: Actor, bob: Actor) -> None:
         self.encounter = encounter
         self.token = ""
         self._stage = stage
         self._master, self._bob = master, bob
-        self._said = itertools.cycle(_SAID)
+        self._chests: list[str] = []
+        self._said, self._places, self._changes = map(itertools.cycle, (_SAID, _PLACES, _CHANGES))
 
     @classmethod
     async def come(cls, stage: Stage) -> Others:
@@ -32,6 +46,7 @@ class Others:
         master, bob = await stage.joined("gamemaster", "bob")
         others = cls(stage, await stage.encounter(stage.game), master, bob)
         others.token = await others.create("Guardian")
+        others._chests = [await others.create(f"Chest {number}") for number in range(_CHESTS)]
         return others
 
     async def create(self, name: str) -> str:
@@ -43,9 +58,12 @@ class Others:
         """Do once what members do in a session, each thing after the other."""
         await self._say(self._bob)
         token = await self.create("Goblin")
-        await self._ask(self._master, "token:move", tokenId=token, position={"x": 5, "y": 6})
-        await self._ask(self._bob, "token:update", tokenId=token, updates={"name": "Wounded goblin"})
-        await self._ask(self._master, "token:delete", tokenId=token)
+        await self._ask(self._master, "token:move", tokenId=token, position=next(self._places))
+        await self._ask(self._bob, "token:update", tokenId=token, updates=next(self._changes))
+        await self._ask(self._bob, "token:move", tokenId=self.token, position=next(self._places))
+        for gone in (token, *self._chests[:1]):
+            await self._ask(self._master, "token:delete", tokenId=gone)
+        del self._chests[:1]
         await self._say(self._master)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -29,6 +30,18 @@ async def here() -> AsyncIterator[World]:
 def chat(here: World) -> Request:
     """Return something to say."""
     return Request("chat-message", ({"sessionId": here.stage.session, "message": "hi"},), None, here.stage.session)
+
+
+async def test_what_others_do_is_done(here: World) -> None:
+    """Each request of theirs is accepted; what they make is gone again, but for the token that is named to a client."""
+    for _ in range(4):
+        await here.others.act()
+    requests = here.stage.journal.requests
+    assert {request.outcome for request in requests} == {"accepted"}
+    asked = Counter(request.event for request in requests)
+    assert asked["token:create"] == asked["token:delete"] + 1
+    moves = [request.args[0] for request in requests if request.event == "token:move"]
+    assert {move["position"].get("elevation") for move in moves if move["tokenId"] == here.others.token} > {None, 2.5}
 
 
 async def test_who_was_thrown_out_can_be_taken_in_again(here: World) -> None:
