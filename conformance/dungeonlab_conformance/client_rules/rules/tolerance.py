@@ -92,7 +92,7 @@ def survives_an_error_ack(index: PacketIndex) -> Iterator[Evidence]:
     """
     yield from _borne(index, "client/survives-an-error-ack")
     requests = [request for connection in index.connections for request in connection.requests]
-    if all(request.packet.event == JOIN for request in requests if request.packet.ack_id is not None):
+    if all(request.packet.event in (JOIN, LEAVE) for request in requests if request.packet.ack_id is not None):
         yield from (Holds(sent) for connection in index.connections for sent in _after_a_refused_join(connection))
 
 
