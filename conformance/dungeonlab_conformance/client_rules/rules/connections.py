@@ -218,7 +218,7 @@ def _judged(intervals: Sequence[float], attempts: Sequence[TappedPacket]) -> Evi
     if late >= SELDOM or (grows and late >= _OFTEN):
         return Holds(attempts[-1])
     if len(intervals) < _FLAT or (grows and sum(intervals) < _LONG):
-        return Unclear("the server was not away for long enough to see whether the attempts grow rarer")
+        return Unclear("too few attempts were seen to say whether they grow rarer: keep the server away longer")
     if late >= _CAPPED and max(intervals) > min(intervals) * _EVEN:
         return Unclear(
             "the attempts are rare, at uneven intervals: whether they grow rarer up to a limit cannot be seen"

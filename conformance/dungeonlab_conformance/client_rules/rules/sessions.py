@@ -154,7 +154,7 @@ def _after(connection: Connection, sending: Sending, when: str) -> Breaks:
     shown = (sending.since, sending.request.packet) if sending.since else (sending.request.packet,)
     seconds = sending.request.packet.at - sending.since.at if sending.since else 0.0
     expected = f"{connection.who} to send nothing to {_session(sending)} {when}"
-    return Breaks(expected, f"{_sent(sending)}, {seconds:.1f} s later", shown)
+    return Breaks(expected, f"{_sent(sending)}, {seconds:.3g} s later", shown)
 
 
 def _session(sending: Sending) -> str:
