@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from tests.false_alarms.conditions import CONDITIONS
 from tests.false_alarms.trial import run_series, run_trial
 from tests.mutants import judge as mutants
+from tests.mutants.combination import combine, fault_named, members
 from tests.mutants.fault import Expectation, all_faults
 from tests.other_stacks import judge as other_stacks
 from tools.generate_docs import MEASURED, ROOT
@@ -38,9 +39,10 @@ def _mutants(_: int) -> Iterator[Line]:
     yield _of("requirements with a faulty server", len(covered), len(demanded))
     caught = exact = 0
     said_no: set[str] = set()
-    for name, run in mutants.judge_all(faults):
-        caught += bool(mutants.broken(run) & faults[name].breaks)
-        exact += _exact(faults[name], run)
+    for name, run in mutants.judge_all(combine(faults.values())):
+        those = members(name)  # that were in one server
+        caught += sum(bool(mutants.broken(run) & faults[one].breaks) for one in those)
+        exact += len(those) * _exact(fault_named(name), run)
         said_no |= mutants.who_said_no(run)
     checks = {check.name for check in all_checks() if demanded & set(check.requirements)}
     yield _of("checks that found a faulty server out", len(checks & said_no), len(checks))
