@@ -45,6 +45,11 @@ class SceneIndex:
         return self._announced.get(seen.number, 0)
 
     @cached_property
+    def answers_go_astray(self) -> bool:
+        """Whether some connection was sent an answer that it had not asked for: then who joined what is not known."""
+        return any(seen.act in ("is sent", "is answered again") for seen in self._journal.observations)
+
+    @cached_property
     def _announced(self) -> dict[int, int]:
         times, found = Counter[tuple[object, ...]](), dict[int, int]()
         for seen in self._journal.observations:

@@ -224,13 +224,18 @@ def test_nobody_leaves_more_often_than_they_came(scene: Written) -> None:
 
 
 def test_a_removal_is_sent_to_those_who_are_removed(scene: Written) -> None:
-    """Neither to those who never were there nor to those who stay, as what they hear then shows."""
+    """Neither to those who never were there nor to those who stay, as what they hear then shows.
+
+    Where answers go astray, nobody knows who joined.
+    """
     scene.comes(MALLORY, "mallory")
     scene.is_sent(MALLORY, "session-removed", {"sessionId": "s", "reason": "bob was removed"})
     scene.is_sent(ALICE, "session-removed", {"sessionId": "s", "reason": "bob was removed"})
     assert broken(scene) == ["presence/right-audience"]
     scene.hears(ALICE, scene.says(BOB, "who was removed?"))
     assert broken(scene) == ["presence/right-audience"] * 2
+    scene.journal.write("bob", BOB, "is sent", "an answer to request 0", ({"success": True},))
+    assert "presence/right-audience" not in broken(scene)
 
 
 def test_nobody_hears_more_often_of_a_removal_than_they_came(scene: Written) -> None:
