@@ -65,11 +65,9 @@ def caveat(packets: Iterable[TappedPacket], verdicts: Iterable[Verdict]) -> str:
         explained = any(event == act and end.startswith(packet.event) for event, end in shown)
         if packet.event in said and packet.text != "0" and not explained:
             said[DirectorAct(packet.event)][act] = None
-    ends = {"ended with an error": said[_EXITED], "froze": said[DirectorAct.FROZE]}
-    said_of = [
-        f"{what} in {', '.join(filter(None, names)) or 'the recording'}" for what, names in ends.items() if names
-    ]
-    return f"its program {', and '.join(said_of)}" if said_of else ""
+    ends = (("ended with an error", said[_EXITED]), ("froze", said[DirectorAct.FROZE]))
+    where = [f"{what} in {', '.join(filter(None, acts)) or 'the recording'}" for what, acts in ends if acts]
+    return f"its program {', and '.join(where)}" if where else ""
 
 
 def _judged(rule: Rule, index: PacketIndex) -> Judgement:

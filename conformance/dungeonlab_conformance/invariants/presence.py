@@ -62,9 +62,9 @@ def misplaced(seen: Observation, attendance: Attendance, scene: SceneIndex) -> I
     own = [stay for stay in attendance.stays(seen.connection, session) if stay.joined_at <= seen.at]
     expected = f"{seen.event} to reach only connections in the session it names"
     if seen.event == "session-removed":
-        stayed = all(stay.exact and (stay.left_at is None or stay.why == "gone") for stay in own)
         if scene.answers_go_astray:
             return
+        stayed = all(stay.exact and (stay.left_at is None or stay.why == "gone") for stay in own)
         if not own or (stayed and scene.last_heard(seen.connection, session) > seen.number):
             yield Broken("session-removed to reach the connection taken out", f"{seen.actor}, who was not")
         elif (said := scene.times_announced(seen)) > (comings := _comings(seen, attendance, session)):

@@ -117,35 +117,43 @@ class SeatsWhoIsTakenInAgain(HttpSide):
         return answer
 
 
-@faulty("order/answers-in-order")
-class JoinsInATask(Pipeline):
-    """Joining takes a moment, in which what the same connection sends next is carried out already."""
+class _InATask(Pipeline):
+    """Carries some requests out in a task of their own, a moment later: what is sent next is not kept waiting."""
+
+    seconds = 0.03
+
+    def waits(self, data: Sequence[Any]) -> bool:
+        """Whether a request waits so."""
+        raise NotImplementedError
 
     async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
-        if data and data[0] == "join-session":
-            self.sockets.start_background_task(self._join_later, connection, data, where)
+        if self.waits(data):
+            self.sockets.start_background_task(self._carry_out_later, connection, data, where)
         else:
             await super().on_event(connection, data, where)
 
-    async def _join_later(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
-        await asyncio.sleep(0.03)
+    async def _carry_out_later(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
+        await asyncio.sleep(self.seconds)
         await super().on_event(connection, data, where)
+
+
+@faulty("order/answers-in-order")
+class JoinsInATask(_InATask):
+    """Joining takes a moment, in which what the same connection sends next is carried out already."""
+
+    def waits(self, data: Sequence[Any]) -> bool:
+        return bool(data) and data[0] == "join-session"
 
 
 @faulty("order/one-sender-in-order")
-class MakesPicturesLater(Pipeline):
+class MakesPicturesLater(_InATask):
     """A token with a picture is made once that is there, while what the same connection sends next is carried out."""
 
-    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
-        draft = data[1].get("token") if data[:1] == ["token:create"] and isinstance(data[-1], dict) else None
-        if isinstance(draft, dict) and "imageUrl" in draft:
-            self.sockets.start_background_task(self._make_later, connection, data, where)
-        else:
-            await super().on_event(connection, data, where)
+    seconds = 0.06
 
-    async def _make_later(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
-        await asyncio.sleep(0.06)
-        await super().on_event(connection, data, where)
+    def waits(self, data: Sequence[Any]) -> bool:
+        draft = data[1].get("token") if data[:1] == ["token:create"] and isinstance(data[-1], dict) else None
+        return isinstance(draft, dict) and "imageUrl" in draft
 
 
 @faulty("order/one-sender-in-order")

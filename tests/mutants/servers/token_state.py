@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
@@ -104,9 +104,9 @@ class NumbersTokensByTheirCount(Pipeline):
         command = super().command(event, payload, user, token)
         if event.name != "token:create":
             return command
-        tokens: Mapping[str, Payload] = self.store._tokens  # type: ignore[attr-defined]
+        assert isinstance(self.store, MemoryStore)
         encounter = payload["encounterId"]
-        count = sum(each["encounterId"] == encounter for each in tokens.values())
+        count = sum(each["encounterId"] == encounter for each in self.store._tokens.values())
         return dataclasses.replace(command, new_id=f"{encounter}-{count}")
 
 

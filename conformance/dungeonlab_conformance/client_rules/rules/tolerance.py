@@ -68,10 +68,8 @@ _MEANT: dict[str, DirectorAct] = {  # by which act something is done on purpose
     _DISCONNECTED: DirectorAct.DISCONNECT,
     _PRESENCE: DirectorAct.PRESENCE,
 }
-_EACH = _MEANT.keys() - {
-    _DISCONNECTED,
-    _PRESENCE,
-}  # what may end a program once, though it bore another such thing before
+# What may end a program once, though it bore another such thing before.
+_EACH = _MEANT.keys() - {_DISCONNECTED, _PRESENCE}
 _NOTHING = {
     DirectorAct.BEGIN,
     DirectorAct.EXITED,
