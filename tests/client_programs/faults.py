@@ -119,13 +119,17 @@ FAULTS: Mapping[str, ClientFault] = {
     ),
     **_of(
         "tolerates-presence-events",
-        "come-and-go",
+        "come-and-go/left",
         crashes_at_presence_events="It looks up the name of those who come in a list that has only its own.",
     ),
     **_of(
         "tolerates-presence-events",
-        "ordinary come-and-go",
+        "ordinary come-and-go/left",
         hangs_up_when_somebody_left="It hangs up when somebody leaves, as if it were alone.",
+    ),
+    **_of(
+        "tolerates-presence-events",
+        "ordinary come-and-go/switched",
         ends_well_when_somebody_left="Its program ends with 0 when somebody goes to another session.",
     ),
     "ends-when-disconnected": ClientFault(

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from dungeonlab_conformance.client_acts.others import Others
 from dungeonlab_conformance.client_acts.performance import Performance, has_joined, is_error, is_refusal
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.tap.link import Cut
@@ -27,6 +28,7 @@ _NOTICED = 12.0  # seconds more where it has to find out by the pings that do no
 _RETRIES = 6.0  # seconds in which a client that goes on trying shows it
 _DOUBLING = 24.0  # seconds in which one shows it that waits twice as long each time
 _AWAY = 10.0  # seconds for which the server is away
+_TURNS = 4  # of what others do, with a pause after each
 _REJOINS = "connect and join again"
 _SLOW = 20.0  # seconds in which a client that waits for each answer sends requests of several kinds
 _LATE = 2.0  # seconds by which answers are late
@@ -35,6 +37,7 @@ _CUTS: Mapping[Cut, str] = {
     "rst": "it is reset",
     "silence": "nothing comes any more",
 }
+_PRESENCE = "client/tolerates-presence-events"
 _JOIN_CODES = ("INTERNAL_ERROR", "RATE_LIMITED", "PERMISSION_DENIED")  # after the last, trying again is of no use
 _ALWAYS = tuple(
     f"client/{name}"
@@ -72,22 +75,23 @@ class Act:
 async def _ordinary(client: Performance) -> None:
     await client.client_joins()
     await client.client_acts()
-    for _ in client.others.ways_to_go:  # as long as they come and go elsewhere: one that ends by itself does so here
+    for _ in range(_TURNS):  # for longer than anywhere else: one that ends by itself does so here
         await client.others.act()
         await client.may_see(lambda _: False, _APART)
     await client.others.act()
     await client.quiet(_PAUSE, _MOST)
 
 
-async def _come_and_go(client: Performance) -> None:
+async def _come_and_go(client: Performance, reason: str) -> None:
     await client.client_joins()
+    await client.director.come_and_go(reason)
+    await client.may_see(lambda _: False, _APART)
     await client.client_acts()
     await client.may_see(lambda _: False, _APART)
-    for reason in client.others.ways_to_go:
-        await client.director.come_and_go(reason)
-        await client.may_see(lambda _: False, _APART)
+    await client.director.come_and_go(reason)
+    await client.may_see(lambda _: False, _APART)
     await client.others.act()
-    await client.quiet(_PAUSE, _MOST)
+    await client.goes_on(_PAUSE, _MOST)
 
 
 async def _join_refused(client: Performance, code: str) -> None:
@@ -215,8 +219,9 @@ def _leaves(session: str, packet: TappedPacket) -> bool:
 def acts() -> Iterator[Act]:
     """Yield every act, the ordinary one first."""
     yield Act("ordinary", "the others talk, and make, move, change and remove tokens", _ordinary, _ALWAYS)
-    what = "the others leave, lose the connection, switch, are removed, and come back"
-    yield Act("come-and-go", what, _come_and_go, ("client/tolerates-presence-events",))
+    for reason in Others.WAYS_TO_GO:
+        what = f"somebody goes, for the reason {reason!r}, and comes back"
+        yield Act(f"come-and-go/{reason}", what, partial(_come_and_go, reason=reason), (_PRESENCE,))
     for code in _JOIN_CODES:
         what = f"the first request to join is refused with {code}"
         yield Act(f"join-refused/{code}", what, partial(_join_refused, code=code), ("client/joins-before-it-sends",))

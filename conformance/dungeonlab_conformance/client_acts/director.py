@@ -125,7 +125,7 @@ class Director:
     async def come_and_go(self, reason: str) -> None:
         """Have somebody else go, in the way of that reason, and come back."""
         self._note(DirectorAct.PRESENCE, reason)
-        await self._others.ways_to_go[reason]()
+        await self._others.come_and_go(reason)
 
     # -- connections ---------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.observation import Request
@@ -66,16 +66,6 @@ class Others:
         del self._chests[:1]
         await self._say(self._master)
 
-    @property
-    def ways_to_go(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
-        """The ways in which one of them goes and comes back, by the reason that the others hear."""
-        return {
-            "left": self._leave,
-            "disconnected": self._lose_the_connection,
-            "switched": self._switch,
-            "removed": self._be_removed,
-        }
-
     async def _leave(self) -> None:
         await self._bob.leave()
         await self._bob.join(self._stage.session)
@@ -96,6 +86,18 @@ class Others:
         await self._stage.take_in(self._identity)
         await self._bob.join(self._stage.session)
 
+    # The ways in which one of them goes and comes back, by the reason that the others hear.
+    WAYS_TO_GO: ClassVar[Mapping[str, Callable[[Others], Awaitable[None]]]] = {
+        "left": _leave,
+        "disconnected": _lose_the_connection,
+        "switched": _switch,
+        "removed": _be_removed,
+    }
+
+    async def come_and_go(self, reason: str) -> None:
+        """Have one of them go and come back, in the way of that reason."""
+        await self.WAYS_TO_GO[reason](self)
+
     @property
     def _identity(self) -> Identity:
         assert self._bob.identity is not None
@@ -103,10 +105,10 @@ class Others:
 
     async def go_on(self, pause: float) -> None:
         """Do what members do again and again, and come and go, with half of a pause in seconds after each."""
-        for go_and_come_back in itertools.cycle(self.ways_to_go.values()):
+        for reason in itertools.cycle(self.WAYS_TO_GO):
             await self.act()
             await asyncio.sleep(pause / 2)
-            await go_and_come_back()
+            await self.come_and_go(reason)
             await asyncio.sleep(pause / 2)
 
     async def _say(self, who: Actor) -> None:

@@ -56,10 +56,10 @@ async def test_a_correct_client_is_clean_in_every_act() -> None:
         ("believes-it-is-only-limited", "join-refused", "joins-before-it-sends"),
         ("ignores-removal", "removed", "stops-when-removed"),
         ("crashes-at-removal", "removed", "tolerates-presence-events"),
-        ("crashes-when-somebody-left", "come-and-go", "tolerates-presence-events"),
-        ("crashes-when-somebody-disconnected", "come-and-go", "tolerates-presence-events"),
-        ("crashes-when-somebody-switched", "come-and-go", "tolerates-presence-events"),
-        ("crashes-when-somebody-removed", "come-and-go", "tolerates-presence-events"),
+        ("crashes-when-somebody-left", "come-and-go/left", "tolerates-presence-events"),
+        ("crashes-when-somebody-disconnected", "come-and-go/disconnected", "tolerates-presence-events"),
+        ("crashes-when-somebody-switched", "come-and-go/switched", "tolerates-presence-events"),
+        ("crashes-when-somebody-removed", "come-and-go/removed", "tolerates-presence-events"),
         ("crashes-at-binary-data", "strange-events", "ignores-unknown-events"),
         ("crashes-at-a-new-token-event", "strange-events", "ignores-unknown-events"),
     ],
@@ -90,7 +90,15 @@ async def test_a_client_that_freezes_when_somebody_goes_has_not_gone_on() -> Non
     """As with a refusal: it is alive in the act where nobody goes."""
     run = await played([*TINY, "freezes-when-somebody-disconnected"], "ordinary", "come-and-go")
     assert [verdict.requirement for verdict in run.verdicts if verdict.findings] == ["client/tolerates-presence-events"]
-    assert any(note.startswith("in come-and-go, the client froze") for note in run.notes)
+    assert any(note.startswith("in come-and-go/disconnected, the client froze") for note in run.notes)
+
+
+async def test_of_a_client_that_falls_silent_when_somebody_goes_it_is_said() -> None:
+    """It may have nothing to say, so nothing is found; nor was it seen to go on, though it did after others."""
+    run = await played([*TINY, "falls-silent-when-somebody-switched"], "come-and-go")
+    [verdict] = [verdict for verdict in run.verdicts if verdict.requirement == "client/tolerates-presence-events"]
+    assert verdict.outcome is Outcome.UNJUDGED
+    assert "user-left (switched)" in verdict.reason
 
 
 async def test_a_client_whose_join_is_refused_has_not_joined() -> None:

@@ -27,7 +27,7 @@ def freeze() -> None:
 async def main() -> None:
     """Play until a signal comes."""
     client = socketio.AsyncClient(reconnection_delay=0.5)
-    state: dict[str, Any] = {"joined": False, "turn": 0, "connected": 0}
+    state: dict[str, Any] = {"joined": False, "turn": 0, "connected": 0, "silent": False}
 
     async def ask(event: str, payload: dict[str, Any]) -> Any:
         answer = await client.call(event, payload, timeout=10)
@@ -71,6 +71,8 @@ async def main() -> None:
             os._exit(3)
         if WAY.removeprefix("freezes-when-somebody-") == body["reason"]:
             freeze()
+        if WAY.removeprefix("falls-silent-when-somebody-") == body["reason"]:
+            state["silent"] = True
 
     async def unknown(event: str, *args: Any) -> None:
         values = [value for arg in args if isinstance(arg, dict) for value in arg.values()]
@@ -116,7 +118,7 @@ async def main() -> None:
     await begin()
     while True:
         await asyncio.sleep(PAUSE)
-        if state["joined"] and WAY not in ("only-answers", "only-listens"):
+        if state["joined"] and not state["silent"] and WAY not in ("only-answers", "only-listens"):
             try:
                 await speak()
             except (TimeoutError, socketio.exceptions.SocketIOError):

@@ -9,7 +9,7 @@ from itertools import pairwise
 from dungeonlab_conformance.client_rules.index import JOIN, LEAVE, Connection, PacketIndex
 from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
 from dungeonlab_conformance.client_rules.rooms import Sending, Standing, sendings
-from dungeonlab_conformance.client_rules.rules.tolerance import ARRIVED
+from dungeonlab_conformance.client_rules.trials import ARRIVED
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 from dungeonlab_conformance.text.printable import shortened
 
