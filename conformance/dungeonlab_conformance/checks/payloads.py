@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,12 +134,7 @@ async def _judge_each_refusal(stage: Stage, event: Event, senders: tuple[Actor, 
         # what is broken, or cannot be judged, need not be waited for once more
         batch = [wrong for wrong in wrongs[first : first + together] if not stage.has_found(wrong.requirement)]
         turns = zip(batch, senders[first % 2 :] + senders * together, strict=False)
-        await _judge_each(
-            stage,
-            bob,
-            event,
-            [(wrong, _must_be_refused(stage, actor, wrong.name, wrong.request)) for wrong, actor in turns],
-        )
+        await _judge_each(stage, bob, event, list(turns))
     return _Traces(wrongs, look, before, start)
 
 
@@ -161,7 +156,7 @@ async def _judge_traces(stage: Stage, event: Event, traces: _Traces, alice: Acto
             stage.leave_open(("payloads/refused-not-stored",), why)
         traces = _Traces(refused, look, before, len(stage.journal.heard(bob.connection)))
         for each in refused:
-            await _judge_each(stage, bob, event, [(each, _must_be_refused(stage, alice, each.name, each.request))])
+            await _judge_each(stage, bob, event, [(each, alice)])
         if (why := traces.accepted(stage)) is not None:
             raise why
     witness = await stage.request(event, fresh=True)
@@ -172,16 +167,18 @@ async def _judge_traces(stage: Stage, event: Event, traces: _Traces, alice: Acto
         await stage.judge("payloads/refused-not-stored", _must_be_untouched(stage, alice, traces.look, traces.before))
 
 
-async def _judge_each(
-    stage: Stage, bob: Actor, event: Event, acts: list[tuple[InvalidRequest, Awaitable[None]]]
-) -> None:
-    """Let each act be judged; where a connection is lost over it, make sure that it is the only one."""
-    done = await asyncio.gather(*(stage.provoke(wrong.requirement, act) for wrong, act in acts), return_exceptions=True)
-    for (wrong, _), result in zip(acts, done, strict=True):
+async def _judge_each(stage: Stage, bob: Actor, event: Event, turns: list[tuple[InvalidRequest, Actor]]) -> None:
+    """Judge each request and who sends it; where a connection is lost over it, make sure that it is the only one."""
+    done = await asyncio.gather(*(_judge_one(stage, *turn) for turn in turns), return_exceptions=True)
+    for (wrong, _), result in zip(turns, done, strict=True):
         if isinstance(result, Gone):
             await _judge_survival(stage, bob, _with(event.name, wrong.name))
         elif result is not None:
             raise result
+
+
+async def _judge_one(stage: Stage, wrong: InvalidRequest, actor: Actor) -> None:
+    await stage.provoke(wrong.requirement, _must_be_refused(stage, actor, wrong.name, wrong.request))
 
 
 def _with(event: str, fault: str) -> str:
