@@ -55,7 +55,7 @@ def convicts(node: ast.AST) -> bool:
         )
     if isinstance(node, ast.Attribute | ast.Name) and says_must(named(node)):
         return True
-    if isinstance(node, ast.Call) and named(node.func).lstrip("_").startswith("judge"):
+    if isinstance(node, ast.Call) and named(node.func).lstrip("_").startswith(("judge", "provoke")):
         return False  # which awaits what it is given, and records what that raises
     if isinstance(node, ast.Try) and any(catches_broken(handler) for handler in node.handlers):
         return any(map(convicts, [*node.handlers, *node.orelse, *node.finalbody]))
@@ -87,6 +87,7 @@ def test_the_law_sees_what_it_is_about() -> None:
         ("try:\n    await bob.must_hear(request)\nexcept Broken:\n    raise", True),
         ("try:\n    await bob.must_hear(request)\nexcept Broken:\n    raise Unjudged('a') from None", False),
         ("await stage.judge(name, bob.must_hear(request))", False),
+        ("await stage.provoke(name, bob.must_hear(request))", False),
         ("await bob.hear(request)", False),
     ):
         assert any(map(convicts, ast.parse(code).body)) is guilty, code
