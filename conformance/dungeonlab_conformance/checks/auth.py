@@ -281,12 +281,13 @@ async def a_refusal_says_why(stage: Stage) -> None:
 async def a_refusal_names_the_code(stage: Stage) -> None:
     """Alice's connection is accepted; one without a cookie is refused with the code UNAUTHENTICATED."""
     refused = await _refusal_of_nobody(stage)
-    if refused.status is not None and stage.target.transport == "websocket" and "polling" in stage.target.transports:
-        refused = await _refusal_over_polling(stage)  # over WebSocket only the status is to be had
+    if refused.status is not None and not refused.names_the_code and "polling" in stage.target.transports:
+        refused = await _refusal_over_polling(stage)  # browsers show no body of a refused WebSocket
     reason = refused.reason
     if refused.status is not None:
-        if "UNAUTHENTICATED" not in (text := reason if isinstance(reason, str) else quoted(reason)):
-            raise Broken("UNAUTHENTICATED", f"{text[:200]!r}")
+        if not refused.names_the_code:
+            got = f"HTTP {refused.status} with {f'{reason}'[:200]!r}"
+            raise Broken("UNAUTHENTICATED in the body of the answer", got)
         return
     data = reason.get("data") if isinstance(reason, dict) else None
     if not isinstance(data, dict) or data.get("code") != "UNAUTHENTICATED":
@@ -297,7 +298,7 @@ async def _refusal_over_polling(stage: Stage) -> Refused:
     """Return how nobody is refused over long-polling: the handshake, or what comes after it."""
     answer = await handshake(stage.target, None)
     if not answer.opened:
-        return Refused(answer.text, answer.status)
+        return Refused(answer.text, answer.status, names_the_code=answer.names_the_code)
     try:
         return await must_not_connect(await stage.actor("nobody"), "no cookie, over polling,", transport="polling")
     except Broken as broken:

@@ -7,20 +7,44 @@ import time
 from dungeonlab_conformance.checks.open_connections import joined_tab
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.packets import beginnings, tells
+from dungeonlab_conformance.clients.packets import beginning, tells
 from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import marked
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.traffic import chat, everything
+from dungeonlab_conformance.stage.traffic import chat, everything, let_time_pass
 from dungeonlab_spec import Catalogue, Event
 
 _CLEANED_UP = 0.5  # seconds in which a server gets around to what is left of a lost connection
+
+
+@check("rooms/every-other-member-hears-once", event="chat-message", slow=True)
+async def who_is_back_at_once_hears_a_while_later(stage: Stage, event: Event) -> None:
+    """Bob leaves and joins again at once; carol goes to another session and comes back. A while later both hear alice.
+
+    The game master hears her, too. What a server still does about those who went must not concern who is back.
+    """
+    alice, bob, gamemaster = await stage.joined("alice", "bob", "gamemaster")
+    back = [bob]
+    if stage.target.offers("leave-session"):
+        await bob.leave()
+        await bob.join(stage.session)
+    with contextlib.suppress(Missing):
+        carol = await stage.connected("carol")
+        if not carol.is_game_master:
+            for session in (stage.session, (await stage.other_game()).session, stage.session):
+                await carol.join(session)
+            back.append(carol)
+    await let_time_pass()
+    await alice.send(said := await stage.request(event))
+    await gamemaster.hear(said)
+    for member in back:
+        await member.must_hear(said)
 
 
 @check("join/disconnect-leaves-the-room", slow=True)
@@ -52,7 +76,7 @@ async def _must_recover_nothing(stage: Stage, alice: Actor, raw: RawConnection, 
     heard, missed, later = [await chat(stage) for _ in range(3)]
     await alice.send(heard)
     broadcast = stage.target.dialect.broadcasts.get(heard.event, heard.event)
-    frame = await raw.receive(*beginnings(broadcast))
+    frame = await raw.receive(beginning(broadcast))
     try:
         offset = json.loads(frame[2:])[-1]
     except (ValueError, RecursionError):

@@ -86,7 +86,7 @@ class Connection(Receiver):
             return Refused(None)
         if answer.status in (400, 401, 403):
             self.journal.write(self.name, self.connection, "is refused", f"HTTP {answer.status}", (answer.text,))
-            return Refused(answer.text, answer.status)
+            return Refused(answer.text, answer.status, names_the_code=answer.names_the_code)
         return Gone(f"{self.name} could not connect: {closed}")
 
     async def _asks_again(self, transport: str, headers: dict[str, str] | None) -> Handshake | None:

@@ -14,8 +14,9 @@ from yarl import URL
 
 from dungeonlab_conformance.clients.engine_io import LEAVE, Closed, Opened
 from dungeonlab_conformance.clients.engine_io_packets import CLOSE
-from dungeonlab_conformance.clients.http.client import Redirected, read_text, session_for
+from dungeonlab_conformance.clients.http.client import Redirected, json_of, read_text, session_for
 from dungeonlab_conformance.clients.http.diagnosis import may_come_up, may_pass, of_answer, of_error, of_silence
+from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.results.errors import NotUp, TargetFault, Unreachable
 from dungeonlab_conformance.target.identity import Identity
 from dungeonlab_conformance.target.target import Target
@@ -25,6 +26,13 @@ _MEASURED = 3  # round trips at most; the shortest counts, since a machine that 
 _REMINDER = 10.0  # seconds until the reason for waiting is reported again
 _PAUSE = 0.5  # seconds between two looks for a server that is not up yet
 _OPEN = re.compile(r'0\s*\{\s*"')  # as JSON may be written, and no chunk of Engine.IO 3, such as `97:0{"sid"`
+_CODE = "UNAUTHENTICATED"
+_UPGRADE = {  # as a browser asks for a WebSocket; the key is any
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "ZHVuZ2VvbmxhYi1iZW5jaA==",
+}
 _KEPT = 10_000  # characters of the body that a handshake is answered with; a run makes hundreds of them
 
 
@@ -35,6 +43,7 @@ class Handshake:
     status: int
     text: str
     location: str = ""  # where a redirect leads to, which is not followed
+    names_the_code: bool = False  # whether the whole body of a refusal says UNAUTHENTICATED, `text` or not
 
     @property
     def opened(self) -> bool:
@@ -133,7 +142,21 @@ def _is_server(answer: Handshake, target: Target) -> bool:
 
 async def _ask_by_polling(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Handshake:
     async with http.get(url, headers=headers, allow_redirects=False) as answer:
-        return Handshake(answer.status, (await read_text(answer))[:_KEPT], answer.headers.get("Location", ""))
+        return await _read(answer)
+
+
+async def _read(answer: aiohttp.ClientResponse) -> Handshake:
+    text = await read_text(answer)
+    named = answer.status != 200 and _names_the_code(text)
+    return Handshake(answer.status, text[:_KEPT], answer.headers.get("Location", ""), named)
+
+
+def _names_the_code(body: str) -> bool:
+    """Whether a body says it, as JSON, whose letters may be escaped, or as any other text."""
+    try:
+        return contains(json_of(body), _CODE)
+    except ValueError:
+        return _CODE in body
 
 
 async def _leave(http: aiohttp.ClientSession, url: str, opened: str, headers: Mapping[str, str]) -> None:
@@ -153,6 +176,16 @@ async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapp
             first = await socket.receive()
             return Handshake(200, first.data if isinstance(first.data, str) else "")
     except aiohttp.WSServerHandshakeError as refused:
-        return Handshake(refused.status, refused.message)
+        return await _refusal(http, url, headers, refused)
     except Redirected as redirected:
         return Handshake(redirected.status, "", redirected.location)
+
+
+async def _refusal(
+    http: aiohttp.ClientSession, url: str, headers: Mapping[str, str], refused: aiohttp.WSServerHandshakeError
+) -> Handshake:
+    """Return what a refused WebSocket is told, for which a client that can read it has to ask once more."""
+    async with http.get(url, headers={**headers, **_UPGRADE}, allow_redirects=False) as answer:
+        if answer.status == refused.status and (told := await _read(answer)).text:
+            return told
+    return Handshake(refused.status, refused.message)

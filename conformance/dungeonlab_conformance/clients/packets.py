@@ -52,10 +52,12 @@ HEAVIEST = 10_000_000  # bytes of memory that a packet with attachments may take
 _ATTACHMENTS, _ATTACHED = 100, "a packet with attachments"  # of one packet; and what such a one is called
 _SHOWN, _WHY = 500, 120  # characters that are kept of what cannot be read, and of the reason
 _ANSWERED = re.compile(r"[36](?:\d+-)?(\d{1,15})(?=\[|$)")  # an acknowledgement, with its number
-_OWN_EVENT = re.compile(r'2(?:/,)?\d*\["x-')
+_OWN_EVENT = re.compile(r'2(?:/,)?\d*\s*\[\s*"x-')
+# What stands before the arguments in a frame of any kind, and the name of an event.
+_BEGINNING = re.compile(r'(4[2356](?:\d+-)?(?:/[^,\[]*,)?\d*)\s*\[\s*("(?:[^"\\]|\\.)*+")?')
 _WHOLE = re.compile(r"\d{1,18}")
 _DEFAULT = re.compile(r"(4\d(?:\d+-)?)/,")  # what stands before the default namespace, where that is written out
-_EVENT = re.compile(r"42(?:/[^,\[]*,)?\d*(?=\[)")  # what stands before the arguments in a frame with an event
+_EVENT = re.compile(r"42(?:/[^,\[]*,)?\d*(?=\s*\[)")  # what stands before the arguments in a frame with an event
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +156,20 @@ def encode(kind: int, data: Any = None, *, number: int | None = None, namespace:
     return [frames] if isinstance(frames, str) else frames
 
 
-def without_default(frame: str) -> str:
-    """Return a message of Engine.IO as servers usually send it, without the name of the default namespace."""
-    return _DEFAULT.sub(r"\1", frame, count=1) if _DEFAULT.match(frame) else frame
+def plain(frame: str) -> str:
+    """Return a message of Engine.IO as servers usually begin it, so that its beginning tells what it is.
+
+    That is without the name of the default namespace, without white space, and without escapes in an event's name.
+    """
+    if _DEFAULT.match(frame):
+        frame = _DEFAULT.sub(r"\1", frame, count=1)
+    if (found := _BEGINNING.match(frame)) is None:
+        return frame
+    head, name = found.groups()
+    try:
+        return f"{head}[{json.dumps(json.loads(name), ensure_ascii=False) if name else ''}{frame[found.end() :]}"
+    except ValueError:
+        return frame
 
 
 class _Json:
@@ -231,6 +244,6 @@ def tells(frame: str | bytes, mark: str | int, name: str = "", received: Receive
     )
 
 
-def beginnings(name: str) -> tuple[str, ...]:
-    """Return how the frame of an event of that name may begin, with what is not ASCII escaped or not."""
-    return tuple(f"42{json.dumps([name], ensure_ascii=escaped)[:-1]}" for escaped in (True, False))
+def beginning(name: str) -> str:
+    """Return how the frame of an event of that name begins, once it is `plain`."""
+    return f"42{json.dumps([name], ensure_ascii=False)[:-1]}"

@@ -37,12 +37,16 @@ Callback = Callable[..., None]
 
 
 class Refused(Unjudged):
-    """The server refused the connection. `reason` is the CONNECT_ERROR payload, if there was one."""
+    """The server refused the connection. `reason` is the CONNECT_ERROR payload, if there was one, or an HTTP body.
 
-    def __init__(self, reason: Any, status: int | None = None) -> None:
+    Of a body that is read in part, `names_the_code` says whether UNAUTHENTICATED stands in the whole of it.
+    """
+
+    def __init__(self, reason: Any, status: int | None = None, *, names_the_code: bool = False) -> None:
         super().__init__(f"the connection was refused: {reason}")
         self.reason = reason
         self.status = status
+        self.names_the_code = names_the_code
 
 
 @dataclass(eq=False)

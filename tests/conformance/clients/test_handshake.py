@@ -297,3 +297,22 @@ async def test_what_waiting_cannot_help_is_not_waited_for() -> None:
     async with bytes_server(lambda _: http("307 Away", b"", "Location: https://example.org/")) as server:
         await asyncio.wait_for(wait_for(Target(server.url), 600, lambda _: None), 20)
         assert len(server.asked) <= 2
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b'{"error":"%s","code":"UNAUTHENTICATED"}' % (b"x" * 30_000), True),
+        (b'{"code": "\\u0055NAUTHENTICATED"}', True),
+        (b"UNAUTHENTICATED: log in first", True),
+        (b'{"error": "log in first"}', False),
+        (b"", False),
+    ],
+    ids=["long", "escaped", "text", "without", "empty"],
+)
+async def test_a_refusal_names_the_code_wherever_it_stands(transport: str, body: bytes, *, named: bool) -> None:
+    """In the whole of the body, and as JSON says it; over WebSocket as well."""
+    async with bytes_server(lambda _: http("401 Unauthorized", body)) as server:
+        answer = await handshake(Target(server.url), None, transport=transport)
+    assert (answer.status, answer.names_the_code) == (401, named)

@@ -156,10 +156,21 @@ def test_an_event_tells_an_id_whether_it_goes_as_a_text_or_a_number() -> None:
 @pytest.mark.parametrize("name", ["joined", 'a "name"', "betreten: Säule"])
 @pytest.mark.parametrize("escaped", [True, False])
 def test_a_frame_begins_as_its_name_says(name: str, *, escaped: bool) -> None:
-    """Whether the server escapes what is not ASCII, or not; another name begins otherwise."""
+    """Whether the server escapes letters, or puts white space around, or not; another name begins otherwise."""
     frame = "42" + json.dumps([name, {}], ensure_ascii=escaped)
-    assert frame.startswith(packets.beginnings(name))
-    assert not frame.startswith(packets.beginnings(name[:-1]))
+    odd = frame.replace("[", " [\n").replace("e", "\\u0065" if escaped else "e", 1)
+    for each in map(packets.plain, (frame, odd)):
+        assert each.startswith(packets.beginning(name))
+        assert not each.startswith(packets.beginning(name[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("came", "plain"),
+    [("431 [ 1]", "431[1]"), ('42 ["a\\u0021", {}]', '42["a!", {}]'), ('42["a\\x"]', '42["a\\x"]'), ("40 {}", "40 {}")],
+)
+def test_white_space_before_the_arguments_says_nothing(came: str, plain: str) -> None:
+    """What is no JSON stays as it came."""
+    assert packets.plain(came) == plain
 
 
 def test_an_event_tells_what_is_in_it_once_it_is_translated() -> None:
@@ -186,4 +197,4 @@ def test_an_event_tells_what_is_in_it_once_it_is_translated() -> None:
 )
 def test_the_default_namespace_may_be_written_out(came: str, plain: str) -> None:
     """Then an answer is known by its number all the same; other namespaces stay."""
-    assert packets.without_default(came) == plain
+    assert packets.plain(came) == plain

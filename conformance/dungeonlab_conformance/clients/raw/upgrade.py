@@ -9,7 +9,6 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
 from urllib.parse import quote
 
 import aiohttp
@@ -93,7 +92,7 @@ class Upgrade:
         if "join-session" not in self.target.workarounds.silent:
             how = self.target.dialect.answer_to("join-session")
             answers = (how.success, how.failure) if isinstance(how, AnswerByEvent) else ()
-            prefixes = tuple(chain.from_iterable(map(packets.beginnings, answers))) or ("431[",)
+            prefixes = tuple(map(packets.beginning, answers)) or ("431[",)
             await self._await(*prefixes)
             self._look_whether_let_in(session, next(f for f in self.frames if f.startswith(prefixes)))
 
@@ -246,7 +245,7 @@ class Upgrade:
     def _keep(self, frames: list[str]) -> None:
         self.target.capacity.check()
         self.target.capacity.takes(sum(map(len, frames)) + PACKET * len(frames))
-        self.frames += map(packets.without_default, frames)
+        self.frames += map(packets.plain, frames)
 
     async def _post(self, frame: str) -> None:
         with self._waiting("polling was not answered in time"):
@@ -271,7 +270,7 @@ class Upgrade:
                     if frame == PING:
                         await self._socket.send_str(PONG)
                     elif isinstance(frame, str):
-                        frame = packets.without_default(frame)
+                        frame = packets.plain(frame)
                         self._keep([frame])
                         if is_wanted(frame):
                             return

@@ -115,8 +115,10 @@ class RawConnection:
         event, args = self.target.on_the_wire(request.event, request.args)
         how = self.target.dialect.answer_to(request.event)
         self.journal.sent(request, self.name, self.identity.user if self.identity else None)
+        number: int | None = None
+        prefixes: tuple[str, ...]
         if isinstance(how, AnswerByEvent):
-            number, prefixes = None, (*packets.beginnings(how.success), *packets.beginnings(how.failure))
+            prefixes = (packets.beginning(how.success), packets.beginning(how.failure))
         else:
             number = next(self._ids)
             prefixes = (f"43{number}[",)
@@ -232,7 +234,7 @@ class RawConnection:
                 if not self.target.capacity.takes(len(frame)):
                     break
                 self.journal.write(self.name, 0, "hears", "a frame", (frame,))
-                frame = packets.without_default(frame) if isinstance(frame, str) else frame
+                frame = packets.plain(frame) if isinstance(frame, str) else frame
                 self._look_for_another_answer(frame)
                 self.frames.append(frame)
                 self._arrived.set()
