@@ -18,6 +18,7 @@ from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import chat
 
+_ROUNDS = 8  # in which several speak at the same moment
 LONGEST = 2000  # characters; section 11
 _SEEN = 200  # characters that are shown of one, escaped
 
@@ -193,6 +194,18 @@ async def an_empty_room_begins_no_new_count(stage: Stage) -> None:
         await alice.renew()
         await alice.join(stage.session)
         await alice.send(await chat(stage))
+
+
+@check("chat/message-ids-differ")
+async def those_who_speak_at_once_say_different_things(stage: Stage) -> None:
+    """Alice, bob and the game master, each on a connection of its own, speak at the same moment, again and again.
+
+    The ids in the answers are compared.
+    """
+    speakers = await stage.joined("alice", "bob", "gamemaster")
+    for _ in range(_ROUNDS):
+        said = [await chat(stage) for _ in speakers]
+        await asyncio.gather(*(speaker.try_send(request) for speaker, request in zip(speakers, said, strict=True)))
 
 
 async def _said_and_heard(stage: Stage, pairs: Iterable[tuple[Actor, Actor]]) -> None:

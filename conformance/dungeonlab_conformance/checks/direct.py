@@ -10,7 +10,7 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.invariants.token_state import Token, whole
 from dungeonlab_conformance.payloads.invalid import EXAMPLE_IDS, InvalidRequest, invalid_requests
-from dungeonlab_conformance.payloads.requests import edge_payloads, profile_request, unusual_payloads
+from dungeonlab_conformance.payloads.requests import adorned, edge_payloads, profile_request, unusual_payloads
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.arguments import quoted
 from dungeonlab_conformance.record.marks import contains
@@ -25,10 +25,14 @@ FEW = 2  # of each kind of invalid ids in an action that are asked about
 
 @check("direct/own-profile")
 async def ones_own_profile(stage: Stage) -> None:
-    """Alice and bob each ask for their own profile and receive it, even if they claim to be the other."""
-    alice, bob = await stage.connected("alice", "bob")
-    for actor, other in ((alice, bob), (bob, alice)):
-        for claims in ({}, dict.fromkeys(("sender", "id", "username", "asUser"), other.user)):
+    """Alice and bob each ask for their own profile and receive it, even if they claim to be the other.
+
+    They do as well by their own id, and so does mallory, who shares no session with anybody.
+    """
+    names = ["alice", "bob", *stage.roles.available("mallory")]
+    alice, bob, *strangers = await stage.connected(*names)
+    for actor, other in ((alice, bob), (bob, alice), *((stranger, alice) for stranger in strangers)):
+        for claims in ({}, dict.fromkeys(("sender", "id", "username", "asUser"), other.user), {"userId": actor.user}):
             answer = await actor.must_be_allowed(Request("get-user-data", (claims,), None, None))
             _must_be_profile_of(answer, actor.name, actor.user)
 
@@ -123,7 +127,8 @@ def _asking(stage: Stage, action: Request) -> Request:
 async def validate_action_says_yes(stage: Stage, event: Event) -> None:
     """Alice asks about an action that she may take; the answer is that it is valid.
 
-    So it is about one that says as much as it may, or has a value on its bound, unless she may not take that either.
+    So it is about one that says as much as it may, or has a value on its bound, or properties that nobody knows, unless
+    she may not take that either.
     """
     alice = await stage.joined("alice")
     answer = await alice.send(await _question(stage, event))
@@ -132,7 +137,8 @@ async def validate_action_says_yes(stage: Stage, event: Event) -> None:
     _must_say_yes(answer)
     usual = await stage.request(event)
     ids = {key: value for key, value in usual.args[0].items() if key.endswith("Id")}
-    for _, payload in (*edge_payloads(event), *unusual_payloads(event)):
+    odd = [payload for _, payload in (*edge_payloads(event), *unusual_payloads(event))]
+    for payload in (*odd, adorned(usual.args[0], "claimed", 1)):
         action = Request(event.name, ({**payload, **ids},), ids.get("tokenId"), stage.session)
         answer = await alice.try_send(_asking(stage, action))
         if answer.accepted and (answer.data.get("valid") is True or (await alice.try_send(action)).accepted):

@@ -5,6 +5,7 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import Unanswered, not_accepted
 from dungeonlab_conformance.payloads.refused import unknown_id
+from dungeonlab_conformance.payloads.requests import profile_request
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
@@ -93,19 +94,30 @@ async def the_game_master_is_admitted(stage: Stage) -> None:
         raise Broken("the game master to be admitted", answer)
 
 
-@check("join/game-master-admitted")
+@check("join/game-master-admitted", "direct/shared-session-profile")
 async def a_game_master_who_played_is_admitted(stage: Stage) -> None:
-    """The game master becomes a participant and ceases to be one, where that goes as section 16 says; then joins."""
+    """The game master becomes a participant and ceases to be one, where that goes as section 16 says; then joins.
+
+    Alice may see the game master's profile as before.
+    """
     step = "membership.remove"
     if stage.target.steps.get(step) != REFERENCE_HTTP_API[step] or stage.game in stage.pool.kept.values():
         return  # elsewhere, what ends the participation of a game master may end more
-    gamemaster = await stage.connected("gamemaster")
+    gamemaster, alice = await stage.connected("gamemaster", "alice")
     assert gamemaster.identity is not None
+    profile = await alice.try_send(profile_request(gamemaster.user))
     try:
         await stage.take_in(gamemaster.identity)
         await stage.games.end_participation(stage.game, gamemaster.identity)
     except (Missing, TargetFault, Unjudged):
         return
+    await stage.judge("join/game-master-admitted", _must_be_admitted_all_the_same(stage, gamemaster))
+    if profile.accepted:
+        asked = profile_request(gamemaster.user)
+        await stage.judge("direct/shared-session-profile", alice.must_be_allowed(asked))
+
+
+async def _must_be_admitted_all_the_same(stage: Stage, gamemaster: Actor) -> None:
     if not (answer := await gamemaster.try_join(stage.session)).accepted:
         raise Broken("the game master, who is a participant no more, to be admitted all the same", answer)
 

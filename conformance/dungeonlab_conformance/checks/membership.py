@@ -18,7 +18,7 @@ from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudge
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import acknowledged_token, id_of
-from dungeonlab_conformance.stage.traffic import chat, let_time_pass
+from dungeonlab_conformance.stage.traffic import chat, let_a_moment_pass, let_time_pass
 from dungeonlab_spec import Catalogue, Event
 
 
@@ -77,6 +77,26 @@ async def a_login_outlasts_a_membership(stage: Stage) -> None:
             await stage.other_tab(bob)
         except Refused as refused:
             raise Broken("bob, who is a member no more, to be let in all the same", f"{refused}") from None
+
+
+@check("join/taken-in-again-admitted")
+async def who_is_taken_in_again_hears_on_the_same_connection(stage: Stage) -> None:
+    """Bob's membership is revoked while he is in the room, and begins again; then he joins, and hears alice.
+
+    He asks for nothing in between. A server may close the connection of who is removed; then he has none to hear on.
+    """
+    alice, bob, gamemaster = await stage.joined("alice", "bob", "gamemaster")
+    assert bob.identity is not None
+    with contextlib.suppress(Gone, Missing):
+        await stage.revoke(bob)
+        await bob.fence()
+        await stage.take_in(bob.identity)
+        await let_a_moment_pass()
+        if not bob.closed:
+            await _must_be_admitted(stage, bob)
+            await alice.send(said := await chat(stage))
+            await gamemaster.hear(said)
+            await bob.must_hear(said)
 
 
 async def _another_tab_there(stage: Stage, actor: Actor) -> list[Actor]:

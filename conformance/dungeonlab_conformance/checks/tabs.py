@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from dungeonlab_conformance.checks.open_connections import joined_tab, joining_closes_other_tabs
 from dungeonlab_conformance.checks.registry import check
@@ -17,6 +18,7 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import chat
 from dungeonlab_spec import Catalogue, Event
 
+_DOZEN = 12  # connections in a room, beside that of who speaks
 _MANY = 20  # messages between two polls: more than the 16 packets that some libraries read of one payload
 
 
@@ -46,6 +48,20 @@ async def each_of_a_users_tabs_hears(stage: Stage, event: Event) -> None:
                 key = VerdictKey("rooms/every-transport-hears", event.name)
                 raise Unjudged("neither of the two that poll hears", waits_for=key) from None
             raise
+
+
+@check("rooms/every-tab-hears", event="chat-message")
+async def a_dozen_connections_hear(stage: Stage, event: Event) -> None:
+    """Bob and the game master have several tabs in the room, a dozen in all; alice speaks, and each hears it."""
+    alice, *others = await stage.joined("alice", "bob", "gamemaster")
+    tabs: list[Actor] = [*others]
+    with contextlib.suppress(Unjudged):  # a server may let in no more
+        while len(tabs) < _DOZEN:
+            tabs.append(await joined_tab(stage, tabs[-len(others)]))
+    await alice.send(said := await stage.request(event))
+    await others[0].hear(said)
+    for tab in tabs:
+        await tab.must_hear(said)
 
 
 @check("rooms/every-transport-hears")

@@ -9,21 +9,26 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.invariants.answers.makers import given_twice
-from dungeonlab_conformance.invariants.token_state import Token
+from dungeonlab_conformance.invariants.content import unlike
+from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed
+from dungeonlab_conformance.record.acknowledgement import Inferred
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import (
     acknowledged_token,
+    acknowledged_version,
     create_full_token,
     created_id,
     id_of,
+    stored_token,
     token_request,
 )
 from dungeonlab_conformance.stage.traffic import let_time_pass
-from dungeonlab_spec import Catalogue
+from dungeonlab_spec import Catalogue, Event
 
+_EXACTLY = "tokens/content-comes-back-exactly"
 FEW = 4  # tokens that are deleted while they are changed, or created in an encounter; and encounters
 MANY = 20  # tokens: more than fit on the first page of anything
 
@@ -63,6 +68,20 @@ async def deletion_ends_what_is_being_changed(stage: Stage) -> None:
         await alice.must_be_refused(request)
 
 
+@check("tokens/delete-ends-it")
+async def it_is_deleted_once(stage: Stage) -> None:
+    """Alice and bob delete the same token at the same moment, some times over; no more than one of them may do so."""
+    alice, bob = await stage.joined("alice", "bob")
+    for _ in range(FEW):
+        token = await create_full_token(stage, alice)
+        both = [await token_request(stage, "token:delete", token) for _ in range(2)]
+        answers = await asyncio.gather(alice.try_send(both[0]), bob.try_send(both[1]))
+        if any(isinstance(answer, Inferred) for answer in answers):
+            return
+        if all(answer.accepted for answer in answers):
+            raise Broken("one of two deletions of a token to be refused", answers[1])
+
+
 @check("tokens/only-deletion-ends-it")
 async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
     """Alice creates a token that bob may move. It stays when both create many more, one of the same name and actor.
@@ -92,21 +111,42 @@ async def nothing_but_deletion_ends_a_token(stage: Stage) -> None:
     await _must_still_be_there(stage, carol, token, "the room has been empty", request)
 
 
-@check("tokens/only-deletion-ends-it", "tokens/delete-ends-it", slow=True)
+@check("tokens/only-deletion-ends-it", "tokens/delete-ends-it", _EXACTLY, slow=True)
 async def a_while_later_tokens_are_there_or_not(stage: Stage) -> None:
     """Alice makes two tokens and deletes one, bob moves the other; then nobody does anything for a while.
 
-    The one is gone still, and the other is there.
+    The one is gone still, and the other is there, and holds what it held.
     """
     alice, bob = await stage.joined("alice", "bob")
     kept, gone = [await create_full_token(stage, alice) for _ in range(2)]
     late = await token_request(stage, "token:move", gone)
+    before = await stored_token(stage, alice, kept)
     await bob.send(await token_request(stage, "token:move", kept))
     await alice.send(await token_request(stage, "token:delete", gone))
     await let_time_pass()
     words = "nobody has done anything for a while"
     await stage.judge("tokens/only-deletion-ends-it", _must_still_be_there(stage, bob, kept, words))
     await stage.judge("tokens/delete-ends-it", alice.must_be_refused(late))
+    await stage.judge(_EXACTLY, _must_hold_what_it_held(stage, alice, before))
+
+
+async def _must_hold_what_it_held(stage: Stage, alice: Actor, before: Token) -> None:
+    after = await stored_token(stage, alice, before)
+    for key in changed(before, after, VOLATILE | {"position", "createdBy"}):
+        raise unlike(before.get(key), after.get(key), f"$.data.token.{key}", "as it was a while ago")
+
+
+@check("tokens/version-grows", event="token:move", slow=True)
+async def a_while_later_the_version_goes_on(stage: Stage, event: Event) -> None:
+    """Alice moves a token some times, and once more a while later; the version has grown by one."""
+    alice = await stage.joined("alice")
+    token = await create_full_token(stage, alice)
+    for _ in range(FEW):
+        before = acknowledged_version(await alice.send(await token_request(stage, event.name, token)))
+    await let_time_pass()
+    after = acknowledged_version(await alice.send(await token_request(stage, event.name, token)))
+    if before is not None and after is not None and after != before + 1:
+        raise Broken(f"version {before + 1} after a while in which nothing was done", f"{after}", "$.data.version")
 
 
 async def _namesake(stage: Stage, name: str = "Namesake") -> Request:

@@ -1,6 +1,7 @@
 """Tokens: what creating, changing and deleting one does."""
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
@@ -143,10 +144,15 @@ async def _is_made_otherwise(stage: Stage, alice: Actor, name: str, value: Any) 
 async def a_token_names_who_made_it(stage: Stage) -> None:
     """Alice makes a token, bob changes and moves it, and alice changes it again, as bob hears; so with one of bob's.
 
-    Whom each answer and each broadcast names is an invariant; here the answers name somebody.
+    Bob changes a token of alice's once more when she is a member no more. Whom
+    each answer and each broadcast names is an invariant; here the answers name somebody.
     """
     alice, bob = await stage.joined("alice", "bob")
     await stage.judge_all(_made_and_changed(stage, ((alice, bob), (bob, alice))))
+    token = await create_full_token(stage, alice)
+    with contextlib.suppress(Missing):
+        await stage.revoke(alice)
+        await bob.try_send(await _renaming(stage, token))
 
 
 async def _made_and_changed(stage: Stage, pairs: Iterable[tuple[Actor, Actor]]) -> None:

@@ -12,7 +12,7 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.payloads.ids import ids_of, with_ids
-from dungeonlab_conformance.payloads.requests import unusual_payloads
+from dungeonlab_conformance.payloads.requests import adorned, unusual_payloads
 from dungeonlab_conformance.record.acknowledgement import Acknowledgement, Inferred
 from dungeonlab_conformance.record.marks import contains, new_mark
 from dungeonlab_conformance.record.observation import Observation, Request
@@ -92,7 +92,7 @@ async def unknown_properties_are_ignored(stage: Stage, event: Event) -> None:
     name, number = f"claimed-{new_mark()[:-1]}", new_mark(0)
     stated: dict[str, str | int] = {"version": number, "timestamp": _LONG_AGO, "messageId": uuid4().hex}  # by servers
     claims = (name, number, *stated.values())
-    request = replace(valid, args=({**_adorned(_with_conditions(valid.args[0]), name, number), **stated},))
+    request = replace(valid, args=({**adorned(_with_conditions(valid.args[0]), name, number), **stated},))
     answer = await alice.try_send(request, expected=True)
     if not answer.accepted:
         await _need_a_matter_of_the_payload(stage, alice, event, answer)
@@ -132,27 +132,6 @@ def _with_conditions(payload: dict[str, Any]) -> dict[str, Any]:
     """Return a payload whose draft, if it has one, holds a list of objects."""
     draft = payload.get("token")
     return {**payload, "token": {**draft, "conditions": [{"name": "prone"}]}} if isinstance(draft, dict) else payload
-
-
-def _adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
-    """Return a payload with an unknown property in every object, and in a token what a request may not set."""
-    claims = {
-        "token": {"id": name, "encounterId": name, "version": number, "createdBy": name, "updatedBy": name},
-        "updates": {
-            "id": name,
-            "version": number,
-            "createdBy": name,
-            "updatedBy": name,
-            "encounterId": name,
-            "position": {"x": number, "y": number},
-            "conditions": [{"name": name}],
-            "actorId": name,
-        },
-    }
-    objects = {key: value for key, value in payload.items() if isinstance(value, dict) and key != "data"}
-    adorned = {key: {**_adorned(value, name, number), **claims.get(key, {})} for key, value in objects.items()}
-    lists = {key: [_adorned(each, name, number) for each in payload[key]] for key in {"conditions"} & payload.keys()}
-    return {**payload, **adorned, **lists, "unheardOf": {"secret": 1}}
 
 
 def _must_be_free_of(claims: tuple[str | int, ...], came: Acknowledgement | Observation, what: str) -> None:

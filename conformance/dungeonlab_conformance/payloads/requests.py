@@ -102,3 +102,24 @@ def unusual_payloads(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
         yield what, {**payload, "token": {**payload["token"], "name": "Pointed", "position": _POINTS}}
     if "position" in payload:
         yield what, {**payload, "position": _POINTS}
+
+
+def adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
+    """Return a payload with an unknown property in every object, and in a token what a request may not set."""
+    claims = {
+        "token": {"id": name, "encounterId": name, "version": number, "createdBy": name, "updatedBy": name},
+        "updates": {
+            "id": name,
+            "version": number,
+            "createdBy": name,
+            "updatedBy": name,
+            "encounterId": name,
+            "position": {"x": number, "y": number},
+            "conditions": [{"name": name}],
+            "actorId": name,
+        },
+    }
+    objects = {key: value for key, value in payload.items() if isinstance(value, dict) and key != "data"}
+    within = {key: {**adorned(value, name, number), **claims.get(key, {})} for key, value in objects.items()}
+    lists = {key: [adorned(each, name, number) for each in payload[key]] for key in {"conditions"} & payload.keys()}
+    return {**payload, **within, **lists, "unheardOf": {"secret": 1}}

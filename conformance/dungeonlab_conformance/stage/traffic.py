@@ -12,7 +12,7 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Catalogue
 
 _A_MOMENT = 0.1  # seconds; in which a server comes to an end with what it has answered already
-_A_WHILE = 2.0  # seconds; a server that forgets what it did remembers most things for longer than a scene takes
+_A_WHILE = 3.0  # seconds; a server that forgets what it did remembers most things for longer than a scene takes
 
 
 async def let_time_pass() -> None:

@@ -165,7 +165,7 @@ class _BansTheRemoved(MemoryStore):
         await super().revoke(session_id, user_id)
 
 
-@faulty("join/taken-in-again-admitted", beside=(_BansTheRemoved,))
+@faulty("join/taken-in-again-admitted", "join/game-master-admitted", beside=(_BansTheRemoved,))
 class NeverAdmitsTheRemovedAgain(Pipeline):
     """Who was removed from a session is on a list, and remains on it when taken in again."""
 
@@ -177,7 +177,7 @@ class NeverAdmitsTheRemovedAgain(Pipeline):
         return session
 
 
-@faulty("join/taken-in-again-admitted", beside=(_BansTheRemoved,))
+@faulty("join/taken-in-again-admitted", "join/game-master-admitted", beside=(_BansTheRemoved,))
 class SeatsTheRemovedApart(Pipeline):
     """Who was removed from a session and taken in again is admitted, and never put into its room again."""
 

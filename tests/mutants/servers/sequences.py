@@ -112,7 +112,7 @@ class DeletesByNumberAlone(Pipeline):
         return answer
 
 
-@faulty("http/session-for-members")
+@faulty("http/session-for-members", "join/game-master-admitted")
 class EndsTheMastersMembership(MemoryStore):
     """A game master who was made a participant, and is one no more, is no member any more at all."""
 

@@ -43,6 +43,7 @@ _TAKEN = {  # names that the play itself uses, or one of the languages
 }
 UNSEEN = {  # checks whose scenes do over HTTP what no line of a transcript shows: they log out, take in, open, delete
     *("a_logged_out_cookie_is_refused", "logging_out_ends_the_connection", "a_membership_ends_and_begins_again"),
+    "who_is_taken_in_again_hears_on_the_same_connection",
     *("an_old_cookie_stays_dead", "no_namespace_takes_an_old_cookie", "a_deleted_session_is_joined_by_nobody"),
     "a_cookie_that_was_logged_out_a_while_ago_is_refused",
     *("nothing_is_done_in_a_deleted_session", "what_has_ended_is_not_shared"),
