@@ -173,6 +173,8 @@ async def _must_hold(stage: Stage, actor: Actor, request: Request, content: Toke
     A refusal shows nothing of the content where a usual request is refused by now as well.
     """
     answer = await actor.try_send(request)
+    if answer.code == "TOKEN_NOT_FOUND":
+        raise Unjudged("the token is there no more", waits_for=VerdictKey("tokens/only-deletion-ends-it"))
     if not answer.accepted:
         await stage.control(Catalogue.load()[request.event], actor)
         raise Broken(f"{request.event} with {what} to be accepted", answer)

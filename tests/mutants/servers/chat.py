@@ -101,7 +101,9 @@ class Trims(Editing):
         return message.strip()
 
 
-@faulty("chat/text-arrives-unchanged")
+@faulty(
+    "chat/text-arrives-unchanged", also={"broadcasts/valid-payload": "what is escaped is longer than a message may be"}
+)
 class EscapesMarkup(Editing):
     """A message is escaped for HTML."""
 

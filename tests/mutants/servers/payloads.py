@@ -375,7 +375,9 @@ class RefusesBlankNames(Particular):
         return str(payload.get("name", "a")).isspace()
 
 
-@faulty("payloads/valid-accepted")
+@faulty(
+    "payloads/valid-accepted", also={"tokens/content-comes-back-exactly": "what is refused does not come back, either"}
+)
 class TakesZeroForNoName(Particular):
     """The name of a token is refused if it is a zero, as no name at all."""
 

@@ -88,7 +88,7 @@ class AnnouncesTheConnection(Pipeline):
         await self.send_to_others(Emission(event, session, sent), connection)
 
 
-@faulty("join/repeated-join-is-harmless")
+@faulty("join/repeated-join-is-harmless", also={"presence/true-user": "nobody came who is announced again"})
 class WelcomesAgain(Pipeline):
     """Who joins the session that they are in is announced to it once more."""
 

@@ -193,7 +193,9 @@ class RefusesThenBroadcasts(BroadcastsThenRefuses):
         self.sockets.start_background_task(later)
 
 
-@faulty("rooms/direct-answers-stay-direct")
+@faulty(
+    "rooms/direct-answers-stay-direct", also={"broadcasts/catalogue-events-only": "no server sends events of that name"}
+)
 class TellsTheRoomTheAnswer(Pipeline):
     """What `get-user-data` and `validate-action` answer is emitted to the whole room as well."""
 

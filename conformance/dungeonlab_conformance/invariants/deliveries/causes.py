@@ -192,7 +192,7 @@ class Causes:
         allowed = [request for request in found if request.outcome != "refused"]
         key = found[0].number, seen.connection
         self._times[key] += 1
-        refused = next((each for each in found if each.outcome == "refused" and each.at <= seen.at), None)
+        refused = next((each for each in found if _may_be_refused(each, seen, allowed)), None)
         legal = [each for each in found if each.legal] if refused is not None else []
         exact = [each for each in legal if not any(_unlikelihood(each, seen))]
         if self._times[key] > len(allowed) and refused is not None:
@@ -238,8 +238,9 @@ class Causes:
         if new and all(each.outcome == "refused" for each in new):  # as what was only asked about is
             exact = [each for each in own if each.outcome == "accepted" and _otherness(each, seen) == (False, False)]
             new = exact or new
-        owed = times[others[0].number] < sum(each.outcome != "refused" for each in others)
-        return new or (others if owed else own)
+        heard = [each for each in others if each.outcome != "refused" and each.connection != seen.connection]
+        owed = times[others[0].number] < len(heard)
+        return new or (others if owed or _names_another(seen, own, others) else own)
 
     def _by_content(self, seen: Observation, journal: Journal) -> list[SentRequest]:
         """Return the requests without a mark that ask for just what a delivery says."""
@@ -300,6 +301,22 @@ def _actions_asked_about(requests: Iterable[SentRequest]) -> Iterator[SentReques
                     at=question.at,
                     outcome="refused",
                 )
+
+
+def _may_be_refused(request: SentRequest, seen: Observation, allowed: list[SentRequest]) -> bool:
+    """Whether a delivery may go back to a request that was refused before it, or to a question about it.
+
+    It does not if it names another one, who was allowed to do the same.
+    """
+    if request.outcome != "refused" or request.at > seen.at:
+        return False
+    return not _names_another(seen, [request], [each for each in allowed if each.at <= seen.at])
+
+
+def _names_another(seen: Observation, some: Iterable[SentRequest], others: Iterable[SentRequest]) -> bool:
+    """Whether a delivery names the user of one of the others, and of none of some requests."""
+    named = [not _otherness(each, seen)[0] for each in some]
+    return not any(named) and any(not _otherness(each, seen)[0] for each in others)
 
 
 def _is_valid(event: str, payload: object) -> bool:
