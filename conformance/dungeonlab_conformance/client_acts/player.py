@@ -10,10 +10,11 @@ from pathlib import Path
 
 from dungeonlab_conformance.client_acts.acts import Act, acts
 from dungeonlab_conformance.client_acts.faults import accounted
-from dungeonlab_conformance.client_acts.performance import START, Over, Performance, is_sent, world
+from dungeonlab_conformance.client_acts.performance import START, Over, Performance, is_refusal, is_sent, world
 from dungeonlab_conformance.client_acts.processes.directed_server import DirectedServer, directed_server
 from dungeonlab_conformance.client_acts.processes.program import Output
 from dungeonlab_conformance.client_rules.judgement import caveat, judge_clients
+from dungeonlab_conformance.client_rules.trials import ARRIVED
 from dungeonlab_conformance.record.secrets.redaction import Secrets
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.record.tapped.side_by_side import JournalOfActs, journal_of_act
@@ -31,6 +32,7 @@ from dungeonlab_conformance.text.system import how_ended
 _SLOWER, _SLOWEST = 10, 120.0  # times as slowly as the first one many may start at once; at most, in seconds
 _PINGS = ("--ping-interval", "4", "--ping-timeout", "6")  # so that a silent network is noticed soon
 _CAVEAT = 300  # characters
+_SURVIVES = "client/survives-an-error-ack"
 _MANY = 2_000  # requests in an act, which takes half a minute at most, under which the others in the room suffer
 NOWHERE = "http://127.0.0.1:9"  # until the server has an address
 
@@ -221,6 +223,15 @@ class ActPlayer:
             elif played.froze:
                 what = "froze: it runs, sends nothing, answers no ping, and does not connect again"
                 found.setdefault(what, []).append(played.act.name)
+            elif _SURVIVES in played.act.about and _is_silent(played.journal):
+                what = "sent nothing after it was refused for the last time: it may have had nothing to say"
+                found.setdefault(what, []).append(played.act.name)
             elif played.missed and not self.run.fault:
                 found.setdefault(played.missed, []).append(played.act.name)
         self.run.notes += [f"in {', '.join(names)}, the client {what}" for what, names in found.items()]
+
+
+def _is_silent(journal: TapJournal) -> bool:
+    """Whether a client was refused something, and sent nothing more once it can have known that."""
+    refused = next((packet for packet in reversed(journal.packets) if is_refusal(packet)), None)
+    return refused is not None and not any(is_sent(p) and p.at - refused.at >= ARRIVED for p in journal.packets)

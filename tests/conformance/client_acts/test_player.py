@@ -101,6 +101,16 @@ async def test_of_a_client_that_falls_silent_when_somebody_goes_it_is_said() -> 
     assert "user-left (switched)" in verdict.reason
 
 
+async def test_in_which_acts_a_client_fell_silent_at_a_refusal_is_said() -> None:
+    """That it goes on elsewhere clears it, and its author learns where it did not."""
+    run = await played([*TINY, "falls-silent-when-limited"], "refused/RATE_LIMITED", "refused/INTERNAL_ERROR")
+    assert outcomes(run)["survives-an-error-ack"] is Outcome.PASS
+    assert [note for note in run.notes if "sent nothing after it was refused" in note] == [
+        "in refused/RATE_LIMITED, the client sent nothing after it was refused for the last time: "
+        "it may have had nothing to say"
+    ]
+
+
 async def test_a_client_whose_join_is_refused_has_not_joined() -> None:
     """One that sends all the same is caught, also where no other act is played; one that gives up is not."""
     run = await played([*TINY, "believes-any-answer"], "join-refused")

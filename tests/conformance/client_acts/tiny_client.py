@@ -35,6 +35,8 @@ async def main() -> None:
             os._exit(3)
         if WAY == "crashes-at-a-refused-profile" and event == "get-user-data" and not answer["success"]:
             os._exit(3)
+        if WAY == "falls-silent-when-limited" and answer.get("code") == "RATE_LIMITED":
+            state["silent"] = True
         if WAY == "freezes" and not answer["success"]:
             freeze()
         return answer

@@ -90,6 +90,11 @@ def join_without_callback(journal: Written) -> None:
     journal.wait(0.5).send(1, "chat-message", journal.message())
 
 
+def stay_and_leave(journal: Written) -> Written:
+    """The client sends a few messages, leaves, and stays for a while without a word."""
+    return journal.chat(1, times=3).leave(1).wait(3).act(DirectorAct.STOPPED)
+
+
 def crash(journal: Written) -> Written:
     """The client's program ends with an error."""
     return journal.wait(0.05).close(1).act(DirectorAct.EXITED, "1")
@@ -332,6 +337,10 @@ CORRECT: dict[str, list[Play]] = {
     ],
     "client/stops-sending-after-leaving": [
         lambda j: playing(j).leave(1).leave(1).disconnect(1),
+        lambda j: (
+            j.connect(1).send(1, "join-session", {"sessionId": "s1"}, ack=False),
+            stay_and_leave(j.broadcast(1)),
+        ),
         lambda j: (in_session(j).chat(1).leave(1).wait(3), j.act(DirectorAct.STOPPED)),
         lambda j: playing(j).leave(1).wait(3).join(1).chat(1),
         lambda j: playing(j).join(1, "s2").chat(1, "s2", times=5),

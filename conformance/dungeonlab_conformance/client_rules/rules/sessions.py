@@ -107,18 +107,25 @@ def _is_late(connection: Connection, sending: Sending) -> bool:
 
 
 def _leavings(connection: Connection) -> Iterator[TappedPacket]:
-    """Yield where a connection left a session that it was in, by asking to or by joining another."""
-    inside = None
+    """Yield where a connection left a session that it was in, by asking to or by joining another.
+
+    Who joined without a callback is in it as soon as something that needs the room is accepted.
+    """
+    inside, asked = None, None  # a session
     for request in connection.requests:
         if request.refusal is not None:
             continue
         if request.packet.event == LEAVE and request.session is not None and request.session == inside:
             inside = None
             yield request.packet
-        elif request.packet.event == JOIN and request.answer is not None:
+        elif request.packet.event == JOIN and request.packet.ack_id is None:
+            asked = request.session
+        elif request.answer is not None and (
+            request.packet.event == JOIN or (request.needs_room and request.session == asked != inside)
+        ):
             if inside not in (None, request.session):
                 yield request.answer
-            inside = request.session
+            inside, asked = request.session, None
 
 
 def _silence(

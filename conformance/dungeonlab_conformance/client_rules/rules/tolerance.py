@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dungeonlab_conformance.client_rules.ends import blamed, is_meant, known_end, what_came
 from dungeonlab_conformance.client_rules.index import JOIN, LEAVE, Connection, PacketIndex
 from dungeonlab_conformance.client_rules.registry import Breaks, Evidence, Holds, Unclear, rule
-from dungeonlab_conformance.client_rules.trials import ARRIVED, DISCONNECTED, PRESENCE, Trial, all_trials
+from dungeonlab_conformance.client_rules.trials import ARRIVED, DISCONNECTED, PRESENCE, SOON, Trial, all_trials
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
 
 
@@ -90,11 +90,17 @@ def _borne(index: PacketIndex, requirement: str) -> Iterator[Evidence]:
 def _silent_at(index: PacketIndex, trials: list[Trial]) -> Trial | None:
     """Return a presence event that came on purpose and was borne in no act, where others are; None if there is none.
 
-    Who connected again went on.
+    Who connected again, other than by hanging up at it, went on.
     """
     found = [trial for trial in trials if trial.requirement == PRESENCE]
-    borne = {trial.kind for trial in found if trial.borne is not None or trial.connection.successor is not None}
+    borne = {trial.kind for trial in found if trial.borne is not None or _came_back(trial)}
     return next((t for t in found if borne and t.kind not in borne and is_meant(index, t)), None)
+
+
+def _came_back(trial: Trial) -> bool:
+    end = trial.connection.end
+    hung_up = end is not None and end.sender == "client" and end.at - trial.packet.at <= SOON
+    return trial.connection.successor is not None and not hung_up
 
 
 def _after_a_refused_join(connection: Connection) -> Iterator[TappedPacket]:
