@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 from contextlib import suppress
 from types import TracebackType
 from typing import IO
 
 from dungeonlab_conformance.text.printable import without_commands
-
-_LINE = re.compile(r"[^\r\n]*\Z")
 
 
 class Guarded(io.TextIOBase):
@@ -97,8 +94,7 @@ class Guarded(io.TextIOBase):
 
 def _deciding(text: str) -> str:
     """Return what of the last line of a text decides whether more of it makes a command."""
-    found = _LINE.search(text)
-    line = found[0] if found else ""
+    line = text[max(text.rfind("\r"), text.rfind("\n")) + 1 :]
     begun = line.lstrip()
     if begun in ("", ":"):
         return line[:1] + begun if line != begun else begun

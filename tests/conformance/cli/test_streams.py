@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,14 @@ def test_no_text_is_a_command_however_it_is_written(pieces: list[str]) -> None:
     assert heeded(without_commands("".join(pieces))) == []
     assert written.getvalue() == without_commands("".join(pieces))
     assert written.getvalue().replace(" ", "") == "".join(pieces).replace(" ", "")
+
+
+def test_a_long_line_takes_no_longer_than_many_short_ones() -> None:
+    """A result on standard output holds its recording in one line."""
+    guarded = Guarded(io.StringIO(), "standard output", harmless=True)
+    began = time.process_time()
+    guarded.write("x" * 60_000 + "\n")
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
