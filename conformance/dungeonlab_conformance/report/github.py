@@ -13,6 +13,7 @@ from dungeonlab_conformance.report.content.wording import acts_lines, causes_in_
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Outcome
+from dungeonlab_conformance.text.files import open_to_write
 from dungeonlab_conformance.text.printable import one_line, printable, shortened, without_commands
 
 TITLE = "DungeonLab conformance"  # of annotations about a run as a whole
@@ -41,7 +42,7 @@ def append_summary(run: Run, environment: Mapping[str, str] = os.environ) -> Pat
     file = Path(name)
     there = file.stat().st_size if file.exists() else 0
     content = markdown.text(run, min(markdown.LIMIT, _SUMMARY - there - 1024))
-    with file.open("a", encoding="utf-8", newline="\n") as summary:
+    with open_to_write(file, "a") as summary:
         summary.write(content + "\n")
     return file
 
@@ -53,7 +54,7 @@ def append_outputs(run: Run, environment: Mapping[str, str] = os.environ) -> Pat
         return None
     claim = "" if run.bundled else one_line(run.claim)  # nothing may be said of a server that was not judged
     rows = {"result": result(run), "claim": claim, **counts(run.verdicts)}
-    with Path(name).open("a", encoding="utf-8", newline="\n") as outputs:
+    with open_to_write(Path(name), "a") as outputs:
         outputs.writelines(f"{key}={value}\n" for key, value in rows.items())
     return Path(name)
 

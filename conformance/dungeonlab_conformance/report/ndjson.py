@@ -15,12 +15,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import to_json, verdict_to_json
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
-from dungeonlab_conformance.text.files import STANDARD, shown
+from dungeonlab_conformance.text.files import STANDARD, open_to_write
 
 
 class Stream:
@@ -29,11 +29,11 @@ class Stream:
     def __init__(self, file: Path, run: Run, scenes: int) -> None:
         """Open the file and write the first line of a run that begins; `scenes` is how many are to be played.
 
-        Raises `OSError` if the file cannot be opened. What cannot be written later is recorded in `problem`.
+        That the file cannot be opened, or be written later, is recorded in `problem`.
         """
         self.problem = ""
-        self._file = sys.stdout if file == STANDARD else file.open("w", encoding="utf-8", newline="\n")
-        self._name = shown(file)
+        self._name = "standard output" if file == STANDARD else str(file)
+        self._file = self._opened(file)
         self._run = run
         self._scenes = scenes
         self._played = 0
@@ -53,10 +53,17 @@ class Stream:
             why = f"{type(error).__name__}: {error}".rstrip(": ") if error else "the run was never finished"
             self._summary(why, exitCode=None, claim="", counts=self._counts())
         try:
-            if self._file is not sys.stdout:
+            if self._file not in (None, sys.stdout):
                 self._file.close()
         except OSError as error:  # of a full disk, for instance, and then `problem` has said so before
             self.problem = self.problem or f"{self._name} could not be written: {error.strerror}"
+
+    def _opened(self, file: Path) -> IO[str] | None:
+        try:
+            return sys.stdout if file == STANDARD else open_to_write(file)
+        except OSError as error:
+            self.problem = f"{self._name} could not be written: {error.strerror}"
+            return None
 
     def on_scene(self, verdicts: list[Verdict]) -> None:
         """Write the verdicts of one scene; made to be handed to the runner."""
@@ -95,7 +102,7 @@ class Stream:
         self._over = True
 
     def _write(self, kind: str, row: dict[str, Any], **more: Any) -> None:
-        if not self.problem:
+        if self._file is not None and not self.problem:
             try:
                 self._file.write(json.dumps({"line": kind} | row | more, ensure_ascii=True) + "\n")
                 self._file.flush()

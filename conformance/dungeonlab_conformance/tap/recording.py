@@ -11,7 +11,7 @@ from typing import IO, Self
 from dungeonlab_conformance.record.tapped import ndjson
 from dungeonlab_conformance.record.tapped.journal import TapJournal
 from dungeonlab_conformance.record.tapped.packet import TappedPacket
-from dungeonlab_conformance.text.files import STANDARD
+from dungeonlab_conformance.text.files import STANDARD, open_to_write
 
 _EVERY = 1.0  # seconds between two times at which what is held back is written
 
@@ -34,9 +34,7 @@ class Recording:
         if self._file is None:
             return self
         try:
-            self._stream = (
-                sys.stdout if self._file == STANDARD else self._file.open("w", encoding="utf-8", newline="\n")
-            )
+            self._stream = sys.stdout if self._file == STANDARD else open_to_write(self._file)
         except OSError as error:
             self._fail(error)
         self._write(ndjson.head(directed=self._journal.directed))

@@ -7,6 +7,7 @@ What stands in a file is its reader's business.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
@@ -18,13 +19,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal
 
 from dungeonlab_conformance.text.tree import TooDeep
 
 STANDARD = Path("-")
 MOST = 64 << 20  # bytes of a file; no result has more than 15 million
 _SILENCE = 10.0  # seconds for which a pipe may say nothing, and six times that in all
+_PAUSE = 0.05  # seconds until a pipe that nobody reads is tried again
 _PIECE = 1 << 20  # bytes
 _LONGEST_NUMBER = 30  # characters
 
@@ -134,8 +136,31 @@ def write(text: str, path: Path) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+    with open_to_write(path) as file:
         file.write(text)
+
+
+def open_to_write(path: Path, mode: Literal["w", "a"] = "w") -> IO[str]:
+    """Open a file that takes text as `write` does. Raises `OSError`, also for a pipe that nobody comes to read."""
+    return open(path, mode, encoding="utf-8", errors="backslashreplace", newline="\n", opener=_opened)
+
+
+def _opened(name: str, flags: int) -> int:
+    """Open what a system may otherwise open only when somebody reads it; a pipe is given some time for that."""
+    end = time.monotonic() + _SILENCE
+    while True:
+        try:
+            opened = os.open(name, flags | os.O_NONBLOCK, 0o666)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not Path(name).is_fifo():
+                raise
+            if time.monotonic() > end:
+                why = f"it is a pipe that nobody reads for {_SILENCE:.0f} s; name a file"
+                raise OSError(error.errno, why) from None
+        else:
+            os.set_blocking(opened, True)
+            return opened
+        time.sleep(_PAUSE)
 
 
 def to_json(value: Any) -> str:

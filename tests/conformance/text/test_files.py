@@ -20,6 +20,7 @@ from dungeonlab_conformance.results.load import load_run
 from dungeonlab_conformance.text import files
 
 DEEP = 60_000
+ONE = ("--only", "connect/websocket")
 
 
 def deep_toml(file: Path) -> None:
@@ -153,6 +154,57 @@ def test_a_target_file_with_a_byte_order_mark(tmp_path: Path, reference_url: str
 # -- what is written -----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def unread(tmp_path: Path, hurried: None) -> Path:
+    """Return a pipe that nobody reads."""
+    os.mkfifo(pipe := tmp_path / "unread")
+    return pipe
+
+
+NOBODY = "unread could not be written: it is a pipe that nobody reads for "
+
+
+def test_a_pipe_that_nobody_reads_keeps_no_other_report_from_being_written(tmp_path: Path, unread: Path) -> None:
+    """After some time it is said, and the exit code is 2."""
+    done = CliRunner().invoke(
+        main, ["report", f"{result_in(tmp_path)}", "--json", f"{unread}", "--html", f"{tmp_path / 'r.html'}"]
+    )
+    assert (done.exit_code, NOBODY in done.output) == (2, True), done.output
+    assert (tmp_path / "r.html").stat().st_size
+
+
+def test_a_stream_that_nobody_reads_keeps_no_run_from_being_judged(
+    tmp_path: Path, unread: Path, reference_url: str
+) -> None:
+    """Its verdicts are in the other reports."""
+    words = ["--ndjson", f"{unread}", "--json", f"{tmp_path / 'r.json'}"]
+    done = CliRunner().invoke(main, ["run", reference_url, *ONE, *words])
+    assert (done.exit_code, NOBODY in done.output) == (2, True), done.output
+    assert [v.outcome for v in load_run(tmp_path / "r.json").verdicts] == ["pass"]
+
+
+def test_a_reproduction_that_nobody_reads_is_said(tmp_path: Path, unread: Path) -> None:
+    """As any other file that cannot be written."""
+    result = result_in(tmp_path)
+    done = CliRunner().invoke(main, ["reproduce", f"{result}", "join/outsider-refused", "-o", f"{unread}"])
+    assert (done.exit_code, NOBODY in done.output) == (2, True), done.output
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_pipe_that_somebody_reads_takes_what_is_written(tmp_path: Path, late: bool) -> None:
+    """More than it holds at once, and also if the reader comes when it is waited for."""
+    os.mkfifo(pipe := tmp_path / "pipe")
+    text = "a" * 1_000_000
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    writer = threading.Thread(target=files.write, args=(text, pipe))
+    for thread in (writer, reader) if late else (reader, writer):
+        thread.start()
+    for thread in (writer, reader):
+        thread.join(60)
+    assert read == [text]
+
+
 def result_in(folder: Path) -> Path:
     file = folder / "result.json"
     file.write_text(json.dumps(broken_document()), "utf-8")
@@ -229,9 +281,6 @@ def test_a_result_from_standard_input(tmp_path: Path) -> None:
         )
     assert done.returncode == 0
     assert done.stdout.startswith("## ")
-
-
-ONE = ("--only", "connect/websocket")
 
 
 @pytest.mark.parametrize("name", ["json", "ndjson"])
