@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dungeonlab_conformance.cli import streams
 from dungeonlab_conformance.cli.options import fuzz as fuzz_options
 from dungeonlab_conformance.cli.options import reports, waiting
 from dungeonlab_conformance.cli.options.paths import FILE
@@ -40,8 +41,6 @@ def compare(servers: tuple[str, ...], **given: Any) -> None:
     judged one after the other. Exit codes: 0 they do not differ; 1 they do; 2 wrong usage; 3 one of them could not be
     tested, or not to the end.
     """
-    from rich.console import Console
-
     from dungeonlab_conformance.runner.interruptions.signals import Signals
 
     if len(servers) < 2:
@@ -51,7 +50,7 @@ def compare(servers: tuple[str, ...], **given: Any) -> None:
     chosen = _chosen(options)
     targets = [_target(server, given) for server in servers]
     runs: list[Run] = []
-    console = Console(highlight=False, stderr=reports.to_output({"json": given["json_file"]}))
+    console = streams.console(errors=reports.to_output({"json": given["json_file"]}))
     with Signals() as signals:
         for target in targets:
             runs.append(_judged(target, chosen, options, given["wait"], signals))
@@ -93,14 +92,12 @@ def _target(server: str, given: dict[str, Any]) -> Target:
 
 def _judged(target: Target, chosen: list[Scene], options: RunOptions, wait: float, signals: Signals) -> Run:
     """Judge one server, which is followed meanwhile."""
-    from rich.console import Console
-
     from dungeonlab_conformance.report.terminal import Following
     from dungeonlab_conformance.runner.play import play
 
     waiting.until_up(target, wait, signals)
     run = target.new_run(replace(options, url=target.url, target_file=target.file))
-    with Following(Console(stderr=True), len(chosen)) as following:
+    with Following(streams.console(errors=True), len(chosen)) as following:
         return play(target, chosen, run, on_scene=following.on_scene, signals=signals)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dungeonlab_conformance.cli import streams
 from dungeonlab_conformance.cli.options import reports
 from dungeonlab_conformance.cli.options.paths import FILE
 
@@ -53,8 +54,6 @@ def report(result: Path, verbose: bool, **files: Path | None) -> None:
 
     A recording that `tap --record` or `client --record` wrote is judged for that.
     """
-    from rich.console import Console
-
     from dungeonlab_conformance.report import terminal
 
     reports.make_sure_of(files, read=[result])
@@ -63,7 +62,7 @@ def report(result: Path, verbose: bool, **files: Path | None) -> None:
     reports.make_sure_of_badge(files, bundled=run.bundled)
     problems = reports.write(run, files)
     if not any(files.values()):
-        console = Console(highlight=False)
+        console = streams.console()
         terminal.open_report(run, console)
         terminal.show(run, console, verbosity=int(verbose))
     for problem in problems:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dungeonlab_conformance.cli import streams
 from dungeonlab_conformance.cli.options import fuzz as fuzz_options
 from dungeonlab_conformance.cli.options import known_failures, reports, waiting
 from dungeonlab_conformance.cli.options.paths import FILE
@@ -101,15 +102,13 @@ def _judge(
     target: Target, chosen: Sequence[Scene], options: RunOptions, output: Output, known: Sequence[KnownFailure]
 ) -> int:
     """Play the run, show and write what it came to; returns the exit code."""
-    from rich.console import Console
-
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.results.verdict import LEVELS
     from dungeonlab_conformance.runner.interruptions.signals import Signals
 
     listed = output.listing_file
     reports_on_output = reports.to_output({**output.written, "listing": listed})
-    console = Console(highlight=False, stderr=reports_on_output)
+    console = streams.console(errors=reports_on_output)
     if output.verbose:  # the suite's own faults with their stack traces, to be reported
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
         logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
@@ -186,14 +185,12 @@ def _play(
     target: Target, chosen: Sequence[Scene], run: Run, output: Output, signals: Signals, known: Sequence[KnownFailure]
 ) -> list[str]:
     """Play the run, which is followed meanwhile; returns what could not be written."""
-    from rich.console import Console
-
     from dungeonlab_conformance.report.ndjson import Stream
     from dungeonlab_conformance.report.terminal import Following
     from dungeonlab_conformance.runner.play import play
 
     with ExitStack() as stack:
-        following = stack.enter_context(Following(Console(stderr=True), len(chosen)))
+        following = stack.enter_context(Following(streams.console(errors=True), len(chosen)))
         stream = stack.enter_context(Stream(output.ndjson_file, run, len(chosen))) if output.ndjson_file else None
 
         def on_scene(verdicts: list[Verdict]) -> None:

@@ -11,9 +11,14 @@ import os
 import sys
 from contextlib import suppress
 from types import TracebackType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from dungeonlab_conformance.text.printable import without_commands
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_NARROWEST = 20  # columns; a terminal that has fewer, or says so, folds the lines itself
 
 
 class Guarded(io.TextIOBase):
@@ -143,3 +148,13 @@ def commands(text: str, *, errors: bool = False) -> None:
         stream.command(text)
     else:
         print(text, file=stream)
+
+
+def console(*, errors: bool = False) -> Console:
+    """Return what prints for people on standard output, or on standard `errors`; no line is made for a few columns."""
+    from rich.console import Console
+
+    made = Console(highlight=False, stderr=errors)
+    if made.width < _NARROWEST:
+        made.width = _NARROWEST
+    return made

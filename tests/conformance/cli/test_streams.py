@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conformance.arbitrary import quickly
 from tests.conformance.command import COMMAND, command, environment
-from tests.conformance.report.runs import nasty_run
+from tests.conformance.report.runs import broken_document, nasty_run
 
 from dungeonlab_conformance.cli.streams import Guarded
 from dungeonlab_conformance.results import to_json
@@ -163,3 +163,13 @@ def test_a_fault_of_our_own_outside_of_a_run_is_one_sentence() -> None:
     done = command("list", code=code)
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr == "the suite itself failed: ZeroDivisionError: ours; please report it\n"
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "2", "19"])
+@pytest.mark.parametrize("words", [[], ["-v"]])
+def test_a_terminal_that_says_it_has_no_columns(tmp_path: Path, columns: str, words: list[str]) -> None:
+    """A report is printed all the same, its lines no narrower than they can be read."""
+    (tmp_path / "r.json").write_text(json.dumps(broken_document()), "utf-8")
+    done = command("report", tmp_path / "r.json", *words, COLUMNS=columns, FORCE_COLOR="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "join/outsider-refused" in done.stdout

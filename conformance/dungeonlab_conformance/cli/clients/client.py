@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from dungeonlab_conformance.cli import streams
 from dungeonlab_conformance.cli.clients.listening import cannot_listen
 from dungeonlab_conformance.cli.options import known_failures, reports
 from dungeonlab_conformance.cli.options.paths import FILE
@@ -100,8 +101,6 @@ def client(list_acts: bool, fail_on: str, **given: Any) -> None:
     Exit codes: 0 every MUST held; 1 at least one was broken; 2 wrong usage; 3 something was not seen, or there was no
     client; 4 the suite's own fault; 130 interrupted.
     """
-    from rich.console import Console
-
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.runner.interruptions.signals import Signals
 
@@ -117,7 +116,7 @@ def client(list_acts: bool, fail_on: str, **given: Any) -> None:
     known_failures.make_sure_of_reason(reason, listing_file)
     known = known_failures.accepted(known_file, listing_file)
     on_output = reports.to_output(written)
-    console = Console(highlight=False, stderr=on_output)
+    console = streams.console(errors=on_output)
     if asked.verbose:  # the suite's own faults with their stack traces, to be reported
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
         logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
@@ -204,9 +203,7 @@ def _judge(
         return watcher.recording.problems
     if not asked.quiet:
         console.print(f"Judging {run.target}, in {counted(len(chosen), 'act')}", markup=False, soft_wrap=True)
-    from rich.console import Console as Terminal
-
-    with Following(Terminal(stderr=True), len(chosen)) as following:
+    with Following(streams.console(errors=True), len(chosen)) as following:
         player = _player(asked, chosen, run, console, following)
         to_its_end(player, signals, known)
     return player.recording.problems

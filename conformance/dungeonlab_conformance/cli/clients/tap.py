@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dungeonlab_conformance.cli import streams
 from dungeonlab_conformance.cli.clients.listening import cannot_listen
 from dungeonlab_conformance.cli.options import known_failures, reports
 from dungeonlab_conformance.cli.options.paths import FILE
@@ -81,8 +82,6 @@ def tap(url: str, **given: Any) -> None:
     Exit codes: 0 nothing was broken that --fail-on counts; 1 something was, or the list of known failures is wrong;
     2 wrong usage; 3 nothing could be judged; 4 the suite's own fault. What was not seen fails nothing.
     """
-    from rich.console import Console
-
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.results.claim import conclude
     from dungeonlab_conformance.results.verdict import LEVELS
@@ -95,7 +94,7 @@ def tap(url: str, **given: Any) -> None:
     asked = Given(url, **given)
     written = {**files, "listing": listing_file, "record": asked.record}
     known = _make_sure_of(asked, written, known_file, reason)
-    console = Console(highlight=False, stderr=reports.to_output(written))
+    console = streams.console(errors=reports.to_output(written))
     made = _made(asked)
     judging, run = Judging(made.journal), run_of(made.upstream, ("tap", made.upstream))
     run.fail_on = next(each for each in LEVELS if each == level)
@@ -163,14 +162,13 @@ def _carry(
     """Carry what comes until the time is over, or there is a signal."""
     import asyncio
 
-    from rich.console import Console
     from rich.status import Status
 
     from dungeonlab_conformance.runner.interruptions.signals import Signals
     from dungeonlab_conformance.runner.play import fast_loop
     from dungeonlab_conformance.tap.watch import watch
 
-    progress = Status("", console=Console(stderr=True))
+    progress = Status("", console=streams.console(errors=True))
     seconds = asked.seconds
 
     def on_ready(page: str) -> None:

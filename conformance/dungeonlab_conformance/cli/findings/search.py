@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dungeonlab_conformance.cli import streams
 from dungeonlab_conformance.cli.options import known_failures, reports, waiting
 from dungeonlab_conformance.cli.options.paths import FILE
 from dungeonlab_conformance.cli.options.target import Between, make_target, pointing
@@ -57,8 +58,6 @@ def search(**given: Any) -> None:
     played ten more times: what is not seen each time is a warning. Exit codes: 0 nothing was found, or warnings alone;
     1 a MUST is broken; 2 wrong usage; 3 the target could not be tested to the end; 130 interrupted.
     """
-    from rich.console import Console
-
     from dungeonlab_conformance.report import terminal
     from dungeonlab_conformance.runner.interruptions.signals import Signals
 
@@ -71,7 +70,7 @@ def search(**given: Any) -> None:
     target = make_target(given["url"], given["target_file"], given["transport"], given["scale"])
     reports.make_sure_of_badge(files, bundled=target.bundled)
     on_output = reports.to_output(files)
-    console = Console(highlight=False, stderr=on_output)
+    console = streams.console(errors=on_output)
     if given["verbose"]:  # the suite's own faults with their stack traces, to be reported
         logging.getLogger("dungeonlab_conformance").addHandler(logging.StreamHandler())
         logging.getLogger("dungeonlab_conformance").setLevel(logging.DEBUG)
@@ -114,11 +113,9 @@ def _play(
     recorded: bool,
 ) -> None:
     """Carry out the search, which is followed meanwhile on a terminal."""
-    from rich.console import Console
-
     from dungeonlab_conformance.report.terminal import Following
     from dungeonlab_conformance.runner.play import to_its_end
     from dungeonlab_conformance.runner.search.search import Search
 
-    with Following(Console(stderr=True), searched.plays) as following:
+    with Following(streams.console(errors=True), searched.plays) as following:
         to_its_end(Search(target, searched, run, following.on_plays, recorded=recorded), signals, known)
