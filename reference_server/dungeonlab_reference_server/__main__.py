@@ -60,7 +60,16 @@ def _print_world(context: click.Context, _: click.Parameter, asked: str | None) 
     context.exit()
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+class _Command(click.Command):
+    """A command whose environment is made fit for it first."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Parse, call and exit."""
+        os.environ.pop("SSLKEYLOGFILE", None)  # aiohttp fails where it is imported if the file cannot be written
+        return super().main(*args, **options)
+
+
+@click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one.")
 @click.option(

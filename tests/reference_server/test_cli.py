@@ -47,6 +47,13 @@ async def guests(url: str) -> AsyncIterator[House]:
         yield House(url, nothing, nothing, stack)
 
 
+def test_a_log_of_keys_that_cannot_be_written_is_none_of_its_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It serves without TLS."""
+    monkeypatch.setenv("SSLKEYLOGFILE", "/no/such/file")
+    with running() as (url, _):
+        assert url.startswith("http://127.0.0.1:")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_stops_it_at_once_with_everybody_connected(number: signal.Signals) -> None:
     """Over both transports, in a room or not, with uploads begun: it ends cleanly, and everybody is let go."""

@@ -1,11 +1,13 @@
-"""What the system did not give, and how it says that a program ended, in words for people."""
+"""What the system or the environment did not give, and how it says that a program ended, in words for people."""
 
 from __future__ import annotations
 
 import errno
+import os
 import signal
 
 _FILES = "the system lets this process open too few files and connections; raise the limit, as by `ulimit -n 1024`"
+_KEY_LOG = "SSLKEYLOGFILE"  # where keys of TLS are written, as whatever uses TLS is imported
 
 
 def shortage(fault: BaseException) -> str | None:
@@ -16,6 +18,9 @@ def shortage(fault: BaseException) -> str | None:
     while at is not None:
         if isinstance(at, OSError) and at.errno in (errno.EMFILE, errno.ENFILE):
             return _FILES
+        if isinstance(at, OSError) and at.filename and at.filename == os.environ.get(_KEY_LOG):
+            why = f"{_KEY_LOG} names {at.filename}, which cannot be written: {(at.strerror or str(at)).lower()}"
+            return f"{why}; name another file, or unset the variable"
         at = at.__cause__ or at.__context__
     return None
 

@@ -238,3 +238,14 @@ def test_too_few_open_files_are_no_fault_of_the_suite() -> None:
     done = command("client", "--act", "ordinary", "--", "true", code=limits + begin)
     assert done.returncode == 2
     assert "too few files and connections; raise the limit" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["list"], ["run", "--only", "connect/websocket"]], ids=" ".join)
+@pytest.mark.parametrize("place", ["no/such/file", "."])
+def test_a_log_of_keys_that_cannot_be_written_is_wrong_usage(tmp_path: Path, words: list[str], place: str) -> None:
+    """Nothing is played; whatever uses TLS fails where it is imported."""
+    begin = "from dungeonlab_conformance.cli import main; main()"
+    done = command(*words, code=begin, cwd=tmp_path, SSLKEYLOGFILE=place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"Error: SSLKEYLOGFILE names {place}, which cannot be written: ")
+    assert len(done.stderr.splitlines()) == 1

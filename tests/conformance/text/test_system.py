@@ -33,6 +33,14 @@ def test_too_many_open_files_are_a_shortage(fault: BaseException) -> None:
     assert (run.fault, run.own_fault) == (shortage(fault), "")
 
 
+def test_a_log_of_keys_that_cannot_be_written_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is named, and its file; a file that cannot be written for another reason is none."""
+    fault = FileNotFoundError(errno.ENOENT, "No such file or directory", "/no/such/file")
+    assert shortage(fault) is None
+    monkeypatch.setenv("SSLKEYLOGFILE", "/no/such/file")
+    assert "SSLKEYLOGFILE names /no/such/file, which cannot be written: no such file" in (shortage(fault) or "")
+
+
 def test_anything_else_is_the_suites_own_fault() -> None:
     """What it says may hold secrets."""
     run = Run("the server")
