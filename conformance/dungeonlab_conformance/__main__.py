@@ -11,6 +11,7 @@ _INTERRUPTED = 130  # as everywhere in the suite; what defines it is not importe
 
 def main() -> None:
     """Run the command line. A Ctrl-C while it is still being imported ends the process as one later does."""
+    _open_closed_streams()
     handled = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if handled:
         signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
@@ -22,6 +23,15 @@ def main() -> None:
         command()
     except SystemExit as ended:
         _end(ended)
+
+
+def _open_closed_streams() -> None:
+    """Let no socket get the number of a standard stream that is closed: neither loops nor programs expect that."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
 
 
 def _end(ended: SystemExit) -> NoReturn:

@@ -65,8 +65,18 @@ class _Command(click.Command):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Parse, call and exit."""
+        _open_closed_streams()
         os.environ.pop("SSLKEYLOGFILE", None)  # aiohttp fails where it is imported if the file cannot be written
         return super().main(*args, **options)
+
+
+def _open_closed_streams() -> None:
+    """Let no socket get the number of a standard stream that is closed: uvloop does not expect that."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # as the lowest number that is free
 
 
 @click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})

@@ -54,6 +54,14 @@ def test_a_log_of_keys_that_cannot_be_written_is_none_of_its_business(monkeypatc
         assert url.startswith("http://127.0.0.1:")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(closed: str) -> None:
+    """No socket takes their place, for which the loop would end the process when it is closed."""
+    line = f"exec {' '.join(COMMAND)} --port 0 --stop-at-eof {closed}"
+    done = subprocess.run(["sh", "-c", line], stdin=subprocess.DEVNULL, timeout=SOON, check=False)
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_stops_it_at_once_with_everybody_connected(number: signal.Signals) -> None:
     """Over both transports, in a room or not, with uploads begun: it ends cleanly, and everybody is let go."""

@@ -23,6 +23,7 @@ from dungeonlab_conformance.results import to_json
 from dungeonlab_conformance.text.printable import without_commands
 
 PIECES = st.lists(st.text(st.sampled_from(":#[]\r\n \t\x0b\x85\u2003\u00a0ae"), max_size=12), max_size=8)
+CLOSED = "standard output could not be written: it is closed\n"
 FULL = Path("/dev/full")
 NEEDS_FULL = pytest.mark.skipif(not FULL.exists(), reason="there is no device that is always full")
 
@@ -141,6 +142,17 @@ def test_standard_streams_that_are_closed() -> None:
     """Not even they need to be there."""
     closed = f"exec {' '.join(COMMAND)} list >&- 2>&-"
     assert subprocess.run(["sh", "-c", closed], env=environment(), timeout=60, check=False).returncode == 2
+
+
+@pytest.mark.parametrize(("closed", "code", "said"), [("<&-", 0, ""), (">&-", 2, CLOSED), ("<&- >&-", 2, CLOSED)])
+def test_a_run_whose_standard_streams_are_closed(tmp_path: Path, closed: str, code: int, said: str) -> None:
+    """No socket takes their place, for which the loop would end the process; the result is written."""
+    line = f"exec {' '.join(COMMAND)} run --only connect/websocket --json r.json {closed}"
+    done = subprocess.run(
+        ["sh", "-c", line], stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment(), timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, said)
+    assert json.loads((tmp_path / "r.json").read_text("utf-8"))["exitCode"] == 0
 
 
 def test_wrong_usage_that_nobody_reads_is_wrong_usage() -> None:
