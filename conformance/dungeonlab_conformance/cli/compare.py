@@ -13,7 +13,7 @@ from dungeonlab_conformance.cli import streams
 from dungeonlab_conformance.cli.options import fuzz as fuzz_options
 from dungeonlab_conformance.cli.options import reports, waiting
 from dungeonlab_conformance.cli.options.paths import FILE
-from dungeonlab_conformance.cli.options.selection import chosen_scenes, selecting, time_limit
+from dungeonlab_conformance.cli.options.selection import chosen_scenes, make_sure_of_system, selecting, time_limit
 from dungeonlab_conformance.cli.options.target import EMPTY_URL, make_target, scaling, targeting
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def compare(servers: tuple[str, ...], **given: Any) -> None:
     if len(servers) < 2:
         raise click.UsageError("there is nothing to compare with; name two servers, or more")
     reports.make_sure_of({"json": given["json_file"]}, read=[given["target_file"], *_files(servers)])
+    make_sure_of_system()
     options = fuzz_options.with_seed(_options(given))
     chosen = _chosen(options)
     targets = [_target(server, given) for server in servers]

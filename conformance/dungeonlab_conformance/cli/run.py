@@ -15,7 +15,13 @@ from dungeonlab_conformance.cli import streams
 from dungeonlab_conformance.cli.options import fuzz as fuzz_options
 from dungeonlab_conformance.cli.options import known_failures, reports, waiting
 from dungeonlab_conformance.cli.options.paths import FILE
-from dungeonlab_conformance.cli.options.selection import chosen_scenes, fail_on, selecting, time_limit
+from dungeonlab_conformance.cli.options.selection import (
+    chosen_scenes,
+    fail_on,
+    make_sure_of_system,
+    selecting,
+    time_limit,
+)
 from dungeonlab_conformance.cli.options.target import make_target, pointing
 from dungeonlab_conformance.target.file.advice import NAME
 
@@ -90,6 +96,7 @@ def run(**given: Any) -> None:
 
     options, output = _sorted(given)
     _make_sure_of(options, output)
+    make_sure_of_system()
     known = known_failures.accepted(output.known_file, output.listing_file)
     options = fuzz_options.with_seed(options)
     target = _target(options, output)

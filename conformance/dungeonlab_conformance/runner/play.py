@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import resource
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
@@ -20,6 +19,7 @@ from dungeonlab_conformance.runner.interruptions.signals import Signals
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.target.target import EMBEDDED, Target
+from dungeonlab_conformance.text.system import allow_files
 
 
 def play(
@@ -58,8 +58,7 @@ class Playable(Protocol):
 
 def to_its_end(runner: Playable, signals: Signals | None = None, known: Sequence[KnownFailure] = ()) -> Run:
     """Have something played as `play` says."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
+    allow_files()
     _spare_the_collector()
     loops = asyncio.Runner(loop_factory=fast_loop(runner.target.url))
     with nullcontext(signals) if signals else Signals() as heeded, loops:

@@ -1,13 +1,24 @@
-"""What the system or the environment did not give, and how it says that a program ended, in words for people."""
+"""What the system or the environment does not give, and how it says that a program ended, in words for people."""
 
 from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 
 _FILES = "the system lets this process open too few files and connections; raise the limit, as by `ulimit -n 1024`"
+_NEEDED, _ALLOWED = 512, 8192  # files and connections: of a run with 64 scenes side by side, and all that may be open
 _KEY_LOG = "SSLKEYLOGFILE"  # where keys of TLS are written, as whatever uses TLS is imported
+
+
+def allow_files() -> str | None:
+    """Let this process, and those that it starts, open as many files as a run may need; a sentence if it may not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = _ALLOWED if hard == resource.RLIM_INFINITY else min(hard, _ALLOWED)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return None if allowed >= _NEEDED else _FILES
 
 
 def shortage(fault: BaseException) -> str | None:

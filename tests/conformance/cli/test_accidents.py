@@ -231,13 +231,31 @@ def test_a_server_that_dies_of_a_payload_is_named_with_what_was_sent_last(tmp_pa
     assert len(result.leftovers) <= 1
 
 
-def test_too_few_open_files_are_no_fault_of_the_suite() -> None:
-    """It is said what to raise."""
-    limits = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))\n"
-    begin = "from dungeonlab_conformance.cli import main; main()"
-    done = command("client", "--act", "ordinary", "--", "true", code=limits + begin)
-    assert done.returncode == 2
+LIMITED = (
+    "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
+    "from dungeonlab_conformance.cli import main; main()"
+)
+PLAYING = {
+    "client": ("client", "--act", "ordinary", "--", "true"),
+    "compare": ("compare", "http://127.0.0.1:1", "http://127.0.0.1:2"),
+    "run": ("run", "--only", "connect/websocket"),
+    "search": ("search", "--plays", "1"),
+}
+
+
+@pytest.mark.parametrize("most", [12, 64, 511])
+@pytest.mark.parametrize("words", PLAYING.values(), ids=PLAYING)
+def test_too_few_open_files_are_no_fault_of_suite_or_server(words: tuple[str, ...], most: int) -> None:
+    """It is said what to raise, before anything is played."""
+    done = command(*words, code=LIMITED.format(soft=most, hard=most))
+    assert (done.returncode, done.stdout) == (2, "")
     assert "too few files and connections; raise the limit" in done.stderr
+
+
+def test_a_limit_of_open_files_that_may_be_raised_is_raised() -> None:
+    """For the bundled server, too, which starts meanwhile."""
+    done = command("run", "--only", "connect/websocket", code=LIMITED.format(soft=40, hard=512))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("words", [["list"], ["run", "--only", "connect/websocket"]], ids=" ".join)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import shutil
 import socket
@@ -244,6 +245,13 @@ async def test_what_is_wrong_with_a_certificate_is_named(number: int, says: str)
     connection = ConnectionKey("localhost", 443, True, True, None, None, None)
     result = await of_error("https://localhost", aiohttp.ClientConnectorCertificateError(connection, wrong))
     assert re.search(f"its certificate.*{says}", result), result
+
+
+async def test_too_many_open_files_are_not_blamed_on_the_server() -> None:
+    """They are this process's own."""
+    connection = ConnectionKey("localhost", 80, False, True, None, None, None)
+    fault = aiohttp.ClientConnectorError(connection, OSError(errno.EMFILE, "Too many open files"))
+    assert "raise the limit" in await of_error("http://localhost", fault)
 
 
 async def test_https_at_a_port_of_http_is_named() -> None:

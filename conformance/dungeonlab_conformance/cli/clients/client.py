@@ -15,7 +15,7 @@ from dungeonlab_conformance.cli import streams
 from dungeonlab_conformance.cli.clients.listening import cannot_listen
 from dungeonlab_conformance.cli.options import known_failures, reports
 from dungeonlab_conformance.cli.options.paths import FILE
-from dungeonlab_conformance.cli.options.selection import fail_on, time_limit
+from dungeonlab_conformance.cli.options.selection import fail_on, make_sure_of_system, time_limit
 from dungeonlab_conformance.cli.options.target import Between
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def client(list_acts: bool, fail_on: str, **given: Any) -> None:
     written = {**files, "listing": listing_file, "record": asked.record}
     reports.make_sure_of(written, read=[])
     known_failures.make_sure_of_reason(reason, listing_file)
+    make_sure_of_system()
     known = known_failures.accepted(known_file, listing_file)
     on_output = reports.to_output(written)
     console = streams.console(errors=on_output)

@@ -11,6 +11,7 @@ import click
 from dungeonlab_conformance.cli import streams
 from dungeonlab_conformance.cli.options import known_failures, reports, waiting
 from dungeonlab_conformance.cli.options.paths import FILE
+from dungeonlab_conformance.cli.options.selection import make_sure_of_system
 from dungeonlab_conformance.cli.options.target import Between, make_target, pointing
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def search(**given: Any) -> None:
     if given["quiet"] and given["verbose"]:
         raise click.UsageError("--quiet and --verbose contradict each other; leave one out")
     reports.make_sure_of(files, read=[given["known_file"], given["target_file"]])
+    make_sure_of_system()
     known = known_failures.load(given["known_file"])
     searched, options = _options(given)
     target = make_target(given["url"], given["target_file"], given["transport"], given["scale"])

@@ -7,11 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dungeonlab_conformance.text.system import allow_files
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dungeonlab_conformance.checks.registry import Check
     from dungeonlab_conformance.runner.selection import Pair, Scene, Selection
+
+
+class TooLittle(click.ClickException):
+    """The system gives too little for a run: one sentence, and nothing about the usage."""
+
+    exit_code = 2
+
+
+def make_sure_of_system() -> None:
+    """Make sure, before anything is played, that the system allows what that takes, as far as it can be asked for."""
+    if lacking := allow_files():
+        raise TooLittle(lacking)
 
 
 def selecting(command: Any) -> Any:

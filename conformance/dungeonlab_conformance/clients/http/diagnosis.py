@@ -18,6 +18,7 @@ from yarl import URL
 
 from dungeonlab_conformance.clients.http.client import Unreadable
 from dungeonlab_conformance.target.target import tls
+from dungeonlab_conformance.text.system import shortage
 
 _PATIENCE = 2.0  # seconds for the bare connection
 _SHOWN = 100  # characters of what the server wrote
@@ -41,6 +42,8 @@ _CERTIFICATES: Mapping[int, tuple[str, str]] = {
 
 async def of_error(url: str, error: BaseException) -> str:
     """Say why a request to `url` failed, and what to do."""
+    if lacking := shortage(error):
+        return lacking
     why, cure = await _trouble(URL(url), error)
     return f"{url} cannot be reached ({why}); {cure}"
 
