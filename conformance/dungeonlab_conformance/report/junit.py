@@ -13,7 +13,7 @@ from dungeonlab_conformance.report.content.wording import LONGEST, finding_lines
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, fails
 from dungeonlab_conformance.text import files
-from dungeonlab_conformance.text.printable import shortened
+from dungeonlab_conformance.text.printable import printable, shortened
 
 
 def write(run: Run, file: Path) -> None:
@@ -27,9 +27,9 @@ def text(run: Run) -> str:
     What fails the run is a failure, or an error if it could not be judged. What is broken and does not fail it, a
     SHOULD as a rule, passes and says so in its output; what is known is skipped, with the reason.
     """
-    document = JUnitXml(_printable(f"dungeonlab-conformance: {run.subject}"))
+    document = JUnitXml(printable(f"dungeonlab-conformance: {run.subject}"))
     for area, verdicts in itertools.groupby(run.verdicts, key=lambda v: v.requirement.partition("/")[0]):
-        suite = TestSuite(_printable(area))
+        suite = TestSuite(printable(area))
         _describe(suite, run)
         for verdict in verdicts:
             suite.add_testcase(_case(verdict, run))
@@ -54,7 +54,7 @@ def _describe(suite: TestSuite, run: Run) -> None:
         ("claim", run.claim),
     ):
         if value:
-            suite.add_property(key, _printable(value))
+            suite.add_property(key, printable(value))
 
 
 def _run_suite(troubles: list[tuple[str, str | None]]) -> TestSuite:
@@ -63,7 +63,7 @@ def _run_suite(troubles: list[tuple[str, str | None]]) -> TestSuite:
     for name, what in troubles:
         if what:
             case = TestCase(name, "dungeonlab.run", 0)
-            case.result = [_result(Error(_printable(what)), _printable(what))]
+            case.result = [_result(Error(printable(what)), printable(what))]
             suite.add_testcase(case)
     return suite
 
@@ -71,8 +71,8 @@ def _run_suite(troubles: list[tuple[str, str | None]]) -> TestSuite:
 def _case(verdict: Verdict, run: Run) -> TestCase:
     requirement = requirement_of(verdict.requirement)
     area, _, name = verdict.requirement.partition("/")
-    called = _printable(f"{name}[{verdict.event}]" if verdict.event else name)
-    case = TestCase(called, _printable(f"dungeonlab.{area}"), round(verdict.seconds, 3))
+    called = printable(f"{name}[{verdict.event}]" if verdict.event else name)
+    case = TestCase(called, printable(f"dungeonlab.{area}"), round(verdict.seconds, 3))
     properties = Properties()  # type: ignore[no-untyped-call]
     for key, value in (
         ("requirement", verdict.requirement),
@@ -85,14 +85,14 @@ def _case(verdict: Verdict, run: Run) -> TestCase:
         if not value:
             continue
 
-        properties.add_property(Property(key, _printable(value)))
+        properties.add_property(Property(key, printable(value)))
     case.append(properties)  # type: ignore[no-untyped-call]
     text = "\n".join(line for finding in verdict.findings for line in finding_lines(finding))
-    text = _printable(f"{requirement.sentence}\n{text}")
+    text = printable(f"{requirement.sentence}\n{text}")
     found = "; ".join(f"expected {f.expected}; got {f.got}" for f in verdict.findings[:1]) or reason_in_words(verdict)
-    said = _printable(shortened(found, LONGEST))
+    said = printable(shortened(found, LONGEST))
     if verdict.known:
-        case.result = [Skipped(_printable(f"known: {verdict.known}"))]
+        case.result = [Skipped(printable(f"known: {verdict.known}"))]
         case.system_out = text
     elif verdict.outcome is Outcome.ERROR or (verdict.outcome is Outcome.UNJUDGED and fails(verdict, run.fail_on)):
         case.result = [_result(Error(f"{verdict.outcome}: {said}"), text)]
@@ -108,12 +108,3 @@ def _case(verdict: Verdict, run: Run) -> TestCase:
 def _result(result: Failure | Error, text: str) -> Failure | Error:
     result.text = text
     return result
-
-
-def _printable(text: str) -> str:
-    """Replace what XML cannot hold."""
-    return "".join(c if c in "\t\n\r" or _fits(c) else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _fits(c: str) -> bool:
-    return " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff"

@@ -8,11 +8,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.results.causes import causes
 from dungeonlab_conformance.results.run import Run, RunOptions
 from dungeonlab_conformance.results.verdict import Outcome, Verdict
 from dungeonlab_conformance.text import files
+from dungeonlab_conformance.text.printable import escaped
 from dungeonlab_spec import Catalogue
 
 FORMAT = 1
@@ -64,8 +64,8 @@ def counts(verdicts: list[Verdict]) -> dict[str, int]:
 
 
 def text(run: Run) -> str:
-    """Return the run as a JSON text that a strict reader takes, and every file can hold."""
-    return storable(json.dumps(to_json(run), indent=1, ensure_ascii=False)) + "\n"
+    """Return the run as a JSON text that a strict reader takes, every file can hold, and a terminal may be shown."""
+    return escaped(json.dumps(to_json(run), indent=1, ensure_ascii=False)) + "\n"
 
 
 def write(run: Run, file: Path) -> None:

@@ -17,6 +17,11 @@ def printable(text: str) -> str:
     return _UNSHOWN.sub(lambda match: _picture(ord(match[0])), text)
 
 
+def escaped(json_text: str) -> str:
+    """Return a JSON text that holds the same, with what `printable` would replace as JSON escapes it."""
+    return _UNSHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", json_text)
+
+
 def one_line(text: str) -> str:
     """Return the printable text with its line breaks and tabs as pictures too."""
     return printable(text).replace("\n", "\u240a").replace("\t", "\u2409")

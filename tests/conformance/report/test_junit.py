@@ -10,7 +10,7 @@ from tests.conformance.report.runs import CREATE, ECHO, broken_run, failing, nas
 
 from dungeonlab_conformance.report import junit
 from dungeonlab_conformance.results.run import Run
-from dungeonlab_conformance.results.verdict import Outcome, Verdict
+from dungeonlab_conformance.results.verdict import Finding, Outcome, Verdict
 
 
 @pytest.fixture
@@ -135,3 +135,11 @@ def test_the_claim_stands_in_the_file(file: Path) -> None:
 def test_a_hostile_server_does_not_break_the_file(file: Path) -> None:
     """XML cannot hold everything; what it cannot is replaced."""
     assert len(list(written(nasty_run(), file).iter("testcase"))) > len(nasty_run().verdicts)
+
+
+def test_what_a_terminal_would_obey_is_named(file: Path) -> None:
+    """As the terminal and Markdown do."""
+    finding = Finding("é☃", "\x1b[2J\x9b2J\u202e\u2028", None, "check")
+    junit.write(Run("url", [failing(ECHO, "token:move", finding)]), file)
+    assert "expected é☃; got ␛[2JU+009B2JU+202EU+2028" in file.read_text("utf-8")
+    assert not set("\x9b\u202e\u2028") & set(file.read_text("utf-8"))

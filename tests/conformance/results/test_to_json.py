@@ -51,6 +51,7 @@ OPTIONS = RunOptions(
     concurrency=2,
     time_limit=60.0,
 )
+UNSHOWN = "\x7f\x85\x9b\u061c\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff"
 COMMAND = (
     "dungeonlab-conformance run http://127.0.0.1:3000 --target 'a file.toml' --transport polling --timeout 0.5 "
     "--protocol-version 1.0 --fuzz 3 --seed 7 --http"
@@ -174,6 +175,16 @@ def test_a_result_from_a_hostile_server_can_be_written_and_read(tmp_path: Path) 
     run.verdicts = [v for v in run.verdicts if not v.requirement.startswith("made-up")]
     write(run, tmp_path / "r.json")
     assert load_run(tmp_path / "r.json").verdicts[0].findings[0].got == run.verdicts[0].findings[0].got
+
+
+def test_what_a_terminal_would_obey_is_escaped(tmp_path: Path) -> None:
+    """What cannot be seen, or reorders a line, comes back as it was; letters stay as they are."""
+    run = Run("url", [failing(ECHO, "token:move", Finding("é☃😀", UNSHOWN, None, "check"))])
+    write(run, tmp_path / "r.json")
+    text = (tmp_path / "r.json").read_text("utf-8")
+    assert "é☃😀" in text
+    assert not set(UNSHOWN) & set(text)
+    assert load_run(tmp_path / "r.json") == run
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dungeonlab_conformance.record.arguments import storable
 from dungeonlab_conformance.report.content.grouping import requirement_of
 from dungeonlab_conformance.report.content.headline import counted
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import counts
 from dungeonlab_conformance.results.verdict import Outcome, Verdict, VerdictKey
-from dungeonlab_conformance.text.printable import one_line, shortened
+from dungeonlab_conformance.text.printable import escaped, one_line, shortened
 
 FORMAT = 1
 _LONGEST = 2_000  # characters of what was expected or got, in JSON
@@ -125,4 +124,4 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
 
 def text(runs: Sequence[Run]) -> str:
     """Return the same as a JSON text."""
-    return storable(json.dumps(to_json(runs), indent=1, ensure_ascii=False)) + "\n"
+    return escaped(json.dumps(to_json(runs), indent=1, ensure_ascii=False)) + "\n"
