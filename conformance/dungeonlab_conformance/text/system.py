@@ -8,6 +8,8 @@ import resource
 import signal
 
 _FILES = "the system lets this process open too few files and connections; raise the limit, as by `ulimit -n 1024`"
+_MEMORY = "it takes more memory than there is; raise the limit, as by `ulimit -v unlimited`"
+_NO_ROOM = ("can't start new thread", "failed to map segment", "cannot allocate memory")  # of errors of other kinds
 _NEEDED, _ALLOWED = 512, 8192  # files and connections: of a run with 64 scenes side by side, and all that may be open
 _KEY_LOG = "SSLKEYLOGFILE"  # where keys of TLS are written, as whatever uses TLS is imported
 
@@ -32,8 +34,16 @@ def shortage(fault: BaseException) -> str | None:
         if isinstance(at, OSError) and at.filename and at.filename == os.environ.get(_KEY_LOG):
             why = f"{_KEY_LOG} names {at.filename}, which cannot be written: {(at.strerror or str(at)).lower()}"
             return f"{why}; name another file, or unset the variable"
+        if _lacks_memory(at):
+            return _MEMORY
         at = at.__cause__ or at.__context__
     return None
+
+
+def _lacks_memory(fault: BaseException) -> bool:
+    if isinstance(fault, MemoryError) or (isinstance(fault, OSError) and fault.errno == errno.ENOMEM):
+        return True
+    return isinstance(fault, RuntimeError | ImportError) and any(said in str(fault).lower() for said in _NO_ROOM)
 
 
 def how_ended(code: str, by_itself: str = "") -> str:

@@ -41,6 +41,23 @@ def test_a_log_of_keys_that_cannot_be_written_is_one(monkeypatch: pytest.MonkeyP
     assert "SSLKEYLOGFILE names /no/such/file, which cannot be written: no such file" in (shortage(fault) or "")
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+        ImportError("a.so: failed to map segment from shared object"),
+    ],
+)
+def test_too_little_memory_is_one_however_it_shows(fault: BaseException) -> None:
+    """A run that ends by it is cut short, and the suite has not failed."""
+    run = Run("the server")
+    run.end_by(after(fault), str.upper)
+    assert "more memory than there is" in (run.fault or "")
+    assert run.own_fault == ""
+
+
 def test_anything_else_is_the_suites_own_fault() -> None:
     """What it says may hold secrets."""
     run = Run("the server")
