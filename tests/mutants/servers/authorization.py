@@ -134,7 +134,10 @@ class HearsTheGameMasterOut(Ranks):
         return user != session.game_master
 
 
-@faulty("authorization/checked-on-every-operation", hides=True)
+_DEAF = {"join/taken-in-again-admitted": "a connection that was put out counts as being in, and is let in no more"}
+
+
+@faulty("authorization/checked-on-every-operation", also=_DEAF, hides=True)
 class AuthorizesAtTheDoor(Pipeline):
     """Whether somebody is a member is asked when joining, and remembered as long as the connection lasts."""
 
@@ -148,7 +151,7 @@ class AuthorizesAtTheDoor(Pipeline):
             await self.sockets.leave_room(connection, self.room(session))
 
 
-@faulty("authorization/checked-on-every-operation")
+@faulty("authorization/checked-on-every-operation", also=_DEAF)
 class AsksBeforeLeavingOnly(AuthorizesAtTheDoor):
     """Of somebody who was a member when joining, chat is taken without asking again."""
 
