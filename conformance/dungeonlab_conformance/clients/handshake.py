@@ -184,8 +184,8 @@ async def _ask_by_websocket(http: aiohttp.ClientSession, url: str, headers: Mapp
 async def _refusal(
     http: aiohttp.ClientSession, url: str, headers: Mapping[str, str], refused: aiohttp.WSServerHandshakeError
 ) -> Handshake:
-    """Return what a refused WebSocket is told, for which a client that can read it has to ask once more."""
+    """Return what comes with the refusal of a WebSocket, for which one has to ask once more in a way that shows it."""
     async with http.get(url, headers={**headers, **_UPGRADE}, allow_redirects=False) as answer:
-        if answer.status == refused.status and (told := await _read(answer)).text:
-            return told
+        if answer.status == refused.status and (found := await _read(answer)).text:
+            return found
     return Handshake(refused.status, refused.message)
