@@ -81,12 +81,15 @@ async def a_login_outlasts_a_membership(stage: Stage) -> None:
 
 @check("join/taken-in-again-admitted")
 async def who_is_taken_in_again_hears_on_the_same_connection(stage: Stage) -> None:
-    """Bob's membership is revoked while he is in the room, and begins again; then he joins, and hears alice.
+    """Bob's membership is revoked while he is in the room, and begins again; then he joins, and hears alice as before.
 
     He asks for nothing in between. A server may close the connection of who is removed; then he has none to hear on.
     """
     alice, bob, gamemaster = await stage.joined("alice", "bob", "gamemaster")
     assert bob.identity is not None
+    await alice.send(before := await chat(stage))
+    if None in (await bob.try_hear(before), await gamemaster.try_hear(before)):
+        return  # for another reason
     with contextlib.suppress(Gone, Missing):
         await stage.revoke(bob)
         await bob.fence()
