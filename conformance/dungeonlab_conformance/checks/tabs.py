@@ -15,7 +15,7 @@ from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.traffic import chat
+from dungeonlab_conformance.stage.traffic import chat, let_a_moment_pass
 from dungeonlab_spec import Catalogue, Event
 
 _DOZEN = 12  # connections in a room, beside that of who speaks
@@ -153,6 +153,7 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
 
 async def _must_be_as_before(stage: Stage, alice: Actor, carol: Actor, bob: Actor, after: str) -> None:
     """Alice speaks twice, since a server may take a moment; carol hears both, as bob does, and may speak."""
+    await let_a_moment_pass()
     for _ in range(2):
         await alice.send(said := await chat(stage))
         await bob.hear(said)

@@ -177,7 +177,7 @@ class NeverAdmitsTheRemovedAgain(Pipeline):
         return session
 
 
-@faulty("join/taken-in-again-admitted", "join/game-master-admitted", beside=(_BansTheRemoved,))
+@faulty("join/taken-in-again-admitted", beside=(_BansTheRemoved,))
 class SeatsTheRemovedApart(Pipeline):
     """Who was removed from a session and taken in again is admitted, and never put into its room again."""
 
