@@ -101,7 +101,7 @@ class EndsTheUserForOnePacket(Pipeline):
         await super().on_unreadable(connection, why, where)
 
 
-@faulty("payloads/valid-accepted")
+@faulty("payloads/valid-accepted", "direct/own-profile")
 class RefusesToNameOneself(Pipeline):
     """Asked for the asker's own profile by id, instead of without one, it refuses."""
 
