@@ -143,7 +143,6 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "QuestionsMustBeKnownInFull": "questions are asked about properties that nobody knows, not only actions done",
     "KnowsPlayersOnly": "who is in no session asks for their own profile by their id, not only members",
     "LosesTheProfileOfTheMasterWhoPlayed": "a game master who played is looked at, too, not only admitted",
-    "DeletesForBoth": "two delete a token at the same moment, not only one after the other",
     "KeepsTheNamesOfConditionsOnly": "what a token holds is compared a while later, not only whether it is there",
     "BeginsVersionsAnew": "a token is changed a while later, not only at once",
     "LeavesTokensToTheMaster": "a token is changed when its maker is no member any more, not only before",

@@ -11,7 +11,6 @@ from dungeonlab_conformance.clients.obstacles import not_accepted
 from dungeonlab_conformance.invariants.answers.makers import given_twice
 from dungeonlab_conformance.invariants.content import unlike
 from dungeonlab_conformance.invariants.token_state import VOLATILE, Token, changed
-from dungeonlab_conformance.record.acknowledgement import Inferred
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
@@ -66,20 +65,6 @@ async def deletion_ends_what_is_being_changed(stage: Stage) -> None:
         raise Unjudged("two tokens have the same id", waits_for=VerdictKey("tokens/only-deletion-ends-it"))
     for request in later:
         await alice.must_be_refused(request)
-
-
-@check("tokens/delete-ends-it")
-async def it_is_deleted_once(stage: Stage) -> None:
-    """Alice and bob delete the same token at the same moment, some times over; no more than one of them may do so."""
-    alice, bob = await stage.joined("alice", "bob")
-    for _ in range(FEW):
-        token = await create_full_token(stage, alice)
-        both = [await token_request(stage, "token:delete", token) for _ in range(2)]
-        answers = await asyncio.gather(alice.try_send(both[0]), bob.try_send(both[1]))
-        if any(isinstance(answer, Inferred) for answer in answers):
-            return
-        if all(answer.accepted for answer in answers):
-            raise Broken("one of two deletions of a token to be refused", answers[1])
 
 
 @check("tokens/only-deletion-ends-it")

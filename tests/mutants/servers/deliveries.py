@@ -45,7 +45,9 @@ class TellsTwoTabsOnly(Choosy):
         return [connection for connection in there if connection in tabs[self.users.get(connection)][:2]]
 
 
-@faulty("rooms/every-other-member-hears-once")
+@faulty(
+    "rooms/every-other-member-hears-once", also={"rooms/every-tab-hears": "of a user's many tabs only the first hear"}
+)
 class TellsTheFirstThreeOnly(Choosy):
     """A page of a room's members is read, and never the next page."""
 

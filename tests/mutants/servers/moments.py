@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload, Refusal
+from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload
 from dungeonlab_reference_server.store import MemoryStore
 from tests.mutants.effects import EffectChanger, broadcast_with
 from tests.mutants.fault import faulty
 
 _LATER = 0.15  # seconds
-_A_MOMENT = 0.003  # seconds that a deletion takes
 _IDLE = 2.5  # seconds in which nobody asks for a token, after which it is read from its snapshot
 _AT_MOST = 8  # connections that are written to at once
 
@@ -115,29 +113,6 @@ class LosesTheProfileOfTheMasterWhoPlayed(MemoryStore):
 
     async def share_session(self, one: str, other: str) -> bool:
         return not self.lost & {one, other} and await super().share_session(one, other)
-
-
-@faulty("tokens/delete-ends-it")
-class DeletesForBoth(Pipeline):
-    """A second deletion that came before the first was done is answered like that."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.deleted: dict[str, float] = {}  # when, by token
-
-    async def perform(self, connection: str, name: str, args: Sequence[Any]) -> Payload:
-        asked = time.monotonic()
-        await asyncio.sleep(_A_MOMENT if name == "token:delete" else 0)
-        try:
-            answer = await super().perform(connection, name, args)
-        except Refusal as refusal:
-            token = args[0]["tokenId"] if refusal.code == "TOKEN_NOT_FOUND" and name == "token:delete" else ""
-            if self.deleted.get(token, 0.0) <= asked:
-                raise
-            return {"tokenId": token}
-        if name == "token:delete":
-            self.deleted[args[0]["tokenId"]] = time.monotonic()
-        return answer
 
 
 class _Snapshots(MemoryStore):
