@@ -165,7 +165,10 @@ class LosesKeysWithDots(StoringData):
         return {k: v for k, v in value.items() if "." not in k} if isinstance(value, dict) else value
 
 
-@faulty("tokens/content-comes-back-exactly")
+_NOT_BROADCAST = {"broadcasts/says-what-was-done": "what is lost in the store is not broadcast, either"}
+
+
+@faulty("tokens/content-comes-back-exactly", also=_NOT_BROADCAST)
 class LosesWhatIsEmpty(StoringData):
     """Properties of data that are empty lists get lost."""
 
@@ -173,7 +176,7 @@ class LosesWhatIsEmpty(StoringData):
         return {k: v for k, v in value.items() if v != []} if isinstance(value, dict) else value
 
 
-@faulty("tokens/content-comes-back-exactly")
+@faulty("tokens/content-comes-back-exactly", also=_NOT_BROADCAST)
 class LosesNull(StoringData):
     """Properties of data that are null get lost."""
 
