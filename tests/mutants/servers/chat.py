@@ -225,7 +225,7 @@ class TrimsWhatIsNoText(Editing):
 # -- how long ------------------------------------------------------------------------------------------
 
 
-@faulty("chat/longest-accepted")
+@faulty("chat/longest-accepted", also={"payloads/valid-accepted": "full requests are among those of a burst"})
 class RefusesTheLongest(Editing):
     """A message of 2000 characters is refused: < in place of <=."""
 
@@ -265,7 +265,7 @@ class CountsBytes(Editing):
         return message
 
 
-@faulty("chat/longest-accepted")
+@faulty("chat/longest-accepted", also={"broadcasts/says-what-was-done": "a letter is missing in the broadcast"})
 class CutsTheLastLetterOff(Editing):
     """A message is cut off at 1999 characters: the column is one too short."""
 
