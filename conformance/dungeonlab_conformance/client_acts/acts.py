@@ -84,8 +84,6 @@ async def _ordinary(client: Performance) -> None:
 
 async def _come_and_go(client: Performance, reason: str) -> None:
     await client.client_joins()
-    await client.director.come_and_go(reason)
-    await client.may_see(lambda _: False, _APART)
     await client.client_acts()
     await client.may_see(lambda _: False, _APART)
     await client.director.come_and_go(reason)
