@@ -94,32 +94,37 @@ async def the_game_master_is_admitted(stage: Stage) -> None:
         raise Broken("the game master to be admitted", answer)
 
 
-@check("join/game-master-admitted", "direct/shared-session-profile")
+@check("join/game-master-admitted")
 async def a_game_master_who_played_is_admitted(stage: Stage) -> None:
-    """The game master becomes a participant and ceases to be one, where that goes as section 16 says; then joins.
+    """The game master becomes a participant and ceases to be one, where that goes as section 16 says; then joins."""
+    gamemaster = await stage.connected("gamemaster")
+    if await _has_played(stage, gamemaster) and not (answer := await gamemaster.try_join(stage.session)).accepted:
+        raise Broken("the game master, who is a participant no more, to be admitted all the same", answer)
 
-    Alice may see the game master's profile as before.
+
+@check("direct/shared-session-profile")
+async def the_profile_of_a_game_master_who_played(stage: Stage) -> None:
+    """Alice may see the game master's profile, and still may when the game master is a participant no more."""
+    alice, gamemaster = await stage.connected("alice", "gamemaster")
+    if (await alice.try_send(profile_request(gamemaster.user))).accepted and await _has_played(stage, gamemaster):
+        await alice.must_be_allowed(profile_request(gamemaster.user))
+
+
+async def _has_played(stage: Stage, gamemaster: Actor) -> bool:
+    """Make the game master a participant, and end that; False where it does not go as section 16 says.
+
+    Elsewhere, what ends the participation of a game master may end more.
     """
     step = "membership.remove"
     if stage.target.steps.get(step) != REFERENCE_HTTP_API[step] or stage.game in stage.pool.kept.values():
-        return  # elsewhere, what ends the participation of a game master may end more
-    gamemaster, alice = await stage.connected("gamemaster", "alice")
+        return False
     assert gamemaster.identity is not None
-    profile = await alice.try_send(profile_request(gamemaster.user))
     try:
         await stage.take_in(gamemaster.identity)
         await stage.games.end_participation(stage.game, gamemaster.identity)
     except (Missing, TargetFault, Unjudged):
-        return
-    await stage.judge("join/game-master-admitted", _must_be_admitted_all_the_same(stage, gamemaster))
-    if profile.accepted:
-        asked = profile_request(gamemaster.user)
-        await stage.judge("direct/shared-session-profile", alice.must_be_allowed(asked))
-
-
-async def _must_be_admitted_all_the_same(stage: Stage, gamemaster: Actor) -> None:
-    if not (answer := await gamemaster.try_join(stage.session)).accepted:
-        raise Broken("the game master, who is a participant no more, to be admitted all the same", answer)
+        return False
+    return True
 
 
 @check("join/outsider-refused")

@@ -172,7 +172,7 @@ def test_a_broken_server_is_reported_by_the_session(folder: Path) -> None:
         assert f"FAILED {name}" in last.stdout
         again = run(folder, *options, name)
         assert (again.returncode, "1 failed in" in again.stdout) == (1, True), again.stdout + again.stderr
-    assert [int(line.split()[2]) for line in plays(folder)][1::2] == [11, 5, 1]
+    assert [int(line.split()[2]) for line in plays(folder)][1::2] == [12, 5, 1]
 
 
 def test_what_a_run_leaves_and_warns_of_is_listed_once(folder: Path) -> None:

@@ -56,6 +56,7 @@ UNSEEN = {  # checks whose scenes do over HTTP what no line of a transcript show
         "what_ends_in_one_session_leaves_another_one_shared",
         "the_profile_of_somebody_who_has_logged_out",
         "a_game_master_who_played_is_admitted",
+        "the_profile_of_a_game_master_who_played",
     ),
 }
 _PLAYED = ("sends", "tells", "connects", "is refused", "disconnects", "is removed", "is answered", "hears", "arranges")
