@@ -122,10 +122,11 @@ FAULTS: Mapping[str, ClientFault] = {
         "come-and-go/left",
         crashes_at_presence_events="It looks up the name of those who come in a list that has only its own.",
     ),
-    **_of(
-        "tolerates-presence-events",
-        "ordinary come-and-go/left",
-        hangs_up_when_somebody_left="It hangs up when somebody leaves, as if it were alone.",
+    "hangs-up-when-somebody-left": ClientFault(
+        claim="It hangs up when somebody leaves, as if it were alone.",
+        breaks="client/tolerates-presence-events",
+        acts=("ordinary", "come-and-go/left"),
+        transports=("websocket",),  # over polling, python-socketio only falls silent while a request is under way
     ),
     **_of(
         "tolerates-presence-events",

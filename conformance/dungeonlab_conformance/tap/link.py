@@ -7,6 +7,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Literal, cast
 
 from dungeonlab_conformance.tap.reading.connection import ConnectionReading
@@ -211,7 +212,8 @@ class End(asyncio.BufferedProtocol):
         if self._transport is None:
             return
         if sock := self._socket():
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            with suppress(OSError):  # it may be closed by now, which its number does not say
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._transport.abort()
 
     def _socket(self) -> socket.socket | None:
