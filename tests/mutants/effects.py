@@ -38,6 +38,20 @@ class UpdateChanger(EffectChanger):
         return with_token(effect, {**effect.saved, **self.updated(command, command.token, effect.saved)})
 
 
+class MessageNumberer(EffectChanger):
+    """Gives messages ids of its own, by `numbered`."""
+
+    def numbered(self, command: Command) -> str:
+        """Return the id of a message."""
+        raise NotImplementedError
+
+    def changed_effect(self, command: Command, effect: Effect) -> Effect:
+        if command.event != "chat-message":
+            return effect
+        number = {"messageId": self.numbered(command)}
+        return Effect({**effect.answer, **number}, broadcast_with(effect, **number))
+
+
 def broadcast_with(effect: Effect, **changes: Any) -> Emission:
     """Return an effect's broadcast with something changed in it."""
     return dataclasses.replace(effect.emission, payload={**effect.emission.payload, **changes})

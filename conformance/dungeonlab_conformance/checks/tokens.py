@@ -39,7 +39,8 @@ _EXACTLY = "tokens/content-comes-back-exactly"
 AT_ONCE = 10  # changes sent without waiting for an answer in between
 
 
-def _must_be_same_but(before: Token, after: Token, but: set[str]) -> None:
+def must_be_same_but(before: Token, after: Token, but: set[str]) -> None:
+    """Make sure that a token holds what it held, but for some properties."""
     for key in changed(before, after, VOLATILE | but | {"createdBy"}):  # whose it is, is another requirement's matter
         raise unlike(before.get(key), after.get(key), f"$.data.token.{key}", "as before")
 
@@ -90,7 +91,7 @@ async def _must_only_move(
         after = await stored_token(stage, alice, token)
         different = changed(token, after, VOLATILE | {"createdBy", "position"})
         await need_another_cause_than_looking(stage, alice, alice, different)
-        _must_be_same_but(token, after, {"position"})
+        must_be_same_but(token, after, {"position"})
         expected = {"elevation": 0, **place}  # one that is left out is none, and not the old one
         came = after.get("position")
         if isinstance(came, dict) and "elevation" not in came:
@@ -125,7 +126,7 @@ async def an_update_changes_only_what_was_sent(stage: Stage) -> None:
         after = acknowledged_token(await _send_or_let(alice, actor, update))
         if token is full:
             await need_another_cause_than_creation(stage, alice, changed(token, after, VOLATILE | {"createdBy", name}))
-        _must_be_same_but(token, after, {name})
+        must_be_same_but(token, after, {name})
         if changed({name: value}, {name: after.get(name)}):
             if token is full or await _is_made_otherwise(stage, alice, name, value):
                 raise Unjudged("an update was answered without what it changed", waits_for=VerdictKey(_EXACTLY, None))
@@ -144,8 +145,9 @@ async def _is_made_otherwise(stage: Stage, alice: Actor, name: str, value: Any) 
 async def a_token_names_who_made_it(stage: Stage) -> None:
     """Alice makes a token, bob changes and moves it, and alice changes it again, as bob hears; so with one of bob's.
 
-    Bob changes a token of alice's once more when she is a member no more. Whom
-    each answer and each broadcast names is an invariant; here the answers name somebody.
+    Bob changes a token of alice's once more when she is a member no more.
+
+    Whom each answer and each broadcast names is an invariant; here the answers name somebody.
     """
     alice, bob = await stage.joined("alice", "bob")
     await stage.judge_all(_made_and_changed(stage, ((alice, bob), (bob, alice))))

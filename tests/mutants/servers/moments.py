@@ -8,9 +8,9 @@ from collections import Counter
 from typing import Any
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Command, Effect, Emission, Payload
+from dungeonlab_reference_server.rules import Command, Emission, Payload
 from dungeonlab_reference_server.store import MemoryStore
-from tests.mutants.effects import EffectChanger, broadcast_with
+from tests.mutants.effects import MessageNumberer
 from tests.mutants.fault import faulty
 
 _LATER = 0.15  # seconds
@@ -61,19 +61,16 @@ class UnsubscribesALittleLater(Pipeline):
 
 
 @faulty("chat/message-ids-differ")
-class NumbersMessagesByTheMoment(EffectChanger):
-    """A message is numbered by the millisecond, and by how many its user has sent so far."""
+class NumbersMessagesByTheMoment(MessageNumberer):
+    """A message is numbered by the hundredth of a second, and by how many its user has sent so far."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.said: Counter[str] = Counter()
 
-    def changed_effect(self, command: Command, effect: Effect) -> Effect:
-        if command.event != "chat-message":
-            return effect
+    def numbered(self, command: Command) -> str:
         self.said[command.user] += 1
-        number = {"messageId": f"m{time.time_ns() // 10**7}-{self.said[command.user]}"}
-        return Effect({**effect.answer, **number}, broadcast_with(effect, **number))
+        return f"m{time.time_ns() // 10**7}-{self.said[command.user]}"
 
 
 @faulty("direct/validate-action-says-yes")

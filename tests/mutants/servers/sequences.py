@@ -10,10 +10,10 @@ from typing import Any
 from socketio import exceptions
 
 from dungeonlab_reference_server.pipeline import Pipeline
-from dungeonlab_reference_server.rules import Command, Effect, Payload, Refusal
+from dungeonlab_reference_server.rules import Command, Payload, Refusal
 from dungeonlab_reference_server.socketio_server import AckAddress
 from dungeonlab_reference_server.store import MemoryStore
-from tests.mutants.effects import EffectChanger, broadcast_with
+from tests.mutants.effects import MessageNumberer
 from tests.mutants.fault import faulty
 
 
@@ -35,20 +35,17 @@ class LeavesOnlyWhereItBegan(Pipeline):
 
 
 @faulty("chat/message-ids-differ")
-class NumbersMessagesAnew(EffectChanger):
+class NumbersMessagesAnew(MessageNumberer):
     """Messages are numbered in a session's room, and anew when the last connection has left it."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.said: Counter[str] = Counter()
 
-    def changed_effect(self, command: Command, effect: Effect) -> Effect:
-        if command.event != "chat-message":
-            return effect
-        session = command.payload["sessionId"]
+    def numbered(self, command: Command) -> str:
+        session: str = command.payload["sessionId"]
         self.said[session] += 1
-        number = {"messageId": f"{session[:60]}-{self.said[session]}"}
-        return Effect({**effect.answer, **number}, broadcast_with(effect, **number))
+        return f"{session[:60]}-{self.said[session]}"
 
     async def leave_room(self, connection: str, reason: str) -> None:
         session = self.seats.get(connection, "")
