@@ -164,4 +164,6 @@ def _show(found: Rechecked, *, searched: bool) -> None:
         click.echo("how much the search played besides, and in how many plays each showed, is taken as it is written")
     else:
         click.echo(f"findings that scenes made themselves, which cannot be computed, taken as they are: {found.taken}")
+        if found.unclaimed:
+            click.echo(f"no claim of conformance follows: {one_line('; '.join(found.unclaimed))}")
     click.echo(f"differences from what is written: {differ}" if differ else "all is as it is written")

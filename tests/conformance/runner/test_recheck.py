@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -390,6 +391,7 @@ def test_the_command_says_what_differs(echoing: Document, tmp_path: Path) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     assert f"verdicts computed again: {len(echoing['verdicts'])}, from" in done.stdout
     assert "all is as it is written" in done.stdout
+    assert re.search("no claim of conformance follows: .* verdicts on a MUST: not selected", done.stdout)
     document = copy.deepcopy(echoing)
     _call_it_good(document)
     file.write_text(_json(document))

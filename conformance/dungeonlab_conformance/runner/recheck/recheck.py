@@ -15,7 +15,7 @@ from typing import Any
 from dungeonlab_conformance.invariants.breaches import Breach
 from dungeonlab_conformance.record.archive.read import Damaged
 from dungeonlab_conformance.record.secrets.leaks import HIDDEN
-from dungeonlab_conformance.results.claim import claim
+from dungeonlab_conformance.results.claim import claim, obstacles
 from dungeonlab_conformance.results.run import Run
 from dungeonlab_conformance.results.to_json import to_json
 from dungeonlab_conformance.results.verdict import BROKEN, Finding, Outcome, Verdict, VerdictKey, verdict_title
@@ -36,6 +36,7 @@ class Rechecked:
     """What came of computing verdicts again.
 
     `convicted` are those that rules convict by what was recorded, `taken` the findings that scenes made themselves.
+    `unclaimed` is what keeps the result from a claim of conformance, such as verdicts that were not asked for.
     """
 
     verdicts: int
@@ -44,6 +45,7 @@ class Rechecked:
     convicted: int
     taken: int
     differences: tuple[str, ...]
+    unclaimed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def recheck(run: Run, written: Mapping[str, Any], expected: Sequence[VerdictKey]
         sum(any(found.from_record for found in verdict.findings) for verdict in again.verdicts.values()),
         sum(not found.from_record for verdict in again.verdicts.values() for found in verdict.findings),
         tuple(differences),
+        tuple(obstacles(replace(run, dialect=again.dialect))),
     )
 
 
