@@ -19,7 +19,7 @@ from dungeonlab_conformance.runner.interruptions.signals import Signals
 from dungeonlab_conformance.runner.runner import Runner
 from dungeonlab_conformance.runner.selection import Scene
 from dungeonlab_conformance.target.target import EMBEDDED, Target
-from dungeonlab_conformance.text.system import allow_files
+from dungeonlab_conformance.text.system import allow_resources
 
 
 def play(
@@ -58,7 +58,7 @@ class Playable(Protocol):
 
 def to_its_end(runner: Playable, signals: Signals | None = None, known: Sequence[KnownFailure] = ()) -> Run:
     """Have something played as `play` says."""
-    allow_files()
+    allow_resources()
     _spare_the_collector()
     loops = asyncio.Runner(loop_factory=fast_loop(runner.target.url))
     with nullcontext(signals) if signals else Signals() as heeded, loops:

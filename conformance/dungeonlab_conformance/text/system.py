@@ -11,16 +11,24 @@ _FILES = "the system lets this process open too few files and connections; raise
 _MEMORY = "it takes more memory than there is; raise the limit, as by `ulimit -v unlimited`"
 _NO_ROOM = ("can't start new thread", "failed to map segment", "cannot allocate memory")  # of errors of other kinds
 _NEEDED, _ALLOWED = 512, 8192  # files and connections: of a run with 64 scenes side by side, and all that may be open
+_ADDRESSES = 640 << 20  # bytes; with less than 500 MiB a run ends in the middle of whatever it does, or not at all
 _KEY_LOG = "SSLKEYLOGFILE"  # where keys of TLS are written, as whatever uses TLS is imported
 
 
-def allow_files() -> str | None:
-    """Let this process, and those that it starts, open as many files as a run may need; a sentence if it may not."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = _ALLOWED if hard == resource.RLIM_INFINITY else min(hard, _ALLOWED)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    return None if allowed >= _NEEDED else _FILES
+def allow_resources() -> str | None:
+    """Let this process, and those that it starts, have what a run may need; a sentence if they may not."""
+    if _allowed(resource.RLIMIT_NOFILE, _ALLOWED) < _NEEDED:
+        return _FILES
+    return _MEMORY if _allowed(resource.RLIMIT_AS, _ADDRESSES) < _ADDRESSES else None
+
+
+def _allowed(limit: int, wanted: int) -> int:
+    """Raise a limit to what is wanted, as far as it may be; returns how much of that there is."""
+    soft, hard = resource.getrlimit(limit)
+    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(limit, (most, hard))
+    return most
 
 
 def shortage(fault: BaseException) -> str | None:

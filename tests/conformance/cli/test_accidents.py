@@ -232,7 +232,7 @@ def test_a_server_that_dies_of_a_payload_is_named_with_what_was_sent_last(tmp_pa
 
 
 LIMITED = (
-    "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
+    "import resource; resource.setrlimit(resource.{kind}, ({soft}, {hard}))\n"
     "from dungeonlab_conformance.cli import main; main()"
 )
 PLAYING = {
@@ -247,14 +247,32 @@ PLAYING = {
 @pytest.mark.parametrize("words", PLAYING.values(), ids=PLAYING)
 def test_too_few_open_files_are_no_fault_of_suite_or_server(words: tuple[str, ...], most: int) -> None:
     """It is said what to raise, before anything is played."""
-    done = command(*words, code=LIMITED.format(soft=most, hard=most))
+    done = command(*words, code=LIMITED.format(kind="RLIMIT_NOFILE", soft=most, hard=most))
     assert (done.returncode, done.stdout) == (2, "")
     assert "too few files and connections; raise the limit" in done.stderr
 
 
 def test_a_limit_of_open_files_that_may_be_raised_is_raised() -> None:
     """For the bundled server, too, which starts meanwhile."""
-    done = command("run", "--only", "connect/websocket", code=LIMITED.format(soft=40, hard=512))
+    done = command("run", "--only", "connect/websocket", code=LIMITED.format(kind="RLIMIT_NOFILE", soft=40, hard=512))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("megabytes", [300, 500, 639])
+@pytest.mark.parametrize("words", PLAYING.values(), ids=PLAYING)
+def test_too_little_memory_is_no_fault_of_suite_or_server(words: tuple[str, ...], megabytes: int) -> None:
+    """It is said what to raise, before anything is played, which would end in the middle."""
+    most = megabytes << 20
+    done = command(*words, code=LIMITED.format(kind="RLIMIT_AS", soft=most, hard=most))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Error: it takes more memory than there is; raise the limit, as by `ulimit -v unlimited`\n"
+
+
+def test_a_limit_of_memory_that_may_be_raised_is_raised() -> None:
+    """For the bundled server, too."""
+    done = command(
+        "run", "--only", "connect/websocket", code=LIMITED.format(kind="RLIMIT_AS", soft=300 << 20, hard=1 << 30)
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dungeonlab_conformance.text.system import allow_files
+from dungeonlab_conformance.text.system import allow_resources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ class TooLittle(click.ClickException):
 
 def make_sure_of_system() -> None:
     """Make sure, before anything is played, that the system allows what that takes, as far as it can be asked for."""
-    if lacking := allow_files():
+    if lacking := allow_resources():
         raise TooLittle(lacking)
 
 
