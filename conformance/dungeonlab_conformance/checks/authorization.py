@@ -17,7 +17,11 @@ from dungeonlab_conformance.results.errors import Broken, Gone, Missing, TargetF
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.sessions import GameSession
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.tokens import acknowledged_token, need_another_cause_than_looking
+from dungeonlab_conformance.stage.tokens import (
+    acknowledged_token,
+    need_another_cause_than_looking,
+    need_versions_of_its_own,
+)
 from dungeonlab_spec import Catalogue, Event
 
 _IN_A_ROW = 7  # refused requests on one connection
@@ -214,6 +218,7 @@ async def _must_be_untouched(stage: Stage, alice: Actor, look: Request, one: Tok
         raise Broken(f"the token to be untouched by {deed}", f"changed: {', '.join(different)}")
     first, second, third = (whole(token.get("version")) for token in (one, two, now))
     if first is not None and second is not None and third is not None and third - second != second - first:
+        await need_versions_of_its_own(stage, alice, look)
         raise Broken(f"the token's version to be untouched by {deed}", f"{second} became {third}")
 
 

@@ -17,7 +17,7 @@ from dungeonlab_conformance.record.marks import contains
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.tokens import acknowledged_token, without
+from dungeonlab_conformance.stage.tokens import acknowledged_token, need_versions_of_its_own, without
 from dungeonlab_spec import Catalogue, Event
 
 FEW = 2  # of each kind of invalid ids in an action that are asked about
@@ -262,6 +262,7 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
         if asked.mark is not None and contains(token, asked.mark):
             raise Broken("the token to be as it was", quoted(token))
         if after > before + 1:
+            await need_versions_of_its_own(stage, alice, await _looking(stage))
             raise Broken(f"version {before + 1}, as after one change", f"{after}", "$.data.token.version")
     answer = await actor.try_send(asked)
     if not answer.accepted:
@@ -270,10 +271,14 @@ async def validate_action_has_no_effect(stage: Stage, event: Event) -> None:
 
 async def _look(stage: Stage, actor: Actor) -> tuple[Token, int]:
     """Change the scene's token, and return it with the version that it has then."""
-    look = await stage.request(Catalogue.load()["token:update"])
-    look = look.with_properties({"updates": {"isVisible": True}}, mark=look.args[0]["tokenId"])
-    token = acknowledged_token(await actor.send(look))
+    token = acknowledged_token(await actor.send(await _looking(stage)))
     version = whole(token.get("version"))
     if version is None:
         raise Unjudged("token:update was acknowledged without the token's version")
     return token, version
+
+
+async def _looking(stage: Stage) -> Request:
+    """Return a request that changes the scene's token so that it is seen, and no more."""
+    look = await stage.request(Catalogue.load()["token:update"])
+    return look.with_properties({"updates": {"isVisible": True}}, mark=look.args[0]["tokenId"])

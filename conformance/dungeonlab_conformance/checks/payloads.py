@@ -23,7 +23,11 @@ from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.tokens import acknowledged_token, need_another_cause_than_looking
+from dungeonlab_conformance.stage.tokens import (
+    acknowledged_token,
+    need_another_cause_than_looking,
+    need_versions_of_its_own,
+)
 from dungeonlab_conformance.stage.traffic import chat
 from dungeonlab_spec import Catalogue, Event
 
@@ -258,18 +262,8 @@ async def _must_be_untouched(stage: Stage, alice: Actor, look: Request, before: 
         raise unlike(before.get(key), after.get(key), f"$.token.{key}", "as before")
     old, new = whole(before.get("version")), whole(after.get("version"))
     if old is not None and new is not None and new - old > looks:
-        await _need_versions_of_its_own(stage, alice, look)
+        await need_versions_of_its_own(stage, alice, look)
         raise Broken("one change of the token", f"{new - old}", "$.token.version")
-
-
-async def _need_versions_of_its_own(stage: Stage, alice: Actor, look: Request) -> None:
-    """Raise `Unjudged` if a token's version grows with what is done to another one."""
-    before = whole(acknowledged_token(await alice.send(look)).get("version"))
-    await alice.send(await stage.request(Catalogue.load()["token:move"], fresh=True))
-    after = whole(acknowledged_token(await alice.send(look)).get("version"))
-    if before is not None and after is not None and after - before > 1:
-        why = "a token's version grows with what is done to another one"
-        raise Unjudged(why, waits_for=VerdictKey("tokens/version-grows"))
 
 
 # -- whether it lives ------------------------------------------------------------------------------------

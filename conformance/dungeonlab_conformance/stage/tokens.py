@@ -134,6 +134,16 @@ async def need_another_cause_than_creation(stage: Stage, maker: Actor, keys: Col
         raise Unjudged(why, waits_for=stored)
 
 
+async def need_versions_of_its_own(stage: Stage, looker: Actor, look: Request) -> None:
+    """Raise `Unjudged` if the version of the token that `look` changes grows with what is done to another one."""
+    before = whole(acknowledged_token(await looker.send(look)).get("version"))
+    await looker.send(await stage.request(Catalogue.load()["token:move"], fresh=True))
+    after = whole(acknowledged_token(await looker.send(look)).get("version"))
+    if before is not None and after is not None and after - before > 1:
+        why = "a token's version grows with what is done to another one"
+        raise Unjudged(why, waits_for=VerdictKey("tokens/version-grows"))
+
+
 @dataclass(frozen=True, slots=True)
 class _Looks:
     """Which properties looking changes, and which are stored otherwise than a token's creation said."""
