@@ -29,6 +29,7 @@ from dungeonlab_spec import Catalogue
 from dungeonlab_spec.catalogue import examples
 
 _EXACTLY = "tokens/content-comes-back-exactly"
+_UPDATE = "tokens/update-changes-only-what-was-sent"
 _ROUNDS = 3
 _LARGE = (33_000, 66_000, 131_000)  # characters of data; more than columns and buffers of 2^15 to 2^17 bytes hold
 _DRAFTED = ("position", "conditions", "actorId")  # what a draft may name, and an update may not
@@ -131,8 +132,7 @@ async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
     """
     alice, bob = await stage.joined("alice", "bob")
     usual = await create_full_token(stage, alice)
-    less = await token_request(stage, "token:update", usual, updates={"data": {"hp": 1}})
-    await bob.send(less.with_properties({}, requirement="tokens/update-changes-only-what-was-sent"))
+    await bob.send(await _updating(stage, usual, data={"hp": 1}))
     for what, content in CONTENTS.items():
         made = await stage.request(Catalogue.load()["token:create"])
         draft = {**made.args[0]["token"], **content, "name": f"{made.mark}{content.get('name', '')}"}
@@ -152,8 +152,10 @@ async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
 async def a_name_that_looks_like_something_else_comes_back_exactly(stage: Stage) -> None:
     """Alice makes a token of each name, and gives each name to one; it is what she is answered, and what is stored."""
     alice, bob = await stage.joined("alice", "bob")
-    renamed = await create_full_token(stage, alice)
-    await bob.send(await token_request(stage, "token:update", renamed, updates={"data": {"hp": 2}}))
+    made = await stage.request(Catalogue.load()["token:create"])
+    noted = {**made.args[0]["token"], "data": {"note": made.mark}}
+    renamed = acknowledged_token(await alice.send(made.with_properties({"token": noted})))
+    await bob.send(await _updating(stage, renamed, data={"note": "seen"}))
     for name in NAMES:
         made, what = await stage.request(Catalogue.load()["token:create"]), f"the name {name!r}"
         draft = {**made.args[0]["token"], "name": name, "data": {"note": made.mark}}
@@ -165,6 +167,12 @@ async def a_name_that_looks_like_something_else_comes_back_exactly(stage: Stage)
             {"updates": {"name": name, "data": {"note": update.mark}}}, requirement=_EXACTLY
         )
         await _must_hold(stage, alice, update, {"name": name}, what)
+
+
+async def _updating(stage: Stage, token: Token, **updates: Any) -> Request:
+    """Return a request that updates a token, of which nothing that is not named may change: data is not merged."""
+    update = await token_request(stage, "token:update", token, updates=updates)
+    return update.with_properties({}, requirement=_UPDATE)
 
 
 async def _must_hold(stage: Stage, actor: Actor, request: Request, content: Token, what: str) -> Token:
@@ -200,7 +208,7 @@ def _different(content: Token, token: Token) -> list[str]:
     return changed(content, {name: token[name] for name in content if name in token}, ())
 
 
-@check("tokens/update-changes-only-what-was-sent")
+@check(_UPDATE)
 async def updates_at_the_same_time_leave_each_others_properties(stage: Stage) -> None:
     """Alice renames a token while bob changes what it holds, several times; each time it has both afterwards.
 
@@ -222,7 +230,7 @@ async def _lost_of_two(
     """Have two update a token, each another property; return of those that are lost what was set, and what is there."""
     changes = {"name": f"Renamed {words}", "data": {"by": words}}
     acts = [
-        who.send(await token_request(stage, "token:update", token, updates={key: value}))
+        who.send(await _updating(stage, token, **{key: value}))
         for who, (key, value) in zip((alice, bob), changes.items(), strict=True)
     ]
     if at_once:

@@ -67,6 +67,7 @@ _BY_ALICE: _Places = (
 _BY_BOB: _Places = (
     {"x": 72, "y": 84, "elevation": 2.5},
     {"x": 72, "y": 84},  # of which nothing but the elevation is another one
+    {"x": 1, "y": 0, "elevation": 3},
     {"x": 1, "y": 0, "elevation": 0},
 )
 

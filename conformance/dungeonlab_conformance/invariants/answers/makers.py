@@ -78,6 +78,8 @@ def given_twice(journal: Journal) -> Iterator[tuple[Observation, Broken]]:
         made = _token(each.answer.data).get("id")
         if not isinstance(made, str) or each.sent.mark is None or not contains(each.answer.args, each.sent.mark):
             continue
+        if made in _claims(each.sent):
+            continue  # it has the id of which its draft spoke, in a property that is none of a draft's
         place = (*_place(each.sent)[:2], made)
         before = there.setdefault(place, each.sent)
         if before.mark != each.sent.mark:
