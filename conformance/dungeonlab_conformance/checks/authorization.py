@@ -85,16 +85,18 @@ async def the_game_master_is_allowed(stage: Stage, event: Event) -> None:
 
 @check("authorization/checked-on-every-operation")
 async def membership_is_checked_every_time(stage: Stage, event: Event) -> None:
-    """Bob's request is accepted; after his membership is revoked while he is in the room, it is refused.
+    """Bob's request is accepted; after his membership is revoked while he is in the room, it is refused on each tab.
 
     A server may disconnect him for that; then he reconnects, asks to join, and is refused too.
     """
     await stage.joined("alice")
     bob = await stage.joined("bob")
     await stage.control(event, bob)
-    request = await stage.request(event)
+    tabs = [bob, *await joined_tabs(stage, bob, [stage.target.transport])]
+    requests = [await stage.request(event) for _ in tabs]
     await stage.revoke(bob)
-    await must_be_refused_at_last(stage, bob, request)
+    for tab, request in zip(tabs, requests, strict=True):
+        await must_be_refused_at_last(stage, tab, request)
 
 
 async def _foreign(stage: Stage, event: Event, game: GameSession, *, fresh: bool = False) -> Request:
@@ -186,8 +188,11 @@ async def a_refused_request_changes_nothing(stage: Stage, event: Event) -> None:
 
 @check("authorization/refusal-precedes-effect", phase="last")
 async def what_is_refused_without_a_callback_changes_nothing(stage: Stage, event: Event) -> None:
-    """Mallory is refused, and sends the request again without a callback; the token that it names stays the same."""
-    await _intruders_must_change_nothing(stage, event, "mallory", twice=True)
+    """Mallory, and carol, who has not joined, are refused, and send the request again without a callback.
+
+    The token that it names stays the same.
+    """
+    await _intruders_must_change_nothing(stage, event, "mallory", "carol", twice=True)
 
 
 async def _intruders_must_change_nothing(stage: Stage, event: Event, *names: str, twice: bool = False) -> None:

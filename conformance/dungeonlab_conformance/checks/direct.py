@@ -102,7 +102,10 @@ async def a_profile_holds_no_secrets(stage: Stage) -> None:
 
 @check("direct/strangers-profile-refused")
 async def a_strangers_profile_is_refused(stage: Stage) -> None:
-    """Alice may see bob's profile; mallory, who shares no session with him, is refused, even with alice's name."""
+    """Alice may see bob's profile; mallory, who shares no session with him, is refused, even with alice's name.
+
+    So is dave, while each is in the room of a session of his own.
+    """
     alice, mallory = await stage.connected("alice", "mallory")
     bob = await stage.roles.member("bob")
     stage.roles.need_no_shared_session("mallory", "bob")
@@ -110,6 +113,11 @@ async def a_strangers_profile_is_refused(stage: Stage) -> None:
     await mallory.must_be_refused(profile_request(bob.user))
     claims = dict.fromkeys(("sender", "requester", "user", "asUser"), alice.user)
     await mallory.must_be_refused(Request("get-user-data", ({"userId": bob.user, **claims},), None, None))
+    with contextlib.suppress(Missing):
+        stage.roles.need_no_shared_session("dave", "bob")
+        dave = await stage.joined_other_game("dave")
+        await stage.joined("bob")
+        await dave.must_be_refused(profile_request(bob.user))
 
 
 async def _question(stage: Stage, event: Event, **changes: Any) -> Request:
@@ -125,7 +133,7 @@ def _asking(stage: Stage, action: Request) -> Request:
 
 @check("direct/validate-action-says-yes")
 async def validate_action_says_yes(stage: Stage, event: Event) -> None:
-    """Alice asks about an action that she may take; the answer is that it is valid.
+    """Alice asks about an action that she may take; the answer is that it is valid, as it is when bob asks.
 
     So it is about one that says as much as it may, or has a value on its bound, or properties that nobody knows, unless
     she may not take that either.
@@ -137,6 +145,10 @@ async def validate_action_says_yes(stage: Stage, event: Event) -> None:
     _must_say_yes(answer)
     usual = await stage.request(event)
     ids = {key: value for key, value in usual.args[0].items() if key.endswith("Id")}
+    bob = await stage.joined("bob")
+    answer = await bob.try_send(_asking(stage, usual))
+    if answer.accepted and (answer.data.get("valid") is True or (await bob.try_send(usual)).accepted):
+        _must_say_yes(answer)
     odd = [payload for _, payload in (*edge_payloads(event), *unusual_payloads(event))]
     for payload in (*odd, adorned(usual.args[0], "claimed", 1)):
         action = Request(event.name, ({**payload, **ids},), ids.get("tokenId"), stage.session)

@@ -11,7 +11,7 @@ from functools import partial
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.obstacles import Unreadable
+from dungeonlab_conformance.clients.obstacles import Unreadable, not_accepted
 from dungeonlab_conformance.clients.raw.polling import Polling, polling_session
 from dungeonlab_conformance.clients.raw.tcp import TcpConnection, tcp_connection
 from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
@@ -110,6 +110,7 @@ _BYTES: dict[str, bytes] = {
     "a WebSocket CLOSE with a code that is none": b"\x88\x82" + _MASK + b"\x00\x01",
 }
 
+_FOR_WHO_IS_OUT = ("NOT_JOINED", "PERMISSION_DENIED", "SESSION_NOT_FOUND")  # codes of refusals
 _NEVER_ENTERED = "events of connections that never entered"
 Way = Callable[[Stage], Awaitable[None]]
 
@@ -364,7 +365,10 @@ async def _must_talk_on(stage: Stage, speaker: Actor, listener: Actor, what: str
     request = await chat(stage)
     expected = f"{speaker.name} and {listener.name} to talk on after {what}"
     try:
-        await speaker.send(request)
+        if (answer := await speaker.try_prepare(request)).code in _FOR_WHO_IS_OUT:
+            raise Broken(expected, answer)
+        if not answer.accepted:
+            raise Unjudged(f"{speaker.name}'s chat-message was refused: {answer.shown}", waits_for=not_accepted(answer))
         await listener.must_hear(request)
     except Gone:
         raise Broken(expected, "the connection was closed") from None

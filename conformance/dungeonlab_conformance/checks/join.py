@@ -169,6 +169,18 @@ async def a_refused_join_subscribes_nothing(stage: Stage) -> None:
         await mallory.must_not_hear(request, unlike=dave)
 
 
+@check("join/refused-join-subscribes-nothing", phase="last")
+async def a_join_that_is_refused_without_a_callback_subscribes_nothing(stage: Stage) -> None:
+    """Mallory is refused, and asks again without a callback; none of alice's broadcasts then reaches her."""
+    alice, bob = await stage.joined("alice", "bob")
+    mallory, dave = await stage.connected("mallory"), await stage.onlooker("dave")
+    if (await mallory.try_join(stage.session)).accepted:
+        raise Unjudged("mallory was not refused", waits_for=VerdictKey("join/outsider-refused"))
+    await mallory.repeat_without_callback(Request.naming("join-session", stage.session))
+    for request in await everything(stage, alice, bob):
+        await mallory.must_not_hear(request, unlike=dave)
+
+
 @check("join/refused-join-enrols-nobody")
 async def a_refused_join_enrols_nobody(stage: Stage) -> None:
     """Mallory is refused; afterwards she is not listed as a participant, and is refused again."""

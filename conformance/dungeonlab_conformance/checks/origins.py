@@ -15,6 +15,7 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.target.target import Target
 
 _FOREIGN = "https://evil.example"
+_HIGHEST_PORT = 65_535
 _PORT_OF_NO_PAGE = 9  # from which browsers load nothing
 
 
@@ -88,6 +89,8 @@ def _foreign_origins(own: str) -> list[str]:
     found += [f"{scheme}://{host}:{_PORT_OF_NO_PAGE}" for scheme in ("http", "https")]
     if url.port is not None and url.port > 9:
         found.append(f"{url.scheme}://{host}:{str(url.port)[0]}")  # begins like its own
+    if url.port is not None and url.port < _HIGHEST_PORT // 10:
+        found.append(f"{url.scheme}://{host}:{url.port}1")  # its own is the beginning of this one
     if (url.hostname or "").replace(".", "").isdigit():  # beside a name there may be others of the same owner
         found.append(f"{url.scheme}://evil-{url.netloc}")
     return found

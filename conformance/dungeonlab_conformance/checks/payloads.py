@@ -322,13 +322,13 @@ async def _must_cope_without_callback(stage: Stage, event: Event, senders: list[
     if stage.target.workarounds.deadly.cautious:
         await _must_cope_with_each_without_callback(stage, event, senders)
         return
-    valids = [await stage.request(event) for _ in senders]
+    valids, lasts = [[await stage.request(event) for _ in senders] for _ in range(2)]
 
     async def tells(number: int, sender: Actor) -> None:
         try:
             for wrong in list(invalid_requests(event, valids[number]))[number::2]:
                 await sender.send_without_callback(wrong.request)
-            await sender.send_without_callback(valids[number])
+            await sender.send_without_callback(lasts[number])
             await sender.fence()
         except Gone:
             pass  # the server may close this connection

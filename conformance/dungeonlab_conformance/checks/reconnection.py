@@ -1,6 +1,7 @@
 """What the end of a connection does to the room and to the membership, and what a user finds who connects again."""
 
 import contextlib
+import itertools
 import json
 import time
 
@@ -27,7 +28,8 @@ _CLEANED_UP = 0.5  # seconds in which a server gets around to what is left of a 
 async def who_is_back_at_once_hears_a_while_later(stage: Stage, event: Event) -> None:
     """Bob leaves and joins again at once; carol goes to another session and back. They hear alice then, and later.
 
-    The game master hears her, too. What a server still does about those who went must not concern who is back.
+    So does the game master, who stays in the room. What a server still does about those who went must not concern who
+    is back, nor what it does about those who are there for a while who is.
     """
     alice, bob, gamemaster = await stage.joined("alice", "bob", "gamemaster")
     back = [bob]
@@ -43,27 +45,31 @@ async def who_is_back_at_once_hears_a_while_later(stage: Stage, event: Event) ->
     await alice.send(now := await stage.request(event))
     back = [member for member in back if await member.try_hear(now) is not None]  # or they are not let in again
     await let_time_pass()
+    anew = await joined_tab(stage, gamemaster)
     await alice.send(said := await stage.request(event))
-    await gamemaster.hear(said)
+    await anew.hear(said)
     for member in back:
         await member.must_hear(said)
+    with contextlib.suppress(Gone):  # a new tab may close the one before
+        await gamemaster.must_hear(said)
 
 
 @check("join/disconnect-leaves-the-room", slow=True)
 async def a_new_connection_is_in_no_room(stage: Stage) -> None:
     """Carol's connection ends and she connects again, over either transport; she hears nothing until she joins.
 
-    Nor does she if she sends the id by which Socket.IO recovers the state of a connection.
+    She takes leave, or does not. Nor does she hear anything if she sends the id by which Socket.IO recovers the state
+    of a connection.
     """
     alice, bob = await stage.joined("alice", "bob")
     await stage.roles.member("carol")  # before somebody less needed is cast
     gamemaster = await stage.onlooker("gamemaster")
-    for transport in stage.target.transports:
+    for transport, takes_leave in itertools.product(stage.target.transports, (True, False)):
         try:
             carol = await stage.joined("carol", transport=transport)
         except Refused:
             continue  # another requirement sees to it that this transport is served
-        await carol.disconnect_cleanly()
+        await (carol.disconnect_cleanly if takes_leave else carol.close)()
         anew = await stage.connected("carol", transport=transport)
         for request in await everything(stage, alice, bob):
             await anew.must_not_hear(request, unlike=gamemaster)
@@ -153,15 +159,25 @@ async def _is_heard(listener: Actor, speaker: RawConnection, said: Request) -> b
 
 @check("join/disconnect-keeps-membership")
 async def disconnecting_keeps_membership(stage: Stage) -> None:
-    """One of carol's two connections ends; her request on the other one is accepted, and mallory's is refused."""
+    """One of carol's two connections ends; her request on the other one is accepted, and mallory's is refused.
+
+    So it is over whatever transport it was.
+    """
     bob, carol = await stage.joined("bob", "carol")
     event = await _refused_to(await stage.connected("mallory"), stage)
-    tab = await stage.other_tab(carol)
-    await tab.join(stage.session)
-    await carol.send(await stage.request(event))
-    await tab.disconnect_cleanly()
-    await bob.fence()
-    await bob.send(await chat(stage))
+    for transport in stage.target.transports:
+        usual = transport == stage.target.transport
+        with contextlib.nullcontext() if usual else contextlib.suppress(Gone, Refused, Unjudged):
+            tab = await stage.other_tab(carol, transport=transport)
+            await tab.join(stage.session)
+            await carol.send(await stage.request(event))
+            await tab.disconnect_cleanly()
+            await bob.fence()
+            await bob.send(await chat(stage))
+            await _must_still_be_a_member(stage, carol, event)
+
+
+async def _must_still_be_a_member(stage: Stage, carol: Actor, event: Event) -> None:
     answer = await carol.try_prepare(await stage.request(event))
     if not answer.accepted and await _is_out_of_the_room_only(carol, stage, answer):
         raise Unjudged("carol's other connection is out of the room too, and whether she is a member is not asked")

@@ -237,8 +237,8 @@ async def a_refused_event_is_not_broadcast(stage: Stage, event: Event) -> None:
 
 @check("rooms/refused-event-is-not-broadcast", phase="last", observe_after=True)
 async def what_is_refused_without_a_callback_is_not_broadcast(stage: Stage, event: Event) -> None:
-    """Mallory is refused, and sends the request again without a callback; alice and bob hear nothing of it."""
-    await _intruders_must_not_be_heard(stage, event, "mallory", twice=True)
+    """Mallory, dave and carol are refused, and send the request again without a callback; nobody hears of it."""
+    await _intruders_must_not_be_heard(stage, event, "mallory", "dave", "carol", twice=True)
 
 
 async def _intruders_must_not_be_heard(stage: Stage, event: Event, *names: str, twice: bool = False) -> None:

@@ -117,7 +117,9 @@ async def _must_find(poller: Upgrade, request: Request) -> None:
 
 @check("join/tabs-are-independent")
 async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
-    """Carol has three tabs in the room. One leaves, then one is closed; after each, the third hears and may act.
+    """Carol has some tabs in the room. One leaves, then two are closed; after each, the last one hears and may act.
+
+    One of the two takes leave, and the connection of the other just ends.
 
     So it does after a tab that never joined asks to leave, and is closed, and after the one that left is closed.
     """
@@ -126,7 +128,7 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     if not await carol.fence() and await joining_closes_other_tabs(stage, carol):
         expected = "carol's connection to stay open when her other tab joins"
         raise Broken(expected, "it was closed, twice", is_cut=True)
-    second = await joined_tab(stage, carol)
+    second, third = [await joined_tab(stage, carol) for _ in range(2)]
     idle = await stage.other_tab(carol)
     bob = await stage.joined("bob")
     for listener in (carol, bob):
@@ -139,6 +141,8 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
         await _must_be_as_before(stage, alice, carol, bob, "her other tab has left")
     await second.disconnect_cleanly()
     await _must_be_as_before(stage, alice, carol, bob, "her other tab is closed")
+    await third.close()
+    await _must_be_as_before(stage, alice, carol, bob, "the connection of her other tab has ended")
     if leaves:
         await idle.try_send(Request.naming("leave-session", stage.session))
     if leaves and not carol.closed:  # a server may disconnect the user whom it refuses

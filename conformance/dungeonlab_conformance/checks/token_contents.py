@@ -62,6 +62,7 @@ MEANT = ("$date", "$oid", "$numberLong", "$ref", "$type", "@class", "@type", "__
 CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in each
     "whole numbers beyond 32 bits": {"data": {"one": 2**31, "two": -(2**31) - 1, "three": 2**32, "four": 2**53}},
     "fractions and powers of ten": {"data": {"one": 0.1, "two": 1e-7, "three": 1e21, "four": 2.5}},
+    "very small numbers": {"data": {"one": 1e-10, "two": -2.5e-15, "three": 1e-100}},
     "numbers of seventeen digits": {
         "data": {"one": 0.1 + 0.2, "two": math.pi, "list": [-math.e, 1.125]},
         "position": {"x": 1, "y": 2, "elevation": -math.pi},
