@@ -9,7 +9,6 @@ from typing import Any
 
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
-from dungeonlab_conformance.clients.handshake import handshake
 from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
 from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.payloads.requests import profile_request
@@ -61,7 +60,8 @@ async def _must_not_connect_over(stage: Stage, transport: str, actor: Actor, wha
         raise
 
 
-async def _with_cookies(stage: Stage, cookies: dict[str, str]) -> Actor:
+async def with_cookies(stage: Stage, cookies: dict[str, str]) -> Actor:
+    """Return somebody who shows these cookies in place of alice's."""
     alice = await stage.roles.identity("alice")
     forged = Identity("alice", alice.user, cookies)
     return await stage.actor("alice", called="somebody", identity=forged)
@@ -108,7 +108,7 @@ async def a_forged_cookie_is_refused(stage: Stage) -> None:
         raise Unjudged("alice's login set no cookie")
     made_up = {name: "f" * len(value) for name, value in cookies.items()}
     for transport in stage.target.other_transports(stage.target.transport):
-        await _must_not_connect_over(stage, transport, await _with_cookies(stage, made_up), "a made-up cookie")
+        await _must_not_connect_over(stage, transport, await with_cookies(stage, made_up), "a made-up cookie")
     for what, forge in (
         ("a made-up cookie", lambda v: "f" * len(v)),
         ("half a cookie", lambda v: v[: len(v) // 2]),
@@ -122,7 +122,7 @@ async def a_forged_cookie_is_refused(stage: Stage) -> None:
         forged = {name: forge(value) if value else value for name, value in cookies.items()}
         if any(value and forged[name] == value for name, value in cookies.items()):
             continue  # what was not changed may be the one that counts
-        somebody = await _with_cookies(stage, forged)
+        somebody = await with_cookies(stage, forged)
         await must_not_connect(somebody, what)
 
 
@@ -150,7 +150,7 @@ def _changed_at_the_end(value: str) -> str:
     return value[:end] + ("g" if value[end] in _LIKE_W else "w") + value[end + 1 :]
 
 
-async def _logged_out(stage: Stage) -> Identity:
+async def logged_out(stage: Stage) -> Identity:
     """Log alice in once more, see that this login is let in, and end it; return it with the cookie that it had."""
     login = await stage.roles.second_login("alice")
     before = await stage.actor("alice", identity=login)
@@ -171,7 +171,7 @@ async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
     So it is over any transport that the server offers, and so is that of a login of which she logs out after one that
     goes on, if a user may have several.
     """
-    stale = await _logged_out(stage)
+    stale = await logged_out(stage)
     await _must_be_dead(stage, stale)
     try:
         older = await stage.roles.second_login("alice")
@@ -193,7 +193,7 @@ async def a_logged_out_cookie_is_refused(stage: Stage) -> None:
 @check("auth/logged-out-cookie-refused", slow=True)
 async def a_cookie_that_was_logged_out_a_while_ago_is_refused(stage: Stage) -> None:
     """Alice logs out of a login that was accepted; a while later its cookie is refused, as it was at once."""
-    stale = await _logged_out(stage)
+    stale = await logged_out(stage)
     await must_not_connect(await stage.actor("alice", identity=stale), "a logged-out cookie")
     await let_time_pass()
     await must_not_connect(await stage.actor("alice", identity=stale), "a cookie that was logged out a while ago")
@@ -206,7 +206,7 @@ async def an_old_cookie_stays_dead(stage: Stage) -> None:
     The new cookie is accepted. The old one is not: neither on the connection that was begun before the new login, nor
     on one that is begun after it, over any transport, nor once she has logged out of the new one, too.
     """
-    stale = await _logged_out(stage)
+    stale = await logged_out(stage)
     await _need_a_dead_cookie(stage, stale)
     begun = await _begun(stage, stale)
     new = await stage.roles.second_login("alice")
@@ -255,54 +255,6 @@ async def _enters(raw: RawConnection) -> bool:
         answer = await raw.try_receive("40", "44")
         return answer is not None and answer.startswith("40") and bool(await raw.try_send(profile_request()))
     return False
-
-
-async def _refusal_of_nobody(stage: Stage) -> Refused:
-    """Return how nobody is refused, by a server that lets alice in; where nobody is let in, there is nothing to say."""
-    await stage.connected("alice")
-    try:
-        return await must_not_connect(await stage.actor("nobody"), "no cookie")
-    except Broken as broken:
-        raise Unjudged(f"{broken}") from None
-
-
-@check("auth/refusal-says-why")
-async def a_refusal_says_why(stage: Stage) -> None:
-    """Alice's connection is accepted; one without a cookie is refused with a message."""
-    refused = await _refusal_of_nobody(stage)
-    if refused.status is not None and refused.reason:
-        return
-    message = refused.reason.get("message") if isinstance(refused.reason, dict) else refused.reason
-    if not isinstance(message, str) or not message:
-        raise Broken("a message", quoted(refused.reason), "$.message")
-
-
-@check("auth/refusal-names-the-code")
-async def a_refusal_names_the_code(stage: Stage) -> None:
-    """Alice's connection is accepted; one without a cookie is refused with the code UNAUTHENTICATED."""
-    refused = await _refusal_of_nobody(stage)
-    if refused.status is not None and not refused.names_the_code and "polling" in stage.target.transports:
-        refused = await _refusal_over_polling(stage)  # browsers show no body of a refused WebSocket
-    reason = refused.reason
-    if refused.status is not None:
-        if not refused.names_the_code:
-            got = f"HTTP {refused.status} with {f'{reason}'[:200]!r}"
-            raise Broken("UNAUTHENTICATED in the body of the answer", got)
-        return
-    data = reason.get("data") if isinstance(reason, dict) else None
-    if not isinstance(data, dict) or data.get("code") != "UNAUTHENTICATED":
-        raise Broken("UNAUTHENTICATED", quoted(reason), "$.data.code")
-
-
-async def _refusal_over_polling(stage: Stage) -> Refused:
-    """Return how nobody is refused over long-polling: the handshake, or what comes after it."""
-    answer = await handshake(stage.target, None)
-    if not answer.opened:
-        return Refused(answer.text, answer.status, names_the_code=answer.names_the_code)
-    try:
-        return await must_not_connect(await stage.actor("nobody"), "no cookie, over polling,", transport="polling")
-    except Broken as broken:
-        raise Unjudged(f"{broken}", waits_for=VerdictKey("auth/missing-cookie-refused")) from None
 
 
 @check("auth/identity-comes-from-the-cookie")
@@ -370,7 +322,7 @@ async def no_namespace_stands_open(stage: Stage) -> None:
 async def no_namespace_takes_an_old_cookie(stage: Stage) -> None:
     """A connection with a cookie of which alice has logged out asks for other namespaces and enters none."""
     with contextlib.suppress(Missing):  # that there is a second login
-        stale = await _logged_out(stage)
+        stale = await logged_out(stage)
         await _need_a_dead_cookie(stage, stale)
         await _must_enter_none(stage, "with a logged-out cookie", stale)
 

@@ -25,10 +25,11 @@ from dungeonlab_conformance.record.observation import Observation, Request
 from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged, Unreachable
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
-from dungeonlab_conformance.stage.traffic import chat
+from dungeonlab_conformance.stage.traffic import chat, let_time_pass
 from dungeonlab_spec import Catalogue
 
 _NUMBER = 4711  # of a request that is sent as a bare frame
+_TOGETHER = 5  # packets in one upload
 _BEYOND_DOUBLES = "1e400"  # which is JSON
 
 
@@ -118,7 +119,7 @@ async def websocket_is_served(stage: Stage) -> None:
 
 @check("connect/polling")
 async def polling_is_served(stage: Stage) -> None:
-    """Alice and bob connect over long-polling; bob hears alice, also what she says by two packets in one upload.
+    """Alice and bob connect over long-polling; bob hears alice, also what she says by several packets in one upload.
 
     So he does when she says as much as is allowed, in letters of four bytes.
     """
@@ -129,15 +130,41 @@ async def polling_is_served(stage: Stage) -> None:
         await alice.enter(stage.session)
         await alice.send(first := await chat(stage))
         await bob.hear(first)
-        together = [await chat(stage) for _ in range(2)]
+        together = [await chat(stage) for _ in range(_TOGETHER)]
         await alice.send_together(*together)
-        await _must_arrive(bob, alice, together, "both messages that alice sent in one upload")
+        await _must_arrive(bob, alice, together, f"all {_TOGETHER} messages that alice sent in one upload")
         long = await chat(stage)
         long = long.with_properties({"message": f"{long.args[0]['message']} ".ljust(LONGEST, "\N{DRAGON}")})
         await alice.send(long)
         await _must_arrive(bob, alice, [long], "what alice said at length")
     finally:
         await alice.close()
+
+
+@check("connect/websocket", slow=True)
+async def a_quiet_websocket_stays(stage: Stage) -> None:
+    """Alice joins over WebSocket, and neither says nor hears anything for a while; then she is answered."""
+    await _must_outlast_silence(stage, "websocket")
+
+
+@check("connect/polling", slow=True)
+async def a_quiet_poll_stays(stage: Stage) -> None:
+    """Alice joins over long-polling, and neither says nor hears anything for a while; then she is answered."""
+    await _must_outlast_silence(stage, "polling")
+
+
+async def _must_outlast_silence(stage: Stage, transport: str) -> None:
+    """Have a connection be quiet, but for the answers to pings; a network may cut one, and hardly a second."""
+    if transport not in stage.target.transports:
+        return
+    for left in (True, False):
+        alice = await stage.joined("alice", transport=transport)
+        await let_time_pass()
+        if await alice.fence():
+            return
+        if not left:
+            expected = f"alice's connection over {transport} to stay open while nobody says anything"
+            raise Broken(expected, "it was closed, twice", is_cut=True)
 
 
 async def _must_arrive(bob: Actor, alice: Upgrade, said: list[Request], words: str) -> None:

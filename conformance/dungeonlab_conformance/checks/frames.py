@@ -15,6 +15,7 @@ from dungeonlab_conformance.clients.obstacles import Unreadable, not_accepted
 from dungeonlab_conformance.clients.raw.polling import Polling, polling_session
 from dungeonlab_conformance.clients.raw.tcp import TcpConnection, tcp_connection
 from dungeonlab_conformance.clients.raw.websocket_frames import RawConnection
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.results.errors import Broken, Gone, TargetFault, Unjudged
 from dungeonlab_conformance.stage.stage import Stage, sending
 from dungeonlab_conformance.stage.traffic import chat
@@ -135,8 +136,9 @@ def ways(transports: Collection[str]) -> Iterator[tuple[str, Way]]:
 async def malformed_frames_are_harmless(stage: Stage) -> None:
     """Alice sends malformed data of many kinds; bob, carol and the game master still hear each other after each.
 
-    Where the room does not work, bob and carol are answered after each all the same. Then she, and a connection without
-    a cookie, send valid events without CONNECT; bob and carol hear none.
+    So does a tab of alice's own, over another transport if there is one. Where the room does not work, bob and carol
+    are answered after each all the same. Then she, and a connection without a cookie, send valid events without
+    CONNECT; bob and carol hear none.
     """
     try:
         bob, carol = await stage.joined("bob", "carol")
@@ -152,7 +154,8 @@ async def malformed_frames_are_harmless(stage: Stage) -> None:
         raise
     company = [bob, carol, *await _one_more(stage, bob, carol)]
     turns = itertools.cycle(itertools.pairwise((*company, bob)))  # all of it may be more than one may say in a minute
-    await _all_must_go_on(stage, company, lambda what: _must_talk_on(stage, *next(turns), what))
+    tabs = await _listening_tabs(stage, bob)
+    await _all_must_go_on(stage, [*company, *tabs], lambda what: _must_talk_on(stage, *next(turns), what, tabs))
     for name in ("alice", "nobody") if "websocket" in stage.target.transports else ():
         await _must_get_nothing_through(stage, name, bob, carol)
     await _must_talk_on(stage, bob, carol, _NEVER_ENTERED)
@@ -226,6 +229,16 @@ async def _one_more(stage: Stage, bob: Actor, carol: Actor) -> list[Actor]:
     except Unjudged:
         return []
     return [gamemaster]
+
+
+async def _listening_tabs(stage: Stage, speaker: Actor) -> list[Actor]:
+    """Return a connection of alice's, who sends what is malformed, that already hears what is said before that."""
+    transports = stage.target.other_transports(stage.target.transport)
+    with contextlib.suppress(Refused, Unjudged):
+        tab: Actor = await stage.joined("alice", transport=next(iter(transports), None))
+        await _talk(stage, speaker, tab)
+        return [tab]
+    return []
 
 
 async def _come_and_go(stage: Stage) -> None:
@@ -361,7 +374,7 @@ async def _must_get_nothing_through(stage: Stage, name: str, bob: Actor, carol: 
             raise Broken(f"{listener.name} to hear nothing of {name}, who has not entered", f"{request.args}")
 
 
-async def _must_talk_on(stage: Stage, speaker: Actor, listener: Actor, what: str) -> None:
+async def _must_talk_on(stage: Stage, speaker: Actor, listener: Actor, what: str, others: Sequence[Actor] = ()) -> None:
     request = await chat(stage)
     expected = f"{speaker.name} and {listener.name} to talk on after {what}"
     try:
@@ -369,7 +382,8 @@ async def _must_talk_on(stage: Stage, speaker: Actor, listener: Actor, what: str
             raise Broken(expected, answer)
         if not answer.accepted:
             raise Unjudged(f"{speaker.name}'s chat-message was refused: {answer.shown}", waits_for=not_accepted(answer))
-        await listener.must_hear(request)
+        for each in (listener, *others):
+            await each.must_hear(request)
     except Gone:
         raise Broken(expected, "the connection was closed") from None
     except Unreadable:

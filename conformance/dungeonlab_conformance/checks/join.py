@@ -15,6 +15,7 @@ from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.tokens import without
 from dungeonlab_conformance.stage.traffic import chat, everything, let_a_moment_pass
 from dungeonlab_conformance.target.http_steps import REFERENCE_HTTP_API
+from dungeonlab_conformance.target.identity import Identity
 
 _AGAIN = 6  # times to join: who clicks, or reconnects, does it often
 
@@ -60,11 +61,14 @@ async def a_member_who_left_is_admitted_again(stage: Stage) -> None:
 async def the_members_are_listed_as_they_are_now(stage: Stage) -> None:
     """Alice joins, then carol, who was made a member since; bob's answer lists her, and none when she is one no more.
 
-    So it is for those who join for the first time, on another connection, or once more.
+    Each lists alice and bob, who is not even connected at first. So it is for those who join for the first time, on
+    another connection, or once more.
     """
-    alice, bob = await stage.connected("alice", "bob")
-    await alice.join(stage.session)
-    carol = await stage.joined("carol")
+    alice, bob = await stage.connected("alice"), await stage.roles.member("bob")
+    answer = await alice.join(stage.session)
+    for member in (alice, bob):
+        _must_list(answer, member, listed=True)
+    bob, carol = await stage.connected("bob"), await stage.joined("carol")
     if carol.is_game_master:  # who need not be listed
         raise Missing(stage.target.advice("carol"))
     for member in (bob, await stage.other_tab(alice)):
@@ -74,9 +78,10 @@ async def the_members_are_listed_as_they_are_now(stage: Stage) -> None:
         answer = await member.try_join(stage.session)
         if answer.accepted or member not in (alice, bob):  # joining twice may be refused, by a server that should not
             _must_list(answer, carol, listed=False)
+            _must_list(answer, member, listed=True)
 
 
-def _must_list(answer: Acknowledgement, somebody: Actor, *, listed: bool) -> None:
+def _must_list(answer: Acknowledgement, somebody: Actor | Identity, *, listed: bool) -> None:
     members = answer.data.get("participantIds")
     if not isinstance(members, list) or not all(isinstance(each, str) for each in members):
         raise without(answer, "ids of participants")

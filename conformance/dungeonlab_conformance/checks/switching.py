@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.record.observation import Request
@@ -86,6 +87,25 @@ async def a_failed_switch_changes_nothing(stage: Stage) -> None:
         await bob.must_be_allowed(await _chat(stage))
 
 
+@check(_STAYS, phase="last")
+async def a_switch_that_fails_without_a_callback_changes_nothing(stage: Stage) -> None:
+    """Bob is refused for the second session, and asks again without a callback; he stays in the first."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    stage.roles.need_no_other_game("bob")
+    await alice.send(before := await _chat(stage))
+    await bob.hear(before)
+    await bob.send(await _chat(stage))  # or a refusal afterwards would show nothing
+    there = (await stage.other_game()).session
+    with _while_connected(bob):
+        if (await bob.try_join(there)).accepted:
+            raise Unjudged("bob was not refused", waits_for=VerdictKey("join/outsider-refused"))
+        await bob.repeat_without_callback(Request.naming("join-session", there))
+        await alice.send(after := await _chat(stage))
+        await carol.hear(after)
+        await bob.must_hear(after)
+        await bob.must_be_allowed(await _chat(stage))
+
+
 @contextmanager
 def _while_connected(*tabs: Actor) -> Iterator[None]:
     """Judge in this block what a refused user keeps, who may be disconnected; then there is nothing left to keep."""
@@ -138,15 +158,17 @@ async def a_malformed_request_moves_nobody(stage: Stage) -> None:
 
 @check("join/one-session-per-user")
 async def one_session_per_user(stage: Stage) -> None:
-    """Carol joins the second session on another connection; her two earlier ones no longer hear the first session."""
+    """Carol joins the second session on another connection; her earlier ones no longer hear the first session.
+
+    There is one over each transport.
+    """
     alice, bob, carol = await stage.joined("alice", "bob", "carol")
-    second = await stage.other_tab(carol)
-    await second.join(stage.session)
+    earlier = [carol, *await joined_tabs(stage, carol, stage.target.transports)]
     gamemaster, tab = await stage.onlooker("gamemaster"), await stage.other_tab(carol)
     await tab.join((await stage.other_game()).session)
     for request in await everything(stage, alice, bob):
-        for earlier in (carol, second):
-            await earlier.must_not_hear(request, unlike=gamemaster)
+        for each in earlier:
+            await each.must_not_hear(request, unlike=gamemaster)
 
 
 @check("join/one-session-per-user")

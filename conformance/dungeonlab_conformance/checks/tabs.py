@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 from dungeonlab_conformance.checks.open_connections import joined_tab, joining_closes_other_tabs
 from dungeonlab_conformance.checks.registry import check
@@ -117,9 +118,9 @@ async def _must_find(poller: Upgrade, request: Request) -> None:
 
 @check("join/tabs-are-independent")
 async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
-    """Carol has some tabs in the room. One leaves, then two are closed; after each, the last one hears and may act.
+    """Carol has some tabs in the room. One leaves, then two are closed; each time, the oldest and the newest stay.
 
-    One of the two takes leave, and the connection of the other just ends.
+    They hear, and may act. One of the two that are closed takes leave, and the connection of the other just ends.
 
     So it does after a tab that never joined asks to leave, and is closed, and after the one that left is closed.
     """
@@ -128,7 +129,7 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     if not await carol.fence() and await joining_closes_other_tabs(stage, carol):
         expected = "carol's connection to stay open when her other tab joins"
         raise Broken(expected, "it was closed, twice", is_cut=True)
-    second, third = [await joined_tab(stage, carol) for _ in range(2)]
+    second, third, newest = [await joined_tab(stage, carol) for _ in range(3)]
     idle = await stage.other_tab(carol)
     bob = await stage.joined("bob")
     for listener in (carol, bob):
@@ -138,33 +139,35 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     leaves = stage.target.offers("leave-session")
     if leaves:
         await first.leave()
-        await _must_be_as_before(stage, alice, carol, bob, "her other tab has left")
+        await _must_be_as_before(stage, alice, bob, (carol, newest), "her other tab has left")
     await second.disconnect_cleanly()
-    await _must_be_as_before(stage, alice, carol, bob, "her other tab is closed")
+    await _must_be_as_before(stage, alice, bob, (carol, newest), "her other tab is closed")
     await third.close()
-    await _must_be_as_before(stage, alice, carol, bob, "the connection of her other tab has ended")
+    await _must_be_as_before(stage, alice, bob, (carol, newest), "the connection of her other tab has ended")
     if leaves:
         await idle.try_send(Request.naming("leave-session", stage.session))
     if leaves and not carol.closed:  # a server may disconnect the user whom it refuses
-        await _must_be_as_before(stage, alice, carol, bob, "a tab that has not joined asked to leave")
+        await _must_be_as_before(stage, alice, bob, (carol, newest), "a tab that has not joined asked to leave")
     await idle.disconnect_cleanly()
     if not carol.closed:
-        await _must_be_as_before(stage, alice, carol, bob, "a tab that has not joined is closed")
+        await _must_be_as_before(stage, alice, bob, (carol, newest), "a tab that has not joined is closed")
     if leaves and not carol.closed:
         await first.disconnect_cleanly()
-        await _must_be_as_before(stage, alice, carol, bob, "a tab that had left is closed")
+        await _must_be_as_before(stage, alice, bob, (carol, newest), "a tab that had left is closed")
 
 
-async def _must_be_as_before(stage: Stage, alice: Actor, carol: Actor, bob: Actor, after: str) -> None:
-    """Alice speaks twice, since a server may take a moment; carol hears both, as bob does, and may speak."""
+async def _must_be_as_before(stage: Stage, alice: Actor, bob: Actor, tabs: Sequence[Actor], after: str) -> None:
+    """Alice speaks twice, since a server may take a moment; carol's tabs hear both, as bob does, and may speak."""
     await let_a_moment_pass()
     for _ in range(2):
         await alice.send(said := await chat(stage))
         await bob.hear(said)
-        await carol.must_hear(said)
-    answer = await carol.try_send(await chat(stage))
-    if answer.accepted:
-        return
-    if not (await carol.try_join(stage.session)).accepted:
-        raise Unjudged("carol is no member any more", waits_for=VerdictKey("join/disconnect-keeps-membership"))
-    raise Broken(f"carol's message to be accepted after {after}", answer)
+        for tab in tabs:
+            await tab.must_hear(said)
+    for tab in tabs:
+        answer = await tab.try_send(await chat(stage))
+        if answer.accepted:
+            continue
+        if not (await tab.try_join(stage.session)).accepted:
+            raise Unjudged("carol is no member any more", waits_for=VerdictKey("join/disconnect-keeps-membership"))
+        raise Broken(f"carol's message to be accepted after {after}", answer)

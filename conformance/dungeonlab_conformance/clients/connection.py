@@ -183,10 +183,10 @@ class Connection(Receiver):
             pass
 
     async def renew(self) -> None:
-        """Give this connection up, and connect again as the same user: a new one, which has joined nothing."""
+        """Give this connection up, and connect again over the same transport: a new one, which has joined nothing."""
         await self.close()
         self.connection = next(NUMBERS)
-        await self.connect()
+        await self.connect(transport=self.transport if self.transport != self.target.transport else None)
 
 
 def _headers(claims: dict[str, Any] | None) -> dict[str, str]:
