@@ -320,6 +320,8 @@ async def _causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator[tup
         nowhere = unknown_id("session")  # which no other scene has tried to open
         request = (await stage.request(event)).with_properties({"sessionId": nowhere})
         yield alice, request, {"SESSION_NOT_FOUND"} | hidden
+        if (shapeless := await _misshapen(stage, event, alice)) is not None:
+            yield alice, shapeless.with_properties({"sessionId": unknown_id("session")}), {"VALIDATION_ERROR"}
     if "encounter" in event.needs:
         request = (await stage.request(event, fresh=True)).with_properties({"encounterId": unknown_id("encounter")})
         yield alice, request, {"ENCOUNTER_NOT_FOUND"} | hidden
@@ -346,9 +348,15 @@ async def _two_causes(stage: Stage, event: Event, alice: Actor) -> AsyncIterator
     """Yield what somebody who is no member sends that is wrong besides; the first objection decides the code."""
     async for wrong in _about_something_unknown(stage, event):
         yield wrong, {"PERMISSION_DENIED"}
+    if (misshapen := await _misshapen(stage, event, alice)) is not None:
+        yield misshapen, {"VALIDATION_ERROR"}
+
+
+async def _misshapen(stage: Stage, event: Event, alice: Actor) -> Request | None:
+    """Return a request of the wrong shape that names what there is, if it is refused for its shape; else None."""
     request = await stage.request(event)
-    misshapen = next((key for key, value in request.args[0].items() if not key.endswith("Id")), None)
-    if misshapen is not None:
-        wrong = request.with_properties({misshapen: 5}, mark=None, legal=False)
-        if (await alice.try_send(wrong)).code == "VALIDATION_ERROR":
-            yield replace(wrong), {"VALIDATION_ERROR"}
+    key = next((key for key in request.args[0] if not key.endswith("Id")), None)
+    if key is None:
+        return None
+    wrong = request.with_properties({key: 5}, mark=None, legal=False)
+    return replace(wrong) if (await alice.try_send(wrong)).code == "VALIDATION_ERROR" else None

@@ -163,7 +163,7 @@ def _must_say_yes(answer: Acknowledgement) -> None:
         raise Broken("true, without errors", got, "$.data.valid")
 
 
-@check("direct/validate-action-says-no-and-why")
+@check("direct/validate-action-says-no-and-why", timeout_factor=3)
 async def validate_action_says_no_and_why(stage: Stage, event: Event) -> None:
     """Alice asks about malformed actions, and about things that do not exist; the answers say no, with reasons.
 

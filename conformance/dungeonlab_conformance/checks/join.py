@@ -170,20 +170,29 @@ async def a_refused_join_subscribes_nothing(stage: Stage) -> None:
     mallory, dave = await stage.connected("mallory"), await stage.onlooker("dave")
     if (await mallory.try_join(stage.session)).accepted:
         raise Unjudged("mallory was not refused", waits_for=VerdictKey("join/outsider-refused"))
-    for request in await everything(stage, alice, bob):
-        await mallory.must_not_hear(request, unlike=dave)
+    await _must_hear_none(stage, mallory, (alice, bob), dave)
 
 
-@check("join/refused-join-subscribes-nothing", phase="last")
-async def a_join_that_is_refused_without_a_callback_subscribes_nothing(stage: Stage) -> None:
-    """Mallory is refused, and asks again without a callback; none of alice's broadcasts then reaches her."""
+@check("join/refused-join-subscribes-nothing", "join/refused-join-enrols-nobody", phase="last")
+async def a_join_that_is_refused_without_a_callback_leaves_no_trace(stage: Stage) -> None:
+    """Mallory is refused, and asks again without a callback; alice's broadcasts do not reach her, nor is she let in."""
     alice, bob = await stage.joined("alice", "bob")
     mallory, dave = await stage.connected("mallory"), await stage.onlooker("dave")
     if (await mallory.try_join(stage.session)).accepted:
         raise Unjudged("mallory was not refused", waits_for=VerdictKey("join/outsider-refused"))
     await mallory.repeat_without_callback(Request.naming("join-session", stage.session))
-    for request in await everything(stage, alice, bob):
-        await mallory.must_not_hear(request, unlike=dave)
+    await stage.judge("join/refused-join-subscribes-nothing", _must_hear_none(stage, mallory, (alice, bob), dave))
+    await stage.judge("join/refused-join-enrols-nobody", _must_be_refused_again(mallory, stage.session))
+
+
+async def _must_hear_none(stage: Stage, mallory: Actor, members: tuple[Actor, Actor], onlooker: Actor | None) -> None:
+    for request in await everything(stage, *members):
+        await mallory.must_not_hear(request, unlike=onlooker)
+
+
+async def _must_be_refused_again(mallory: Actor, session: str) -> None:
+    if (again := await mallory.try_join(session)).accepted:
+        raise Broken("mallory to be refused a second time as well", again)
 
 
 @check("join/refused-join-enrols-nobody")
@@ -196,9 +205,7 @@ async def a_refused_join_enrols_nobody(stage: Stage) -> None:
     members = (await alice.join(stage.session)).data.get("participantIds")
     if isinstance(members, list) and mallory.user in members:
         raise Broken("mallory not to be a participant after being refused", f"participantIds {members}")
-    again = await mallory.try_join(stage.session)
-    if again.accepted:
-        raise Broken("mallory to be refused a second time as well", again)
+    await _must_be_refused_again(mallory, stage.session)
 
 
 @check("join/unknown-session-refused")

@@ -384,12 +384,14 @@ async def an_unknown_event_is_harmless(stage: Stage) -> None:
         pass  # the server may close this connection
     await _must_still_answer(stage, what)
     await must_stay_connected(stage, bob, what)
-    request = await chat(stage)
+    request = (await chat(stage)).with_properties({}, requirement="payloads/unknown-event-is-harmless")
     await bob.must_be_allowed(request)
     await carol.must_hear(request)
+    with contextlib.suppress(Gone):
+        await alice.must_hear(request)
     with contextlib.suppress(Gone):  # the server may close this connection
         for name, body in _server_events(stage.session, claimed).items():
-            await alice.emit(Request(name, (body,), None, None), lambda _: None)  # without one is a case of its own
+            await alice.emit(Request(name, (body,), None, None), lambda *_: None)  # without one is a case of its own
         await alice.fence()
     await bob.fence()
     for seen in stage.journal.heard(bob.connection):

@@ -9,6 +9,7 @@ from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.results.errors import Broken
 from dungeonlab_conformance.stage.stage import Stage
+from dungeonlab_conformance.stage.traffic import let_a_moment_pass
 
 
 async def _must_be_announced(listener: Actor, event: str) -> None:
@@ -56,6 +57,27 @@ async def leaving_may_be_announced(stage: Stage) -> None:
     bob, carol = await stage.joined("bob", "carol")
     await carol.leave()
     await _must_be_announced(bob, "user-left")
+
+
+@check("presence/true-user")
+async def who_went_goes_no_second_time(stage: Stage) -> None:
+    """Carol switches to the second session, and her connection ends; in the first, her going is said once at most.
+
+    What is said of her otherwise is an invariant.
+    """
+    if not stage.target.offers("presence"):
+        return
+    bob, carol = await stage.joined("bob", "carol")
+    start = len(bob.journal.heard(bob.connection))
+    await carol.join((await stage.other_game()).session)
+    await _hear_perhaps(bob, "user-left")
+    await carol.disconnect_cleanly()
+    await let_a_moment_pass()
+    await bob.fence()
+    heard = [o for o in bob.journal.heard(bob.connection)[start:] if o.event == "user-left" and o.args]
+    said = [o.args[0] for o in heard if isinstance(o.args[0], dict) and o.args[0].get("userId") == carol.user]
+    if len([body for body in said if body.get("sessionId") == stage.session]) > 1:
+        raise Broken("one user-left of carol, who went once", f"{len(said)}: {said}")
 
 
 @check("presence/removal-announced")

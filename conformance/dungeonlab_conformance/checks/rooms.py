@@ -5,10 +5,12 @@ import contextlib
 from dataclasses import replace
 from typing import Any
 
+from dungeonlab_conformance.checks.acks import as_many_as_it_has_time_for
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.clients.obstacles import Unanswered, not_heard, not_refused
 from dungeonlab_conformance.invariants.content import same
+from dungeonlab_conformance.record.acknowledgement import Acknowledgement
 from dungeonlab_conformance.record.observation import Request
 from dungeonlab_conformance.results.errors import Broken, TargetFault, Unjudged
 from dungeonlab_conformance.stage.sessions import GameSession
@@ -138,7 +140,7 @@ async def the_game_master_hears(stage: Stage, event: Event) -> None:
     await gamemaster.must_hear(request)
 
 
-@check("rooms/every-other-member-hears-once", event="chat-message")
+@check("rooms/every-other-member-hears-once")
 async def a_game_master_who_plays_hears_once(stage: Stage, event: Event) -> None:
     """The game master is made a participant too, where the target lets that be, and hears alice once, as bob does."""
     if stage.game in stage.pool.kept.values() or not stage.roles.can_play("gamemaster"):
@@ -227,6 +229,25 @@ async def _try_hear(listener: Actor, speaker: Actor, request: Request) -> bool:
     except Broken:
         return False
     return True
+
+
+@check("rooms/every-other-member-hears-once", event="chat-message", destructive=1, floods=True)
+async def who_says_much_is_heard_to_the_end(stage: Stage, event: Event) -> None:
+    """Alice says some hundred things, as on a long evening; bob, who heard the first, hears the last.
+
+    This ends where one is not accepted, as on a server that limits them.
+    """
+    alice, bob = await stage.joined("alice", "bob")
+    await alice.send(first := await stage.request(event))
+    await bob.hear(first)
+    for _ in range(await as_many_as_it_has_time_for(alice) // AT_ONCE):
+        burst = [await stage.request(event) for _ in range(AT_ONCE)]
+        answers = await asyncio.gather(*map(alice.try_send_once, burst))
+        pairs = zip(burst, answers, strict=True)
+        if not all(answer and Acknowledgement(request, answer).accepted for request, answer in pairs):
+            return
+    await alice.send(last := await stage.request(event))
+    await bob.must_hear(last)
 
 
 @check("rooms/refused-event-is-not-broadcast", observe_after=True)

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dungeonlab_conformance.checks.open_connections import joined_tabs
 from dungeonlab_conformance.checks.registry import check
 from dungeonlab_conformance.clients.actor import Actor
+from dungeonlab_conformance.clients.receiver import Refused
 from dungeonlab_conformance.record.observation import Request
-from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Missing, TargetFault, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_conformance.stage.traffic import everything
@@ -169,6 +170,27 @@ async def one_session_per_user(stage: Stage) -> None:
     for request in await everything(stage, alice, bob):
         for each in earlier:
             await each.must_not_hear(request, unlike=gamemaster)
+
+
+@check("join/one-session-per-user")
+async def a_later_login_takes_the_earlier_one_along(stage: Stage) -> None:
+    """Carol joins the second session with a login of its own, where she can; by the first she hears nothing more."""
+    alice, bob, carol = await stage.joined("alice", "bob", "carol")
+    gamemaster, there = await stage.onlooker("gamemaster"), (await stage.other_game()).session
+    try:
+        login = await stage.roles.second_login("carol")
+        later = await stage.actor("carol", called="carol, logged in twice", identity=login)
+        await later.connect()
+    except (Refused, Unjudged, TargetFault):
+        return  # a server may limit how many logins there are
+    await alice.send(before := await _chat(stage))
+    await bob.hear(before)
+    if carol.closed or await carol.try_hear(before) is None:
+        return  # a later login may end the earlier one
+    await later.join(there)
+    await alice.send(after := await _chat(stage))
+    await bob.hear(after)
+    await carol.must_not_hear(after, unlike=gamemaster)
 
 
 @check("join/one-session-per-user")

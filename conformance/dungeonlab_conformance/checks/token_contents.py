@@ -125,7 +125,7 @@ CONTENTS: Mapping[str, dict[str, Any]] = {  # one way of losing something in eac
 }
 
 
-@check("tokens/content-comes-back-exactly")
+@check("tokens/content-comes-back-exactly", timeout_factor=3)
 async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
     """Alice makes tokens of all kinds of content; it is accepted, and is what bob hears, and what is stored.
 
@@ -149,7 +149,7 @@ async def what_a_token_holds_comes_back_exactly(stage: Stage) -> None:
             await _must_hold(stage, alice, update.with_properties({}, requirement=_EXACTLY), {key: value}, what)
 
 
-@check("tokens/content-comes-back-exactly")
+@check("tokens/content-comes-back-exactly", timeout_factor=3)
 async def a_name_that_looks_like_something_else_comes_back_exactly(stage: Stage) -> None:
     """Alice makes a token of each name, and gives each name to one; it is what she is answered, and what is stored."""
     alice, bob = await stage.joined("alice", "bob")

@@ -106,7 +106,7 @@ def unusual_payloads(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
     """Return a payload with an unknown property in every object, and in a token what a request may not set."""
-    claims = {
+    claims: dict[str, dict[str, Any]] = {
         "token": {"id": name, "encounterId": name, "version": number, "createdBy": name, "updatedBy": name},
         "updates": {
             "id": name,
@@ -118,6 +118,7 @@ def adorned(payload: dict[str, Any], name: str, number: int) -> dict[str, Any]:
             "conditions": [{"name": name}],
             "actorId": name,
         },
+        "position": {"z": number},
     }
     objects = {key: value for key, value in payload.items() if isinstance(value, dict) and key != "data"}
     within = {key: {**adorned(value, name, number), **claims.get(key, {})} for key, value in objects.items()}
