@@ -3,6 +3,7 @@
 A server may die of a request without a callback, so these scenes come last.
 """
 
+import contextlib
 from collections.abc import Callable, Collection
 
 from dungeonlab_conformance.checks.acks import one_who_may
@@ -12,7 +13,7 @@ from dungeonlab_conformance.clients.actor import Actor
 from dungeonlab_conformance.payloads.refused import for_something_unknown, malformed, unknown_id
 from dungeonlab_conformance.record.arguments import Arguments, quoted
 from dungeonlab_conformance.record.observation import Observation, Request
-from dungeonlab_conformance.results.errors import Broken, Gone, Unjudged
+from dungeonlab_conformance.results.errors import Broken, Gone, Missing, Unjudged
 from dungeonlab_conformance.results.verdict import VerdictKey
 from dungeonlab_conformance.stage.stage import Stage
 from dungeonlab_spec import Event
@@ -102,24 +103,27 @@ async def each_of_many_failures_causes_an_error_event(stage: Stage, event: Event
 
 @check("acks/error-event-reaches-only-the-sender", phase="last")
 async def an_error_event_reaches_only_its_sender(stage: Stage, event: Event) -> None:
-    """Alice sends a malformed request and is sent an error event; bob and her other tab are sent none.
+    """Alice sends a malformed request and is sent an error event; bob, the game master and her other tab get none.
 
     Nor are they when a tab of hers that has not joined is refused, nor is a tab of mallory's when mallory is.
     """
     bob, alice = await stage.joined("bob"), await one_who_may(stage, event)
     tab = await stage.other_tab(alice)
     await tab.join(stage.session)
+    others = [bob, tab]
+    with contextlib.suppress(Missing, Unjudged):
+        others.append(await stage.joined("gamemaster"))
     await alice.send_without_callback(malformed(event))
     if await alice.try_observe(_is_error) is None:
         silence = VerdictKey("acks/failure-without-callback-emits-error", event.name)
         raise Unjudged("no error event was sent at all", waits_for=silence)
     await alice.try_send(malformed(event))
-    await _must_be_sent_no_error(stage, alice, bob, tab)
+    await _must_be_sent_no_error(stage, alice, *others)
     if "joined" in event.needs:
         unseated = await stage.other_tab(alice)
         await unseated.send_without_callback(await stage.request(event))
         await unseated.fence()
-        await _must_be_sent_no_error(stage, alice, bob, tab)
+        await _must_be_sent_no_error(stage, alice, *others)
     if "membership" in event.needs:
         mallory = await stage.connected("mallory")
         other = await stage.other_tab(mallory)

@@ -389,3 +389,18 @@ class LooksForTheSessionFirst(Pipeline):
         if isinstance(named, str) and _ID.fullmatch(named) and named not in self.store._sessions:  # type: ignore[attr-defined]
             raise Refusal("SESSION_NOT_FOUND", "there is no such session")
         return super().check_shape(event, args)
+
+
+@faulty("acks/error-event-reaches-only-the-sender")
+class ReportsErrorsToTheMaster(Pipeline):
+    """The error event about a request for a token reaches the game master as well, who is in the room."""
+
+    async def acknowledge(self, connection: str, name: str, envelope: Payload, where: AckAddress | None) -> None:
+        await super().acknowledge(connection, name, envelope, where)
+        seat = self.seats.get(connection)
+        session = await self.store.session(seat) if seat else None
+        if where is None and not envelope["success"] and name.startswith("token:") and session is not None:
+            error = {"event": name, "error": envelope["error"], "code": envelope["code"]}
+            for other in self.connections_of(session.game_master):
+                if other != connection and self.seats.get(other) == seat:
+                    await self.send(other, "error", error)
