@@ -22,7 +22,7 @@ async def a_refusal_says_why(stage: Stage) -> None:
     So is one with a cookie that is made up, and one with a cookie that was logged out.
     """
     async for what, somebody in _who_may_not_connect(stage):
-        refused = await _refusal_of(stage, somebody, what)
+        refused = await _must_get_an_answer(stage, somebody, what)
         if refused is None or (refused.status is not None and refused.reason):
             continue
         message = refused.reason.get("message") if isinstance(refused.reason, dict) else refused.reason
@@ -38,7 +38,7 @@ async def a_refusal_names_the_code(stage: Stage) -> None:
     """
     async for what, somebody in _who_may_not_connect(stage):
         try:
-            refused = await _refusal_of(stage, somebody, what)
+            refused = await _must_get_an_answer(stage, somebody, what)
         except Broken as silent:
             raise Unjudged(f"{silent}", waits_for=VerdictKey("auth/refusal-says-why")) from None
         if refused is None:
@@ -71,7 +71,7 @@ async def _who_may_not_connect(stage: Stage) -> AsyncIterator[tuple[str, Actor]]
     yield "a logged-out cookie", await stage.actor("alice", identity=stale)
 
 
-async def _refusal_of(stage: Stage, somebody: Actor, what: str) -> Refused | None:
+async def _must_get_an_answer(stage: Stage, somebody: Actor, what: str) -> Refused | None:
     """Return how somebody is refused; None if somebody with a cookie is let in, which is another requirement's matter.
 
     Who is never answered is not refused, if that is so twice, and alice is let in meanwhile.

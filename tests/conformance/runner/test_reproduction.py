@@ -456,7 +456,7 @@ def test_what_a_server_chooses_anew_is_compared_with_nothing_recorded(said: str)
 def test_a_scene_that_acts_unseen_is_not_shown() -> None:
     """Each check is known whose scene does over HTTP what no transcript shows, such as to log out or to take in."""
     acts = r"\.(log_out|second_login|take_in|open_third|delete_session)\("
-    unseen = re.compile(rf"{acts}|_share_a_session\(|_logged_out\(|_has_played\(")
+    unseen = re.compile(rf"{acts}|_share_a_session\(|logged_out\(|_who_may_not_connect\(|_has_played\(")
     acting = {check.name for check in all_checks() if unseen.search(inspect.getsource(check.scene))}
     assert acting == UNSEEN
     with pytest.raises(Irreproducible, match="over HTTP"):

@@ -56,6 +56,9 @@ UNSEEN = {  # checks whose scenes do over HTTP what no line of a transcript show
         "what_ends_in_one_session_leaves_another_one_shared",
         "the_profile_of_somebody_who_has_logged_out",
         "a_game_master_who_played_is_admitted",
+        "a_later_login_takes_the_earlier_one_along",
+        "a_refusal_names_the_code",
+        "a_refusal_says_why",
         "the_profile_of_a_game_master_who_played",
     ),
 }
