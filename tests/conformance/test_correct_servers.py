@@ -69,10 +69,13 @@ SERVERS = {
         Variant(pipeline=ConnectsSeldom),
         ("connect/malformed-frames-are-harmless",),
     ),
-    "ten requests a second": (Variant(pipeline=TakesTenASecond), ("payloads/half-surrogate-refused", "order")),
+    "ten requests a second": (
+        Variant(pipeline=TakesTenASecond),
+        ("payloads/half-surrogate-refused", "order", "connect/polling"),
+    ),
     "three requests of one event a second": (
         Variant(pipeline=TakesThreeOfAKindASecond),
-        ("tokens/version-grows", "order/one-sender-in-order"),
+        ("tokens/version-grows", "order/one-sender-in-order", "connect/polling"),
     ),
     "broadcasts come a moment later": (
         Variant(pipeline=LagsBehind),

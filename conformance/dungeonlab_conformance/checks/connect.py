@@ -168,16 +168,22 @@ async def _must_outlast_silence(stage: Stage, transport: str) -> None:
 
 
 async def _must_arrive(bob: Actor, alice: Upgrade, said: list[Request], words: str) -> None:
+    if await _is_refused(alice):
+        return  # that is another matter, such as of a limit
     for request in said:
         await bob.try_observe_fenced(partial(_carries, request))
     heard = sum(bool(bob.deliveries_of(request)) for request in said)
     if heard == len(said):
         return
     bob.needs_to_be_open()
-    await alice.poll_once_around()
-    if any(map(_is_refusal, alice.frames)):
-        return  # that is another matter
+    if await _is_refused(alice):
+        return  # that came late
     raise Broken(f"bob to hear {words}", f"{heard} of {len(said)}")
+
+
+async def _is_refused(poller: Upgrade) -> bool:
+    await poller.poll_once_around()
+    return any(map(_is_refusal, poller.frames))
 
 
 @check("connect/upgrade")

@@ -168,8 +168,9 @@ class Upgrade:
     async def poll_once_around(self) -> None:
         """Make a round trip by polling, which brings what was sent before."""
         asked, answered = self._round_trip()
+        known = len(self.frames)  # among which there may be the answer of an earlier one
         await self._post(asked)
-        await self._poll_until(lambda frame: frame.startswith(answered))
+        await self._poll_until(lambda _: any(frame.startswith(answered) for frame in self.frames[known:]))
 
     async def poll_until_heard(self, mark: str | int, name: str = "") -> None:
         """Poll until an event comes that has a mark in it, and a name if one is given; or until time is up."""
