@@ -185,6 +185,7 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "MovesTabsOfOneLogin": "a second login joins elsewhere as well, not only a second tab",
     "FallsSilentAfterAHundred": "who says much is listened to to the end, not only at the beginning",
     "ReportsErrorsToTheMaster": "the game master is in the room when somebody is refused, not only others",
+    "HangsUpOnWhomItRefuses": "who is refused is hung up on, not only answered",
     "TakesZForTheElevation": "a position has unknown properties as well, not only the request",
     "LooksForTheSessionFirst": "two things are wrong of which the shape comes first, not only one",
     "TakesZeroForNoElevation": "a token comes down to 0 from above, and is not only there before",
