@@ -65,8 +65,8 @@ async def who_went_goes_no_second_time(stage: Stage) -> None:
 
     What is said of her otherwise is an invariant.
     """
-    if not stage.target.offers("presence"):
-        return
+    if not stage.target.offers("presence") or not stage.game.exclusive:
+        return  # where others are, she may come and go in another scene
     bob, carol = await stage.joined("bob", "carol")
     start = len(bob.journal.heard(bob.connection))
     await carol.join((await stage.other_game()).session)
