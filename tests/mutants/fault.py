@@ -186,6 +186,8 @@ ALWAYS_JUDGED = {  # servers in every default set, for what they prove of the ch
     "FallsSilentAfterAHundred": "who says much is listened to to the end, not only at the beginning",
     "ReportsErrorsToTheMaster": "the game master is in the room when somebody is refused, not only others",
     "HangsUpOnWhomItRefuses": "who is refused is hung up on, not only answered",
+    "EndsQuietWebSockets": "a connection is quiet for a while, and not only busy",
+    "EndsQuietPolls": "a connection over long-polling is quiet for a while, and not only busy",
     "TakesZForTheElevation": "a position has unknown properties as well, not only the request",
     "LooksForTheSessionFirst": "two things are wrong of which the shape comes first, not only one",
     "TakesZeroForNoElevation": "a token comes down to 0 from above, and is not only there before",

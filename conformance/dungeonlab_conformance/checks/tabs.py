@@ -124,7 +124,8 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
 
     They hear, and may act. One of the two that are closed takes leave, and the connection of the other just ends.
 
-    So it is after a tab that never joined asks to leave, and is closed, and after the one that left is closed.
+    So it is after a tab that never joined asks to leave, and is closed, and after the one that left is closed. At last
+    the oldest is alone, and stays.
     """
     alice, carol = await stage.joined("alice", "carol")
     first = await joined_tab(stage, carol)
@@ -159,6 +160,8 @@ async def what_one_tab_does_concerns_that_tab(stage: Stage) -> None:
     if leaves:
         await first.disconnect_cleanly()
         await go_on("a tab that had left is closed")
+    await newest.disconnect_cleanly()
+    await _must_be_as_before(stage, alice, bob, [carol], "all her other tabs are closed")
 
 
 async def _if_let_in(tab: Awaitable[Actor]) -> Actor | None:

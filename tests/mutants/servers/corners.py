@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -22,6 +23,7 @@ from tests.mutants.fault import faulty
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _TINY = 1e-9
 _HUNDRED = 100  # messages
+_QUIET = 2.5  # seconds
 
 
 class _Silent(Pipeline):
@@ -404,3 +406,34 @@ class ReportsErrorsToTheMaster(Pipeline):
             for other in self.connections_of(session.game_master):
                 if other != connection and self.seats.get(other) == seat:
                     await self.send(other, "error", error)
+
+
+class _EndsTheQuiet(_Polled):
+    """Ends a connection that asks for something for the first time a while after it joined."""
+
+    polled = False
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.joined: dict[str, float] = {}  # those that have sent nothing since
+
+    async def on_event(self, connection: str, data: Sequence[Any], where: AckAddress | None) -> None:
+        at = self.joined.pop(connection, None)
+        if data and data[0] == "join-session":
+            self.joined[connection] = time.monotonic()
+        elif at is not None and time.monotonic() - at > _QUIET and (connection in self.polls) == self.polled:
+            await self.sockets.end(connection)
+            return
+        await super().on_event(connection, data, where)
+
+
+@faulty("connect/websocket")
+class EndsQuietWebSockets(_EndsTheQuiet):
+    """A connection over WebSocket that has been quiet since it joined is ended as soon as it asks for something."""
+
+
+@faulty("connect/polling")
+class EndsQuietPolls(_EndsTheQuiet):
+    """A connection over long-polling that has been quiet since it joined is ended as soon as it asks for something."""
+
+    polled = True
